@@ -1,0 +1,2 @@
+//! The molotov command.
+fn main() {}

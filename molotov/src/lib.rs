@@ -1,0 +1,17 @@
+//! Molotov, a load-testing toolkit: write scenarios as `async` functions, watch workers break a service.
+
+pub mod cli;
+pub mod engine;
+pub mod event;
+mod failure;
+pub mod http;
+pub mod metrics;
+pub mod options;
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod registry;
+pub mod report;
+pub mod session;
+pub mod ui;
+pub mod vars;

@@ -1,0 +1,140 @@
+//! The plain data of a run: what the command line says, without clap.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// Every option of a run, as fixtures and contexts see it.
+///
+/// Built by the command line, or by hand through [`Args::default`] for a run started from code.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Args {
+    /// Path or module name of a Python script.
+    pub scenario: Option<String>,
+    /// Each worker runs every scenario once, in name order.
+    pub single_run: bool,
+    /// The only scenario to run.
+    pub single_mode: Option<String>,
+    /// The `molotov.json` that was read.
+    pub config: Option<PathBuf>,
+    /// Trace what the engine does, on stderr.
+    pub debug: bool,
+    /// 0: failures in one line; 1: with backtraces; 2: requests and responses too.
+    pub verbose: u8,
+    /// Workers per process.
+    pub workers: usize,
+    /// Time over which the workers start: worker `i` starts at `i * ramp_up / workers`.
+    pub ramp_up: Duration,
+    /// Ramp workers up until the service fails.
+    pub sizing: bool,
+    /// Share of failures that ends the sizing, in percent.
+    pub sizing_tolerance: f64,
+    /// Sleep after each scenario, on top of the scenario's own.
+    pub delay: Duration,
+    /// How often the screen is refreshed.
+    pub console_update: Duration,
+    /// Number of processes.
+    pub processes: usize,
+    /// How long each worker runs, from its own start.
+    pub duration: Duration,
+    /// How many scenarios each worker runs; `None` is no limit.
+    pub max_runs: Option<u64>,
+    /// Print nothing but errors of the tool itself.
+    pub quiet: bool,
+    /// Stop everything on the first failure.
+    pub exception: bool,
+    /// Exit with 1 when at least that many scenarios failed.
+    pub fail: Option<u64>,
+    /// Plain console instead of the dashboard.
+    pub console: bool,
+    /// Send measures to statsd.
+    pub statsd: bool,
+    /// Where statsd listens.
+    pub statsd_address: String,
+    /// Python: ask for uvloop.
+    pub uvloop: bool,
+    /// Extensions to use, in load order.
+    pub use_extension: Vec<String>,
+    /// Cancel what still runs when the duration is over.
+    pub force_shutdown: bool,
+    /// Threads per process; `None`: one per core.
+    pub threads: Option<usize>,
+    /// Makes picks and the context's random data repeatable.
+    pub seed: Option<u64>,
+    /// Report files to write.
+    pub report: Vec<PathBuf>,
+    /// Conditions that decide whether the run was good.
+    pub threshold: Vec<String>,
+    /// Print what is registered and stop.
+    pub list: bool,
+    /// When to write colours.
+    pub color: Color,
+    /// Default total timeout of a request.
+    pub timeout: Duration,
+    /// Keys of the configuration file that are no option, for scripts to read.
+    pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+/// When to write colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Args {
+            scenario: None,
+            single_run: false,
+            single_mode: None,
+            config: None,
+            debug: false,
+            verbose: 0,
+            workers: 1,
+            ramp_up: Duration::ZERO,
+            sizing: false,
+            sizing_tolerance: 5.0,
+            delay: Duration::ZERO,
+            console_update: Duration::from_millis(200),
+            processes: 1,
+            duration: Duration::from_secs(86_400),
+            max_runs: None,
+            quiet: false,
+            exception: false,
+            fail: None,
+            console: false,
+            statsd: false,
+            statsd_address: "udp://localhost:8125".to_owned(),
+            uvloop: false,
+            use_extension: Vec::new(),
+            force_shutdown: false,
+            threads: None,
+            seed: None,
+            report: Vec::new(),
+            threshold: Vec::new(),
+            list: false,
+            color: Color::Auto,
+            timeout: Duration::from_secs(300),
+            extra: BTreeMap::new(),
+        }
+    }
+}
+
+/// Number of a worker, from 0 in every process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub usize);
+
+impl std::fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Number of a scenario's run within its worker, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u64);
