@@ -14,4 +14,6 @@ pub mod registry;
 pub mod report;
 pub mod session;
 pub mod ui;
-pub mod vars;
+mod vars;
+
+pub use vars::{get_var, get_var_or_init, set_var};

@@ -1,1 +1,133 @@
-//! vars.
+//! Variables that fixtures and scenarios share by name, kept apart for each run.
+
+use std::{
+    any::{Any, type_name},
+    cell::RefCell,
+    collections::HashMap,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+type Value = Arc<dyn Any + Send + Sync>;
+
+/// The variables of one run. Threads that belong to the run point to it through [`Scope::enter`].
+#[derive(Default)]
+pub(crate) struct Scope {
+    vars: RwLock<HashMap<String, (Value, &'static str)>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+}
+
+/// Restores the scope that was current before, when dropped.
+pub(crate) struct Entered(Option<Arc<Scope>>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|current| *current = self.0.take());
+    }
+}
+
+impl Scope {
+    /// Makes this the scope of the calling thread until the guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
+        Entered(CURRENT.with_borrow_mut(|current| current.replace(self.clone())))
+    }
+
+    /// The scope of the calling thread; one for the whole process where no run is.
+    pub(crate) fn current() -> Arc<Scope> {
+        static OUTSIDE: OnceLock<Arc<Scope>> = OnceLock::new();
+        CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| OUTSIDE.get_or_init(Arc::default).clone())
+    }
+
+    fn set(&self, name: String, value: Value, kind: &'static str) {
+        self.vars.write().unwrap_or_else(PoisonError::into_inner).insert(name, (value, kind));
+    }
+
+    fn get<T: Clone + 'static>(&self, name: &str) -> Option<T> {
+        let (value, kind) = self.vars.read().unwrap_or_else(PoisonError::into_inner).get(name)?.clone();
+        match value.downcast_ref::<T>() {
+            Some(value) => Some(value.clone()),
+            None => panic!("the variable `{name}` holds a `{kind}`; it was asked for as a `{}`", type_name::<T>()),
+        }
+    }
+}
+
+/// Sets a variable for the whole run: every worker and fixture of it sees the new value.
+///
+/// ```
+/// molotov::set_var("endpoint", "http://localhost:8080".to_owned());
+/// assert_eq!(molotov::get_var::<String>("endpoint").as_deref(), Some("http://localhost:8080"));
+/// ```
+pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
+    Scope::current().set(name.into(), Arc::new(value), type_name::<T>());
+}
+
+/// A copy of a variable, or `None` where nobody set it. Keep what is dear to copy in an [`Arc`].
+///
+/// # Panics
+///
+/// When the variable was set with another type than `T`; in a scenario that is a failure like any other.
+///
+/// ```
+/// molotov::set_var("users", vec!["ada", "grace"]);
+/// let users: Option<Vec<&str>> = molotov::get_var("users");
+/// assert_eq!(users.unwrap().len(), 2);
+/// assert_eq!(molotov::get_var::<u32>("nobody"), None);
+/// ```
+pub fn get_var<T: Any + Clone + Send + Sync>(name: &str) -> Option<T> {
+    Scope::current().get(name)
+}
+
+/// A copy of a variable, made by `init` where nobody set it: once for the run, however many workers ask.
+///
+/// # Panics
+///
+/// When the variable was set with another type than `T`.
+///
+/// ```
+/// let token: String = molotov::get_var_or_init("token", || "secret".to_owned());
+/// assert_eq!(token, molotov::get_var_or_init("token", || "another".to_owned()));
+/// ```
+pub fn get_var_or_init<T: Any + Clone + Send + Sync>(name: &str, init: impl FnOnce() -> T) -> T {
+    let scope = Scope::current();
+    if let Some(value) = scope.get(name) {
+        return value;
+    }
+    // `init` runs outside the lock, since it may use variables itself; the first value in stays.
+    let made = init();
+    let mut vars = scope.vars.write().unwrap_or_else(PoisonError::into_inner);
+    vars.entry(name.to_owned()).or_insert_with(|| (Arc::new(made), type_name::<T>()));
+    drop(vars);
+    scope.get(name).expect("the variable has just been set")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_do_not_meet() {
+        let (one, two) = (Arc::new(Scope::default()), Arc::new(Scope::default()));
+        {
+            let _in_one = one.enter();
+            set_var("x", 1_u32);
+            {
+                let _in_two = two.enter();
+                assert_eq!(get_var::<u32>("x"), None);
+                set_var("x", 2_u32);
+            }
+            assert_eq!(get_var::<u32>("x"), Some(1));
+        }
+        assert_eq!(two.get::<u32>("x"), Some(2));
+    }
+
+    #[test]
+    #[should_panic(expected = "the variable `y` holds a `u32`")]
+    fn another_type_is_said_clearly() {
+        let scope = Arc::new(Scope::default());
+        let _in = scope.enter();
+        set_var("y", 1_u32);
+        get_var::<String>("y");
+    }
+}

@@ -1,0 +1,37 @@
+//! The handle by which the outside world ends a run.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::coordinator::Message;
+
+/// Asks a run to end; clones are handles on the same run, and may be used from any thread.
+#[derive(Debug, Clone)]
+pub struct Control {
+    sender: Sender<Message>,
+}
+
+impl Control {
+    /// A control, and what its run listens to.
+    pub fn new() -> (Control, Inbox) {
+        let (sender, receiver) = channel();
+        (Control { sender: sender.clone() }, Inbox { sender, receiver })
+    }
+
+    /// As the first Ctrl-C: no scenario is begun any more, running ones end, teardowns run.
+    pub fn stop(&self) {
+        // A run that has ended does not listen any more: then there is nothing to stop.
+        let _ = self.sender.send(Message::Stop);
+    }
+
+    /// As the second Ctrl-C: what runs is cancelled at once and counted as interrupted; teardowns run.
+    pub fn force(&self) {
+        let _ = self.sender.send(Message::Force);
+    }
+}
+
+/// The run's end of a [`Control`].
+#[derive(Debug)]
+pub struct Inbox {
+    pub(super) sender: Sender<Message>,
+    pub(super) receiver: Receiver<Message>,
+}

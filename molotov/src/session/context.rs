@@ -1,0 +1,271 @@
+//! What a scenario can know of the run it is part of.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use super::attach::Attachments;
+use crate::{
+    metrics::{Outcome, Recorder},
+    options::{Args, WorkerId},
+};
+
+/// The worker's place in the run: who it is, what it runs, and what it keeps.
+///
+/// A scenario or fixture takes it as a parameter (`ctx: &Context`) or asks its session for it
+/// ([`Session::context`](super::Session::context)). Clones are handles on the same context.
+#[derive(Clone)]
+pub struct Context(Rc<Inner>);
+
+struct Inner {
+    worker: WorkerId,
+    process: usize,
+    args: Arc<Args>,
+    step: Cell<u64>,
+    scenario: RefCell<Rc<str>>,
+    attachments: Attachments,
+    rng: RefCell<fastrand::Rng>,
+    recorder: Option<Recorder>,
+    printer: Option<Printer>,
+}
+
+/// Takes a line that a worker wants printed.
+pub(crate) type Printer = Rc<dyn Fn(WorkerId, String)>;
+
+impl Context {
+    pub(crate) fn new(
+        worker: WorkerId,
+        process: usize,
+        args: Arc<Args>,
+        recorder: Option<Recorder>,
+        printer: Option<Printer>,
+    ) -> Context {
+        let rng = match args.seed {
+            Some(seed) => seeded(seed, process, worker),
+            None => fastrand::Rng::new(),
+        };
+        Context(Rc::new(Inner {
+            worker,
+            process,
+            args,
+            step: Cell::new(0),
+            scenario: RefCell::new("".into()),
+            attachments: Attachments::default(),
+            rng: RefCell::new(rng),
+            recorder,
+            printer,
+        }))
+    }
+
+    /// The context of a session that was made outside a run, as in a unit test of a scenario.
+    pub(crate) fn outside() -> Context {
+        Context::new(WorkerId(0), 0, Arc::default(), None, None)
+    }
+
+    /// The worker, counted from 0 in its process.
+    pub fn worker_id(&self) -> WorkerId {
+        self.0.worker
+    }
+
+    /// The process, counted from 0.
+    pub fn process(&self) -> usize {
+        self.0.process
+    }
+
+    /// How many scenarios the worker has begun: 1 during the first.
+    pub fn step(&self) -> u64 {
+        self.0.step.get()
+    }
+
+    /// The options of the run.
+    pub fn args(&self) -> &Args {
+        &self.0.args
+    }
+
+    pub(crate) fn shared_args(&self) -> &Arc<Args> {
+        &self.0.args
+    }
+
+    /// The name of the scenario that runs; empty in fixtures.
+    pub fn scenario(&self) -> Rc<str> {
+        self.0.scenario.borrow().clone()
+    }
+
+    pub(crate) fn enter(&self, step: u64, scenario: &Rc<str>) {
+        self.0.step.set(step);
+        // Most workers run the same scenario many times over; comparing pointers is cheaper than replacing.
+        if !Rc::ptr_eq(&self.0.scenario.borrow(), scenario) {
+            *self.0.scenario.borrow_mut() = scenario.clone();
+        }
+    }
+
+    /// Keeps a value of any type for this worker, by its type; a second one of the same type replaces the first.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # use std::cell::Cell;
+    /// # fn sample(ctx: &Context) {
+    /// ctx.attach(Cell::new(3_u32));
+    /// assert_eq!(ctx.attached::<Cell<u32>>().map(|n| n.get()), Some(3));
+    /// # }
+    /// ```
+    pub fn attach<T: 'static>(&self, value: T) {
+        self.0.attachments.attach(value);
+    }
+
+    /// What was attached to this worker under the type `T`.
+    pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
+        self.0.attachments.attached()
+    }
+
+    pub(crate) fn attachments(&self) -> &Attachments {
+        &self.0.attachments
+    }
+
+    /// Records a step of the user's own: it gets a row beside the requests, with its time and whether it was `Ok`.
+    ///
+    /// A step whose future is dropped before it ends is counted as interrupted.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # async fn pay() -> Result<u32> { Ok(1) }
+    /// # async fn sample(ctx: &Context) -> Result<()> {
+    /// let receipt = ctx.measure("checkout", pay()).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn measure<F>(&self, name: &str, step: F) -> F::Output
+    where
+        F: Future,
+        F::Output: StepOutcome,
+    {
+        let mut running = Step { context: self, name, started: Instant::now(), outcome: Outcome::Interrupted };
+        let output = step.await;
+        running.outcome = if output.succeeded() { Outcome::Ok } else { Outcome::Failed };
+        drop(running);
+        output
+    }
+
+    /// A random number from `0.0` up to, not including, `1.0`; repeatable with `--seed`.
+    pub fn random(&self) -> f64 {
+        self.0.rng.borrow_mut().f64()
+    }
+
+    /// A random number from `0` up to, not including, `end`; repeatable with `--seed`.
+    ///
+    /// # Panics
+    ///
+    /// When `end` is 0.
+    pub fn random_below(&self, end: u64) -> u64 {
+        self.0.rng.borrow_mut().u64(..end)
+    }
+
+    /// One of `items` at random, `None` when there is none; repeatable with `--seed`.
+    pub fn choose<'a, T>(&self, items: &'a [T]) -> Option<&'a T> {
+        self.0.rng.borrow_mut().choice(items)
+    }
+
+    /// Prints a line on the console in order with the tool's own lines; with `-q`, nowhere.
+    pub fn print(&self, text: impl Into<String>) {
+        match &self.0.printer {
+            Some(printer) => printer(self.0.worker, text.into()),
+            None => println!("{}", text.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("worker_id", &self.0.worker)
+            .field("process", &self.0.process)
+            .field("step", &self.0.step.get())
+            .field("scenario", &self.0.scenario.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether what a measured step gave back means success: `Err` and `None` do not, everything else does.
+pub trait StepOutcome {
+    /// Whether the step succeeded.
+    fn succeeded(&self) -> bool;
+}
+
+impl<T, E> StepOutcome for Result<T, E> {
+    fn succeeded(&self) -> bool {
+        self.is_ok()
+    }
+}
+
+impl<T> StepOutcome for Option<T> {
+    fn succeeded(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl StepOutcome for () {
+    fn succeeded(&self) -> bool {
+        true
+    }
+}
+
+impl StepOutcome for bool {
+    fn succeeded(&self) -> bool {
+        *self
+    }
+}
+
+/// Records itself when it goes, so that a step that was cut is counted too.
+struct Step<'a> {
+    context: &'a Context,
+    name: &'a str,
+    started: Instant,
+    outcome: Outcome,
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        // A step that panics has failed; only one whose future was dropped was interrupted.
+        let outcome = match self.outcome {
+            Outcome::Interrupted if std::thread::panicking() => Outcome::Failed,
+            outcome => outcome,
+        };
+        if let Some(recorder) = &self.context.0.recorder {
+            recorder.step(self.name, outcome, self.started.elapsed());
+        }
+    }
+}
+
+/// One generator for each (seed, process, worker), none of them a shifted copy of another.
+fn seeded(seed: u64, process: usize, worker: WorkerId) -> fastrand::Rng {
+    let mut state = seed;
+    for part in [process as u64, worker.0 as u64] {
+        // The finaliser of SplitMix64.
+        state = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        state ^= state >> 31;
+    }
+    fastrand::Rng::with_seed(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_and_workers_differ() {
+        let numbers = |seed, process, worker| {
+            let mut rng = seeded(seed, process, WorkerId(worker));
+            [rng.u64(..), rng.u64(..), rng.u64(..)]
+        };
+        assert_eq!(numbers(7, 0, 3), numbers(7, 0, 3));
+        let all = [numbers(7, 0, 0), numbers(7, 0, 1), numbers(7, 1, 0), numbers(8, 0, 0)];
+        for (i, one) in all.iter().enumerate() {
+            assert!(!all[..i].contains(one), "generator {i} repeats an earlier one");
+        }
+    }
+}
