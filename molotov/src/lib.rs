@@ -1,5 +1,8 @@
 //! Molotov, a load-testing toolkit: write scenarios as `async` functions, watch workers break a service.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod cli;
 pub mod engine;
 pub mod event;
@@ -7,9 +10,6 @@ mod failure;
 pub mod http;
 pub mod metrics;
 pub mod options;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod registry;
 pub mod report;
 pub mod session;

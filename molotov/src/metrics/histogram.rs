@@ -1,0 +1,262 @@
+//! Latencies with three significant digits, from a microsecond to an hour: the part that merges and travels.
+//!
+//! Buckets are those of HdrHistogram(1 µs ..= 1 h, 3 digits). A value above goes to the last bucket; minimum, maximum,
+//! sum and count are kept exactly.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How many buckets share a width: values below `2 * HALF` have one each.
+pub(super) const HALF: usize = 1024;
+/// Chunks of `HALF` buckets up to an hour.
+pub(super) const CHUNKS: usize = 23;
+/// The highest value that has a bucket of its own, in microseconds.
+const HIGHEST: u64 = 3_600_000_000;
+
+/// The bucket of a value in microseconds.
+#[inline]
+pub(super) fn bucket_of(value: u64) -> usize {
+    let value = value.min(HIGHEST);
+    if value < 2 * HALF as u64 {
+        return value as usize;
+    }
+    let shift = value.ilog2() - HALF.ilog2();
+    ((shift as usize) << HALF.ilog2()) + (value >> shift) as usize
+}
+
+/// The highest value that falls into a bucket, in microseconds.
+fn highest_in(bucket: usize) -> u64 {
+    if bucket < 2 * HALF {
+        return bucket as u64;
+    }
+    let shift = bucket / HALF - 1;
+    (((bucket % HALF + HALF + 1) as u64) << shift) - 1
+}
+
+/// A distribution of latencies: immutable buckets that merge exactly.
+///
+/// ```
+/// use std::time::Duration;
+/// use molotov::metrics::Histogram;
+///
+/// let mut latencies: Histogram = (1..=100).map(Duration::from_millis).collect();
+/// assert_eq!(latencies.count(), 100);
+/// assert_eq!(latencies.max(), Duration::from_millis(100));
+/// let p95 = latencies.percentile(95.0).as_secs_f64();
+/// assert!((p95 - 0.095).abs() <= 0.0001);
+/// latencies.merge(&latencies.clone());
+/// assert_eq!(latencies.count(), 200);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Non-empty buckets in rising order, packed: a variable-length `count * 2 + gap`, where `gap` says that a
+    /// variable-length number of empty buckets to skip comes first. A filled neighbourhood costs one or two bytes a bucket.
+    packed: Vec<u8>,
+    count: u64,
+    /// In microseconds, as the next two.
+    sum: u64,
+    min: u64,
+    max: u64,
+}
+
+impl Histogram {
+    /// How many latencies were recorded.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The shortest latency, exact to the microsecond; zero when nothing was recorded.
+    pub fn min(&self) -> Duration {
+        Duration::from_micros(self.min)
+    }
+
+    /// The longest latency, exact to the microsecond; zero when nothing was recorded.
+    pub fn max(&self) -> Duration {
+        Duration::from_micros(self.max)
+    }
+
+    /// The mean, from the exact sum; zero when nothing was recorded.
+    pub fn mean(&self) -> Duration {
+        Duration::from_micros(self.sum.checked_div(self.count).unwrap_or(0))
+    }
+
+    /// The latency that `percent` (0 to 100) of all do not exceed; zero when nothing was recorded.
+    pub fn percentile(&self, percent: f64) -> Duration {
+        if self.is_empty() {
+            return Duration::ZERO;
+        }
+        let rank = (percent.clamp(0.0, 100.0) / 100.0 * self.count as f64).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (bucket, count) in self.buckets() {
+            seen += count;
+            if seen >= rank {
+                return Duration::from_micros(highest_in(bucket).clamp(self.min, self.max));
+            }
+        }
+        self.max()
+    }
+
+    /// Adds all latencies of `other`, as if they had been recorded here.
+    pub fn merge(&mut self, other: &Histogram) {
+        if other.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        let mut merged = Packer::with_capacity(self.packed.len() + other.packed.len());
+        let (mut ours, mut theirs) = (self.buckets().peekable(), other.buckets().peekable());
+        loop {
+            let next = match (ours.peek(), theirs.peek()) {
+                (Some(a), Some(b)) if a.0 == b.0 => {
+                    let sum = (a.0, a.1 + b.1);
+                    ours.next();
+                    theirs.next();
+                    Some(sum)
+                }
+                (Some(a), Some(b)) if a.0 < b.0 => ours.next(),
+                (Some(_), None) => ours.next(),
+                _ => theirs.next(),
+            };
+            let Some((bucket, count)) = next else { break };
+            merged.push(bucket, count);
+        }
+        self.packed = merged.finish();
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    /// Bytes this distribution takes in memory.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.packed.capacity()
+    }
+
+    /// The non-empty buckets, in rising order.
+    fn buckets(&self) -> Unpacker<'_> {
+        Unpacker { bytes: &self.packed, next: 0 }
+    }
+
+    /// The distribution of what was counted in `chunks` (see `Counter` in the recorder).
+    pub(super) fn pack(buckets: impl Iterator<Item = (usize, u64)>, sum: u64, min: u64, max: u64) -> Histogram {
+        let (mut packer, mut count) = (Packer::default(), 0);
+        for (bucket, n) in buckets {
+            packer.push(bucket, n);
+            count += n;
+        }
+        if count == 0 {
+            return Histogram::default();
+        }
+        Histogram { packed: packer.finish(), count, sum, min, max }
+    }
+}
+
+impl FromIterator<Duration> for Histogram {
+    fn from_iter<I: IntoIterator<Item = Duration>>(latencies: I) -> Histogram {
+        let mut buckets = std::collections::BTreeMap::<usize, u64>::new();
+        let (mut sum, mut min, mut max) = (0u64, u64::MAX, 0);
+        for value in latencies.into_iter().map(micros) {
+            *buckets.entry(bucket_of(value)).or_default() += 1;
+            sum = sum.saturating_add(value);
+            min = min.min(value);
+            max = max.max(value);
+        }
+        Histogram::pack(buckets.into_iter(), sum, min, max)
+    }
+}
+
+/// A duration in whole microseconds.
+#[inline]
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Writes buckets in rising order.
+#[derive(Default)]
+struct Packer {
+    bytes: Vec<u8>,
+    next: usize,
+}
+
+impl Packer {
+    fn with_capacity(bytes: usize) -> Packer {
+        Packer { bytes: Vec::with_capacity(bytes), next: 0 }
+    }
+
+    fn push(&mut self, bucket: usize, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let gap = (bucket - self.next) as u64;
+        self.number(u128::from(count) << 1 | u128::from(gap > 0));
+        if gap > 0 {
+            self.number(u128::from(gap));
+        }
+        self.next = bucket + 1;
+    }
+
+    fn number(&mut self, mut number: u128) {
+        while number >= 0x80 {
+            self.bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number as u8);
+    }
+
+    /// The bytes, without spare room when there is much of it: snapshots live long.
+    fn finish(mut self) -> Vec<u8> {
+        if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 8 {
+            self.bytes.shrink_to_fit();
+        }
+        self.bytes
+    }
+}
+
+/// Reads what a [`Packer`] wrote; stops at what it did not write (a snapshot may come from elsewhere).
+struct Unpacker<'a> {
+    bytes: &'a [u8],
+    next: usize,
+}
+
+impl Unpacker<'_> {
+    fn number(&mut self) -> Option<u128> {
+        let (mut number, mut shift) = (0u128, 0);
+        loop {
+            let (&byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            number |= u128::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+            shift += 7;
+            if shift > 70 {
+                return None;
+            }
+        }
+    }
+}
+
+impl Iterator for Unpacker<'_> {
+    type Item = (usize, u64);
+
+    fn next(&mut self) -> Option<(usize, u64)> {
+        let token = self.number()?;
+        if token & 1 == 1 {
+            self.next += usize::try_from(self.number()?).ok()?;
+        }
+        let bucket = self.next;
+        if bucket >= CHUNKS * HALF {
+            return None;
+        }
+        self.next += 1;
+        Some((bucket, u64::try_from(token >> 1).ok()?))
+    }
+}

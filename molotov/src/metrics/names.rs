@@ -1,0 +1,134 @@
+//! Names under which measures are kept: bounded in number and length, found without allocating.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
+
+/// Names kept apart for requests, and for steps; the rest goes to [`OTHER`].
+pub(super) const MAX_NAMES: usize = 500;
+/// The row that takes what has no row of its own any more.
+pub(super) const OTHER: &str = "other";
+/// Longer names are cut, in bytes.
+const MAX_NAME: usize = 512;
+
+/// Numbers for names, in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Names {
+    limit: usize,
+    names: Vec<Arc<str>>,
+    index: HashMap<Arc<str>, usize, BuildHasherDefault<NameHasher>>,
+    other: Option<usize>,
+}
+
+impl Names {
+    pub(super) fn new(limit: usize) -> Names {
+        Names { limit, names: Vec::new(), index: HashMap::default(), other: None }
+    }
+
+    /// The number of a name, that of [`OTHER`] when there are too many. Numbers count from 0 without a gap.
+    #[inline]
+    pub(super) fn number(&mut self, name: &str) -> usize {
+        let name = &name[..name.floor_char_boundary(MAX_NAME)];
+        match self.index.get(name) {
+            Some(number) => *number,
+            None => self.add(name),
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, name: &str) -> usize {
+        if self.names.len() < self.limit {
+            return self.push(name);
+        }
+        let other = match self.other.or_else(|| self.index.get(OTHER).copied()) {
+            Some(other) => other,
+            None => self.push(OTHER),
+        };
+        self.other = Some(other);
+        other
+    }
+
+    fn push(&mut self, name: &str) -> usize {
+        let name: Arc<str> = name.into();
+        let number = self.names.len();
+        self.names.push(Arc::clone(&name));
+        self.index.insert(name, number);
+        number
+    }
+
+    /// The name of a number.
+    pub(super) fn name(&self, number: usize) -> &Arc<str> {
+        &self.names[number]
+    }
+
+    /// Whether some names share the row [`OTHER`].
+    pub(super) fn exceeded(&self) -> bool {
+        self.other.is_some()
+    }
+}
+
+/// A fast hash for short names of our own users' making: nobody gains by making them collide.
+#[derive(Debug, Default)]
+pub(super) struct NameHasher(u64);
+
+const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
+
+impl Hasher for NameHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.word(u64::from_le_bytes(word.try_into().expect("chunks of 8")));
+        }
+        let rest = words.remainder().iter().fold(bytes.len() as u64, |rest, byte| rest << 8 | u64::from(*byte));
+        self.word(rest);
+    }
+
+    #[inline]
+    fn write_u8(&mut self, byte: u8) {
+        self.word(u64::from(byte));
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+}
+
+impl NameHasher {
+    #[inline]
+    fn word(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_past_the_bound_share_one_row() {
+        let mut names = Names::new(2);
+        assert_eq!([names.number("a"), names.number("b"), names.number("a")], [0, 1, 0]);
+        assert!(!names.exceeded());
+        assert_eq!([names.number("c"), names.number("d"), names.number("b")], [2, 2, 1]);
+        assert!(names.exceeded());
+        assert_eq!(&**names.name(2), OTHER);
+    }
+
+    #[test]
+    fn a_name_of_the_users_called_other_is_the_same_row() {
+        let mut names = Names::new(1);
+        assert_eq!([names.number(OTHER), names.number("b"), names.number("c")], [0, 0, 0]);
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let mut names = Names::new(10);
+        let number = names.number(&"é".repeat(400));
+        assert_eq!(&**names.name(number), "é".repeat(256).as_str());
+        assert_eq!(names.number(&"é".repeat(300)), number);
+    }
+}

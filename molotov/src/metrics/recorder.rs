@@ -1,0 +1,238 @@
+//! Records what the workers of one shard do, without a lock and, once names are known, without allocating.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+
+use super::{
+    Counts, ErrorSample, Outcome, RequestSample, Snapshot, Stats,
+    counter::{Counter, Pool},
+    errors::{ErrorTable, MAX_ERRORS},
+    health::ThreadProbe,
+    names::{MAX_NAMES, Names},
+};
+
+/// Bounds on what a recorder keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Names kept apart, for requests and for steps; the rest goes to `other`.
+    pub(crate) names: usize,
+    /// Groups of errors kept apart.
+    pub(crate) errors: usize,
+    /// Bytes of histogram buckets held before they are folded into the pending snapshot.
+    pub(crate) buckets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { names: MAX_NAMES, errors: MAX_ERRORS, buckets: 8 << 20 }
+    }
+}
+
+impl Limits {
+    /// The default, with the memory shared between a number of shards.
+    pub(crate) fn for_shards(shards: usize) -> Limits {
+        let default = Limits::default();
+        Limits { buckets: (default.buckets / shards.max(1)).max(128 << 10), ..default }
+    }
+}
+
+/// Number of a scenario in one recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ScenarioId(usize);
+
+/// Records what the workers of one shard do; clones record into the same measures.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    scenarios: Table,
+    requests: Table,
+    steps: Table,
+    errors: ErrorTable,
+    lag: Counter,
+    probe: ThreadProbe,
+    pool: Pool,
+    /// Counted since the last fold; a bucket cannot hold more than `u32::MAX`.
+    recorded: u32,
+    /// What had to be folded before it was taken.
+    pending: Snapshot,
+}
+
+impl Recorder {
+    /// An empty recorder, for the thread it is made on.
+    pub(crate) fn new(limits: Limits) -> Recorder {
+        Recorder(Rc::new(RefCell::new(State {
+            // As many scenarios as somebody wrote; names of requests may come from data.
+            scenarios: Table::new(usize::MAX),
+            requests: Table::new(limits.names),
+            steps: Table::new(limits.names),
+            errors: ErrorTable::new(limits.errors),
+            lag: Counter::default(),
+            probe: ThreadProbe::start(),
+            pool: Pool::new(limits.buckets),
+            recorded: 0,
+            pending: Snapshot::default(),
+        })))
+    }
+
+    /// The number under which a scenario is recorded.
+    pub(crate) fn scenario_id(&self, name: &str) -> ScenarioId {
+        ScenarioId(self.0.borrow_mut().scenarios.number(name))
+    }
+
+    /// A scenario ended.
+    pub(crate) fn scenario(&self, id: ScenarioId, outcome: Outcome, took: Duration) {
+        let state = &mut *self.0.borrow_mut();
+        state.scenarios.rows[id.0].record(&mut state.pool, outcome, took);
+        state.fold_when_full();
+    }
+
+    /// A request ended.
+    pub(crate) fn request(&self, name: &str, sample: &RequestSample) {
+        let state = &mut *self.0.borrow_mut();
+        let number = state.requests.number(name);
+        let row = &mut state.requests.rows[number];
+        row.record(&mut state.pool, sample.outcome, sample.total);
+        if let (Some(first_byte), true) = (sample.first_byte, sample.outcome != Outcome::Interrupted) {
+            row.first_byte.record(&mut state.pool, first_byte);
+        }
+        row.bytes_in += sample.bytes_in;
+        row.bytes_out += sample.bytes_out;
+        if let Some(status) = sample.status {
+            row.status(status);
+        }
+        state.fold_when_full();
+    }
+
+    /// A step of `session.measure` ended.
+    pub(crate) fn step(&self, name: &str, outcome: Outcome, took: Duration) {
+        let state = &mut *self.0.borrow_mut();
+        let number = state.steps.number(name);
+        state.steps.rows[number].record(&mut state.pool, outcome, took);
+        state.fold_when_full();
+    }
+
+    /// Something failed: in one scenario's run, or around it.
+    pub(crate) fn error(&self, sample: ErrorSample<'_>) {
+        self.0.borrow_mut().errors.add(sample);
+    }
+
+    /// The event loop looked at a timer that late.
+    pub(crate) fn lag(&self, late: Duration) {
+        let state = &mut *self.0.borrow_mut();
+        state.lag.record(&mut state.pool, late);
+        state.fold_when_full();
+    }
+
+    /// All that was recorded since the last call.
+    pub(crate) fn take(&self) -> Snapshot {
+        let state = &mut *self.0.borrow_mut();
+        state.fold();
+        let mut snapshot = std::mem::take(&mut state.pending);
+        state.errors.take_into(&mut snapshot.errors);
+        snapshot.health.merge(&state.probe.sample());
+        snapshot
+    }
+
+    /// Bytes held for measures.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let state = self.0.borrow();
+        let rows = [&state.scenarios, &state.requests, &state.steps].map(|table| table.rows.capacity());
+        state.pool.memory() + rows.iter().sum::<usize>() * size_of::<Row>() + state.pending.memory()
+    }
+}
+
+impl State {
+    #[inline]
+    fn fold_when_full(&mut self) {
+        self.recorded += 1;
+        if self.pool.exhausted() || self.recorded == u32::MAX {
+            self.fold();
+        }
+    }
+
+    /// Packs all counters into the pending snapshot.
+    #[cold]
+    fn fold(&mut self) {
+        let State { scenarios, requests, steps, lag, pool, pending, .. } = self;
+        let mut delta = Snapshot {
+            scenarios: scenarios.pack(pool),
+            requests: requests.pack(pool),
+            steps: steps.pack(pool),
+            names_exceeded: requests.names.exceeded() || steps.names.exceeded(),
+            ..Snapshot::default()
+        };
+        delta.health.lag = lag.pack(pool);
+        pending.merge(&delta);
+        self.recorded = 0;
+    }
+}
+
+/// Rows by name.
+#[derive(Debug)]
+struct Table {
+    names: Names,
+    rows: Vec<Row>,
+}
+
+impl Table {
+    fn new(limit: usize) -> Table {
+        Table { names: Names::new(limit), rows: Vec::new() }
+    }
+
+    #[inline]
+    fn number(&mut self, name: &str) -> usize {
+        let number = self.names.number(name);
+        if number == self.rows.len() {
+            self.rows.push(Row::default());
+        }
+        number
+    }
+
+    /// The rows in which something was recorded.
+    fn pack(&mut self, pool: &mut Pool) -> BTreeMap<Arc<str>, Stats> {
+        let rows = self.rows.iter_mut().enumerate().filter(|(_, row)| row.counts.total() > 0);
+        rows.map(|(number, row)| (Arc::clone(self.names.name(number)), row.pack(pool))).collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    counts: Counts,
+    latency: Counter,
+    first_byte: Counter,
+    bytes_in: u64,
+    bytes_out: u64,
+    statuses: Vec<(u16, u64)>,
+}
+
+impl Row {
+    #[inline]
+    fn record(&mut self, pool: &mut Pool, outcome: Outcome, took: Duration) {
+        self.counts.add(outcome);
+        if outcome != Outcome::Interrupted {
+            self.latency.record(pool, took);
+        }
+    }
+
+    #[inline]
+    fn status(&mut self, status: u16) {
+        match self.statuses.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, count)) => *count += 1,
+            None => self.statuses.push((status, 1)),
+        }
+    }
+
+    fn pack(&mut self, pool: &mut Pool) -> Stats {
+        let statuses = self.statuses.iter_mut().filter(|(_, count)| *count > 0);
+        Stats {
+            counts: std::mem::take(&mut self.counts),
+            latency: self.latency.pack(pool),
+            first_byte: self.first_byte.pack(pool),
+            bytes_in: std::mem::take(&mut self.bytes_in),
+            bytes_out: std::mem::take(&mut self.bytes_out),
+            statuses: statuses.map(|(status, count)| (*status, std::mem::take(count))).collect(),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What was measured up to a moment: plain data that serialises and merges exactly.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ErrorGroup, Health, Histogram, Outcome, errors,
+    names::{MAX_NAMES, OTHER},
+};
+
+/// Measures of a shard, a process or a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// By the scenario's name.
+    pub scenarios: BTreeMap<Arc<str>, Stats>,
+    /// By the request's name.
+    pub requests: BTreeMap<Arc<str>, Stats>,
+    /// By the name given to `session.measure`.
+    pub steps: BTreeMap<Arc<str>, Stats>,
+    /// Errors by kind, place and scenario, in the order in which they first happened.
+    pub errors: Vec<ErrorGroup>,
+    /// Whether there were more names than are kept apart: the rest is in the rows named `other`.
+    pub names_exceeded: bool,
+    /// How the load generator itself fared.
+    pub health: Health,
+}
+
+/// Measures of one scenario, request name or step.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How they ended.
+    pub counts: Counts,
+    /// How long those took that were not interrupted.
+    pub latency: Histogram,
+    /// Requests: time to the first byte of the response.
+    pub first_byte: Histogram,
+    /// Requests: bytes received.
+    pub bytes_in: u64,
+    /// Requests: bytes sent.
+    pub bytes_out: u64,
+    /// Requests: how many responses had which status.
+    pub statuses: BTreeMap<u16, u64>,
+}
+
+/// How many ended in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Counts {
+    /// As they should.
+    pub ok: u64,
+    /// With a failure.
+    pub failed: u64,
+    /// Cut short by the end of the run.
+    pub interrupted: u64,
+}
+
+impl Counts {
+    /// All that began.
+    pub fn total(&self) -> u64 {
+        self.ok + self.failed + self.interrupted
+    }
+
+    /// Share of failures among those that ended, 0 to 1; 0 when none ended.
+    pub fn failure_ratio(&self) -> f64 {
+        match self.ok + self.failed {
+            0 => 0.0,
+            ended => self.failed as f64 / ended as f64,
+        }
+    }
+
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Interrupted => self.interrupted += 1,
+        }
+    }
+
+    /// Adds those of `other`.
+    pub fn merge(&mut self, other: &Counts) {
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.interrupted += other.interrupted;
+    }
+}
+
+impl Snapshot {
+    /// Adds what another shard or process, or the same one later, measured.
+    pub fn merge(&mut self, other: &Snapshot) {
+        merge_rows(&mut self.scenarios, &other.scenarios, usize::MAX);
+        let exceeded = merge_rows(&mut self.requests, &other.requests, MAX_NAMES)
+            | merge_rows(&mut self.steps, &other.steps, MAX_NAMES);
+        self.names_exceeded |= exceeded | other.names_exceeded;
+        errors::merge(&mut self.errors, &other.errors);
+        self.health.merge(&other.health);
+    }
+
+    /// How all scenarios ended.
+    pub fn totals(&self) -> Counts {
+        let mut totals = Counts::default();
+        self.scenarios.values().for_each(|stats| totals.merge(&stats.counts));
+        totals
+    }
+
+    /// Bytes taken by measures.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        let rows = self.scenarios.iter().chain(&self.requests).chain(&self.steps);
+        let rows = rows.map(|(name, stats)| {
+            let histograms = stats.latency.memory() + stats.first_byte.memory();
+            2 * size_of::<Stats>() + name.len() + stats.statuses.len() * 32 + histograms
+        });
+        rows.sum::<usize>() + self.health.lag.memory()
+    }
+}
+
+/// Adds rows to rows of the same name, at most `limit` and one; says whether some had to share that one.
+fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, Stats>, limit: usize) -> bool {
+    let mut exceeded = false;
+    for (name, stats) in others {
+        if let Some(row) = rows.get_mut(name) {
+            row.merge(stats);
+        } else if rows.len() < limit || &**name == OTHER {
+            rows.insert(Arc::clone(name), stats.clone());
+        } else {
+            exceeded = true;
+            rows.entry(OTHER.into()).or_default().merge(stats);
+        }
+    }
+    exceeded
+}
+
+impl Stats {
+    /// Adds those of `other`.
+    pub fn merge(&mut self, other: &Stats) {
+        self.counts.merge(&other.counts);
+        self.latency.merge(&other.latency);
+        self.first_byte.merge(&other.first_byte);
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The whole of a run, as plain data.
+
+use std::time::Duration;
+
+use crate::metrics::Snapshot;
+
+/// What a run came to; every report is a function of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Summary {
+    /// Version of the tool.
+    pub version: String,
+    /// From the first worker's start to the last one's end.
+    pub elapsed: Duration,
+    /// Scenarios that ended as they should.
+    pub successes: u64,
+    /// Scenarios that failed.
+    pub failures: u64,
+    /// Scenarios that were cut short by the end of the run.
+    pub interrupted: u64,
+    /// Workers per process.
+    pub workers: usize,
+    /// Number of processes.
+    pub processes: usize,
+    /// All measures of the run.
+    pub snapshot: Snapshot,
+    /// The run's `-v`: from 1, errors are told with their details.
+    pub verbose: u8,
+}
