@@ -260,3 +260,114 @@ impl Iterator for Unpacker<'_> {
         Some((bucket, u64::try_from(token >> 1).ok()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reference(values: &[u64]) -> hdrhistogram::Histogram<u64> {
+        let mut reference = hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, 3).unwrap();
+        values.iter().for_each(|value| reference.saturating_record(*value));
+        reference
+    }
+
+    fn ours(values: &[u64]) -> Histogram {
+        values.iter().copied().map(Duration::from_micros).collect()
+    }
+
+    /// Latencies of all magnitudes, some above an hour.
+    fn latencies() -> impl Strategy<Value = Vec<u64>> {
+        let latency = (0u32..34, 0u64..1 << 34).prop_map(|(bits, value)| value & ((1 << bits) - 1));
+        proptest::collection::vec(latency, 1..400)
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_those_of_hdrhistogram(values in latencies(), percents in proptest::collection::vec(0.0f64..=100.0, 8)) {
+            let (ours, reference) = (ours(&values), reference(&values));
+            prop_assert_eq!(ours.count(), reference.len());
+            prop_assert_eq!(ours.max().as_micros() as u64, *values.iter().max().unwrap());
+            prop_assert_eq!(ours.min().as_micros() as u64, *values.iter().min().unwrap());
+            for percent in percents.into_iter().chain([50.0, 90.0, 95.0, 99.0, 99.9, 100.0]) {
+                let theirs = reference.value_at_percentile(percent);
+                let ours_at = ours.percentile(percent).as_micros() as u64;
+                // The same bucket; ours is never beyond what was really measured.
+                prop_assert_eq!(bucket_of(ours_at), bucket_of(theirs.min(HIGHEST)), "p{}", percent);
+                prop_assert!(ours_at <= theirs || theirs >= HIGHEST);
+            }
+        }
+
+        #[test]
+        fn merged_is_recorded_together(a in latencies(), b in latencies(), c in latencies()) {
+            let together = ours(&[a.clone(), b.clone(), c.clone()].concat());
+            let mut left = ours(&a);
+            left.merge(&ours(&b));
+            left.merge(&ours(&c));
+            prop_assert_eq!(&left, &together);
+            let mut right = ours(&c);
+            right.merge(&ours(&b));
+            right.merge(&ours(&a));
+            prop_assert_eq!(&right, &together);
+        }
+
+        #[test]
+        fn survives_a_journey(values in latencies()) {
+            let histogram = ours(&values);
+            let text = serde_json::to_string(&histogram).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Histogram>(&text).unwrap(), histogram);
+        }
+
+        #[test]
+        fn any_bytes_from_elsewhere_are_read_without_harm(packed: Vec<u8>) {
+            let histogram = Histogram { packed, count: 10, sum: 10, min: 1, max: 5 };
+            let mut other = ours(&[3]);
+            other.merge(&histogram);
+            prop_assert!(other.percentile(50.0) <= Duration::from_micros(5));
+        }
+    }
+
+    #[test]
+    fn every_bucket_is_hdrhistograms() {
+        let reference = reference(&[1]);
+        for bucket in 0..CHUNKS * HALF {
+            let highest = highest_in(bucket);
+            if highest > HIGHEST {
+                break;
+            }
+            assert_eq!(bucket_of(highest), bucket);
+            assert_eq!(reference.highest_equivalent(highest), highest);
+            let lowest = reference.lowest_equivalent(highest);
+            assert_eq!(bucket_of(lowest), bucket);
+            assert!(lowest == 0 || bucket_of(lowest - 1) == bucket - 1);
+        }
+        assert!(bucket_of(u64::MAX) < CHUNKS * HALF);
+    }
+
+    #[test]
+    fn three_digits_hold() {
+        let one = ours(&[123_456_789]);
+        assert_eq!(one.percentile(50.0), one.max(), "a single value is exact");
+        let two = ours(&[123_456_789, 200_000_000]);
+        let median = two.percentile(50.0).as_micros() as f64;
+        assert!((median / 123_456_789.0 - 1.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn nothing_recorded_is_all_zero() {
+        let nothing = Histogram::default();
+        assert_eq!((nothing.mean(), nothing.min(), nothing.max()), Default::default());
+        assert_eq!(nothing.percentile(99.0), Duration::ZERO);
+        let mut some = ours(&[7]);
+        some.merge(&nothing);
+        assert_eq!(some, ours(&[7]));
+    }
+
+    #[test]
+    fn beyond_an_hour_the_maximum_stays_true() {
+        let day = ours(&[1, 86_400_000_000]);
+        assert_eq!(day.max(), Duration::from_secs(86_400));
+        assert_eq!(day.mean(), Duration::from_micros(43_200_000_000));
+    }
+}

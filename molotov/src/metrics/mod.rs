@@ -8,6 +8,8 @@ mod names;
 mod recorder;
 mod sample;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use errors::ErrorGroup;
 pub use health::{Bottleneck, Health};

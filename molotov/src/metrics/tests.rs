@@ -1,0 +1,221 @@
+//! The recorder and its snapshots as a whole: exact, bounded, and free of allocations.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn sample(micros: u64) -> RequestSample {
+    RequestSample {
+        outcome: Outcome::Ok,
+        status: Some(200),
+        first_byte: Some(Duration::from_micros(micros / 2)),
+        total: Duration::from_micros(micros),
+        bytes_in: 10,
+        bytes_out: 3,
+    }
+}
+
+fn error(at: u64, kind: &str) -> ErrorSample<'_> {
+    ErrorSample {
+        kind,
+        message: "it broke",
+        place: Some("src/lib.rs:7"),
+        scenario: "browse",
+        detail: None,
+        at: SystemTime::UNIX_EPOCH + Duration::from_secs(at),
+    }
+}
+
+/// All but health, which depends on the machine.
+fn measured(snapshot: Snapshot) -> Snapshot {
+    Snapshot { health: Health { lag: snapshot.health.lag, ..Health::default() }, ..snapshot }
+}
+
+/// What somebody may record.
+#[derive(Debug, Clone)]
+enum Act {
+    Request(u8, u8, u64),
+    Scenario(u8, u64),
+    Step(u8, u64),
+    Error(u64, u8),
+    Lag(u64),
+    Take,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let latency = (0u32..34, 0u64..1 << 34).prop_map(|(bits, value)| value & ((1 << bits) - 1));
+    let act = (0..6, 0u8..4, 0u8..5, latency).prop_map(|(act, name, status, latency)| match act {
+        0 => Act::Request(name, status, latency),
+        1 => Act::Scenario(name, latency),
+        2 => Act::Step(name, latency),
+        3 => Act::Error(latency, name),
+        4 => Act::Lag(latency),
+        _ => Act::Take,
+    });
+    proptest::collection::vec(act, 0..200)
+}
+
+const NAMES: [&str; 4] = ["browse", "buy", "GET /", "GET /{n}"];
+
+fn outcome(status: u8) -> Outcome {
+    [Outcome::Ok, Outcome::Ok, Outcome::Failed, Outcome::Failed, Outcome::Interrupted][usize::from(status)]
+}
+
+fn act(recorder: &Recorder, act: &Act, taken: &mut Vec<Snapshot>) {
+    match *act {
+        Act::Request(name, status, latency) => {
+            let outcome = outcome(status);
+            let status = [Some(200), Some(304), Some(503), None, None][usize::from(status)];
+            recorder.request(NAMES[usize::from(name)], &RequestSample { outcome, status, ..sample(latency) });
+        }
+        Act::Scenario(name, latency) => {
+            let id = recorder.scenario_id(NAMES[usize::from(name)]);
+            recorder.scenario(id, outcome(name), Duration::from_micros(latency));
+        }
+        Act::Step(name, latency) => {
+            recorder.step(NAMES[usize::from(name)], outcome(name), Duration::from_micros(latency));
+        }
+        Act::Error(at, name) => recorder.error(error(at, NAMES[usize::from(name)])),
+        Act::Lag(late) => recorder.lag(Duration::from_micros(late)),
+        Act::Take => taken.push(recorder.take()),
+    }
+}
+
+proptest! {
+    /// However the work is spread over shards, takes and folds, and in whatever order snapshots are merged.
+    #[test]
+    fn snapshots_merge_to_what_one_recorder_saw(acts in acts(), shards in 1usize..4) {
+        let tight = Limits { buckets: 0, ..Limits::default() };
+        let spread: Vec<Recorder> = (0..shards).map(|_| Recorder::new(tight)).collect();
+        let alone = Recorder::new(Limits::default());
+        let mut taken = Vec::new();
+        for (index, one) in acts.iter().enumerate() {
+            act(&spread[index % shards], one, &mut taken);
+            if !matches!(one, Act::Take) {
+                act(&alone, one, &mut Vec::new());
+            }
+        }
+        taken.extend(spread.iter().map(Recorder::take));
+
+        let expected = measured(alone.take());
+        let merge = |parts: &mut dyn Iterator<Item = &Snapshot>| {
+            let mut merged = Snapshot::default();
+            parts.for_each(|part| merged.merge(part));
+            measured(merged)
+        };
+        prop_assert_eq!(&merge(&mut taken.iter()), &expected);
+        prop_assert_eq!(&merge(&mut taken.iter().rev()), &expected);
+
+        let text = serde_json::to_string(&expected).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Snapshot>(&text).unwrap(), &expected);
+    }
+}
+
+#[test]
+fn each_measure_is_where_it_belongs() {
+    let recorder = Recorder::new(Limits::default());
+    let browse = recorder.scenario_id("browse");
+    assert_eq!(recorder.clone().scenario_id("browse"), browse);
+    recorder.scenario(browse, Outcome::Ok, Duration::from_millis(9));
+    recorder.scenario(browse, Outcome::Interrupted, Duration::from_millis(900));
+    recorder.request("GET /", &sample(4000));
+    recorder.request("GET /", &RequestSample { outcome: Outcome::Failed, status: Some(500), ..sample(6000) });
+    recorder
+        .request("GET /", &RequestSample { outcome: Outcome::Failed, status: None, first_byte: None, ..sample(8000) });
+    recorder.step("checkout", Outcome::Ok, Duration::from_millis(2));
+
+    let snapshot = recorder.take();
+    let browse = &snapshot.scenarios["browse"];
+    assert_eq!(browse.counts, Counts { ok: 1, failed: 0, interrupted: 1 });
+    assert_eq!(browse.latency.max(), Duration::from_millis(9), "what was cut short has no latency");
+    let get = &snapshot.requests["GET /"];
+    assert_eq!(get.counts, Counts { ok: 1, failed: 2, interrupted: 0 });
+    assert_eq!((get.bytes_in, get.bytes_out), (30, 9));
+    assert_eq!(get.statuses, BTreeMap::from([(200, 1), (500, 1)]));
+    assert_eq!((get.latency.count(), get.first_byte.count()), (3, 2));
+    assert_eq!(get.latency.mean(), Duration::from_micros(6000));
+    assert_eq!(snapshot.steps["checkout"].counts.ok, 1);
+    assert_eq!(snapshot.totals().total(), 2);
+    assert!(!snapshot.names_exceeded);
+
+    assert_eq!(measured(recorder.take()), Snapshot::default(), "what was taken is not given again");
+    recorder.request("GET /", &sample(1));
+    assert_eq!(recorder.take().requests["GET /"].statuses, BTreeMap::from([(200, 1)]));
+}
+
+#[test]
+fn names_are_bounded_and_nothing_is_lost() {
+    let [a, b] = [0, 300].map(|first| {
+        let recorder = Recorder::new(Limits::default());
+        (first..first + 600).for_each(|name| recorder.request(&format!("GET /{name}"), &sample(100)));
+        recorder.take()
+    });
+    assert!(a.names_exceeded);
+    assert_eq!(a.requests.len(), 501);
+    assert_eq!(a.requests["other"].counts.ok, 100);
+    let mut merged = a.clone();
+    merged.merge(&b);
+    assert_eq!(merged.requests.len(), 501);
+    assert_eq!(merged.requests.values().map(|stats| stats.counts.ok).sum::<u64>(), 1200);
+}
+
+#[test]
+fn recording_allocates_nothing_once_names_are_known() {
+    let recorder = Recorder::new(Limits::default());
+    let names: Vec<String> = (0..20).map(|name| format!("GET /{name}")).collect();
+    let browse = recorder.scenario_id("browse");
+    let second = || {
+        for (index, name) in names.iter().cycle().take(5000).enumerate() {
+            recorder.request(name, &sample(index as u64 * 997));
+            recorder.step("checkout", Outcome::Ok, Duration::from_micros(index as u64));
+            recorder.scenario(browse, Outcome::Failed, Duration::from_millis(index as u64));
+            recorder.error(error(7, "timeout"));
+            recorder.lag(Duration::from_micros(3));
+        }
+    };
+    second();
+    recorder.take();
+    let steady = allocation_counter::measure(second);
+    assert_eq!(steady.count_total, 0);
+    let counted = allocation_counter::measure(|| drop(recorder.take()));
+    assert!(counted.count_total > 0, "the measure measures");
+}
+
+/// 500 names whose latencies fill every bucket from a microsecond to an hour: more than any run can do.
+#[test]
+fn all_measures_stay_under_fifty_megabytes() {
+    let limits = Limits::default();
+    let recorder = Recorder::new(limits);
+    let names: Vec<String> = (0..500).map(|name| format!("GET /some/path/{name}")).collect();
+    let mut total = Snapshot::default();
+    let mut largest = 0;
+    // A prime step through the exponent fills the buckets evenly; each name gets its own phase.
+    for round in 0..5u64 {
+        for (index, name) in names.iter().enumerate() {
+            for step in 0..60u64 {
+                let exponent = ((round * 60 + step) * 7919 + index as u64 * 104_729) % 100_003;
+                recorder.request(name, &sample((exponent as f64 / 100_003.0 * 31.7).exp2() as u64));
+            }
+        }
+        largest = largest.max(recorder.memory() + total.memory());
+        total.merge(&recorder.take());
+        largest = largest.max(recorder.memory() + total.memory());
+    }
+    assert_eq!(total.requests.values().map(|stats| stats.counts.ok).sum::<u64>(), 500 * 60 * 5);
+    assert!(largest < 25 << 20, "{largest} bytes");
+
+    // However long it goes on, a bucket costs a byte or two.
+    let full: Histogram = (0..23_000).map(|bucket| histogram_value(bucket)).flat_map(|value| [value; 60]).collect();
+    assert!(full.memory() * 2 * 500 < 40 << 20, "{} bytes a histogram", full.memory());
+}
+
+/// A latency of the given bucket.
+fn histogram_value(bucket: u64) -> Duration {
+    let micros = if bucket < 2048 { bucket } else { (bucket % 1024 + 1024) << (bucket / 1024 - 1) };
+    Duration::from_micros(micros)
+}
