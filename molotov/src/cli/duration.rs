@@ -1,0 +1,106 @@
+//! Times as people write them on a command line: `90`, `0.5`, `90s`, `1m30s`, `2h`, `250ms`.
+
+use std::time::Duration;
+
+/// Longer than any run; keeps sums of times and the clock far from overflow.
+const LONGEST: f64 = 100.0 * 365.0 * 86_400.0;
+
+/// Seconds, or numbers that each bear a unit (`ms`, `s`, `m`, `h`, `d`); fractions are fine in both.
+pub(super) fn parse(text: &str) -> Result<Duration, String> {
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) => with_units(text).ok_or_else(wrong)?,
+    };
+    if seconds.is_nan() {
+        return Err(wrong());
+    }
+    if seconds < 0.0 {
+        return Err("a time cannot be negative".to_owned());
+    }
+    if seconds > LONGEST {
+        return Err("that is longer than 100 years (36500d), the most that can be asked for".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// As [`parse`], for times of which zero makes no sense.
+pub(super) fn parse_positive(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        Duration::ZERO => Err("the time must be longer than 0".to_owned()),
+        time => Ok(time),
+    }
+}
+
+fn wrong() -> String {
+    "write seconds (`90`, `0.5`) or numbers with units (`90s`, `1m30s`, `2h`, `250ms`)".to_owned()
+}
+
+fn with_units(text: &str) -> Option<f64> {
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text),
+    };
+    let mut seconds = 0.0;
+    let mut smallest = f64::INFINITY;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let unit = match &rest[..letters] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        // `1m2h` and `1s1s` are slips of the pen rather than times.
+        if unit >= smallest {
+            return None;
+        }
+        smallest = unit;
+        seconds += number * unit;
+        rest = rest[letters..].trim_start();
+    }
+    smallest.is_finite().then_some(sign * seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, millis) in [
+            ("90", 90_000),
+            ("0", 0),
+            ("0.25", 250),
+            (".5", 500),
+            ("1e3", 1_000_000),
+            ("90s", 90_000),
+            ("1m30s", 90_000),
+            ("1h 30m", 5_400_000),
+            ("2h", 7_200_000),
+            ("1.5h", 5_400_000),
+            ("250ms", 250),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", " ", "abc", "nan", "1x", "s", "1m2h", "1s1s", "1m30", "1.2.3s", "1 2", "٣s", "--", "1e"] {
+            assert_eq!(parse(text), Err(wrong()), "{text:?}");
+        }
+        for text in ["-1", "-0.5", "-3s", "-inf"] {
+            assert_eq!(parse(text), Err("a time cannot be negative".to_owned()), "{text:?}");
+        }
+        for text in ["inf", "1e300", "36501d", "99999999999999999999h"] {
+            assert!(parse(text).is_err_and(|message| message.contains("100 years")), "{text:?}");
+        }
+        assert!(parse_positive("0s").is_err());
+    }
+}

@@ -1,0 +1,348 @@
+//! The command line: what may stand on it, and what it means for the run.
+
+use std::{ffi::OsString, fmt::Write as _, path::PathBuf, time::Duration};
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use super::{duration, prefix};
+use crate::options::{Args, Color};
+
+/// More workers than any machine holds: a slip of the pen is better refused than tried.
+const MOST_WORKERS: u64 = 10_000_000;
+const MOST_THREADS: u64 = 4_096;
+
+const OURS: &str = "Options the original Molotov does not have";
+
+/// Which program the command line belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// A user's crate, with its scenarios linked in.
+    Crate,
+    /// The `molotov` command, which runs scripts.
+    Command,
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// A run, or a list of what could run.
+    Run(Box<Args>),
+    /// A text that was asked for, such as the help.
+    Show(String),
+}
+
+/// Why a command line cannot be followed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) message: String,
+    pub(super) exit: u8,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>) -> Refusal {
+        Refusal { message: message.into(), exit: 2 }
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    version = None,
+    disable_version_flag = true,
+    args_override_self = true,
+    max_term_width = 120,
+    help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}",
+    after_help = "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). A long option may be shortened \
+                  as long as it is clear which is meant."
+)]
+struct CommandLine {
+    /// Path or module name of a Python script (not available yet)
+    scenario: Option<String>,
+
+    /// Run every scenario once in each worker, in the order of their names
+    #[arg(long)]
+    single_run: bool,
+    /// Run only this scenario
+    #[arg(short, long, value_name = "NAME")]
+    single_mode: Option<String>,
+    /// Read the options from a molotov.json (not available yet)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the version
+    #[arg(long)]
+    version: bool,
+    /// Trace what the engine does, on stderr
+    #[arg(long)]
+    debug: bool,
+    /// -v: show where failures come from; -vv: requests and responses too
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// Number of workers [default: 1]
+    #[arg(short, long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
+    workers: Option<usize>,
+    /// Time over which the workers start [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    ramp_up: Option<Duration>,
+    /// Add workers until the service fails (not available yet)
+    #[arg(long)]
+    sizing: bool,
+    /// Failures that end the sizing, in percent (not available yet)
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+    sizing_tolerance: Option<f64>,
+    /// Sleep after each scenario, on top of its own delay [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    delay: Option<Duration>,
+    /// How often the screen is refreshed [default: 0.2]
+    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    console_update: Option<Duration>,
+    /// Number of processes (more than 1: not available yet) [default: 1]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
+    processes: Option<u64>,
+    /// How long each worker runs; 0: one scenario each [default: 86400]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
+    duration: Option<Duration>,
+    /// How many scenarios each worker runs; 0: no limit [default: 0]
+    #[arg(short = 'r', long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
+    max_runs: Option<u64>,
+    /// Print nothing but errors of the tool itself
+    #[arg(short, long)]
+    quiet: bool,
+    /// Stop everything on the first failure
+    #[arg(short = 'x', long)]
+    exception: bool,
+    /// Exit with 1 when at least N scenarios failed
+    #[arg(short, long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
+    fail: Option<u64>,
+    /// Plain console instead of the dashboard
+    #[arg(short, long)]
+    console: bool,
+    /// Send the measures to statsd (not available yet)
+    #[arg(long)]
+    statsd: bool,
+    /// Where statsd listens (not available yet)
+    #[arg(long, value_name = "URL")]
+    statsd_address: Option<String>,
+    /// Accepted for scripts that ask for it; no effect in Rust
+    #[arg(long)]
+    uvloop: bool,
+    /// Extensions to load first, in order (not available yet)
+    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append)]
+    use_extension: Vec<String>,
+    /// Cancel what still runs when the time is over
+    #[arg(long)]
+    force_shutdown: bool,
+
+    /// Number of threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = OURS)]
+    threads: Option<usize>,
+    /// Make the order of scenarios repeatable
+    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true, help_heading = OURS)]
+    seed: Option<u64>,
+    /// Write a report; may be repeated (not available yet)
+    #[arg(long, value_name = "FILE", help_heading = OURS, action = ArgAction::Append)]
+    report: Vec<PathBuf>,
+    /// Judge the run by a condition; may be repeated (not available yet)
+    #[arg(long, value_name = "EXPRESSION", help_heading = OURS, action = ArgAction::Append)]
+    threshold: Vec<String>,
+    /// Print the scenarios and stop
+    #[arg(long, help_heading = OURS)]
+    list: bool,
+    /// When to write colours [default: auto]
+    #[arg(long, value_name = "WHEN", help_heading = OURS, hide_possible_values = false)]
+    color: Option<When>,
+    /// Time a request may take in all [default: 300]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = duration::parse_positive,
+        allow_negative_numbers = true,
+        help_heading = OURS
+    )]
+    timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| match text.strip_prefix('-') {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()) => {
+            "the number cannot be negative".to_owned()
+        }
+        _ if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("the number is too large; the largest is {}", u64::MAX)
+        }
+        _ => "write a whole number".to_owned(),
+    })
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match whole(text)? {
+        0 => Err("at least 1 is needed".to_owned()),
+        number => Ok(number),
+    }
+}
+
+fn bounded(text: &str, most: u64) -> Result<usize, String> {
+    match at_least_one(text)? {
+        number if number > most => Err(format!("at most {most} can be asked for")),
+        number => usize::try_from(number).map_err(|error| error.to_string()),
+    }
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    bounded(text, MOST_WORKERS)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    bounded(text, MOST_THREADS)
+}
+
+/// Reads a command line; its first element is the program.
+pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal> {
+    let mut command = command(door);
+    if let Some(name) = line.first().and_then(|program| PathBuf::from(program).file_stem().map(ToOwned::to_owned)) {
+        command = command.bin_name(name.to_string_lossy().into_owned());
+    }
+    let line = expand(line, &command)?;
+    let matches = match command.try_get_matches_from_mut(line) {
+        Ok(matches) => matches,
+        Err(error) if error.use_stderr() => {
+            return Err(Refusal::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
+        }
+        Err(shown) => return Ok(Request::Show(shown.render().to_string())),
+    };
+    let line = CommandLine::from_arg_matches(&matches).map_err(|error| Refusal::new(error.to_string()))?;
+    if line.version {
+        return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
+    }
+    line.refuse_contradictions()?;
+    line.refuse_what_is_to_come()?;
+    if door == Door::Crate {
+        line.refuse_script()?;
+    }
+    Ok(Request::Run(Box::new(line.into_args())))
+}
+
+fn command(door: Door) -> clap::Command {
+    let command = CommandLine::command().mut_arg("scenario", |arg| arg.hide(door == Door::Crate));
+    match door {
+        Door::Crate => command.about(concat!(
+            "A load test, run by Molotov ",
+            env!("CARGO_PKG_VERSION"),
+            ": workers run its scenarios and measure the service they hit."
+        )),
+        Door::Command => {
+            command.name("molotov").about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
+        }
+    }
+}
+
+fn expand(line: Vec<OsString>, command: &clap::Command) -> Result<Vec<OsString>, Refusal> {
+    let named = |ours: bool| {
+        let of_group = command.get_arguments().filter(move |arg| (arg.get_help_heading() == Some(OURS)) == ours);
+        of_group.filter_map(|arg| arg.get_long().map(ToOwned::to_owned))
+    };
+    // The parser adds this one only when it begins.
+    let original: Vec<String> = named(false).chain(["help".to_owned()]).collect();
+    let ours: Vec<String> = named(true).collect();
+    let mut arguments = line.into_iter();
+    let program = arguments.next().unwrap_or_else(|| "molotov".into());
+    let rest = prefix::expand(arguments, &original, &ours).map_err(|ambiguous| {
+        let mut message = format!("`--{}` could be several options: ", ambiguous.written);
+        for (n, candidate) in ambiguous.candidates.iter().enumerate() {
+            let _ = write!(message, "{}--{candidate}", if n == 0 { "" } else { ", " });
+        }
+        Refusal::new(message + "; write more of the one you mean")
+    })?;
+    Ok([program].into_iter().chain(rest).collect())
+}
+
+impl CommandLine {
+    /// These two exit with 1, as they do in the original.
+    fn refuse_contradictions(&self) -> Result<(), Refusal> {
+        let message = if self.quiet && self.verbose > 0 {
+            "You can't use -q and -v at the same time"
+        } else if self.single_run && self.single_mode.is_some() {
+            "You can't use --single-mode and --single-run at the same time"
+        } else {
+            return Ok(());
+        };
+        Err(Refusal { message: message.to_owned(), exit: 1 })
+    }
+
+    /// No option is read and then ignored: what cannot be done yet is said.
+    fn refuse_what_is_to_come(&self) -> Result<(), Refusal> {
+        let (option, instead) = match self {
+            Self { processes: Some(2..), .. } => {
+                ("`--processes` (`-p`) above 1", "use `--threads` for more than one core")
+            }
+            Self { sizing: true, .. } => ("`--sizing`", "use `--ramp-up` and watch the failures"),
+            Self { sizing_tolerance: Some(_), .. } => ("`--sizing-tolerance`", "leave it out"),
+            Self { statsd: true, .. } => ("`--statsd`", "leave it out"),
+            Self { statsd_address: Some(_), .. } => ("`--statsd-address`", "leave it out"),
+            Self { config: Some(_), .. } => ("`--config`", "write its options on the command line"),
+            Self { use_extension, .. } if !use_extension.is_empty() => {
+                ("`--use-extension`", "leave it out, and register what it names without `extension = ...`")
+            }
+            Self { report, .. } if !report.is_empty() => {
+                ("`--report`", "leave it out; the table at the end holds the measures")
+            }
+            Self { threshold, .. } if !threshold.is_empty() => {
+                ("`--threshold`", "use `--fail N` to judge the run by its failures")
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::new(format!("{option} is not available yet; {instead}")))
+    }
+
+    fn refuse_script(&self) -> Result<(), Refusal> {
+        match &self.scenario {
+            None => Ok(()),
+            Some(script) => Err(Refusal::new(format!(
+                "`{script}`: this load test holds its scenarios itself, and running a Python script beside them is not \
+                 available yet; leave it out (`--single-mode NAME` chooses a scenario, `--list` shows them)"
+            ))),
+        }
+    }
+
+    fn into_args(self) -> Args {
+        let default = Args::default();
+        Args {
+            scenario: self.scenario,
+            single_run: self.single_run,
+            single_mode: self.single_mode,
+            debug: self.debug,
+            verbose: self.verbose,
+            workers: self.workers.unwrap_or(default.workers),
+            ramp_up: self.ramp_up.unwrap_or(default.ramp_up),
+            delay: self.delay.unwrap_or(default.delay),
+            console_update: self.console_update.unwrap_or(default.console_update),
+            duration: self.duration.unwrap_or(default.duration),
+            max_runs: self.max_runs.filter(|runs| *runs > 0),
+            quiet: self.quiet,
+            exception: self.exception,
+            fail: self.fail,
+            console: self.console,
+            uvloop: self.uvloop,
+            force_shutdown: self.force_shutdown,
+            threads: self.threads,
+            seed: self.seed,
+            list: self.list,
+            color: match self.color {
+                None | Some(When::Auto) => Color::Auto,
+                Some(When::Always) => Color::Always,
+                Some(When::Never) => Color::Never,
+            },
+            timeout: self.timeout.unwrap_or(default.timeout),
+            ..default
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;

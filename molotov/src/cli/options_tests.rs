@@ -1,0 +1,181 @@
+//! The command line, read and refused.
+
+use super::*;
+
+fn request(line: &str) -> Result<Request, Refusal> {
+    let words = line.split(' ').filter(|word| !word.is_empty());
+    parse(["loadtest"].into_iter().chain(words).map(OsString::from).collect(), Door::Crate)
+}
+
+#[track_caller]
+fn args(line: &str) -> Args {
+    match request(line) {
+        Ok(Request::Run(args)) => *args,
+        other => panic!("`{line}` gave {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refusal(line: &str) -> Refusal {
+    match request(line) {
+        Err(refusal) => refusal,
+        other => panic!("`{line}` gave {other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_holds_together() {
+    command(Door::Crate).debug_assert();
+    command(Door::Command).debug_assert();
+}
+
+#[test]
+fn without_options_the_defaults_hold() {
+    assert_eq!(args(""), Args::default());
+}
+
+#[test]
+fn every_option_reaches_its_field() {
+    let changed: [(&str, fn(&mut Args)); 30] = [
+        ("--single-run", |a| a.single_run = true),
+        ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
+        ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
+        ("--debug", |a| a.debug = true),
+        ("-v", |a| a.verbose = 1),
+        ("-vv", |a| a.verbose = 2),
+        ("--verbose --verbose", |a| a.verbose = 2),
+        ("-w 20", |a| a.workers = 20),
+        ("-w20", |a| a.workers = 20),
+        ("--workers 7 --workers 20", |a| a.workers = 20),
+        ("--ramp-up 1.5", |a| a.ramp_up = Duration::from_millis(1_500)),
+        ("--delay 250ms", |a| a.delay = Duration::from_millis(250)),
+        ("--console-update 0", |a| a.console_update = Duration::ZERO),
+        ("-p 1", |_| ()),
+        ("-d 1m30s", |a| a.duration = Duration::from_secs(90)),
+        ("-d 0", |a| a.duration = Duration::ZERO),
+        ("--dur=90", |a| a.duration = Duration::from_secs(90)),
+        ("-r 5", |a| a.max_runs = Some(5)),
+        ("-r=5", |a| a.max_runs = Some(5)),
+        ("-r 0", |_| ()),
+        ("-q", |a| a.quiet = true),
+        ("-f 0", |a| a.fail = Some(0)),
+        ("--uvloop", |a| a.uvloop = true),
+        ("--force", |a| a.force_shutdown = true),
+        ("--threads 3", |a| a.threads = Some(3)),
+        ("--seed 18446744073709551615", |a| a.seed = Some(u64::MAX)),
+        ("--list", |a| a.list = true),
+        ("--color never", |a| a.color = Color::Never),
+        ("--col=always", |a| a.color = Color::Always),
+        ("--timeout 0.5", |a| a.timeout = Duration::from_millis(500)),
+    ];
+    for (line, change) in changed {
+        let mut expected = Args::default();
+        change(&mut expected);
+        assert_eq!(args(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn options_cluster() {
+    let args = args("-cxvvw3");
+    assert!(args.console && args.exception);
+    assert_eq!((args.verbose, args.workers), (2, 3));
+}
+
+#[test]
+fn wrong_values_name_the_option_and_what_is_right() {
+    for (line, option, why) in [
+        ("-w 0", "--workers", "at least 1"),
+        ("-w -3", "--workers", "negative"),
+        ("-w many", "--workers", "whole number"),
+        ("-w 1.5", "--workers", "whole number"),
+        ("-w 99999999999", "--workers", "at most"),
+        ("-w 99999999999999999999999", "--workers", "too large"),
+        ("-p 0", "--processes", "at least 1"),
+        ("-r -1", "--max-runs", "negative"),
+        ("-f x", "--fail", "whole number"),
+        ("--seed -4", "--seed", "negative"),
+        ("--threads 0", "--threads", "at least 1"),
+        ("--threads 100000", "--threads", "at most"),
+        ("-d soon", "--duration", "90s"),
+        ("-d -5", "--duration", "negative"),
+        ("-d nan", "--duration", "90s"),
+        ("-d inf", "--duration", "100 years"),
+        ("--ramp-up 1e99", "--ramp-up", "100 years"),
+        ("--delay -1s", "--delay", "negative"),
+        ("--console-update often", "--console-update", "90s"),
+        ("--timeout 0", "--timeout", "longer than 0"),
+        ("--color sometimes", "--color", "auto, always, never"),
+        ("-s", "--single-mode", "value is required"),
+        ("--nope", "--nope", "unexpected argument"),
+        ("--c", "--c", "--config, --console-update, --console"),
+        ("--th 2", "--th", "--threads, --threshold"),
+        ("--quiet=yes", "--quiet", "unexpected value"),
+        ("test.py", "test.py", "not available yet"),
+    ] {
+        let refusal = refusal(line);
+        assert_eq!(refusal.exit, 2, "{line}");
+        assert!(refusal.message.contains(option), "{line}: {}", refusal.message);
+        assert!(refusal.message.contains(why), "{line}: {}", refusal.message);
+    }
+}
+
+#[test]
+fn contradictions_exit_as_in_the_original() {
+    for (line, message) in [
+        ("-q -v", "You can't use -q and -v at the same time"),
+        ("--single-run -s a", "You can't use --single-mode and --single-run at the same time"),
+    ] {
+        let refusal = refusal(line);
+        assert_eq!((refusal.exit, refusal.message.as_str()), (1, message), "{line}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_by_name() {
+    for (line, option) in [
+        ("-p 2", "`--processes` (`-p`) above 1"),
+        ("--process 4", "`--processes` (`-p`) above 1"),
+        ("--sizing", "`--sizing`"),
+        ("--sizing-tolerance 3", "`--sizing-tolerance`"),
+        ("--statsd", "`--statsd`"),
+        ("--statsd-address udp://localhost:1", "`--statsd-address`"),
+        ("--config molotov.json", "`--config`"),
+        ("--use-extension a b -q", "`--use-extension`"),
+        ("--report out.json", "`--report`"),
+        ("--threshold failures<1%", "`--threshold`"),
+    ] {
+        let refusal = refusal(line);
+        assert_eq!(refusal.exit, 2, "{line}");
+        assert!(
+            refusal.message.starts_with(&format!("{option} is not available yet; ")),
+            "{line}: {}",
+            refusal.message
+        );
+    }
+}
+
+#[test]
+fn version_and_help_are_shown_not_run() {
+    match request("--version") {
+        Ok(Request::Show(text)) => assert_eq!(text, format!("{}\n", env!("CARGO_PKG_VERSION"))),
+        other => panic!("{other:?}"),
+    }
+    for line in ["-h", "--help", "--he", "-w 3 -h"] {
+        match request(line) {
+            Ok(Request::Show(text)) => assert!(text.contains("Usage: loadtest [OPTIONS]"), "{text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn help() {
+    for (door, name, width) in
+        [(Door::Crate, "crate_80", 80), (Door::Crate, "crate_120", 120), (Door::Command, "command_80", 80)]
+    {
+        let text = command(door).bin_name("molotov").term_width(width).render_help().to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= width), "wider than {width}:\n{text}");
+        insta::assert_snapshot!(name, text);
+    }
+}

@@ -1,0 +1,113 @@
+//! Options written short: `--proc 2` for `--processes 2`, where no other option could be meant.
+
+use std::ffi::OsString;
+
+/// A beginning that fits several options, and which they are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ambiguous {
+    pub(super) written: String,
+    pub(super) candidates: Vec<String>,
+}
+
+/// Writes every long option out in full.
+///
+/// A full name is itself; otherwise a beginning that fits the `original`'s options means one of them, whatever fits
+/// among `ours`, since command lines written for the original must go on meaning what they meant.
+pub(super) fn expand(
+    arguments: impl IntoIterator<Item = OsString>,
+    original: &[String],
+    ours: &[String],
+) -> Result<Vec<OsString>, Ambiguous> {
+    let mut options_over = false;
+    arguments
+        .into_iter()
+        .map(|argument| {
+            options_over |= argument == "--";
+            let Some(option) = argument.to_str().and_then(|text| text.strip_prefix("--")) else { return Ok(argument) };
+            if options_over {
+                return Ok(argument);
+            }
+            let (written, value) = match option.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (option, None),
+            };
+            let Some(name) = resolve(written, original, ours)? else { return Ok(argument) };
+            Ok(match value {
+                Some(value) => format!("--{name}={value}").into(),
+                None => format!("--{name}").into(),
+            })
+        })
+        .collect()
+}
+
+/// The option that is meant; `None` for what fits none and is left for the parser to complain of.
+fn resolve<'a>(written: &str, original: &'a [String], ours: &'a [String]) -> Result<Option<&'a str>, Ambiguous> {
+    if let Some(exact) = original.iter().chain(ours).find(|name| *name == written) {
+        return Ok(Some(exact));
+    }
+    for names in [original, ours] {
+        let fitting: Vec<&String> = names.iter().filter(|name| name.starts_with(written)).collect();
+        match fitting[..] {
+            [] => {}
+            [name] => return Ok(Some(name)),
+            _ => {
+                let candidates = fitting.into_iter().cloned().collect();
+                return Err(Ambiguous { written: written.to_owned(), candidates });
+            }
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn expanded(line: &str) -> Result<String, Ambiguous> {
+        let original = names(&["processes", "ramp-up", "console", "console-update", "config"]);
+        let ours = names(&["report", "threads", "threshold", "color", "prompt"]);
+        let out = expand(line.split(' ').map(OsString::from), &original, &ours)?;
+        Ok(out.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn beginnings_become_names() {
+        for (line, full) in [
+            ("--process 2", "--processes 2"),
+            ("--proc=2 -v", "--processes=2 -v"),
+            ("--console", "--console"),
+            ("--console-u=1", "--console-update=1"),
+            // `report` fits too: the original's option wins.
+            ("--r 3", "--ramp-up 3"),
+            ("--pro 3", "--processes 3"),
+            ("--re a.json", "--report a.json"),
+            ("--col never", "--color never"),
+            ("--nope", "--nope"),
+            ("-r 3", "-r 3"),
+            ("-- --proc", "-- --proc"),
+            ("--re=--proc", "--report=--proc"),
+        ] {
+            assert_eq!(expanded(line).as_deref(), Ok(full), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_fits_several_is_an_error_that_lists_them() {
+        let error = expanded("--c").unwrap_err();
+        assert_eq!(error.candidates, names(&["console", "console-update", "config"]));
+        let error = expanded("--th=1").unwrap_err();
+        assert_eq!(error, Ambiguous { written: "th".to_owned(), candidates: names(&["threads", "threshold"]) });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn arguments_that_are_no_text_pass_through() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = OsString::from_vec(b"--proc\xff".to_vec());
+        assert_eq!(expand([odd.clone()], &names(&["processes"]), &[]), Ok(vec![odd]));
+    }
+}
