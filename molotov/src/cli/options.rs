@@ -11,7 +11,11 @@ use crate::options::{Args, Color};
 const MOST_WORKERS: u64 = 10_000_000;
 const MOST_THREADS: u64 = 4_096;
 
-const OURS: &str = "Options the original Molotov does not have";
+/// What the original does not have. Its own options come first where a beginning fits both.
+const OURS: [&str; 7] = ["threads", "seed", "report", "threshold", "list", "color", "timeout"];
+
+const NEW: &str = "Options the original Molotov does not have";
+const LATER: &str = "Not available yet";
 
 /// Which program the command line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,52 +59,43 @@ impl Refusal {
                   as long as it is clear which is meant."
 )]
 struct CommandLine {
-    /// Path or module name of a Python script (not available yet)
+    /// Path or module of a Python script [default: loadtest.py]
     scenario: Option<String>,
 
-    /// Run every scenario once in each worker, in the order of their names
+    /// Each worker runs every scenario once, by name
     #[arg(long)]
     single_run: bool,
     /// Run only this scenario
     #[arg(short, long, value_name = "NAME")]
     single_mode: Option<String>,
-    /// Read the options from a molotov.json (not available yet)
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// Print the version
     #[arg(long)]
     version: bool,
     /// Trace what the engine does, on stderr
     #[arg(long)]
     debug: bool,
-    /// -v: show where failures come from; -vv: requests and responses too
+    /// -v: backtraces; -vv: requests and responses too
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
     /// Number of workers [default: 1]
     #[arg(short, long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<usize>,
     /// Time over which the workers start [default: 0]
-    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     ramp_up: Option<Duration>,
-    /// Add workers until the service fails (not available yet)
-    #[arg(long)]
-    sizing: bool,
-    /// Failures that end the sizing, in percent (not available yet)
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
-    sizing_tolerance: Option<f64>,
-    /// Sleep after each scenario, on top of its own delay [default: 0]
-    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    /// Sleep after each scenario [default: 0]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     delay: Option<Duration>,
     /// How often the screen is refreshed [default: 0.2]
-    #[arg(long, value_name = "SECONDS", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     console_update: Option<Duration>,
-    /// Number of processes (more than 1: not available yet) [default: 1]
+    /// Number of processes; so far only 1 [default: 1]
     #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     processes: Option<u64>,
-    /// How long each worker runs; 0: one scenario each [default: 86400]
+    /// How long a worker runs; 0: once [default: 86400]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     duration: Option<Duration>,
-    /// How many scenarios each worker runs; 0: no limit [default: 0]
+    /// Scenarios a worker runs [default: 0, no limit]
     #[arg(short = 'r', long, value_name = "N", value_parser = whole, allow_negative_numbers = true)]
     max_runs: Option<u64>,
     /// Print nothing but errors of the tool itself
@@ -115,49 +110,59 @@ struct CommandLine {
     /// Plain console instead of the dashboard
     #[arg(short, long)]
     console: bool,
-    /// Send the measures to statsd (not available yet)
-    #[arg(long)]
-    statsd: bool,
-    /// Where statsd listens (not available yet)
-    #[arg(long, value_name = "URL")]
-    statsd_address: Option<String>,
-    /// Accepted for scripts that ask for it; no effect in Rust
+    /// For Python scripts; no effect in Rust
     #[arg(long)]
     uvloop: bool,
-    /// Extensions to load first, in order (not available yet)
-    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append)]
-    use_extension: Vec<String>,
     /// Cancel what still runs when the time is over
     #[arg(long)]
     force_shutdown: bool,
 
-    /// Number of threads [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = OURS)]
+    /// Number of threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = NEW)]
     threads: Option<usize>,
-    /// Make the order of scenarios repeatable
-    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true, help_heading = OURS)]
+    /// Make random picks and data repeatable
+    #[arg(long, value_name = "N", value_parser = whole, allow_negative_numbers = true, help_heading = NEW)]
     seed: Option<u64>,
-    /// Write a report; may be repeated (not available yet)
-    #[arg(long, value_name = "FILE", help_heading = OURS, action = ArgAction::Append)]
-    report: Vec<PathBuf>,
-    /// Judge the run by a condition; may be repeated (not available yet)
-    #[arg(long, value_name = "EXPRESSION", help_heading = OURS, action = ArgAction::Append)]
-    threshold: Vec<String>,
     /// Print the scenarios and stop
-    #[arg(long, help_heading = OURS)]
+    #[arg(long, help_heading = NEW)]
     list: bool,
-    /// When to write colours [default: auto]
-    #[arg(long, value_name = "WHEN", help_heading = OURS, hide_possible_values = false)]
+    /// Colours: auto, always or never [default: auto]
+    #[arg(long, value_name = "WHEN", help_heading = NEW, hide_possible_values = true)]
     color: Option<When>,
     /// Time a request may take in all [default: 300]
     #[arg(
         long,
-        value_name = "SECONDS",
+        value_name = "TIME",
         value_parser = duration::parse_positive,
         allow_negative_numbers = true,
-        help_heading = OURS
+        help_heading = NEW
     )]
     timeout: Option<Duration>,
+
+    /// Read the options from a molotov.json
+    #[arg(long, value_name = "FILE", help_heading = LATER)]
+    config: Option<PathBuf>,
+    /// Add workers until the service fails
+    #[arg(long, help_heading = LATER)]
+    sizing: bool,
+    /// Failures that end the sizing, in percent
+    #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = LATER)]
+    sizing_tolerance: Option<f64>,
+    /// Send the measures to statsd
+    #[arg(long, help_heading = LATER)]
+    statsd: bool,
+    /// Where statsd listens
+    #[arg(long, value_name = "URL", help_heading = LATER)]
+    statsd_address: Option<String>,
+    /// Extensions to load first, in order
+    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append, help_heading = LATER)]
+    use_extension: Vec<String>,
+    /// Write a report: .json, .html, .csv
+    #[arg(long, value_name = "FILE", action = ArgAction::Append, help_heading = LATER)]
+    report: Vec<PathBuf>,
+    /// Judge the run: "p95(browse) < 200ms"
+    #[arg(long, value_name = "EXPR", action = ArgAction::Append, help_heading = LATER)]
+    threshold: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -242,13 +247,9 @@ fn command(door: Door) -> clap::Command {
 }
 
 fn expand(line: Vec<OsString>, command: &clap::Command) -> Result<Vec<OsString>, Refusal> {
-    let named = |ours: bool| {
-        let of_group = command.get_arguments().filter(move |arg| (arg.get_help_heading() == Some(OURS)) == ours);
-        of_group.filter_map(|arg| arg.get_long().map(ToOwned::to_owned))
-    };
-    // The parser adds this one only when it begins.
-    let original: Vec<String> = named(false).chain(["help".to_owned()]).collect();
-    let ours: Vec<String> = named(true).collect();
+    let named = command.get_arguments().filter_map(clap::Arg::get_long);
+    // The parser adds `--help` only when it begins.
+    let (ours, original): (Vec<_>, Vec<_>) = named.chain(["help"]).partition(|name| OURS.contains(name));
     let mut arguments = line.into_iter();
     let program = arguments.next().unwrap_or_else(|| "molotov".into());
     let rest = prefix::expand(arguments, &original, &ours).map_err(|ambiguous| {

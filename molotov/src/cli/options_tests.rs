@@ -27,6 +27,9 @@ fn refusal(line: &str) -> Refusal {
 fn the_definition_holds_together() {
     command(Door::Crate).debug_assert();
     command(Door::Command).debug_assert();
+    for name in OURS {
+        assert!(command(Door::Crate).get_arguments().any(|arg| arg.get_long() == Some(name)), "{name}");
+    }
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn wrong_values_name_the_option_and_what_is_right() {
         ("-d nan", "--duration", "90s"),
         ("-d inf", "--duration", "100 years"),
         ("--ramp-up 1e99", "--ramp-up", "100 years"),
-        ("--delay -1s", "--delay", "negative"),
+        ("--delay=-1s", "--delay", "negative"),
         ("--console-update often", "--console-update", "90s"),
         ("--timeout 0", "--timeout", "longer than 0"),
         ("--color sometimes", "--color", "auto, always, never"),

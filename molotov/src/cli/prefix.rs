@@ -15,8 +15,8 @@ pub(super) struct Ambiguous {
 /// among `ours`, since command lines written for the original must go on meaning what they meant.
 pub(super) fn expand(
     arguments: impl IntoIterator<Item = OsString>,
-    original: &[String],
-    ours: &[String],
+    original: &[&str],
+    ours: &[&str],
 ) -> Result<Vec<OsString>, Ambiguous> {
     let mut options_over = false;
     arguments
@@ -41,17 +41,17 @@ pub(super) fn expand(
 }
 
 /// The option that is meant; `None` for what fits none and is left for the parser to complain of.
-fn resolve<'a>(written: &str, original: &'a [String], ours: &'a [String]) -> Result<Option<&'a str>, Ambiguous> {
-    if let Some(exact) = original.iter().chain(ours).find(|name| *name == written) {
+fn resolve<'a>(written: &str, original: &[&'a str], ours: &[&'a str]) -> Result<Option<&'a str>, Ambiguous> {
+    if let Some(exact) = original.iter().chain(ours).find(|name| **name == written) {
         return Ok(Some(exact));
     }
     for names in [original, ours] {
-        let fitting: Vec<&String> = names.iter().filter(|name| name.starts_with(written)).collect();
+        let fitting: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(written)).collect();
         match fitting[..] {
             [] => {}
             [name] => return Ok(Some(name)),
             _ => {
-                let candidates = fitting.into_iter().cloned().collect();
+                let candidates = fitting.into_iter().map(ToOwned::to_owned).collect();
                 return Err(Ambiguous { written: written.to_owned(), candidates });
             }
         }
@@ -63,13 +63,9 @@ fn resolve<'a>(written: &str, original: &'a [String], ours: &'a [String]) -> Res
 mod tests {
     use super::*;
 
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
     fn expanded(line: &str) -> Result<String, Ambiguous> {
-        let original = names(&["processes", "ramp-up", "console", "console-update", "config"]);
-        let ours = names(&["report", "threads", "threshold", "color", "prompt"]);
+        let original = ["processes", "ramp-up", "console", "console-update", "config"];
+        let ours = ["report", "threads", "threshold", "color", "prompt"];
         let out = expand(line.split(' ').map(OsString::from), &original, &ours)?;
         Ok(out.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>().join(" "))
     }
@@ -98,9 +94,12 @@ mod tests {
     #[test]
     fn what_fits_several_is_an_error_that_lists_them() {
         let error = expanded("--c").unwrap_err();
-        assert_eq!(error.candidates, names(&["console", "console-update", "config"]));
+        assert_eq!(error.candidates, ["console", "console-update", "config"]);
         let error = expanded("--th=1").unwrap_err();
-        assert_eq!(error, Ambiguous { written: "th".to_owned(), candidates: names(&["threads", "threshold"]) });
+        assert_eq!(
+            error,
+            Ambiguous { written: "th".to_owned(), candidates: vec!["threads".to_owned(), "threshold".to_owned()] }
+        );
     }
 
     #[test]
@@ -108,6 +107,6 @@ mod tests {
     fn arguments_that_are_no_text_pass_through() {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(b"--proc\xff".to_vec());
-        assert_eq!(expand([odd.clone()], &names(&["processes"]), &[]), Ok(vec![odd]));
+        assert_eq!(expand([odd.clone()], &["processes"], &[]), Ok(vec![odd]));
     }
 }
