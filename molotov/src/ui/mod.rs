@@ -1,11 +1,19 @@
 //! Screens: what a person sees of a run while it goes on. They read data and never reach into the engine.
 
+mod console;
+mod quiet;
+#[cfg(test)]
+mod tests;
+
+pub use console::{Console, Medium};
+pub use quiet::Quiet;
+
 use crate::report::{Line, Progress, Summary};
 
 /// Where a run is shown.
 ///
 /// A screen never fails a run: what cannot be written (a closed pipe) is dropped.
-pub trait Screen {
+pub trait Screen: Send {
     /// Something to tell, in order.
     fn line(&mut self, line: &Line);
 

@@ -1,0 +1,161 @@
+//! Numbers as people read them: at most three significant digits where more would not help, and always a unit.
+
+use std::time::Duration;
+
+/// `1,234`, from ten millions on `12.3M`.
+pub(crate) fn count(count: u64) -> String {
+    if count < 10_000_000 {
+        return thousands(count);
+    }
+    scaled(count as f64, 1000.0, &["", "k", "M", "G", "T", "P"])
+}
+
+/// How many a second: `0.25`, `41.5`, `411`, `12,345`, `123k`.
+pub(crate) fn rate(rate: f64) -> String {
+    match rate {
+        rate if rate < 0.005 => "0".to_owned(),
+        rate if rate < 9.995 => format!("{rate:.2}"),
+        rate if rate < 999.95 => format!("{rate:.1}"),
+        rate if rate < 99_999.5 => thousands(rate.round() as u64),
+        rate => scaled(rate, 1000.0, &["", "k", "M", "G"]),
+    }
+}
+
+/// `0 B`, `812 B`, `1.23 KB`, `45.6 MB`, by thousands.
+pub(crate) fn bytes(bytes: u64) -> String {
+    scaled(bytes as f64, 1000.0, &[" B", " KB", " MB", " GB", " TB", " PB"])
+}
+
+/// `0.12 %`, `5.1 %`, `100 %`; never `0 %` or `100 %` for what is not.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    let percent = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 };
+    match percent {
+        _ if part == 0 => "0 %".to_owned(),
+        _ if part == whole => "100 %".to_owned(),
+        percent if percent < 0.01 => "<0.01 %".to_owned(),
+        percent if percent < 0.995 => format!("{percent:.2} %"),
+        percent => format!("{:.1} %", percent.min(99.9)),
+    }
+}
+
+/// A latency with three digits: `812µs`, `12.3ms`, `1.23s`, `12m05s`.
+pub(crate) fn latency(latency: Duration) -> String {
+    let micros = latency.as_micros() as f64;
+    match micros {
+        micros if micros < 999.5 => format!("{micros:.0}µs"),
+        micros if micros < 999_500.0 => format!("{}ms", three_digits(micros / 1e3)),
+        micros if micros < 99_950_000.0 => format!("{}s", three_digits(micros / 1e6)),
+        _ => clock(latency),
+    }
+}
+
+/// How long a run took: `812 ms`, `30.0 s`, `12m05s`, `2h03m05s`.
+pub(crate) fn elapsed(elapsed: Duration) -> String {
+    match elapsed.as_secs_f64() {
+        seconds if seconds < 0.9995 => format!("{:.0} ms", seconds * 1e3),
+        seconds if seconds < 99.95 => format!("{seconds:.1} s"),
+        _ => clock(elapsed),
+    }
+}
+
+/// `1m40s`, `2h03m05s`, to the nearest second.
+pub(crate) fn clock(duration: Duration) -> String {
+    let seconds = (duration + Duration::from_millis(500)).as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m{:02}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// A noun with its number: `1 worker`, `2,000 workers`.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", count(number))
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The largest unit in which the number is at least 1.
+fn scaled(mut number: f64, step: f64, units: &[&str]) -> String {
+    let mut units = units.iter().peekable();
+    let mut unit = *units.next().expect("at least one unit");
+    let whole = number.fract() == 0.0;
+    let mut first = true;
+    while number >= step - 0.5 && units.peek().is_some() {
+        number /= step;
+        unit = units.next().expect("peeked");
+        first = false;
+    }
+    if first && whole { format!("{number:.0}{unit}") } else { format!("{}{unit}", three_digits(number)) }
+}
+
+fn three_digits(number: f64) -> String {
+    match number {
+        number if number < 9.995 => format!("{number:.2}"),
+        number if number < 99.95 => format!("{number:.1}"),
+        number => format!("{number:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        let counts = [0, 999, 1000, 9_999_999, 10_000_000, 1_234_567_890].map(count);
+        assert_eq!(counts, ["0", "999", "1,000", "9,999,999", "10.0M", "1.23G"]);
+    }
+
+    #[test]
+    fn rates() {
+        let rates = [0.0, 0.001, 0.25, 9.99, 41.46, 411.5, 12_345.4, 99_999.0, 123_456.0].map(rate);
+        assert_eq!(rates, ["0", "0", "0.25", "9.99", "41.5", "411.5", "12,345", "99,999", "123k"]);
+    }
+
+    #[test]
+    fn sizes() {
+        let sizes = [0, 999, 1000, 1234, 45_600_000, 999_999].map(bytes);
+        assert_eq!(sizes, ["0 B", "999 B", "1.00 KB", "1.23 KB", "45.6 MB", "1.00 MB"]);
+    }
+
+    #[test]
+    fn shares() {
+        let shares = [(0, 0), (0, 9), (9, 9), (1, 100_000), (1, 300), (51, 1000), (99_999, 100_000)];
+        let shares = shares.map(|(part, whole)| percent(part, whole));
+        assert_eq!(shares, ["0 %", "0 %", "100 %", "<0.01 %", "0.33 %", "5.1 %", "99.9 %"]);
+    }
+
+    #[test]
+    fn latencies() {
+        let micros = [0, 7, 999, 1000, 12_345, 999_499, 999_500, 1_234_567, 61_000_000, 99_950_000, 3_600_000_000];
+        let latencies = micros.map(|micros| latency(Duration::from_micros(micros)));
+        assert_eq!(
+            latencies,
+            ["0µs", "7µs", "999µs", "1.00ms", "12.3ms", "999ms", "1.00s", "1.23s", "61.0s", "1m40s", "1h00m00s"]
+        );
+    }
+
+    #[test]
+    fn times_and_nouns() {
+        let times = [0.0, 0.812, 30.04, 725.0, 7385.0].map(|seconds| elapsed(Duration::from_secs_f64(seconds)));
+        assert_eq!(times, ["0 ms", "812 ms", "30.0 s", "12m05s", "2h03m05s"]);
+        let nouns = [plural(1, "worker"), plural(2000, "worker"), plural(2, "process")];
+        assert_eq!(nouns, ["1 worker", "2,000 workers", "2 processes"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Rows and columns of the measures table: which columns there is room for, and what stands in them.
+
+use std::time::Duration;
+
+use anstyle::Style;
+
+use super::{
+    format,
+    layout::{right, width},
+    text::BAD,
+};
+use crate::metrics::Stats;
+
+/// Space before a column.
+const GAP: usize = 2;
+
+/// One line of measures.
+pub(super) struct Row {
+    pub(super) name: String,
+    /// The sum of the others.
+    pub(super) total: bool,
+    failed: bool,
+    /// One for each of [`COLUMNS`]; empty where it means nothing.
+    cells: Vec<String>,
+}
+
+/// A column: its head, how much it matters (less is more), and its cell.
+struct Column {
+    head: &'static str,
+    rank: u8,
+    cell: fn(&Stats, Duration) -> String,
+}
+
+/// All columns, in the order in which they stand.
+const COLUMNS: &[Column] = &[
+    Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.total()) },
+    Column { head: FAILED, rank: 1, cell: |stats, _| format::count(stats.counts.failed) },
+    Column { head: "failed %", rank: 11, cell: |stats, _| failed_share(stats) },
+    Column { head: "interrupted", rank: 12, cell: |stats, _| unless_zero(stats.counts.interrupted) },
+    Column { head: "rate/s", rank: 4, cell: rate },
+    Column { head: "min", rank: 10, cell: |stats, _| latency(stats, stats.latency.min()) },
+    Column { head: "mean", rank: 7, cell: |stats, _| latency(stats, stats.latency.mean()) },
+    Column { head: "p50", rank: 3, cell: |stats, _| percentile(stats, 50.0) },
+    Column { head: "p90", rank: 9, cell: |stats, _| percentile(stats, 90.0) },
+    Column { head: "p95", rank: 2, cell: |stats, _| percentile(stats, 95.0) },
+    Column { head: "p99", rank: 5, cell: |stats, _| percentile(stats, 99.0) },
+    Column { head: "max", rank: 6, cell: |stats, _| latency(stats, stats.latency.max()) },
+    Column { head: "ttfb p95", rank: 14, cell: |stats, _| first_byte(stats) },
+    Column { head: "in", rank: 8, cell: |stats, _| bytes(stats, stats.bytes_in) },
+    Column { head: "out", rank: 13, cell: |stats, _| bytes(stats, stats.bytes_out) },
+    Column { head: "status", rank: 15, cell: |stats, _| statuses(stats) },
+];
+
+const FAILED: &str = "failed";
+
+impl Row {
+    pub(super) fn new(name: String, stats: &Stats, elapsed: Duration) -> Row {
+        let cells = COLUMNS.iter().map(|column| (column.cell)(stats, elapsed)).collect();
+        Row { name, total: false, failed: stats.counts.failed > 0, cells }
+    }
+}
+
+/// The columns that fit, the same for all sections.
+pub(super) struct Columns {
+    /// Width of the names.
+    pub(super) name: usize,
+    /// Index into [`COLUMNS`], and the width with the gap before it.
+    chosen: Vec<(usize, usize)>,
+}
+
+impl Columns {
+    /// What matters most comes first; a name may take what is left, and a good part of the room in any case.
+    pub(super) fn fit<'a>(room: usize, rows: impl Iterator<Item = (&'a str, &'a Row)>) -> Columns {
+        let (mut longest, mut widths) = (0, vec![0; COLUMNS.len()]);
+        for (title, row) in rows {
+            longest = longest.max(width(title)).max(width(&row.name));
+            for (widest, cell) in widths.iter_mut().zip(&row.cells) {
+                *widest = width(cell).max(*widest);
+            }
+        }
+        let name_at_least = longest.min(if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 });
+        let mut by_rank: Vec<usize> = (0..COLUMNS.len()).filter(|index| widths[*index] > 0).collect();
+        by_rank.sort_by_key(|index| COLUMNS[*index].rank);
+        let (mut taken, mut chosen) = (0, Vec::new());
+        for index in by_rank {
+            let column = GAP + widths[index].max(width(COLUMNS[index].head));
+            // A column left out lets none that matters less in: columns come and go in one order.
+            if name_at_least + taken + column > room {
+                break;
+            }
+            taken += column;
+            chosen.push((index, column));
+        }
+        chosen.sort_unstable();
+        Columns { name: longest.min(room - taken), chosen }
+    }
+
+    /// The heads of the columns in which these rows have something.
+    pub(super) fn head(&self, rows: &[Row]) -> String {
+        let head = |(index, width): &(usize, usize)| {
+            let used = rows.iter().any(|row| !row.cells[*index].is_empty());
+            right(if used { COLUMNS[*index].head } else { "" }, *width)
+        };
+        self.chosen.iter().map(head).collect()
+    }
+
+    /// The cells of a row, each as wide as its column, and how to paint it.
+    pub(super) fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (String, Option<Style>)> + 'a {
+        self.chosen.iter().map(|(index, width)| {
+            let alarming = row.failed && COLUMNS[*index].head.starts_with(FAILED);
+            (right(&row.cells[*index], *width), alarming.then_some(BAD))
+        })
+    }
+}
+
+fn rate(stats: &Stats, elapsed: Duration) -> String {
+    let ended = stats.counts.ok + stats.counts.failed;
+    if elapsed.is_zero() { String::new() } else { format::rate(ended as f64 / elapsed.as_secs_f64()) }
+}
+
+fn failed_share(stats: &Stats) -> String {
+    format::percent(stats.counts.failed, stats.counts.ok + stats.counts.failed)
+}
+
+fn unless_zero(count: u64) -> String {
+    if count == 0 { String::new() } else { format::count(count) }
+}
+
+fn latency(stats: &Stats, latency: Duration) -> String {
+    if stats.latency.is_empty() { "-".to_owned() } else { format::latency(latency) }
+}
+
+fn percentile(stats: &Stats, percent: f64) -> String {
+    latency(stats, stats.latency.percentile(percent))
+}
+
+fn first_byte(stats: &Stats) -> String {
+    if stats.first_byte.is_empty() { String::new() } else { format::latency(stats.first_byte.percentile(95.0)) }
+}
+
+fn bytes(stats: &Stats, bytes: u64) -> String {
+    if bytes == 0 && stats.statuses.is_empty() { String::new() } else { format::bytes(bytes) }
+}
+
+/// The three most frequent: `200 503 404`.
+fn statuses(stats: &Stats) -> String {
+    let mut statuses: Vec<_> = stats.statuses.iter().collect();
+    statuses.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let more = if statuses.len() > 3 { " …" } else { "" };
+    let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| status.to_string()).collect();
+    format!("{}{more}", shown.join(" "))
+}

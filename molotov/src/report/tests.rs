@@ -1,0 +1,180 @@
+//! The end-of-run table as people see it.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Summary, text::table};
+use crate::metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample};
+
+/// Latencies that look like a server's, the same in every test run.
+fn latencies(count: u64, typical_micros: u64) -> impl Iterator<Item = Duration> {
+    (0..count).map(move |index| {
+        let spread = (index * 7919 % 1000) as f64 / 1000.0;
+        Duration::from_micros((typical_micros as f64 * (0.6 + spread * spread * 1.5 + 4.0 * spread.powi(60))) as u64)
+    })
+}
+
+fn request(status: Option<u16>, total: Duration) -> RequestSample {
+    RequestSample {
+        outcome: if status.is_some_and(|status| status < 400) { Outcome::Ok } else { Outcome::Failed },
+        status,
+        first_byte: status.map(|_| total * 9 / 10),
+        total,
+        bytes_in: 1234,
+        bytes_out: 210,
+    }
+}
+
+fn error<'a>(kind: &'a str, message: &'a str) -> ErrorSample<'a> {
+    ErrorSample {
+        kind,
+        message,
+        place: Some("src/scenarios/checkout.rs:142"),
+        scenario: "checkout",
+        detail: Some("   0: shop::checkout\n             at src/scenarios/checkout.rs:142".to_owned()),
+        at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+    }
+}
+
+fn summary(recorder: &Recorder) -> Summary {
+    let mut snapshot = recorder.take();
+    snapshot.health = Health::default();
+    let totals = snapshot.totals();
+    Summary {
+        version: "0.1.0".to_owned(),
+        elapsed: Duration::from_secs(30),
+        successes: totals.ok,
+        failures: totals.failed,
+        interrupted: totals.interrupted,
+        workers: 50,
+        processes: 1,
+        snapshot,
+        verbose: 0,
+    }
+}
+
+fn busy() -> Recorder {
+    let recorder = Recorder::new(Limits::default());
+    for (name, count, typical) in [("browse", 12_345, 11_000), ("checkout", 321, 240_000), ("search", 4_321, 900)] {
+        let id = recorder.scenario_id(name);
+        latencies(count, typical).for_each(|took| recorder.scenario(id, Outcome::Ok, took));
+    }
+    for (name, count, typical) in [
+        ("GET /", 12_345, 11_000),
+        ("GET /products/{n}/reviews/{uuid}/comments", 4_321, 900),
+        ("POST /checkout", 321, 240_000),
+    ] {
+        latencies(count, typical).for_each(|took| recorder.request(name, &request(Some(200), took)));
+    }
+    latencies(321, 1_240_000).for_each(|took| recorder.step("payment", Outcome::Ok, took));
+    recorder
+}
+
+fn failing() -> Recorder {
+    let recorder = busy();
+    let checkout = recorder.scenario_id("checkout");
+    latencies(120, 50_000).for_each(|took| recorder.scenario(checkout, Outcome::Failed, took));
+    (0..3).for_each(|_| recorder.scenario(checkout, Outcome::Interrupted, Duration::from_secs(9)));
+    for (index, took) in latencies(120, 50_000).enumerate() {
+        let status = [Some(503), Some(404), None, Some(500)][index % 4];
+        recorder.request("POST /checkout", &request(status, took));
+        let sentence = "assertion `left == right` failed: the basket is empty\n  left: 500\n right: 200";
+        recorder
+            .error([error("assertion", sentence), error("timeout", "no answer")][usize::from(index % 4 == 2)].clone());
+    }
+    let long = "the server answered something quite unlike what was asked for, ".repeat(5);
+    recorder.error(ErrorSample { place: None, scenario: "browse", ..error("protocol", &long[..300]) });
+    recorder
+}
+
+#[test]
+fn busy_at_every_width() {
+    let summary = summary(&busy());
+    insta::assert_snapshot!("busy_80", table(&summary, 80, false));
+    insta::assert_snapshot!("busy_120", table(&summary, 120, false));
+    insta::assert_snapshot!("busy_160", table(&summary, 160, false));
+}
+
+#[test]
+fn failing_at_every_width() {
+    let mut summary = summary(&failing());
+    insta::assert_snapshot!("failing_80", table(&summary, 80, false));
+    insta::assert_snapshot!("failing_120", table(&summary, 120, false));
+    insta::assert_snapshot!("failing_160", table(&summary, 160, false));
+    summary.verbose = 1;
+    insta::assert_snapshot!("failing_verbose_80", table(&summary, 80, false));
+}
+
+#[test]
+fn colours_are_only_colours() {
+    let summary = summary(&failing());
+    let plain = table(&summary, 80, false);
+    let coloured = table(&summary, 80, true);
+    assert!(!plain.contains('\x1b'));
+    assert!(coloured.contains("\x1b[31m"), "failures are red");
+    let mut stripped = String::new();
+    for (index, part) in coloured.split('\x1b').enumerate() {
+        stripped.push_str(if index == 0 { part } else { part.split_once('m').unwrap().1 });
+    }
+    let trimmed: Vec<_> = stripped.lines().map(str::trim_end).collect();
+    assert_eq!(trimmed, plain.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn empty_says_nothing() {
+    assert_eq!(table(&summary(&Recorder::new(Limits::default())), 80, false), "");
+}
+
+#[test]
+fn one_scenario_is_short() {
+    let recorder = Recorder::new(Limits::default());
+    recorder.scenario(recorder.scenario_id("ping"), Outcome::Ok, Duration::from_micros(812));
+    insta::assert_snapshot!("one_80", table(&summary(&recorder), 80, false));
+}
+
+#[test]
+fn a_failed_setup_is_told_without_measures() {
+    let recorder = Recorder::new(Limits::default());
+    recorder.error(ErrorSample { scenario: "", place: None, ..error("setup", "no token") });
+    insta::assert_snapshot!("setup_80", table(&summary(&recorder), 80, false));
+}
+
+#[test]
+fn only_interrupted_has_no_latency() {
+    let recorder = Recorder::new(Limits::default());
+    recorder.scenario(recorder.scenario_id("stuck"), Outcome::Interrupted, Duration::from_secs(9));
+    insta::assert_snapshot!("interrupted_80", table(&summary(&recorder), 80, false));
+}
+
+#[test]
+fn wide_and_hostile_names_keep_the_columns() {
+    let recorder = Recorder::new(Limits::default());
+    let names = ["GET /商品/レビュー/とても長い名前のページ", "GET /👩‍👩‍👧‍👦/\x1b[2J\x1b[31mred\r\n", "GET /a"];
+    for name in names {
+        recorder.request(name, &request(Some(200), Duration::from_millis(12)));
+    }
+    recorder
+        .error(ErrorSample { place: None, ..error("evil\x1b]0;title\x07", "\x1b[31mred\x1b[0m\r\nand \u{202e}more") });
+    insta::assert_snapshot!("hostile_80", table(&summary(&recorder), 80, false));
+}
+
+#[test]
+fn warnings_stand_at_the_end() {
+    let recorder = Recorder::new(Limits::default());
+    (0..600)
+        .for_each(|name| recorder.request(&format!("PUT /{name:03}"), &request(Some(200), Duration::from_millis(3))));
+    let mut summary = summary(&recorder);
+    summary.snapshot.health.open_files = 19_990;
+    summary.snapshot.health.open_files_limit = Some(20_000);
+    insta::assert_snapshot!("warnings_80", table(&summary, 80, false));
+}
+
+#[test]
+fn no_line_is_wider_than_the_screen() {
+    for summary in [summary(&busy()), summary(&failing())] {
+        for width in 40..200 {
+            let table = table(&summary, width, false);
+            let widest = table.lines().map(super::layout::width).max().unwrap();
+            assert!(widest <= width, "{widest} columns of {width}:\n{table}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The measures of a run as a table for people: what a terminal shows when it is over.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{
+    Summary, format,
+    layout::{cut, harmless, harmless_lines, left, right, shorten, width, wrap},
+    rows::{Columns, Row},
+};
+use crate::metrics::{Counts, ErrorGroup, Stats};
+
+/// Rows of a section; past them only `-v` shows the rest.
+const MOST_ROWS: usize = 40;
+/// Groups of errors; past them only `-v` shows the rest.
+const MOST_ERRORS: usize = 15;
+/// Lines of an error's message; past them only `-v` shows the rest.
+const MOST_LINES: usize = 3;
+
+pub(super) const TITLE: Style = Style::new().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
+
+/// The measures of a run, at most `width` columns wide (40 at least): scenarios, requests, steps, status codes, errors,
+/// and whether the generator itself was the bottleneck. Columns that matter less are left out where there is no room.
+///
+/// Ends with a line end unless nothing was measured, when it is empty.
+///
+/// ```
+/// use molotov::report::{Summary, text};
+///
+/// assert_eq!(text::table(&Summary::default(), 80, false), "");
+/// ```
+pub fn table(summary: &Summary, width: usize, color: bool) -> String {
+    let snapshot = &summary.snapshot;
+    let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
+    if !measured && snapshot.errors.is_empty() {
+        return String::new();
+    }
+    let mut page = Page { text: String::new(), width: width.max(40), color, verbose: summary.verbose > 0 };
+    page.overview(summary);
+    page.rows(summary);
+    page.statuses(&snapshot.requests);
+    page.errors(&snapshot.errors);
+    page.notes(summary);
+    page.end_section();
+    page.text
+}
+
+/// The text as far as it is written.
+struct Page {
+    text: String,
+    width: usize,
+    color: bool,
+    verbose: bool,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn end_section(&mut self) {
+        self.text.push('\n');
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// The run in a line or two.
+    fn overview(&mut self, summary: &Summary) {
+        let seconds = summary.elapsed.as_secs_f64();
+        let ended = summary.successes + summary.failures;
+        let mut parts = vec![
+            format::elapsed(summary.elapsed),
+            format::plural(summary.workers as u64 * summary.processes.max(1) as u64, "worker"),
+        ];
+        if summary.processes > 1 {
+            parts.push(format::plural(summary.processes as u64, "process"));
+        }
+        let per_second = |count: u64| format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 });
+        parts.push(format!("{} scenarios/s", per_second(ended)));
+        let requests = &summary.snapshot.requests;
+        if !requests.is_empty() {
+            let sum = |what: fn(&Stats) -> u64| requests.values().map(what).sum::<u64>();
+            parts.push(format!("{} requests/s", per_second(sum(|stats| stats.counts.total()))));
+            parts.push(format!("{} in", format::bytes(sum(|stats| stats.bytes_in))));
+            parts.push(format!("{} out", format::bytes(sum(|stats| stats.bytes_out))));
+        }
+        self.end_section();
+        let mut line = String::new();
+        for part in parts {
+            if !line.is_empty() && width(&line) + 3 + width(&part) > self.width {
+                self.line(&line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str(" · ");
+            }
+            line.push_str(&part);
+        }
+        self.line(&line);
+    }
+
+    /// Scenarios, requests and steps, in columns that stand under each other.
+    fn rows(&mut self, summary: &Summary) {
+        let snapshot = &summary.snapshot;
+        let sections = [
+            ("Scenarios", "Total", &snapshot.scenarios),
+            ("Requests", "Total", &snapshot.requests),
+            // A sum over steps of different kinds means nothing.
+            ("Steps", "", &snapshot.steps),
+        ];
+        let sections: Vec<_> = sections
+            .into_iter()
+            .filter(|(.., stats)| !stats.is_empty())
+            .map(|(title, total, stats)| {
+                let (rows, left_out) = self.select(stats, total, summary);
+                (title, rows, left_out)
+            })
+            .collect();
+        let all = sections.iter().flat_map(|(title, rows, _)| rows.iter().map(move |row| (*title, row)));
+        let columns = Columns::fit(self.width, all);
+        for (title, rows, left_out) in &sections {
+            self.end_section();
+            let head = columns.head(rows);
+            let name = self.paint(TITLE, &left(&shorten(title, columns.name), columns.name));
+            self.line(&format!("{name}{}", self.paint(FAINT, &head)));
+            for row in rows {
+                let name = left(&shorten(&row.name, columns.name), columns.name);
+                let name = if row.total { self.paint(TITLE, &name) } else { name };
+                let cells =
+                    columns.cells(row).map(|(cell, style)| style.map_or(cell.clone(), |s| self.paint(s, &cell)));
+                let line = format!("{name}{}", cells.collect::<String>());
+                self.line(&line);
+            }
+            if *left_out > 0 {
+                self.line(&self.paint(FAINT, &format!("… and {left_out} more (-v shows all)")));
+            }
+        }
+    }
+
+    /// The rows of a section that are shown, by name; the busiest when there are too many. And how many are not.
+    fn select(&self, stats: &BTreeMap<Arc<str>, Stats>, total: &str, summary: &Summary) -> (Vec<Row>, usize) {
+        let mut shown: Vec<_> = stats.iter().collect();
+        if !self.verbose && shown.len() > MOST_ROWS {
+            shown.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.total()));
+            shown.truncate(MOST_ROWS);
+            shown.sort_by_key(|(name, _)| Arc::clone(name));
+        }
+        if summary.snapshot.names_exceeded {
+            // What has no row of its own comes after those that have.
+            shown.sort_by_key(|(name, _)| &***name == "other");
+        }
+        let left_out = stats.len() - shown.len();
+        let mut rows: Vec<Row> =
+            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.elapsed)).collect();
+        if stats.len() > 1 && !total.is_empty() {
+            let mut sum = Stats::default();
+            stats.values().for_each(|stats| sum.merge(stats));
+            let mut row = Row::new(total.to_owned(), &sum, summary.elapsed);
+            row.total = true;
+            rows.push(row);
+        }
+        (rows, left_out)
+    }
+
+    /// How many responses had which status, over all requests.
+    fn statuses(&mut self, requests: &BTreeMap<Arc<str>, Stats>) {
+        let (mut statuses, mut counts) = (BTreeMap::<u16, u64>::new(), Counts::default());
+        for stats in requests.values() {
+            counts.merge(&stats.counts);
+            stats.statuses.iter().for_each(|(status, count)| *statuses.entry(*status).or_default() += count);
+        }
+        if counts.total() == 0 {
+            return;
+        }
+        let without = counts.total().saturating_sub(statuses.values().sum());
+        let mut lines: Vec<(String, u64, Style)> =
+            statuses.iter().map(|(status, count)| (status_name(*status), *count, status_style(*status))).collect();
+        if without > 0 {
+            lines.push(("no response".to_owned(), without, BAD));
+        }
+        let digits = lines.iter().map(|(_, count, _)| width(&format::count(*count))).max().unwrap_or(0);
+        let name = lines.iter().map(|(name, ..)| width(name)).max().unwrap_or(0).max(12);
+        let name = name.min(self.width - (2 + 2 + digits + 2 + 7));
+        // The longest bar ends where the table does; on a narrow screen there is none.
+        let bar = (self.width.min(80)).saturating_sub(2 + name + 2 + digits + 2 + 7 + 2);
+        self.end_section();
+        self.line(&self.paint(TITLE, "Status codes"));
+        for (status, count, style) in &lines {
+            let share = right(&format::percent(*count, counts.total()), 7);
+            let bar = if bar < 10 { String::new() } else { bar_of(*count, counts.total(), bar) };
+            let line = format!(
+                "  {}  {}  {share}  {}",
+                left(&cut(status, name), name),
+                right(&format::count(*count), digits),
+                self.paint(*style, &bar)
+            );
+            self.line(&line);
+        }
+    }
+
+    /// What failed, most frequent first.
+    fn errors(&mut self, errors: &[ErrorGroup]) {
+        if errors.is_empty() {
+            return;
+        }
+        let mut errors: Vec<_> = errors.iter().collect();
+        errors.sort_by_key(|group| std::cmp::Reverse(group.count));
+        let most = if self.verbose { errors.len() } else { MOST_ERRORS };
+        let digits = errors.iter().map(|group| width(&format::count(group.count))).max().unwrap_or(0);
+        self.end_section();
+        self.line(&self.paint(TITLE, "Errors"));
+        for group in errors.iter().take(most) {
+            self.error(group, digits);
+        }
+        if errors.len() > most {
+            let more = format!("… and {} more (-v shows all)", format::plural((errors.len() - most) as u64, "kind"));
+            self.line(&self.paint(FAINT, &more));
+        }
+    }
+
+    fn error(&mut self, group: &ErrorGroup, digits: usize) {
+        let indent = 2 + digits + 3;
+        let room = self.width - indent;
+        let mut place = String::new();
+        if !group.scenario.is_empty() {
+            place = format!(" in {}", harmless(&group.scenario));
+        }
+        if let Some(at) = &group.place {
+            place = format!("{place} at {}", harmless(at));
+        }
+        let kind = cut(&harmless(&group.kind), room);
+        let place = shorten(&place, room.saturating_sub(width(&kind)));
+        let count = self.paint(BAD, &right(&format::count(group.count), digits));
+        let head = format!("  {count} × {}{place}", self.paint(TITLE, &kind));
+        self.line(&head);
+
+        let mut lines: Vec<String> =
+            harmless_lines(&group.message).flat_map(|line| wrap(&line, room)).filter(|line| !line.is_empty()).collect();
+        if !self.verbose && lines.len() > MOST_LINES {
+            lines.truncate(MOST_LINES);
+            let last = lines.last_mut().expect("at least one line stays");
+            *last = cut(&format!("{last} …"), room);
+        }
+        if self.verbose {
+            let times = [group.first, group.last].map(humantime::format_rfc3339_seconds);
+            if group.count > 1 {
+                lines.push(format!("first {}, last {}", times[0], times[1]));
+            }
+            // A backtrace wrapped is a backtrace unreadable.
+            lines.extend(group.detail.iter().flat_map(|detail| harmless_lines(detail)));
+        }
+        for line in lines {
+            self.line(&format!("{}{line}", " ".repeat(indent)));
+        }
+    }
+
+    /// What to know before the numbers are believed.
+    fn notes(&mut self, summary: &Summary) {
+        let mut notes = Vec::new();
+        if summary.interrupted > 0 {
+            notes.push(format!(
+                "{} interrupted by the end of the run: neither success nor failure, and in no latency.",
+                match summary.interrupted {
+                    1 => "1 scenario was".to_owned(),
+                    many => format!("{} scenarios were", format::count(many)),
+                }
+            ));
+        }
+        if summary.snapshot.names_exceeded {
+            notes.push(
+                "There were too many request names: those that came last share the row `other`; give requests a name of \
+                 yours with .name(\"...\")."
+                    .to_owned(),
+            );
+        }
+        notes.extend(summary.snapshot.health.advice());
+        for note in notes {
+            self.end_section();
+            for line in wrap(&note, self.width) {
+                self.line(&self.paint(ODD, &line));
+            }
+        }
+    }
+}
+
+/// `404 Not Found`.
+fn status_name(status: u16) -> String {
+    let reason = ::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
+}
+
+fn status_style(status: u16) -> Style {
+    match status {
+        ..400 => GOOD,
+        400..500 => ODD,
+        500.. => BAD,
+    }
+}
+
+/// A bar, to an eighth of a column.
+fn bar_of(part: u64, whole: u64, columns: usize) -> String {
+    let eighths = (part as f64 / whole as f64 * columns as f64 * 8.0).round() as usize;
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{rest}", "█".repeat(eighths / 8))
+}

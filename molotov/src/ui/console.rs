@@ -1,0 +1,177 @@
+//! The plain console: one line after another and, on a terminal, a line of progress that rewrites itself.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Stdout, Write},
+};
+
+use anstyle::{AnsiColor, Style};
+
+use super::Screen;
+use crate::{
+    options::Color,
+    report::{Line, LineKind, Progress, Summary, format, layout, text},
+};
+
+/// Columns where nobody says how many there are.
+const COLUMNS: usize = 80;
+/// To the start of the line, and away with what it shows.
+const ERASE: &str = "\r\x1b[K";
+
+/// What a console writes to.
+#[derive(Debug, Clone, Copy)]
+pub enum Medium {
+    /// A pipe or a file: no line is ever rewritten.
+    Pipe,
+    /// A terminal, and how many columns it has at the moment.
+    Terminal(fn() -> usize),
+}
+
+impl Medium {
+    fn width(self) -> usize {
+        match self {
+            Medium::Pipe => COLUMNS,
+            Medium::Terminal(width) => width(),
+        }
+    }
+}
+
+/// The plain console of `-c`.
+///
+/// ```
+/// use molotov::report::{Line, Summary};
+/// use molotov::ui::{Console, Medium, Screen};
+///
+/// let mut written = Vec::new();
+/// let mut console = Console::new(&mut written, Medium::Pipe, false);
+/// console.line(&Line::info("Starting").by_worker(0));
+/// console.finish(&Summary { version: "0.1.0".to_owned(), successes: 10, ..Summary::default() });
+/// assert_eq!(
+///     String::from_utf8(written).unwrap(),
+///     "[W:0] Starting\n\
+///      **** Molotov v0.1.0. Happy breaking! ****\n\
+///      SUCCESSES: 10 | FAILURES: 0\n\
+///      *** Bye ***\n"
+/// );
+/// ```
+#[derive(Debug)]
+pub struct Console<W> {
+    out: W,
+    medium: Medium,
+    color: bool,
+    /// The line of progress as it stands on the terminal.
+    shown: String,
+    /// Whether nobody reads any more.
+    closed: bool,
+}
+
+impl Console<Stdout> {
+    /// The console on standard output, as it is: a terminal or not, with colours or without.
+    pub fn stdout(color: Color) -> Console<Stdout> {
+        let out = std::io::stdout();
+        let terminal = out.is_terminal();
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                terminal && !set("NO_COLOR") && !dumb
+            }
+        };
+        Console::new(out, if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
+    }
+}
+
+impl<W: Write> Console<W> {
+    /// A console that writes to `out`.
+    pub fn new(out: W, medium: Medium, color: bool) -> Console<W> {
+        Console { out, medium, color, shown: String::new(), closed: false }
+    }
+
+    /// Writes whole lines above the line of progress, in one go.
+    fn write(&mut self, lines: &str) {
+        let text = match self.shown.is_empty() {
+            true => lines.to_owned(),
+            false => format!("{ERASE}{lines}{}", self.shown),
+        };
+        self.put(&text);
+    }
+
+    /// A closed pipe is no reason to fail: the run is judged by its exit code too.
+    fn put(&mut self, text: &str) {
+        if !self.closed && (self.out.write_all(text.as_bytes()).is_err() || self.out.flush().is_err()) {
+            self.closed = true;
+        }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+impl<W: Write + Send> Screen for Console<W> {
+    fn line(&mut self, line: &Line) {
+        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
+        // What a scenario prints stays as the scenario printed it.
+        let worker = line.worker.filter(|_| line.kind != LineKind::Print);
+        let mut prefix = worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
+        if line.kind == LineKind::Warning {
+            prefix.push_str("Warning: ");
+        }
+        let style = match line.kind {
+            LineKind::Info | LineKind::Print => Style::new(),
+            LineKind::Failure => AnsiColor::Red.on_default(),
+            LineKind::Warning => AnsiColor::Yellow.on_default(),
+        };
+        let mut lines = String::new();
+        let nothing = line.text.is_empty().then_some("");
+        for text in line.text.lines().chain(nothing) {
+            // Tabs are harmless here, and columns for who reads them from a pipe.
+            let text = text.split('\t').map(layout::harmless).collect::<Vec<_>>().join("\t");
+            let text = format!("{}{text}", std::mem::take(&mut prefix));
+            let text = if style == Style::new() { text } else { self.paint(style, &text) };
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{process}{text}");
+        }
+        self.write(&lines);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let Medium::Terminal(width) = self.medium else { return };
+        let processes =
+            if progress.processes > 1 { format!(" | PROCESSES: {}", progress.processes) } else { String::new() };
+        let text = format!(
+            "SUCCESSES: {} | FAILURES: {} | WORKERS: {}{processes} | {}/s | {}",
+            progress.successes,
+            progress.failures,
+            progress.workers,
+            format::rate(progress.rate),
+            format::clock(progress.elapsed),
+        );
+        // The last column stays free: some terminals wrap there.
+        self.shown = layout::cut(&text, width().saturating_sub(1));
+        let text = format!("{ERASE}{}", self.shown);
+        self.put(&text);
+    }
+
+    fn finish(&mut self, summary: &Summary) {
+        if !std::mem::take(&mut self.shown).is_empty() {
+            self.put(ERASE);
+        }
+        let text = format!(
+            "**** Molotov v{}. Happy breaking! ****\n{}SUCCESSES: {} | FAILURES: {}\n*** Bye ***\n",
+            summary.version,
+            text::table(summary, self.medium.width(), self.color),
+            summary.successes,
+            summary.failures,
+        );
+        self.put(&text);
+    }
+}
+
+/// Columns of the terminal on standard output.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+    size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(COLUMNS)
+}
