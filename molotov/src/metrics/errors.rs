@@ -166,6 +166,7 @@ fn cut(text: &str, bytes: usize) -> &str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Duration;
 

@@ -192,6 +192,7 @@ fn now(clock: ClockId) -> Duration {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -9,6 +9,7 @@ mod recorder;
 mod sample;
 mod snapshot;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use errors::ErrorGroup;

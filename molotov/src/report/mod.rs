@@ -6,6 +6,7 @@ mod live;
 mod rows;
 mod summary;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 pub mod text;
 

@@ -3,6 +3,7 @@
 mod console;
 mod quiet;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use console::{Console, Medium};
