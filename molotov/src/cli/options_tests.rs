@@ -111,7 +111,7 @@ fn wrong_values_name_the_option_and_what_is_right() {
         ("--color sometimes", "--color", "auto, always, never"),
         ("-s", "--single-mode", "value is required"),
         ("--nope", "--nope", "unexpected argument"),
-        ("--c", "--c", "--config, --console-update, --console"),
+        ("--c", "--c", "--config, --console, --console-update"),
         ("--th 2", "--th", "--threads, --threshold"),
         ("--quiet=yes", "--quiet", "unexpected value"),
         ("test.py", "test.py", "not available yet"),

@@ -51,7 +51,8 @@ fn resolve<'a>(written: &str, original: &[&'a str], ours: &[&'a str]) -> Result<
             [] => {}
             [name] => return Ok(Some(name)),
             _ => {
-                let candidates = fitting.into_iter().map(ToOwned::to_owned).collect();
+                let mut candidates: Vec<String> = fitting.into_iter().map(ToOwned::to_owned).collect();
+                candidates.sort();
                 return Err(Ambiguous { written: written.to_owned(), candidates });
             }
         }
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn what_fits_several_is_an_error_that_lists_them() {
         let error = expanded("--c").unwrap_err();
-        assert_eq!(error.candidates, ["console", "console-update", "config"]);
+        assert_eq!(error.candidates, ["config", "console", "console-update"]);
         let error = expanded("--th=1").unwrap_err();
         assert_eq!(
             error,
