@@ -1,1 +1,21 @@
-//! http.
+//! HTTP on the wire: the two transports, and the thin steps around them (redirects, cookies, decoding).
+
+mod body;
+mod cookies;
+mod decode;
+pub(crate) mod direct;
+mod dns;
+mod error;
+mod multipart;
+mod redirect;
+mod reqwest;
+pub(crate) mod target;
+mod timer;
+pub(crate) mod tls;
+pub(crate) mod wire;
+
+pub use error::{Error, ErrorKind};
+pub use tls::{Certificate, Identity};
+
+/// Any error, as it is kept for the source chain of an [`Error`].
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

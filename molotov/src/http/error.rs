@@ -1,0 +1,247 @@
+//! The error of a request: what failed, where, and what to do about it.
+
+use std::{error::Error as StdError, fmt};
+
+use http::{Method, StatusCode};
+use url::Url;
+
+use super::BoxError;
+
+/// What went wrong with a request. Errors of a run are grouped by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The connection could not be opened.
+    Connect,
+    /// The name of the host could not be resolved.
+    Dns,
+    /// The TLS handshake failed.
+    Tls,
+    /// The time allowed was over.
+    Timeout,
+    /// The server closed the connection before its answer was complete.
+    Closed,
+    /// The server's answer is not valid HTTP.
+    Protocol,
+    /// A body could not be sent or read.
+    Body,
+    /// A body could not be decoded (compression, character set, JSON).
+    Decode,
+    /// Redirects could not be followed.
+    Redirect,
+    /// The status of the response was asked to be an error.
+    Status,
+    /// The request could not be sent.
+    Request,
+    /// The request or the session could not be built.
+    Builder,
+}
+
+impl ErrorKind {
+    /// The name under which errors of this kind are grouped in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Dns => "dns",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
+            Self::Body => "body",
+            Self::Decode => "decode",
+            Self::Redirect => "redirect",
+            Self::Status => "status",
+            Self::Request => "request",
+            Self::Builder => "builder",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The error of a request, with the questions of `reqwest::Error`.
+///
+/// Its message is one sentence: what happened, with which request, what to do. The causes are in
+/// [`source`](std::error::Error::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// A timeout may come while connecting: then both `is_timeout` and `is_connect` hold.
+    connecting: bool,
+    message: String,
+    hint: Option<&'static str>,
+    method: Option<Method>,
+    url: Option<Url>,
+    status: Option<StatusCode>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            connecting: false,
+            message: message.into(),
+            hint: None,
+            method: None,
+            url: None,
+            status: None,
+            source: None,
+        }))
+    }
+
+    /// Says what to do about it; shown after the place.
+    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
+        self.0.hint = Some(hint);
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Marks the error as one that came while the connection was being opened.
+    pub(crate) fn while_connecting(mut self) -> Self {
+        self.0.connecting = true;
+        self
+    }
+
+    /// Says which request it was, unless a lower layer said so already.
+    pub(crate) fn at(mut self, method: &Method, url: &Url) -> Self {
+        if self.0.url.is_none() {
+            self.0.method = Some(method.clone());
+            self.0.url = Some(url.clone());
+        }
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the request or the session could not be built.
+    pub fn is_builder(&self) -> bool {
+        self.kind() == ErrorKind::Builder
+    }
+
+    /// Whether no connection could be opened: name, network or TLS.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Connect | ErrorKind::Dns | ErrorKind::Tls) || self.0.connecting
+    }
+
+    /// Whether the time allowed was over.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether redirects could not be followed.
+    pub fn is_redirect(&self) -> bool {
+        self.kind() == ErrorKind::Redirect
+    }
+
+    /// Whether it comes from `error_for_status`.
+    pub fn is_status(&self) -> bool {
+        self.kind() == ErrorKind::Status
+    }
+
+    /// Whether the request was not answered: it could not be sent, or no whole answer came back.
+    pub fn is_request(&self) -> bool {
+        use ErrorKind::{Closed, Connect, Dns, Protocol, Request, Timeout, Tls};
+        matches!(self.kind(), Connect | Dns | Tls | Closed | Protocol | Request | Timeout)
+    }
+
+    /// Whether a body could not be sent or read.
+    pub fn is_body(&self) -> bool {
+        self.kind() == ErrorKind::Body
+    }
+
+    /// Whether a body could not be decoded.
+    pub fn is_decode(&self) -> bool {
+        self.kind() == ErrorKind::Decode
+    }
+
+    /// The address of the request.
+    pub fn url(&self) -> Option<&Url> {
+        self.0.url.as_ref()
+    }
+
+    /// The status of the response, where there was one.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match (&self.0.method, &self.0.url) {
+            (Some(method), Some(url)) => write!(f, " ({method} {url})")?,
+            (None, Some(url)) => write!(f, " ({url})")?,
+            _ => {}
+        }
+        match self.0.hint {
+            Some(hint) => write!(f, ": {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("message", &inner.message)
+            .field("method", &inner.method)
+            .field("url", &inner.url.as_ref().map(Url::as_str))
+            .field("status", &inner.status)
+            .field("source", &inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_sentence_with_place_and_advice() {
+        let error = Error::new(ErrorKind::Connect, "no connection to 127.0.0.1:1")
+            .with_hint("is a server listening there?")
+            .with_source(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+            .at(&Method::GET, &Url::parse("http://127.0.0.1:1/").unwrap());
+        assert_eq!(
+            error.to_string(),
+            "no connection to 127.0.0.1:1 (GET http://127.0.0.1:1/): is a server listening there?"
+        );
+        assert!(error.is_connect() && error.is_request() && !error.is_timeout());
+        assert!(error.source().unwrap().to_string().contains("refused"));
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_timeout_while_connecting_is_both() {
+        let error = Error::new(ErrorKind::Timeout, "too slow").while_connecting();
+        assert!(error.is_connect() && error.is_timeout());
+        assert_eq!(error.kind().as_str(), "timeout");
+    }
+}

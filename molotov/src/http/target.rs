@@ -1,0 +1,191 @@
+//! A URL made ready for the wire, parsed once per thread and kept.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use url::{Host, Url};
+
+use super::{Error, ErrorKind};
+
+/// How many URLs and origins a thread keeps; past it the cache starts anew.
+const KEPT: usize = 4096;
+
+/// Where requests of one kind of connection go.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) https: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// A URL with all that a transport asks of it.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) url: Url,
+    pub(crate) https: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The `Host` header: the default port left out, an IPv6 address in brackets.
+    pub(crate) authority: String,
+    pub(crate) path_and_query: String,
+    /// Interned per thread, so that pools compare pointers.
+    pub(crate) origin: Rc<Origin>,
+    /// The path with numbers, UUIDs and long hex strings replaced: the default name of a request.
+    pub(crate) template: String,
+}
+
+thread_local! {
+    static TARGETS: RefCell<HashMap<String, Rc<Target>>> = RefCell::default();
+    static ORIGINS: RefCell<HashMap<(bool, String, u16), Rc<Origin>>> = RefCell::default();
+}
+
+impl Target {
+    /// The target of a string URL, from the thread's cache where it was seen before.
+    pub(crate) fn parse(url: &str) -> Result<Rc<Self>, Error> {
+        if let Some(target) = TARGETS.with_borrow(|kept| kept.get(url).cloned()) {
+            return Ok(target);
+        }
+        let parsed = Url::parse(url).map_err(|error| {
+            Error::new(ErrorKind::Builder, format!("`{url}` is not a URL"))
+                .with_hint("write it whole, as in http://localhost:8080/path")
+                .with_source(error)
+        })?;
+        let target = Self::from_url(parsed)?;
+        TARGETS.with_borrow_mut(|kept| {
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            kept.insert(url.to_owned(), Rc::clone(&target));
+        });
+        Ok(target)
+    }
+
+    /// The target of a parsed URL.
+    pub(crate) fn from_url(url: Url) -> Result<Rc<Self>, Error> {
+        let https = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => {
+                return Err(Error::new(ErrorKind::Builder, format!("the scheme `{other}` of `{url}` is not known"))
+                    .with_hint("use http or https"));
+            }
+        };
+        let (host, bracketed) = match url.host() {
+            Some(Host::Ipv6(address)) => (address.to_string(), format!("[{address}]")),
+            Some(host) => (host.to_string(), host.to_string()),
+            None => {
+                return Err(Error::new(ErrorKind::Builder, format!("`{url}` names no host"))
+                    .with_hint("add one after the scheme"));
+            }
+        };
+        let port = url.port_or_known_default().unwrap_or(if https { 443 } else { 80 });
+        let authority = match url.port() {
+            // `Url` drops the default port by itself.
+            Some(port) => format!("{bracketed}:{port}"),
+            None => bracketed,
+        };
+        let path_and_query = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let origin = intern(https, &host, port);
+        let template = template(url.path());
+        Ok(Rc::new(Self { url, https, host, port, authority, path_and_query, origin, template }))
+    }
+}
+
+fn intern(https: bool, host: &str, port: u16) -> Rc<Origin> {
+    ORIGINS.with_borrow_mut(|kept| {
+        let key = (https, host.to_owned(), port);
+        if let Some(origin) = kept.get(&key) {
+            return Rc::clone(origin);
+        }
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        let origin = Rc::new(Origin { https, host: host.to_owned(), port });
+        kept.insert(key, Rc::clone(&origin));
+        origin
+    })
+}
+
+fn template(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for (index, segment) in path.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        out.push_str(placeholder(segment).unwrap_or(segment));
+    }
+    out
+}
+
+fn placeholder(segment: &str) -> Option<&'static str> {
+    let bytes = segment.as_bytes();
+    if bytes.is_empty() {
+        return None;
+    }
+    if bytes.iter().all(u8::is_ascii_digit) {
+        return Some("{n}");
+    }
+    let uuid = bytes.len() == 36
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        });
+    if uuid {
+        return Some("{uuid}");
+    }
+    // A long word of letters a to f alone is a word; with a digit in it, an identifier.
+    let hex = bytes.len() >= 16 && bytes.iter().all(u8::is_ascii_hexdigit) && bytes.iter().any(u8::is_ascii_digit);
+    hex.then_some("{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn authority_and_path() {
+        let target = Target::parse("http://[::1]:8080/a?b=c#d").unwrap();
+        assert_eq!((target.host.as_str(), target.port), ("::1", 8080));
+        assert_eq!(target.authority, "[::1]:8080");
+        assert_eq!(target.path_and_query, "/a?b=c");
+        let target = Target::parse("https://example.org:443").unwrap();
+        assert_eq!((target.authority.as_str(), target.port), ("example.org", 443));
+        assert_eq!(target.path_and_query, "/");
+    }
+
+    #[test]
+    fn kept_and_interned() {
+        let first = Target::parse("http://example.org/kept").unwrap();
+        assert!(Rc::ptr_eq(&first, &Target::parse("http://example.org/kept").unwrap()));
+        assert!(Rc::ptr_eq(&first.origin, &Target::parse("http://example.org/other").unwrap().origin));
+        for n in 0..2 * KEPT {
+            Target::parse(&format!("http://example.org/{n}")).unwrap();
+        }
+        assert!(TARGETS.with_borrow(HashMap::len) <= KEPT);
+    }
+
+    #[test]
+    fn templates() {
+        for (path, expected) in [
+            ("/users/42/cart", "/users/{n}/cart"),
+            ("/o/123e4567-e89b-12d3-a456-426614174000", "/o/{uuid}"),
+            ("/blob/0123456789abcdef0123", "/blob/{hex}"),
+            ("/facade/v2", "/facade/v2"),
+            ("/", "/"),
+        ] {
+            assert_eq!(template(path), expected);
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for url in ["", "/path", "ftp://example.org/", "http://"] {
+            assert!(Target::parse(url).unwrap_err().is_builder(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Deadlines of requests: far ones share one coarse clock per runtime, near ones take a timer of tokio's.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::{Handle, Id},
+    time::{Sleep, sleep},
+};
+
+/// How late a far deadline may be noticed.
+const TICK: Duration = Duration::from_millis(50);
+/// From here on a deadline is a far one.
+const FAR: Duration = Duration::from_secs(1);
+
+/// A point in time that a future in progress must not pass. Costs nothing until it is first polled.
+pub(crate) struct Deadline {
+    at: Instant,
+    state: State,
+}
+
+enum State {
+    Unarmed,
+    Near(Pin<Box<Sleep>>),
+    Far { clock: Arc<Clock>, key: usize },
+    Over,
+}
+
+impl Deadline {
+    pub(crate) fn new(at: Instant) -> Self {
+        Self { at, state: State::Unarmed }
+    }
+
+    /// Ready when the time is over; otherwise the task is woken then.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.state {
+                State::Unarmed => self.arm(cx),
+                State::Near(sleep) => return sleep.as_mut().poll(cx),
+                State::Far { clock, key } => {
+                    let mut entries = clock.lock();
+                    let Some(entry) = entries.slots[*key].as_mut() else { return Poll::Ready(()) };
+                    if entry.over {
+                        return Poll::Ready(());
+                    }
+                    if !entry.waker.will_wake(cx.waker()) {
+                        entry.waker.clone_from(cx.waker());
+                    }
+                    return Poll::Pending;
+                }
+                State::Over => return Poll::Ready(()),
+            }
+        }
+    }
+
+    fn arm(&mut self, cx: &mut Context<'_>) {
+        let left = self.at.saturating_duration_since(Instant::now());
+        self.state = if left.is_zero() {
+            State::Over
+        } else if left < FAR {
+            State::Near(Box::pin(sleep(left)))
+        } else {
+            let clock = Clock::current();
+            let key = clock.lock().insert(self.at, cx.waker().clone());
+            State::Far { clock, key }
+        };
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        if let State::Far { clock, key } = &self.state {
+            clock.lock().remove(*key);
+        }
+    }
+}
+
+/// The far deadlines of one thread in one runtime. Behind a lock nobody contends for, since the task that
+/// looks at it belongs to the runtime, which may have several threads.
+struct Clock {
+    runtime: Id,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    slots: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    /// No deadline is before this, so that most ticks look at nothing else.
+    earliest: Option<Instant>,
+    ticking: bool,
+}
+
+struct Entry {
+    at: Instant,
+    waker: Waker,
+    over: bool,
+}
+
+thread_local! {
+    static CLOCK: RefCell<Option<Arc<Clock>>> = const { RefCell::new(None) };
+}
+
+impl Clock {
+    /// The clock of this thread and runtime, going.
+    fn current() -> Arc<Self> {
+        let handle = Handle::current();
+        let runtime = handle.id();
+        let clock = CLOCK.with_borrow_mut(|kept| match kept {
+            Some(clock) if clock.runtime == runtime => Arc::clone(clock),
+            _ => {
+                let clock = Arc::new(Self { runtime, entries: Mutex::default() });
+                *kept = Some(Arc::clone(&clock));
+                clock
+            }
+        });
+        let ticking = std::mem::replace(&mut clock.lock().ticking, true);
+        if !ticking {
+            handle.spawn(tick(Ticking(Arc::clone(&clock))));
+        }
+        clock
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, at: Instant, waker: Waker) -> usize {
+        self.earliest = Some(self.earliest.map_or(at, |earliest| earliest.min(at)));
+        let entry = Some(Entry { at, waker, over: false });
+        match self.free.pop() {
+            Some(key) => {
+                self.slots[key] = entry;
+                key
+            }
+            None => {
+                self.slots.push(entry);
+                self.slots.len() - 1
+            }
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        self.slots[key] = None;
+        self.free.push(key);
+    }
+
+    /// The tasks whose time is over.
+    fn due(&mut self, now: Instant) -> Vec<Waker> {
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return Vec::new();
+        }
+        self.earliest = None;
+        let mut due = Vec::new();
+        for entry in self.slots.iter_mut().flatten().filter(|entry| !entry.over) {
+            if entry.at <= now {
+                entry.over = true;
+                due.push(entry.waker.clone());
+            } else {
+                self.earliest = Some(self.earliest.map_or(entry.at, |earliest| earliest.min(entry.at)));
+            }
+        }
+        due
+    }
+}
+
+/// Says, when its task goes away with the runtime, that the clock stands still.
+struct Ticking(Arc<Clock>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.lock().ticking = false;
+    }
+}
+
+async fn tick(clock: Ticking) {
+    // The clock goes on for a while without deadlines, as between two requests; then it stops.
+    let mut unused = 0;
+    while unused < 100 {
+        sleep(TICK).await;
+        let due = {
+            let mut entries = clock.0.lock();
+            unused = if entries.free.len() == entries.slots.len() { unused + 1 } else { 0 };
+            entries.due(Instant::now())
+        };
+        due.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn near_and_far_deadlines_are_kept() {
+        for wait in [30, 1_100].map(Duration::from_millis) {
+            let start = Instant::now();
+            let mut deadline = Deadline::new(start + wait);
+            std::future::poll_fn(|cx| deadline.poll(cx)).await;
+            assert!(start.elapsed() >= wait);
+        }
+    }
+
+    #[tokio::test]
+    async fn slots_are_used_again() {
+        let far = Instant::now() + Duration::from_secs(300);
+        for _ in 0..3 {
+            let mut deadline = Deadline::new(far);
+            std::future::poll_fn(|cx| {
+                assert!(deadline.poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+        }
+        assert_eq!(Clock::current().lock().slots.len(), 1);
+    }
+}

@@ -1,0 +1,302 @@
+//! TLS over rustls: what a session may ask for, and the configuration made of it, one per thread and set of options.
+
+use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::WebPkiServerVerifier,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+};
+
+use super::{Error, ErrorKind, wire::HttpVersionPolicy};
+
+/// A certificate to trust, beside those of the system.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let root = molotov::http::Certificate::from_pem(&std::fs::read("ca.pem")?)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate(CertificateDer<'static>);
+
+impl Certificate {
+    /// From one certificate in DER form.
+    ///
+    /// # Errors
+    /// Where the bytes are no certificate.
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        let der = CertificateDer::from(der.to_vec());
+        RootCertStore::empty()
+            .add(der.clone())
+            .map_err(|error| builder("this is not a certificate in DER form").with_source(error))?;
+        Ok(Self(der))
+    }
+
+    /// From the first certificate of a PEM file's content.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        let der = CertificateDer::from_pem_slice(pem)
+            .map_err(|error| builder("no certificate was found in this PEM").with_source(error))?;
+        Self::from_der(&der)
+    }
+
+    /// All certificates of a PEM file's content.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn from_pem_bundle(pem: &[u8]) -> Result<Vec<Self>, Error> {
+        CertificateDer::pem_slice_iter(pem)
+            .map(|der| {
+                let der =
+                    der.map_err(|error| builder("a certificate of this PEM cannot be read").with_source(error))?;
+                Self::from_der(&der)
+            })
+            .collect()
+    }
+
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({} bytes)", self.0.len())
+    }
+}
+
+/// A client certificate with its private key, for servers that ask for one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity {
+    pem: Arc<[u8]>,
+}
+
+impl Identity {
+    /// From a PEM that holds the certificate, its chain and the private key.
+    ///
+    /// # Errors
+    /// Where one of them is missing.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        let identity = Self { pem: pem.into() };
+        identity.parts()?;
+        Ok(identity)
+    }
+
+    /// The PEM it was made of.
+    pub(crate) fn pem(&self) -> &[u8] {
+        &self.pem
+    }
+
+    fn parts(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(&self.pem)
+            .collect::<Result<_, _>>()
+            .map_err(|error| builder("the certificate of the identity cannot be read").with_source(error))?;
+        if chain.is_empty() {
+            return Err(builder("the identity has no certificate").with_hint("put it into the PEM before the key"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&self.pem)
+            .map_err(|error| builder("the identity has no private key that can be read").with_source(error))?;
+        Ok((chain, key))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(..)")
+    }
+}
+
+/// What a session asks of TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsOptions {
+    pub(crate) roots: Vec<Certificate>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) accept_invalid_certs: bool,
+    pub(crate) accept_invalid_hostnames: bool,
+    /// Whether the system's certificates are trusted.
+    pub(crate) builtin_roots: bool,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            identity: None,
+            accept_invalid_certs: false,
+            accept_invalid_hostnames: false,
+            builtin_roots: true,
+        }
+    }
+}
+
+type Kept = Vec<(TlsOptions, HttpVersionPolicy, Arc<ClientConfig>)>;
+
+thread_local! {
+    static CONFIGS: RefCell<Kept> = RefCell::default();
+    static NATIVE: RefCell<Option<Rc<Vec<CertificateDer<'static>>>>> = RefCell::default();
+}
+
+/// The configuration for these options; made once, since reading the system's roots takes milliseconds and 100 KB.
+pub(crate) fn config(options: &TlsOptions, version: HttpVersionPolicy) -> Result<Arc<ClientConfig>, Error> {
+    let known = CONFIGS.with_borrow(|kept| {
+        kept.iter().find(|(o, v, _)| o == options && *v == version).map(|(_, _, config)| Arc::clone(config))
+    });
+    if let Some(config) = known {
+        return Ok(config);
+    }
+    let config = Arc::new(build(options, version)?);
+    CONFIGS.with_borrow_mut(|kept| {
+        if kept.len() >= 64 {
+            kept.remove(0);
+        }
+        kept.push((options.clone(), version, Arc::clone(&config)));
+    });
+    Ok(config)
+}
+
+fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let start = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
+    let chosen = if options.accept_invalid_certs {
+        start.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+    } else {
+        let mut roots = RootCertStore::empty();
+        if options.builtin_roots {
+            roots.add_parsable_certificates(native().iter().cloned());
+        }
+        for root in &options.roots {
+            roots
+                .add(root.0.clone())
+                .map_err(|error| builder("a root certificate cannot be used").with_source(error))?;
+        }
+        if roots.is_empty() {
+            return Err(Error::new(ErrorKind::Tls, "there is no root certificate to trust")
+                .with_hint("install the system's certificates, or add a root certificate to the session"));
+        }
+        if options.accept_invalid_hostnames {
+            let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
+            start.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(inner)))
+        } else {
+            start.with_root_certificates(roots)
+        }
+    };
+    let mut config = match &options.identity {
+        Some(identity) => {
+            let (chain, key) = identity.parts()?;
+            chosen
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| builder("the client identity cannot be used").with_source(error))?
+        }
+        None => chosen.with_no_client_auth(),
+    };
+    config.alpn_protocols = match version {
+        HttpVersionPolicy::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        HttpVersionPolicy::Http1Only => vec![b"http/1.1".to_vec()],
+        HttpVersionPolicy::Http2PriorKnowledge => vec![b"h2".to_vec()],
+    };
+    Ok(config)
+}
+
+fn native() -> Rc<Vec<CertificateDer<'static>>> {
+    NATIVE.with_borrow_mut(|kept| {
+        Rc::clone(kept.get_or_insert_with(|| Rc::new(rustls_native_certs::load_native_certs().certs)))
+    })
+}
+
+fn builder(message: &str) -> Error {
+    Error::new(ErrorKind::Builder, message)
+}
+
+/// Accepts every certificate, but still checks that the server holds its key.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Checks the chain, and lets any name pass.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use rustls::{CertificateError, Error};
+        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            // The chain is verified before the name, so only the name is wrong here.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,311 @@
+//! The seam between a session and its transport: one request out, one response back.
+
+use std::{
+    cell::OnceCell,
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+
+use super::{BoxError, Error, ErrorKind, direct::H1Body, target::Target, timer::Deadline, tls::TlsOptions};
+
+/// Pieces of a body that come by and by; local to a thread.
+pub(crate) type LocalByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>>>>;
+
+/// One request as a transport sends it: no redirects, cookies or decoding below this line.
+pub(crate) struct WireRequest<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) target: &'a Rc<Target>,
+    /// All headers but `Host` (unless it shall differ from the URL's) and those of framing.
+    pub(crate) headers: &'a HeaderMap,
+    /// A stream is taken out and leaves `Empty`; bytes stay, so that the request can be sent again.
+    pub(crate) body: &'a mut Body,
+    pub(crate) version: Option<Version>,
+    /// When the whole exchange, the body's last byte included, has to be over.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) connect_timeout: Option<Duration>,
+}
+
+/// The body of a request.
+#[derive(Default)]
+pub(crate) enum Body {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Stream {
+        stream: LocalByteStream,
+        length: Option<u64>,
+    },
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Stream { length, .. } => write!(f, "Stream({length:?})"),
+        }
+    }
+}
+
+/// The head of a response, with its body still to be taken.
+#[derive(Debug)]
+pub(crate) struct WireResponse {
+    pub(crate) version: Version,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: LazyHeaders,
+    pub(crate) body: WireBody,
+    /// When the first byte of the final head was seen.
+    pub(crate) first_byte: Instant,
+    /// Bytes of request written when the head of the response was there.
+    pub(crate) bytes_out: u64,
+    pub(crate) head_bytes: u64,
+    pub(crate) remote_addr: Option<SocketAddr>,
+}
+
+/// Headers that become a `HeaderMap` only when somebody asks for one.
+pub(crate) struct LazyHeaders {
+    /// A checked HTTP/1 head: status line, header lines, empty line, each ended by CRLF.
+    raw: Bytes,
+    map: OnceCell<Box<HeaderMap>>,
+}
+
+impl LazyHeaders {
+    /// From a head that the reader has found well-formed.
+    pub(crate) fn from_head(raw: Bytes) -> Self {
+        Self { raw, map: OnceCell::new() }
+    }
+
+    /// From a library that has built the map already.
+    pub(crate) fn from_map(map: HeaderMap) -> Self {
+        Self { raw: Bytes::new(), map: OnceCell::from(Box::new(map)) }
+    }
+
+    /// The first value under that name.
+    pub(crate) fn get(&self, name: &HeaderName) -> Option<&[u8]> {
+        if let Some(map) = self.map.get() {
+            return map.get(name).map(HeaderValue::as_bytes);
+        }
+        let name = name.as_str().as_bytes();
+        lines(&self.raw).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All headers, built on first use.
+    pub(crate) fn map(&self) -> &HeaderMap {
+        self.map.get_or_init(|| {
+            let mut map = HeaderMap::new();
+            for (name, value) in lines(&self.raw) {
+                // httparse let the head through, so neither fails; a header that would is left out.
+                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                    map.append(name, value);
+                }
+            }
+            Box::new(map)
+        })
+    }
+
+    /// All headers, by value.
+    pub(crate) fn into_map(self) -> HeaderMap {
+        self.map();
+        self.map.into_inner().map(|map| *map).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for LazyHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.map().fmt(f)
+    }
+}
+
+/// The header lines of a checked head.
+fn lines(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let start = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
+    let mut rest = &raw[start..];
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest)?;
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+/// The body of a response. Dropped half-read, it closes its connection.
+pub(crate) struct WireBody {
+    state: State,
+    received: u64,
+    deadline: Option<Deadline>,
+}
+
+enum State {
+    Ended,
+    /// All of it is here; the connection is back in its pool.
+    Whole(Bytes),
+    Http1(Box<H1Body>),
+    Stream(Pin<Box<dyn Stream<Item = Result<Bytes, Error>>>>),
+}
+
+impl WireBody {
+    /// A body that is here already.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        let received = bytes.len() as u64;
+        let state = if bytes.is_empty() { State::Ended } else { State::Whole(bytes) };
+        Self { state, received, deadline: None }
+    }
+
+    /// A body from a library that reads it.
+    pub(crate) fn stream(
+        stream: impl Stream<Item = Result<Bytes, Error>> + 'static,
+        deadline: Option<Instant>,
+    ) -> Self {
+        Self { state: State::Stream(Box::pin(stream)), received: 0, deadline: deadline.map(Deadline::new) }
+    }
+
+    pub(crate) fn http1(body: H1Body, deadline: Option<Deadline>) -> Self {
+        Self { state: State::Http1(Box::new(body)), received: 0, deadline }
+    }
+
+    /// The next piece, decoded from its framing; `None` at the end. After an error there is nothing more.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let polled = match &mut self.state {
+            State::Ended => return Poll::Ready(None),
+            State::Whole(_) => return Poll::Ready(self.take_whole().map(Ok)),
+            State::Http1(body) => body.poll_chunk(cx),
+            State::Stream(stream) => stream.as_mut().poll_next(cx),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.received += bytes.len() as u64;
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Poll::Ready(end) => {
+                self.finish();
+                Poll::Ready(end)
+            }
+            Poll::Pending => {
+                let late = self.deadline.as_mut().is_some_and(|deadline| deadline.poll(cx).is_ready());
+                if !late {
+                    return Poll::Pending;
+                }
+                self.finish();
+                Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, "the body did not arrive in time")
+                    .with_hint("raise the timeout, or look at the server"))))
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.state = State::Ended;
+        self.deadline = None;
+    }
+
+    /// All of it, when it is all here.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Ended => Some(Bytes::new()),
+            State::Whole(bytes) => Some(bytes),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// Bytes of body that came so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether nothing is left to come: all was taken, or failed.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Whether all of it has arrived, taken or not.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.state, State::Ended | State::Whole(_))
+    }
+}
+
+impl fmt::Debug for WireBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireBody").field("received", &self.received).field("end", &self.is_end()).finish()
+    }
+}
+
+/// Which version of HTTP connections speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HttpVersionPolicy {
+    /// HTTP/2 where TLS negotiates it, HTTP/1.1 otherwise.
+    #[default]
+    Auto,
+    Http1Only,
+    /// HTTP/2 without asking.
+    Http2PriorKnowledge,
+}
+
+/// What a transport is told once, when its session opens.
+#[derive(Clone, Debug)]
+pub(crate) struct WireOptions {
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) tls: TlsOptions,
+    pub(crate) http_version: HttpVersionPolicy,
+    pub(crate) local_address: Option<IpAddr>,
+    /// Addresses to use for a host instead of asking the resolver; a port of 0 means the URL's.
+    pub(crate) resolve: HashMap<String, Vec<SocketAddr>>,
+    pub(crate) keep_alive: bool,
+    pub(crate) pool_idle_timeout: Option<Duration>,
+    /// Connections to one origin at a time; further requests wait in line.
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) tcp_nodelay: bool,
+}
+
+impl Default for WireOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: None,
+            tls: TlsOptions::default(),
+            http_version: HttpVersionPolicy::Auto,
+            local_address: None,
+            resolve: HashMap::new(),
+            keep_alive: true,
+            pool_idle_timeout: Some(Duration::from_secs(90)),
+            max_connections: None,
+            tcp_nodelay: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_without_a_map() {
+        let head = LazyHeaders::from_head(Bytes::from_static(
+            b"HTTP/1.1 200 OK\r\nContent-Type:  text/plain \r\nSet-Cookie: a=b\r\nset-cookie: c=d:e\r\nEmpty:\r\n\r\n",
+        ));
+        assert_eq!(head.get(&http::header::CONTENT_TYPE), Some(&b"text/plain"[..]));
+        assert_eq!(head.get(&http::header::SET_COOKIE), Some(&b"a=b"[..]));
+        assert_eq!(head.get(&http::header::LOCATION), None);
+        assert_eq!(head.map().len(), 4);
+        assert_eq!(head.map().get_all("set-cookie").iter().last(), Some(&HeaderValue::from_static("c=d:e")));
+        assert_eq!(head.get(&HeaderName::from_static("empty")), Some(&b""[..]));
+    }
+
+    #[test]
+    fn a_whole_body_is_taken_once() {
+        let mut body = WireBody::whole(Bytes::from_static(b"abc"));
+        assert!(body.is_whole() && !body.is_end());
+        assert_eq!(body.take_whole().as_deref(), Some(&b"abc"[..]));
+        assert_eq!((body.received(), body.is_end()), (3, true));
+    }
+}
