@@ -1,1 +1,280 @@
-//! failure.
+//! Why a scenario or a fixture failed: any error by `?`, with its kind, its message and its place.
+
+use std::{any::Any, backtrace::Backtrace, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
+
+/// What scenarios and fixtures return; `Result` alone is `Result<(), Failure>`.
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+/// The failure of a scenario or fixture.
+///
+/// Any error becomes one by `?`, which also notes the source line; [`Failure::msg`], [`bail!`](crate::bail) and
+/// [`ensure!`](crate::ensure) make one from a text.
+///
+/// ```
+/// use molotov::Failure;
+///
+/// fn parse(text: &str) -> molotov::Result<u32> {
+///     let number: u32 = text.parse()?;
+///     molotov::ensure!(number < 100, "{number} is too much");
+///     Ok(number)
+/// }
+///
+/// assert_eq!(parse("12").unwrap(), 12);
+/// let failure: Failure = parse("many").unwrap_err();
+/// assert_eq!(failure.kind(), "ParseIntError");
+/// assert_eq!(failure.message(), "invalid digit found in string");
+/// assert_eq!(parse("200").unwrap_err().to_string(), "200 is too much");
+/// ```
+// Boxed, so that a `Result` which is nearly always `Ok` stays small.
+pub struct Failure(Box<Inner>);
+
+struct Inner {
+    kind: Cow<'static, str>,
+    message: String,
+    place: Option<String>,
+    backtrace: Option<String>,
+}
+
+thread_local! {
+    static CAPTURE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether failures of this thread keep a backtrace from now on; that costs milliseconds each, so only `-v` asks for it.
+pub(crate) fn capture_backtraces(on: bool) {
+    CAPTURE.set(on);
+}
+
+impl Failure {
+    /// A failure that is only a text.
+    #[track_caller]
+    pub fn msg(message: impl fmt::Display) -> Failure {
+        Failure::new("Failure", message.to_string(), Some(Location::caller()))
+    }
+
+    fn new(kind: impl Into<Cow<'static, str>>, message: String, place: Option<&Location<'_>>) -> Failure {
+        Failure(Box::new(Inner {
+            kind: kind.into(),
+            message,
+            place: place.map(|place| format!("{}:{}", place.file(), place.line())),
+            backtrace: CAPTURE.get().then(|| Backtrace::force_capture().to_string()),
+        }))
+    }
+
+    /// A failure whose parts are known already: a caught panic, an exception of a script.
+    pub(crate) fn from_parts(
+        kind: impl Into<Cow<'static, str>>,
+        message: String,
+        place: Option<String>,
+        backtrace: Option<String>,
+    ) -> Failure {
+        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace }))
+    }
+
+    fn from_error(error: &(dyn StdError + 'static), kind: &'static str, place: Option<&Location<'_>>) -> Failure {
+        let kind = error.downcast_ref::<crate::http::Error>().map_or(kind, |error| error.kind().as_str());
+        Failure::new(kind, with_sources(error), place)
+    }
+
+    /// A short word for what went wrong: the error's type, or [`ErrorKind`](crate::http::ErrorKind) of a request's error.
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// What went wrong, with the causes that the error gave.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// `file:line` where the error became a failure, when that is known.
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// The backtrace; only a run with `-v` keeps it.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.0.backtrace.as_deref()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.place {
+            Some(place) => write!(f, " (at {place})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<E: StdError + 'static> From<E> for Failure {
+    #[track_caller]
+    fn from(error: E) -> Failure {
+        Failure::from_error(&error, short_type_name::<E>(), Some(Location::caller()))
+    }
+}
+
+/// The error's text, followed by those of its causes that it does not repeat itself.
+fn with_sources(error: &dyn StdError) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.ends_with(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        source = cause.source();
+    }
+    message
+}
+
+/// `ParseIntError` for `core::num::error::ParseIntError`; what stands in angle brackets is left out.
+pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+/// What a scenario or fixture may return: `()` or `Result<(), E>`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a scenario or fixture cannot return `{Self}`",
+    label = "return nothing, or `molotov::Result` with `Ok(())` at the end",
+    note = "`()` and `Result<(), E>` can be returned, where `E` can be displayed"
+)]
+pub trait IntoOutcome {
+    fn into_outcome(self) -> Result;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Result {
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display + 'static> IntoOutcome for std::result::Result<(), E> {
+    fn into_outcome(self) -> Result {
+        self.map_err(into_failure)
+    }
+}
+
+/// A failure from whatever a function returned as its error. The place is not known any more, unless it is a failure.
+pub(crate) fn into_failure<E: fmt::Display + 'static>(error: E) -> Failure {
+    let mut error = Some(error);
+    let any: &mut dyn Any = &mut error;
+    if let Some(failure) = any.downcast_mut::<Option<Failure>>().and_then(Option::take) {
+        return failure;
+    }
+    if let Some(Some(error)) = any.downcast_ref::<Option<Box<dyn StdError>>>() {
+        return Failure::from_error(&**error, "Error", None);
+    }
+    if let Some(Some(error)) = any.downcast_ref::<Option<Box<dyn StdError + Send>>>() {
+        return Failure::from_error(&**error, "Error", None);
+    }
+    if let Some(Some(error)) = any.downcast_ref::<Option<Box<dyn StdError + Send + Sync>>>() {
+        return Failure::from_error(&**error, "Error", None);
+    }
+    if let Some(Some(error)) = any.downcast_ref::<Option<crate::http::Error>>() {
+        return Failure::from_error(error, "Error", None);
+    }
+    // The alternate form, since that is where anyhow's errors show their causes.
+    let message = error.as_ref().map(|error| format!("{error:#}")).unwrap_or_default();
+    Failure::new(short_type_name::<E>(), message, None)
+}
+
+/// Returns from the function with a [`Failure`] made from a format string.
+///
+/// ```
+/// fn check(found: u32) -> molotov::Result {
+///     if found == 0 {
+///         molotov::bail!("nothing found");
+///     }
+///     Ok(())
+/// }
+/// assert!(check(0).is_err());
+/// ```
+#[macro_export]
+macro_rules! bail {
+    ($($message:tt)+) => {
+        return ::core::result::Result::Err($crate::Failure::msg(::core::format_args!($($message)+)).into())
+    };
+}
+
+/// Returns from the function with a [`Failure`] unless the condition holds.
+///
+/// ```
+/// fn check(found: u32) -> molotov::Result {
+///     molotov::ensure!(found > 0, "nothing found");
+///     Ok(())
+/// }
+/// assert_eq!(check(0).unwrap_err().to_string(), "nothing found");
+/// ```
+#[macro_export]
+macro_rules! ensure {
+    ($condition:expr $(,)?) => {
+        if !$condition {
+            $crate::bail!("{}", ::core::concat!("not true: ", ::core::stringify!($condition)));
+        }
+    };
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            $crate::bail!($($message)+);
+        }
+    };
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the cart is lost")]
+    struct Lost(#[source] std::num::ParseIntError);
+
+    fn lost() -> Lost {
+        Lost("x".parse::<u8>().unwrap_err())
+    }
+
+    #[test]
+    fn the_question_mark_notes_kind_causes_and_place() {
+        fn run() -> Result {
+            Err(lost())?;
+            Ok(())
+        }
+        let failure = run().unwrap_err();
+        assert_eq!(failure.kind(), "Lost");
+        assert_eq!(failure.message(), "the cart is lost: invalid digit found in string");
+        assert!(failure.place().unwrap().contains("failure.rs:"), "{:?}", failure.place());
+        assert_eq!(failure.backtrace(), None);
+    }
+
+    #[test]
+    fn what_a_function_returns_keeps_what_it_knows() {
+        let failure = Failure::msg("first");
+        let place = failure.place().map(str::to_owned);
+        let same = Err::<(), _>(failure).into_outcome().unwrap_err();
+        assert_eq!((same.message(), same.place().map(str::to_owned)), ("first", place));
+
+        let boxed: Box<dyn StdError> = Box::new(lost());
+        let failure = Err::<(), _>(boxed).into_outcome().unwrap_err();
+        assert_eq!(failure.message(), "the cart is lost: invalid digit found in string");
+
+        let text = Err::<(), _>("no luck").into_outcome().unwrap_err();
+        assert_eq!((text.kind(), text.message()), ("&str", "no luck"));
+    }
+
+    #[test]
+    fn backtraces_are_kept_only_when_asked_for() {
+        capture_backtraces(true);
+        let failure = Failure::msg("deep");
+        capture_backtraces(false);
+        assert!(failure.backtrace().unwrap().contains("backtraces_are_kept_only_when_asked_for"));
+    }
+}

@@ -1,1 +1,26 @@
-//! registry.
+//! What the attributes submit and what is added by hand: scenarios, fixtures, listeners, session factories.
+
+mod args;
+mod collect;
+mod entry;
+mod list;
+mod origin;
+mod outcome;
+mod pick;
+mod slots;
+mod traits;
+mod validate;
+
+pub use args::{ContextArg, EventArg, GlobalArg, PickerArg, SlotArg};
+pub use collect::Registry;
+pub use entry::{Call, Entry, ScenarioEntry};
+pub use list::list;
+pub use origin::Origin;
+pub use outcome::{FactoryResult, FactoryValue, IntoOptions, IntoPick, Made};
+pub use pick::WeightTable;
+pub use slots::{Need, Slots};
+pub use traits::{
+    Events, GlobalSetup, GlobalTeardown, Picker, Scenario, SessionFactory, Setup, SetupSession, Teardown,
+    TeardownSession,
+};
+pub use validate::{RegistryError, Selection};

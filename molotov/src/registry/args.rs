@@ -1,0 +1,237 @@
+//! What functions with attributes may take as parameters, resolved by type and not by spelling.
+
+use std::{any::{Any, TypeId}, cell::{Ref, RefMut}, ops::{Deref, DerefMut}};
+
+use super::{Need, Slots};
+use crate::{
+    event::Event,
+    failure::Failure,
+    options::{Args, StepId, WorkerId},
+    session::Context,
+};
+
+/// A parameter of a scenario or a session fixture.
+#[diagnostic::on_unimplemented(
+    message = "a scenario or session fixture cannot take `{Self}`",
+    label = "nothing that a worker can lend",
+    note = "take any of `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns"
+)]
+pub trait SlotArg {
+    /// Keeps what is lent while the function runs.
+    type Guard<'w>;
+    /// What the function is called with.
+    type Value<'g>;
+    /// The session type that is needed, if it is one.
+    fn need() -> Option<Need>;
+    /// Takes it from the worker.
+    fn acquire(slots: &Slots) -> Result<Self::Guard<'_>, Failure>;
+    /// What the function is called with.
+    fn value<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Value<'g>;
+}
+
+/// Keeps a `&T` while a function runs.
+pub struct Shared<'w, T>(SharedKind<'w, T>);
+
+enum SharedKind<'w, T> {
+    Plain(&'w T),
+    Session(Ref<'w, T>),
+}
+
+/// Keeps a `&mut T` while a function runs.
+pub struct Exclusive<'w, T>(RefMut<'w, T>);
+
+/// Whether `T` is lent as it is, beside the sessions.
+fn is_plain<T: 'static>() -> bool {
+    [TypeId::of::<Context>(), TypeId::of::<Args>()].contains(&TypeId::of::<T>())
+}
+
+impl<T: 'static> SlotArg for &T {
+    type Guard<'w> = Shared<'w, T>;
+    type Value<'g> = &'g T;
+
+    fn need() -> Option<Need> {
+        (!is_plain::<T>()).then(|| Need::of::<T>(false))
+    }
+
+    fn acquire(slots: &Slots) -> Result<Shared<'_, T>, Failure> {
+        let context: &dyn Any = slots.context();
+        let args: &dyn Any = slots.context().args();
+        let plain = context.downcast_ref().or_else(|| args.downcast_ref());
+        Ok(Shared(match plain {
+            Some(plain) => SharedKind::Plain(plain),
+            None => SharedKind::Session(slots.borrow()?),
+        }))
+    }
+
+    fn value<'g>(guard: &'g mut Shared<'_, T>) -> &'g T {
+        match &guard.0 {
+            SharedKind::Plain(value) => value,
+            SharedKind::Session(value) => value.deref(),
+        }
+    }
+}
+
+impl<T: 'static> SlotArg for &mut T {
+    type Guard<'w> = Exclusive<'w, T>;
+    type Value<'g> = &'g mut T;
+
+    fn need() -> Option<Need> {
+        Some(Need::of::<T>(true))
+    }
+
+    fn acquire(slots: &Slots) -> Result<Exclusive<'_, T>, Failure> {
+        slots.borrow_mut().map(Exclusive)
+    }
+
+    fn value<'g>(guard: &'g mut Exclusive<'_, T>) -> &'g mut T {
+        guard.0.deref_mut()
+    }
+}
+
+macro_rules! by_value {
+    ($type:ty, $slots:ident => $value:expr) => {
+        impl SlotArg for $type {
+            type Guard<'w> = $type;
+            type Value<'g> = $type;
+
+            fn need() -> Option<Need> {
+                None
+            }
+
+            fn acquire($slots: &Slots) -> Result<$type, Failure> {
+                Ok($value)
+            }
+
+            fn value<'g>(guard: &'g mut $type) -> $type {
+                *guard
+            }
+        }
+    };
+}
+
+by_value!(WorkerId, slots => slots.context().worker_id());
+by_value!(StepId, slots => StepId(slots.context().step()));
+
+/// A parameter of `setup`, `teardown` and `session_factory`.
+#[diagnostic::on_unimplemented(
+    message = "this fixture cannot take `{Self}`",
+    label = "cannot be had while the worker has no session",
+    note = "take any of `WorkerId`, `&Args` and `&Context`"
+)]
+pub trait ContextArg {
+    /// What the function is called with.
+    type Value<'a>;
+    /// Takes it from the worker.
+    fn get(context: &Context) -> Self::Value<'_>;
+}
+
+/// A parameter of `global_setup` and `global_teardown`.
+#[diagnostic::on_unimplemented(
+    message = "a global fixture cannot take `{Self}`",
+    label = "cannot be had where there is no worker",
+    note = "take `&Args`, or nothing"
+)]
+pub trait GlobalArg {
+    /// What the function is called with.
+    type Value<'a>;
+    /// Takes it from the run.
+    fn get(args: &Args) -> Self::Value<'_>;
+}
+
+/// A parameter of `scenario_picker`.
+#[diagnostic::on_unimplemented(
+    message = "a scenario picker cannot take `{Self}`",
+    label = "cannot be had between two scenarios",
+    note = "take any of `WorkerId`, `StepId`, `&Args` and `&Context`"
+)]
+pub trait PickerArg {
+    /// What the function is called with.
+    type Value<'a>;
+    /// Takes it from the worker.
+    fn get(context: &Context, step: StepId) -> Self::Value<'_>;
+}
+
+/// A parameter of `events`.
+#[diagnostic::on_unimplemented(
+    message = "an event listener cannot take `{Self}`",
+    label = "not the event",
+    note = "take `&Event<'_>`"
+)]
+pub trait EventArg {
+    /// What the function is called with.
+    type Value<'a>;
+    /// Takes it from the event.
+    fn get<'a>(event: &'a Event<'a>) -> Self::Value<'a>;
+}
+
+impl ContextArg for WorkerId {
+    type Value<'a> = WorkerId;
+
+    fn get(context: &Context) -> WorkerId {
+        context.worker_id()
+    }
+}
+
+impl ContextArg for &Args {
+    type Value<'a> = &'a Args;
+
+    fn get(context: &Context) -> &Args {
+        context.args()
+    }
+}
+
+impl ContextArg for &Context {
+    type Value<'a> = &'a Context;
+
+    fn get(context: &Context) -> &Context {
+        context
+    }
+}
+
+impl GlobalArg for &Args {
+    type Value<'a> = &'a Args;
+
+    fn get(args: &Args) -> &Args {
+        args
+    }
+}
+
+impl PickerArg for WorkerId {
+    type Value<'a> = WorkerId;
+
+    fn get(context: &Context, _: StepId) -> WorkerId {
+        context.worker_id()
+    }
+}
+
+impl PickerArg for StepId {
+    type Value<'a> = StepId;
+
+    fn get(_: &Context, step: StepId) -> StepId {
+        step
+    }
+}
+
+impl PickerArg for &Args {
+    type Value<'a> = &'a Args;
+
+    fn get(context: &Context, _: StepId) -> &Args {
+        context.args()
+    }
+}
+
+impl PickerArg for &Context {
+    type Value<'a> = &'a Context;
+
+    fn get(context: &Context, _: StepId) -> &Context {
+        context
+    }
+}
+
+impl EventArg for &Event<'_> {
+    type Value<'a> = &'a Event<'a>;
+
+    fn get<'a>(event: &'a Event<'a>) -> &'a Event<'a> {
+        event
+    }
+}

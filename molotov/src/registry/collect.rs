@@ -1,0 +1,211 @@
+//! The registry: what a program brings, collected from the attributes or added by hand.
+
+use std::{borrow::Cow, marker::PhantomData, panic::Location, sync::Arc, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    Call, Entry, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup,
+    SetupSession, SlotArg, Slots, Teardown, TeardownSession,
+    entry::{Begin, End, Factory, Function, SessionFixture},
+};
+use crate::{
+    failure::{IntoOutcome, Result},
+    session::Session,
+};
+
+/// Scenarios, fixtures, listeners and session factories.
+///
+/// ```
+/// # use molotov::{registry::Registry, session::Session};
+/// let mut registry = Registry::new();
+/// registry.add_scenario_fn("nothing", async |_: &Session| ());
+/// assert_eq!(registry.scenarios().len(), 1);
+/// ```
+#[derive(Default, Clone)]
+pub struct Registry {
+    pub(super) scenarios: Vec<Arc<dyn Scenario>>,
+    pub(super) pickers: Vec<Arc<dyn Picker>>,
+    pub(super) global_setups: Vec<Arc<dyn GlobalSetup>>,
+    pub(super) setups: Vec<Arc<dyn Setup>>,
+    pub(super) setup_sessions: Vec<Arc<dyn SetupSession>>,
+    pub(super) teardown_sessions: Vec<Arc<dyn TeardownSession>>,
+    pub(super) teardowns: Vec<Arc<dyn Teardown>>,
+    pub(super) global_teardowns: Vec<Arc<dyn GlobalTeardown>>,
+    pub(super) events: Vec<Arc<dyn Events>>,
+    pub(super) factories: Vec<Arc<dyn SessionFactory>>,
+}
+
+impl Registry {
+    /// A registry with nothing in it.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Everything that the program's functions with attributes have handed in.
+    pub fn collect() -> Registry {
+        let mut entries: Vec<&Entry> = inventory::iter::<Entry>.into_iter().collect();
+        // The linker's order means nothing: let it be the same every time.
+        entries.sort_by(|a, b| {
+            let key = |entry: &Entry| (entry.origin.module.clone(), entry.origin.file.clone(), entry.origin.line);
+            key(a).cmp(&key(b))
+        });
+        let mut registry = Registry::new();
+        for entry in entries {
+            registry.add_entry(entry);
+        }
+        registry
+    }
+
+    fn add_entry(&mut self, entry: &Entry) {
+        fn function<C>(entry: &Entry, call: C) -> Arc<Function<C>> {
+            Arc::new(Function { origin: entry.origin.clone(), call })
+        }
+        match entry.call {
+            Call::Scenario(call) => self.scenarios.push(function(entry, call)),
+            Call::Picker(call) => self.pickers.push(function(entry, call)),
+            Call::GlobalSetup(call) => self.global_setups.push(function(entry, Begin(call))),
+            Call::GlobalTeardown(call) => self.global_teardowns.push(function(entry, End(call))),
+            Call::Setup(call) => self.setups.push(function(entry, call)),
+            Call::SetupSession { needs, run } => {
+                self.setup_sessions.push(function(entry, SessionFixture { needs, run }));
+            }
+            Call::TeardownSession { needs, run } => {
+                self.teardown_sessions.push(function(entry, SessionFixture { needs, run }));
+            }
+            Call::Teardown(call) => self.teardowns.push(function(entry, call)),
+            Call::Events(call) => self.events.push(function(entry, call)),
+            Call::SessionFactory { session, make } => self.factories.push(function(entry, Factory { session, make })),
+        }
+    }
+
+    /// Adds a scenario from an async closure over the HTTP session, with weight 1 and no delay.
+    #[track_caller]
+    pub fn add_scenario_fn<F, R>(&mut self, name: impl Into<String>, run: F)
+    where
+        F: AsyncFn(&Session) -> R + Send + Sync + 'static,
+        R: IntoOutcome + 'static,
+    {
+        let place = Location::caller();
+        let origin = Origin {
+            function: Cow::Borrowed("closure"),
+            module: Cow::Borrowed(""),
+            file: Cow::Borrowed(place.file()),
+            line: place.line(),
+            extension: None,
+        };
+        self.add_scenario(Closure { name: name.into(), origin, run, result: PhantomData });
+    }
+
+    /// Keeps only the scenarios of these names; gives back the names that nothing has.
+    pub fn keep_names<S: AsRef<str>>(&mut self, names: &[S]) -> Vec<String> {
+        let missing = names.iter().map(AsRef::as_ref).filter(|name| !self.scenarios.iter().any(|s| s.name() == *name));
+        let missing = missing.map(str::to_owned).collect();
+        self.scenarios.retain(|scenario| names.iter().any(|name| name.as_ref() == scenario.name()));
+        missing
+    }
+
+    /// Keeps only the scenarios written in this module or below it, as `my_crate::checkout`.
+    pub fn keep_module(&mut self, module: &str) {
+        self.scenarios.retain(|scenario| scenario.origin().is_in(module));
+    }
+
+    /// The scenarios, active or not.
+    pub fn scenarios(&self) -> &[Arc<dyn Scenario>] {
+        &self.scenarios
+    }
+
+    /// The extensions that something belongs to, sorted.
+    pub fn extensions(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.origins().filter_map(|origin| origin.extension.as_deref()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn origins(&self) -> impl Iterator<Item = &Origin> {
+        let scenarios = self.scenarios.iter().map(|one| one.origin());
+        let scenarios = scenarios.chain(self.pickers.iter().map(|one| one.origin()));
+        let setups = self.global_setups.iter().map(|one| one.origin());
+        let setups = setups.chain(self.setups.iter().map(|one| one.origin()));
+        let setups = setups.chain(self.setup_sessions.iter().map(|one| one.origin()));
+        let teardowns = self.teardown_sessions.iter().map(|one| one.origin());
+        let teardowns = teardowns.chain(self.teardowns.iter().map(|one| one.origin()));
+        let teardowns = teardowns.chain(self.global_teardowns.iter().map(|one| one.origin()));
+        let others = self.events.iter().map(|one| one.origin());
+        let others = others.chain(self.factories.iter().map(|one| one.origin()));
+        scenarios.chain(setups).chain(teardowns).chain(others)
+    }
+}
+
+macro_rules! add {
+    ($($method:ident, $trait:ident, $field:ident;)*) => {
+        impl Registry {
+            $(
+                #[doc = concat!("Adds a [`", stringify!($trait), "`] by hand.")]
+                pub fn $method(&mut self, added: impl $trait + 'static) {
+                    self.$field.push(Arc::new(added));
+                }
+            )*
+        }
+    };
+}
+
+add! {
+    add_scenario, Scenario, scenarios;
+    add_picker, Picker, pickers;
+    add_global_setup, GlobalSetup, global_setups;
+    add_setup, Setup, setups;
+    add_setup_session, SetupSession, setup_sessions;
+    add_teardown_session, TeardownSession, teardown_sessions;
+    add_teardown, Teardown, teardowns;
+    add_global_teardown, GlobalTeardown, global_teardowns;
+    add_events, Events, events;
+    add_session_factory, SessionFactory, factories;
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.scenarios.iter().map(|scenario| scenario.name())).finish()
+    }
+}
+
+struct Closure<F, R> {
+    name: String,
+    origin: Origin,
+    run: F,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<F, R> Scenario for Closure<F, R>
+where
+    F: AsyncFn(&Session) -> R + Send + Sync,
+    R: IntoOutcome,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn weight(&self) -> f64 {
+        1.0
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need::of::<Session>(false)]
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move {
+            let mut session = <&Session>::acquire(slots)?;
+            (self.run)(<&Session>::value(&mut session)).await.into_outcome()
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! What the attributes expand to: constant entries of function pointers, handed in through `inventory`.
+
+use std::{any::{Any, TypeId}, borrow::Cow, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup, SetupSession, Slots,
+    Teardown, TeardownSession,
+};
+use crate::{
+    event::Event,
+    failure::Result,
+    options::{Args, StepId},
+    session::{Context, SessionOptions},
+};
+
+/// One function with an attribute.
+pub struct Entry {
+    /// Where it was written.
+    pub origin: Origin,
+    /// What it is, and how it is called.
+    pub call: Call,
+}
+
+inventory::collect!(Entry);
+
+impl Entry {
+    /// An entry; called by the attributes in a constant.
+    pub const fn new(
+        function: &'static str,
+        module: &'static str,
+        file: &'static str,
+        line: u32,
+        extension: Option<&'static str>,
+        call: Call,
+    ) -> Entry {
+        let extension = match extension {
+            Some(extension) => Some(Cow::Borrowed(extension)),
+            None => None,
+        };
+        let origin = Origin {
+            function: Cow::Borrowed(function),
+            module: Cow::Borrowed(module),
+            file: Cow::Borrowed(file),
+            line,
+            extension,
+        };
+        Entry { origin, call }
+    }
+}
+
+/// What a function with an attribute is, and how it is called.
+#[allow(missing_docs)]
+#[derive(Clone, Copy)]
+pub enum Call {
+    Scenario(ScenarioEntry),
+    Picker(fn(&Context, StepId) -> Result<String>),
+    GlobalSetup(fn(&Args) -> Result),
+    GlobalTeardown(fn(&Args) -> Result),
+    Setup(for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>),
+    SetupSession { needs: fn() -> Vec<Need>, run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result> },
+    TeardownSession { needs: fn() -> Vec<Need>, run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result> },
+    Teardown(fn(&Context) -> Result),
+    Events(for<'a> fn(&'a Event<'a>) -> LocalBoxFuture<'a, Result>),
+    SessionFactory { session: fn() -> (TypeId, &'static str), make: MakeSession },
+}
+
+/// How a session factory is called.
+pub type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
+
+/// A function with `#[scenario]`.
+#[allow(missing_docs)]
+#[derive(Clone, Copy)]
+pub struct ScenarioEntry {
+    pub name: &'static str,
+    pub weight: f64,
+    pub delay: Duration,
+    pub needs: fn() -> Vec<Need>,
+    pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
+}
+
+/// A function of one kind, as the engine knows it.
+pub(super) struct Function<C> {
+    pub(super) origin: Origin,
+    pub(super) call: C,
+}
+
+impl Scenario for Function<ScenarioEntry> {
+    fn name(&self) -> &str {
+        self.call.name
+    }
+
+    fn weight(&self) -> f64 {
+        self.call.weight
+    }
+
+    fn delay(&self) -> Duration {
+        self.call.delay
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        (self.call.needs)()
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        (self.call.run)(slots)
+    }
+}
+
+/// `Function<C>` implements the trait of its kind by calling the pointer.
+macro_rules! fixture {
+    ($trait:ident, $call:ty, fn $method:ident($($arg:ident: $type:ty),*) -> $result:ty) => {
+        impl $trait for Function<$call> {
+            fn origin(&self) -> &Origin {
+                &self.origin
+            }
+
+            fn $method<'a>(&'a self, $($arg: $type),*) -> $result {
+                (self.call)($($arg),*)
+            }
+        }
+    };
+}
+
+/// The same function type may belong to two kinds: these tell them apart.
+pub(super) struct Begin(pub(super) fn(&Args) -> Result);
+pub(super) struct End(pub(super) fn(&Args) -> Result);
+
+impl GlobalSetup for Function<Begin> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn run(&self, args: &Args) -> Result {
+        (self.call.0)(args)
+    }
+}
+
+impl GlobalTeardown for Function<End> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn run(&self, args: &Args) -> Result {
+        (self.call.0)(args)
+    }
+}
+
+impl Picker for Function<fn(&Context, StepId) -> Result<String>> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn pick(&self, context: &Context, step: StepId) -> Result<String> {
+        (self.call)(context, step)
+    }
+}
+
+impl Teardown for Function<fn(&Context) -> Result> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn run(&self, context: &Context) -> Result {
+        (self.call)(context)
+    }
+}
+
+fixture!(
+    Setup,
+    for<'b> fn(&'b Context) -> LocalBoxFuture<'b, Result<SessionOptions>>,
+    fn run(context: &'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>
+);
+fixture!(
+    Events,
+    for<'b> fn(&'b Event<'b>) -> LocalBoxFuture<'b, Result>,
+    fn handle(event: &'a Event<'a>) -> LocalBoxFuture<'a, Result>
+);
+
+/// A fixture of sessions, before or after.
+pub(super) struct SessionFixture {
+    pub(super) needs: fn() -> Vec<Need>,
+    pub(super) run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
+}
+
+macro_rules! session_fixture {
+    ($trait:ident) => {
+        impl $trait for Function<SessionFixture> {
+            fn origin(&self) -> &Origin {
+                &self.origin
+            }
+
+            fn needs(&self) -> Vec<Need> {
+                (self.call.needs)()
+            }
+
+            fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+                (self.call.run)(slots)
+            }
+        }
+    };
+}
+
+session_fixture!(SetupSession);
+session_fixture!(TeardownSession);
+
+/// A factory, and what it makes.
+pub(super) struct Factory {
+    pub(super) session: fn() -> (TypeId, &'static str),
+    pub(super) make: MakeSession,
+}
+
+impl SessionFactory for Function<Factory> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn type_id(&self) -> TypeId {
+        (self.call.session)().0
+    }
+
+    fn type_name(&self) -> &'static str {
+        (self.call.session)().1
+    }
+
+    fn make<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>> {
+        (self.call.make)(context)
+    }
+}

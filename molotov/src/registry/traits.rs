@@ -1,0 +1,109 @@
+//! What the engine runs. The attributes implement these for Rust functions; another language can do so too.
+
+use std::{any::{Any, TypeId}, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{Need, Origin, Slots};
+use crate::{
+    event::Event,
+    failure::Result,
+    options::{Args, StepId},
+    session::{Context, SessionOptions},
+};
+
+/// Something that workers run over and over.
+pub trait Scenario: Send + Sync {
+    /// Its name, by which it is picked and measured.
+    fn name(&self) -> &str;
+    /// Its share among all weights.
+    fn weight(&self) -> f64;
+    /// Sleep after each run of it.
+    fn delay(&self) -> Duration;
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// The session types it takes.
+    fn needs(&self) -> Vec<Need>;
+    /// Runs it once.
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+}
+
+/// Runs once, before anything else.
+pub trait GlobalSetup: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Runs it.
+    fn run(&self, args: &Args) -> Result;
+}
+
+/// Runs once for each worker, before its session is opened, and says how to open it.
+pub trait Setup: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Runs it.
+    fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>;
+}
+
+/// Runs once for each worker when its sessions are open.
+pub trait SetupSession: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// The session types it takes; it runs only in runs that have them all.
+    fn needs(&self) -> Vec<Need>;
+    /// Runs it.
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+}
+
+/// Runs once for each worker before its sessions are closed.
+pub trait TeardownSession: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// The session types it takes; it runs only in runs that have them all.
+    fn needs(&self) -> Vec<Need>;
+    /// Runs it.
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+}
+
+/// Runs once for each worker when its sessions are closed.
+pub trait Teardown: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Runs it.
+    fn run(&self, context: &Context) -> Result;
+}
+
+/// Runs once, after everything else.
+pub trait GlobalTeardown: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Runs it.
+    fn run(&self, args: &Args) -> Result;
+}
+
+/// Says which scenario a worker runs next, instead of the weights.
+pub trait Picker: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Name of the scenario for this step.
+    fn pick(&self, context: &Context, step: StepId) -> Result<String>;
+}
+
+/// Listens to what happens in the run.
+pub trait Events: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// Takes one event.
+    fn handle<'a>(&'a self, event: &'a Event<'a>) -> LocalBoxFuture<'a, Result>;
+}
+
+/// Makes the sessions of one type.
+pub trait SessionFactory: Send + Sync {
+    /// Where it was written.
+    fn origin(&self) -> &Origin;
+    /// The type it makes.
+    fn type_id(&self) -> TypeId;
+    /// Name of the type it makes.
+    fn type_name(&self) -> &'static str;
+    /// Makes the session of one worker; the value inside the box has the type that [`type_id`](Self::type_id) gives.
+    fn make<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
+}
