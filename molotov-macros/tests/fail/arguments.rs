@@ -1,0 +1,40 @@
+use molotov::prelude::*;
+
+#[scenario(wieght = 1)]
+async fn misspelt() {}
+#[scenario(colour = 1)]
+async fn unknown() {}
+#[scenario(weight = 1, weight = 2)]
+async fn repeated() {}
+#[scenario(weight = -1)]
+async fn negative() {}
+#[scenario(weight = "40")]
+async fn quoted() {}
+#[scenario(weight = f64::NAN)]
+async fn nan() {}
+#[scenario(weight)]
+async fn no_value() {}
+#[scenario(weight =)]
+async fn no_value_either() {}
+#[scenario(delay = -0.5)]
+async fn negative_delay() {}
+#[scenario(delay = "1s")]
+async fn quoted_delay() {}
+#[scenario(name = "")]
+async fn empty_name() {}
+#[scenario(name = 3)]
+async fn number_name() {}
+#[scenario("browse")]
+async fn bare_name() {}
+#[scenario(40)]
+async fn bare_weight() {}
+#[scenario(weight = 1 name = "x")]
+async fn no_comma() {}
+#[scenario(crate = 3)]
+async fn bad_crate() {}
+#[setup(weight = 3)]
+async fn of_another() -> SessionOptions { SessionOptions::new() }
+#[events(extension = "")]
+async fn empty_extension() {}
+
+fn main() {}

@@ -1,0 +1,89 @@
+//! Every attribute, with all and with no parameters, bare and by path, and an alias.
+#![deny(warnings, unsafe_code)]
+use molotov::prelude::*;
+
+pub struct Connection(usize);
+type Http<'a> = &'a Session;
+const WEIGHT: u32 = 3;
+
+#[global_setup]
+fn init(args: &Args) -> Result<()> {
+    let _ = args.workers;
+    Ok(())
+}
+
+#[setup]
+async fn options(_: WorkerId, _: &Args, _: &Context) -> Result<SessionOptions> {
+    Ok(SessionOptions::new())
+}
+
+#[setup_session]
+async fn open(_: WorkerId, _: &Session) {}
+
+#[setup_session]
+async fn open_connection(connection: &mut Connection) -> Result {
+    connection.0 += 1;
+    Ok(())
+}
+
+/// Documented.
+#[molotov::scenario(weight = 40, delay = 0.5, name = "browse")]
+pub async fn scenario_one(session: Http<'_>, ctx: &Context, args: &Args, worker: WorkerId, step: StepId) -> Result<()> {
+    let _ = (session, ctx, args, worker, step);
+    Ok(())
+}
+
+#[scenario(weight = WEIGHT)]
+async fn r#match() {}
+
+#[scenario(crate = ::molotov, extension = "more")]
+async fn talk(connection: &mut Connection) -> std::result::Result<(), String> {
+    connection.0 += 1;
+    Ok(())
+}
+
+#[cfg(any())]
+#[scenario]
+async fn left_out(_: Missing) {}
+
+#[session_factory]
+async fn connect(worker: WorkerId) -> Result<Connection> {
+    Ok(Connection(worker.0))
+}
+
+#[session_factory]
+async fn number() -> u64 {
+    7
+}
+
+#[scenario_picker]
+fn pick(_: WorkerId, _: StepId) -> &'static str {
+    "browse"
+}
+
+#[events]
+async fn on_event(_: &Event<'_>) {}
+
+#[teardown_session]
+async fn close(_: &Session) {}
+
+#[teardown]
+fn gone(_: WorkerId) {}
+
+#[global_teardown]
+fn over() {}
+
+fn main() {
+    // The function is still one that can be called.
+    let _ = r#match();
+    let registry = molotov::registry::Registry::collect();
+    let names: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
+    assert_eq!(names, ["browse", "match", "talk"]);
+    let selection = registry.validate(&Args::default()).unwrap();
+    assert_eq!(selection.scenarios.len(), 2);
+    assert!(selection.http && selection.factories.is_empty());
+    let mut args = Args::default();
+    args.use_extension = vec!["more".to_owned()];
+    let selection = registry.validate(&args).unwrap();
+    assert_eq!((selection.scenarios.len(), selection.factories.len(), selection.setup_sessions.len()), (3, 1, 2));
+}
