@@ -14,6 +14,8 @@ mod timer;
 pub(crate) mod tls;
 pub(crate) mod wire;
 
+#[doc(hidden)]
+pub use direct::{Parsed, parse_response};
 pub use error::{Error, ErrorKind};
 pub use tls::{Certificate, Identity};
 

@@ -169,8 +169,15 @@ impl WireBody {
         Self { state: State::Stream(Box::pin(stream)), received: 0, deadline: deadline.map(Deadline::new) }
     }
 
-    pub(crate) fn http1(body: H1Body, deadline: Option<Deadline>) -> Self {
-        Self { state: State::Http1(Box::new(body)), received: 0, deadline }
+    pub(crate) fn http1(body: H1Body) -> Self {
+        Self { state: State::Http1(Box::new(body)), received: 0, deadline: None }
+    }
+
+    /// Until when it has to have arrived; of no concern to a body that has.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Deadline>) {
+        if !self.is_whole() {
+            self.deadline = deadline;
+        }
     }
 
     /// The next piece, decoded from its framing; `None` at the end. After an error there is nothing more.

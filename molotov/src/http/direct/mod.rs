@@ -1,32 +1,251 @@
 //! The direct transport: connections that belong to the worker, HTTP/1.1 with a reader of our own.
 
+mod connection;
+mod framing;
+mod head;
+mod http2;
+mod pool;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod upload;
+
 use std::{
+    future::{Future, poll_fn},
+    pin::pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::Poll,
+    time::Instant,
 };
 
-use bytes::Bytes;
+use http::{Method, Version};
+use tokio::sync::OwnedSemaphorePermit;
 
+use self::{
+    connection::{Answer, Connection},
+    pool::Pool,
+};
 use super::{
-    Error,
-    wire::{WireOptions, WireRequest, WireResponse},
+    Error, ErrorKind,
+    timer::Deadline,
+    wire::{Body, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
 };
 
+pub(crate) use connection::H1Body;
+
+/// The transport of one session.
 pub(crate) struct Direct {
-    options: Rc<WireOptions>,
+    pool: Rc<Pool>,
 }
-pub(crate) struct H1Body {}
-impl H1Body {
-    pub(crate) fn poll_chunk(&mut self, _cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        Poll::Ready(None)
-    }
+
+/// What a request goes out on.
+enum Way {
+    Http1 { connection: Connection, reused: bool },
+    Http2 { client: http2::Client },
 }
+
 impl Direct {
-    pub(crate) fn new(options: Rc<WireOptions>) -> Direct {
-        Direct { options }
+    pub(crate) fn new(options: Rc<WireOptions>) -> Self {
+        Self { pool: Pool::new(options) }
     }
-    pub(crate) async fn execute(&self, _request: WireRequest<'_>) -> Result<WireResponse, Error> {
-        let _ = &self.options;
-        Err(Error::new(super::ErrorKind::Request, ""))
+
+    /// Sends a request and reads at least the head of its response.
+    pub(crate) async fn execute(&self, mut request: WireRequest<'_>) -> Result<WireResponse, Error> {
+        let (method, target) = (request.method, request.target);
+        let mut deadline = request.deadline.map(Deadline::new);
+        let result = match within(&mut deadline, self.run(&mut request)).await {
+            Some(result) => result,
+            None => Err(Error::new(ErrorKind::Timeout, "no answer came in time")
+                .with_hint("raise the timeout, or look at the server")),
+        };
+        match result {
+            Ok(mut response) => {
+                response.body.set_deadline(deadline);
+                Ok(response)
+            }
+            Err(error) => Err(error.at(method, &target.url)),
+        }
     }
+
+    async fn run(&self, request: &mut WireRequest<'_>) -> Result<WireResponse, Error> {
+        if *request.method == Method::CONNECT {
+            return Err(Error::new(ErrorKind::Request, "CONNECT opens a tunnel, which a session does not"));
+        }
+        let origin = &request.target.origin;
+        let mut permit = match self.pool.permits(origin) {
+            Some(permits) => permits.acquire_owned().await.ok(),
+            None => None,
+        };
+        let replayable = !matches!(request.body, Body::Stream { .. });
+        let repeatable = replayable && is_idempotent(request.method);
+        let mut fresh = false;
+        loop {
+            match self.way(request, repeatable, fresh).await? {
+                Way::Http1 { mut connection, reused } => {
+                    match connection.exchange(request, self.pool.options.keep_alive).await {
+                        Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
+                        Err(failed) if failed.stale && reused && repeatable => fresh = true,
+                        Err(failed) => return Err(failed.error),
+                    }
+                }
+                Way::Http2 { mut client } => match client.send(request).await {
+                    Ok(response) => return Ok(response),
+                    Err(failed) if !fresh && replayable && failed.unprocessed => {
+                        fresh = true;
+                        self.pool.set_http2(origin, None);
+                    }
+                    Err(failed) => return Err(failed.error),
+                },
+            }
+        }
+    }
+
+    async fn way(&self, request: &WireRequest<'_>, repeatable: bool, fresh: bool) -> Result<Way, Error> {
+        let (pool, origin) = (&self.pool, &request.target.origin);
+        let version = match request.version {
+            Some(Version::HTTP_2) => HttpVersionPolicy::Http2PriorKnowledge,
+            Some(Version::HTTP_09 | Version::HTTP_3) => {
+                return Err(Error::new(ErrorKind::Request, "this version of HTTP is not spoken here")
+                    .with_hint("use HTTP/1.0, 1.1 or 2"));
+            }
+            Some(_) => HttpVersionPolicy::Http1Only,
+            None => pool.options.http_version,
+        };
+        if version != HttpVersionPolicy::Http1Only
+            && !fresh
+            && let Some(client) = pool.http2(origin)
+        {
+            return Ok(Way::Http2 { client });
+        }
+        if version != HttpVersionPolicy::Http2PriorKnowledge && !fresh {
+            let now = Instant::now();
+            let kept = poll_fn(|cx| Poll::Ready(pool.take(origin, now, repeatable, cx))).await;
+            if let Some(connection) = kept {
+                return Ok(Way::Http1 { connection, reused: true });
+            }
+        }
+        let limit = request.connect_timeout.or(pool.options.connect_timeout);
+        let mut limit = limit.map(|limit| Deadline::new(Instant::now() + limit));
+        let open = async {
+            let opened = stream::open(origin, &pool.options, version).await?;
+            if !opened.http2 {
+                let connection = Connection::new(opened.io, opened.remote);
+                return Ok(Way::Http1 { connection, reused: false });
+            }
+            // Requests side by side may all have opened one: the first stays.
+            if !fresh && let Some(client) = pool.http2(origin) {
+                return Ok(Way::Http2 { client });
+            }
+            let client = http2::Client::new(opened).await?;
+            pool.set_http2(origin, Some(client.clone()));
+            Ok(Way::Http2 { client })
+        };
+        within(&mut limit, open).await.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Timeout, "no connection was made in time")
+                .while_connecting()
+                .with_hint("raise the connect timeout, or look at the server"))
+        })
+    }
+
+    fn response(
+        &self,
+        request: &WireRequest<'_>,
+        connection: Connection,
+        answer: Answer,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> WireResponse {
+        let Answer { head, raw, body, first_byte, upload, keep } = answer;
+        let (remote_addr, bytes_out) = (Some(connection.remote), upload.written);
+        let body = match body {
+            Ok(bytes) => {
+                if keep && upload.is_done() {
+                    self.pool.give(&request.target.origin, connection, first_byte);
+                }
+                WireBody::whole(bytes)
+            }
+            Err(decoder) => WireBody::http1(H1Body {
+                connection: Some(connection),
+                decoder,
+                upload,
+                keep,
+                pool: Rc::clone(&self.pool),
+                target: Rc::clone(request.target),
+                method: request.method.clone(),
+                permit,
+            }),
+        };
+        WireResponse {
+            version: head.version,
+            status: head.status,
+            headers: LazyHeaders::from_head(raw),
+            body,
+            first_byte,
+            bytes_out,
+            head_bytes: head.length as u64,
+            remote_addr,
+        }
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE)
+}
+
+/// The future's output, unless the time is over first.
+async fn within<T>(deadline: &mut Option<Deadline>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        match deadline.as_mut().map(|deadline| deadline.poll(cx)) {
+            Some(Poll::Ready(())) => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What the reader made of some bytes; for fuzzing and conformance tests.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Parsed {
+    /// The final status.
+    pub status: u16,
+    /// The body, without its framing.
+    pub body: Vec<u8>,
+    /// Whether the whole body was there.
+    pub complete: bool,
+    /// Bytes of the input that belong to this response.
+    pub consumed: usize,
+}
+
+/// Reads one final response out of bytes, as a connection does that gets them in pieces of `piece` bytes.
+/// `None` where the head is incomplete.
+///
+/// # Errors
+/// What is malformed about it.
+#[doc(hidden)]
+pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool) -> Result<Option<Parsed>, String> {
+    let refuse = |what: head::Malformed| what.0.to_owned();
+    let piece = piece.max(1);
+    let (mut start, mut end) = (0, piece.min(bytes.len()));
+    let head = loop {
+        match head::parse(&bytes[start..end], method).map_err(refuse)? {
+            Some(head) if head.status.is_informational() => start += head.length,
+            Some(head) => break head,
+            None if end == bytes.len() => return Ok(None),
+            None => end = (end + piece).min(bytes.len()),
+        }
+    };
+    let mut decoder = framing::Decoder::new(head.framing);
+    let (mut at, mut body) = (start + head.length, Vec::new());
+    while at < bytes.len() && !decoder.is_end() {
+        let input = &bytes[at..(at + piece).min(bytes.len())];
+        let decoded = decoder.decode(input).map_err(refuse)?;
+        body.extend_from_slice(&input[decoded.data]);
+        at += decoded.consumed;
+    }
+    let complete = decoder.is_end() || (closed && decoder.close());
+    Ok(Some(Parsed { status: head.status.as_u16(), body, complete, consumed: at }))
 }

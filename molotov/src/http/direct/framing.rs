@@ -1,0 +1,207 @@
+//! Where the body of an HTTP/1 response ends: a decoder over bytes, without any input or output.
+
+use std::ops::Range;
+
+use super::head::{MAX_HEAD, Malformed};
+
+/// How a body is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Length(u64),
+    Chunked,
+    /// Until the server closes the connection.
+    Close,
+}
+
+/// What one look at the input gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// Bytes of the input that are done with.
+    pub(crate) consumed: usize,
+    /// Where among them the data of the body is; empty where there was only framing.
+    pub(crate) data: Range<usize>,
+}
+
+/// The state of reading one body.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    state: State,
+    /// Bytes spent on sizes, extensions and trailers that are not data; bounded.
+    overhead: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Data(u64),
+    Close,
+    Size { size: u64, digits: u8 },
+    Extension { size: u64 },
+    SizeEnd { size: u64 },
+    Chunk(u64),
+    ChunkCr,
+    ChunkLf,
+    TrailerStart,
+    Trailer,
+    TrailerLf,
+    EndLf,
+    Ended,
+}
+
+const SIZE: State = State::Size { size: 0, digits: 0 };
+
+impl Decoder {
+    pub(crate) fn new(framing: Framing) -> Self {
+        let state = match framing {
+            Framing::Length(0) => State::Ended,
+            Framing::Length(length) => State::Data(length),
+            Framing::Chunked => SIZE,
+            Framing::Close => State::Close,
+        };
+        Self { state, overhead: 0 }
+    }
+
+    pub(crate) fn is_end(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// The server has closed: whether that was a lawful end.
+    pub(crate) fn close(&mut self) -> bool {
+        if self.state == State::Close {
+            self.state = State::Ended;
+        }
+        self.is_end()
+    }
+
+    /// Goes on until there is data, the end, or no more input.
+    pub(crate) fn decode(&mut self, input: &[u8]) -> Result<Decoded, Malformed> {
+        let mut at = 0;
+        while at < input.len() {
+            let left = input.len() - at;
+            let byte = input[at];
+            match self.state {
+                State::Data(remaining) | State::Chunk(remaining) => {
+                    let taken = usize::try_from(remaining).unwrap_or(usize::MAX).min(left);
+                    let remaining = remaining - taken as u64;
+                    self.state = match (self.state, remaining) {
+                        (State::Data(_), 0) => State::Ended,
+                        (State::Data(_), _) => State::Data(remaining),
+                        (_, 0) => State::ChunkCr,
+                        _ => State::Chunk(remaining),
+                    };
+                    return Ok(Decoded { consumed: at + taken, data: at..at + taken });
+                }
+                State::Close => return Ok(Decoded { consumed: input.len(), data: at..input.len() }),
+                State::Ended => break,
+                framing => self.state = self.step(framing, byte)?,
+            }
+            at += 1;
+        }
+        Ok(Decoded { consumed: at, data: at..at })
+    }
+
+    fn step(&mut self, state: State, byte: u8) -> Result<State, Malformed> {
+        let next = match (state, byte) {
+            (State::Size { size, digits }, byte) if byte.is_ascii_hexdigit() => {
+                if digits >= 15 {
+                    return Err(Malformed("the size of a chunk is too large"));
+                }
+                let digit = (byte as char).to_digit(16).map_or(0, u64::from);
+                return Ok(State::Size { size: size * 16 + digit, digits: digits + 1 });
+            }
+            (State::Size { size, digits: 1.. }, b'\r') => return Ok(State::SizeEnd { size }),
+            (State::Size { size, digits: 1.. }, b';' | b' ' | b'\t') => State::Extension { size },
+            (State::Size { .. }, _) => return Err(Malformed("the size of a chunk is not a number")),
+            (State::Extension { size }, b'\r') => State::SizeEnd { size },
+            (State::Extension { .. }, b'\n') => return Err(Malformed("a chunk extension ends without CR")),
+            (State::Extension { .. }, _) => state,
+            (State::SizeEnd { size: 0 }, b'\n') => State::TrailerStart,
+            (State::SizeEnd { size }, b'\n') => return Ok(State::Chunk(size)),
+            (State::ChunkCr, b'\r') => return Ok(State::ChunkLf),
+            (State::ChunkLf, b'\n') => return Ok(SIZE),
+            (State::ChunkCr | State::ChunkLf, _) => return Err(Malformed("a chunk is longer than its size says")),
+            (State::TrailerStart, b'\r') => State::EndLf,
+            (State::TrailerStart, b' ' | b'\t' | b'\n') => return Err(Malformed("a trailer line is invalid")),
+            (State::Trailer, b'\r') => State::TrailerLf,
+            (State::Trailer, b'\n') => return Err(Malformed("a trailer line ends without CR")),
+            (State::TrailerStart | State::Trailer, _) => State::Trailer,
+            (State::TrailerLf, b'\n') => State::TrailerStart,
+            (State::EndLf, b'\n') => State::Ended,
+            _ => return Err(Malformed("a line of its chunked body ends wrongly")),
+        };
+        self.overhead += 1;
+        if self.overhead > MAX_HEAD {
+            return Err(Malformed("its chunk extensions and trailers take more than 128 KiB"));
+        }
+        Ok(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(framing: Framing, pieces: &[&[u8]]) -> Result<(Vec<u8>, bool), Malformed> {
+        let mut decoder = Decoder::new(framing);
+        let mut body = Vec::new();
+        for piece in pieces {
+            let mut rest = *piece;
+            while !rest.is_empty() && !decoder.is_end() {
+                let decoded = decoder.decode(rest)?;
+                body.extend_from_slice(&rest[decoded.data]);
+                rest = &rest[decoded.consumed..];
+            }
+        }
+        Ok((body, decoder.is_end()))
+    }
+
+    #[test]
+    fn lengths_and_closes() {
+        assert_eq!(read(Framing::Length(3), &[b"ab", b"cd"]), Ok((b"abc".to_vec(), true)));
+        assert_eq!(read(Framing::Close, &[b"ab", b"cd"]), Ok((b"abcd".to_vec(), false)));
+        assert!(Decoder::new(Framing::Close).close());
+        assert!(!Decoder::new(Framing::Length(1)).close());
+        assert!(Decoder::new(Framing::Length(0)).is_end());
+    }
+
+    #[test]
+    fn bad_chunks() {
+        for bytes in [
+            &b"\r\n"[..],
+            b"g\r\n",
+            b" 3\r\nabc\r\n",
+            b"0x3\r\nabc\r\n",
+            b"-1\r\n",
+            b"1000000000000000\r\n",
+            b"3\nabc\r\n",
+            b"3\r\nabcd\r\n",
+            b"3\r\nabc\n",
+            b"3;x\ny\r\n",
+            b"0\r\nA: b\n\r\n",
+            b"0\r\n folded\r\n\r\n",
+        ] {
+            assert!(read(Framing::Chunked, &[bytes]).is_err(), "{bytes:?}");
+        }
+        let long = [b"3;".to_vec(), vec![b'x'; MAX_HEAD + 1]].concat();
+        assert!(read(Framing::Chunked, &[&long]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_come_out_as_they_went_in(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..6),
+            cut in 1usize..17,
+        ) {
+            let mut wire = Vec::new();
+            for chunk in &chunks {
+                wire.extend_from_slice(format!("{:x};ext=\"1\"\r\n", chunk.len()).as_bytes());
+                wire.extend_from_slice(chunk);
+                wire.extend_from_slice(b"\r\n");
+            }
+            wire.extend_from_slice(b"0\r\nTrailer: yes\r\n\r\n");
+            let pieces: Vec<_> = wire.chunks(cut).collect();
+            prop_assert_eq!(read(Framing::Chunked, &pieces), Ok((chunks.concat(), true)));
+        }
+    }
+}

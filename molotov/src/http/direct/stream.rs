@@ -1,0 +1,170 @@
+//! The bytes below HTTP: a TCP stream, plain or under TLS, and how one is opened.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpSocket, TcpStream},
+    time::sleep,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::http::{
+    Error, ErrorKind, dns,
+    target::Origin,
+    tls,
+    wire::{HttpVersionPolicy, WireOptions},
+};
+
+/// The head start of each address before the next is tried beside it (RFC 8305).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+pub(crate) enum Io {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Io {
+    /// Whether the server has closed, or said something nobody asked for. No system call on a quiet connection.
+    pub(crate) fn is_stale(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut byte = [0];
+        match self {
+            Self::Plain(stream) => {
+                !matches!(stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready(),
+        }
+    }
+
+    /// The same, asked of the kernel: for a request that cannot be sent twice.
+    pub(crate) fn is_closed(&self) -> bool {
+        use rustix::net::{RecvFlags, recv};
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        let mut byte = [0_u8];
+        match recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+            // Under TLS there may be session tickets to read.
+            Ok((_, seen)) => seen == 0 || matches!(self, Self::Plain(_)),
+            Err(error) => error != rustix::io::Errno::AGAIN,
+        }
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A stream that is open, and what was agreed on it.
+pub(crate) struct Opened {
+    pub(crate) io: Io,
+    pub(crate) remote: SocketAddr,
+    pub(crate) http2: bool,
+}
+
+/// Resolves, connects, and shakes hands.
+pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVersionPolicy) -> Result<Opened, Error> {
+    let addresses = dns::resolve(origin, options).await?;
+    let (stream, remote) = connect(&addresses, options).await.map_err(|error| {
+        let at = match addresses.as_slice() {
+            [address] => address.to_string(),
+            _ => format!("{}:{}", origin.host, origin.port),
+        };
+        let hint = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "is the server listening there?",
+            io::ErrorKind::AddrNotAvailable => {
+                "the machine has no free port left: keep connections alive, or use fewer"
+            }
+            _ if error.raw_os_error() == Some(24) => "too many open files: raise the limit (ulimit -n)",
+            _ => "check the address and the network",
+        };
+        Error::new(ErrorKind::Connect, format!("no connection to {at}: {error}")).with_hint(hint).with_source(error)
+    })?;
+    if !origin.https {
+        let http2 = version == HttpVersionPolicy::Http2PriorKnowledge;
+        return Ok(Opened { io: Io::Plain(stream), remote, http2 });
+    }
+    let failed = |source: crate::http::BoxError| {
+        Error::new(ErrorKind::Tls, format!("no TLS with {}:{}: {source}", origin.host, origin.port))
+            .with_hint("check the certificate, or add its root to the session")
+            .with_source(source)
+    };
+    let name = ServerName::try_from(origin.host.clone()).map_err(|error| failed(error.into()))?;
+    let config = tls::config(&options.tls, version)?;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(error.into()))?;
+    let http2 = match stream.get_ref().1.alpn_protocol() {
+        Some(protocol) => protocol == b"h2",
+        None => version == HttpVersionPolicy::Http2PriorKnowledge,
+    };
+    Ok(Opened { io: Io::Tls(Box::new(stream)), remote, http2 })
+}
+
+async fn connect(addresses: &[SocketAddr], options: &WireOptions) -> io::Result<(TcpStream, SocketAddr)> {
+    if let [address] = addresses {
+        return connect_one(*address, options).await;
+    }
+    let mut waiting = addresses.iter();
+    let mut running = FuturesUnordered::new();
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    loop {
+        match waiting.next() {
+            Some(address) => running.push(connect_one(*address, options)),
+            None if running.is_empty() => return Err(last),
+            None => {}
+        }
+        tokio::select! {
+            Some(done) = running.next() => match done {
+                Ok(connected) => return Ok(connected),
+                Err(error) => last = error,
+            },
+            () = sleep(HEAD_START), if waiting.len() > 0 => {}
+        }
+    }
+}
+
+async fn connect_one(address: SocketAddr, options: &WireOptions) -> io::Result<(TcpStream, SocketAddr)> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if let Some(local) = options.local_address.filter(|local: &IpAddr| local.is_ipv6() == address.is_ipv6()) {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(options.tcp_nodelay)?;
+    Ok((stream, address))
+}

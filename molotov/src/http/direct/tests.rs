@@ -1,0 +1,220 @@
+//! The direct transport against real sockets on this machine.
+#![allow(clippy::unwrap_used)]
+
+use std::{net::SocketAddr, rc::Rc, time::Duration, time::Instant};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::*;
+use crate::http::target::Target;
+
+async fn send(direct: &Direct, method: Method, url: &str, mut body: Body) -> Result<WireResponse, Error> {
+    let deadline = Some(Instant::now() + Duration::from_secs(20));
+    send_until(direct, method, url, &mut body, deadline).await
+}
+
+async fn send_until(
+    direct: &Direct,
+    method: Method,
+    url: &str,
+    body: &mut Body,
+    deadline: Option<Instant>,
+) -> Result<WireResponse, Error> {
+    let target = Target::parse(url).unwrap();
+    let headers = HeaderMap::new();
+    let request = WireRequest {
+        method: &method,
+        target: &target,
+        headers: &headers,
+        body,
+        version: None,
+        deadline,
+        connect_timeout: None,
+    };
+    direct.execute(request).await
+}
+
+async fn read(response: &mut WireResponse) -> Result<Vec<u8>, Error> {
+    let mut all = Vec::new();
+    while let Some(chunk) = poll_fn(|cx| response.body.poll_chunk(cx)).await {
+        all.extend_from_slice(&chunk?);
+    }
+    Ok(all)
+}
+
+/// Reads a request up to its empty line.
+async fn request(socket: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        match socket.read_u8().await {
+            Ok(byte) => seen.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(seen).unwrap()
+}
+
+/// A server that on its nth connection gives the answers of the nth list, then closes.
+async fn server(connections: Vec<Vec<&'static [u8]>>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/path?q=1", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for answers in connections {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            for answer in answers {
+                requests.push(request(&mut socket).await);
+                socket.write_all(answer).await.unwrap();
+            }
+        }
+        requests
+    });
+    (url, task)
+}
+
+fn direct() -> Direct {
+    Direct::new(Rc::default())
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let (url, requests) = server(vec![vec![OK, OK, OK]]).await;
+    let direct = direct();
+    for _ in 0..3 {
+        let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(response.body.take_whole().unwrap(), "ok");
+    }
+    let requests = requests.await.unwrap();
+    let host = Target::parse(&url).unwrap().authority.clone();
+    assert_eq!(requests[2], format!("GET /path?q=1 HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_connection_closed_meanwhile_is_replaced() {
+    let (url, requests) = server(vec![vec![OK], vec![OK]]).await;
+    let direct = direct();
+    for _ in 0..2 {
+        let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+        assert_eq!(read(&mut response).await.unwrap(), b"ok");
+    }
+    assert_eq!(requests.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_may_not_be_repeated_is_not() {
+    // The second request is read, and answered by closing.
+    let (url, requests) = server(vec![vec![OK, b""]]).await;
+    let direct = direct();
+    send(&direct, Method::POST, &url, Body::Empty).await.unwrap();
+    let error = send(&direct, Method::POST, &url, Body::Empty).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    assert!(error.to_string().contains(&format!("(POST {url})")), "{error}");
+    assert_eq!(requests.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn bodies_of_every_framing() {
+    for (answer, body) in [
+        (&b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"[..], &b"abc"[..]),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"until the end"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n", b""),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold", b"old"),
+    ] {
+        let (url, requests) = server(vec![vec![answer]]).await;
+        let mut response = send(&direct(), Method::GET, &url, Body::Empty).await.unwrap();
+        assert_eq!(read(&mut response).await.unwrap(), body);
+        assert!(response.body.is_end());
+        requests.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn truncated_and_malformed_answers() {
+    for (answer, kind) in [
+        (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"[..], ErrorKind::Closed),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", ErrorKind::Closed),
+        (b"HTTP/1.1 200", ErrorKind::Closed),
+        (b"", ErrorKind::Closed),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ErrorKind::Protocol),
+        (b"SSH-2.0-OpenSSH\r\n", ErrorKind::Protocol),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", ErrorKind::Protocol),
+    ] {
+        let (url, _) = server(vec![vec![answer]]).await;
+        let error = match send(&direct(), Method::GET, &url, Body::Empty).await {
+            Ok(mut response) => read(&mut response).await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), kind, "{answer:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_go_both_ways_at_once() {
+    let listener = TcpListener::bind("[::1]:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    const SIZE: usize = 8 << 20;
+    // An echo that answers before it has read, and never holds more than a piece.
+    let echo = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        request(&mut socket).await;
+        socket.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {SIZE}\r\n\r\n").as_bytes()).await.unwrap();
+        let (mut from, mut to) = socket.split();
+        tokio::io::copy(&mut (&mut from).take(SIZE as u64), &mut to).await.unwrap();
+        request(&mut socket).await;
+        socket.write_all(OK).await.unwrap();
+    });
+    let direct = direct();
+    let body = Bytes::from_iter((0..SIZE).map(|n| (n % 251) as u8));
+    let mut response = send(&direct, Method::POST, &url, Body::Bytes(body.clone())).await.unwrap();
+    assert!(read(&mut response).await.unwrap() == body);
+    // The connection is in order afterwards.
+    let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    assert_eq!(read(&mut response).await.unwrap(), b"ok");
+    echo.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_goes_out_in_chunks() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let head = request(&mut socket).await;
+        let body = request(&mut socket).await;
+        socket.write_all(OK).await.unwrap();
+        (head, body)
+    });
+    let pieces = stream::iter(["hello ", "", "world"].map(|piece| Ok(Bytes::from(piece))));
+    let body = Body::Stream { stream: Box::pin(pieces), length: None };
+    send(&direct(), Method::PUT, &url, body).await.unwrap();
+    let (head, body) = task.await.unwrap();
+    assert!(head.contains("transfer-encoding: chunked\r\n"), "{head}");
+    assert_eq!(body, "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn silence_times_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let deadline = Some(Instant::now() + Duration::from_millis(50));
+    let error = send_until(&direct(), Method::GET, &url, &mut Body::Empty, deadline).await.unwrap_err();
+    assert!(error.is_timeout() && !error.is_connect(), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let address: SocketAddr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = send(&direct(), Method::GET, &format!("http://{address}/"), Body::Empty).await.unwrap_err();
+    assert!(error.is_connect(), "{error}");
+    assert!(error.to_string().contains("is the server listening there?"), "{error}");
+}

@@ -1,0 +1,200 @@
+//! The request on its way out: head and small body in one write, the rest while the answer is read already.
+
+use std::{
+    io::{self, Write as _},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Method, Version, header};
+use tokio::io::AsyncWrite;
+
+use super::stream::Io;
+use crate::http::{
+    BoxError,
+    wire::{Body, LocalByteStream, WireRequest},
+};
+
+/// A body up to this size goes out together with its head.
+const SMALL: usize = 16 * 1024;
+
+/// Why a request could not be sent.
+pub(crate) enum UploadError {
+    Io(io::Error),
+    Body(BoxError),
+}
+
+/// What of a request is still to be sent.
+pub(crate) struct Upload {
+    /// The piece being written.
+    piece: Bytes,
+    rest: Rest,
+    pub(crate) written: u64,
+}
+
+enum Rest {
+    Bytes(Bytes),
+    Stream { stream: LocalByteStream, left: Option<u64> },
+    Flush,
+    Done,
+}
+
+impl Upload {
+    /// Takes the body out of the request if it is a stream.
+    pub(crate) fn new(body: &mut Body) -> Self {
+        let rest = match body {
+            Body::Empty => Rest::Flush,
+            Body::Bytes(bytes) if bytes.len() <= SMALL => Rest::Flush,
+            Body::Bytes(bytes) => Rest::Bytes(bytes.clone()),
+            Body::Stream { .. } => match std::mem::take(body) {
+                Body::Stream { stream, length } => Rest::Stream { stream, left: length },
+                _ => Rest::Flush,
+            },
+        };
+        Self { piece: Bytes::new(), rest, written: 0 }
+    }
+
+    /// Writes the head, and keeps what the socket does not take.
+    pub(crate) fn begin(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
+        let sent = match Pin::new(&mut *io).poll_write(cx, head) {
+            Poll::Ready(sent) => sent.map_err(UploadError::Io)?,
+            Poll::Pending => 0,
+        };
+        self.written += sent as u64;
+        if sent < head.len() {
+            self.piece = Bytes::copy_from_slice(&head[sent..]);
+        } else if matches!((&self.rest, io), (Rest::Flush, Io::Plain(_))) {
+            self.rest = Rest::Done;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.rest, Rest::Done)
+    }
+
+    /// Nothing more will be sent.
+    pub(crate) fn stop(&mut self) {
+        self.rest = Rest::Done;
+        self.piece = Bytes::new();
+    }
+
+    pub(crate) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), UploadError>> {
+        loop {
+            while !self.piece.is_empty() {
+                let sent = ready!(Pin::new(&mut *io).poll_write(cx, &self.piece)).map_err(UploadError::Io)?;
+                if sent == 0 {
+                    return Poll::Ready(Err(UploadError::Io(io::ErrorKind::WriteZero.into())));
+                }
+                self.written += sent as u64;
+                let _ = self.piece.split_to(sent);
+            }
+            match &mut self.rest {
+                Rest::Bytes(bytes) => {
+                    self.piece = std::mem::take(bytes);
+                    self.rest = Rest::Flush;
+                }
+                Rest::Stream { stream, left } => match stream.as_mut().poll_next(cx) {
+                    Poll::Pending => {
+                        // What was written so far shall not wait for the next piece.
+                        let _ = Pin::new(&mut *io).poll_flush(cx).map_err(UploadError::Io)?;
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(UploadError::Body(error))),
+                    Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {}
+                    Poll::Ready(Some(Ok(bytes))) => match left {
+                        Some(left) => match left.checked_sub(bytes.len() as u64) {
+                            Some(rest) => {
+                                *left = rest;
+                                self.piece = bytes;
+                            }
+                            None => return Poll::Ready(Err(length("longer"))),
+                        },
+                        None => {
+                            let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+                            chunk.extend_from_slice(&bytes);
+                            chunk.extend_from_slice(b"\r\n");
+                            self.piece = chunk.into();
+                        }
+                    },
+                    Poll::Ready(None) => {
+                        match left {
+                            None => self.piece = Bytes::from_static(b"0\r\n\r\n"),
+                            Some(0) => {}
+                            Some(_) => return Poll::Ready(Err(length("shorter"))),
+                        }
+                        self.rest = Rest::Flush;
+                    }
+                },
+                Rest::Flush => {
+                    ready!(Pin::new(&mut *io).poll_flush(cx)).map_err(UploadError::Io)?;
+                    self.rest = Rest::Done;
+                }
+                Rest::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+fn length(than: &str) -> UploadError {
+    UploadError::Body(format!("the stream is {than} than its length says").into())
+}
+
+/// Writes the head of a request, and a small body behind it. Whether the connection may be kept, as the request has it.
+pub(crate) fn head(out: &mut Vec<u8>, request: &WireRequest<'_>, keep_alive: bool) -> bool {
+    let target = request.target;
+    let old = request.version == Some(Version::HTTP_10);
+    let (mut named, mut keep, mut connection) = (false, keep_alive && !old, false);
+    out.clear();
+    out.extend_from_slice(request.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target.path_and_query.as_bytes());
+    out.extend_from_slice(if old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
+    for (name, value) in request.headers {
+        if *name == header::HOST {
+            if std::mem::replace(&mut named, true) {
+                continue;
+            }
+        } else if *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING {
+            continue;
+        } else if *name == header::CONNECTION {
+            connection = true;
+            keep &= !value.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close");
+        }
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    if !named {
+        out.extend_from_slice(b"host: ");
+        out.extend_from_slice(target.authority.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    if !keep_alive && !connection {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    let length = match &*request.body {
+        Body::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(request.method) => Some(0),
+        Body::Empty => None,
+        Body::Bytes(bytes) => Some(bytes.len() as u64),
+        Body::Stream { length, .. } => {
+            if length.is_none() {
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+            }
+            *length
+        }
+    };
+    if let Some(length) = length {
+        // Writing into a vector does not fail.
+        let _ = write!(out, "content-length: {length}\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    if let Body::Bytes(bytes) = &*request.body
+        && bytes.len() <= SMALL
+    {
+        out.extend_from_slice(bytes);
+    }
+    keep
+}
