@@ -218,3 +218,107 @@ async fn nobody_listens() {
     assert!(error.is_connect(), "{error}");
     assert!(error.to_string().contains("is the server listening there?"), "{error}");
 }
+
+/// A TLS server on hyper that answers `requests` connections with the version spoken.
+async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http::Certificate) {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let root = crate::http::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        for _ in 0..connections {
+            let (socket, _) = listener.accept().await.unwrap();
+            let Ok(stream) = acceptor.accept(socket).await else { continue };
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let answer = hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                use http_body_util::BodyExt;
+                let version = format!("{:?} ", request.version()).into_bytes();
+                let body = request.into_body().collect().await?.to_bytes();
+                let body = http_body_util::Full::new(Bytes::from([&version[..], &body].concat()));
+                Ok::<_, hyper::Error>(hyper::Response::new(body))
+            });
+            let io = TokioIo::new(stream);
+            tokio::spawn(async move {
+                if http2 {
+                    hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(io, answer)
+                        .await
+                        .ok();
+                } else {
+                    hyper::server::conn::http1::Builder::new().serve_connection(io, answer).await.ok();
+                }
+            });
+        }
+    });
+    (url, root)
+}
+
+fn trusting(root: &crate::http::Certificate) -> WireOptions {
+    let mut options = WireOptions::default();
+    options.tls.roots.push(root.clone());
+    options.tls.builtin_roots = false;
+    options
+}
+
+#[tokio::test]
+async fn tls_negotiates_the_version() {
+    for (alpn, said) in
+        [(&[&b"h2"[..], b"http/1.1"][..], "HTTP/2.0 "), (&[b"http/1.1"], "HTTP/1.1 "), (&[], "HTTP/1.1 ")]
+    {
+        let (url, root) = tls_server(alpn, 1).await;
+        let direct = Direct::new(Rc::new(trusting(&root)));
+        for _ in 0..3 {
+            let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+            assert_eq!(read(&mut response).await.unwrap(), said.as_bytes());
+        }
+        let pieces = stream::iter(["a", "b"].map(|piece| Ok(Bytes::from(piece))));
+        let body = Body::Stream { stream: Box::pin(pieces), length: None };
+        let mut response = send(&direct, Method::POST, &url, body).await.unwrap();
+        assert_eq!(read(&mut response).await.unwrap(), format!("{said}ab").as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn certificates_are_checked_unless_told_otherwise() {
+    let (url, root) = tls_server(&[], 8).await;
+    let by_address = url.replace("localhost", "127.0.0.1");
+    let (_, other) = tls_server(&[], 0).await;
+
+    let refused = Direct::new(Rc::new(trusting(&other)));
+    let error = send(&refused, Method::GET, &url, Body::Empty).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Tls && error.is_connect(), "{error}");
+
+    let named = Direct::new(Rc::new(trusting(&root)));
+    let error = send(&named, Method::GET, &by_address, Body::Empty).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+
+    let mut options = trusting(&root);
+    options.tls.accept_invalid_hostnames = true;
+    let any_name = Direct::new(Rc::new(options));
+    send(&any_name, Method::GET, &by_address, Body::Empty).await.unwrap();
+
+    let mut options = trusting(&other);
+    options.tls.accept_invalid_certs = true;
+    let unchecked = Direct::new(Rc::new(options));
+    send(&unchecked, Method::GET, &url, Body::Empty).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_connection_at_a_time_where_asked() {
+    let (url, requests) = server(vec![vec![OK, OK, OK]]).await;
+    let direct = Direct::new(Rc::new(WireOptions { max_connections: Some(1), ..WireOptions::default() }));
+    let one = || async { send(&direct, Method::GET, &url, Body::Empty).await.unwrap().status };
+    assert_eq!(tokio::join!(one(), one(), one()), (StatusCode::OK, StatusCode::OK, StatusCode::OK));
+    assert_eq!(requests.await.unwrap().len(), 3);
+}
