@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(head.get(&http::header::SET_COOKIE), Some(&b"a=b"[..]));
         assert_eq!(head.get(&http::header::LOCATION), None);
         assert_eq!(head.map().len(), 4);
-        assert_eq!(head.map().get_all("set-cookie").iter().last(), Some(&HeaderValue::from_static("c=d:e")));
+        assert_eq!(head.map().get_all("set-cookie").iter().next_back(), Some(&HeaderValue::from_static("c=d:e")));
         assert_eq!(head.get(&HeaderName::from_static("empty")), Some(&b""[..]));
     }
 
