@@ -1,2 +1,7 @@
-//! The molotov command.
-fn main() {}
+//! The `molotov` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    molotov::cli::command()
+}

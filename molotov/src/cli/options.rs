@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, fmt::Write as _, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{
+    ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 
 use super::{duration, prefix};
 use crate::options::{Args, Color};
@@ -215,7 +218,9 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     let line = expand(line, &command)?;
     let matches = match command.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
-        Err(error) if error.use_stderr() => {
+        Err(mut error) if error.use_stderr() => {
+            // Its tip is how to pass an option as a value, which is of no use here.
+            error.insert(ContextKind::Suggested, ContextValue::None);
             return Err(Refusal::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
         }
         Err(shown) => return Ok(Request::Show(shown.render().to_string())),
