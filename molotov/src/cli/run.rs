@@ -1,0 +1,86 @@
+//! A run from the command line: what is said before it, where it is shown, and how it is judged.
+
+use std::{io, process::ExitCode};
+
+use super::{complain, note, open_files, show, signals};
+use crate::{
+    engine::{self, Control, Plan, Verdict},
+    options::{Args, Color},
+    registry::Registry,
+    ui::{Console, Quiet, Screen},
+};
+
+/// Runs what is registered, and says with which code to exit.
+pub(super) fn run(args: Args) -> ExitCode {
+    let plan = match Plan::new(args.clone(), Registry::collect()) {
+        Ok(plan) => plan,
+        Err(errors) => {
+            for error in errors {
+                complain(&error.to_string());
+            }
+            return ExitCode::from(1);
+        }
+    };
+    if args.list {
+        show(&plan.registry.list());
+        return ExitCode::SUCCESS;
+    }
+    if args.debug {
+        trace(args.color);
+    }
+    // Always: it is what lets many workers connect.
+    let allowed = open_files::raise();
+    if !args.quiet {
+        tell_about_the_build();
+        if let Some(shortage) = open_files::shortage(args.workers, allowed) {
+            note(&shortage);
+        }
+    }
+
+    let (control, inbox) = Control::new();
+    let listening = signals::listen(control);
+    if let Err(error) = &listening {
+        note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
+    }
+    tracing::debug!(?args, open_files = ?allowed, "the run begins");
+    let mut screen: Box<dyn Screen> = match args.quiet {
+        true => Box::new(Quiet),
+        false => Box::new(Console::stdout(args.color)),
+    };
+    let report = engine::run(plan, &mut *screen, inbox);
+    drop(listening);
+    tracing::debug!(verdict = ?report.verdict, "the run has ended");
+    match report.verdict {
+        Verdict::Ended => ExitCode::SUCCESS,
+        Verdict::TooManyFailures => ExitCode::from(1),
+        Verdict::FixtureFailed(failed) => {
+            complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// What the user should know of a program before believing its numbers.
+fn tell_about_the_build() {
+    if cfg!(debug_assertions) {
+        note("this is an unoptimised build: it costs more and measures worse than `cargo run --release`");
+    }
+    if cfg!(panic = "abort") {
+        note(
+            "this program is built with `panic = \"abort\"`: a scenario that panics ends it and cannot be counted; take \
+             the line out of the profile in Cargo.toml",
+        );
+    }
+}
+
+/// Sends what the engine and its libraries trace to standard error.
+fn trace(color: Color) {
+    let ansi = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(ansi);
+    // A program that has a subscriber of its own keeps it.
+    let _ = subscriber.with_writer(io::stderr).try_init();
+}
