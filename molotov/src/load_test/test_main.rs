@@ -1,0 +1,96 @@
+//! Scenarios as tests: the `main` of a test target without harness.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use super::{LoadTest, execute};
+use crate::{
+    engine::Plan,
+    options::Args,
+    registry::Registry,
+    report::{Line, LineKind, Progress, Summary},
+    ui::Screen,
+};
+
+/// Runs every registered scenario once, with the fixtures, each as a test of its own.
+///
+/// ```toml
+/// [[test]]
+/// name = "scenarios"
+/// harness = false
+/// ```
+///
+/// ```no_run
+/// // tests/scenarios.rs
+/// // use my_crate as _; // keeps the scenarios of the library linked
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     molotov::test_main()
+/// }
+/// ```
+///
+/// It takes the options of a test program: names that filter, `--exact`, `--skip`, `--list`, `--nocapture`,
+/// `--test-threads`; so `cargo test` and `cargo nextest run` show each scenario. With `RUST_BACKTRACE=1`, failures
+/// carry backtraces.
+pub fn test_main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let plan = match Plan::new(Args::default(), Registry::collect()) {
+        Ok(plan) => plan,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("error: {error}");
+            }
+            return ExitCode::from(101);
+        }
+    };
+    let shown = arguments.nocapture;
+    let test = |name: &str| {
+        let scenario = name.to_owned();
+        Trial::test(name, move || run(scenario, shown))
+    };
+    let tests = plan.registry.scenarios().iter().map(|scenario| test(scenario.name())).collect();
+    libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+fn run(scenario: String, shown: bool) -> Result<(), Failed> {
+    // A picker has no say here: the one scenario is what is asked for.
+    let mut test = LoadTest::new().scenarios([scenario]).single_run();
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+        test = test.backtraces();
+    }
+    let plan = test.plan()?;
+    let mut said = Said { shown, text: String::new() };
+    let report = execute(&plan, &mut said)?;
+    if report.failures() > 0 {
+        return Err(said.text.into());
+    }
+    if report.successes() == 0 {
+        return Err(format!("{}the scenario did not run to its end", said.text).into());
+    }
+    Ok(())
+}
+
+/// Keeps what a scenario prints for the case that it fails, and why it failed.
+struct Said {
+    shown: bool,
+    text: String,
+}
+
+impl Screen for Said {
+    fn line(&mut self, line: &Line) {
+        match line.kind {
+            LineKind::Info => {}
+            LineKind::Print if self.shown => println!("{}", line.text),
+            LineKind::Print | LineKind::Warning | LineKind::Failure => {
+                self.text.push_str(&line.text);
+                self.text.push('\n');
+            }
+        }
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn finish(&mut self, _: &Summary) {}
+}
