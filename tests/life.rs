@@ -1,0 +1,152 @@
+//! The life of a run: its fixtures, its failures, and the exit codes they lead to.
+
+#![allow(clippy::unwrap_used)]
+
+use molotov_tests::{Program, Server};
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+const EMPTY: &str = env!("CARGO_BIN_EXE_empty");
+const CLASHING: &str = env!("CARGO_BIN_EXE_clashing");
+const IN_A_RUNTIME: &str = env!("CARGO_BIN_EXE_in-a-runtime");
+
+#[test]
+fn fixtures_run_in_order() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-r 2").env("DO", "note").against(&server).run().exited(0);
+    let expected = ["global_setup", "setup 0", "setup_session 0"];
+    assert_eq!(output.journal[..3], expected);
+    assert!(output.journal[3].starts_with("0 ") && output.journal[4].starts_with("0 "), "{output:#?}");
+    assert_eq!(output.journal[5..], ["teardown_session 0", "teardown 0", "global_teardown"]);
+}
+
+#[test]
+fn a_failed_fixture_decides_what_still_runs() {
+    let all = ["global_setup", "setup", "setup_session", "teardown_session", "teardown", "global_teardown"];
+    for (fixture, code, requests) in [
+        ("global_setup", 1, 0),
+        ("setup", 1, 0),
+        ("setup_session", 1, 0),
+        ("teardown_session", 0, 2),
+        ("teardown", 0, 2),
+        ("global_teardown", 0, 2),
+    ] {
+        let server = Server::new();
+        let program = Program::new(TROUBLED, "-r 2 -s fine").env("DO", fixture).against(&server);
+        let output = program.run().exited(code);
+        assert_eq!(server.served(), requests, "{fixture}");
+        let told = format!("{}{}", output.stdout, output.stderr);
+        assert!(told.contains(&format!("{fixture} has no database")), "{fixture}: {output:#?}");
+        let journal: Vec<_> = output.journal.iter().map(String::as_str).collect();
+        match fixture {
+            "global_setup" => assert_eq!(journal, ["global_setup"]),
+            "setup" => assert_eq!(journal.last(), Some(&"global_teardown"), "{output:#?}"),
+            "setup_session" => {
+                assert_eq!(journal[..3], all[..3]);
+                assert_eq!(journal.last(), Some(&"global_teardown"), "{output:#?}");
+            }
+            _ => assert_eq!(journal, all, "{fixture}: the run goes on ending"),
+        }
+    }
+}
+
+#[test]
+fn failures_alone_do_not_change_the_exit_code() {
+    let server = Server::new();
+    let output = Program::new(TROUBLED, "-s refused -r 3").against(&server).run().exited(0);
+    assert_eq!((output.totals(), server.served()), ((0, 3), 3));
+}
+
+#[test]
+fn fail_judges_the_run() {
+    for (line, code) in
+        [("-f 3", 1), ("-f 4", 0), ("-f 1", 1), ("-f 0", 1), ("-q -f 3", 1), ("-q --fail=4", 0), ("-f 99 -f 2", 1)]
+    {
+        let server = Server::new();
+        Program::new(TROUBLED, &format!("-s wrong -r 3 {line}")).against(&server).run().exited(code);
+        assert_eq!(server.served(), 3, "{line}");
+    }
+}
+
+#[test]
+fn failures_are_told_with_message_and_place() {
+    let line = |scenario: &str| format!("-r 1 -s {scenario}");
+    for (scenario, parts) in [
+        ("wrong", &["the server is no teapot", "200", "418", "troubled.rs:"][..]),
+        ("refused", &["500", "/fail/refused", "troubled.rs:"]),
+        ("unparsable", &["invalid digit found in string", "troubled.rs:"]),
+    ] {
+        let server = Server::new();
+        let output = Program::new(TROUBLED, &line(scenario)).against(&server).run().exited(0);
+        assert_eq!(output.totals(), (0, 1), "{scenario}");
+        for part in parts {
+            assert!(output.stdout.contains(part), "{scenario} without {part:?}: {output:#?}");
+        }
+        assert!(!output.stdout.contains("stack backtrace") && !output.stderr.contains("panicked"), "{output:#?}");
+    }
+}
+
+#[test]
+fn verbose_adds_backtraces() {
+    for scenario in ["wrong", "unparsable"] {
+        let server = Server::new();
+        let plain = Program::new(TROUBLED, &format!("-r 1 -s {scenario}")).against(&server).run().exited(0);
+        let verbose = Program::new(TROUBLED, &format!("-r 1 -s {scenario} -v")).against(&server).run().exited(0);
+        // A backtrace tells lines with their columns: `troubled.rs:70:5`.
+        let frame = |text: &str| {
+            text.split("programs/troubled.rs:").skip(1).any(|rest| {
+                let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                rest.strip_prefix(':').is_some_and(|column| column.starts_with(|c: char| c.is_ascii_digit()))
+            })
+        };
+        assert!(!frame(&plain.stdout), "{}", plain.stdout);
+        assert!(frame(&verbose.stdout), "{}", verbose.stdout);
+    }
+}
+
+#[test]
+fn very_verbose_shows_requests_and_responses() {
+    let server = Server::new();
+    let output = Program::new(TROUBLED, "-r 1 -s posted -vv").against(&server).run().exited(0);
+    for part in ["POST", "/ok/posted", "x-kind: order", r#"{"drink":"tea"}"#, "200", r#"{"result":"OK"}"#] {
+        assert!(output.stdout.contains(part), "without {part:?}: {output:#?}");
+    }
+    let plain = Program::new(TROUBLED, "-r 1 -s posted -v").against(&server).run().exited(0);
+    assert!(!plain.stdout.contains("x-kind"), "{plain:#?}");
+}
+
+#[test]
+fn a_session_of_the_users_own_is_made_once_for_each_worker() {
+    let output = Program::new(TROUBLED, "-r 3 -s counted").run().exited(0);
+    let of_counter: Vec<_> = output.journal.iter().filter(|line| line.starts_with("count")).collect();
+    assert_eq!(of_counter, ["counter made", "counted 1", "counted 2", "counted 3"], "{output:#?}");
+}
+
+#[test]
+fn without_scenarios_nothing_runs() {
+    let output = Program::new(EMPTY, "").run().exited(1);
+    assert_eq!(output.stdout, "");
+    assert!(output.stderr.starts_with("error: "), "{output:#?}");
+    assert!(output.stderr.contains("scenario"), "{output:#?}");
+}
+
+#[test]
+fn two_scenarios_of_one_name_are_both_named() {
+    let output = Program::new(CLASHING, "").run().exited(1);
+    assert!(output.stderr.starts_with("error: "), "{output:#?}");
+    assert_eq!(output.stderr.matches("clashing.rs:").count(), 2, "{output:#?}");
+}
+
+#[test]
+fn inside_a_runtime_it_says_what_to_write() {
+    let output = Program::new(IN_A_RUNTIME, "-r 1").run().exited(2);
+    assert!(output.stderr.starts_with("error: ") && output.stderr.contains("#[tokio::main]"), "{output:#?}");
+    assert!(!output.stderr.contains("panicked"), "{output:#?}");
+}
+
+#[test]
+fn many_workers_are_counted_the_same_on_both_sides() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-w 200 -r 50").against(&server).run().exited(0);
+    assert_eq!((output.totals(), server.served()), ((10_000, 0), 10_000));
+}

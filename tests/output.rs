@@ -1,0 +1,142 @@
+//! What a run writes, and where: words, order, pipes that are closed.
+
+#![allow(clippy::unwrap_used)]
+
+use molotov_tests::{Program, Server, wait_until};
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+
+#[test]
+fn a_piped_run_tells_its_life_in_plain_text() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-w 2 -r 2").env("DO", "print").against(&server).run().exited(0);
+    let text = &output.stdout;
+    assert!(!text.contains('\u{1b}') && !text.contains('\r'), "{text:?}");
+    for line in [
+        "Preparing 2 workers...",
+        "OK",
+        "[W:0] Starting",
+        "[W:1] Starting",
+        "[W:0] Setting up session",
+        "[W:0] Running scenarios",
+        "[W:0] Ran 2 scenarios",
+        "[W:1] Ran 2 scenarios",
+        concat!("**** Molotov v", env!("CARGO_PKG_VERSION"), ". Happy breaking! ****"),
+    ] {
+        assert_eq!(text.lines().filter(|one| *one == line).count(), 1, "{line:?} in\n{text}");
+    }
+    assert_eq!(text.matches("printed by ").count(), 4, "{text}");
+    let last: Vec<_> = text.lines().rev().take(2).collect();
+    assert_eq!(last, ["*** Bye ***", "SUCCESSES: 4 | FAILURES: 0"]);
+    assert!(text.ends_with("*** Bye ***\n"));
+}
+
+#[test]
+fn no_line_is_lost_at_the_end_of_a_short_run() {
+    for _ in 0..5 {
+        let server = Server::new();
+        let output = Program::new(STEADY, "-w 20 -r 5").env("DO", "print").against(&server).run().exited(0);
+        assert_eq!(output.stdout.matches("printed by ").count(), 100, "{}", output.stdout);
+        assert_eq!(output.stdout.matches("] Ran 5 scenarios").count(), 20, "{}", output.stdout);
+    }
+}
+
+#[test]
+fn the_table_stands_between_the_banner_and_the_totals() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-r 4 -s cart").against(&server).run().exited(0);
+    let text = &output.stdout;
+    let banner = text.find("**** Molotov v").unwrap();
+    let totals = text.find("SUCCESSES: 4 | FAILURES: 0").unwrap();
+    let table = &text[banner..totals];
+    for part in ["cart", "GET /ok/cart", "p95", "200"] {
+        assert!(table.contains(part), "no {part:?} in\n{table}");
+    }
+}
+
+#[test]
+fn control_characters_of_users_do_not_reach_the_terminal() {
+    let output = Program::new(TROUBLED, "-r 1 -s talkative").run().exited(0);
+    assert!(output.stdout.contains("one\n") && output.stdout.contains("two "), "{}", output.stdout);
+    assert!(!output.stdout.contains('\u{1b}'), "{:?}", output.stdout);
+}
+
+#[test]
+fn an_unoptimised_build_is_told_once_on_stderr() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-r 1").against(&server).run().exited(0);
+    let told = usize::from(cfg!(debug_assertions));
+    assert_eq!(output.stderr.matches("cargo run --release").count(), told, "{output:#?}");
+    assert_eq!(output.stderr.lines().count(), told, "{output:#?}");
+}
+
+#[test]
+fn a_closed_pipe_does_not_break_the_run() {
+    let server = Server::new();
+    let running = Program::new(STEADY, "-w 2 -r 400").env("DO", "print").against(&server).start();
+    running.wait_for("[W:0] Starting");
+    running.close_stdout();
+    let output = running.wait().exited(0);
+    assert!(!output.stderr.contains("panicked"), "{output:#?}");
+    assert_eq!(server.served(), 800);
+    assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+}
+
+#[test]
+fn help_into_a_closed_pipe_is_no_panic() {
+    let running = Program::new(STEADY, "--help").start();
+    running.close_stdout();
+    let output = running.wait();
+    assert!(!output.stderr.contains("panicked"), "{output:#?}");
+}
+
+#[test]
+fn lines_appear_while_the_run_goes_on() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "-r 1 -s held").against(&server).start();
+    running.wait_for("[W:0] Running scenarios\n");
+    wait_until("the request is there", || server.served() == 1);
+    server.release();
+    running.wait().exited(0);
+}
+
+#[test]
+fn a_terminal_gets_a_line_of_progress() {
+    let server = Server::new();
+    let program = Program::new(TROUBLED, "-w 2 -r 1 -s held --console-update 0.05").against(&server).on_terminal(100);
+    let running = program.start();
+    running.wait_for("\r\u{1b}[KSUCCESSES: 0 | FAILURES: 0 | WORKERS: 2");
+    server.release();
+    let output = running.wait().exited(0);
+    // The line has gone when the totals come.
+    assert!(output.stdout.ends_with("SUCCESSES: 2 | FAILURES: 0\r\n*** Bye ***\r\n"), "{output:#?}");
+    let after = output.stdout.rsplit("Happy breaking").next().unwrap();
+    assert!(!after.contains("WORKERS:") && !after.contains("\u{1b}[K"), "{output:#?}");
+}
+
+#[test]
+fn progress_comes_as_often_as_asked() {
+    let drawn = |update: &str| {
+        let server = Server::new();
+        let line = format!("-d 0.6 --delay 0.05 --console-update {update}");
+        let output = Program::new(STEADY, &line).against(&server).on_terminal(100).run().exited(0);
+        output.stdout.matches("| WORKERS: ").count()
+    };
+    let (seldom, often) = (drawn("10"), drawn("0"));
+    assert!(often >= 10, "drawn {often} times");
+    assert!(often <= 60, "no more than 50 times a second: drawn {often} times");
+    assert!(seldom <= 5, "drawn {seldom} times");
+}
+
+#[test]
+fn colors_are_for_terminals_that_want_them() {
+    let red = |program: fn(Program) -> Program| {
+        let server = Server::new();
+        let output = program(Program::new(TROUBLED, "-s wrong -r 1").against(&server).on_terminal(80)).run().exited(0);
+        output.stdout.contains("\u{1b}[31m")
+    };
+    assert!(red(|program| program));
+    assert!(!red(|program| program.env("NO_COLOR", "1")));
+    assert!(!red(|program| program.arg("--color=never")));
+}

@@ -1,0 +1,77 @@
+//! A load test that works: three scenarios of one request each, and every fixture.
+
+use molotov::prelude::*;
+use molotov_tests::{asked, note, target};
+
+#[global_setup]
+fn global_setup() {
+    note("global_setup");
+}
+
+#[setup]
+async fn setup(worker: WorkerId) -> Result<SessionOptions> {
+    note(&format!("setup {worker}"));
+    Ok(SessionOptions::new())
+}
+
+#[setup_session]
+async fn setup_session(worker: WorkerId, _session: &Session) {
+    note(&format!("setup_session {worker}"));
+}
+
+#[teardown_session]
+async fn teardown_session(worker: WorkerId, _session: &Session) {
+    note(&format!("teardown_session {worker}"));
+}
+
+#[teardown]
+fn teardown(worker: WorkerId) {
+    note(&format!("teardown {worker}"));
+}
+
+#[global_teardown]
+fn global_teardown() {
+    note("global_teardown");
+}
+
+async fn hit(session: &Session, ctx: &Context) -> Result<()> {
+    let scenario = ctx.scenario();
+    if asked("note") {
+        note(&format!("{} {scenario} {}", ctx.worker_id(), ctx.step()));
+    }
+    if asked("threads") {
+        note(&format!("{:?}", std::thread::current().id()));
+    }
+    if asked("print") {
+        ctx.print(format!("printed by {scenario}"));
+    }
+    let response = session.get(target(&format!("/ok/{scenario}"))).send().await?;
+    assert_eq!(response.status(), 200);
+    let body: Value = response.json().await?;
+    assert_eq!(body["result"], "OK");
+    Ok(())
+}
+
+#[scenario(weight = 70)]
+async fn browse(session: &Session, ctx: &Context) -> Result<()> {
+    hit(session, ctx).await
+}
+
+#[scenario(weight = 20, name = "cart")]
+async fn fill_the_cart(session: &Session, ctx: &Context) -> Result<()> {
+    hit(session, ctx).await
+}
+
+#[scenario(weight = 10)]
+async fn admire(session: &Session, ctx: &Context) -> Result<()> {
+    hit(session, ctx).await
+}
+
+#[scenario(weight = 0)]
+async fn retired(session: &Session, ctx: &Context) -> Result<()> {
+    hit(session, ctx).await
+}
+
+fn main() -> ExitCode {
+    molotov::main()
+}

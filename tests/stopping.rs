@@ -1,0 +1,155 @@
+//! Runs that end before their time: the first failure, signals, a forced shutdown. What was cut is counted apart.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use molotov_tests::{Output, Program, Server, wait_until};
+use rustix::process::Signal;
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+
+/// How many scenarios were interrupted, from the table.
+#[track_caller]
+fn interrupted(output: &Output) -> u64 {
+    let line = output.stdout.lines().find(|line| line.to_lowercase().contains("interrupted"));
+    let Some(line) = line else { return 0 };
+    let mut words = line.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty());
+    words.next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no number in {line:?}: {output:#?}"))
+}
+
+#[track_caller]
+fn both_sides_agree(output: &Output, server: &Server) {
+    let (ok, failed) = output.totals();
+    let (served, cut) = (server.served(), interrupted(output));
+    assert!(ok + failed <= served, "{ok} + {failed} > {served} served: {output:#?}");
+    assert!(served <= ok + failed + cut, "{served} served > {ok} + {failed} + {cut}: {output:#?}");
+}
+
+#[test]
+fn the_first_failure_stops_everything() {
+    for line in ["-x", "-x -w 5", "-x -w 8 --threads 2"] {
+        let server = Server::new();
+        let output = Program::new(TROUBLED, &format!("-s third_refused {line}")).against(&server).run().exited(0);
+        let (ok, failed) = output.totals();
+        assert_eq!(failed, 1, "{output:#?}");
+        assert!(ok >= 1, "{output:#?}");
+        both_sides_agree(&output, &server);
+        assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+    }
+}
+
+#[test]
+fn a_signal_lets_running_scenarios_end() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::new();
+        let running = Program::new(TROUBLED, "-w 3 -s held").against(&server).start();
+        wait_until("all workers wait for the server", || server.served() == 3);
+        running.signal(signal);
+        // The scenarios still run: nobody tears down before they end.
+        server.release();
+        let output = running.wait().exited(0);
+        assert_eq!((output.totals(), interrupted(&output)), ((server.served(), 0), 0), "{output:#?}");
+        assert_eq!(output.journal.iter().filter(|line| *line == "teardown").count(), 3, "{output:#?}");
+        assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+    }
+}
+
+#[test]
+fn a_signal_stops_a_busy_run() {
+    let server = Server::new();
+    let running = Program::new(STEADY, "-w 10").against(&server).start();
+    wait_until("the run is under way", || server.served() > 100);
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
+    assert_eq!(interrupted(&output), 0);
+}
+
+#[test]
+fn a_signal_cuts_delays_and_ramp_ups_short() {
+    for line in ["--delay 1h", "--ramp-up 2h -w 2 -r 1"] {
+        let server = Server::new();
+        let running = Program::new(STEADY, line).against(&server).start();
+        wait_until("the first scenario has run", || server.served() == 1);
+        running.interrupt();
+        let output = running.wait().exited(0);
+        assert_eq!(output.totals(), (1, 0), "{line}: {output:#?}");
+        assert_eq!(interrupted(&output), 0, "{line}: {output:#?}");
+    }
+}
+
+#[test]
+fn a_second_signal_cuts_what_runs() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "-w 4 -s held_later").against(&server).start();
+    wait_until("all workers hang in their second run", || server.served() == 8);
+    running.interrupt();
+    // Two signals that come at once are delivered as one.
+    running.wait_for("Stopping");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert_eq!(output.totals(), (4, 0), "{output:#?}");
+    assert_eq!(interrupted(&output), 4, "{output:#?}");
+    both_sides_agree(&output, &server);
+    assert_eq!(output.journal.iter().filter(|line| *line == "teardown").count(), 4, "{output:#?}");
+    assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+}
+
+#[test]
+fn the_end_of_the_duration_waits_for_scenarios() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "-w 2 -s held -d 0.1").against(&server).start();
+    wait_until("both workers wait for the server", || server.served() == 2);
+    std::thread::scope(|scope| {
+        // Past the duration the run must still be there: the server answers only then.
+        let started = std::time::Instant::now();
+        wait_until("the duration is over", || started.elapsed() > Duration::from_millis(300));
+        scope.spawn(|| server.release());
+    });
+    let output = running.wait().exited(0);
+    assert_eq!((output.totals(), interrupted(&output)), ((2, 0), 0), "{output:#?}");
+}
+
+#[test]
+fn a_forced_shutdown_does_not_wait() {
+    let server = Server::new();
+    let output = Program::new(TROUBLED, "-w 3 -s held_later -d 0.5 --force-shutdown").against(&server).run().exited(0);
+    assert_eq!(output.totals(), (3, 0), "{output:#?}");
+    assert_eq!(interrupted(&output), 3, "{output:#?}");
+    both_sides_agree(&output, &server);
+    assert!(output.took < Duration::from_secs(10), "{:?}", output.took);
+    assert_eq!(output.journal.iter().filter(|line| *line == "teardown").count(), 3, "{output:#?}");
+    assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+}
+
+#[test]
+fn a_forced_shutdown_at_full_speed_loses_nothing() {
+    let server = Server::new();
+    let output = Program::new(STEADY, "-w 20 -d 0.5 --force-shutdown --threads 2").against(&server).run().exited(0);
+    both_sides_agree(&output, &server);
+    assert!(output.totals().0 > 100, "{output:#?}");
+}
+
+#[test]
+fn what_keeps_a_thread_busy_is_named_and_left() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "-s stuck").against(&server).start();
+    running.wait_for_journal("stuck");
+    running.interrupt();
+    running.wait_for("Stopping");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert!(output.stdout.contains("`stuck`"), "{output:#?}");
+    assert_eq!((output.totals(), interrupted(&output)), ((0, 0), 1), "{output:#?}");
+    assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+}
+
+#[test]
+fn a_third_signal_ends_even_a_fixture_that_hangs() {
+    let running = Program::new(TROUBLED, "-s fine").env("DO", "hang").start();
+    running.wait_for_journal("hanging");
+    let output = running.wait_with(|running| running.interrupt());
+    assert_eq!(output.code, None, "killed by the signal: {output:#?}");
+}

@@ -1,0 +1,28 @@
+//! What the end-to-end tests share: a server that counts, and programs that run against it.
+
+mod inside;
+mod program;
+mod server;
+
+pub use inside::{asked, note, target};
+pub use program::{Output, Program, Running};
+pub use server::{Arrival, Server};
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, even on a busy machine; only a test that hangs meets it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+///
+/// When it does not within [`PATIENCE`]; `what` says what was waited for.
+#[track_caller]
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,283 @@
+//! Programs under test: started, watched, signalled, and read to their end.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::{Pid, Signal, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+use crate::{PATIENCE, Server, wait_until};
+
+/// A program to run, in an environment that does not depend on the one of the tests.
+pub struct Program {
+    command: Command,
+    journal: PathBuf,
+    terminal: Option<File>,
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Output {
+    /// Its exit code; `None` when a signal killed it.
+    pub code: Option<i32>,
+    /// What it wrote to its standard output.
+    pub stdout: String,
+    /// What it wrote to its standard error.
+    pub stderr: String,
+    /// What its fixtures wrote, a line each, in order.
+    pub journal: Vec<String>,
+    /// How long it ran.
+    pub took: Duration,
+}
+
+impl Program {
+    /// The program at `path`, with the options of `line`, which spaces part.
+    pub fn new(path: &str, line: &str) -> Program {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let journal = std::env::temp_dir().join(format!("molotov-journal-{}-{number}", std::process::id()));
+        let mut command = Command::new(path);
+        command.args(line.split(' ').filter(|word| !word.is_empty()));
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE", "RUST_LIB_BACKTRACE", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        // A proxy of the machine must not come between the program and its server.
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.env("JOURNAL", &journal);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Program { command, journal, terminal: None }
+    }
+
+    /// One argument more, whatever it holds.
+    pub fn arg(mut self, value: &str) -> Program {
+        self.command.arg(value);
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: &str) -> Program {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Points it to a server.
+    pub fn against(self, server: &Server) -> Program {
+        self.env("TARGET", &server.url())
+    }
+
+    /// Gives it a terminal of so many columns as standard output.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no terminal to give.
+    pub fn on_terminal(mut self, columns: u16) -> Program {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("our terminal");
+        let name = ptsname(&master, Vec::new()).expect("a terminal has a name");
+        let slave = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("the terminal opens");
+        let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&slave, size).expect("it takes a size");
+        self.command.stdout(Stdio::from(slave)).env("TERM", "xterm");
+        self.terminal = Some(File::from(master));
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Output {
+        self.start().wait()
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// When the program is not there.
+    pub fn start(mut self) -> Running {
+        let started = Instant::now();
+        let mut child = self.command.spawn().expect("the program starts");
+        let stdout = match self.terminal {
+            Some(terminal) => Reader::new(terminal),
+            None => Reader::new(child.stdout.take().expect("it is piped")),
+        };
+        let stderr = Reader::new(child.stderr.take().expect("it is piped"));
+        // With the command goes our end of what it was given: the terminal ends when the program does.
+        drop(self.command);
+        Running { child, stdout, stderr, journal: self.journal, started }
+    }
+}
+
+/// A program that runs. It is killed when dropped.
+pub struct Running {
+    child: Child,
+    stdout: Reader,
+    stderr: Reader,
+    journal: PathBuf,
+    started: Instant,
+}
+
+impl Running {
+    /// Waits until it has written `text` to its standard output.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str) {
+        wait_until(&format!("it wrote {text:?}"), || self.stdout.text().contains(text));
+    }
+
+    /// Waits until its fixtures have written the line `entry`.
+    #[track_caller]
+    pub fn wait_for_journal(&self, entry: &str) {
+        wait_until(&format!("its journal says {entry:?}"), || {
+            read_journal(&self.journal).iter().any(|line| line == entry)
+        });
+    }
+
+    /// Sends it SIGINT, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it still runs");
+    }
+
+    /// Closes the reading end of its standard output, as `head` does when it has seen enough.
+    pub fn close_stdout(&self) {
+        self.stdout.close();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    #[track_caller]
+    pub fn wait(self) -> Output {
+        self.wait_with(|_| ())
+    }
+
+    /// As [`wait`](Running::wait), doing something each time that the end has not come yet.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    #[track_caller]
+    pub fn wait_with(mut self, mut meanwhile: impl FnMut(&Running)) -> Output {
+        let mut code = None;
+        wait_until("it ends", || {
+            code = self.child.try_wait().expect("it is our child");
+            if code.is_none() {
+                meanwhile(&self);
+            }
+            code.is_some()
+        });
+        let took = self.started.elapsed();
+        assert!(took < PATIENCE, "it took {took:?}");
+        let journal = read_journal(&self.journal);
+        Output {
+            code: code.and_then(|status| status.code()),
+            stdout: self.stdout.rest(),
+            stderr: self.stderr.rest(),
+            journal,
+            took,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_file(&self.journal);
+    }
+}
+
+fn read_journal(path: &PathBuf) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().lines().map(ToOwned::to_owned).collect()
+}
+
+/// Reads a pipe as it fills, so that the program never waits for the test.
+struct Reader {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    closed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    fn new(mut pipe: impl Read + Send + 'static) -> Reader {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let closed = Arc::new(AtomicBool::new(false));
+        let (into, stop) = (bytes.clone(), closed.clone());
+        let thread = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            // A terminal ends with an error, when the program has closed it.
+            while let (false, Ok(read @ 1..)) = (stop.load(Ordering::Relaxed), pipe.read(&mut chunk)) {
+                into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..read]);
+            }
+        });
+        Reader { bytes, closed, thread: Some(thread) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Takes effect with what the program writes next.
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    fn rest(&mut self) -> String {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.text()
+    }
+}
+
+impl Output {
+    /// The numbers of the last line but one: successes and failures.
+    ///
+    /// # Panics
+    ///
+    /// When the line is not there.
+    #[track_caller]
+    pub fn totals(&self) -> (u64, u64) {
+        let line = self.stdout.lines().rev().nth(1).unwrap_or_default();
+        let numbers = line.strip_prefix("SUCCESSES: ").and_then(|rest| rest.split_once(" | FAILURES: "));
+        let Some((Ok(successes), Ok(failures))) = numbers.map(|(ok, failed)| (ok.parse(), failed.parse())) else {
+            panic!("no totals in the last line but one: {self:#?}");
+        };
+        (successes, failures)
+    }
+
+    /// Asserts that it ended with `code`.
+    ///
+    /// # Panics
+    ///
+    /// When it did not; the message holds all that it wrote.
+    #[track_caller]
+    pub fn exited(self, code: i32) -> Output {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}

@@ -1,0 +1,139 @@
+//! A server on a free port that keeps what reached it.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Instant,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, sync::watch};
+
+/// A request that reached the server.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// When its head had been read.
+    pub at: Instant,
+    /// Its path.
+    pub path: String,
+}
+
+/// Answers until it is dropped. The first part of a path says how:
+/// `/ok/...` with 200, `/fail/...` with 500, `/hold/...` with 200 once [`Server::release`] was called,
+/// `/fail-at/N/...` with 500 to the N-th request and 200 to all others.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    arrivals: Mutex<Vec<Arrival>>,
+    released: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn arrivals(&self) -> MutexGuard<'_, Vec<Arrival>> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    /// Starts a server on a thread of its own.
+    ///
+    /// # Panics
+    ///
+    /// When the system gives no port.
+    #[expect(clippy::new_without_default, reason = "a server that starts is no default value")]
+    pub fn new() -> Server {
+        let shared = Arc::new(Shared { arrivals: Mutex::default(), released: watch::Sender::new(false) });
+        let (stop, mut stopped) = watch::channel(false);
+        let (told, address) = std::sync::mpsc::channel();
+        let state = shared.clone();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                told.send(listener.local_addr().expect("an address")).expect("the test waits for it");
+                let app = Router::new().fallback(answer).with_state(state);
+                tokio::select! {
+                    served = axum::serve(listener, app) => served.expect("the server serves"),
+                    _ = stopped.changed() => {}
+                }
+            });
+        });
+        let address = address.recv().expect("the server has started");
+        Server { address, shared, stop, thread: Some(thread) }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All that arrived so far, in order.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.shared.arrivals().clone()
+    }
+
+    /// How many requests arrived so far.
+    pub fn served(&self) -> u64 {
+        self.shared.arrivals().len() as u64
+    }
+
+    /// How many requests arrived so far for each path.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for arrival in self.shared.arrivals().iter() {
+            *counts.entry(arrival.path.clone()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Lets the requests go that are held, and holds none any more.
+    pub fn release(&self) {
+        self.shared.released.send_replace(true);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let number = {
+        let mut arrivals = shared.arrivals();
+        arrivals.push(Arrival { at: Instant::now(), path: path.clone() });
+        arrivals.len()
+    };
+    let mut parts = path.split('/').skip(1);
+    let fails = match parts.next() {
+        Some("fail") => true,
+        Some("fail-at") => parts.next().and_then(|at| at.parse().ok()) == Some(number),
+        Some("hold") => {
+            // The sender lives as long as the server.
+            let _ = shared.released.subscribe().wait_for(|released| *released).await;
+            false
+        }
+        _ => false,
+    };
+    match fails {
+        true => (StatusCode::INTERNAL_SERVER_ERROR, "broken").into_response(),
+        false => Json(json!({ "result": "OK" })).into_response(),
+    }
+}

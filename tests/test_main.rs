@@ -1,0 +1,56 @@
+//! `molotov::test_main()`: scenarios as tests.
+
+#![allow(clippy::unwrap_used)]
+
+use molotov_tests::{Output, Program, Server};
+
+const AS_TESTS: &str = env!("CARGO_BIN_EXE_as-tests");
+
+#[track_caller]
+fn run(line: &str, code: i32) -> Output {
+    let server = Server::new();
+    Program::new(AS_TESTS, line).against(&server).run().exited(code)
+}
+
+#[test]
+fn list_names_each_scenario() {
+    let output = run("--list", 0);
+    let listed: Vec<_> = output.stdout.lines().filter(|line| line.ends_with(": test")).collect();
+    assert_eq!(listed, ["needs tea: test", "passes: test", "passes_too: test"], "{output:#?}");
+    assert_eq!(output.journal, [""; 0]);
+    // As nextest asks.
+    let output = run("--list --format terse", 0);
+    assert_eq!(output.stdout, "needs tea: test\npasses: test\npasses_too: test\n");
+    let output = run("--list --format terse --ignored", 0);
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn each_scenario_runs_once() {
+    let output = run("--skip tea", 0);
+    let mut journal = output.journal.clone();
+    journal.sort();
+    assert_eq!(journal, ["passes", "passes_too"], "{output:#?}");
+    assert!(output.stdout.contains("2 passed; 0 failed"), "{output:#?}");
+}
+
+#[test]
+fn names_choose() {
+    assert_eq!(run("passes_t", 0).journal, ["passes_too"]);
+    assert_eq!(run("passes --exact", 0).journal, ["passes"]);
+    assert_eq!(run("--exact passes --nocapture --test-threads 1", 0).journal, ["passes"]);
+}
+
+#[test]
+fn a_failing_scenario_fails_with_message_and_place() {
+    let output = run("tea", 101);
+    for part in ["test needs tea ... FAILED", "the server is no teapot", "as_tests.rs:", "0 passed; 1 failed"] {
+        assert!(output.stdout.contains(part), "no {part:?}: {output:#?}");
+    }
+}
+
+#[test]
+fn what_scenarios_print_is_shown_on_demand() {
+    assert!(run("passes_too --exact --nocapture", 0).stdout.contains("said by passes_too"));
+    assert!(!run("passes_too --exact", 0).stdout.contains("said by passes_too"));
+}
