@@ -21,3 +21,8 @@ pub use crate::{
     },
     session::{Context, SessionOptions},
 };
+
+/// The reader of HTTP/1 answers over plain bytes, for fuzzing and conformance tests.
+pub mod h1 {
+    pub use crate::http::{Parsed, parse_response};
+}
