@@ -14,8 +14,11 @@ use super::{Error, ErrorKind, target::Origin, wire::WireOptions};
 const REMEMBERED: Duration = Duration::from_secs(30);
 const KEPT: usize = 1024;
 
+/// When a name was resolved, and to what.
+type Answer = (Instant, Rc<[IpAddr]>);
+
 thread_local! {
-    static ANSWERS: RefCell<HashMap<String, (Instant, Rc<[IpAddr]>)>> = RefCell::default();
+    static ANSWERS: RefCell<HashMap<String, Answer>> = RefCell::default();
 }
 
 /// The addresses of an origin, in the order in which they shall be tried; never empty.

@@ -12,7 +12,7 @@ const MAX_HEADERS: usize = 256;
 
 /// What is wrong with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// A head that has wholly arrived.
 #[derive(Debug, PartialEq, Eq)]
