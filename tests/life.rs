@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use molotov_tests::{Program, Server};
+use molotov_tests::{Program, Server, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -149,4 +149,31 @@ fn many_workers_are_counted_the_same_on_both_sides() {
     let server = Server::new();
     let output = Program::new(STEADY, "-w 200 -r 50").against(&server).run().exited(0);
     assert_eq!((output.totals(), server.served()), ((10_000, 0), 10_000));
+}
+
+/// A program under limits of open files that `ulimit` sets.
+fn limited(limits: &str, program: &str, line: &str) -> Program {
+    Program::new("sh", "-c").arg(&format!("ulimit {limits} && exec {program} {line}"))
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised() {
+    let server = Server::new();
+    let running = limited("-Sn 30", TROUBLED, "-s held -r 1 -w 60").against(&server).start();
+    wait_until("each worker has a connection", || server.served() == 60);
+    server.release();
+    let output = running.wait().exited(0);
+    assert_eq!(output.totals(), (60, 0), "{output:#?}");
+    assert!(!output.stderr.contains("ulimit"), "{output:#?}");
+}
+
+#[test]
+fn too_few_open_files_are_told_with_what_to_do() {
+    let server = Server::new();
+    let output = limited("-n 90", STEADY, "-w 50 -r 1").against(&server).run().exited(0);
+    for part in ["50 workers", "allows this process 90", "ulimit -Hn 114", "LimitNOFILE=", "docker run --ulimit"] {
+        assert!(output.stderr.contains(part), "no {part:?}: {output:#?}");
+    }
+    assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
+    assert_eq!(limited("-n 90", STEADY, "-w 50 -r 1 -q").against(&server).run().exited(0).stderr, "");
 }

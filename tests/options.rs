@@ -157,7 +157,7 @@ fn durations_are_kept() {
         let arrivals = server.arrivals();
         let took = arrivals.last().unwrap().at - arrivals[0].at;
         let asked = Duration::from_millis(millis);
-        assert!(took <= asked + Duration::from_millis(60), "{line}: the last request came after {took:?}");
+        assert!(took <= asked + Duration::from_millis(200), "{line}: the last request came after {took:?}");
         assert!(took >= asked.mul_f64(0.8), "{line}: the last request came after {took:?}");
     }
 }
@@ -213,12 +213,12 @@ fn a_seed_repeats_the_picks_whatever_the_threads() {
 
 #[test]
 fn ramp_up_spreads_the_starts() {
-    let (_, server) = steady("-w 4 -r 1 --ramp-up 0.8");
+    let (_, server) = steady("-w 4 -r 1 --ramp-up 1.2");
     let arrivals = server.arrivals();
     for (worker, arrival) in arrivals.iter().enumerate() {
         let after = (arrival.at - arrivals[0].at).as_secs_f64();
-        let due = 0.2 * worker as f64;
-        assert!((after - due).abs() < 0.15, "worker {worker} started after {after} s instead of {due} s");
+        let due = 0.3 * worker as f64;
+        assert!((after - due).abs() < 0.25, "worker {worker} started after {after} s instead of {due} s");
     }
 }
 
@@ -228,7 +228,7 @@ fn delay_stands_between_scenarios() {
     let arrivals = server.arrivals();
     for pair in arrivals.windows(2) {
         let between = (pair[1].at - pair[0].at).as_millis();
-        assert!((199..400).contains(&between), "{between} ms");
+        assert!((199..1_000).contains(&between), "{between} ms");
     }
 }
 
