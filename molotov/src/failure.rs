@@ -70,6 +70,25 @@ impl Failure {
         Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace }))
     }
 
+    /// A panic that was caught.
+    pub(crate) fn from_panic(message: String, place: Option<String>, backtrace: Option<String>) -> Failure {
+        let kind = if message.starts_with("assertion") { "assertion" } else { "panic" };
+        Failure::from_parts(kind, message, place, backtrace)
+    }
+
+    /// All that is known, for the console: what failed, why, where, and the backtrace when asked for.
+    pub(crate) fn describe(&self, what: &str, backtrace: bool) -> String {
+        let mut text = format!("`{what}` failed: {}", self.0.message);
+        if let Some(place) = &self.0.place {
+            text.push_str(&format!(" (at {place})"));
+        }
+        if let Some(backtrace) = self.0.backtrace.as_ref().filter(|_| backtrace) {
+            text.push('\n');
+            text.push_str(backtrace.trim_end());
+        }
+        text
+    }
+
     fn from_error(error: &(dyn StdError + 'static), kind: &'static str, place: Option<&Location<'_>>) -> Failure {
         let kind = error.downcast_ref::<crate::http::Error>().map_or(kind, |error| error.kind().as_str());
         Failure::new(kind, with_sources(error), place)

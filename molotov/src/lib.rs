@@ -1,18 +1,26 @@
 //! Molotov, a load-testing toolkit: write scenarios as `async` functions, watch workers break a service.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod cli;
 pub mod engine;
 pub mod event;
 mod failure;
 pub mod http;
+mod load_test;
 pub mod metrics;
 pub mod options;
+pub mod prelude;
+pub mod registry;
 pub mod report;
 pub mod session;
 pub mod ui;
 mod vars;
 
-pub use failure::{Failure, Result};
+pub use failure::{Failure, IntoOutcome, Result};
+pub use http::{Error, ErrorKind};
+pub use load_test::{LoadTest, LoadTestError, Report, Row, secs};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,

@@ -1,16 +1,19 @@
 //! Everything a load test usually needs: `use molotov::prelude::*;`
 
-pub use std::process::ExitCode;
+pub use std::{process::ExitCode, rc::Rc, time::Duration};
 
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,
 };
-pub use serde_json::Value;
+pub use serde_json::{Value, json};
 
 pub use crate::{
+    bail, ensure,
     event::Event,
     failure::{Failure, Result},
+    load_test::secs,
     options::{Args, StepId, WorkerId},
     session::{Context, Response, Session, SessionOptions},
+    vars::{get_var, get_var_or_init, set_var},
 };

@@ -34,6 +34,11 @@ impl Scope {
         Entered(CURRENT.with_borrow_mut(|current| current.replace(self.clone())))
     }
 
+    /// Makes this the scope of the calling thread for good.
+    pub(crate) fn adopt(self: &Arc<Self>) {
+        CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
+    }
+
     /// The scope of the calling thread; one for the whole process where no run is.
     pub(crate) fn current() -> Arc<Scope> {
         static OUTSIDE: OnceLock<Arc<Scope>> = OnceLock::new();

@@ -1,1 +1,55 @@
-//! engine.
+//! Runs a plan: one coordinator, shards that are threads, workers that are tasks.
+//!
+//! ```text
+//! coordinator   decides when to stop, merges measures, feeds the screen
+//!   shard       a thread with its own runtime, recorder and connections
+//!     worker    an async fn: set up, run scenarios, tear down
+//! ```
+
+mod board;
+mod control;
+mod coordinator;
+mod exchange;
+mod listeners;
+mod observe;
+mod order;
+mod pacing;
+mod panic;
+mod plan;
+mod shard;
+mod stop;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+mod update;
+mod worker;
+
+pub use self::{
+    control::{Control, Inbox},
+    coordinator::run,
+    plan::Plan,
+    update::FixtureFailure,
+};
+use crate::report::Summary;
+
+/// How a run ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// What was measured.
+    pub summary: Summary,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+}
+
+/// The judgement on a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It ended; failures alone do not make a run bad.
+    Ended,
+    /// As many scenarios failed as `--fail` allows, or more.
+    TooManyFailures,
+    /// A fixture failed, and the run with it.
+    FixtureFailed(FixtureFailure),
+}

@@ -126,6 +126,14 @@ impl Error {
         self
     }
 
+    /// Says where it came from, unless a lower layer said so already.
+    pub(crate) fn at_url(mut self, url: &Url) -> Self {
+        if self.0.url.is_none() {
+            self.0.url = Some(url.clone());
+        }
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -1,14 +1,13 @@
 //! HTTP on the wire: the two transports, and the thin steps around them (redirects, cookies, decoding).
 
-mod body;
-mod cookies;
-mod decode;
+pub(crate) mod cookies;
+pub(crate) mod decode;
 pub(crate) mod direct;
 mod dns;
 mod error;
-mod multipart;
-mod redirect;
-mod reqwest;
+pub mod multipart;
+pub(crate) mod redirect;
+pub(crate) mod reqwest;
 pub(crate) mod target;
 mod timer;
 pub(crate) mod tls;

@@ -1,1 +1,209 @@
-//! http: redirect.
+//! Where a redirect leads, and what of the request goes there.
+
+use std::{fmt, rc::Rc};
+
+use http::{HeaderMap, Method, StatusCode, header};
+use url::Url;
+
+use super::{BoxError, Error, ErrorKind};
+
+/// Which redirects are followed.
+///
+/// ```
+/// use molotov::session::Redirect;
+/// let same_host = Redirect::custom(|attempt| {
+///     if attempt.url().host() == attempt.previous()[0].host() { attempt.follow() } else { attempt.stop() }
+/// });
+/// # let _ = (same_host, Redirect::none(), Redirect::limited(3));
+/// ```
+#[derive(Clone)]
+pub struct Redirect(Policy);
+
+#[derive(Clone)]
+enum Policy {
+    None,
+    Limited(usize),
+    Custom(Rc<dyn Fn(Attempt<'_>) -> Action>),
+}
+
+impl Redirect {
+    /// Follows up to so many, and fails on one more; 10 is the default.
+    pub fn limited(most: usize) -> Redirect {
+        Redirect(Policy::Limited(most))
+    }
+
+    /// Follows none: the scenario gets the redirect itself.
+    pub fn none() -> Redirect {
+        Redirect(Policy::None)
+    }
+
+    /// Asks a function each time.
+    pub fn custom(decide: impl Fn(Attempt<'_>) -> Action + 'static) -> Redirect {
+        Redirect(Policy::Custom(Rc::new(decide)))
+    }
+
+    /// Whether to go there.
+    pub(crate) fn decide(&self, status: StatusCode, url: &Url, previous: &[Url]) -> Result<bool, Error> {
+        match &self.0 {
+            Policy::None => Ok(false),
+            Policy::Limited(most) if previous.len() > *most => {
+                Err(Error::new(ErrorKind::Redirect, format!("more than {most} redirects in a row")))
+            }
+            Policy::Limited(_) => Ok(true),
+            Policy::Custom(decide) => match decide(Attempt { status, url, previous }).0 {
+                Decision::Follow => Ok(true),
+                Decision::Stop => Ok(false),
+                Decision::Fail(error) => {
+                    Err(Error::new(ErrorKind::Redirect, "the redirect was refused").with_source(error))
+                }
+            },
+        }
+    }
+}
+
+impl Default for Redirect {
+    fn default() -> Self {
+        Redirect::limited(10)
+    }
+}
+
+impl fmt::Debug for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Policy::None => f.write_str("Redirect::none()"),
+            Policy::Limited(most) => write!(f, "Redirect::limited({most})"),
+            Policy::Custom(_) => f.write_str("Redirect::custom(..)"),
+        }
+    }
+}
+
+/// A redirect that is to be decided on.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    status: StatusCode,
+    url: &'a Url,
+    previous: &'a [Url],
+}
+
+impl Attempt<'_> {
+    /// The status that redirects.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Where it leads.
+    pub fn url(&self) -> &Url {
+        self.url
+    }
+
+    /// Where the request has been, from the first URL to the one that redirects.
+    pub fn previous(&self) -> &[Url] {
+        self.previous
+    }
+
+    /// Goes there.
+    pub fn follow(self) -> Action {
+        Action(Decision::Follow)
+    }
+
+    /// Does not: the scenario gets the redirect itself.
+    pub fn stop(self) -> Action {
+        Action(Decision::Stop)
+    }
+
+    /// Fails the request.
+    pub fn error(self, error: impl Into<BoxError>) -> Action {
+        Action(Decision::Fail(error.into()))
+    }
+}
+
+/// What becomes of a redirect.
+#[derive(Debug)]
+pub struct Action(Decision);
+
+#[derive(Debug)]
+enum Decision {
+    Follow,
+    Stop,
+    Fail(BoxError),
+}
+
+/// The URL a response redirects to, if it does.
+pub(crate) fn destination(status: StatusCode, headers: &HeaderMap, from: &Url) -> Result<Option<Url>, Error> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    // Without a place to go it is an answer like any other.
+    let Some(location) = headers.get(header::LOCATION) else { return Ok(None) };
+    let bad = || Error::new(ErrorKind::Redirect, format!("the server redirects to `{location:?}`, which is no URL"));
+    let text = std::str::from_utf8(location.as_bytes()).map_err(|_| bad())?;
+    let mut url = from.join(text).map_err(|error| bad().with_source(error))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad());
+    }
+    // The part of the page that was asked for stays, unless another is named.
+    if url.fragment().is_none() {
+        url.set_fragment(from.fragment());
+    }
+    Ok(Some(url))
+}
+
+/// Whether the method becomes GET and the body goes.
+pub(crate) fn becomes_get(status: StatusCode, method: &Method) -> bool {
+    match status.as_u16() {
+        301 | 302 => *method == Method::POST,
+        303 => *method != Method::GET && *method != Method::HEAD,
+        _ => false,
+    }
+}
+
+/// Takes away what another server must not see.
+pub(crate) fn strip_secrets(headers: &mut HeaderMap) {
+    for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::WWW_AUTHENTICATE] {
+        headers.remove(name);
+    }
+}
+
+/// Takes away what speaks of a body that is not sent any more.
+pub(crate) fn strip_body_headers(headers: &mut HeaderMap) {
+    for name in [
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LANGUAGE,
+        header::CONTENT_LOCATION,
+        header::TRANSFER_ENCODING,
+    ] {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(location: &'static str) -> Result<Option<Url>, Error> {
+        let headers = HeaderMap::from_iter([(header::LOCATION, http::HeaderValue::from_static(location))]);
+        destination(StatusCode::FOUND, &headers, &Url::parse("http://a.test/x/y?q#part").unwrap())
+    }
+
+    #[test]
+    fn destinations() {
+        assert_eq!(to("/z").unwrap().unwrap().as_str(), "http://a.test/z#part");
+        assert_eq!(to("z#other").unwrap().unwrap().as_str(), "http://a.test/x/z#other");
+        assert_eq!(to("//b.test/").unwrap().unwrap().as_str(), "http://b.test/#part");
+        assert!(to("http://[").unwrap_err().is_redirect());
+        assert!(to("ftp://a.test/").unwrap_err().is_redirect());
+        let from = Url::parse("http://a.test/").unwrap();
+        assert_eq!(destination(StatusCode::FOUND, &HeaderMap::new(), &from).unwrap(), None);
+    }
+
+    #[test]
+    fn methods() {
+        assert!(becomes_get(StatusCode::MOVED_PERMANENTLY, &Method::POST));
+        assert!(!becomes_get(StatusCode::FOUND, &Method::PUT));
+        assert!(becomes_get(StatusCode::SEE_OTHER, &Method::DELETE));
+        assert!(!becomes_get(StatusCode::SEE_OTHER, &Method::HEAD));
+        assert!(!becomes_get(StatusCode::TEMPORARY_REDIRECT, &Method::POST));
+    }
+}

@@ -1,1 +1,214 @@
-//! http: reqwest.
+//! The transport by `reqwest`: for proxies, and for a client that the user hands in.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, Stream, TryStreamExt, stream};
+use http::{HeaderMap, header};
+use tokio::sync::mpsc;
+
+use super::{
+    BoxError, Error, ErrorKind, tls,
+    wire::{Body, HttpVersionPolicy, LazyHeaders, LocalByteStream, WireBody, WireRequest, WireResponse},
+};
+use crate::session::SessionOptions;
+
+/// A `reqwest` client of the worker's own. Redirects, cookies and decompression are off in it: they are ours.
+pub(crate) struct ReqwestTransport {
+    client: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    pub(crate) fn new(options: &SessionOptions) -> Result<ReqwestTransport, Error> {
+        if let Some(client) = &options.client {
+            return Ok(ReqwestTransport { client: client.clone() });
+        }
+        let wire = &options.wire;
+        let tls = tls::config(&wire.tls, wire.http_version)?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .local_address(wire.local_address)
+            .tcp_nodelay(wire.tcp_nodelay)
+            .pool_idle_timeout(wire.pool_idle_timeout);
+        if options.proxies.is_empty() {
+            // What the environment says is for other programs: a measure must not depend on it.
+            builder = builder.no_proxy();
+        }
+        for proxy in &options.proxies {
+            builder = builder.proxy(proxy.clone());
+        }
+        for (host, addresses) in &wire.resolve {
+            builder = builder.resolve_to_addrs(host, addresses);
+        }
+        if let Some(timeout) = wire.connect_timeout {
+            builder = builder.connect_timeout(timeout);
+        }
+        builder = match wire.http_version {
+            HttpVersionPolicy::Auto => builder,
+            HttpVersionPolicy::Http1Only => builder.http1_only(),
+            HttpVersionPolicy::Http2PriorKnowledge => builder.http2_prior_knowledge(),
+        };
+        if !wire.keep_alive {
+            builder = builder.pool_max_idle_per_host(0);
+        }
+        let client = builder
+            .build()
+            .map_err(|error| Error::new(ErrorKind::Builder, "the reqwest client cannot be made").with_source(error))?;
+        Ok(ReqwestTransport { client })
+    }
+
+    pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
+        let (method, url) = (request.method, &request.target.url);
+        let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
+        let bytes_out = size(request.headers) + request.target.path_and_query.len() as u64;
+        let mut body_out = 0;
+        let mut feeding = None;
+        built = match request.body {
+            Body::Empty => built,
+            Body::Bytes(bytes) => {
+                body_out = bytes.len() as u64;
+                built.body(bytes.clone())
+            }
+            Body::Stream { .. } => {
+                let Body::Stream { stream, length } = std::mem::take(request.body) else {
+                    unreachable!("it has just been one")
+                };
+                if let Some(length) = length {
+                    built = built.header(header::CONTENT_LENGTH, length);
+                    body_out = length;
+                }
+                let (feed, parts) = channel();
+                feeding = Some((feed, stream));
+                built.body(reqwest::Body::wrap_stream(parts))
+            }
+        };
+        if let Some(version) = request.version {
+            built = built.version(version);
+        }
+        if let Some(deadline) = request.deadline {
+            built = built.timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+        let response = while_feeding(built.send(), feeding).await.map_err(|error| explain(error).at(method, url))?;
+        let first_byte = Instant::now();
+        let (version, status, remote_addr) = (response.version(), response.status(), response.remote_addr());
+        let headers = response.headers().clone();
+        let head_bytes = size(&headers);
+        let body = response.bytes_stream().map_err(explain);
+        Ok(WireResponse {
+            version,
+            status,
+            headers: LazyHeaders::from_map(headers),
+            body: WireBody::stream(body, request.deadline),
+            first_byte,
+            bytes_out: bytes_out + body_out,
+            head_bytes,
+            remote_addr,
+        })
+    }
+}
+
+/// `reqwest` wants to send a body from any thread, and ours belongs to one: a channel lies between.
+type Feed = mpsc::Sender<Result<Bytes, BoxError>>;
+
+fn channel() -> (Feed, impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static) {
+    let (feed, receiver) = mpsc::channel(1);
+    let stream = stream::unfold(receiver, |mut receiver| async move {
+        let part = receiver.recv().await?;
+        Some((part, receiver))
+    });
+    (feed, stream)
+}
+
+/// Waits for the answer, and passes the body's parts on until it comes.
+async fn while_feeding<F: Future>(answer: F, feeding: Option<(Feed, LocalByteStream)>) -> F::Output {
+    let mut answer = pin!(answer);
+    let Some((feed, mut stream)) = feeding else { return answer.await };
+    let feeding = async move {
+        while let Some(part) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+            let broken = part.is_err();
+            if feed.send(part).await.is_err() || broken {
+                break;
+            }
+        }
+    };
+    let mut feeding = pin!(feeding.fuse());
+    poll_fn(|cx| {
+        // Whether it is through does not matter: the answer does.
+        let _ = feeding.as_mut().poll(cx);
+        answer.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// The size of a head as HTTP/1.1 would write it; what really went over the wire is not told.
+fn size(headers: &HeaderMap) -> u64 {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() as u64
+}
+
+/// `reqwest`'s error as ours: the same kinds for the same troubles.
+fn explain(error: reqwest::Error) -> Error {
+    let (kind, what) = if error.is_timeout() {
+        (ErrorKind::Timeout, "no answer came in time")
+    } else if error.is_connect() {
+        match cause(&error) {
+            Some(Cause::Tls) => (ErrorKind::Tls, "no secure connection"),
+            Some(Cause::Dns) => (ErrorKind::Dns, "the host cannot be resolved"),
+            _ => (ErrorKind::Connect, "no connection"),
+        }
+    } else if error.is_builder() {
+        (ErrorKind::Builder, "the request cannot be built")
+    } else if error.is_body() || error.is_decode() {
+        (ErrorKind::Body, "the body broke off")
+    } else {
+        match cause(&error) {
+            Some(Cause::Malformed) => (ErrorKind::Protocol, "the server's answer is not HTTP"),
+            Some(Cause::Closed) => (ErrorKind::Closed, "the server closed the connection without an answer"),
+            _ => (ErrorKind::Request, "the request failed"),
+        }
+    };
+    // The URL is told once, by our own message.
+    Error::new(kind, what).with_source(error.without_url())
+}
+
+enum Cause {
+    Tls,
+    Dns,
+    Malformed,
+    Closed,
+}
+
+fn cause(error: &reqwest::Error) -> Option<Cause> {
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return Some(Cause::Tls);
+        }
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+                return Some(Cause::Tls);
+            }
+            if matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) {
+                return Some(Cause::Closed);
+            }
+        }
+        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+            if hyper.is_parse() {
+                return Some(Cause::Malformed);
+            }
+            if hyper.is_incomplete_message() || hyper.is_canceled() || hyper.is_closed() {
+                return Some(Cause::Closed);
+            }
+        }
+        if error.to_string().contains("dns error") {
+            return Some(Cause::Dns);
+        }
+        next = error.source();
+    }
+    None
+}

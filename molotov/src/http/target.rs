@@ -1,7 +1,12 @@
 //! A URL made ready for the wire, parsed once per thread and kept.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
 
+use http::Method;
 use url::{Host, Url};
 
 use super::{Error, ErrorKind};
@@ -33,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) origin: Rc<Origin>,
     /// The path with numbers, UUIDs and long hex strings replaced: the default name of a request.
     pub(crate) template: String,
+    /// The default name of a GET, which is what most requests are.
+    get_name: OnceCell<Rc<str>>,
 }
 
 thread_local! {
@@ -41,6 +48,12 @@ thread_local! {
 }
 
 impl Target {
+    /// The name under which a request of this method is measured, where the user gives none.
+    pub(crate) fn name(&self, method: &Method) -> Rc<str> {
+        let name = || format!("{method} {}", self.template).into();
+        if *method == Method::GET { self.get_name.get_or_init(name).clone() } else { name() }
+    }
+
     /// The target of a string URL, from the thread's cache where it was seen before.
     pub(crate) fn parse(url: &str) -> Result<Rc<Self>, Error> {
         if let Some(target) = TARGETS.with_borrow(|kept| kept.get(url).cloned()) {
@@ -91,7 +104,17 @@ impl Target {
         };
         let origin = intern(https, &host, port);
         let template = template(url.path());
-        Ok(Rc::new(Self { url, https, host, port, authority, path_and_query, origin, template }))
+        Ok(Rc::new(Self {
+            url,
+            https,
+            host,
+            port,
+            authority,
+            path_and_query,
+            origin,
+            template,
+            get_name: OnceCell::new(),
+        }))
     }
 }
 

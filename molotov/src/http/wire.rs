@@ -112,10 +112,24 @@ impl LazyHeaders {
         })
     }
 
-    /// All headers, by value.
-    pub(crate) fn into_map(self) -> HeaderMap {
+    /// All headers, to be changed.
+    pub(crate) fn map_mut(&mut self) -> &mut HeaderMap {
         self.map();
-        self.map.into_inner().map(|map| *map).unwrap_or_default()
+        self.raw = Bytes::new();
+        self.map.get_mut().expect("the map has just been made")
+    }
+
+    /// Whether there may be a header that changes what becomes of the response: a cookie, a compression, a place to
+    /// go to. `false` is certain.
+    pub(crate) fn has_special(&self) -> bool {
+        // Told by the length of their names first: most headers are none of these.
+        self.map.get().is_some()
+            || lines(&self.raw).any(|(name, _)| match name.len() {
+                8 => name.eq_ignore_ascii_case(b"location"),
+                10 => name.eq_ignore_ascii_case(b"set-cookie"),
+                16 => name.eq_ignore_ascii_case(b"content-encoding"),
+                _ => false,
+            })
     }
 }
 

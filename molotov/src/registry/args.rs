@@ -1,6 +1,10 @@
 //! What functions with attributes may take as parameters, resolved by type and not by spelling.
 
-use std::{any::{Any, TypeId}, cell::{Ref, RefMut}, ops::{Deref, DerefMut}};
+use std::{
+    any::{Any, TypeId},
+    cell::{Ref, RefMut},
+    ops::{Deref, DerefMut},
+};
 
 use super::{Need, Slots};
 use crate::{

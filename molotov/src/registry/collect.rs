@@ -110,6 +110,32 @@ impl Registry {
         self.scenarios.retain(|scenario| scenario.origin().is_in(module));
     }
 
+    /// Keeps only the scenarios for which `keep` is true.
+    pub fn retain(&mut self, mut keep: impl FnMut(&dyn Scenario) -> bool) {
+        self.scenarios.retain(|scenario| keep(&**scenario));
+    }
+
+    /// Forgets fixtures and listeners; session factories stay.
+    pub fn clear_fixtures(&mut self) {
+        let scenarios = std::mem::take(&mut self.scenarios);
+        let factories = std::mem::take(&mut self.factories);
+        *self = Registry { scenarios, factories, ..Registry::default() };
+    }
+
+    /// Adds everything of another registry.
+    pub fn extend(&mut self, other: Registry) {
+        self.scenarios.extend(other.scenarios);
+        self.pickers.extend(other.pickers);
+        self.global_setups.extend(other.global_setups);
+        self.setups.extend(other.setups);
+        self.setup_sessions.extend(other.setup_sessions);
+        self.teardown_sessions.extend(other.teardown_sessions);
+        self.teardowns.extend(other.teardowns);
+        self.global_teardowns.extend(other.global_teardowns);
+        self.events.extend(other.events);
+        self.factories.extend(other.factories);
+    }
+
     /// The scenarios, active or not.
     pub fn scenarios(&self) -> &[Arc<dyn Scenario>] {
         &self.scenarios
@@ -117,7 +143,8 @@ impl Registry {
 
     /// The extensions that something belongs to, sorted.
     pub fn extensions(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.origins().filter_map(|origin| origin.extension.as_deref()).map(str::to_owned).collect();
+        let mut names: Vec<String> =
+            self.origins().filter_map(|origin| origin.extension.as_deref()).map(str::to_owned).collect();
         names.sort();
         names.dedup();
         names

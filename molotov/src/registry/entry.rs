@@ -1,6 +1,10 @@
 //! What the attributes expand to: constant entries of function pointers, handed in through `inventory`.
 
-use std::{any::{Any, TypeId}, borrow::Cow, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    time::Duration,
+};
 
 use futures_util::future::LocalBoxFuture;
 

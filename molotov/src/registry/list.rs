@@ -13,7 +13,8 @@ pub fn list(scenarios: &[std::sync::Arc<dyn Scenario>]) -> String {
         let name = scenario.name().escape_debug().to_string();
         [name, scenario.weight().to_string(), format!("{share:.1} %"), scenario.origin().to_string()]
     }));
-    let width = |column: usize| rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(&*row[column])).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(&*row[column])).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
     let mut text = String::new();
     for [name, weight, share, place] in &rows {

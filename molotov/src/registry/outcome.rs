@@ -1,6 +1,11 @@
 //! What fixtures with a result may return.
 
-use std::{any::{Any, TypeId, type_name}, borrow::Cow, fmt::Display, marker::PhantomData};
+use std::{
+    any::{Any, TypeId, type_name},
+    borrow::Cow,
+    fmt::Display,
+    marker::PhantomData,
+};
 
 use crate::{
     failure::{Result, into_failure},

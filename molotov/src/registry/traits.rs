@@ -1,6 +1,9 @@
 //! What the engine runs. The attributes implement these for Rust functions; another language can do so too.
 
-use std::{any::{Any, TypeId}, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    time::Duration,
+};
 
 use futures_util::future::LocalBoxFuture;
 

@@ -16,7 +16,9 @@ use crate::{
 #[non_exhaustive]
 pub enum RegistryError {
     /// Nothing to run.
-    #[error("no scenario to run: write an `async` function with `#[molotov::scenario]`; if there is one in a library, keep it linked with `use my_crate as _;`")]
+    #[error(
+        "no scenario to run: write an `async` function with `#[molotov::scenario]`; if there is one in a library, keep it linked with `use my_crate as _;`"
+    )]
     NoScenario,
     /// All scenarios have weight 0.
     #[error("no scenario to run: all {count} have the weight 0; give one of them a weight above 0")]
@@ -79,7 +81,9 @@ pub enum RegistryError {
         weight: f64,
     },
     /// A session type that nothing makes.
-    #[error("the scenario `{name}` at {place} takes a session of type `{type_name}`, which nothing makes: write a `#[molotov::session_factory]` function that returns it")]
+    #[error(
+        "the scenario `{name}` at {place} takes a session of type `{type_name}`, which nothing makes: write a `#[molotov::session_factory]` function that returns it"
+    )]
     NoFactory {
         /// Name of the scenario.
         name: String,
@@ -89,7 +93,9 @@ pub enum RegistryError {
         type_name: &'static str,
     },
     /// A session taken both ways at once.
-    #[error("`{name}` at {place} takes the session `{type_name}` more than once, and changes it: take it once, as `&mut`")]
+    #[error(
+        "`{name}` at {place} takes the session `{type_name}` more than once, and changes it: take it once, as `&mut`"
+    )]
     TakenTwice {
         /// Name of the scenario or fixture.
         name: String,
@@ -161,7 +167,8 @@ impl Registry {
         };
         macro_rules! active {
             ($field:ident) => {{
-                let mut active: Vec<_> = self.$field.iter().filter(|one| order(one.origin()).is_some()).cloned().collect();
+                let mut active: Vec<_> =
+                    self.$field.iter().filter(|one| order(one.origin()).is_some()).cloned().collect();
                 active.sort_by_key(|one| order(one.origin()));
                 active
             }};
@@ -231,7 +238,8 @@ impl Registry {
         teardown_sessions.retain(|one| made(one.needs()));
 
         let http = TypeId::of::<Session>();
-        let http = needed.contains(&http) && !factories.iter().any(|factory| SessionFactory::type_id(&**factory) == http);
+        let http =
+            needed.contains(&http) && !factories.iter().any(|factory| SessionFactory::type_id(&**factory) == http);
         match WeightTable::new(scenarios.iter().map(|scenario| scenario.weight())) {
             Some(weights) if errors.is_empty() => Ok(Selection {
                 scenarios,

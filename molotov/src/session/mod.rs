@@ -1,1 +1,200 @@
-//! session.
+//! The session: HTTP as a worker speaks it, and what belongs to the worker beside it.
+
+mod attach;
+mod body;
+mod context;
+mod follow;
+mod measure;
+mod observer;
+mod options;
+mod request;
+mod response;
+
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    rc::Rc,
+};
+
+use http::{HeaderMap, Method};
+
+pub(crate) use self::observer::Observer;
+pub use self::{
+    context::{Context, StepOutcome},
+    options::{SessionOptions, Transport},
+    request::{IntoUrl, Request, RequestBody, RequestBuilder},
+    response::{Hop, Response},
+};
+use crate::http::{
+    Error, ErrorKind,
+    cookies::Jar,
+    direct::Direct,
+    reqwest::ReqwestTransport,
+    wire::{WireRequest, WireResponse},
+};
+pub use crate::http::{
+    multipart,
+    redirect::{Action, Attempt, Redirect},
+};
+
+/// HTTP with the cookies and connections of one worker, as one user has them.
+///
+/// The methods are `reqwest`'s. Clones are handles on the same session, and requests may run side by side:
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// #[scenario]
+/// async fn page(session: &Session) -> Result<()> {
+///     let (page, style) = tokio::join!(
+///         session.get("http://127.0.0.1:8080/").send(),
+///         session.get("http://127.0.0.1:8080/style.css").send(),
+///     );
+///     assert_eq!(page?.status(), 200);
+///     assert_eq!(style?.status(), 200);
+///     Ok(())
+/// }
+/// ```
+///
+/// A run makes one for each worker, from the options that the fixture `setup` gives back. Outside a run, as in a unit
+/// test of a scenario, [`Session::new`] makes one.
+#[derive(Clone)]
+pub struct Session(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) options: SessionOptions,
+    pub(crate) transport: Wire,
+    pub(crate) jar: Jar,
+    pub(crate) defaults: HeaderMap,
+    context: OnceCell<Context>,
+    observer: RefCell<Option<Rc<dyn Observer>>>,
+}
+
+/// The transport that makes the requests.
+pub(crate) enum Wire {
+    Direct(Direct),
+    Reqwest(ReqwestTransport),
+}
+
+impl Wire {
+    pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
+        match self {
+            Wire::Direct(direct) => direct.execute(request).await,
+            // Boxed, so that the usual way is not made larger by the other one.
+            Wire::Reqwest(reqwest) => Box::pin(reqwest.execute(request)).await,
+        }
+    }
+}
+
+impl Session {
+    /// A session with these options. Nothing is connected before the first request.
+    ///
+    /// # Errors
+    ///
+    /// When an option cannot be used: a header that cannot be sent, a certificate that cannot be read.
+    pub fn new(options: SessionOptions) -> Result<Session, Error> {
+        if let Some(error) = &options.error {
+            return Err(Error::new(ErrorKind::Builder, error.clone()));
+        }
+        let jar = Jar::default();
+        for (url, cookie) in &options.cookies {
+            let url = url::Url::parse(url)
+                .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
+            jar.add(cookie, &url)?;
+        }
+        let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
+        let transport = match options.transport {
+            Some(Transport::Direct) if by_reqwest => {
+                let what = "the direct transport goes through no proxy and no client; leave `transport` out";
+                return Err(Error::new(ErrorKind::Builder, what));
+            }
+            Some(Transport::Direct) => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+            Some(Transport::Reqwest) => Wire::Reqwest(ReqwestTransport::new(&options)?),
+            None if by_reqwest => Wire::Reqwest(ReqwestTransport::new(&options)?),
+            None => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+        };
+        let defaults = options.all_headers();
+        let inner = Inner { options, transport, jar, defaults, context: OnceCell::new(), observer: RefCell::default() };
+        Ok(Session(Rc::new(inner)))
+    }
+
+    /// Makes this the session of a worker.
+    pub(crate) fn observe(&self, context: Context, observer: Rc<dyn Observer>) {
+        // A session has one worker for its whole life.
+        let _ = self.0.context.set(context);
+        *self.0.observer.borrow_mut() = Some(observer);
+    }
+
+    pub(crate) fn observer(&self) -> Option<Rc<dyn Observer>> {
+        self.0.observer.borrow().clone()
+    }
+
+    /// The worker's context; outside a run, one that belongs to this session.
+    pub fn context(&self) -> &Context {
+        self.0.context.get_or_init(Context::outside)
+    }
+
+    /// Keeps a value of any type for this worker, by its type; see [`Context::attach`].
+    pub fn attach<T: 'static>(&self, value: T) {
+        self.context().attach(value);
+    }
+
+    /// What was attached to this worker under the type `T`.
+    pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
+        self.context().attached()
+    }
+
+    /// Records a step of the user's own; see [`Context::measure`].
+    pub async fn measure<F>(&self, name: &str, step: F) -> F::Output
+    where
+        F: Future,
+        F::Output: StepOutcome,
+    {
+        self.context().measure(name, step).await
+    }
+
+    /// A request of this method.
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        RequestBuilder::new(self.clone(), method, url)
+    }
+
+    /// A GET.
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// A POST.
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// A PUT.
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::PUT, url)
+    }
+
+    /// A PATCH.
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::PATCH, url)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::DELETE, url)
+    }
+
+    /// A HEAD.
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::HEAD, url)
+    }
+
+    /// An OPTIONS.
+    pub fn options(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}

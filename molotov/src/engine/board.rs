@@ -1,0 +1,141 @@
+//! What each worker of a shard does now, for the coordinator to read when a worker does not end.
+
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::options::WorkerId;
+
+/// What a worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It waits for its turn in the ramp-up.
+    Waiting,
+    /// It runs the fixture `setup`.
+    Setup,
+    /// It runs the fixture `setup_session`.
+    SetupSession,
+    /// It is between two scenarios.
+    Resting,
+    /// It runs the scenario of that number in the plan.
+    Scenario(usize),
+    /// It runs the fixture `teardown_session`.
+    TeardownSession,
+    /// It runs the fixture `teardown`.
+    Teardown,
+    /// It has ended.
+    Ended,
+}
+
+const FIRST_SCENARIO: u32 = 16;
+
+impl Doing {
+    fn code(self) -> u32 {
+        match self {
+            Doing::Waiting => 0,
+            Doing::Setup => 1,
+            Doing::SetupSession => 2,
+            Doing::Resting => 3,
+            Doing::TeardownSession => 4,
+            Doing::Teardown => 5,
+            Doing::Ended => 6,
+            Doing::Scenario(index) => FIRST_SCENARIO.saturating_add(index as u32),
+        }
+    }
+
+    fn from_code(code: u32) -> Doing {
+        match code {
+            0 => Doing::Waiting,
+            1 => Doing::Setup,
+            2 => Doing::SetupSession,
+            3 => Doing::Resting,
+            4 => Doing::TeardownSession,
+            5 => Doing::Teardown,
+            code if code >= FIRST_SCENARIO => Doing::Scenario((code - FIRST_SCENARIO) as usize),
+            _ => Doing::Ended,
+        }
+    }
+}
+
+/// One line a worker; written by the shard, read by anyone, without a lock.
+#[derive(Debug)]
+pub(crate) struct Board {
+    epoch: Instant,
+    lines: Box<[Line]>,
+}
+
+#[derive(Debug)]
+struct Line {
+    worker: WorkerId,
+    doing: AtomicU32,
+    /// Milliseconds from the epoch to the moment the worker's duration is over; `u64::MAX` before it is known.
+    over: AtomicU64,
+}
+
+impl Board {
+    pub(crate) fn new(epoch: Instant, workers: impl Iterator<Item = WorkerId>) -> Board {
+        let line =
+            |worker| Line { worker, doing: AtomicU32::new(Doing::Waiting.code()), over: AtomicU64::new(u64::MAX) };
+        Board { epoch, lines: workers.map(line).collect() }
+    }
+
+    pub(crate) fn workers(&self) -> impl ExactSizeIterator<Item = WorkerId> {
+        self.lines.iter().map(|line| line.worker)
+    }
+
+    pub(crate) fn set(&self, slot: usize, doing: Doing) {
+        self.lines[slot].doing.store(doing.code(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_over(&self, slot: usize, at: Instant) {
+        let millis = at.saturating_duration_since(self.epoch).as_millis();
+        self.lines[slot].over.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The workers that have not ended, and what they do.
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = (WorkerId, Doing)> {
+        let doing = |line: &Line| (line.worker, Doing::from_code(line.doing.load(Ordering::Relaxed)));
+        self.lines.iter().map(doing).filter(|(_, doing)| *doing != Doing::Ended)
+    }
+
+    /// Whether every worker that has not ended should have done so, by its duration, at least `grace` ago.
+    pub(crate) fn overdue(&self, grace: Duration) -> bool {
+        let late = u64::try_from(self.epoch.elapsed().saturating_sub(grace).as_millis()).unwrap_or(u64::MAX);
+        let mut unfinished = self
+            .lines
+            .iter()
+            .filter(|line| Doing::from_code(line.doing.load(Ordering::Relaxed)) != Doing::Ended)
+            .peekable();
+        unfinished.peek().is_some() && unfinished.all(|line| line.over.load(Ordering::Relaxed) < late)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_go_there_and_back() {
+        for doing in [Doing::Waiting, Doing::Setup, Doing::SetupSession, Doing::Resting, Doing::Scenario(0)]
+            .into_iter()
+            .chain([Doing::Scenario(70), Doing::TeardownSession, Doing::Teardown, Doing::Ended])
+        {
+            assert_eq!(Doing::from_code(doing.code()), doing);
+        }
+    }
+
+    #[test]
+    fn only_workers_past_their_time_are_overdue() {
+        let epoch = Instant::now() - Duration::from_secs(10);
+        let board = Board::new(epoch, (0..2).map(WorkerId));
+        assert!(!board.overdue(Duration::ZERO), "no worker's end is known yet");
+        board.set_over(0, epoch + Duration::from_secs(1));
+        assert!(!board.overdue(Duration::ZERO));
+        board.set(1, Doing::Ended);
+        assert!(board.overdue(Duration::from_secs(5)));
+        assert!(!board.overdue(Duration::from_secs(60)));
+        board.set(0, Doing::Ended);
+        assert!(!board.overdue(Duration::ZERO), "nobody is left");
+    }
+}

@@ -1,0 +1,103 @@
+//! Requests and responses as text, for `-vv`. What is no readable text is named as what it is, never shown raw.
+
+use std::fmt::Write;
+
+use http::{HeaderMap, header};
+
+use crate::session::{Request, Response};
+
+/// Longest part of a body that is shown, in bytes.
+const SHOWN: usize = 16 * 1024;
+
+/// A request with its headers and body.
+pub(super) fn request(request: &Request) -> String {
+    let mut text = format!("> {} {}\n", request.method(), request.url());
+    headers(&mut text, '>', request.headers());
+    match request.body() {
+        Some(bytes) => body(&mut text, '>', bytes, request.headers()),
+        None if request.is_streamed() => text.push_str("> [streamed body]"),
+        None => {}
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// A response with its headers and body, which is read and left for the scenario.
+pub(super) async fn response(response: &Response) -> String {
+    let mut text = format!("< {:?} {}\n", response.version(), response.status());
+    headers(&mut text, '<', response.headers());
+    match response.buffered().await {
+        Ok(bytes) => body(&mut text, '<', &bytes, response.headers()),
+        Err(error) => {
+            let _ = write!(text, "< [unreadable body: {error}]");
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn headers(text: &mut String, side: char, headers: &HeaderMap) {
+    for (name, value) in headers {
+        let _ = writeln!(text, "{side} {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+    }
+}
+
+fn body(text: &mut String, side: char, bytes: &[u8], headers: &HeaderMap) {
+    if bytes.is_empty() {
+        return;
+    }
+    let kind = || match headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()) {
+        Some(kind) => format!(" {kind}"),
+        None => String::new(),
+    };
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
+    if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+        let _ = write!(text, "{side} [{} bytes, compressed with {encoding}]", bytes.len());
+        return;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(body) if !body.chars().any(|c| c.is_control() && !c.is_whitespace()) => {
+            let mut end = body.len().min(SHOWN);
+            while !body.is_char_boundary(end) {
+                end -= 1;
+            }
+            let _ = writeln!(text, "{side}");
+            for line in body[..end].lines() {
+                let _ = writeln!(text, "{side} {line}");
+            }
+            if end < body.len() {
+                let _ = write!(text, "{side} [{} more bytes]", body.len() - end);
+            }
+        }
+        _ => {
+            let _ = write!(text, "{side} [{} bytes of binary{}]", bytes.len(), kind());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(bytes: &[u8], encoding: Option<&'static str>) -> String {
+        let mut map = HeaderMap::new();
+        map.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("image/png"));
+        if let Some(encoding) = encoding {
+            map.insert(header::CONTENT_ENCODING, header::HeaderValue::from_static(encoding));
+        }
+        let mut text = String::new();
+        body(&mut text, '<', bytes, &map);
+        text
+    }
+
+    #[test]
+    fn bodies_are_never_garbage() {
+        assert_eq!(shown(b"hello\nworld", None), "<\n< hello\n< world\n");
+        assert_eq!(shown(&[0xff, 0, 1], None), "< [3 bytes of binary image/png]");
+        assert_eq!(shown(b"a\x1b[31mb", None), "< [7 bytes of binary image/png]");
+        assert_eq!(shown(b"xyz", Some("br")), "< [3 bytes, compressed with br]");
+        assert_eq!(shown(b"", None), "");
+        let long = shown("ä".repeat(SHOWN).as_bytes(), None);
+        assert!(long.ends_with("more bytes]"), "{}", &long[long.len() - 40..]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Which scenario a worker runs next.
+
+use super::{panic, plan::ShardPlan};
+use crate::{
+    Failure,
+    options::{Args, StepId},
+    session::Context,
+};
+
+/// A worker's way through the scenarios of the plan.
+pub(super) struct Order<'a> {
+    plan: &'a ShardPlan,
+    kind: Kind,
+    left: u64,
+    backtraces: bool,
+}
+
+enum Kind {
+    /// Every scenario once, in name order: the plan keeps them so.
+    Once,
+    /// The user's function names the next one.
+    Picked,
+    /// At random, by weight.
+    Weighted,
+}
+
+/// What comes next.
+pub(super) enum Next {
+    /// The scenario of that number in the plan.
+    Scenario(usize),
+    /// The picker gave no name that can be run.
+    Unknown(Failure),
+    /// Nothing any more.
+    Done,
+}
+
+impl<'a> Order<'a> {
+    pub(super) fn new(plan: &'a ShardPlan, args: &Args) -> Order<'a> {
+        let kind = if args.single_run {
+            Kind::Once
+        } else if plan.selection.picker.is_some() && args.single_mode.is_none() {
+            Kind::Picked
+        } else {
+            Kind::Weighted
+        };
+        let left = match kind {
+            Kind::Once => plan.scenarios.len() as u64,
+            _ => args.max_runs.unwrap_or(u64::MAX),
+        };
+        Order { plan, kind, left, backtraces: args.verbose > 0 }
+    }
+
+    /// The next scenario for this step, which counts from 1.
+    pub(super) fn next(&mut self, context: &Context, step: u64) -> Next {
+        if self.left == 0 {
+            return Next::Done;
+        }
+        self.left -= 1;
+        match self.kind {
+            Kind::Once => Next::Scenario(step as usize - 1),
+            Kind::Weighted => Next::Scenario(self.plan.selection.weights.pick(context.random())),
+            Kind::Picked => self.ask(context, StepId(step)),
+        }
+    }
+
+    fn ask(&self, context: &Context, step: StepId) -> Next {
+        let Some(picker) = &self.plan.selection.picker else { return Next::Done };
+        let picked = panic::catch(self.backtraces, || picker.pick(context, step));
+        match picked.unwrap_or_else(|caught| Err(caught.into())) {
+            Ok(name) => match self.plan.scenarios.binary_search_by(|scenario| (*scenario.name).cmp(&name)) {
+                Ok(index) => Next::Scenario(index),
+                Err(_) => Next::Unknown(Failure::msg(format!(
+                    "the picker named `{name}`, which is not a scenario of this run; there are: {}",
+                    self.plan.names().join(", ")
+                ))),
+            },
+            Err(failure) => Next::Unknown(failure),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A shard: one thread, one runtime, its own workers, recorder and connections. Nothing hot is shared with another.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+    io,
+    pin::pin,
+    rc::Rc,
+    sync::{Arc, mpsc::Sender},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinSet,
+};
+
+use super::{
+    board::Board,
+    coordinator::Message,
+    pacing::{ClosedLoop, Pacing},
+    plan::{Plan, ShardPlan},
+    stop::{Phase, Stop},
+    update::{Command, FixtureFailure, Update},
+    worker::Worker,
+};
+use crate::{
+    Failure,
+    event::{Event, ScenarioInfo},
+    metrics::{ErrorSample, Limits, Outcome, Recorder},
+    options::{Args, WorkerId},
+    report::{Line, LineKind},
+    session::Context,
+    vars::Scope,
+};
+
+/// How long teardowns may take once the run is forced down.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// How many different complaints of listeners are shown.
+const SAID: usize = 100;
+
+/// What the workers of a shard share: all of it belongs to the shard's thread.
+pub(super) struct Shard {
+    pub(super) args: Arc<Args>,
+    pub(super) plan: ShardPlan,
+    pub(super) pacing: Box<dyn Pacing>,
+    pub(super) stop: Stop,
+    pub(super) board: Arc<Board>,
+    /// When the run began.
+    pub(super) epoch: Instant,
+    /// Whether failures carry backtraces.
+    pub(super) backtraces: bool,
+    pub(super) recorder: Recorder,
+    outbox: Outbox,
+    running: Cell<usize>,
+    /// Whether a worker is being cut short right now: what it drops is interrupted then.
+    pub(super) cutting: Cell<bool>,
+    /// Failures of listeners that were said already.
+    said: RefCell<HashSet<String>>,
+}
+
+/// A shard's way to the coordinator.
+#[derive(Clone)]
+pub(super) struct Outbox {
+    pub(super) shard: usize,
+    pub(super) sender: Sender<Message>,
+}
+
+impl Outbox {
+    fn send(&self, update: Update) {
+        // The coordinator goes first only when it has given this shard up; nobody counts it any more then.
+        let _ = self.sender.send(Message::Update(self.shard, update));
+    }
+}
+
+/// The coordinator's end of a shard.
+pub(super) struct Handle {
+    pub(super) thread: JoinHandle<()>,
+    pub(super) commands: UnboundedSender<Command>,
+    pub(super) board: Arc<Board>,
+}
+
+/// Starts a shard that runs `workers`, counted from 0 in the process.
+pub(super) fn spawn(
+    plan: &Plan,
+    scope: Arc<Scope>,
+    outbox: Outbox,
+    epoch: Instant,
+    shards: usize,
+    workers: impl Iterator<Item = WorkerId>,
+) -> io::Result<Handle> {
+    let board = Arc::new(Board::new(epoch, workers));
+    let (commands, inbox) = unbounded_channel();
+    let runtime_scope = scope.clone();
+    let thread = std::thread::Builder::new().name(format!("molotov-{}", outbox.shard)).spawn({
+        let (plan, board) = (plan.clone(), board.clone());
+        move || {
+            let _scope = scope.enter();
+            let built = Builder::new_current_thread()
+                .enable_all()
+                .on_thread_start(move || runtime_scope.adopt())
+                .build_local(LocalOptions::default());
+            match built {
+                Ok(runtime) => runtime.block_on(run(plan, board, outbox.clone(), epoch, shards, inbox)),
+                Err(error) => outbox.send(Update::FixtureFailed(FixtureFailure {
+                    fixture: "runtime",
+                    message: format!("cannot start a thread's event loop: {error}"),
+                })),
+            }
+            outbox.send(Update::Done);
+        }
+    })?;
+    Ok(Handle { thread, commands, board })
+}
+
+async fn run(
+    plan: Plan,
+    board: Arc<Board>,
+    outbox: Outbox,
+    epoch: Instant,
+    shards: usize,
+    mut commands: UnboundedReceiver<Command>,
+) {
+    let recorder = Recorder::new(Limits::for_shards(shards));
+    let stop = Stop::new(board.workers().len());
+    let shard = Rc::new(Shard {
+        plan: ShardPlan::new(&plan, &recorder),
+        pacing: Box::new(ClosedLoop::new(&plan.args)),
+        stop,
+        board,
+        epoch,
+        backtraces: plan.args.verbose > 0,
+        recorder,
+        outbox,
+        running: Cell::new(0),
+        cutting: Cell::new(false),
+        said: RefCell::default(),
+        args: plan.args,
+    });
+    crate::failure::capture_backtraces(shard.backtraces);
+
+    let mut workers = JoinSet::new();
+    for (slot, id) in shard.board.workers().enumerate() {
+        let shard = shard.clone();
+        workers.spawn_local(async move {
+            let worker = Worker::new(shard.clone(), id, slot);
+            shard.stop.watch(slot, worker.live()).await;
+        });
+    }
+
+    let period = shard.args.console_update.max(Duration::from_millis(20));
+    let mut next_report = Instant::now() + period;
+    let mut forced_at = None;
+    loop {
+        let mut tick = pin!(tokio::time::sleep_until(next_report.into()));
+        tokio::select! {
+            biased;
+            Some(command) = commands.recv() => match command {
+                Command::Stop => shard.stop.raise(Phase::Stopping),
+                Command::Force => shard.stop.raise(Phase::Forced),
+            },
+            ended = workers.join_next() => match ended {
+                Some(Ok(())) => {}
+                // The worker's own code is at fault then: user code cannot panic through it.
+                Some(Err(error)) if error.is_panic() => shard.outbox.send(Update::FixtureFailed(FixtureFailure {
+                    fixture: "worker",
+                    message: super::panic::payload_message(&*error.into_panic()),
+                })),
+                Some(Err(_cancelled)) => {}
+                None => break,
+            },
+            () = &mut tick => {
+                shard.recorder.lag(next_report.elapsed());
+                shard.report();
+                next_report = Instant::now() + period;
+            }
+        }
+        if shard.stop.phase() == Phase::Forced {
+            forced_at.get_or_insert_with(Instant::now);
+        }
+        let given_up = forced_at.is_some_and(|at| at.elapsed() >= GRACE)
+            || (shard.args.force_shutdown && shard.board.overdue(GRACE));
+        if given_up {
+            for (worker, doing) in shard.board.unfinished() {
+                shard.outbox.send(Update::Line(super::coordinator::left_behind(worker, doing, &shard.plan.names())));
+            }
+            // Dropping the workers counts what they were in the middle of as interrupted.
+            shard.cutting.set(true);
+            let _ = super::panic::catch(false, || workers.abort_all());
+            while workers.join_next().await.is_some() {}
+            break;
+        }
+    }
+    shard.running.set(0);
+    shard.report();
+}
+
+impl Shard {
+    pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {
+        let outbox = self.outbox.clone();
+        let printer = Rc::new(move |worker: WorkerId, text: String| {
+            outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
+        });
+        Context::new(worker, 0, self.args.clone(), Some(self.recorder.clone()), Some(printer))
+    }
+
+    fn report(&self) {
+        self.outbox.send(Update::Workers(self.running.get()));
+        self.outbox.send(Update::Measures(Box::new(self.recorder.take())));
+    }
+
+    pub(super) fn worker_started(&self) {
+        self.running.set(self.running.get() + 1);
+    }
+
+    pub(super) fn worker_ended(&self) {
+        self.running.set(self.running.get() - 1);
+    }
+
+    pub(super) fn say(&self, worker: WorkerId, text: &str) {
+        if !self.args.quiet {
+            self.line(worker, LineKind::Info, text.to_owned());
+        }
+    }
+
+    pub(super) fn line(&self, worker: WorkerId, kind: LineKind, text: String) {
+        self.outbox.send(Update::Line(Line { kind, ..Line::info(text) }.by_worker(worker.0)));
+    }
+
+    /// Records how a run of a scenario ended.
+    pub(super) fn ran(&self, index: usize, outcome: Outcome, time: Duration) {
+        self.recorder.scenario(self.plan.scenarios[index].id, outcome, time);
+    }
+
+    /// Everything that a failed scenario entails, but for its count.
+    pub(super) async fn failed(&self, worker: WorkerId, scenario: &ScenarioInfo, failure: Failure) {
+        if self.args.exception {
+            self.stop.raise(Phase::Stopping);
+            self.outbox.send(Update::StopOnFailure);
+        }
+        self.recorder.error(ErrorSample {
+            kind: failure.kind(),
+            message: &failure.to_string(),
+            place: failure.place(),
+            scenario: &scenario.name,
+            detail: failure.backtrace().map(str::to_owned),
+            at: std::time::SystemTime::now(),
+        });
+        self.line(worker, LineKind::Failure, failure.describe(&scenario.name, self.backtraces));
+        if self.has_listeners() {
+            self.tell(&Event::ScenarioFailure { scenario, failure: &failure, worker }).await;
+        }
+    }
+
+    /// A fixture without which the run cannot go on has failed.
+    pub(super) fn fixture_failed(&self, worker: WorkerId, failed: FixtureFailure, failure: Failure) {
+        let text = failure.describe(failed.fixture, self.backtraces);
+        self.line(worker, LineKind::Failure, text);
+        self.stop.raise(Phase::Stopping);
+        self.outbox.send(Update::FixtureFailed(failed));
+    }
+
+    pub(super) fn teardown_failed(&self, worker: WorkerId, fixture: &str, failure: Failure) {
+        self.line(worker, LineKind::Warning, failure.describe(fixture, self.backtraces));
+    }
+
+    pub(super) fn has_listeners(&self) -> bool {
+        !self.plan.selection.events.is_empty()
+    }
+
+    /// Tells every listener, one after the other. One that fails is said once for each message, and fails nothing.
+    pub(super) async fn tell(&self, event: &Event<'_>) {
+        for listener in &self.plan.selection.events {
+            let told = super::panic::CatchPanic::new(self.backtraces, listener.handle(event)).await;
+            if let Err(failure) = told.unwrap_or_else(|caught| Err(caught.into())) {
+                let text = failure.describe("events", self.backtraces);
+                let mut said = self.said.borrow_mut();
+                if said.len() < SAID && said.insert(text.clone()) {
+                    self.outbox.send(Update::Line(Line::warning(text)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The life of a run, with scenarios that make no requests.
+
+use std::{
+    rc::Rc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::LocalBoxFuture;
+use proptest::prelude::*;
+
+use super::{Control, Plan, RunReport, Verdict, run};
+use crate::{
+    Failure,
+    options::Args,
+    registry::{Need, Origin, Registry, Scenario, Slots},
+    report::{Line, Progress, Summary},
+    ui::Screen,
+};
+
+/// Keeps what it is shown.
+#[derive(Default, Clone)]
+struct Kept(Arc<Mutex<Vec<Line>>>);
+
+impl Screen for Kept {
+    fn line(&mut self, line: &Line) {
+        self.0.lock().unwrap().push(line.clone());
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn finish(&mut self, _: &Summary) {}
+}
+
+impl Kept {
+    fn has(&self, text: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|line| line.text.contains(text))
+    }
+}
+
+type Body = Box<dyn for<'a> Fn(&'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> + Send + Sync>;
+
+struct Scripted {
+    name: String,
+    weight: f64,
+    delay: Duration,
+    body: Body,
+    origin: Origin,
+}
+
+impl Scenario for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> {
+        (self.body)(slots)
+    }
+}
+
+fn scenario(name: &str, weight: f64, body: Body) -> Scripted {
+    let origin = Origin {
+        function: "scripted".into(),
+        module: module_path!().into(),
+        file: file!().into(),
+        line: line!(),
+        extension: None,
+    };
+    Scripted { name: name.to_owned(), weight, delay: Duration::ZERO, body, origin }
+}
+
+fn counting(counter: &Arc<AtomicU64>) -> Body {
+    let counter = counter.clone();
+    Box::new(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    })
+}
+
+fn plan(args: Args, scenarios: impl IntoIterator<Item = Scripted>) -> Plan {
+    let mut registry = Registry::new();
+    scenarios.into_iter().for_each(|scenario| registry.add_scenario(scenario));
+    Plan::new(args, &registry).unwrap()
+}
+
+fn execute(plan: Plan) -> (RunReport, Kept) {
+    let mut screen = Kept::default();
+    let (_control, inbox) = Control::new();
+    let report = run(plan, &mut screen, inbox);
+    (report, screen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// `-r` is exact, whatever the workers and threads.
+    #[test]
+    fn max_runs_is_exact(workers in 1_usize..40, threads in 1_usize..5, runs in 1_u64..30) {
+        let counter = Arc::new(AtomicU64::new(0));
+        let args = Args { workers, threads: Some(threads), max_runs: Some(runs), ..Args::default() };
+        let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+        let expected = workers as u64 * runs;
+        prop_assert_eq!(counter.load(Ordering::Relaxed), expected);
+        prop_assert_eq!(report.summary.successes, expected);
+        prop_assert_eq!((report.summary.failures, report.summary.interrupted), (0, 0));
+    }
+}
+
+#[test]
+fn single_run_goes_by_name() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let noting = |name: &'static str| {
+        let order = order.clone();
+        scenario(
+            name,
+            1.0,
+            Box::new(move |_| {
+                order.lock().unwrap().push(name);
+                Box::pin(async { Ok(()) })
+            }),
+        )
+    };
+    let args = Args { single_run: true, ..Args::default() };
+    let (report, _) = execute(plan(args, [noting("b"), noting("c"), noting("a")]));
+    assert_eq!(*order.lock().unwrap(), ["a", "b", "c"]);
+    assert_eq!(report.summary.successes, 3);
+}
+
+#[test]
+fn a_duration_of_zero_is_one_run() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let args = Args { workers: 7, duration: Duration::ZERO, ..Args::default() };
+    let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert_eq!((counter.load(Ordering::Relaxed), report.summary.successes), (7, 7));
+}
+
+#[test]
+fn a_scenario_that_never_waits_does_not_outlast_the_duration() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let args = Args { workers: 3, threads: Some(1), duration: Duration::from_millis(150), ..Args::default() };
+    let before = Instant::now();
+    let (report, _) = execute(plan(args, [scenario("busy", 1.0, counting(&counter))]));
+    assert!(before.elapsed() < Duration::from_secs(5));
+    assert_eq!(report.summary.successes, counter.load(Ordering::Relaxed));
+    assert!(report.summary.successes > 3);
+}
+
+#[test]
+fn failures_and_panics_are_counted_and_told() {
+    let failing = scenario("fails", 1.0, Box::new(|_| Box::pin(async { Err(Failure::msg("no luck")) })));
+    let panicking = scenario(
+        "panics",
+        1.0,
+        Box::new(|_| {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                panic!("at the disco")
+            })
+        }),
+    );
+    let args = Args { single_run: true, workers: 4, fail: Some(8), ..Args::default() };
+    let (report, screen) = execute(plan(args, [failing, panicking]));
+    assert_eq!((report.summary.successes, report.summary.failures), (0, 8));
+    assert!(matches!(report.verdict, Verdict::TooManyFailures));
+    assert!(screen.has("no luck") && screen.has("at the disco"));
+    let mut kinds: Vec<_> = report.summary.snapshot.errors.iter().map(|e| (e.kind.as_str(), e.count)).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [("failure", 4), ("panic", 4)]);
+}
+
+#[test]
+fn the_first_failure_stops_everything_when_asked() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let failing = {
+        let counter = counter.clone();
+        scenario(
+            "fails",
+            1.0,
+            Box::new(move |_| {
+                let run = counter.fetch_add(1, Ordering::Relaxed);
+                Box::pin(async move { if run == 40 { Err(Failure::msg("enough")) } else { Ok(()) } })
+            }),
+        )
+    };
+    let args = Args { exception: true, workers: 4, threads: Some(2), ..Args::default() };
+    let (report, _) = execute(plan(args, [failing]));
+    assert_eq!(report.summary.failures, 1);
+    assert_eq!(report.summary.successes + 1, counter.load(Ordering::Relaxed));
+}
+
+#[test]
+fn stop_lets_scenarios_end_and_force_interrupts_them() {
+    for force in [false, true] {
+        let (begun, begin) = std::sync::mpsc::channel();
+        let begun = Mutex::new(begun);
+        let release = Arc::new(tokio::sync::Semaphore::new(0));
+        let waiting = {
+            let release = release.clone();
+            scenario(
+                "waits",
+                1.0,
+                Box::new(move |_| {
+                    begun.lock().unwrap().send(()).unwrap();
+                    let release = release.clone();
+                    Box::pin(
+                        async move { release.acquire().await.map(|permit| permit.forget()).map_err(Failure::from) },
+                    )
+                }),
+            )
+        };
+        let plan = plan(Args { workers: 3, ..Args::default() }, [waiting]);
+        let (control, inbox) = Control::new();
+        let runner = std::thread::spawn(move || run(plan, &mut Kept::default(), inbox));
+        for _ in 0..3 {
+            begin.recv().unwrap();
+        }
+        control.stop();
+        if force {
+            control.force();
+        } else {
+            release.add_permits(3);
+        }
+        let summary = runner.join().unwrap().summary;
+        let expected = if force { (0, 3) } else { (3, 0) };
+        assert_eq!((summary.successes, summary.interrupted), expected, "force: {force}");
+        assert!(begin.try_recv().is_err(), "nothing was begun after the stop");
+    }
+}
+
+#[test]
+fn force_shutdown_cuts_at_the_duration() {
+    let pending = scenario("hangs", 1.0, Box::new(|_| Box::pin(std::future::pending())));
+    let args = Args { workers: 3, duration: Duration::from_millis(100), force_shutdown: true, ..Args::default() };
+    let before = Instant::now();
+    let (report, _) = execute(plan(args, [pending]));
+    assert_eq!(report.summary.interrupted, 3);
+    assert!(before.elapsed() >= Duration::from_millis(100) && before.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn a_busy_thread_is_named_and_left() {
+    let release = Arc::new(AtomicU64::new(0));
+    let busy = {
+        let release = release.clone();
+        scenario(
+            "spins",
+            1.0,
+            Box::new(move |_| {
+                while release.load(Ordering::Relaxed) == 0 {
+                    std::thread::yield_now();
+                }
+                Box::pin(async { Ok(()) })
+            }),
+        )
+    };
+    let args = Args { duration: Duration::from_millis(50), force_shutdown: true, ..Args::default() };
+    let (report, screen) = execute(plan(args, [busy]));
+    release.store(1, Ordering::Relaxed);
+    assert_eq!(report.summary.interrupted, 1);
+    assert!(screen.has("left in the scenario `spins`"));
+}
+
+#[test]
+fn delays_are_cut_by_a_stop_and_kept_otherwise() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let args = Args { delay: Duration::from_millis(60), max_runs: Some(3), ..Args::default() };
+    let before = Instant::now();
+    execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert!(before.elapsed() >= Duration::from_millis(120));
+
+    let (begun, begin) = std::sync::mpsc::channel();
+    let begun = Mutex::new(begun);
+    let noting = scenario(
+        "one",
+        1.0,
+        Box::new(move |_| {
+            begun.lock().unwrap().send(()).unwrap();
+            Box::pin(async { Ok(()) })
+        }),
+    );
+    let plan = plan(Args { delay: Duration::from_secs(3600), ..Args::default() }, [noting]);
+    let (control, inbox) = Control::new();
+    let runner = std::thread::spawn(move || run(plan, &mut Kept::default(), inbox));
+    begin.recv().unwrap();
+    control.stop();
+    assert_eq!(runner.join().unwrap().summary.successes, 1);
+}
+
+#[test]
+fn a_seed_repeats_the_picks() {
+    let picks = |seed| {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let noting = |name: &'static str, weight| {
+            let order = order.clone();
+            scenario(
+                name,
+                weight,
+                Box::new(move |slots| {
+                    order.lock().unwrap().push((name, slots.context().random_below(1_000_000)));
+                    Box::pin(async { Ok(()) })
+                }),
+            )
+        };
+        let args = Args { seed: Some(seed), max_runs: Some(50), ..Args::default() };
+        execute(plan(args, [noting("a", 30.0), noting("b", 70.0)]));
+        Arc::into_inner(order).unwrap().into_inner().unwrap()
+    };
+    assert_eq!(picks(7), picks(7));
+    assert_ne!(picks(7), picks(8));
+}
+
+#[test]
+fn runs_do_not_meet() {
+    let value = |mine: u64| {
+        let seen = Arc::new(AtomicU64::new(0));
+        let body: Body = {
+            let seen = seen.clone();
+            Box::new(move |_| {
+                let first = crate::get_var_or_init("who", || mine);
+                seen.fetch_max(first, Ordering::Relaxed);
+                Box::pin(async { Ok(()) })
+            })
+        };
+        let plan = plan(Args { workers: 4, max_runs: Some(20), ..Args::default() }, [scenario("one", 1.0, body)]);
+        std::thread::spawn(move || {
+            let (report, _) = execute(plan);
+            (report.summary.successes, seen.load(Ordering::Relaxed))
+        })
+    };
+    let runs = [value(1), value(2), value(3)];
+    let seen: Vec<_> = runs.into_iter().map(|run| run.join().unwrap()).collect();
+    assert_eq!(seen, [(80, 1), (80, 2), (80, 3)]);
+}
+
+/// Scenarios may keep what is not `Send` over an await.
+#[test]
+fn futures_need_not_be_send() {
+    let local = scenario(
+        "local",
+        1.0,
+        Box::new(|_| {
+            Box::pin(async {
+                let shared = Rc::new(3);
+                let other = shared.clone();
+                let task = tokio::task::spawn_local(async move { *other });
+                assert_eq!(task.await.unwrap(), *shared);
+                Ok(())
+            })
+        }),
+    );
+    let (report, _) = execute(plan(Args { max_runs: Some(2), ..Args::default() }, [local]));
+    assert_eq!(report.summary.successes, 2);
+}

@@ -1,0 +1,38 @@
+//! What shards tell the coordinator, and what it tells them: the only two types between them, whatever the distance.
+
+use crate::{metrics::Snapshot, report::Line};
+
+/// From a shard to the coordinator.
+#[derive(Debug)]
+pub(crate) enum Update {
+    /// Something to show.
+    Line(Line),
+    /// Measures since the last one.
+    Measures(Box<Snapshot>),
+    /// How many of the shard's workers run now.
+    Workers(usize),
+    /// A scenario failed, and the run shall stop on the first failure.
+    StopOnFailure,
+    /// A fixture failed, and with it the run.
+    FixtureFailed(FixtureFailure),
+    /// The shard's last word: its workers have ended and all its measures are sent.
+    Done,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, Clone)]
+pub struct FixtureFailure {
+    /// Which fixture: `setup`, `setup_session`, ...
+    pub fixture: &'static str,
+    /// The message, with its causes.
+    pub message: String,
+}
+
+/// From the coordinator to a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Begin no scenario any more.
+    Stop,
+    /// Cancel what runs.
+    Force,
+}

@@ -1,0 +1,273 @@
+//! One worker, from its first breath to its last: the whole run seen from where the load is made.
+//!
+//! A worker waits for its turn in the ramp-up, is set up, runs one scenario after the other until its time or its
+//! runs are over or the run stops, and is torn down. It is a plain `async fn` on its shard's thread. Python scenarios
+//! run in the same loop: to a worker a scenario is only a future that ends well or does not.
+
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use tokio::{task::coop, time::Sleep};
+
+use super::{
+    board::Doing,
+    observe::WorkerObserver,
+    order::{Next, Order},
+    panic::CatchPanic,
+    shard::Shard,
+    stop::Phase,
+    update::FixtureFailure,
+};
+use crate::{Failure, event::Event, metrics::Outcome, options::WorkerId, registry::Slots, session::Context};
+
+/// A worker of a shard.
+pub(super) struct Worker {
+    shard: Rc<Shard>,
+    id: WorkerId,
+    /// Its number within the shard.
+    slot: usize,
+    context: Context,
+}
+
+impl Worker {
+    pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize) -> Worker {
+        let context = shard.context_of(id);
+        Worker { shard, id, slot, context }
+    }
+
+    /// The whole life.
+    pub(super) async fn live(self) {
+        let shard = self.shard.clone();
+        shard.stop.sleep(shard.pacing.start_of(self.id).saturating_sub(shard.epoch.elapsed())).await;
+        if shard.stop.phase() == Phase::Running {
+            shard.worker_started();
+            self.say("Starting");
+            self.work().await;
+            shard.worker_ended();
+        }
+        self.now(Doing::Ended);
+    }
+
+    async fn work(&self) {
+        let Ok(slots) = self.set_up().await else { return };
+        match self.set_up_sessions(&slots).await {
+            Ok(()) => {
+                self.say("Running scenarios");
+                let runs = self.run_scenarios(&slots).await;
+                self.say(&format!("Ran {runs} scenarios"));
+                self.tear_down_sessions(&slots).await;
+            }
+            Err(Ended) => {}
+        }
+        drop(slots);
+        self.tear_down();
+    }
+
+    /// Picks and runs until there is no more to do; gives back the number of runs.
+    async fn run_scenarios(&self, slots: &Slots) -> u64 {
+        let shard = &*self.shard;
+        let begun = Instant::now();
+        let over = begun.checked_add(shard.args.duration);
+        if let Some(over) = over {
+            shard.board.set_over(self.slot, over);
+        }
+        let mut limit = Limit::new(shard.args.force_shutdown.then_some(over).flatten());
+        let mut order = Order::new(&shard.plan, &shard.args);
+        let mut step = 0;
+        while shard.stop.phase() == Phase::Running {
+            let index = match order.next(&self.context, step + 1) {
+                Next::Scenario(index) => index,
+                Next::Unknown(failure) => {
+                    step += 1;
+                    shard.failed(self.id, &shard.plan.picker_info, failure).await;
+                    coop::consume_budget().await;
+                    if over.is_some_and(|over| Instant::now() >= over) {
+                        break;
+                    }
+                    continue;
+                }
+                Next::Done => break,
+            };
+            step += 1;
+            let ended = self.run(slots, index, step, &mut limit).await;
+            // Checked after a run, not before: a duration of 0 is one run.
+            if over.is_some_and(|over| ended >= over) {
+                break;
+            }
+            let rest = shard.pacing.rest_after(shard.plan.scenarios[index].info.delay);
+            if rest.is_zero() {
+                // A scenario that never waits must not keep the other workers of the thread from running.
+                coop::consume_budget().await;
+            } else {
+                let left = over.map_or(Duration::MAX, |over| over.saturating_duration_since(Instant::now()));
+                shard.stop.sleep(rest.min(left)).await;
+                if over.is_some_and(|over| Instant::now() >= over) {
+                    break;
+                }
+            }
+        }
+        self.now(Doing::Resting);
+        step
+    }
+
+    /// Runs one scenario once, and records how it went. Gives back when it ended.
+    async fn run(&self, slots: &Slots, index: usize, step: u64, limit: &mut Limit) -> Instant {
+        let shard = &*self.shard;
+        let scenario = &shard.plan.scenarios[index];
+        self.context.enter(step, &scenario.name);
+        self.now(Doing::Scenario(index));
+        if shard.has_listeners() {
+            shard.tell(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
+        }
+
+        let run = Run { shard, index, started: Instant::now(), ended: Cell::new(None) };
+        let mut work = CatchPanic::new(shard.backtraces, scenario.entry.run(slots));
+        let result = poll_fn(|cx| {
+            if shard.stop.phase() == Phase::Forced || limit.is_over(cx) {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut work).poll(cx).map(Some)
+        })
+        .await;
+        let result = match result {
+            None => {
+                // What the scenario held is given up here, while it still counts as running; a panic in a destructor
+                // of the user's ends nothing.
+                shard.cutting.set(true);
+                let _ = super::panic::catch(false, || drop(work));
+                shard.cutting.set(false);
+                return run.end(Outcome::Interrupted);
+            }
+            Some(Ok(result)) => result,
+            Some(Err(caught)) => Err(Failure::from(caught)),
+        };
+
+        match result {
+            Ok(()) => {
+                let ended = run.end(Outcome::Ok);
+                if shard.has_listeners() {
+                    shard.tell(&Event::ScenarioSuccess { scenario: &scenario.info, worker: self.id }).await;
+                }
+                ended
+            }
+            Err(failure) => {
+                let ended = run.end(Outcome::Failed);
+                shard.failed(self.id, &scenario.info, failure).await;
+                ended
+            }
+        }
+    }
+
+    /// Runs `setup` and opens the sessions.
+    async fn set_up(&self) -> Result<Slots, Ended> {
+        self.now(Doing::Setup);
+        let observer = Rc::new(WorkerObserver::new(self.shard.clone(), self.id));
+        let open = self.shard.plan.open_sessions(&self.context, observer);
+        self.fixture("setup", open).await
+    }
+
+    async fn set_up_sessions(&self, slots: &Slots) -> Result<(), Ended> {
+        self.now(Doing::SetupSession);
+        for fixture in &self.shard.plan.selection.setup_sessions {
+            self.say("Setting up session");
+            self.fixture("setup_session", async {
+                fixture.run(slots).await.map_err(|failure| ("setup_session", failure))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn tear_down_sessions(&self, slots: &Slots) {
+        self.now(Doing::TeardownSession);
+        for fixture in &self.shard.plan.selection.teardown_sessions {
+            let torn_down = CatchPanic::new(self.shard.backtraces, fixture.run(slots)).await;
+            if let Err(failure) = torn_down.unwrap_or_else(|caught| Err(caught.into())) {
+                self.shard.teardown_failed(self.id, "teardown_session", failure);
+            }
+        }
+    }
+
+    fn tear_down(&self) {
+        self.now(Doing::Teardown);
+        for fixture in &self.shard.plan.selection.teardowns {
+            let torn_down = super::panic::catch(self.shard.backtraces, || fixture.run(&self.context));
+            if let Err(failure) = torn_down.unwrap_or_else(|caught| Err(caught.into())) {
+                self.shard.teardown_failed(self.id, "teardown", failure);
+            }
+        }
+    }
+
+    /// Runs a fixture without which the worker cannot work: when it fails, the run ends.
+    async fn fixture<T>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = Result<T, (&'static str, Failure)>>,
+    ) -> Result<T, Ended> {
+        let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work);
+        let mut work = CatchPanic::new(self.shard.backtraces, work);
+        let (fixture, failure) = match self.shard.stop.cancellable(Pin::new(&mut work)).await {
+            Ok(Ok(Ok(value))) => return Ok(value),
+            Ok(Ok(Err(failed))) => failed,
+            Ok(Err(caught)) => (name, caught.into()),
+            Err(_cancelled) => return Err(Ended),
+        };
+        self.shard.fixture_failed(self.id, FixtureFailure { fixture, message: failure.to_string() }, failure);
+        Err(Ended)
+    }
+
+    fn now(&self, doing: Doing) {
+        self.shard.board.set(self.slot, doing);
+    }
+
+    fn say(&self, text: &str) {
+        self.shard.say(self.id, text);
+    }
+}
+
+/// The worker cannot go on.
+struct Ended;
+
+/// A run of a scenario. Recorded once: when it ends, or when the worker is dropped in the middle of it.
+struct Run<'a> {
+    shard: &'a Shard,
+    index: usize,
+    started: Instant,
+    ended: Cell<Option<Instant>>,
+}
+
+impl Run<'_> {
+    fn end(self, outcome: Outcome) -> Instant {
+        let now = Instant::now();
+        self.ended.set(Some(now));
+        self.shard.ran(self.index, outcome, now - self.started);
+        now
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if self.ended.get().is_none() {
+            self.shard.ran(self.index, Outcome::Interrupted, self.started.elapsed());
+        }
+    }
+}
+
+/// With `--force-shutdown`: the moment at which a running scenario is cancelled. Costs nothing without.
+struct Limit(Option<Pin<Box<Sleep>>>);
+
+impl Limit {
+    fn new(over: Option<Instant>) -> Limit {
+        Limit(over.map(|over| Box::pin(tokio::time::sleep_until(over.into()))))
+    }
+
+    fn is_over(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        self.0.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+    }
+}

@@ -1,0 +1,426 @@
+//! A load test from code: for `cargo test`, and for programs that decide themselves what to run.
+
+use std::time::Duration;
+
+use crate::{
+    IntoOutcome,
+    engine::{self, Control, FixtureFailure, Plan, RunReport, Verdict},
+    metrics::{Counts, ErrorGroup, Stats},
+    options::Args,
+    registry::{Registry, RegistryError, Scenario},
+    report::Summary,
+    session::Session,
+    ui::{Quiet, Screen},
+};
+
+/// A load test to be run from code.
+///
+/// It takes no terminal, ends no process, and may be run many times, side by side: each run has its own scenarios,
+/// variables and counts.
+///
+/// ```no_run
+/// use molotov::{LoadTest, secs};
+///
+/// #[test]
+/// fn browsing_holds_fifty_users() -> Result<(), molotov::LoadTestError> {
+///     let report = LoadTest::new().scenarios(["browse"]).workers(50).duration(secs(3)).run()?;
+///     assert_eq!(report.failures(), 0, "{report}");
+///     assert!(report.scenario("browse").unwrap().percentile(95.0) < secs(0.2));
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a load test does nothing until it is run"]
+pub struct LoadTest {
+    args: Args,
+    selection: Vec<Selection>,
+    direct: Registry,
+    fixtures: bool,
+}
+
+#[derive(Debug)]
+enum Selection {
+    Name(String),
+    Module(String),
+}
+
+/// Seconds as a [`Duration`]: `secs(3)`, `secs(0.5)`.
+///
+/// # Panics
+///
+/// When the number is negative, not finite, or too large for a [`Duration`].
+pub fn secs(seconds: impl Into<f64>) -> Duration {
+    Duration::from_secs_f64(seconds.into())
+}
+
+impl Default for LoadTest {
+    fn default() -> Self {
+        LoadTest::new()
+    }
+}
+
+impl LoadTest {
+    /// A test of all scenarios that are linked into the program: one worker, one run of a scenario.
+    pub fn new() -> LoadTest {
+        let args = Args { max_runs: Some(1), ..Args::default() };
+        LoadTest { args, selection: Vec::new(), direct: Registry::new(), fixtures: true }
+    }
+
+    /// Only the scenarios of these names; more calls add more.
+    pub fn scenarios<I>(mut self, names: I) -> LoadTest
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.selection.extend(names.into_iter().map(|name| Selection::Name(name.into())));
+        self
+    }
+
+    /// Only the scenarios that stand in this module or below it, by its full path: `"shop::checkout"`.
+    ///
+    /// `module_path!()` names the module in which it is written.
+    pub fn module(mut self, path: impl Into<String>) -> LoadTest {
+        self.selection.push(Selection::Module(path.into()));
+        self
+    }
+
+    /// A scenario given directly, under a name: registered ones take part only when they are named too.
+    ///
+    /// ```no_run
+    /// # use molotov::{LoadTest, prelude::*};
+    /// async fn ping(session: &Session) -> Result<()> {
+    ///     session.get("http://127.0.0.1:8080/ping").send().await?.error_for_status()?;
+    ///     Ok(())
+    /// }
+    /// let report = LoadTest::new().scenario("ping", ping).workers(10).max_runs(5).run()?;
+    /// assert_eq!(report.successes(), 50);
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    pub fn scenario<F, R>(mut self, name: impl Into<String>, scenario: F) -> LoadTest
+    where
+        F: AsyncFn(&Session) -> R + Send + Sync + 'static,
+        R: IntoOutcome + 'static,
+    {
+        self.direct.add_scenario_fn(name, scenario);
+        self
+    }
+
+    /// Leaves out the fixtures and listeners that are linked into the program.
+    pub fn without_fixtures(mut self) -> LoadTest {
+        self.fixtures = false;
+        self
+    }
+
+    /// How many workers run side by side; 1 by default.
+    pub fn workers(mut self, workers: usize) -> LoadTest {
+        self.args.workers = workers;
+        self
+    }
+
+    /// How many threads run them; one per core by default.
+    pub fn threads(mut self, threads: usize) -> LoadTest {
+        self.args.threads = Some(threads);
+        self
+    }
+
+    /// How long each worker runs, from its own start; takes the place of [`max_runs`](Self::max_runs).
+    pub fn duration(mut self, duration: Duration) -> LoadTest {
+        self.args.duration = duration;
+        self.args.max_runs = None;
+        self
+    }
+
+    /// How many scenarios each worker runs, exactly; 1 by default. Takes the place of [`duration`](Self::duration).
+    pub fn max_runs(mut self, runs: u64) -> LoadTest {
+        self.args.max_runs = (runs > 0).then_some(runs);
+        self.args.duration = Args::default().duration;
+        self
+    }
+
+    /// Each worker runs every scenario once, in name order.
+    pub fn single_run(mut self) -> LoadTest {
+        self.args.single_run = true;
+        self.args.max_runs = None;
+        self
+    }
+
+    /// Time over which the workers start.
+    pub fn ramp_up(mut self, time: Duration) -> LoadTest {
+        self.args.ramp_up = time;
+        self
+    }
+
+    /// Sleep after each scenario, on top of its own.
+    pub fn delay(mut self, delay: Duration) -> LoadTest {
+        self.args.delay = delay;
+        self
+    }
+
+    /// Total timeout of a request that sets none; 300 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> LoadTest {
+        self.args.timeout = timeout;
+        self
+    }
+
+    /// Makes picks and the contexts' random numbers repeatable.
+    pub fn seed(mut self, seed: u64) -> LoadTest {
+        self.args.seed = Some(seed);
+        self
+    }
+
+    /// Stops on the first failure.
+    pub fn stop_on_failure(mut self) -> LoadTest {
+        self.args.exception = true;
+        self
+    }
+
+    /// Cancels what still runs when the duration is over; it is counted as interrupted.
+    pub fn force_shutdown(mut self) -> LoadTest {
+        self.args.force_shutdown = true;
+        self
+    }
+
+    /// Failures carry backtraces.
+    pub fn backtraces(mut self) -> LoadTest {
+        self.args.verbose = self.args.verbose.max(1);
+        self
+    }
+
+    /// Runs the test on a thread of its own and waits for its end: may be called inside a tokio runtime, which is
+    /// blocked meanwhile (see [`run_async`](Self::run_async)).
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to run, what is registered does not fit together, or a fixture fails. Scenarios that
+    /// fail are no error: the report counts them.
+    pub fn run(self) -> Result<Report, LoadTestError> {
+        let plan = self.plan()?;
+        std::thread::scope(|scope| match scope.spawn(move || execute(&plan, &mut Quiet)).join() {
+            Ok(report) => report,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
+    /// As [`run`](Self::run), for a test whose server lives in the runtime of the caller.
+    ///
+    /// Dropping the future stops the run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run).
+    pub async fn run_async(self) -> Result<Report, LoadTestError> {
+        let plan = self.plan()?;
+        let (control, inbox) = Control::new();
+        let stop_when_dropped = Forced(control);
+        let (done, report) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let _ = done.send(judge(engine::run(plan, &mut Quiet, inbox)));
+        });
+        let report = report.await;
+        drop(stop_when_dropped);
+        match (report, thread.join()) {
+            (Ok(report), _) => report,
+            (Err(_), Err(panic)) => std::panic::resume_unwind(panic),
+            (Err(_), Ok(())) => unreachable!("the thread sends its report before it ends"),
+        }
+    }
+
+    fn plan(self) -> Result<Plan, LoadTestError> {
+        let mut registry = Registry::collect();
+        if !self.fixtures {
+            registry.clear_fixtures();
+        }
+        if !self.selection.is_empty() || !self.direct.scenarios().is_empty() {
+            let wanted = |selection: &Selection, scenario: &dyn Scenario| match selection {
+                Selection::Name(name) => scenario.name() == name,
+                Selection::Module(path) => scenario.origin().is_in(path),
+            };
+            for selection in &self.selection {
+                if !registry.scenarios().iter().any(|scenario| wanted(selection, &**scenario)) {
+                    return Err(LoadTestError::NotFound(match selection {
+                        Selection::Name(name) => format!("scenario `{name}`"),
+                        Selection::Module(path) => format!("scenario in the module `{path}`"),
+                    }));
+                }
+            }
+            registry.retain(|scenario| self.selection.iter().any(|selection| wanted(selection, scenario)));
+        }
+        registry.extend(self.direct);
+        Plan::new(self.args, &registry).map_err(LoadTestError::Registry)
+    }
+}
+
+/// Forces the run down when the caller's future goes.
+struct Forced(Control);
+
+impl Drop for Forced {
+    fn drop(&mut self) {
+        self.0.force();
+    }
+}
+
+fn execute(plan: &Plan, screen: &mut dyn Screen) -> Result<Report, LoadTestError> {
+    let (_control, inbox) = Control::new();
+    judge(engine::run(plan.clone(), screen, inbox))
+}
+
+fn judge(run: RunReport) -> Result<Report, LoadTestError> {
+    match run.verdict {
+        Verdict::FixtureFailed(failed) => Err(LoadTestError::Fixture(failed)),
+        Verdict::Ended | Verdict::TooManyFailures => Ok(Report { summary: run.summary }),
+    }
+}
+
+/// Why a load test gave no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadTestError {
+    /// What was asked for is not registered.
+    #[error("there is no {0}; is its module linked into the test (`use my_crate as _;`)?")]
+    NotFound(String),
+    /// What is registered does not fit together.
+    #[error("{}", list(.0))]
+    Registry(Vec<RegistryError>),
+    /// A fixture failed, and the run with it.
+    #[error("the fixture `{}` failed: {}", .0.fixture, .0.message)]
+    Fixture(FixtureFailure),
+}
+
+fn list(errors: &[RegistryError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What a load test measured.
+///
+/// Its [`Display`](std::fmt::Display) is the table that a run prints at its end.
+#[derive(Debug, Clone)]
+pub struct Report {
+    summary: Summary,
+}
+
+impl Report {
+    /// Scenarios that ended well.
+    pub fn successes(&self) -> u64 {
+        self.summary.successes
+    }
+
+    /// Scenarios that failed.
+    pub fn failures(&self) -> u64 {
+        self.summary.failures
+    }
+
+    /// Scenarios that were cut before they ended.
+    pub fn interrupted(&self) -> u64 {
+        self.summary.interrupted
+    }
+
+    /// From the start of the run to its end.
+    pub fn elapsed(&self) -> Duration {
+        self.summary.elapsed
+    }
+
+    /// The measures of a scenario, by its name; `None` where it never ran.
+    pub fn scenario(&self, name: &str) -> Option<Row<'_>> {
+        self.row(self.summary.snapshot.scenarios.get(name))
+    }
+
+    /// The measures of a request, by its name: `"GET /users/{n}"`.
+    pub fn request(&self, name: &str) -> Option<Row<'_>> {
+        self.row(self.summary.snapshot.requests.get(name))
+    }
+
+    /// The measures of a step that [`Context::measure`](crate::session::Context::measure) recorded.
+    pub fn step(&self, name: &str) -> Option<Row<'_>> {
+        self.row(self.summary.snapshot.steps.get(name))
+    }
+
+    /// The names of the scenarios that ran.
+    pub fn scenario_names(&self) -> impl Iterator<Item = &str> {
+        self.summary.snapshot.scenarios.keys().map(AsRef::as_ref)
+    }
+
+    /// The names of the requests that were made.
+    pub fn request_names(&self) -> impl Iterator<Item = &str> {
+        self.summary.snapshot.requests.keys().map(AsRef::as_ref)
+    }
+
+    /// Errors, grouped by kind and place.
+    pub fn errors(&self) -> &[ErrorGroup] {
+        &self.summary.snapshot.errors
+    }
+
+    /// Everything that was measured, as plain data.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    fn row<'a>(&'a self, stats: Option<&'a Stats>) -> Option<Row<'a>> {
+        stats.map(|stats| Row { stats, elapsed: self.summary.elapsed })
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::report::text::table(&self.summary, 100, false))
+    }
+}
+
+/// The measures of one scenario, request or step.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    stats: &'a Stats,
+    elapsed: Duration,
+}
+
+impl Row<'_> {
+    /// How many ended well, failed, or were interrupted.
+    pub fn counts(&self) -> Counts {
+        self.stats.counts
+    }
+
+    /// How many ended, well or not.
+    pub fn count(&self) -> u64 {
+        self.stats.counts.ok + self.stats.counts.failed
+    }
+
+    /// How many ended well.
+    pub fn successes(&self) -> u64 {
+        self.stats.counts.ok
+    }
+
+    /// How many failed.
+    pub fn failures(&self) -> u64 {
+        self.stats.counts.failed
+    }
+
+    /// How many ended a second, over the whole run.
+    pub fn rate(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64();
+        if seconds > 0.0 { self.count() as f64 / seconds } else { 0.0 }
+    }
+
+    /// The mean time; zero where nothing ended.
+    pub fn mean(&self) -> Duration {
+        self.stats.latency.mean()
+    }
+
+    /// The time within which `percent` of all ended: `percentile(99.9)`. Exact to three significant digits.
+    pub fn percentile(&self, percent: f64) -> Duration {
+        self.stats.latency.percentile(percent)
+    }
+
+    /// The longest time.
+    pub fn max(&self) -> Duration {
+        self.stats.latency.max()
+    }
+
+    /// How often each status code was seen; empty but for requests.
+    pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.stats.statuses.iter().map(|(status, count)| (*status, *count))
+    }
+
+    /// All of it, as plain data.
+    pub fn stats(&self) -> &Stats {
+        self.stats
+    }
+}

@@ -1,0 +1,234 @@
+//! A request's way to its final answer: cookies, events, redirects, decoding around the transport.
+
+use std::{
+    borrow::Cow,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+
+use super::{
+    Session,
+    body::Incoming,
+    measure::Measure,
+    request::Request,
+    response::{Hop, Response},
+};
+use crate::http::{
+    Error,
+    decode::Coding,
+    redirect,
+    target::Target,
+    wire::{Body, WireRequest, WireResponse},
+};
+
+/// Everything a request is made of.
+pub(crate) struct Parts {
+    pub(crate) method: Method,
+    pub(crate) target: Rc<Target>,
+    /// The request's own headers.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    pub(crate) version: Option<Version>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) name: Option<Rc<str>>,
+    /// Whether the body is a stream, which can be sent once.
+    pub(crate) streamed: bool,
+    /// Whether a redirect to another server has taken the defaults in, without what is secret.
+    pub(crate) stripped: bool,
+}
+
+impl Parts {
+    /// The name the request is measured under.
+    pub(crate) fn name(&self) -> Rc<str> {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => self.target.name(&self.method),
+        }
+    }
+}
+
+/// A body that was whole when it came, kept to be sent again.
+fn copy(body: &Body) -> Option<Bytes> {
+    match body {
+        Body::Bytes(bytes) => Some(bytes.clone()),
+        Body::Empty | Body::Stream { .. } => None,
+    }
+}
+
+impl Session {
+    /// Sends a request, follows where it leads, and measures the whole as one.
+    pub(crate) async fn follow(&self, mut parts: Parts) -> Result<Response, Error> {
+        let observer = self.observer();
+        let listened = observer.as_ref().filter(|observer| observer.has_listeners());
+        let original = listened.is_some().then(|| parts.target.url.clone());
+        let mut told = None;
+        if let (Some(observer), Some(original)) = (listened, &original) {
+            let request = self.told(&parts, original);
+            observer.sending(self, &request).await;
+            told = Some(request);
+        }
+        // The clock starts after the listeners: their time is not the server's.
+        let mut measure = observer.clone().map(|observer| Measure::start(observer, parts.name()));
+        let started = measure.as_ref().map_or_else(Instant::now, Measure::started);
+        let timeout = parts.timeout.or(self.0.options.timeout).unwrap_or(super::options::TIMEOUT);
+        let deadline = started.checked_add(timeout);
+
+        let mut previous = Vec::new();
+        let mut history = Vec::new();
+        let (wire, codings) = loop {
+            let wire = match self.hop(&mut parts, deadline).await {
+                Ok(wire) => wire,
+                Err(error) => {
+                    measure.map(Measure::failed);
+                    return Err(error);
+                }
+            };
+            if let Some(measure) = &mut measure {
+                measure.hop(wire.bytes_out, wire.head_bytes);
+            }
+            let special = wire.headers.has_special();
+            if !special {
+                break (wire, None);
+            }
+            if self.0.options.cookie_store {
+                self.0.jar.store(wire.headers.map(), &parts.target.url);
+            }
+            match self.next(&mut parts, &wire, &mut previous) {
+                Ok(true) => history.push(Hop::new(&wire, previous.last().unwrap_or(&parts.target.url))),
+                Ok(false) => {
+                    let codings = self.codings(&parts.method, &wire);
+                    break (wire, codings);
+                }
+                Err(error) => {
+                    measure.map(Measure::failed);
+                    return Err(error.at(&parts.method, &parts.target.url));
+                }
+            }
+            drop(wire);
+            if let (Some(observer), Some(original)) = (listened, &original) {
+                let request = self.told(&parts, original);
+                observer.sending(self, &request).await;
+                told = Some(request);
+            }
+        };
+        let response = finish(wire, codings, parts, history, measure);
+        if let (Some(observer), Some(request)) = (listened, &told) {
+            observer.received(self, request, &response).await;
+        }
+        Ok(response)
+    }
+
+    /// One request over the wire.
+    async fn hop(&self, parts: &mut Parts, deadline: Option<Instant>) -> Result<WireResponse, Error> {
+        let inner = &*self.0;
+        let cookies = if inner.jar.is_empty() || parts.headers.contains_key(header::COOKIE) {
+            None
+        } else {
+            inner.jar.header(&parts.target.url)
+        };
+        let headers: Cow<'_, HeaderMap> = if parts.headers.is_empty() && cookies.is_none() && !parts.stripped {
+            Cow::Borrowed(&inner.defaults)
+        } else {
+            Cow::Owned(self.merged(parts, cookies))
+        };
+        let request = WireRequest {
+            method: &parts.method,
+            target: &parts.target,
+            headers: &headers,
+            body: &mut parts.body,
+            version: parts.version,
+            deadline,
+            connect_timeout: None,
+        };
+        inner.transport.execute(request).await
+    }
+
+    /// Turns the request into the one that a redirect asks for; `false` when the answer is final.
+    fn next(&self, parts: &mut Parts, wire: &WireResponse, previous: &mut Vec<url::Url>) -> Result<bool, Error> {
+        let here = &parts.target.url;
+        if !wire.status.is_redirection() {
+            return Ok(false);
+        }
+        let Some(url) = redirect::destination(wire.status, wire.headers.map(), here)? else { return Ok(false) };
+        let becomes_get = redirect::becomes_get(wire.status, &parts.method);
+        // What was streamed is gone, and the server has to be content with that.
+        if !becomes_get && parts.streamed {
+            return Ok(false);
+        }
+        previous.push(here.clone());
+        if !self.0.options.redirect.decide(wire.status, &url, previous)? {
+            return Ok(false);
+        }
+        let target = Target::from_url(url)?;
+        if !Rc::ptr_eq(&target.origin, &parts.target.origin) {
+            // The defaults too: what identifies the user belongs to the server it was meant for.
+            let mut headers = self.merged(parts, None);
+            redirect::strip_secrets(&mut headers);
+            headers.remove(header::HOST);
+            parts.headers = headers;
+            parts.stripped = true;
+        }
+        if becomes_get {
+            parts.method = Method::GET;
+            parts.body = Body::Empty;
+            redirect::strip_body_headers(&mut parts.headers);
+        }
+        parts.target = target;
+        Ok(true)
+    }
+
+    /// All headers of the request: its own, and the defaults that it has not replaced.
+    fn merged(&self, parts: &Parts, cookies: Option<HeaderValue>) -> HeaderMap {
+        let mut headers = parts.headers.clone();
+        if !parts.stripped {
+            for name in self.0.defaults.keys().filter(|name| !parts.headers.contains_key(*name)) {
+                for value in self.0.defaults.get_all(name) {
+                    headers.append(name, value.clone());
+                }
+            }
+        }
+        if let Some(cookies) = cookies {
+            headers.entry(header::COOKIE).or_insert(cookies);
+        }
+        headers
+    }
+
+    fn codings(&self, method: &Method, wire: &WireResponse) -> Option<Vec<Coding>> {
+        let bodiless = *method == Method::HEAD || wire.body.is_end();
+        if bodiless { None } else { self.0.options.decompression.to_undo(wire.headers.map()) }
+    }
+
+    /// The request as listeners see it.
+    fn told(&self, parts: &Parts, original: &url::Url) -> Request {
+        let headers = self.merged(parts, self.0.jar.header(&parts.target.url));
+        Request::new(parts, original.clone(), headers, copy(&parts.body))
+    }
+}
+
+fn finish(
+    mut wire: WireResponse,
+    codings: Option<Vec<Coding>>,
+    parts: Parts,
+    history: Vec<Hop>,
+    mut measure: Option<Measure>,
+) -> Response {
+    if let Some(measure) = &mut measure {
+        measure.answered(wire.status, wire.first_byte);
+    }
+    // Most answers are complete by now, and so is their measure.
+    if codings.is_none() && wire.body.is_whole() {
+        if let Some(mut measure) = measure.take() {
+            measure.body_in(wire.body.received());
+            measure.completed(wire.first_byte);
+        }
+    } else if codings.is_some() {
+        let headers = wire.headers.map_mut();
+        headers.remove(header::CONTENT_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    let body = Incoming::new(wire.body, codings.as_deref(), measure);
+    Response::new(wire.version, wire.status, wire.headers, body, parts.target, wire.remote_addr, history)
+}

@@ -1,0 +1,104 @@
+//! One request's measure: recorded once, whatever becomes of the request.
+
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use http::StatusCode;
+
+use super::Observer;
+use crate::metrics::{Outcome, RequestSample};
+
+/// Records itself when it goes: as what it was told, or as interrupted.
+pub(crate) struct Measure {
+    observer: Rc<dyn Observer>,
+    name: Rc<str>,
+    started: Instant,
+    status: Option<StatusCode>,
+    first_byte: Option<Duration>,
+    /// Bytes of heads and of bodies that are over.
+    bytes_in: u64,
+    body_in: u64,
+    bytes_out: u64,
+    outcome: Option<Outcome>,
+    ended: Option<Instant>,
+}
+
+impl Measure {
+    pub(crate) fn start(observer: Rc<dyn Observer>, name: Rc<str>) -> Measure {
+        Measure {
+            observer,
+            name,
+            started: Instant::now(),
+            status: None,
+            first_byte: None,
+            bytes_in: 0,
+            body_in: 0,
+            bytes_out: 0,
+            outcome: None,
+            ended: None,
+        }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// A hop was made: so much went out, so much came before the body.
+    pub(crate) fn hop(&mut self, bytes_out: u64, bytes_in: u64) {
+        self.bytes_out += bytes_out;
+        self.bytes_in += bytes_in;
+    }
+
+    /// So much of the final body has come.
+    pub(crate) fn body_in(&mut self, bytes: u64) {
+        self.body_in = bytes;
+    }
+
+    /// The head of the final answer has come.
+    pub(crate) fn answered(&mut self, status: StatusCode, first_byte: Instant) {
+        self.status = Some(status);
+        self.first_byte = Some(first_byte.saturating_duration_since(self.started));
+    }
+
+    /// The answer is complete, at a moment that is known.
+    pub(crate) fn completed(mut self, at: Instant) {
+        self.outcome = Some(self.by_status());
+        self.ended = Some(at);
+    }
+
+    /// It went wrong.
+    pub(crate) fn failed(mut self) {
+        self.outcome = Some(Outcome::Failed);
+    }
+
+    fn by_status(&self) -> Outcome {
+        match self.status {
+            Some(status) if status.as_u16() < 400 => Outcome::Ok,
+            _ => Outcome::Failed,
+        }
+    }
+}
+
+impl Drop for Measure {
+    fn drop(&mut self) {
+        let outcome = self.outcome.unwrap_or_else(|| {
+            // Dropped before the answer, or by force: interrupted. Dropped with a part of the body unread, by a
+            // scenario that did not care for it: what the status says.
+            if self.status.is_none() || self.observer.is_cutting() { Outcome::Interrupted } else { self.by_status() }
+        });
+        let ended = self.ended.unwrap_or_else(Instant::now);
+        self.observer.measured(
+            &self.name,
+            RequestSample {
+                outcome,
+                status: self.status.map(|status| status.as_u16()),
+                first_byte: self.first_byte,
+                total: ended.saturating_duration_since(self.started),
+                bytes_in: self.bytes_in + self.body_in,
+                bytes_out: self.bytes_out,
+            },
+        );
+    }
+}

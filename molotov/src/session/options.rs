@@ -1,0 +1,338 @@
+//! What a session is made with.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use crate::http::{
+    Certificate, Error, ErrorKind, Identity,
+    decode::Decompression,
+    redirect::Redirect,
+    wire::{HttpVersionPolicy, WireOptions},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// What a session is made with: what the fixture `setup` gives back.
+///
+/// Each method gives the options back, so that they can be written one after the other. What is wrong with them is told
+/// when the session is made.
+///
+/// ```
+/// # use molotov::prelude::*;
+/// let options = SessionOptions::new().header("x-tenant", "acme").timeout(secs(10)).user_agent("my-test/1.0");
+/// let session = Session::new(options)?;
+/// # Ok::<(), molotov::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SessionOptions {
+    pub(crate) headers: HeaderMap,
+    pub(crate) cookies: Vec<(String, String)>,
+    pub(crate) cookie_store: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) redirect: Redirect,
+    pub(crate) decompression: Decompression,
+    pub(crate) wire: WireOptions,
+    pub(crate) proxies: Vec<reqwest::Proxy>,
+    pub(crate) client: Option<reqwest::Client>,
+    pub(crate) transport: Option<Transport>,
+    pub(crate) error: Option<String>,
+}
+
+/// By what a session's requests are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Connections of the worker's own, by our own HTTP/1.1 and by hyper's HTTP/2: the default, and the fastest.
+    Direct,
+    /// A `reqwest` client of the worker's own: chosen by itself where a proxy or a client is given.
+    Reqwest,
+}
+
+/// How long a request may take in all, where nothing else is said.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        SessionOptions::new()
+    }
+}
+
+impl SessionOptions {
+    /// The defaults: cookies kept, up to 10 redirects followed, bodies decompressed, connections kept alive, 300 s for
+    /// a request.
+    pub fn new() -> SessionOptions {
+        SessionOptions {
+            headers: HeaderMap::new(),
+            cookies: Vec::new(),
+            cookie_store: true,
+            timeout: None,
+            redirect: Redirect::default(),
+            decompression: Decompression { gzip: true, deflate: true, brotli: true, zstd: true },
+            wire: WireOptions::default(),
+            proxies: Vec::new(),
+            client: None,
+            transport: None,
+            error: None,
+        }
+    }
+
+    fn wrong(mut self, what: impl Into<String>) -> Self {
+        self.error.get_or_insert_with(|| what.into());
+        self
+    }
+
+    /// A header of every request; one that the request sets itself wins.
+    pub fn header<K, V>(mut self, name: K, value: V) -> Self
+    where
+        K: TryInto<HeaderName, Error: std::fmt::Display>,
+        V: TryInto<HeaderValue, Error: std::fmt::Display>,
+    {
+        match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(value)) => {
+                self.headers.append(name, value);
+                self
+            }
+            (Err(error), _) => self.wrong(format!("a default header cannot be sent: {error}")),
+            (_, Err(error)) => self.wrong(format!("a default header cannot be sent: {error}")),
+        }
+    }
+
+    /// Headers of every request, in the place of those of the same names.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        replace(&mut self.headers, headers);
+        self
+    }
+
+    /// The `User-Agent`; `molotov/` and the version by default.
+    pub fn user_agent<V>(mut self, value: V) -> Self
+    where
+        V: TryInto<HeaderValue, Error: std::fmt::Display>,
+    {
+        match value.try_into() {
+            Ok(value) => {
+                self.headers.insert(header::USER_AGENT, value);
+                self
+            }
+            Err(error) => self.wrong(format!("the user agent cannot be sent: {error}")),
+        }
+    }
+
+    /// A user and password, sent with every request.
+    pub fn basic_auth(mut self, user: impl std::fmt::Display, password: Option<impl std::fmt::Display>) -> Self {
+        self.headers.insert(header::AUTHORIZATION, basic(user, password));
+        self
+    }
+
+    /// A token, sent with every request.
+    pub fn bearer_auth(mut self, token: impl std::fmt::Display) -> Self {
+        match bearer(token) {
+            Ok(value) => {
+                self.headers.insert(header::AUTHORIZATION, value);
+                self
+            }
+            Err(error) => self.wrong(error.to_string()),
+        }
+    }
+
+    /// A cookie, as a server at `url` would set it: `"id=1; Path=/"`.
+    pub fn cookie(mut self, url: impl Into<String>, cookie: impl Into<String>) -> Self {
+        self.cookies.push((url.into(), cookie.into()));
+        self
+    }
+
+    /// Whether cookies that servers set are kept and sent back; they are by default.
+    pub fn cookie_store(mut self, keep: bool) -> Self {
+        self.cookie_store = keep;
+        self
+    }
+
+    /// How long a request may take in all, from its start to the end of the answer's body; 300 s by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// As [`timeout`](Self::timeout), where none was set.
+    pub(crate) fn or_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout.get_or_insert(timeout);
+        self
+    }
+
+    /// How long making a connection may take, with its TLS handshake; only the total counts by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.wire.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Which redirects are followed; up to 10 by default.
+    pub fn redirect(mut self, redirect: Redirect) -> Self {
+        self.redirect = redirect;
+        self
+    }
+
+    /// A proxy; the session's requests then go by [`Transport::Reqwest`].
+    pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
+        self.proxies.push(proxy);
+        self
+    }
+
+    /// Trusts an authority beside those of the system.
+    pub fn add_root_certificate(mut self, certificate: Certificate) -> Self {
+        self.wire.tls.roots.push(certificate);
+        self
+    }
+
+    /// Whether the system's authorities are trusted; they are by default.
+    pub fn tls_built_in_root_certs(mut self, trust: bool) -> Self {
+        self.wire.tls.builtin_roots = trust;
+        self
+    }
+
+    /// What servers are shown that ask who the client is.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.wire.tls.identity = Some(identity);
+        self
+    }
+
+    /// Accepts any certificate: encrypted, but with nobody knows whom.
+    pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.wire.tls.accept_invalid_certs = accept;
+        self
+    }
+
+    /// Accepts a certificate that is for another name.
+    pub fn danger_accept_invalid_hostnames(mut self, accept: bool) -> Self {
+        self.wire.tls.accept_invalid_hostnames = accept;
+        self
+    }
+
+    /// Never speaks HTTP/2.
+    pub fn http1_only(mut self) -> Self {
+        self.wire.http_version = HttpVersionPolicy::Http1Only;
+        self
+    }
+
+    /// Speaks HTTP/2 from the first byte, without TLS too.
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.wire.http_version = HttpVersionPolicy::Http2PriorKnowledge;
+        self
+    }
+
+    /// The address of this machine that connections come from.
+    pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
+        self.wire.local_address = address.into();
+        self
+    }
+
+    /// The address of a host, instead of asking the system; a port of 0 is the URL's. More calls add more addresses.
+    pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
+        self.wire.resolve.entry(host.into()).or_default().push(address);
+        self
+    }
+
+    /// Whether gzip is asked for and undone; it is by default.
+    pub fn gzip(mut self, enable: bool) -> Self {
+        self.decompression.gzip = enable;
+        self
+    }
+
+    /// Whether deflate is asked for and undone; it is by default.
+    pub fn deflate(mut self, enable: bool) -> Self {
+        self.decompression.deflate = enable;
+        self
+    }
+
+    /// Whether brotli is asked for and undone; it is by default.
+    pub fn brotli(mut self, enable: bool) -> Self {
+        self.decompression.brotli = enable;
+        self
+    }
+
+    /// Whether zstd is asked for and undone; it is by default.
+    pub fn zstd(mut self, enable: bool) -> Self {
+        self.decompression.zstd = enable;
+        self
+    }
+
+    /// Whether a connection is used again; it is by default. Without, each request makes its own.
+    pub fn keep_alive(mut self, keep: bool) -> Self {
+        self.wire.keep_alive = keep;
+        self
+    }
+
+    /// How long a connection may wait for its next request before it is closed; 90 s by default.
+    pub fn pool_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.wire.pool_idle_timeout = timeout.into();
+        self
+    }
+
+    /// How many requests a worker may have under way at one server at the same time; no limit by default.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.wire.max_connections = Some(most);
+        self
+    }
+
+    /// A `reqwest` client to make the requests with, as [`Transport::Reqwest`]; redirects, cookies and decompression
+    /// should be off in it, since the session does them itself.
+    pub fn client(mut self, client: reqwest::Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// By what requests are made; the options choose by themselves where this does not.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// All headers that every request has.
+    pub(crate) fn all_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let mut or = |name: HeaderName, value: &'static str| {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        };
+        or(header::ACCEPT, "*/*");
+        or(header::USER_AGENT, concat!("molotov/", env!("CARGO_PKG_VERSION")));
+        if let Some(accepted) = self.decompression.accepted() {
+            or(header::ACCEPT_ENCODING, accepted);
+        }
+        headers
+    }
+}
+
+/// Sets headers in the place of those of the same names.
+pub(crate) fn replace(headers: &mut HeaderMap, new: HeaderMap) {
+    let mut last = None;
+    for (name, value) in new {
+        // A name is told with its first value only.
+        match (name, &last) {
+            (Some(name), _) => {
+                headers.insert(name.clone(), value);
+                last = Some(name);
+            }
+            (None, Some(name)) => {
+                headers.append(name, value);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// The header of a user and password.
+pub(crate) fn basic(user: impl std::fmt::Display, password: Option<impl std::fmt::Display>) -> HeaderValue {
+    let password = password.map_or(String::new(), |password| password.to_string());
+    let text = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+    let mut value = HeaderValue::from_str(&text).expect("base64 is made of letters, digits and a few signs");
+    value.set_sensitive(true);
+    value
+}
+
+/// The header of a token.
+pub(crate) fn bearer(token: impl std::fmt::Display) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|error| Error::new(ErrorKind::Builder, "the token cannot be sent in a header").with_source(error))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

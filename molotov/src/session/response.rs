@@ -1,0 +1,249 @@
+//! A response: what `reqwest`'s is, by the same names.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    future::poll_fn,
+    net::SocketAddr,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http::{HeaderMap, StatusCode, Version, header};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::body::Incoming;
+use crate::http::{
+    Error, ErrorKind,
+    target::Target,
+    wire::{LazyHeaders, WireResponse},
+};
+
+/// The answer to a request. Its head is here; its body may still be on its way.
+pub struct Response {
+    version: Version,
+    status: StatusCode,
+    headers: LazyHeaders,
+    body: RefCell<Incoming>,
+    target: Rc<Target>,
+    remote_addr: Option<SocketAddr>,
+    history: Vec<Hop>,
+}
+
+/// A redirect on the way to a response.
+#[derive(Debug, Clone)]
+pub struct Hop {
+    url: Url,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Hop {
+    pub(super) fn new(wire: &WireResponse, url: &Url) -> Hop {
+        Hop { url: url.clone(), status: wire.status, headers: wire.headers.map().clone() }
+    }
+
+    /// The URL that redirected.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The status with which it did.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+}
+
+impl Response {
+    pub(super) fn new(
+        version: Version,
+        status: StatusCode,
+        headers: LazyHeaders,
+        body: Incoming,
+        target: Rc<Target>,
+        remote_addr: Option<SocketAddr>,
+        history: Vec<Hop>,
+    ) -> Response {
+        Response { version, status, headers, body: RefCell::new(body), target, remote_addr, history }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The version of HTTP it came by.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The headers. Those that speak of a compression that was undone are gone.
+    pub fn headers(&self) -> &HeaderMap {
+        self.headers.map()
+    }
+
+    /// The length of the body that the server stated, where it is not compressed.
+    pub fn content_length(&self) -> Option<u64> {
+        self.headers.get(&header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok())
+    }
+
+    /// The cookies that this response sets, as name and value.
+    pub fn cookies(&self) -> impl Iterator<Item = (String, String)> {
+        let set = self.headers().get_all(header::SET_COOKIE).iter();
+        set.filter_map(|text| {
+            let cookie = cookie_store::RawCookie::parse(text.to_str().ok()?.to_owned()).ok()?;
+            Some((cookie.name().to_owned(), cookie.value().to_owned()))
+        })
+    }
+
+    /// Where it came from: the last URL, after redirects.
+    pub fn url(&self) -> &Url {
+        &self.target.url
+    }
+
+    /// The address of the server, where the transport tells.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote_addr
+    }
+
+    /// The redirects that led here, the first one first.
+    pub fn history(&self) -> &[Hop] {
+        &self.history
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    ///
+    /// When it broke off, took too long, or could not be decompressed.
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        let mut body = self.body.into_inner();
+        body.read().await.map_err(|error| error.at_url(&self.target.url))
+    }
+
+    /// The whole body as text, in the charset that the server states, UTF-8 otherwise; what is not valid in it is
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes).
+    pub async fn text(self) -> Result<String, Error> {
+        self.text_with_charset("utf-8").await
+    }
+
+    /// As [`text`](Self::text), with another charset where the server states none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes), and when the charset is not known.
+    pub async fn text_with_charset(self, default: &str) -> Result<String, Error> {
+        let stated = self.headers.get(&header::CONTENT_TYPE).and_then(|kind| {
+            let kind = std::str::from_utf8(kind).ok()?;
+            let charset = kind.split(';').skip(1).find_map(|parameter| {
+                let (name, value) = parameter.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("charset").then_some(value)
+            })?;
+            Some(charset.trim().trim_matches('"').to_owned())
+        });
+        let encoding = stated.as_deref().and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
+        let encoding = match encoding.or_else(|| encoding_rs::Encoding::for_label(default.as_bytes())) {
+            Some(encoding) => encoding,
+            None => return Err(Error::new(ErrorKind::Decode, format!("`{default}` is not a known charset"))),
+        };
+        let bytes = self.bytes().await?;
+        let (text, ..) = encoding.decode(&bytes);
+        Ok(text.into_owned())
+    }
+
+    /// The body, parsed as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes), and when it is not the JSON that `T` wants.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let target = self.target.clone();
+        let bytes = self.bytes().await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).escape_debug().to_string();
+            let what = format!("the body is not the JSON that was expected; it begins with `{shown}`");
+            Error::new(ErrorKind::Decode, what).with_source(error).at_url(&target.url)
+        })
+    }
+
+    /// The next part of the body, as it comes; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes).
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let body = self.body.get_mut();
+        poll_fn(|cx| body.poll_chunk(cx)).await.transpose().map_err(|error| error.at_url(&self.target.url))
+    }
+
+    /// The body as a stream of parts, as they come.
+    pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
+        let mut body = self.body.into_inner();
+        stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> { body.poll_chunk(cx) })
+    }
+
+    /// Reads the whole body and leaves it in the response: for listeners, and to look at it more than once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bytes`](Self::bytes); whoever reads the body next meets the same error.
+    pub async fn buffered(&self) -> Result<Bytes, Error> {
+        let mut all = Vec::new();
+        loop {
+            // Borrowed for each step only: others may look at the response meanwhile.
+            let part = poll_fn(|cx| self.body.borrow_mut().poll_chunk(cx)).await;
+            match part {
+                Some(Ok(bytes)) => all.push(bytes),
+                Some(Err(error)) => return Err(error.at_url(&self.target.url)),
+                None => break,
+            }
+        }
+        let bytes = match all.len() {
+            1 => all.swap_remove(0),
+            _ => all.concat().into(),
+        };
+        self.body.borrow_mut().keep(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The response itself, unless its status is 400 or above.
+    ///
+    /// # Errors
+    ///
+    /// When it is.
+    pub fn error_for_status(self) -> Result<Response, Error> {
+        self.error_for_status_ref()?;
+        Ok(self)
+    }
+
+    /// As [`error_for_status`](Self::error_for_status), without giving the response away.
+    ///
+    /// # Errors
+    ///
+    /// When the status is 400 or above.
+    pub fn error_for_status_ref(&self) -> Result<&Response, Error> {
+        if self.status.is_client_error() || self.status.is_server_error() {
+            let error = Error::new(ErrorKind::Status, format!("the server answered with {}", self.status));
+            return Err(error.with_status(self.status).at_url(&self.target.url));
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("url", &self.target.url.as_str()).field("status", &self.status).finish()
+    }
+}
