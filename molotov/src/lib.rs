@@ -18,9 +18,10 @@ pub mod session;
 pub mod ui;
 mod vars;
 
+pub use cli::main;
 pub use failure::{Failure, IntoOutcome, Result};
 pub use http::{Error, ErrorKind};
-pub use load_test::{LoadTest, LoadTestError, Report, Row, secs};
+pub use load_test::{LoadTest, LoadTestError, Report, Row, secs, test_main};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,

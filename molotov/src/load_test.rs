@@ -1,7 +1,10 @@
 //! A load test from code: for `cargo test`, and for programs that decide themselves what to run.
 
+mod test_main;
+
 use std::time::Duration;
 
+pub use self::test_main::test_main;
 use crate::{
     IntoOutcome,
     engine::{self, Control, FixtureFailure, Plan, RunReport, Verdict},

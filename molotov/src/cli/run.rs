@@ -6,13 +6,13 @@ use super::{complain, note, open_files, show, signals};
 use crate::{
     engine::{self, Control, Plan, Verdict},
     options::{Args, Color},
-    registry::Registry,
+    registry::{self, Registry},
     ui::{Console, Quiet, Screen},
 };
 
 /// Runs what is registered, and says with which code to exit.
 pub(super) fn run(args: Args) -> ExitCode {
-    let plan = match Plan::new(args.clone(), Registry::collect()) {
+    let plan = match Plan::new(args.clone(), &Registry::collect()) {
         Ok(plan) => plan,
         Err(errors) => {
             for error in errors {
@@ -22,7 +22,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     };
     if args.list {
-        show(&plan.registry.list());
+        show(&registry::list(&plan.selection.scenarios));
         return ExitCode::SUCCESS;
     }
     if args.debug {

@@ -36,7 +36,7 @@ use crate::{
 /// carry backtraces.
 pub fn test_main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let plan = match Plan::new(Args::default(), Registry::collect()) {
+    let plan = match Plan::new(Args::default(), &Registry::collect()) {
         Ok(plan) => plan,
         Err(errors) => {
             for error in errors {
@@ -50,7 +50,7 @@ pub fn test_main() -> ExitCode {
         let scenario = name.to_owned();
         Trial::test(name, move || run(scenario, shown))
     };
-    let tests = plan.registry.scenarios().iter().map(|scenario| test(scenario.name())).collect();
+    let tests = plan.selection.scenarios.iter().map(|scenario| test(scenario.name())).collect();
     libtest_mimic::run(&arguments, tests).exit_code()
 }
 
