@@ -104,7 +104,7 @@ fn call(
                 #private::Call::Scenario(#private::ScenarioEntry {
                     name: #name,
                     weight: WEIGHT,
-                    delay: #private::Duration::from_secs_f64(DELAY),
+                    delay: DELAY,
                     needs: __needs,
                     run: __run,
                 })

@@ -79,7 +79,8 @@ pub type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Box<
 pub struct ScenarioEntry {
     pub name: &'static str,
     pub weight: f64,
-    pub delay: Duration,
+    /// In seconds: a `Duration` cannot be made of them in a constant.
+    pub delay: f64,
     pub needs: fn() -> Vec<Need>,
     pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
 }
@@ -100,7 +101,8 @@ impl Scenario for Function<ScenarioEntry> {
     }
 
     fn delay(&self) -> Duration {
-        self.call.delay
+        // The attribute refuses what is no delay.
+        Duration::try_from_secs_f64(self.call.delay).unwrap_or_default()
     }
 
     fn origin(&self) -> &Origin {
