@@ -204,7 +204,12 @@ impl<'a> Run<'a> {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Line(line) => self.screen.line(&line),
-            Message::Stop => self.raise(Phase::Stopping),
+            Message::Stop => {
+                if self.phase == Phase::Running {
+                    self.screen.line(&Line::info("Stopping: running scenarios may end; a second Ctrl-C cuts them"));
+                }
+                self.raise(Phase::Stopping);
+            }
             Message::Force => self.raise(Phase::Forced),
             Message::Update(shard, update) => {
                 // A shard that was given up may come back to life: its words are no part of the totals any more.
