@@ -1,6 +1,6 @@
 //! What an attribute expands to: the function as it was, and a constant that hands it in.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Error, FnArg, Ident, ItemFn, ReturnType, Type, ext::IdentExt, spanned::Spanned};
 
@@ -78,12 +78,13 @@ fn call(
     types: &[&Type],
     private: &TokenStream,
 ) -> TokenStream {
-    // Errors about the result point at the type as the user wrote it.
-    let result = match output {
-        ReturnType::Default => function.span(),
-        ReturnType::Type(_, ty) => ty.span(),
+    let outcome = conversion("IntoOutcome", "into_outcome", output, private);
+    let call = match kind {
+        Kind::GlobalSetup | Kind::GlobalTeardown => called(function, types, "GlobalArg", &quote!(__args), private),
+        Kind::ScenarioPicker => called(function, types, "PickerArg", &quote!(__context, __step), private),
+        Kind::Events => called(function, types, "EventArg", &quote!(__event), private),
+        _ => called(function, types, "ContextArg", &quote!(__context), private),
     };
-    let outcome = quote_spanned!(result=> #private::IntoOutcome::into_outcome);
     match kind {
         Kind::Scenario => {
             let name = match &arguments.name {
@@ -97,14 +98,12 @@ fn call(
             let delay = constant(&arguments.delay, 0.0, "delay", private, &arguments.molotov);
             let (needs, run) = (needs(types, private), run_in_slots(function, types, private, &outcome));
             quote! {
-                const WEIGHT: #private::f64 = #weight;
-                const DELAY: #private::f64 = #delay;
                 #needs
                 #run
                 #private::Call::Scenario(#private::ScenarioEntry {
                     name: #name,
-                    weight: WEIGHT,
-                    delay: DELAY,
+                    weight: #weight,
+                    delay: #delay,
                     needs: __needs,
                     run: __run,
                 })
@@ -128,35 +127,35 @@ fn call(
                 if kind == Kind::GlobalSetup { format_ident!("GlobalSetup") } else { format_ident!("GlobalTeardown") };
             quote! {
                 fn __run(__args: &#private::Args) -> #private::Result {
-                    #outcome(#function(#(<#types as #private::GlobalArg>::get(__args)),*))
+                    #outcome(#call)
                 }
                 #private::Call::#variant(__run)
             }
         }
         Kind::Teardown => quote! {
             fn __run(__context: &#private::Context) -> #private::Result {
-                #outcome(#function(#(<#types as #private::ContextArg>::get(__context)),*))
+                #outcome(#call)
             }
             #private::Call::Teardown(__run)
         },
         Kind::Setup => {
-            let options = quote_spanned!(result=> #private::IntoOptions::into_options);
+            let options = conversion("IntoOptions", "into_options", output, private);
             quote! {
                 fn __run<'a>(
                     __context: &'a #private::Context,
                 ) -> #private::LocalBoxFuture<'a, #private::Result<#private::SessionOptions>> {
                     #private::Box::pin(async move {
-                        #options(#function(#(<#types as #private::ContextArg>::get(__context)),*).await)
+                        #options(#call.await)
                     })
                 }
                 #private::Call::Setup(__run)
             }
         }
         Kind::ScenarioPicker => {
-            let pick = quote_spanned!(result=> #private::IntoPick::into_pick);
+            let pick = conversion("IntoPick", "into_pick", output, private);
             quote! {
                 fn __pick(__context: &#private::Context, __step: #private::StepId) -> #private::Result<#private::String> {
-                    #pick(#function(#(<#types as #private::PickerArg>::get(__context, __step)),*))
+                    #pick(#call)
                 }
                 #private::Call::Picker(__pick)
             }
@@ -166,7 +165,7 @@ fn call(
                 __event: &'a #private::Event<'a>,
             ) -> #private::LocalBoxFuture<'a, #private::Result> {
                 #private::Box::pin(async move {
-                    #outcome(#function(#(<#types as #private::EventArg>::get(__event)),*).await)
+                    #outcome(#call.await)
                 })
             }
             #private::Call::Events(__handle)
@@ -175,6 +174,10 @@ fn call(
             let made = match output {
                 ReturnType::Type(_, ty) => quote!(#ty),
                 ReturnType::Default => quote!(()),
+            };
+            let failed = match output {
+                ReturnType::Type(_, ty) => respan(&quote!(#private::into_failure), ty.span()),
+                ReturnType::Default => quote!(#private::into_failure),
             };
             quote! {
                 fn __session() -> (#private::TypeId, &'static #private::str) {
@@ -188,8 +191,9 @@ fn call(
                     #[allow(unused_imports)]
                     use #private::{FactoryResult as _, FactoryValue as _};
                     #private::Box::pin(async move {
-                        let __made = #function(#(<#types as #private::ContextArg>::get(__context)),*).await;
-                        (&#private::Made::<#made>::new()).session(__made)
+                        let __made = #call.await;
+                        let __session = (&#private::Made::<#made>::new()).session(__made);
+                        ::core::result::Result::map_err(__session, #failed)
                     })
                 }
                 #private::Call::SessionFactory { session: __session, make: __make }
@@ -198,10 +202,61 @@ fn call(
     }
 }
 
+/// The function called with what its parameters get of `source`.
+fn called(
+    function: &Ident,
+    types: &[&Type],
+    argument: &str,
+    source: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let argument = format_ident!("{argument}");
+    let values = types.iter().map(|ty| {
+        let span = ty.span();
+        let private = respan(private, span);
+        quote_spanned!(span=> <#ty as #private::#argument>::get(#source))
+    });
+    quote!(#function(#(#values),*))
+}
+
+/// Converts what the function returned; errors point at the type as the user wrote it.
+fn conversion(by: &str, method: &str, output: &ReturnType, private: &TokenStream) -> TokenStream {
+    let (by, method) = (format_ident!("{by}"), format_ident!("{method}"));
+    match output {
+        // These two cannot stand where a type is named.
+        ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) && function::impl_trait(ty).is_none() => {
+            let span = ty.span();
+            let private = respan(private, span);
+            quote_spanned!(span=> <#ty as #private::#by>::#method)
+        }
+        _ => quote!(#private::#by::#method),
+    }
+}
+
+/// Where a type is written, as a place of the attribute's. At a place of the user's the compiler would propose to borrow,
+/// and leave out what can be had.
+fn ours(ty: &Type) -> Span {
+    ty.span().resolved_at(Span::call_site())
+}
+
+/// The same tokens at another place, for errors to point at.
+fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(at).collect()
+}
+
 fn needs(types: &[&Type], private: &TokenStream) -> TokenStream {
+    let needs = types.iter().map(|ty| {
+        let span = ours(ty);
+        let private = respan(private, span);
+        quote_spanned!(span=> <#ty as #private::SlotArg>::need())
+    });
     quote! {
         fn __needs() -> #private::Vec<#private::Need> {
-            let needs: [::core::option::Option<#private::Need>; _] = [#(<#types as #private::SlotArg>::need()),*];
+            let needs: [::core::option::Option<#private::Need>; _] = [#(#needs),*];
             ::core::iter::Iterator::collect(::core::iter::Iterator::flatten(::core::iter::IntoIterator::into_iter(needs)))
         }
     }
@@ -209,11 +264,21 @@ fn needs(types: &[&Type], private: &TokenStream) -> TokenStream {
 
 fn run_in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &TokenStream) -> TokenStream {
     let guards: Vec<Ident> = (0..types.len()).map(|at| format_ident!("__guard_{at}")).collect();
+    let acquired = types.iter().map(|ty| {
+        let span = ours(ty);
+        let private = respan(private, span);
+        quote_spanned!(span=> <#ty as #private::SlotArg>::acquire(__slots)?)
+    });
+    let values = types.iter().zip(&guards).map(|(ty, guard)| {
+        let span = ours(ty);
+        let private = respan(private, span);
+        quote_spanned!(span=> <#ty as #private::SlotArg>::value(&mut #guard))
+    });
     quote! {
         fn __run<'a>(__slots: &'a #private::Slots) -> #private::LocalBoxFuture<'a, #private::Result> {
             #private::Box::pin(async move {
-                #(let mut #guards = <#types as #private::SlotArg>::acquire(__slots)?;)*
-                #outcome(#function(#(<#types as #private::SlotArg>::value(&mut #guards)),*).await)
+                #(let mut #guards = #acquired;)*
+                #outcome(#function(#(#values),*).await)
             })
         }
     }

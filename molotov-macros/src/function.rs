@@ -110,7 +110,7 @@ fn instead(kind: Kind) -> &'static str {
     }
 }
 
-fn impl_trait(ty: &Type) -> Option<proc_macro2::Span> {
+pub(crate) fn impl_trait(ty: &Type) -> Option<proc_macro2::Span> {
     struct Find(Option<proc_macro2::Span>);
     impl<'ast> Visit<'ast> for Find {
         fn visit_type_impl_trait(&mut self, found: &'ast syn::TypeImplTrait) {

@@ -22,6 +22,11 @@ pub use crate::{
     session::{Context, SessionOptions},
 };
 
+/// Why a session factory made no session.
+pub fn into_failure<E: std::fmt::Display + 'static>(error: E) -> Failure {
+    crate::failure::into_failure(error)
+}
+
 /// The reader of HTTP/1 answers over plain bytes, for fuzzing and conformance tests.
 pub mod h1 {
     pub use crate::http::{Parsed, parse_response};

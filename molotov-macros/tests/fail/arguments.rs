@@ -1,3 +1,4 @@
+#![allow(unused)]
 use molotov::prelude::*;
 
 #[scenario(wieght = 1)]

@@ -88,21 +88,26 @@ impl<T> Made<T> {
 pub trait FactoryResult {
     /// What it returns.
     type Output;
+    /// Why there is no session.
+    type Error;
     /// The session's type.
     fn session_type(&self) -> (TypeId, &'static str);
     /// The session, or why there is none.
-    fn session(&self, output: Self::Output) -> Result<Box<dyn Any>>;
+    fn session(&self, output: Self::Output) -> Result<Box<dyn Any>, Self::Error>;
 }
 
-impl<T: 'static, E: Display + 'static> FactoryResult for Made<std::result::Result<T, E>> {
+// Whether the error can be shown is not asked here: a factory whose error cannot be would pass for one that makes
+// sessions of the type `Result`.
+impl<T: 'static, E> FactoryResult for Made<std::result::Result<T, E>> {
     type Output = std::result::Result<T, E>;
+    type Error = E;
 
     fn session_type(&self) -> (TypeId, &'static str) {
         (TypeId::of::<T>(), type_name::<T>())
     }
 
-    fn session(&self, output: Self::Output) -> Result<Box<dyn Any>> {
-        output.map(|session| Box::new(session) as Box<dyn Any>).map_err(into_failure)
+    fn session(&self, output: Self::Output) -> Result<Box<dyn Any>, E> {
+        output.map(|session| Box::new(session) as Box<dyn Any>)
     }
 }
 
