@@ -38,6 +38,7 @@ pub(super) fn shortage(workers: usize, allowed: Option<u64>) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

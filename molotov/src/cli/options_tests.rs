@@ -39,7 +39,8 @@ fn without_options_the_defaults_hold() {
 
 #[test]
 fn every_option_reaches_its_field() {
-    let changed: [(&str, fn(&mut Args)); 30] = [
+    type Change = fn(&mut Args);
+    let changed: [(&str, Change); 30] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),

@@ -61,6 +61,7 @@ fn resolve<'a>(written: &str, original: &[&'a str], ours: &[&'a str]) -> Result<
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
