@@ -1,1 +1,211 @@
-//! Target.
+//! The small server that the examples hit: it answers quickly, remembers little, and counts requests by path.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// How often each path was asked for.
+pub type Counts = BTreeMap<String, u64>;
+
+#[derive(Clone, Default)]
+struct Counter(Arc<Mutex<Counts>>);
+
+/// The routes of the server.
+pub fn router() -> Router {
+    let counter = Counter::default();
+    Router::new()
+        .route("/", get(|| async { Json(json!({"result": "OK"})) }))
+        .route("/users/{id}", get(async |Path(id): Path<u64>| Json(json!({"id": id, "name": format!("user {id}")}))))
+        .route("/cart", post(async |Json(item): Json<Value>| (StatusCode::CREATED, Json(json!({"added": item})))))
+        .route("/headers", get(headers))
+        .route("/login", post(login))
+        .route("/me", get(me))
+        .route("/flaky", get(flaky))
+        .route("/slow", get(slow))
+        .layer(from_fn_with_state(counter.clone(), count))
+        .route("/__counts", get(async |State(counter): State<Counter>| Json(counter.counts())))
+        .with_state(counter)
+}
+
+impl Counter {
+    fn counts(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn count(State(counter): State<Counter>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    *counter.0.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
+    next.run(request).await
+}
+
+/// Says which headers came.
+async fn headers(headers: HeaderMap) -> Json<BTreeMap<String, String>> {
+    let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Json(headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
+}
+
+/// Sets a cookie that `/me` wants.
+async fn login() -> impl IntoResponse {
+    ([(header::SET_COOKIE, "session=secret; Path=/")], Json(json!({"token": "t-123"})))
+}
+
+async fn me(headers: HeaderMap) -> Response {
+    let cookie = headers.get(header::COOKIE).is_some_and(|cookie| cookie.as_bytes().starts_with(b"session=secret"));
+    let token = headers.get(header::AUTHORIZATION).is_some_and(|token| token == "Bearer t-123");
+    match cookie || token {
+        true => Json(json!({"name": "ada"})).into_response(),
+        false => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
+/// Fails where it is asked to: `/flaky?fail=true`.
+async fn flaky(Query(query): Query<HashMap<String, String>>) -> Response {
+    match query.get("fail").is_some_and(|fail| fail == "true") {
+        true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        false => Json(json!({"result": "OK"})).into_response(),
+    }
+}
+
+/// Takes 20 ms.
+async fn slow() -> Json<Value> {
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    Json(json!({"result": "OK"}))
+}
+
+/// Serves on this address until the task is dropped. The address that was bound is given to `ready`.
+///
+/// # Errors
+///
+/// When the address cannot be bound.
+pub async fn serve(address: &str, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    ready(listener.local_addr()?);
+    axum::serve(listener, router()).await
+}
+
+/// Serves a protocol of lines, each echoed with its length before it, until the task is dropped.
+///
+/// # Errors
+///
+/// When the address cannot be bound.
+pub async fn serve_lines(address: &str, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    ready(listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let (reader, mut writer) = stream.into_split();
+            let mut lines = tokio::io::BufReader::new(reader).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                if writer.write_all(format!("{} {line}\n", line.len()).as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+/// A target server in a process of its own: this program, started again. It ends with the value.
+#[derive(Debug)]
+pub struct Target {
+    child: Child,
+    /// `http://` and the address.
+    pub url: String,
+    /// The address of the line protocol.
+    pub lines: String,
+}
+
+/// Makes the program a target server when it was started as one by [`Target::start`]; to be called first in `main`.
+pub fn serve_if_asked() {
+    if std::env::var_os(ASKED).is_none() {
+        return;
+    }
+    // It lives as long as whoever started it holds its standard input open.
+    std::thread::spawn(|| {
+        let _ = io::stdin().lines().count();
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an event loop");
+    let served = runtime.block_on(async {
+        tokio::try_join!(
+            serve("127.0.0.1:0", |address| println!("http {address}")),
+            serve_lines("127.0.0.1:0", |address| println!("lines {address}")),
+        )
+    });
+    eprintln!("the target server ended: {served:?}");
+    std::process::exit(1);
+}
+
+const ASKED: &str = "MOLOTOV_EXAMPLE_SERVES";
+
+impl Target {
+    /// Starts it on ports that are free.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started again, or ends at once.
+    pub fn start() -> io::Result<Target> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .env(ASKED, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let (mut url, mut lines) = (None, None);
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            match line.split_once(' ') {
+                Some(("http", address)) => url = Some(format!("http://{address}")),
+                Some(("lines", address)) => lines = Some(address.to_owned()),
+                _ => {}
+            }
+            if url.is_some() && lines.is_some() {
+                break;
+            }
+        }
+        match (url, lines) {
+            (Some(url), Some(lines)) => Ok(Target { child, url, lines }),
+            _ => Err(io::Error::other("the target server ended before it listened")),
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the examples find their target: `MOLOTOV_TARGET`, or `http://127.0.0.1:8080`.
+pub fn target() -> &'static str {
+    static TARGET: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        std::env::var("MOLOTOV_TARGET").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned())
+    });
+    &TARGET
+}
+
+/// A URL of the target.
+pub fn at(path: &str) -> String {
+    format!("{}{path}", target())
+}

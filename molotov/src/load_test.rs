@@ -2,7 +2,7 @@
 
 mod test_main;
 
-use std::time::Duration;
+use std::{any::Any, sync::Arc, time::Duration};
 
 pub use self::test_main::test_main;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     report::Summary,
     session::Session,
     ui::{Quiet, Screen},
+    vars::Scope,
 };
 
 /// A load test to be run from code.
@@ -39,6 +40,7 @@ pub struct LoadTest {
     selection: Vec<Selection>,
     direct: Registry,
     fixtures: bool,
+    variables: Arc<Scope>,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl LoadTest {
     /// A test of all scenarios that are linked into the program: one worker, one run of a scenario.
     pub fn new() -> LoadTest {
         let args = Args { max_runs: Some(1), ..Args::default() };
-        LoadTest { args, selection: Vec::new(), direct: Registry::new(), fixtures: true }
+        LoadTest { args, selection: Vec::new(), direct: Registry::new(), fixtures: true, variables: Arc::default() }
     }
 
     /// Only the scenarios of these names; more calls add more.
@@ -111,6 +113,14 @@ impl LoadTest {
     /// Leaves out the fixtures and listeners that are linked into the program.
     pub fn without_fixtures(mut self) -> LoadTest {
         self.fixtures = false;
+        self
+    }
+
+    /// Sets a variable of the run before it begins, for [`get_var`](crate::get_var) in fixtures and scenarios.
+    pub fn variable<T: Any + Send + Sync>(self, name: impl Into<String>, value: T) -> LoadTest {
+        let entered = self.variables.enter();
+        crate::set_var(name, value);
+        drop(entered);
         self
     }
 
@@ -249,7 +259,8 @@ impl LoadTest {
             registry.retain(|scenario| self.selection.iter().any(|selection| wanted(selection, scenario)));
         }
         registry.extend(self.direct);
-        Plan::new(self.args, &registry).map_err(LoadTestError::Registry)
+        let plan = Plan::new(self.args, &registry).map_err(LoadTestError::Registry)?;
+        Ok(plan.with_variables(self.variables))
     }
 }
 

@@ -15,6 +15,13 @@ pub(crate) struct Scope {
     vars: RwLock<HashMap<String, (Value, &'static str)>>,
 }
 
+impl std::fmt::Debug for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let vars = self.vars.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_set().entries(vars.keys()).finish()
+    }
+}
+
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
 }

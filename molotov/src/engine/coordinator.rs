@@ -54,7 +54,7 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 pub fn run(plan: Plan, screen: &mut dyn Screen, inbox: Inbox) -> RunReport {
     let epoch = Instant::now();
     panic::install_hook();
-    let scope = Arc::new(Scope::default());
+    let scope = plan.scope.clone();
     let _entered = scope.enter();
     crate::failure::capture_backtraces(plan.args.verbose > 0);
 

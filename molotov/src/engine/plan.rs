@@ -10,6 +10,7 @@ use crate::{
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
     session::{Context, Session, SessionOptions},
+    vars::Scope,
 };
 
 /// The options of a run and what is registered for it, checked to fit together.
@@ -17,6 +18,8 @@ use crate::{
 pub struct Plan {
     pub(crate) args: Arc<Args>,
     pub(crate) selection: Arc<Selection>,
+    /// The variables of the run.
+    pub(crate) scope: Arc<Scope>,
 }
 
 impl Plan {
@@ -27,7 +30,12 @@ impl Plan {
     /// When what is registered does not fit together, or not with the options; all that is wrong is told at once.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        Ok(Plan { args: Arc::new(args), selection: Arc::new(selection) })
+        Ok(Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default() })
+    }
+
+    /// With variables that are set already.
+    pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
+        Plan { scope, ..self }
     }
 
     /// The names of the scenarios, in the order in which a [`Board`](super::board::Board) numbers them.

@@ -184,7 +184,7 @@ fn failures_and_panics_are_counted_and_told() {
     assert!(screen.has("no luck") && screen.has("at the disco"));
     let mut kinds: Vec<_> = report.summary.snapshot.errors.iter().map(|e| (e.kind.as_str(), e.count)).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, [("failure", 4), ("panic", 4)]);
+    assert_eq!(kinds, [("Failure", 4), ("panic", 4)]);
 }
 
 #[test]

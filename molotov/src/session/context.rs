@@ -241,9 +241,9 @@ impl Drop for Step<'_> {
 
 /// One generator for each (seed, process, worker), none of them a shifted copy of another.
 fn seeded(seed: u64, process: usize, worker: WorkerId) -> fastrand::Rng {
-    let mut state = seed;
-    for part in [process as u64, worker.0 as u64] {
-        // The finaliser of SplitMix64.
+    let mut state = 0_u64;
+    for part in [seed, process as u64, worker.0 as u64] {
+        // The finaliser of SplitMix64, after each part: sums of different parts do not meet.
         state = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,0 +1,31 @@
+//! A listener that sees every event.
+
+use molotov::prelude::*;
+use molotov_examples::at;
+
+#[events]
+async fn tell(event: &Event<'_>) -> Result<()> {
+    match event {
+        Event::SendingRequest { request, .. } => println!("> {} {}", request.method(), request.url().path()),
+        Event::ResponseReceived { response, .. } => {
+            // Reading the body here leaves it to the scenario.
+            let size = response.buffered().await?.len();
+            println!("< {} with {size} bytes", response.status());
+        }
+        Event::ScenarioFailure { scenario, failure, .. } => println!("! {} failed: {failure}", scenario.name),
+        Event::CurrentWorkers { workers, .. } => println!("= {workers} workers"),
+        _ => {}
+    }
+    Ok(())
+}
+
+#[scenario]
+async fn home(session: &Session) -> Result<()> {
+    let body: Value = session.get(at("/")).send().await?.json().await?;
+    assert_eq!(body["result"], "OK");
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    molotov::main()
+}

@@ -1,0 +1,18 @@
+//! Steps of the user's own get a row in the table beside the requests.
+
+use molotov::prelude::*;
+use molotov_examples::at;
+
+#[scenario]
+async fn shop(session: &Session) -> Result<()> {
+    let checkout = async {
+        session.post(at("/cart")).json(&json!({"item": "book"})).send().await?.error_for_status()?;
+        session.get(at("/slow")).name("GET payment page").send().await?.error_for_status()?;
+        Result::<()>::Ok(())
+    };
+    session.measure("checkout", checkout).await
+}
+
+fn main() -> ExitCode {
+    molotov::main()
+}

@@ -1,0 +1,84 @@
+//! Every example is run against a real target: what the server counted is what the example says it did.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode, Output},
+};
+
+use libtest_mimic::{Arguments, Trial};
+use molotov_examples::{Counts, Target, serve_if_asked};
+
+/// Where cargo puts the examples: beside the directory of this test.
+fn example(name: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.join("examples").join(name)
+}
+
+fn run(target: &Target, name: &str, options: &[&str]) -> Output {
+    let mut command = Command::new(example(name));
+    command.args(options).env("MOLOTOV_TARGET", &target.url).env("MOLOTOV_LINES", &target.lines);
+    command.output().unwrap()
+}
+
+fn counts(target: &Target) -> Counts {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let session = molotov::session::Session::new(molotov::session::SessionOptions::new()).unwrap();
+        session.get(format!("{}/__counts", target.url)).send().await.unwrap().json().await.unwrap()
+    })
+}
+
+/// Runs 4 workers 6 times each, and compares the totals and the server's counts.
+fn check(target: &Target, name: &str, ends: &str, expected: fn(&Counts) -> bool) {
+    let before = counts(target);
+    let output = run(target, name, &["-w", "4", "-r", "6"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains(ends), "{name} should end with `{ends}`:\n{text}");
+    let mut served = counts(target);
+    for (path, count) in &before {
+        *served.get_mut(path).unwrap() -= count;
+    }
+    served.retain(|path, count| *count > 0 && path != "/__counts");
+    assert!(expected(&served), "{name}: the server counted {served:?}");
+}
+
+fn of(served: &Counts, path: &str) -> u64 {
+    served.get(path).copied().unwrap_or(0)
+}
+
+fn main() -> ExitCode {
+    serve_if_asked();
+    let good = "SUCCESSES: 24 | FAILURES: 0";
+    let trial = |name: &'static str, ends: &'static str, expected: fn(&Counts) -> bool| {
+        Trial::test(name, move || {
+            check(&Target::start().map_err(|error| error.to_string())?, name, ends, expected);
+            Ok(())
+        })
+    };
+    let trials = vec![
+        trial("two_scenarios", good, |s| of(s, "/") + of(s, "/cart") == 24 && sum(s) == 24),
+        trial("fixtures", good, |s| of(s, "/headers") == 24 && sum(s) == 24),
+        trial("attach", good, |s| of(s, "/login") == 4 && of(s, "/me") == 24),
+        trial("picker", good, |s| of(s, "/cart") == 8 && sum(s) == 24),
+        trial("events", good, |s| of(s, "/") == 24),
+        trial("average_time", good, |s| of(s, "/") == 24),
+        trial("concurrency", good, |s| [of(s, "/"), of(s, "/users/7"), of(s, "/slow")] == [24; 3]),
+        trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
+        trial("custom_session", good, Counts::is_empty),
+        trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
+        Trial::test("quickstart", move || {
+            let output = Command::new(example("quickstart")).args(["-w", "4", "-r", "6"]).output()?;
+            assert!(String::from_utf8_lossy(&output.stdout).contains(good), "{output:?}");
+            Ok(())
+        }),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn sum(served: &Counts) -> u64 {
+    served.values().sum()
+}
