@@ -186,13 +186,10 @@ enum Cause {
 fn cause(error: &reqwest::Error) -> Option<Cause> {
     let mut next = std::error::Error::source(error);
     while let Some(error) = next {
-        if error.is::<rustls::Error>() {
+        if is_tls(error) {
             return Some(Cause::Tls);
         }
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Some(Cause::Tls);
-            }
             if matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) {
                 return Some(Cause::Closed);
             }
@@ -211,4 +208,10 @@ fn cause(error: &reqwest::Error) -> Option<Cause> {
         next = error.source();
     }
     None
+}
+
+/// What an I/O error was made of is no cause of it, so it has to be looked into.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || (error.downcast_ref::<std::io::Error>()).and_then(|io| io.get_ref()).is_some_and(|inner| is_tls(inner))
 }

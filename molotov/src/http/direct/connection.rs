@@ -368,7 +368,7 @@ impl H1Body {
                 if closed.is_none() && self.decoder.close() {
                     return Poll::Ready(Ok(None));
                 }
-                let mut error = Error::new(ErrorKind::Closed, "the server closed the connection within the body");
+                let mut error = Error::new(ErrorKind::Body, "the server closed the connection within the body");
                 if let Some(source) = closed {
                     error = error.with_source(source);
                 }

@@ -141,8 +141,8 @@ async fn bodies_of_every_framing() {
 #[tokio::test]
 async fn truncated_and_malformed_answers() {
     for (answer, kind) in [
-        (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"[..], ErrorKind::Closed),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", ErrorKind::Closed),
+        (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"[..], ErrorKind::Body),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", ErrorKind::Body),
         (b"HTTP/1.1 200", ErrorKind::Closed),
         (b"", ErrorKind::Closed),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ErrorKind::Protocol),

@@ -1,0 +1,297 @@
+//! Both transports against a server that misbehaves on demand: one visible behaviour, nothing that hangs or panics.
+//!
+//! Differences that cannot be helped, each named where it is tested:
+//! - hyper, below the `reqwest` transport, reads heads with bare line feeds and lengths beside chunks; ours refuses them.
+//! - Which of `closed`, `body` and `protocol` a broken answer counts as may differ where the breakage is the same.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod server;
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::stream;
+use molotov::{
+    ErrorKind,
+    session::{Redirect, RequestBody, Session, SessionOptions, Transport},
+};
+use server::Server;
+
+const BOTH: [Transport; 2] = [Transport::Direct, Transport::Reqwest];
+
+fn options(transport: Transport) -> SessionOptions {
+    SessionOptions::new().transport(transport).timeout(Duration::from_secs(10))
+}
+
+fn session(transport: Transport) -> Session {
+    Session::new(options(transport)).unwrap()
+}
+
+async fn get(session: &Session, url: &str) -> Result<(u16, Bytes), ErrorKind> {
+    let response = session.get(url).send().await.map_err(|error| error.kind())?;
+    let status = response.status().as_u16();
+    Ok((status, response.bytes().await.map_err(|error| error.kind())?))
+}
+
+#[tokio::test]
+async fn answers_are_read_however_they_come() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        let session = session(transport);
+        for (path, status, body) in [
+            ("/", 200, "ok"),
+            ("/chunked", 200, "hello world"),
+            ("/no-length", 200, "until the end"),
+            ("/slow-head", 200, "ok"),
+            ("/1.0", 200, "old"),
+            ("/1.0-kept", 200, "old"),
+            ("/1.0-kept", 200, "old"),
+            ("/100", 200, "ok"),
+            ("/103", 200, "ok"),
+            ("/204", 204, ""),
+            ("/304", 304, ""),
+            ("/no-location", 302, "ok"),
+            ("/closes-after", 200, "ok"),
+            ("/says-close", 200, "ok"),
+            ("/", 200, "ok"),
+        ] {
+            let answer = get(&session, &server.url(path)).await;
+            assert_eq!(answer, Ok((status, Bytes::from_static(body.as_bytes()))), "{transport:?} {path}");
+        }
+        let head = session.head(server.url("/head")).send().await.unwrap();
+        assert_eq!(head.content_length(), Some(500));
+        assert_eq!(head.bytes().await.unwrap(), "");
+        assert_eq!(get(&session, &server.url("/")).await, Ok((200, "ok".into())), "{transport:?} after HEAD");
+    }
+}
+
+#[tokio::test]
+async fn broken_answers_are_errors_of_the_right_kind() {
+    use ErrorKind::{Body, Closed, Decode, Protocol};
+    let server = Server::start().await;
+    let cases: [(&str, &[ErrorKind]); 16] = [
+        ("/half-body", &[Body]),
+        ("/half-chunk", &[Body]),
+        ("/reset-in-body", &[Body]),
+        ("/no-answer", &[Closed]),
+        ("/reset-before", &[Closed]),
+        ("/half-head", &[Closed]),
+        ("/endless-head", &[Protocol]),
+        ("/garbage", &[Protocol]),
+        ("/two-lengths", &[Protocol]),
+        ("/folded", &[Protocol]),
+        ("/bad-chunk", &[Protocol, Body]),
+        ("/negative-length", &[Protocol]),
+        ("/overflowing-length", &[Protocol]),
+        ("/length-and-chunked", &[Protocol]),
+        ("/bare-lf", &[Protocol]),
+        ("/wrong-gzip", &[Decode]),
+    ];
+    for transport in BOTH {
+        for (path, kinds) in cases {
+            let lenient = transport == Transport::Reqwest && ["/length-and-chunked", "/bare-lf"].contains(&path);
+            let before = Instant::now();
+            let answer = get(&session(transport), &server.url(path)).await;
+            assert!(before.elapsed() < Duration::from_secs(9), "{transport:?} {path} took all its time");
+            match answer {
+                Ok((200, body)) if lenient => assert_eq!(body, "ok"),
+                Err(kind) => assert!(kinds.contains(&kind), "{transport:?} {path}: {kind:?}"),
+                answer => panic!("{transport:?} {path}: {answer:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn huge_heads_are_read_up_to_a_limit() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        let response = session(transport).get(server.url("/huge-headers")).send().await.unwrap();
+        assert_eq!(response.headers().get_all("x").iter().count(), 60, "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_hangs_past_its_timeout() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        for path in ["/hang", "/hang-in-body"] {
+            let before = Instant::now();
+            let session = session(transport);
+            let answer =
+                async { session.get(server.url(path)).timeout(Duration::from_millis(100)).send().await?.bytes().await };
+            let error = answer.await.unwrap_err();
+            assert!(error.is_timeout(), "{transport:?} {path}: {error}");
+            assert!(before.elapsed() >= Duration::from_millis(95) && before.elapsed() < Duration::from_secs(5));
+        }
+    }
+}
+
+#[tokio::test]
+async fn stale_connections_are_retried_only_where_that_is_safe() {
+    for (method, replayed) in [("GET", true), ("PUT", true), ("POST", false)] {
+        let server = Server::start().await;
+        let session = session(Transport::Direct);
+        let ask = async || {
+            let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+            session.request(method, server.url("/stale")).body("x").send().await?.bytes().await
+        };
+        ask().await.unwrap();
+        // The server has read the second request when it closes: whether it acted on it, nobody knows.
+        let second = ask().await;
+        assert_eq!(second.is_ok(), replayed, "{method}: {second:?}");
+        if let Err(error) = second {
+            assert_eq!(error.kind(), ErrorKind::Closed);
+        }
+        assert_eq!(server.seen("/stale").len(), if replayed { 3 } else { 2 }, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_closed_while_idle_is_replaced() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        let session = session(transport);
+        for _ in 0..10 {
+            // A POST is never sent twice, so a stale connection that was not noticed would fail it.
+            let response = session.post(server.url("/says-close")).body("x").send().await.unwrap();
+            assert_eq!(response.bytes().await.unwrap(), "ok", "{transport:?}");
+        }
+    }
+    assert_eq!(server.seen("/says-close").len(), 20);
+}
+
+#[tokio::test]
+async fn connections_are_kept_and_what_follows_an_answer_is_not_taken_for_one() {
+    let server = Server::start().await;
+    let session = session(Transport::Direct);
+    for _ in 0..1000 {
+        assert_eq!(get(&session, &server.url("/")).await, Ok((200, "ok".into())));
+    }
+    assert_eq!((server.connections(), server.seen("/").len()), (1, 1000));
+    let extra = session.get(server.url("/extra")).send().await.unwrap();
+    assert!(extra.bytes().await.unwrap().starts_with(b"ok"));
+    assert_eq!(get(&session, &server.url("/")).await, Ok((200, "ok".into())));
+
+    let closing = Session::new(options(Transport::Direct).keep_alive(false)).unwrap();
+    let before = server.connections();
+    for _ in 0..5 {
+        get(&closing, &server.url("/")).await.unwrap();
+    }
+    assert_eq!(server.connections() - before, 5);
+}
+
+#[tokio::test]
+async fn redirects_follow_the_rules() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        for (status, method, then, body) in [
+            (301, "GET", "GET", ""),
+            (301, "POST", "GET", ""),
+            (302, "POST", "GET", ""),
+            (302, "PUT", "PUT", "data"),
+            (303, "PUT", "GET", ""),
+            (303, "HEAD", "HEAD", ""),
+            (307, "POST", "POST", "data"),
+            (308, "POST", "POST", "data"),
+        ] {
+            let server = Server::start().await;
+            let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+            let sent = if matches!(method, http::Method::GET | http::Method::HEAD) { "" } else { "data" };
+            let mut request = session(transport).request(method.clone(), server.url(&format!("/redirect/{status}")));
+            if !sent.is_empty() {
+                request = request.header("content-type", "text/plain").body(sent);
+            }
+            let response = request.send().await.unwrap();
+            assert_eq!(response.url().path(), "/landed", "{transport:?} {status} {method}");
+            assert_eq!(response.history().len(), 1);
+            assert_eq!(response.history()[0].status(), status);
+            let landed = &server.seen("/landed")[0];
+            assert_eq!((landed.method.as_str(), landed.body.as_slice()), (then, body.as_bytes()), "{status} {method}");
+            assert_eq!(landed.headers.contains_key("content-type"), !body.is_empty(), "{status} {method}");
+        }
+        let session = session(transport);
+        assert_eq!(get(&session, &server.url("/loop")).await, Err(ErrorKind::Redirect));
+        assert_eq!(get(&session, &server.url("/to-nowhere")).await, Err(ErrorKind::Redirect));
+        let relative = session.get(server.url("/relative/a")).send().await.unwrap();
+        assert_eq!((relative.url().path(), relative.url().query()), ("/relative/b", Some("x=1")));
+        let not_followed = Session::new(options(transport).redirect(Redirect::none())).unwrap();
+        assert_eq!(get(&not_followed, &server.url("/redirect/302")).await.unwrap().0, 302);
+    }
+    assert_eq!(server.seen("/loop").len(), 22, "eleven for each transport: one, and ten redirects");
+}
+
+#[tokio::test]
+async fn another_server_does_not_see_secrets() {
+    for transport in BOTH {
+        let server = Server::start().await;
+        let options = options(transport).bearer_auth("default").resolve("localhost", server.address);
+        let session = Session::new(options).unwrap();
+        let request = session.post(server.url("/cross")).header("cookie", "id=1").header("x-own", "1").body("data");
+        request.send().await.unwrap();
+        let first = &server.seen("/cross")[0];
+        assert!(first.headers.contains_key("authorization") && first.headers.contains_key("cookie"));
+        let landed = &server.seen("/landed")[0];
+        assert!(!landed.headers.contains_key("authorization") && !landed.headers.contains_key("cookie"), "{landed:?}");
+        assert_eq!((landed.headers["x-own"].as_str(), landed.body.as_slice()), ("1", &b"data"[..]));
+        assert!(landed.headers["host"].starts_with("localhost:"), "{landed:?}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_are_the_workers_own() {
+    for transport in BOTH {
+        let server = Server::start().await;
+        let session = session(transport);
+        let response = session.get(server.url("/set-cookie")).send().await.unwrap();
+        assert_eq!(response.cookies().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b"]);
+        session.get(server.url("/next")).send().await.unwrap();
+        assert_eq!(server.seen("/next")[0].headers.get("cookie").map(String::as_str), Some("a=1"));
+        let other = Session::new(options(transport).cookie(server.url("/"), "c=3")).unwrap();
+        other.get(server.url("/next")).send().await.unwrap();
+        assert_eq!(server.seen("/next")[1].headers.get("cookie").map(String::as_str), Some("c=3"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
+    for transport in BOTH {
+        let server = Server::start().await;
+        let session = session(transport);
+        let large = "x".repeat(3_000_000);
+        let parts = || stream::iter(["hello", " ", "", "world"].map(|part| Ok::<_, std::io::Error>(part)));
+        session.post(server.url("/a")).body(large.clone()).send().await.unwrap();
+        session.post(server.url("/a")).body(RequestBody::wrap_stream(parts())).send().await.unwrap();
+        session.post(server.url("/a")).body(RequestBody::sized_stream(11, parts())).send().await.unwrap();
+        session.post(server.url("/a")).json(&serde_json::json!({"a": 1})).send().await.unwrap();
+        session.post(server.url("/a")).form(&[("a", "b c"), ("d", "ä&")]).send().await.unwrap();
+        let seen = server.seen("/a");
+        assert!(seen[0].body == large.as_bytes(), "{transport:?}");
+        assert_eq!(seen[1].headers.get("transfer-encoding").map(String::as_str), Some("chunked"));
+        assert_eq!((seen[1].body.as_slice(), seen[2].body.as_slice()), (&b"hello world"[..], &b"hello world"[..]));
+        assert_eq!(seen[2].headers["content-length"], "11");
+        assert_eq!(
+            (seen[3].body.as_slice(), seen[3].headers["content-type"].as_str()),
+            (&br#"{"a":1}"#[..], "application/json")
+        );
+        assert_eq!(seen[4].body, b"a=b+c&d=%C3%A4%26");
+        let wrong = session.post(server.url("/b")).body(RequestBody::sized_stream(12, parts())).send().await;
+        assert!(wrong.is_err(), "{transport:?}: a body that is shorter than stated");
+    }
+    // An answer that comes before the body is through ends the sending.
+    let server = Server::start().await;
+    let response =
+        session(Transport::Direct).post(server.url("/early-answer")).body("x".repeat(20_000_000)).send().await.unwrap();
+    assert_eq!(response.status(), 413);
+}
+
+#[tokio::test]
+async fn requests_run_side_by_side_within_a_limit() {
+    let server = Server::start().await;
+    let limited = Session::new(options(Transport::Direct).max_connections(2)).unwrap();
+    let requests = (0..20).map(|_| async { get(&limited, &server.url("/slow-head")).await.unwrap() });
+    let answers = futures_util::future::join_all(requests).await;
+    assert_eq!(answers.len(), 20);
+    assert!(server.connections() <= 2, "{} connections", server.connections());
+}

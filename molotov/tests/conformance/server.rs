@@ -1,0 +1,261 @@
+//! A server that misbehaves on demand: the path says how. It counts requests by path.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A server for one test.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    requests: HashMap<String, Vec<Seen>>,
+    connections: usize,
+}
+
+/// A request as the server saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server { address: listener.local_addr().unwrap(), state: Arc::default() };
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = serving.clone();
+                server.state.lock().unwrap().connections += 1;
+                tokio::spawn(async move { server.plain(stream).await });
+            }
+        });
+        server
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The requests for a path, in order.
+    pub(crate) fn seen(&self, path: &str) -> Vec<Seen> {
+        self.state.lock().unwrap().requests.get(path).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
+    }
+
+    async fn plain(self, mut stream: TcpStream) {
+        stream.set_nodelay(true).unwrap();
+        // The client going away ends the connection either way.
+        if let Ok(Some(How::Reset)) = self.connection(&mut stream).await {
+            let _ = stream.set_zero_linger();
+        }
+    }
+
+    /// Serves one connection; says how it shall end.
+    pub(crate) async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+    ) -> std::io::Result<Option<How>> {
+        let mut buffer = Vec::new();
+        loop {
+            let Some((path, seen)) = request(stream, &mut buffer).await? else { return Ok(None) };
+            let method = seen.method.clone();
+            let nth = {
+                let mut state = self.state.lock().unwrap();
+                let seen_before = state.requests.entry(path.clone()).or_default();
+                seen_before.push(seen);
+                seen_before.len()
+            };
+            for step in script(&path, &method, nth, self.address) {
+                match step {
+                    Step::Send(bytes) => stream.write_all(&bytes).await?,
+                    Step::Wait => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Step::Hang => {
+                        while stream.read_buf(&mut buffer).await? > 0 {}
+                        return Ok(None);
+                    }
+                    Step::Close => return stream.shutdown().await.map(|()| None),
+                    Step::Reset => return Ok(Some(How::Reset)),
+                }
+            }
+        }
+    }
+}
+
+/// How a connection ends when not in peace.
+pub(crate) enum How {
+    Reset,
+}
+
+enum Step {
+    Send(Vec<u8>),
+    /// A moment: the rest comes in another packet.
+    Wait,
+    /// Until the client gives up.
+    Hang,
+    Close,
+    Reset,
+}
+
+/// Reads one request with its body.
+async fn request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<Option<(String, Seen)>> {
+    let end = loop {
+        if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    buffer.drain(..end);
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    let (method, path) = (first.next().unwrap_or_default().to_owned(), first.next().unwrap_or_default().to_owned());
+    let headers: HashMap<String, String> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut body = Vec::new();
+    // Answered at once, without the body.
+    if path == "/early-answer" {
+        return Ok(Some((path, Seen { method, headers, body })));
+    }
+    if let Some(length) = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()) {
+        while buffer.len() < length {
+            if stream.read_buf(buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+        body = buffer.drain(..length).collect();
+    } else if headers.contains_key("transfer-encoding") {
+        loop {
+            let line_end = loop {
+                match buffer.windows(2).position(|window| window == b"\r\n") {
+                    Some(at) => break at,
+                    None if stream.read_buf(buffer).await? == 0 => return Ok(None),
+                    None => {}
+                }
+            };
+            let size = usize::from_str_radix(std::str::from_utf8(&buffer[..line_end]).unwrap(), 16).unwrap();
+            while buffer.len() < line_end + 2 + size + 2 {
+                if stream.read_buf(buffer).await? == 0 {
+                    return Ok(None);
+                }
+            }
+            body.extend_from_slice(&buffer[line_end + 2..line_end + 2 + size]);
+            buffer.drain(..line_end + 2 + size + 2);
+            if size == 0 {
+                break;
+            }
+        }
+    }
+    Ok(Some((path, Seen { method, headers, body })))
+}
+
+fn send(text: impl AsRef<[u8]>) -> Step {
+    Step::Send(text.as_ref().to_vec())
+}
+
+fn ok(headers: &str, body: &str) -> Step {
+    send(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()))
+}
+
+fn redirect(status: u16, location: &str) -> Vec<Step> {
+    vec![send(format!("HTTP/1.1 {status} Go\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"))]
+}
+
+/// What is done for a path.
+fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step> {
+    let head_only = |headers: &str| send(format!("HTTP/1.1 200 OK\r\n{headers}\r\n"));
+    match path {
+        "/chunked" => vec![
+            head_only("transfer-encoding: chunked\r\n"),
+            send("5\r\nhel"),
+            Step::Wait,
+            send("lo\r\n6;a=\"b c\"\r\n world\r\n0\r\nx-trailer: 1\r\n\r\n"),
+        ],
+        "/no-length" => vec![head_only(""), send("until "), Step::Wait, send("the end"), Step::Close],
+        "/half-body" => vec![head_only("content-length: 100\r\n"), send("half"), Step::Close],
+        "/half-chunk" => vec![head_only("transfer-encoding: chunked\r\n"), send("64\r\nhalf"), Step::Close],
+        "/no-answer" => vec![Step::Close],
+        "/reset-before" => vec![Step::Reset],
+        "/reset-in-body" => vec![head_only("content-length: 100\r\n"), send("half"), Step::Wait, Step::Reset],
+        "/half-head" => vec![send("HTTP/1.1 200 OK\r\nconte"), Step::Close],
+        "/slow-head" => {
+            let mut steps = Vec::new();
+            for byte in "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".bytes() {
+                steps.extend([send([byte]), Step::Wait]);
+            }
+            steps
+        }
+        "/hang" => vec![Step::Hang],
+        "/hang-in-body" => vec![head_only("content-length: 100\r\n"), send("half"), Step::Hang],
+        "/huge-headers" => vec![ok(&format!("x: {}\r\n", "y".repeat(1000)).repeat(60), "ok")],
+        "/endless-head" => vec![send("HTTP/1.1 200 OK\r\n"), send("x: y\r\n".repeat(100_000)), Step::Hang],
+        "/1.0" => vec![send("HTTP/1.0 200 OK\r\n\r\nold"), Step::Close],
+        "/1.0-kept" => vec![send("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 3\r\n\r\nold")],
+        "/100" => vec![send("HTTP/1.1 100 Continue\r\n\r\n"), ok("", "ok")],
+        "/103" => vec![send("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"), Step::Wait, ok("", "ok")],
+        "/204" => vec![send("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n")],
+        "/304" => vec![send("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n")],
+        "/head" if method == "HEAD" => vec![send("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n")],
+        "/closes-after" => vec![ok("", "ok"), Step::Close],
+        "/says-close" => vec![ok("connection: close\r\n", "ok"), Step::Close],
+        "/extra" => vec![ok("", "okHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"), Step::Wait],
+        "/garbage" => vec![send("SSH-2.0-OpenSSH_9.2\r\n\r\n"), Step::Close],
+        "/two-lengths" => {
+            vec![send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!"), Step::Close]
+        }
+        "/length-and-chunked" => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n";
+            vec![send(head), send("2\r\nok\r\n0\r\n\r\n"), Step::Close]
+        }
+        "/bare-lf" => vec![send("HTTP/1.1 200 OK\ncontent-length: 2\n\nok"), Step::Close],
+        "/folded" => vec![send("HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 2\r\n\r\nok"), Step::Close],
+        "/bad-chunk" => vec![head_only("transfer-encoding: chunked\r\n"), send("zz\r\nok\r\n0\r\n\r\n"), Step::Close],
+        "/negative-length" => vec![head_only("content-length: -1\r\n"), send("ok"), Step::Close],
+        "/overflowing-length" => {
+            vec![head_only("content-length: 99999999999999999999999\r\n"), send("ok"), Step::Close]
+        }
+        "/wrong-gzip" => vec![ok("content-encoding: gzip\r\n", "this is not gzip")],
+        "/early-answer" => vec![
+            send("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"),
+            Step::Wait,
+            Step::Wait,
+            Step::Close,
+        ],
+        "/stale" if nth == 2 => vec![Step::Close],
+        "/set-cookie" => vec![ok("set-cookie: a=1; Path=/\r\nset-cookie: b=2; Path=/elsewhere\r\n", "ok")],
+        "/loop" => redirect(302, "/loop"),
+        "/to-nowhere" => redirect(302, "http://["),
+        "/no-location" => vec![send("HTTP/1.1 302 Found\r\ncontent-length: 2\r\n\r\nok")],
+        "/relative/a" => redirect(302, "b?x=1"),
+        "/cross" => redirect(307, &format!("http://localhost:{}/landed", address.port())),
+        path => match path.strip_prefix("/redirect/").and_then(|status| status.parse().ok()) {
+            Some(status) => redirect(status, "/landed"),
+            None => vec![ok("", "ok")],
+        },
+    }
+}

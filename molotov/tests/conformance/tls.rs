@@ -1,0 +1,176 @@
+//! TLS and HTTP/2: who is trusted, and what happens when the server says goodbye.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use molotov::{
+    ErrorKind,
+    http::{Certificate, Identity},
+    session::{Session, SessionOptions},
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{BOTH, get, options, server::Server};
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn root(&self) -> Certificate {
+        Certificate::from_pem(self.0.pem().as_bytes()).unwrap()
+    }
+
+    /// Certificate and key for a name.
+    fn sign(&self, name: &str, expired: bool) -> (String, String) {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        if expired {
+            params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+/// Serves the misbehaving server's paths over TLS.
+async fn serve((certificate, key): (String, String), clients: Option<&Authority>) -> SocketAddr {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(authority.0.pem().as_bytes()).unwrap()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::start().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, server) = (acceptor.clone(), server.clone());
+            tokio::spawn(async move {
+                // A client that does not trust us goes away.
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = server.connection(&mut stream).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn ask(options: SessionOptions, address: SocketAddr) -> Result<(u16, Bytes), ErrorKind> {
+    let options = options.resolve("shop.test", address);
+    get(&Session::new(options).unwrap(), "https://shop.test/").await
+}
+
+#[tokio::test]
+async fn only_who_is_trusted_is_talked_to() {
+    let authority = Authority::new();
+    let good = serve(authority.sign("shop.test", false), None).await;
+    let other = serve(authority.sign("other.test", false), None).await;
+    let expired = serve(authority.sign("shop.test", true), None).await;
+    let ok = Ok((200, Bytes::from_static(b"ok")));
+    for transport in BOTH {
+        let trusting = || options(transport).add_root_certificate(authority.root());
+        assert_eq!(ask(trusting(), good).await, ok, "{transport:?}");
+        assert_eq!(ask(options(transport), good).await, Err(ErrorKind::Tls), "{transport:?}: unknown authority");
+        assert_eq!(ask(trusting(), other).await, Err(ErrorKind::Tls), "{transport:?}: wrong name");
+        assert_eq!(ask(trusting(), expired).await, Err(ErrorKind::Tls), "{transport:?}: expired");
+        assert_eq!(ask(trusting().danger_accept_invalid_hostnames(true), other).await, ok, "{transport:?}");
+        assert_eq!(
+            ask(trusting().danger_accept_invalid_hostnames(true), expired).await,
+            Err(ErrorKind::Tls),
+            "{transport:?}: a wrong name may pass, an expired certificate may not"
+        );
+        assert_eq!(ask(options(transport).danger_accept_invalid_certs(true), expired).await, ok, "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown() {
+    let authority = Authority::new();
+    let address = serve(authority.sign("shop.test", false), Some(&authority)).await;
+    let (certificate, key) = authority.sign("client.test", false);
+    let identity = Identity::from_pem(format!("{certificate}{key}").as_bytes()).unwrap();
+    for transport in BOTH {
+        let trusting = || options(transport).add_root_certificate(authority.root());
+        assert!(ask(trusting(), address).await.is_err(), "{transport:?} without a certificate");
+        assert_eq!(ask(trusting().identity(identity.clone()), address).await, Ok((200, "ok".into())), "{transport:?}");
+    }
+}
+
+/// HTTP/2 without TLS; each connection is told goodbye after a few requests.
+#[tokio::test]
+async fn http2_goes_on_after_goodbyes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (served, connections) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    tokio::spawn({
+        let (served, connections) = (served.clone(), connections.clone());
+        async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
+                let served = served.clone();
+                tokio::spawn(async move {
+                    let (enough, mut goodbye) = tokio::sync::mpsc::unbounded_channel();
+                    let here = Arc::new(AtomicUsize::new(0));
+                    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                        served.fetch_add(1, Ordering::Relaxed);
+                        if here.fetch_add(1, Ordering::Relaxed) == 4 {
+                            let _ = enough.send(());
+                        }
+                        let answer = format!("{:?} {}", request.version(), request.uri().path());
+                        async move {
+                            Ok::<_, std::convert::Infallible>(hyper::Response::new(Full::new(Bytes::from(answer))))
+                        }
+                    });
+                    let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+                    tokio::select! {
+                        _ = connection.as_mut() => {}
+                        Some(()) = goodbye.recv() => {
+                            connection.as_mut().graceful_shutdown();
+                            let _ = connection.await;
+                        }
+                    }
+                });
+            }
+        }
+    });
+    for transport in BOTH {
+        let session = Session::new(options(transport).http2_prior_knowledge()).unwrap();
+        for i in 0..20 {
+            let answer = get(&session, &format!("http://{address}/{i}")).await;
+            assert_eq!(answer, Ok((200, format!("HTTP/2.0 /{i}").into())), "{transport:?}");
+        }
+    }
+    assert_eq!(served.load(Ordering::Relaxed), 40);
+    assert!(connections.load(Ordering::Relaxed) > 4, "goodbyes were said");
+}
