@@ -32,9 +32,8 @@ async fn take_the_time(event: &Event<'_>) {
 
 #[global_teardown]
 fn show() {
-    let answers = ANSWERS.load(Ordering::Relaxed);
-    if answers > 0 {
-        println!("average response time: {} µs", MICROS.load(Ordering::Relaxed) / answers);
+    if let Some(average) = MICROS.load(Ordering::Relaxed).checked_div(ANSWERS.load(Ordering::Relaxed)) {
+        println!("average response time: {average} µs");
     }
 }
 

@@ -23,7 +23,7 @@ async fn tell(event: &Event<'_>) -> Result<()> {
 
 #[scenario]
 async fn flaky(session: &Session, ctx: &Context) -> Result<()> {
-    let fail = ctx.step() % 5 == 0;
+    let fail = ctx.step().is_multiple_of(5);
     session.get(at("/flaky")).query(&[("fail", fail)]).send().await?.error_for_status()?;
     Ok(())
 }

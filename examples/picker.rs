@@ -5,7 +5,7 @@ use molotov_examples::at;
 
 #[scenario_picker]
 fn next(step: StepId) -> &'static str {
-    if step.0 % 3 == 0 { "buy" } else { "look" }
+    if step.0.is_multiple_of(3) { "buy" } else { "look" }
 }
 
 #[scenario]

@@ -5,10 +5,7 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
@@ -262,7 +259,8 @@ impl<'a> Run<'a> {
         let force_shutdown = self.plan.args.force_shutdown;
         let names = self.plan.names();
         for shard in self.shards.iter_mut().filter(|shard| !shard.done) {
-            if !forced && !(force_shutdown && shard.handle.board.overdue(GRACE + LAST_CALL)) {
+            let stuck = forced || (force_shutdown && shard.handle.board.overdue(GRACE + LAST_CALL));
+            if !stuck {
                 continue;
             }
             shard.done = true;
@@ -327,11 +325,8 @@ impl<'a> Run<'a> {
 
 /// The next message, or `None` at `until`.
 fn receive(receiver: &Receiver<Message>, until: Instant) -> Option<Message> {
-    match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        Ok(message) => Some(message),
-        // The run holds a sender itself, so the channel is never closed.
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    // The run holds a sender itself, so the channel is never closed: the only error is the time.
+    receiver.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
 }
 
 /// How many threads run `workers`: never one without a worker.

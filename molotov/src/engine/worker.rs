@@ -56,14 +56,11 @@ impl Worker {
 
     async fn work(&self) {
         let Ok(slots) = self.set_up().await else { return };
-        match self.set_up_sessions(&slots).await {
-            Ok(()) => {
-                self.say("Running scenarios");
-                let runs = self.run_scenarios(&slots).await;
-                self.say(&format!("Ran {runs} scenarios"));
-                self.tear_down_sessions(&slots).await;
-            }
-            Err(Ended) => {}
+        if self.set_up_sessions(&slots).await.is_ok() {
+            self.say("Running scenarios");
+            let runs = self.run_scenarios(&slots).await;
+            self.say(&format!("Ran {runs} scenarios"));
+            self.tear_down_sessions(&slots).await;
         }
         drop(slots);
         self.tear_down();

@@ -189,10 +189,10 @@ fn cause(error: &reqwest::Error) -> Option<Cause> {
         if is_tls(error) {
             return Some(Cause::Tls);
         }
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe) {
-                return Some(Cause::Closed);
-            }
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+        {
+            return Some(Cause::Closed);
         }
         if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
             if hyper.is_parse() {

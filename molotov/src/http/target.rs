@@ -28,9 +28,6 @@ pub(crate) struct Origin {
 pub(crate) struct Target {
     pub(crate) url: Url,
     pub(crate) https: bool,
-    /// Without the brackets of an IPv6 address.
-    pub(crate) host: String,
-    pub(crate) port: u16,
     /// The `Host` header: the default port left out, an IPv6 address in brackets.
     pub(crate) authority: String,
     pub(crate) path_and_query: String,
@@ -104,17 +101,7 @@ impl Target {
         };
         let origin = intern(https, &host, port);
         let template = template(url.path());
-        Ok(Rc::new(Self {
-            url,
-            https,
-            host,
-            port,
-            authority,
-            path_and_query,
-            origin,
-            template,
-            get_name: OnceCell::new(),
-        }))
+        Ok(Rc::new(Self { url, https, authority, path_and_query, origin, template, get_name: OnceCell::new() }))
     }
 }
 
@@ -173,11 +160,11 @@ mod tests {
     #[test]
     fn authority_and_path() {
         let target = Target::parse("http://[::1]:8080/a?b=c#d").unwrap();
-        assert_eq!((target.host.as_str(), target.port), ("::1", 8080));
+        assert_eq!((target.origin.host.as_str(), target.origin.port), ("::1", 8080));
         assert_eq!(target.authority, "[::1]:8080");
         assert_eq!(target.path_and_query, "/a?b=c");
         let target = Target::parse("https://example.org:443").unwrap();
-        assert_eq!((target.authority.as_str(), target.port), ("example.org", 443));
+        assert_eq!((target.authority.as_str(), target.origin.port), ("example.org", 443));
         assert_eq!(target.path_and_query, "/");
     }
 

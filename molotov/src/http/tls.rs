@@ -58,10 +58,6 @@ impl Certificate {
             })
             .collect()
     }
-
-    pub(crate) fn der(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 impl fmt::Debug for Certificate {
@@ -88,10 +84,6 @@ impl Identity {
     }
 
     /// The PEM it was made of.
-    pub(crate) fn pem(&self) -> &[u8] {
-        &self.pem
-    }
-
     fn parts(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&self.pem)
             .collect::<Result<_, _>>()

@@ -136,6 +136,7 @@ impl Histogram {
     }
 
     /// Bytes this distribution takes in memory.
+    #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>() + self.packed.capacity()
     }

@@ -106,7 +106,7 @@ macro_rules! by_value {
                 Ok($value)
             }
 
-            fn value<'g>(guard: &'g mut $type) -> $type {
+            fn value(guard: &mut $type) -> $type {
                 *guard
             }
         }

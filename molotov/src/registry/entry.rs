@@ -71,7 +71,7 @@ pub enum Call {
 }
 
 /// How a session factory is called.
-pub type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
+pub(super) type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
 
 /// A function with `#[scenario]`.
 #[allow(missing_docs)]

@@ -86,10 +86,6 @@ impl Context {
         &self.0.args
     }
 
-    pub(crate) fn shared_args(&self) -> &Arc<Args> {
-        &self.0.args
-    }
-
     /// The name of the scenario that runs; empty in fixtures.
     pub fn scenario(&self) -> Rc<str> {
         self.0.scenario.borrow().clone()
@@ -120,10 +116,6 @@ impl Context {
     /// What was attached to this worker under the type `T`.
     pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         self.0.attachments.attached()
-    }
-
-    pub(crate) fn attachments(&self) -> &Attachments {
-        &self.0.attachments
     }
 
     /// Records a step of the user's own: it gets a row beside the requests, with its time and whether it was `Ok`.

@@ -82,7 +82,9 @@ impl Session {
             let wire = match self.hop(&mut parts, deadline).await {
                 Ok(wire) => wire,
                 Err(error) => {
-                    measure.map(Measure::failed);
+                    if let Some(measure) = measure {
+                        measure.failed();
+                    }
                     return Err(error);
                 }
             };
@@ -103,7 +105,9 @@ impl Session {
                     break (wire, codings);
                 }
                 Err(error) => {
-                    measure.map(Measure::failed);
+                    if let Some(measure) = measure {
+                        measure.failed();
+                    }
                     return Err(error.at(&parts.method, &parts.target.url));
                 }
             }

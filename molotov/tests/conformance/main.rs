@@ -260,7 +260,7 @@ async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
         let server = Server::start().await;
         let session = session(transport);
         let large = "x".repeat(3_000_000);
-        let parts = || stream::iter(["hello", " ", "", "world"].map(|part| Ok::<_, std::io::Error>(part)));
+        let parts = || stream::iter(["hello", " ", "", "world"].map(Ok::<_, std::io::Error>));
         session.post(server.url("/a")).body(large.clone()).send().await.unwrap();
         session.post(server.url("/a")).body(RequestBody::wrap_stream(parts())).send().await.unwrap();
         session.post(server.url("/a")).body(RequestBody::sized_stream(11, parts())).send().await.unwrap();
