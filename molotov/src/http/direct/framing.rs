@@ -41,7 +41,8 @@ enum State {
     ChunkCr,
     ChunkLf,
     TrailerStart,
-    Trailer,
+    TrailerName,
+    TrailerValue,
     TrailerLf,
     EndLf,
     Ended,
@@ -120,10 +121,13 @@ impl Decoder {
             (State::ChunkLf, b'\n') => return Ok(SIZE),
             (State::ChunkCr | State::ChunkLf, _) => return Err(Malformed("a chunk is longer than its size says")),
             (State::TrailerStart, b'\r') => State::EndLf,
-            (State::TrailerStart, b' ' | b'\t' | b'\n') => return Err(Malformed("a trailer line is invalid")),
-            (State::Trailer, b'\r') => State::TrailerLf,
-            (State::Trailer, b'\n') => return Err(Malformed("a trailer line ends without CR")),
-            (State::TrailerStart | State::Trailer, _) => State::Trailer,
+            (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => State::TrailerName,
+            (State::TrailerName, b':') => State::TrailerValue,
+            (State::TrailerStart | State::TrailerName, _) => return Err(Malformed("a trailer line is invalid")),
+            (State::TrailerValue, b'\r') => State::TrailerLf,
+            (State::TrailerValue, b'\t' | b' '..=b'~' | 0x80..) => State::TrailerValue,
+            (State::TrailerValue, b'\n') => return Err(Malformed("a trailer line ends without CR")),
+            (State::TrailerValue, _) => return Err(Malformed("a trailer line is invalid")),
             (State::TrailerLf, b'\n') => State::TrailerStart,
             (State::EndLf, b'\n') => State::Ended,
             _ => return Err(Malformed("a line of its chunked body ends wrongly")),
@@ -134,6 +138,11 @@ impl Decoder {
         }
         Ok(next)
     }
+}
+
+/// Whether a byte may stand in a header's name.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
