@@ -3,6 +3,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod blocking;
 pub mod cli;
 pub mod engine;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod session;
 pub mod ui;
 mod vars;
 
+pub use blocking::{BlockingRequest, BlockingResponse, JsonResponse, json_request, request};
 pub use cli::main;
 pub use failure::{Failure, IntoOutcome, Result};
 pub use http::{Error, ErrorKind};
