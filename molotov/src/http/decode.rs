@@ -86,6 +86,7 @@ pub(crate) enum Coding {
 pub(crate) struct Decoded {
     reader: Pin<Box<dyn AsyncRead>>,
     buffer: BytesMut,
+    received: Rc<Cell<u64>>,
 }
 
 /// How much is decompressed at once.
@@ -94,7 +95,8 @@ const PART: usize = 16 * 1024;
 impl Decoded {
     /// `received` counts what comes over the wire.
     pub(crate) fn new(body: WireBody, codings: &[Coding], received: Rc<Cell<u64>>) -> Decoded {
-        let mut reader: Pin<Box<dyn AsyncBufRead>> = Box::pin(StreamReader::new(Parts { body, received }));
+        let mut reader: Pin<Box<dyn AsyncBufRead>> =
+            Box::pin(StreamReader::new(Parts { body, received: received.clone() }));
         for coding in codings {
             reader = match coding {
                 Coding::Gzip => {
@@ -111,7 +113,7 @@ impl Decoded {
                 }
             };
         }
-        Decoded { reader: Box::pin(reader), buffer: BytesMut::new() }
+        Decoded { reader: Box::pin(reader), buffer: BytesMut::new(), received }
     }
 
     /// The next part; `None` when there is no more.
@@ -120,7 +122,16 @@ impl Decoded {
         let mut part = ReadBuf::new(&mut self.buffer);
         match self.reader.as_mut().poll_read(cx, &mut part) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Some(Err(broken(error)))),
+            Poll::Ready(Err(error)) => match error.downcast::<Error>() {
+                // The wire's own.
+                Ok(error) => Poll::Ready(Some(Err(error))),
+                // No body at all is no broken one: servers state a compression for it too.
+                Err(_) if self.received.get() == 0 => Poll::Ready(None),
+                Err(error) => {
+                    let what = "the body cannot be decompressed";
+                    Poll::Ready(Some(Err(Error::new(ErrorKind::Decode, what).with_source(error))))
+                }
+            },
             Poll::Ready(Ok(())) => match part.filled().len() {
                 0 => Poll::Ready(None),
                 read => Poll::Ready(Some(Ok(self.buffer.split_to(read).freeze()))),
@@ -131,14 +142,6 @@ impl Decoded {
 
 fn buffered(reader: impl AsyncRead + 'static) -> Pin<Box<dyn AsyncBufRead>> {
     Box::pin(tokio::io::BufReader::new(Box::pin(reader)))
-}
-
-/// An error of the wire as it was; anything else is the decompressor's.
-fn broken(error: io::Error) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => error,
-        Err(error) => Error::new(ErrorKind::Decode, "the body cannot be decompressed").with_source(error),
-    }
 }
 
 /// The parts of a body, for readers.
@@ -231,6 +234,9 @@ mod tests {
             let half = bytes.slice(..bytes.len() / 2);
             assert!(decoded(half, &[coding]).await.unwrap_err().is_decode(), "{coding:?} cut in half");
             assert!(decoded(Bytes::from_static(b"\xffgarbage"), &[coding]).await.unwrap_err().is_decode());
+        }
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd] {
+            assert_eq!(decoded(Bytes::new(), &[coding]).await.unwrap(), b"", "{coding:?} of nothing");
         }
         let twice = encoded(GzipEncoder::new(&encoded(BrotliEncoder::new(&text[..])).await[..])).await;
         assert_eq!(decoded(twice, &[Coding::Gzip, Coding::Brotli]).await.unwrap(), text);

@@ -190,8 +190,10 @@ impl Response {
 
     /// The body as a stream of parts, as they come.
     pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
-        let mut body = self.body.into_inner();
-        stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> { body.poll_chunk(cx) })
+        let (mut body, target) = (self.body.into_inner(), self.target);
+        stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
+            body.poll_chunk(cx).map_err(|error| error.at_url(&target.url))
+        })
     }
 
     /// Reads the whole body and leaves it in the response: for listeners, and to look at it more than once.
