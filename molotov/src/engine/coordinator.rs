@@ -83,6 +83,7 @@ struct Run<'a> {
 struct Shard {
     handle: Handle,
     running: usize,
+    most: usize,
     done: bool,
 }
 
@@ -140,12 +141,19 @@ impl<'a> Run<'a> {
         let plural = if workers == 1 { "" } else { "s" };
         self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
+        // A Ctrl-C during `global_setup` waits here: then there is nothing to start.
+        while let Ok(message) = self.inbox.receiver.try_recv() {
+            self.handle(message);
+        }
+        if self.phase != Phase::Running {
+            return;
+        }
         let threads = threads(args.threads, workers);
         for shard in 0..threads {
             let outbox = Outbox { shard, sender: self.inbox.sender.clone() };
             let mine = (shard..workers).step_by(threads).map(WorkerId);
             match shard::spawn(self.plan, scope.clone(), outbox, self.epoch, threads, mine) {
-                Ok(handle) => self.shards.push(Shard { handle, running: 0, done: false }),
+                Ok(handle) => self.shards.push(Shard { handle, running: 0, most: 0, done: false }),
                 Err(error) => {
                     self.thread_refused(error);
                     break;
@@ -190,6 +198,7 @@ impl<'a> Run<'a> {
         while let Ok(message) = self.inbox.receiver.try_recv() {
             self.handle(message);
         }
+        self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
         for shard in self.shards.drain(..) {
             // A thread that was given up is left behind; it cannot be stopped from outside.
             if shard.done && shard.handle.thread.is_finished() {
@@ -221,9 +230,9 @@ impl<'a> Run<'a> {
         match update {
             Update::Line(line) => self.screen.line(&line),
             Update::Measures(measures) => self.totals.merge(&measures),
-            Update::Workers(running) => {
+            Update::Workers { running, most } => {
                 self.shards[shard].running = running;
-                self.most_workers = self.most_workers.max(self.running());
+                self.shards[shard].most = most;
             }
             Update::StopOnFailure => self.raise(Phase::Stopping),
             Update::FixtureFailed(failed) => {

@@ -56,6 +56,7 @@ pub(super) struct Shard {
     pub(super) recorder: Recorder,
     outbox: Outbox,
     running: Cell<usize>,
+    most: Cell<usize>,
     /// Whether a worker is being cut short right now: what it drops is interrupted then.
     pub(super) cutting: Cell<bool>,
     /// Failures of listeners that were said already.
@@ -136,6 +137,7 @@ async fn run(
         recorder,
         outbox,
         running: Cell::new(0),
+        most: Cell::new(0),
         cutting: Cell::new(false),
         said: RefCell::default(),
         args: plan.args,
@@ -208,12 +210,13 @@ impl Shard {
     }
 
     fn report(&self) {
-        self.outbox.send(Update::Workers(self.running.get()));
+        self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
         self.outbox.send(Update::Measures(Box::new(self.recorder.take())));
     }
 
     pub(super) fn worker_started(&self) {
         self.running.set(self.running.get() + 1);
+        self.most.set(self.most.get().max(self.running.get()));
     }
 
     pub(super) fn worker_ended(&self) {

@@ -372,3 +372,21 @@ fn futures_need_not_be_send() {
     let (report, _) = execute(plan(Args { max_runs: Some(2), ..Args::default() }, [local]));
     assert_eq!(report.summary.successes, 2);
 }
+
+#[test]
+fn a_stop_before_the_start_runs_nothing() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let plan = plan(Args::default(), [scenario("one", 1.0, counting(&counter))]);
+    let (control, inbox) = Control::new();
+    control.stop();
+    let report = run(plan, &mut Kept::default(), inbox);
+    assert_eq!((report.summary.successes, counter.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[test]
+fn short_runs_know_how_many_workers_they_had() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let args = Args { workers: 5, duration: Duration::ZERO, ..Args::default() };
+    let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert!((1..=5).contains(&report.summary.workers), "{}", report.summary.workers);
+}

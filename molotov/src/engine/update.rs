@@ -9,8 +9,8 @@ pub(crate) enum Update {
     Line(Line),
     /// Measures since the last one.
     Measures(Box<Snapshot>),
-    /// How many of the shard's workers run now.
-    Workers(usize),
+    /// How many of the shard's workers run now, and how many did at most.
+    Workers { running: usize, most: usize },
     /// A scenario failed, and the run shall stop on the first failure.
     StopOnFailure,
     /// A fixture failed, and with it the run.
