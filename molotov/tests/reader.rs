@@ -159,8 +159,14 @@ fn the_fuzzers_corpus_is_read_the_same_in_pieces() {
         let Some((&first, bytes)) = bytes.split_first() else { continue };
         let method = if first & 1 == 0 { Method::GET } else { Method::HEAD };
         let read = |piece| parse_response(bytes, &method, piece, first & 2 != 0);
-        if let (Ok(Some(whole)), Ok(Some(pieces))) = (read(bytes.len()), read(usize::from(first >> 2) + 1)) {
-            assert_eq!((whole.status, whole.body, whole.consumed), (pieces.status, pieces.body, pieces.consumed));
+        match (read(bytes.len()), read(usize::from(first >> 2) + 1)) {
+            (Ok(Some(whole)), Ok(Some(pieces))) => {
+                assert_eq!((whole.status, whole.complete), (pieces.status, pieces.complete));
+                assert_eq!((whole.body, whole.consumed), (pieces.body, pieces.consumed));
+            }
+            // A head may be refused for what comes late in it before it is complete, and the other way.
+            (Ok(None) | Err(_), Ok(None) | Err(_)) => {}
+            (whole, pieces) => panic!("{whole:?} in one piece, {pieces:?} in several"),
         }
     }
     assert!(files >= 10, "the corpus is there");

@@ -206,6 +206,8 @@ impl Exchange<'_> {
             let Some(mut head) = head::parse(rest, self.method).map_err(malformed)? else {
                 if rest.is_empty() {
                     self.first_byte = None;
+                } else {
+                    self.first_byte.get_or_insert_with(Instant::now);
                 }
                 return Ok((None, start));
             };
@@ -221,6 +223,8 @@ impl Exchange<'_> {
                     return Err(malformed(Malformed("more than 64 interim responses come before it")));
                 }
                 start += head.length;
+                // The answer's own first byte counts, not that of what came before it.
+                self.first_byte = None;
                 continue;
             }
             let (raw, body, used) = body(rest, &head).map_err(malformed)?;

@@ -35,6 +35,7 @@ enum State {
     Data(u64),
     Close,
     Size { size: u64, digits: u8 },
+    SizeSpace { size: u64 },
     Extension { size: u64 },
     SizeEnd { size: u64 },
     Chunk(u64),
@@ -110,8 +111,12 @@ impl Decoder {
                 return Ok(State::Size { size: size * 16 + digit, digits: digits + 1 });
             }
             (State::Size { size, digits: 1.. }, b'\r') => return Ok(State::SizeEnd { size }),
-            (State::Size { size, digits: 1.. }, b';' | b' ' | b'\t') => State::Extension { size },
-            (State::Size { .. }, _) => return Err(Malformed("the size of a chunk is not a number")),
+            (State::Size { size, digits: 1.. } | State::SizeSpace { size }, b';') => State::Extension { size },
+            (State::Size { size, digits: 1.. } | State::SizeSpace { size }, b' ' | b'\t') => State::SizeSpace { size },
+            (State::SizeSpace { size }, b'\r') => State::SizeEnd { size },
+            (State::Size { .. } | State::SizeSpace { .. }, _) => {
+                return Err(Malformed("the size of a chunk is not a number"));
+            }
             (State::Extension { size }, b'\r') => State::SizeEnd { size },
             (State::Extension { .. }, b'\n') => return Err(Malformed("a chunk extension ends without CR")),
             (State::Extension { .. }, _) => state,
@@ -180,6 +185,7 @@ mod tests {
             &b"\r\n"[..],
             b"g\r\n",
             b" 3\r\nabc\r\n",
+            b"3 x\r\nabc\r\n",
             b"0x3\r\nabc\r\n",
             b"-1\r\n",
             b"1000000000000000\r\n",

@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, Version};
+use http::{Method, StatusCode, Version};
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::{
@@ -232,16 +232,19 @@ pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool)
     let (mut start, mut end) = (0, piece.min(bytes.len()));
     let head = loop {
         match head::parse(&bytes[start..end], method).map_err(refuse)? {
+            Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                return Err("it switches protocols, which nobody asked for".to_owned());
+            }
             Some(head) if head.status.is_informational() => start += head.length,
             Some(head) => break head,
             None if end == bytes.len() => return Ok(None),
-            None => end = (end + piece).min(bytes.len()),
+            None => end = end.saturating_add(piece).min(bytes.len()),
         }
     };
     let mut decoder = framing::Decoder::new(head.framing);
     let (mut at, mut body) = (start + head.length, Vec::new());
     while at < bytes.len() && !decoder.is_end() {
-        let input = &bytes[at..(at + piece).min(bytes.len())];
+        let input = &bytes[at..at.saturating_add(piece).min(bytes.len())];
         let decoded = decoder.decode(input).map_err(refuse)?;
         body.extend_from_slice(&input[decoded.data]);
         at += decoded.consumed;
