@@ -111,7 +111,13 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same answers each time, so that a change is what breaks it; to look further, change the seed and the number.
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        rng_seed: prop::test_runner::RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// A good answer is the same to both, wherever it is cut.
     #[test]
