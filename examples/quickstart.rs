@@ -56,5 +56,6 @@ fn run() -> std::io::Result<u8> {
     }
     let test = std::env::current_exe()?;
     let status = std::process::Command::new(test).args(options).env("QUICKSTART_URL", &target.url).status()?;
+    println!("The target has counted {} requests.", target.counts()?.values().sum::<u64>());
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

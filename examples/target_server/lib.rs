@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use molotov::session::{Session, SessionOptions};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt},
@@ -25,12 +26,12 @@ use tokio::{
 /// How often each path was asked for.
 pub type Counts = BTreeMap<String, u64>;
 
-#[derive(Clone, Default)]
-struct Counter(Arc<Mutex<Counts>>);
+/// Counts what a server is asked for. Its clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<Mutex<Counts>>);
 
 /// The routes of the server.
-pub fn router() -> Router {
-    let counter = Counter::default();
+fn router(counter: Counter) -> Router {
     Router::new()
         .route("/", get(|| async { Json(json!({"result": "OK"})) }))
         .route("/users/{id}", get(async |Path(id): Path<u64>| Json(json!({"id": id, "name": format!("user {id}")}))))
@@ -49,11 +50,18 @@ impl Counter {
     fn counts(&self) -> Counts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    fn add(&self, what: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(what) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(what.to_owned(), 1)),
+        }
+    }
 }
 
 async fn count(State(counter): State<Counter>, request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    *counter.0.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
+    counter.add(request.uri().path());
     next.run(request).await
 }
 
@@ -96,26 +104,29 @@ async fn slow() -> Json<Value> {
 /// # Errors
 ///
 /// When the address cannot be bound.
-pub async fn serve(address: &str, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+pub async fn serve(address: &str, counter: Counter, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     ready(listener.local_addr()?);
-    axum::serve(listener, router()).await
+    axum::serve(listener, router(counter)).await
 }
 
-/// Serves a protocol of lines, each echoed with its length before it, until the task is dropped.
+/// Serves a protocol of lines, each echoed with its length before it and counted as `lines`, until the task is
+/// dropped.
 ///
 /// # Errors
 ///
 /// When the address cannot be bound.
-pub async fn serve_lines(address: &str, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+pub async fn serve_lines(address: &str, counter: Counter, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     ready(listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
+        let counter = counter.clone();
         tokio::spawn(async move {
             let (reader, mut writer) = stream.into_split();
             let mut lines = tokio::io::BufReader::new(reader).lines();
             while let Ok(Some(line)) = lines.next_line().await {
+                counter.add("lines");
                 if writer.write_all(format!("{} {line}\n", line.len()).as_bytes()).await.is_err() {
                     break;
                 }
@@ -145,10 +156,11 @@ pub fn serve_if_asked() {
         std::process::exit(0);
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("an event loop");
+    let counter = Counter::default();
     let served = runtime.block_on(async {
         tokio::try_join!(
-            serve("127.0.0.1:0", |address| println!("http {address}")),
-            serve_lines("127.0.0.1:0", |address| println!("lines {address}")),
+            serve("127.0.0.1:0", counter.clone(), |address| println!("http {address}")),
+            serve_lines("127.0.0.1:0", counter, |address| println!("lines {address}")),
         )
     });
     eprintln!("the target server ended: {served:?}");
@@ -186,6 +198,20 @@ impl Target {
             (Some(url), Some(lines)) => Ok(Target { child, url, lines }),
             _ => Err(io::Error::other("the target server ended before it listened")),
         }
+    }
+
+    /// How often it has been asked for each path, and for lines.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer.
+    pub fn counts(&self) -> io::Result<Counts> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let asked = runtime.block_on(async {
+            let session = Session::new(SessionOptions::new())?;
+            session.get(format!("{}/__counts", self.url)).send().await?.json().await
+        });
+        asked.map_err(io::Error::other)
     }
 }
 

@@ -23,22 +23,14 @@ fn run(target: &Target, name: &str, options: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-fn counts(target: &Target) -> Counts {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let session = molotov::session::Session::new(molotov::session::SessionOptions::new()).unwrap();
-        session.get(format!("{}/__counts", target.url)).send().await.unwrap().json().await.unwrap()
-    })
-}
-
 /// Runs 4 workers 6 times each, and compares the totals and the server's counts.
 fn check(target: &Target, name: &str, ends: &str, expected: fn(&Counts) -> bool) {
-    let before = counts(target);
+    let before = target.counts().unwrap();
     let output = run(target, name, &["-w", "4", "-r", "6"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.contains(ends), "{name} should end with `{ends}`:\n{text}");
-    let mut served = counts(target);
+    let mut served = target.counts().unwrap();
     for (path, count) in &before {
         *served.get_mut(path).unwrap() -= count;
     }
@@ -68,11 +60,12 @@ fn main() -> ExitCode {
         trial("average_time", good, |s| of(s, "/") == 24),
         trial("concurrency", good, |s| [of(s, "/"), of(s, "/users/7"), of(s, "/slow")] == [24; 3]),
         trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
-        trial("custom_session", good, Counts::is_empty),
+        trial("custom_session", good, |s| of(s, "lines") == 24 && sum(s) == 24),
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
         Trial::test("quickstart", move || {
             let output = Command::new(example("quickstart")).args(["-w", "4", "-r", "6"]).output()?;
-            assert!(String::from_utf8_lossy(&output.stdout).contains(good), "{output:?}");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains(good) && text.contains("The target has counted 24 requests."), "{output:?}");
             Ok(())
         }),
     ];

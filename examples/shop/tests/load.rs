@@ -1,13 +1,16 @@
 //! What the shop has to bear, as tests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
 use molotov::{LoadTest, prelude::*};
+use molotov_examples::Counter;
 use shop as _;
 
 /// A server of the test's own; it ends with the test's runtime.
 async fn serve() -> String {
     let (told, address) = tokio::sync::oneshot::channel();
-    tokio::spawn(molotov_examples::serve("127.0.0.1:0", |address| told.send(address).unwrap()));
+    tokio::spawn(molotov_examples::serve("127.0.0.1:0", Counter::default(), |address| told.send(address).unwrap()));
     format!("http://{}", address.await.unwrap())
 }
 
@@ -35,19 +38,20 @@ async fn fifty_users_browse() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_side_by_side_do_not_meet() {
-    let run = |name: &'static str, workers: usize| async move {
-        LoadTest::new()
-            .scenario(name, async move |session: &Session| -> Result<()> {
-                let owner = get_var_or_init("owner", || name.to_owned());
-                assert_eq!(owner, name);
-                session.attach(name);
-                Ok(())
-            })
-            .workers(workers)
-            .max_runs(30)
-            .run_async()
-            .await
-            .unwrap()
+    // Every worker of both waits here for all of them: the runs are under way at the same time.
+    let everyone = Arc::new(tokio::sync::Barrier::new(10 + 20));
+    let run = |name: &'static str, workers: usize| {
+        let everyone = Arc::clone(&everyone);
+        let test = LoadTest::new().scenario(name, async move |session: &Session| -> Result<()> {
+            if session.attached::<&str>().is_none() {
+                everyone.wait().await;
+            }
+            let owner = get_var_or_init("owner", || name.to_owned());
+            assert_eq!(owner, name);
+            session.attach(name);
+            Ok(())
+        });
+        async move { test.workers(workers).max_runs(30).run_async().await.unwrap() }
     };
     let (one, two) = tokio::join!(run("one", 10), run("two", 20));
     assert_eq!((one.successes(), two.successes()), (300, 600));

@@ -77,21 +77,15 @@ impl Connection {
 
     /// Sends a request and reads at least the head of its response.
     pub(crate) async fn exchange(&mut self, request: &mut WireRequest<'_>, keep_alive: bool) -> Result<Answer, Failed> {
-        let mut exchange = Exchange {
-            method: request.method,
-            upgrade: request.headers.contains_key(header::UPGRADE),
-            upload: None,
-            first_byte: None,
-            interim: 0,
-            keep: true,
-            broken: None,
-        };
+        let mut exchange = Exchange::new(request.method, request.headers.contains_key(header::UPGRADE));
         poll_fn(|cx| exchange.poll(self, request, keep_alive, cx)).await
     }
 }
 
-struct Exchange<'a> {
+/// One request and the head of its response.
+pub(crate) struct Exchange<'a> {
     method: &'a Method,
+    /// The request asks for another protocol.
     upgrade: bool,
     upload: Option<Upload>,
     first_byte: Option<Instant>,
@@ -101,7 +95,11 @@ struct Exchange<'a> {
     broken: Option<io::Error>,
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(method: &'a Method, upgrade: bool) -> Self {
+        Self { method, upgrade, upload: None, first_byte: None, interim: 0, keep: true, broken: None }
+    }
+
     fn poll(
         &mut self,
         connection: &mut Connection,
@@ -179,7 +177,7 @@ impl Exchange<'_> {
     }
 
     /// Goes on with what has just been read; `None` when more is needed.
-    fn take(&mut self, buffer: &mut BytesMut, fresh: &[u8]) -> Result<Option<Answer>, Failed> {
+    pub(crate) fn take(&mut self, buffer: &mut BytesMut, fresh: &[u8]) -> Result<Option<Answer>, Failed> {
         if buffer.is_empty() {
             let (answer, used) = self.parse(fresh)?;
             buffer.extend_from_slice(&fresh[used..]);

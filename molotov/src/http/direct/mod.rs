@@ -18,7 +18,8 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, StatusCode, Version};
+use bytes::BytesMut;
+use http::{Method, Version};
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::{
@@ -220,35 +221,41 @@ pub struct Parsed {
     pub consumed: usize,
 }
 
-/// Reads one final response out of bytes, as a connection does that gets them in pieces of `piece` bytes.
-/// `None` where the head is incomplete.
+/// Reads one final response out of bytes as a connection does that gets them in pieces of `piece` bytes,
+/// with the connection's own reader. `None` where the head is incomplete.
 ///
 /// # Errors
 /// What is malformed about it.
 #[doc(hidden)]
 pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool) -> Result<Option<Parsed>, String> {
-    let refuse = |what: head::Malformed| what.0.to_owned();
-    let piece = piece.max(1);
-    let (mut start, mut end) = (0, piece.min(bytes.len()));
-    let head = loop {
-        match head::parse(&bytes[start..end], method).map_err(refuse)? {
-            Some(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
-                return Err("it switches protocols, which nobody asked for".to_owned());
-            }
-            Some(head) if head.status.is_informational() => start += head.length,
-            Some(head) => break head,
-            None if end == bytes.len() => return Ok(None),
-            None => end = end.saturating_add(piece).min(bytes.len()),
+    let mut pieces = bytes.chunks(piece.max(1));
+    let mut buffer = BytesMut::new();
+    let mut exchange = connection::Exchange::new(method, false);
+    let mut read = 0;
+    let answer = loop {
+        let Some(fresh) = pieces.next() else { return Ok(None) };
+        read += fresh.len();
+        match exchange.take(&mut buffer, fresh) {
+            Ok(Some(answer)) => break answer,
+            Ok(None) => {}
+            Err(failed) => return Err(failed.error.to_string()),
         }
     };
-    let mut decoder = framing::Decoder::new(head.framing);
-    let (mut at, mut body) = (start + head.length, Vec::new());
+    let status = answer.head.status.as_u16();
+    let mut decoder = match answer.body {
+        Ok(body) => {
+            let consumed = read - buffer.len();
+            return Ok(Some(Parsed { status, body: body.to_vec(), complete: true, consumed }));
+        }
+        Err(decoder) => decoder,
+    };
+    let (mut at, mut body) = (read - buffer.len(), Vec::new());
     while at < bytes.len() && !decoder.is_end() {
         let input = &bytes[at..at.saturating_add(piece).min(bytes.len())];
-        let decoded = decoder.decode(input).map_err(refuse)?;
+        let decoded = decoder.decode(input).map_err(|what| what.0.to_owned())?;
         body.extend_from_slice(&input[decoded.data]);
         at += decoded.consumed;
     }
     let complete = decoder.is_end() || (closed && decoder.close());
-    Ok(Some(Parsed { status: head.status.as_u16(), body, complete, consumed: at }))
+    Ok(Some(Parsed { status, body, complete, consumed: at }))
 }
