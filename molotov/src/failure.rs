@@ -1,6 +1,6 @@
 //! Why a scenario or a fixture failed: any error by `?`, with its kind, its message and its place.
 
-use std::{any::Any, backtrace::Backtrace, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
+use std::{any::Any, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
 
 /// What scenarios and fixtures return; `Result` alone is `Result<(), Failure>`.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
@@ -56,7 +56,7 @@ impl Failure {
             kind: kind.into(),
             message,
             place: place.map(|place| format!("{}:{}", place.file(), place.line())),
-            backtrace: CAPTURE.get().then(|| Backtrace::force_capture().to_string()),
+            backtrace: CAPTURE.get().then(crate::backtrace::capture),
         }))
     }
 

@@ -3,6 +3,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod backtrace;
 mod blocking;
 pub mod cli;
 pub mod engine;

@@ -1,6 +1,6 @@
 //! The load test that is compared with other generators: one GET, its status and its JSON checked.
 //!
-//! `MOLOTOV_TARGET` names the URL; see `side_by_side/README.md`.
+//! `MOLOTOV_TARGET` names the URL; see `benches/README.md`.
 
 use std::sync::LazyLock;
 

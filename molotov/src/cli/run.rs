@@ -22,7 +22,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     };
     if args.list {
-        show(&registry::list(&plan.selection.scenarios));
+        show(&registry::list(&plan.selection));
         return ExitCode::SUCCESS;
     }
     if args.debug {

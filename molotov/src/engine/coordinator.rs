@@ -149,6 +149,7 @@ impl<'a> Run<'a> {
             return;
         }
         let threads = threads(args.threads, workers);
+        tracing::debug!(workers, threads, "the workers are started");
         for shard in 0..threads {
             let outbox = Outbox { shard, sender: self.inbox.sender.clone() };
             let mine = (shard..workers).step_by(threads).map(WorkerId);
@@ -239,7 +240,10 @@ impl<'a> Run<'a> {
                 self.fixture_failure.get_or_insert(failed);
                 self.raise(Phase::Stopping);
             }
-            Update::Done => self.shards[shard].done = true,
+            Update::Done => {
+                tracing::debug!(shard, elapsed = ?self.epoch.elapsed(), "a shard has ended");
+                self.shards[shard].done = true;
+            }
         }
     }
 
@@ -248,6 +252,7 @@ impl<'a> Run<'a> {
             return;
         }
         self.phase = phase;
+        tracing::debug!(?phase, elapsed = ?self.epoch.elapsed(), "the run is stopped");
         let command = match phase {
             Phase::Running => return,
             Phase::Stopping => Command::Stop,

@@ -1,18 +1,23 @@
 //! The transport by `reqwest`: for proxies, and for a client that the user hands in.
 
 use std::{
+    cell::RefCell,
     future::{Future, poll_fn},
     pin::pin,
+    rc::Rc,
+    sync::Arc,
     time::Instant,
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, TryStreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, header};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
-    BoxError, Error, ErrorKind, tls,
+    BoxError, Error, ErrorKind,
+    target::Origin,
+    tls,
     wire::{Body, HttpVersionPolicy, LazyHeaders, LocalByteStream, WireBody, WireRequest, WireResponse},
 };
 use crate::session::SessionOptions;
@@ -20,14 +25,43 @@ use crate::session::SessionOptions;
 /// A `reqwest` client of the worker's own. Redirects, cookies and decompression are off in it: they are ours.
 pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
+    keep_alive: bool,
+    permits: Permits,
+}
+
+/// `max_connections`, which `reqwest` has no word for: so many requests to an origin are under way at a time.
+struct Permits {
+    most: Option<usize>,
+    origins: RefCell<Vec<(Rc<Origin>, Arc<Semaphore>)>>,
+}
+
+impl Permits {
+    fn new(most: Option<usize>) -> Self {
+        Self { most, origins: RefCell::default() }
+    }
+
+    async fn acquire(&self, origin: &Rc<Origin>) -> Option<OwnedSemaphorePermit> {
+        let most = self.most?;
+        let permits = {
+            let mut origins = self.origins.borrow_mut();
+            let known = origins.iter().find(|(known, _)| known == origin).map(|(_, permits)| Arc::clone(permits));
+            known.unwrap_or_else(|| {
+                let permits = Arc::new(Semaphore::new(most.max(1)));
+                origins.push((Rc::clone(origin), Arc::clone(&permits)));
+                permits
+            })
+        };
+        permits.acquire_owned().await.ok()
+    }
 }
 
 impl ReqwestTransport {
     pub(crate) fn new(options: &SessionOptions) -> Result<ReqwestTransport, Error> {
-        if let Some(client) = &options.client {
-            return Ok(ReqwestTransport { client: client.clone() });
-        }
         let wire = &options.wire;
+        let (keep_alive, permits) = (wire.keep_alive, Permits::new(wire.max_connections));
+        if let Some(client) = &options.client {
+            return Ok(ReqwestTransport { client: client.clone(), keep_alive, permits });
+        }
         let tls = tls::config(&wire.tls, wire.http_version)?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
@@ -54,19 +88,31 @@ impl ReqwestTransport {
             HttpVersionPolicy::Http1Only => builder.http1_only(),
             HttpVersionPolicy::Http2PriorKnowledge => builder.http2_prior_knowledge(),
         };
-        if !wire.keep_alive {
+        if !keep_alive {
             builder = builder.pool_max_idle_per_host(0);
         }
         let client = builder
             .build()
             .map_err(|error| Error::new(ErrorKind::Builder, "the reqwest client cannot be made").with_source(error))?;
-        Ok(ReqwestTransport { client })
+        Ok(ReqwestTransport { client, keep_alive, permits })
     }
 
     pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
         let (method, url) = (request.method, &request.target.url);
+        let waiting = self.permits.acquire(&request.target.origin);
+        let permit = match request.deadline {
+            None => waiting.await,
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), waiting).await.map_err(|_| {
+                Error::new(ErrorKind::Timeout, "no answer came in time")
+                    .with_hint("raise the timeout, or look at the server")
+                    .at(method, url)
+            })?,
+        };
         let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
         let bytes_out = size(request.headers) + request.target.path_and_query.len() as u64;
+        if !self.keep_alive && !request.headers.contains_key(header::CONNECTION) {
+            built = built.header(header::CONNECTION, "close");
+        }
         let mut body_out = 0;
         let mut feeding = None;
         built = match request.body {
@@ -99,7 +145,10 @@ impl ReqwestTransport {
         let (version, status, remote_addr) = (response.version(), response.status(), response.remote_addr());
         let headers = response.headers().clone();
         let head_bytes = size(&headers);
-        let body = response.bytes_stream().map_err(explain);
+        let body = response.bytes_stream().map_err(explain).inspect(move |_| {
+            // It is given back with the stream.
+            let _ = &permit;
+        });
         Ok(WireResponse {
             version,
             status,

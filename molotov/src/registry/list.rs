@@ -1,10 +1,38 @@
 //! What `--list` shows.
 
-use super::Scenario;
+use super::{Origin, Selection};
 
-/// The scenarios in name order: name, weight, share and place of each, one a line under a heading.
-pub fn list(scenarios: &[std::sync::Arc<dyn Scenario>]) -> String {
-    let mut scenarios: Vec<_> = scenarios.iter().collect();
+/// The scenarios in name order: name, weight, share and place of each, one a line under a heading; then the fixtures,
+/// listeners and factories in the order in which a run comes to them.
+pub fn list(selection: &Selection) -> String {
+    let mut text = scenarios(selection);
+    let others = others(selection);
+    if !others.is_empty() {
+        let width = others.iter().map(|(kind, _)| kind.len()).max().unwrap_or(0).max(7);
+        text.push_str(&format!("\n{:width$}  PLACE\n", "FIXTURE"));
+        for (kind, origin) in others {
+            text.push_str(&format!("{kind:width$}  {origin}\n"));
+        }
+    }
+    text
+}
+
+fn others(selection: &Selection) -> Vec<(&'static str, &Origin)> {
+    let mut others = Vec::new();
+    others.extend(selection.global_setups.iter().map(|entry| ("global_setup", entry.origin())));
+    others.extend(selection.setups.iter().map(|entry| ("setup", entry.origin())));
+    others.extend(selection.factories.iter().map(|entry| ("session_factory", entry.origin())));
+    others.extend(selection.setup_sessions.iter().map(|entry| ("setup_session", entry.origin())));
+    others.extend(selection.picker.iter().map(|entry| ("scenario_picker", entry.origin())));
+    others.extend(selection.events.iter().map(|entry| ("events", entry.origin())));
+    others.extend(selection.teardown_sessions.iter().map(|entry| ("teardown_session", entry.origin())));
+    others.extend(selection.teardowns.iter().map(|entry| ("teardown", entry.origin())));
+    others.extend(selection.global_teardowns.iter().map(|entry| ("global_teardown", entry.origin())));
+    others
+}
+
+fn scenarios(selection: &Selection) -> String {
+    let mut scenarios: Vec<_> = selection.scenarios.iter().collect();
     scenarios.sort_by(|a, b| a.name().cmp(b.name()));
     let sum: f64 = scenarios.iter().map(|scenario| scenario.weight()).sum();
     let mut rows = vec![["SCENARIO".to_owned(), "WEIGHT".to_owned(), "SHARE".to_owned(), "PLACE".to_owned()]];

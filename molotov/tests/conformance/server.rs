@@ -223,7 +223,9 @@ fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step
         "/head" if method == "HEAD" => vec![send("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n")],
         "/closes-after" => vec![ok("", "ok"), Step::Close],
         "/says-close" => vec![ok("connection: close\r\n", "ok"), Step::Close],
-        "/extra" => vec![ok("", "okHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"), Step::Wait],
+        "/extra" => {
+            vec![send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")]
+        }
         "/garbage" => vec![send("SSH-2.0-OpenSSH_9.2\r\n\r\n"), Step::Close],
         "/two-lengths" => {
             vec![send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!"), Step::Close]

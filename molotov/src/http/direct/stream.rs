@@ -166,5 +166,6 @@ async fn connect_one(address: SocketAddr, options: &WireOptions) -> io::Result<(
     }
     let stream = socket.connect(address).await?;
     stream.set_nodelay(options.tcp_nodelay)?;
+    tracing::debug!(%address, "connected");
     Ok((stream, address))
 }

@@ -1,0 +1,91 @@
+//! Stack traces as a person wants them: the user's own frames, without the machinery above and below.
+
+/// The stack of the caller, from where user code failed to where the engine had called it.
+pub(crate) fn capture() -> String {
+    trim(&std::backtrace::Backtrace::force_capture().to_string())
+}
+
+/// What stands above the user's code: the capture itself, the panic, the conversion of an error.
+const ABOVE: [&str; 8] = [
+    "std::",
+    "core::",
+    "alloc::",
+    "rust_begin_unwind",
+    "__rustc",
+    "molotov::backtrace::",
+    "molotov::failure::",
+    "molotov::engine::panic::",
+];
+
+/// What calls the user's code.
+const BELOW: [&str; 2] = ["molotov::engine::", "std::sys::backtrace::__rust_begin_short_backtrace"];
+
+/// Keeps the frames between what stands above and what stands below; all of them where that leaves nothing.
+fn trim(whole: &str) -> String {
+    let frames = frames(whole);
+    let of = |frame: &&str, known: &[&str]| known.iter().any(|name| symbol(frame).starts_with(name));
+    let user: Vec<_> =
+        frames.iter().skip_while(|frame| of(frame, &ABOVE)).take_while(|frame| !of(frame, &BELOW)).copied().collect();
+    let kept = if user.is_empty() { frames } else { user };
+    kept.concat().trim_end().to_owned()
+}
+
+/// The text of each frame: a numbered line, and the line that says where it is.
+fn frames(whole: &str) -> Vec<&str> {
+    let mut frames = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in whole.split_inclusive('\n') {
+        if at > start && is_first_line(line) {
+            frames.push(&whole[start..at]);
+            start = at;
+        }
+        at += line.len();
+    }
+    if at > start {
+        frames.push(&whole[start..at]);
+    }
+    frames
+}
+
+fn is_first_line(line: &str) -> bool {
+    line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok())
+}
+
+/// The function of a frame, without number and brackets: `<molotov::failure::Failure as From<E>>::from` is the failure's.
+fn symbol(frame: &str) -> &str {
+    let line = frame.lines().next().unwrap_or_default();
+    line.split_once(": ").map_or(line, |(_, name)| name).trim_start_matches(['<', '&'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "\
+   0: std::backtrace_rs::backtrace::libunwind::trace
+             at /rustc/x/library/std/src/lib.rs:1:1
+   1: molotov::backtrace::capture
+             at ./molotov/src/backtrace.rs:5:5
+   2: <molotov::failure::Failure as core::convert::From<E>>::from
+   3: shop::buy::{{closure}}
+             at ./std::panicking/src/lib.rs:9:1
+   4: <core::pin::Pin<P> as core::future::future::Future>::poll
+   5: molotov::engine::panic::catch
+   6: std::rt::lang_start
+";
+
+    #[test]
+    fn only_the_users_frames_are_kept() {
+        let text = trim(WHOLE);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.starts_with("   3: shop::buy"), "{text}");
+        assert!(text.ends_with("Future>::poll"), "{text}");
+    }
+
+    #[test]
+    fn a_trace_of_machinery_only_is_kept_whole() {
+        assert_eq!(trim("   0: std::panicking::panic\n   1: x\n"), "   1: x");
+        assert_eq!(trim("   0: std::panicking::panic\n"), "   0: std::panicking::panic");
+        assert_eq!(trim("disabled backtrace"), "disabled backtrace");
+    }
+}
