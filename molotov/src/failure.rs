@@ -33,6 +33,9 @@ struct Inner {
     message: String,
     place: Option<String>,
     backtrace: Option<String>,
+    /// The error of another language that it was made of.
+    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only other languages have one"))]
+    cause: Option<Box<dyn Any + Send + Sync>>,
 }
 
 thread_local! {
@@ -57,6 +60,7 @@ impl Failure {
             message,
             place: place.map(|place| format!("{}:{}", place.file(), place.line())),
             backtrace: CAPTURE.get().then(crate::backtrace::capture),
+            cause: None,
         }))
     }
 
@@ -67,7 +71,20 @@ impl Failure {
         place: Option<String>,
         backtrace: Option<String>,
     ) -> Failure {
-        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace }))
+        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace, cause: None }))
+    }
+
+    /// Keeps what it was made of, for listeners of the same language.
+    #[cfg(feature = "python")]
+    pub(crate) fn with_cause(mut self, cause: impl Any + Send + Sync) -> Failure {
+        self.0.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// What it was made of.
+    #[cfg(feature = "python")]
+    pub(crate) fn cause<T: 'static>(&self) -> Option<&T> {
+        self.0.cause.as_ref()?.downcast_ref()
     }
 
     /// A panic that was caught.

@@ -14,6 +14,8 @@ mod load_test;
 pub mod metrics;
 pub mod options;
 pub mod prelude;
+#[cfg(feature = "python")]
+pub mod python;
 pub mod registry;
 pub mod report;
 pub mod session;

@@ -15,6 +15,8 @@ use std::{
 
 use options::{Door, Request};
 
+use crate::registry::Registry;
+
 /// Runs the load test that the program is: its registered scenarios, with the options of its command line.
 ///
 /// ```no_run
@@ -42,39 +44,79 @@ pub fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    let args = match read(std::env::args_os().collect(), Door::Crate) {
+    ExitCode::from(of_crate(std::env::args_os().collect()))
+}
+
+fn of_crate(line: Vec<OsString>) -> u8 {
+    let args = match read(line.clone(), Door::Crate) {
         Ok(args) => args,
         Err(code) => return code,
     };
-    run::run(args)
+    let mut registry = Registry::collect();
+    if let Some(script) = &args.scenario {
+        match load(&args, script, &line) {
+            Ok(loaded) => registry.extend(loaded),
+            Err(code) => return code,
+        }
+    }
+    run::run(args, &registry)
 }
 
 /// What the `molotov` command does: it runs scripts. Rust load tests are programs of their own.
 #[doc(hidden)]
 pub fn command() -> ExitCode {
-    let args = match read(std::env::args_os().collect(), Door::Command) {
+    ExitCode::from(command_line(std::env::args_os().collect()))
+}
+
+/// As [`command`], with a command line that is given: what the command is when Python starts it.
+pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
+    let args = match read(line.clone(), Door::Command) {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let script = args.scenario.as_deref().unwrap_or("loadtest.py");
+    match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
+        Ok(registry) => run::run(args, &registry),
+        Err(code) => code,
+    }
+}
+
+#[cfg(feature = "python")]
+fn load(args: &crate::options::Args, script: &str, line: &[OsString]) -> Result<Registry, u8> {
+    use crate::python::LoadError;
+
+    crate::python::load(args, script, line).map_err(|error| match error {
+        LoadError::Missing(message) => {
+            complain(&message);
+            1
+        }
+        LoadError::Raised(traceback) => {
+            let _ = write!(io::stderr().lock(), "{traceback}");
+            1
+        }
+        LoadError::Exit(code) => code,
+    })
+}
+
+#[cfg(not(feature = "python"))]
+fn load(_args: &crate::options::Args, script: &str, _line: &[OsString]) -> Result<Registry, u8> {
     complain(&format!(
-        "`{script}`: running Python scripts is not available yet; a Rust load test is a program of its own: start it in \
-         its crate with `cargo run --release -- [OPTIONS]`"
+        "`{script}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
+         leave the script out (`--single-mode NAME` chooses a scenario, `--list` shows them)"
     ));
-    ExitCode::from(2)
+    Err(2)
 }
 
 /// The options of a run, or the code to exit with when there is nothing to run.
-fn read(line: Vec<OsString>, door: Door) -> Result<crate::options::Args, ExitCode> {
+fn read(line: Vec<OsString>, door: Door) -> Result<crate::options::Args, u8> {
     match options::parse(line, door) {
         Ok(Request::Run(args)) => Ok(*args),
         Ok(Request::Show(text)) => {
             show(&text);
-            Err(ExitCode::SUCCESS)
+            Err(0)
         }
         Err(refusal) => {
             complain(&refusal.message);
-            Err(ExitCode::from(refusal.exit))
+            Err(refusal.exit)
         }
     }
 }
@@ -91,6 +133,6 @@ fn complain(message: &str) {
 }
 
 /// Writes what is worth knowing, and stops nothing, to standard error.
-fn note(message: &str) {
+pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {message}");
 }

@@ -231,9 +231,6 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     }
     line.refuse_contradictions()?;
     line.refuse_what_is_to_come()?;
-    if door == Door::Crate {
-        line.refuse_script()?;
-    }
     Ok(Request::Run(Box::new(line.into_args())))
 }
 
@@ -303,16 +300,6 @@ impl CommandLine {
             _ => return Ok(()),
         };
         Err(Refusal::new(format!("{option} is not available yet; {instead}")))
-    }
-
-    fn refuse_script(&self) -> Result<(), Refusal> {
-        match &self.scenario {
-            None => Ok(()),
-            Some(script) => Err(Refusal::new(format!(
-                "`{script}`: this load test holds its scenarios itself, and running a Python script beside them is not \
-                 available yet; leave it out (`--single-mode NAME` chooses a scenario, `--list` shows them)"
-            ))),
-        }
     }
 
     fn into_args(self) -> Args {

@@ -1,6 +1,6 @@
 //! A run from the command line: what is said before it, where it is shown, and how it is judged.
 
-use std::{io, process::ExitCode};
+use std::io;
 
 use super::{complain, note, open_files, show, signals};
 use crate::{
@@ -11,19 +11,19 @@ use crate::{
 };
 
 /// Runs what is registered, and says with which code to exit.
-pub(super) fn run(args: Args) -> ExitCode {
-    let plan = match Plan::new(args.clone(), &Registry::collect()) {
+pub(super) fn run(args: Args, registry: &Registry) -> u8 {
+    let plan = match Plan::new(args.clone(), registry) {
         Ok(plan) => plan,
         Err(errors) => {
             for error in errors {
                 complain(&error.to_string());
             }
-            return ExitCode::from(1);
+            return 1;
         }
     };
     if args.list {
         show(&registry::list(&plan.selection));
-        return ExitCode::SUCCESS;
+        return 0;
     }
     if args.debug {
         trace(args.color);
@@ -38,6 +38,8 @@ pub(super) fn run(args: Args) -> ExitCode {
     }
 
     let (control, inbox) = Control::new();
+    #[cfg(feature = "python")]
+    crate::python::set_control(control.clone());
     let listening = signals::listen(control);
     if let Err(error) = &listening {
         note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
@@ -51,11 +53,11 @@ pub(super) fn run(args: Args) -> ExitCode {
     drop(listening);
     tracing::debug!(verdict = ?report.verdict, "the run has ended");
     match report.verdict {
-        Verdict::Ended => ExitCode::SUCCESS,
-        Verdict::TooManyFailures => ExitCode::from(1),
+        Verdict::Ended => 0,
+        Verdict::TooManyFailures => 1,
         Verdict::FixtureFailed(failed) => {
             complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
-            ExitCode::from(1)
+            1
         }
     }
 }

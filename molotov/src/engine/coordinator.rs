@@ -16,7 +16,7 @@ use super::{
     listeners::RunListeners,
     panic,
     plan::Plan,
-    shard::{self, GRACE, Handle, Outbox},
+    shard::{self, GRACE, Handle, Outbox, Shardling},
     stop::Phase,
     update::{Command, FixtureFailure, Update},
 };
@@ -24,6 +24,7 @@ use crate::{
     Failure,
     metrics::{ProcessProbe, Snapshot},
     options::WorkerId,
+    registry::EventLoop,
     report::{Line, Progress, Summary},
     ui::Screen,
     vars::Scope,
@@ -57,8 +58,14 @@ pub fn run(plan: Plan, screen: &mut dyn Screen, inbox: Inbox) -> RunReport {
 
     let mut run = Run::new(&plan, screen, inbox, epoch);
     if run.global_setup() {
-        run.start(scope);
-        run.watch();
+        match run.start(scope) {
+            None => run.watch(),
+            // The shard wants this thread, so the coordinator takes another.
+            Some((event_loop, shard)) => std::thread::scope(|threads| {
+                threads.spawn(|| run.watch());
+                shard.run(|runtime, work| event_loop.run(runtime, work));
+            }),
+        }
         run.global_teardown();
     }
     run.finish()
@@ -135,7 +142,8 @@ impl<'a> Run<'a> {
         self.fixture_failure = Some(FixtureFailure { fixture, message: failure.to_string() });
     }
 
-    fn start(&mut self, scope: Arc<Scope>) {
+    /// Starts the shards; gives back the one that has to run on this thread.
+    fn start(&mut self, scope: Arc<Scope>) -> Option<(Arc<dyn EventLoop>, Shardling)> {
         let args = &self.plan.args;
         let workers = args.workers;
         let plural = if workers == 1 { "" } else { "s" };
@@ -146,15 +154,25 @@ impl<'a> Run<'a> {
             self.handle(message);
         }
         if self.phase != Phase::Running {
-            return;
+            return None;
         }
-        let threads = threads(args.threads, workers);
+        let event_loop = &self.plan.selection.event_loop;
+        let threads = if event_loop.is_some() { 1 } else { threads(args.threads, workers) };
         tracing::debug!(workers, threads, "the workers are started");
         for shard in 0..threads {
             let outbox = Outbox { shard, sender: self.inbox.sender.clone() };
             let mine = (shard..workers).step_by(threads).map(WorkerId);
-            match shard::spawn(self.plan, scope.clone(), outbox, self.epoch, threads, mine) {
-                Ok(handle) => self.shards.push(Shard { handle, running: 0, most: 0, done: false }),
+            let (shard, mut handle) = shard::prepare(self.plan, scope.clone(), outbox, self.epoch, threads, mine);
+            if let Some(event_loop) = event_loop {
+                self.shards.push(Shard { handle, running: 0, most: 0, done: false });
+                self.screen.line(&Line::info("OK"));
+                return Some((event_loop.clone(), shard));
+            }
+            match shard.spawn() {
+                Ok(thread) => {
+                    handle.thread = Some(thread);
+                    self.shards.push(Shard { handle, running: 0, most: 0, done: false });
+                }
                 Err(error) => {
                     self.thread_refused(error);
                     break;
@@ -162,6 +180,7 @@ impl<'a> Run<'a> {
             }
         }
         self.screen.line(&Line::info("OK"));
+        None
     }
 
     fn thread_refused(&mut self, error: io::Error) {
@@ -202,8 +221,11 @@ impl<'a> Run<'a> {
         self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
         for shard in self.shards.drain(..) {
             // A thread that was given up is left behind; it cannot be stopped from outside.
-            if shard.done && shard.handle.thread.is_finished() {
-                let _ = shard.handle.thread.join();
+            if let Some(thread) = shard.handle.thread
+                && shard.done
+                && thread.is_finished()
+            {
+                let _ = thread.join();
             }
         }
     }
@@ -261,6 +283,9 @@ impl<'a> Run<'a> {
                 Command::Force
             }
         };
+        if let Some(event_loop) = &self.plan.selection.event_loop {
+            event_loop.stopping();
+        }
         for shard in &self.shards {
             // A shard that has ended takes no commands, and needs none.
             let _ = shard.handle.commands.send(command);
@@ -279,6 +304,9 @@ impl<'a> Run<'a> {
             }
             shard.done = true;
             shard.running = 0;
+            if let (None, Some(event_loop)) = (&shard.handle.thread, &self.plan.selection.event_loop) {
+                event_loop.interrupt();
+            }
             for (worker, doing) in shard.handle.board.unfinished() {
                 self.screen.line(&left_behind(worker, doing, &names));
                 if let Doing::Scenario(index) = doing {

@@ -9,7 +9,7 @@ use crate::{
     metrics::{Recorder, ScenarioId},
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
-    session::{Context, Session, SessionOptions},
+    session::{Context, Observed, Session, SessionOptions},
     vars::Scope,
 };
 
@@ -86,8 +86,11 @@ impl ShardPlan {
         observer: Rc<WorkerObserver>,
     ) -> Result<Slots, (&'static str, Failure)> {
         let mut options = SessionOptions::new();
+        context.attach(Observed(observer.clone()));
         for setup in &self.selection.setups {
-            options = setup.run(context).await.map_err(|failure| ("setup", failure))?;
+            if let Some(given) = setup.run(context).await.map_err(|failure| ("setup", failure))? {
+                options = given;
+            }
         }
         let mut slots = Slots::new(context.clone());
         for factory in &self.selection.factories {

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::LocalBoxFuture;
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -79,42 +80,63 @@ impl Outbox {
 
 /// The coordinator's end of a shard.
 pub(super) struct Handle {
-    pub(super) thread: JoinHandle<()>,
+    /// `None` for a shard that runs on the thread that started the run.
+    pub(super) thread: Option<JoinHandle<()>>,
     pub(super) commands: UnboundedSender<Command>,
     pub(super) board: Arc<Board>,
 }
 
-/// Starts a shard that runs `workers`, counted from 0 in the process.
-pub(super) fn spawn(
+/// A shard that is not running yet.
+pub(super) struct Shardling {
+    plan: Plan,
+    scope: Arc<Scope>,
+    board: Arc<Board>,
+    outbox: Outbox,
+    epoch: Instant,
+    shards: usize,
+    inbox: UnboundedReceiver<Command>,
+}
+
+/// Prepares a shard that runs `workers`, counted from 0 in the process.
+pub(super) fn prepare(
     plan: &Plan,
     scope: Arc<Scope>,
     outbox: Outbox,
     epoch: Instant,
     shards: usize,
     workers: impl Iterator<Item = WorkerId>,
-) -> io::Result<Handle> {
+) -> (Shardling, Handle) {
     let board = Arc::new(Board::new(epoch, workers));
     let (commands, inbox) = unbounded_channel();
-    let runtime_scope = scope.clone();
-    let thread = std::thread::Builder::new().name(format!("molotov-{}", outbox.shard)).spawn({
-        let (plan, board) = (plan.clone(), board.clone());
-        move || {
-            let _scope = scope.enter();
-            let built = Builder::new_current_thread()
-                .enable_all()
-                .on_thread_start(move || runtime_scope.adopt())
-                .build_local(LocalOptions::default());
-            match built {
-                Ok(runtime) => runtime.block_on(run(plan, board, outbox.clone(), epoch, shards, inbox)),
-                Err(error) => outbox.send(Update::FixtureFailed(FixtureFailure {
-                    fixture: "runtime",
-                    message: format!("cannot start a thread's event loop: {error}"),
-                })),
-            }
-            outbox.send(Update::Done);
+    let handle = Handle { thread: None, commands, board: board.clone() };
+    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, shards, inbox }, handle)
+}
+
+impl Shardling {
+    /// Runs it on a thread of its own.
+    pub(super) fn spawn(self) -> io::Result<JoinHandle<()>> {
+        std::thread::Builder::new().name(format!("molotov-{}", self.outbox.shard)).spawn(move || {
+            self.run(|mut builder, work| {
+                builder.build_local(LocalOptions::default()).map(|runtime| runtime.block_on(work))
+            });
+        })
+    }
+
+    /// Runs it on this thread, to its end.
+    pub(super) fn run(self, block_on: impl FnOnce(Builder, LocalBoxFuture<'static, ()>) -> io::Result<()>) {
+        let _scope = self.scope.enter();
+        let (scope, outbox) = (self.scope.clone(), self.outbox.clone());
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().on_thread_start(move || scope.adopt());
+        let work = run(self.plan, self.board, self.outbox, self.epoch, self.shards, self.inbox);
+        if let Err(error) = block_on(builder, Box::pin(work)) {
+            outbox.send(Update::FixtureFailed(FixtureFailure {
+                fixture: "runtime",
+                message: format!("cannot start a thread's event loop: {error}"),
+            }));
         }
-    })?;
-    Ok(Handle { thread, commands, board })
+        outbox.send(Update::Done);
+    }
 }
 
 async fn run(

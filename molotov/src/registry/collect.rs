@@ -5,7 +5,7 @@ use std::{borrow::Cow, marker::PhantomData, panic::Location, sync::Arc, time::Du
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Call, Entry, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup,
+    Call, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup,
     SetupSession, SlotArg, Slots, Teardown, TeardownSession,
     entry::{Begin, End, Factory, Function, SessionFixture},
 };
@@ -34,6 +34,7 @@ pub struct Registry {
     pub(super) global_teardowns: Vec<Arc<dyn GlobalTeardown>>,
     pub(super) events: Vec<Arc<dyn Events>>,
     pub(super) factories: Vec<Arc<dyn SessionFactory>>,
+    pub(super) event_loop: Option<Arc<dyn EventLoop>>,
 }
 
 impl Registry {
@@ -119,7 +120,8 @@ impl Registry {
     pub fn clear_fixtures(&mut self) {
         let scenarios = std::mem::take(&mut self.scenarios);
         let factories = std::mem::take(&mut self.factories);
-        *self = Registry { scenarios, factories, ..Registry::default() };
+        let event_loop = self.event_loop.take();
+        *self = Registry { scenarios, factories, event_loop, ..Registry::default() };
     }
 
     /// Adds everything of another registry.
@@ -134,6 +136,12 @@ impl Registry {
         self.global_teardowns.extend(other.global_teardowns);
         self.events.extend(other.events);
         self.factories.extend(other.factories);
+        self.event_loop = other.event_loop.or(self.event_loop.take());
+    }
+
+    /// Runs all workers on the thread that starts the run, in this event loop.
+    pub fn set_event_loop(&mut self, event_loop: impl EventLoop + 'static) {
+        self.event_loop = Some(Arc::new(event_loop));
     }
 
     /// The scenarios, active or not.

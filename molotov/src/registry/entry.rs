@@ -177,11 +177,16 @@ impl Teardown for Function<fn(&Context) -> Result> {
     }
 }
 
-fixture!(
-    Setup,
-    for<'b> fn(&'b Context) -> LocalBoxFuture<'b, Result<SessionOptions>>,
-    fn run(context: &'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>
-);
+impl Setup for Function<for<'b> fn(&'b Context) -> LocalBoxFuture<'b, Result<SessionOptions>>> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Option<SessionOptions>>> {
+        Box::pin(async move { (self.call)(context).await.map(Some) })
+    }
+}
+
 fixture!(
     Events,
     for<'b> fn(&'b Event<'b>) -> LocalBoxFuture<'b, Result>,

@@ -20,7 +20,7 @@ pub use outcome::{FactoryResult, FactoryValue, IntoOptions, IntoPick, Made};
 pub use pick::WeightTable;
 pub use slots::{Need, Slots};
 pub use traits::{
-    Events, GlobalSetup, GlobalTeardown, Picker, Scenario, SessionFactory, Setup, SetupSession, Teardown,
+    EventLoop, Events, GlobalSetup, GlobalTeardown, Picker, Scenario, SessionFactory, Setup, SetupSession, Teardown,
     TeardownSession,
 };
 pub use validate::{RegistryError, Selection};

@@ -43,8 +43,8 @@ pub trait GlobalSetup: Send + Sync {
 pub trait Setup: Send + Sync {
     /// Where it was written.
     fn origin(&self) -> &Origin;
-    /// Runs it.
-    fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>;
+    /// Runs it. `None` leaves the options of the built-in session as they are.
+    fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Option<SessionOptions>>>;
 }
 
 /// Runs once for each worker when its sessions are open.
@@ -109,4 +109,21 @@ pub trait SessionFactory: Send + Sync {
     fn type_name(&self) -> &'static str;
     /// Makes the session of one worker; the value inside the box has the type that [`type_id`](Self::type_id) gives.
     fn make<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
+}
+
+/// Runs all workers of a process on the thread that started the run, in an event loop of its own: for a language whose
+/// objects belong to one thread.
+pub trait EventLoop: Send + Sync {
+    /// Builds the runtime and runs `work` on it, to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the event loop or the runtime cannot be made.
+    fn run(&self, runtime: tokio::runtime::Builder, work: LocalBoxFuture<'static, ()>) -> std::io::Result<()>;
+
+    /// The run has begun to stop.
+    fn stopping(&self);
+
+    /// Breaks into code that keeps the thread busy and does not end by itself. Called from another thread.
+    fn interrupt(&self);
 }

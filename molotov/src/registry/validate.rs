@@ -3,8 +3,8 @@
 use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 use super::{
-    Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory, Setup, SetupSession,
-    Teardown, TeardownSession, WeightTable,
+    EventLoop, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory, Setup,
+    SetupSession, Teardown, TeardownSession, WeightTable,
 };
 use crate::{
     options::Args,
@@ -143,6 +143,8 @@ pub struct Selection {
     pub factories: Vec<Arc<dyn SessionFactory>>,
     /// Whether workers get the built-in HTTP session.
     pub http: bool,
+    /// Where workers run, if not on threads of their own.
+    pub event_loop: Option<Arc<dyn EventLoop>>,
 }
 
 impl std::fmt::Debug for Selection {
@@ -254,6 +256,7 @@ impl Registry {
                 events: active!(events),
                 factories,
                 http,
+                event_loop: self.event_loop.clone(),
             }),
             _ => Err(errors),
         }

@@ -33,6 +33,8 @@ pub(crate) struct Parts {
     pub(crate) body: Body,
     pub(crate) version: Option<Version>,
     pub(crate) timeout: Option<Duration>,
+    /// Which redirects are followed, where it is not the session's business.
+    pub(crate) redirect: Option<redirect::Redirect>,
     pub(crate) name: Option<Rc<str>>,
     /// Whether the body is a stream, which can be sent once.
     pub(crate) streamed: bool,
@@ -95,7 +97,9 @@ impl Session {
             if !special {
                 break (wire, None);
             }
-            if self.0.options.cookie_store {
+            let keeps = self.0.options.cookie_store
+                && (self.0.options.cookies_of_addresses || parts.target.url.domain().is_some());
+            if keeps {
                 self.0.jar.store(wire.headers.map(), &parts.target.url);
             }
             match self.next(&mut parts, &wire, &mut previous) {
@@ -118,7 +122,7 @@ impl Session {
                 told = Some(request);
             }
         };
-        let response = finish(wire, codings, parts, history, measure);
+        let response = finish(wire, codings, parts, history, measure, self.0.options.keep_coding_headers);
         if let (Some(observer), Some(request)) = (listened, &told) {
             observer.received(self, request, &response).await;
         }
@@ -163,7 +167,8 @@ impl Session {
             return Ok(false);
         }
         previous.push(here.clone());
-        if !self.0.options.redirect.decide(wire.status, &url, previous)? {
+        let policy = parts.redirect.as_ref().unwrap_or(&self.0.options.redirect);
+        if !policy.decide(wire.status, &url, previous)? {
             return Ok(false);
         }
         let target = Target::from_url(url)?;
@@ -218,6 +223,7 @@ fn finish(
     parts: Parts,
     history: Vec<Hop>,
     mut measure: Option<Measure>,
+    keep_coding_headers: bool,
 ) -> Response {
     if let Some(measure) = &mut measure {
         measure.answered(wire.status, wire.first_byte);
@@ -228,11 +234,11 @@ fn finish(
             measure.body_in(wire.body.received());
             measure.completed(wire.first_byte);
         }
-    } else if codings.is_some() {
+    } else if codings.is_some() && !keep_coding_headers {
         let headers = wire.headers.map_mut();
         headers.remove(header::CONTENT_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
     }
     let body = Incoming::new(wire.body, codings.as_deref(), measure);
-    Response::new(wire.version, wire.status, wire.headers, body, parts.target, wire.remote_addr, history)
+    Response::new(parts.method, wire.version, wire.status, wire.headers, body, parts.target, wire.remote_addr, history)
 }

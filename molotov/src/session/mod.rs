@@ -18,7 +18,7 @@ use std::{
 
 use http::{HeaderMap, Method};
 
-pub(crate) use self::observer::Observer;
+pub(crate) use self::observer::{Observed, Observer};
 pub use self::{
     context::{Context, StepOutcome},
     options::{SessionOptions, Transport},
@@ -150,6 +150,23 @@ impl Session {
         F::Output: StepOutcome,
     {
         self.context().measure(name, step).await
+    }
+
+    /// The cookies that would go to a URL.
+    #[cfg(feature = "python")]
+    pub(crate) fn cookies_for(&self, url: &str) -> Vec<(String, String)> {
+        let Some(header) = url::Url::parse(url).ok().and_then(|url| self.0.jar.header(&url)) else { return Vec::new() };
+        let text = String::from_utf8_lossy(header.as_bytes()).into_owned();
+        let pair = |text: &str| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        text.split("; ").filter_map(pair).collect()
+    }
+
+    /// Sets a cookie, as the server at `url` would.
+    #[cfg(feature = "python")]
+    pub(crate) fn set_cookie(&self, url: &str, cookie: &str) -> Result<(), Error> {
+        let url = url::Url::parse(url)
+            .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
+        self.0.jar.add(cookie, &url)
     }
 
     /// A request of this method.

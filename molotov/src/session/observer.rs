@@ -5,6 +5,10 @@ use futures_util::future::LocalBoxFuture;
 use super::{Request, Response, Session};
 use crate::metrics::RequestSample;
 
+/// A worker's observer, attached to its context: for sessions that the engine does not make itself.
+#[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only Python makes such sessions"))]
+pub(crate) struct Observed(pub(crate) std::rc::Rc<dyn Observer>);
+
 /// Sees what a worker's session does.
 pub(crate) trait Observer {
     /// Whether anybody wants to be told of requests and responses; without, telling costs nothing.

@@ -31,6 +31,10 @@ pub struct SessionOptions {
     pub(crate) headers: HeaderMap,
     pub(crate) cookies: Vec<(String, String)>,
     pub(crate) cookie_store: bool,
+    /// Whether servers that are named by their address may set cookies.
+    pub(crate) cookies_of_addresses: bool,
+    /// Whether headers still speak of a compression that was undone.
+    pub(crate) keep_coding_headers: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) redirect: Redirect,
     pub(crate) decompression: Decompression,
@@ -67,6 +71,8 @@ impl SessionOptions {
             headers: HeaderMap::new(),
             cookies: Vec::new(),
             cookie_store: true,
+            cookies_of_addresses: true,
+            keep_coding_headers: false,
             timeout: None,
             redirect: Redirect::default(),
             decompression: Decompression { gzip: true, deflate: true, brotli: true, zstd: true },
@@ -145,6 +151,14 @@ impl SessionOptions {
     /// Whether cookies that servers set are kept and sent back; they are by default.
     pub fn cookie_store(mut self, keep: bool) -> Self {
         self.cookie_store = keep;
+        self
+    }
+
+    /// What scripts written for aiohttp rely on: no cookies from servers without a name, and headers as they came.
+    #[cfg(feature = "python")]
+    pub(crate) fn as_aiohttp(mut self) -> Self {
+        self.cookies_of_addresses = false;
+        self.keep_coding_headers = true;
         self
     }
 

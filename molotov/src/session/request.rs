@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use serde::Serialize;
 use url::Url;
 
-use super::{Response, Session, follow::Parts, multipart, options};
+use super::{Redirect, Response, Session, follow::Parts, multipart, options};
 use crate::http::{BoxError, Error, ErrorKind, target::Target, wire::Body};
 
 /// What can be asked for: text, or a [`Url`].
@@ -126,6 +126,7 @@ impl RequestBuilder {
             body: Body::Empty,
             version: None,
             timeout: None,
+            redirect: None,
             name: None,
             streamed: false,
             stripped: false,
@@ -250,6 +251,14 @@ impl RequestBuilder {
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|parts| {
             parts.timeout = Some(timeout);
+            Ok(())
+        })
+    }
+
+    /// Which redirects are followed, instead of what the session says.
+    pub fn redirect(self, redirect: Redirect) -> Self {
+        self.change(|parts| {
+            parts.redirect = Some(redirect);
             Ok(())
         })
     }

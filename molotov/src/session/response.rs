@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -24,6 +24,7 @@ use crate::http::{
 
 /// The answer to a request. Its head is here; its body may still be on its way.
 pub struct Response {
+    method: Method,
     version: Version,
     status: StatusCode,
     headers: LazyHeaders,
@@ -63,7 +64,9 @@ impl Hop {
 }
 
 impl Response {
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of a response, told once")]
     pub(super) fn new(
+        method: Method,
         version: Version,
         status: StatusCode,
         headers: LazyHeaders,
@@ -72,7 +75,12 @@ impl Response {
         remote_addr: Option<SocketAddr>,
         history: Vec<Hop>,
     ) -> Response {
-        Response { version, status, headers, body: RefCell::new(body), target, remote_addr, history }
+        Response { method, version, status, headers, body: RefCell::new(body), target, remote_addr, history }
+    }
+
+    /// The method of the request that it answers; a redirect may have changed it.
+    pub fn method(&self) -> &Method {
+        &self.method
     }
 
     /// The status.

@@ -1,0 +1,50 @@
+//! Errors both ways: ours as the exceptions that scripts catch, and scripts' exceptions as failures of a run.
+
+use pyo3::{intern, prelude::*};
+
+use super::module;
+use crate::{Failure, http::Error};
+
+/// The exception that aiohttp would raise.
+pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    let made = || -> PyResult<PyErr> {
+        let mut errno = None;
+        let mut source = std::error::Error::source(error);
+        let mut causes = Vec::new();
+        while let Some(cause) = source {
+            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+                errno = errno.or(io.raw_os_error());
+            }
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        let exception = module(py, "_http")?.call_method1(
+            intern!(py, "exception"),
+            (
+                error.kind().as_str(),
+                error.to_string(),
+                error.url().map(|url| url.as_str()),
+                error.is_connect(),
+                errno,
+                causes,
+            ),
+        )?;
+        Ok(PyErr::from_value(exception))
+    };
+    made().unwrap_or_else(|error| error)
+}
+
+/// An exception of a script as a failure: its traceback shows the script's lines, not ours.
+pub(super) fn failure(error: PyErr) -> Failure {
+    Python::attach(|py| {
+        let described = module(py, "_loop")
+            .and_then(|module| module.call_method1(intern!(py, "describe"), (error.value(py),)))
+            .and_then(|told| told.extract::<(String, String, Option<String>, String)>());
+        let failure = match described {
+            Ok((kind, message, place, traceback)) => Failure::from_parts(kind, message, place, Some(traceback)),
+            // An exception that cannot even be described.
+            Err(_) => Failure::from_parts("exception", error.to_string(), None, None),
+        };
+        failure.with_cause(error.into_value(py))
+    })
+}

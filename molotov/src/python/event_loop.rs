@@ -1,0 +1,266 @@
+//! One event loop for both: asyncio runs as it always does, and where it waits for its sockets the tokio runtime runs.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    os::fd::{BorrowedFd, OwnedFd, RawFd},
+    pin::pin,
+    rc::Rc,
+    sync::Mutex,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use pyo3::{ffi, intern, prelude::*, sync::PyOnceLock};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    runtime::{Builder, LocalOptions, LocalRuntime},
+    task::JoinHandle,
+};
+
+use super::{interrupted, module};
+use crate::registry::EventLoop;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Loop>>> = const { RefCell::new(None) };
+    /// What the thread held before it was parked.
+    static PARKED: Cell<*mut ffi::PyThreadState> = const { Cell::new(std::ptr::null_mut()) };
+}
+
+/// The runtime under asyncio's event loop.
+pub(super) struct Loop {
+    /// asyncio's own sockets, all behind one descriptor.
+    foreign: AsyncFd<OwnedFd>,
+    /// Something of asyncio's was ready the last time, and may be still.
+    lingering: Cell<bool>,
+    runtime: LocalRuntime,
+    asyncio: Py<PyAny>,
+    call_soon: Py<PyAny>,
+    /// The callbacks that asyncio runs next.
+    ready: Py<PyAny>,
+    /// Its timers.
+    scheduled: Py<PyAny>,
+    root: RefCell<Option<Waker>>,
+}
+
+/// The asyncio loop of the process, made before `global_setup`.
+static ASYNCIO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Makes the asyncio loop, once.
+pub(super) fn asyncio<'py>(py: Python<'py>, debug: bool) -> PyResult<&'py Bound<'py, PyAny>> {
+    ASYNCIO
+        .get_or_try_init(py, || Ok(module(py, "_loop")?.call_method1("make", (debug,))?.unbind()))
+        .map(|asyncio| asyncio.bind(py))
+}
+
+impl Loop {
+    /// That of the calling thread, during a run.
+    pub(super) fn current() -> Option<Rc<Loop>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    pub(super) fn asyncio<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.asyncio.bind(py)
+    }
+
+    /// Has asyncio call something in its next turn.
+    pub(super) fn call_soon(
+        &self,
+        py: Python<'_>,
+        callback: &Py<PyAny>,
+        argument: &Bound<'_, PyAny>,
+        context: Option<&Py<PyAny>>,
+    ) {
+        let called = match context {
+            None => self.call_soon.bind(py).call1((callback, argument)),
+            Some(context) => {
+                let keywords = pyo3::types::PyDict::new(py);
+                let set = keywords.set_item(intern!(py, "context"), context);
+                set.and_then(|()| self.call_soon.bind(py).call((callback, argument), Some(&keywords)))
+            }
+        };
+        if let Err(error) = called {
+            error.write_unraisable(py, Some(argument));
+        }
+        self.nudge(py);
+    }
+
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+        self.runtime.spawn_local(work)
+    }
+
+    /// To be called when Python code has run inside the runtime: asyncio may have something to do since.
+    pub(super) fn nudge(&self, py: Python<'_>) {
+        if self.has_work(py)
+            && let Some(root) = &*self.root.borrow()
+        {
+            root.wake_by_ref();
+        }
+    }
+
+    fn has_work(&self, py: Python<'_>) -> bool {
+        self.ready.bind(py).len().is_ok_and(|ready| ready > 0)
+    }
+
+    /// Runs the runtime until asyncio has something to do: `true` when one of its own sockets is ready.
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
+        // A timeout of 0 is one turn of the runtime: asyncio has callbacks to run.
+        let mut turns = if timeout == Some(0.0) { Some(0) } else { None };
+        let still = self.lingering.get() && self.is_readable();
+        self.lingering.set(still);
+        if still {
+            turns = Some(0);
+        }
+        let timers = self.scheduled.bind(py).len().unwrap_or(0);
+        let found = self.runtime.block_on(async {
+            let sleep = timeout
+                .filter(|_| turns.is_none())
+                .map(|time| Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX));
+            let mut sleep = pin!(sleep.map(tokio::time::sleep));
+            std::future::poll_fn(|cx| {
+                let mut root = self.root.borrow_mut();
+                if !root.as_ref().is_some_and(|root| root.will_wake(cx.waker())) {
+                    *root = Some(cx.waker().clone());
+                }
+                drop(root);
+                let mut ready = still;
+                if let Poll::Ready(Ok(mut guard)) = self.foreign.poll_read_ready(cx) {
+                    guard.clear_ready();
+                    ready = true;
+                }
+                if let Some(turns) = &mut turns {
+                    *turns += 1;
+                    if *turns > 1 {
+                        return Poll::Ready(ready);
+                    }
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                if ready {
+                    return Poll::Ready(true);
+                }
+                if self.has_work(py) || self.scheduled.bind(py).len().unwrap_or(0) != timers {
+                    return Poll::Ready(false);
+                }
+                match sleep.as_mut().as_pin_mut() {
+                    Some(sleep) => sleep.poll(cx).map(|()| false),
+                    None => Poll::Pending,
+                }
+            })
+            .await
+        });
+        if found {
+            self.lingering.set(true);
+        }
+        found
+    }
+
+    fn is_readable(&self) -> bool {
+        let mut polled = [rustix::event::PollFd::new(self.foreign.get_ref(), rustix::event::PollFlags::IN)];
+        let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// What the selector calls; `None` outside a run, when there is no runtime.
+#[pyfunction]
+#[pyo3(name = "wait", signature = (timeout, /))]
+pub(super) fn wait(py: Python<'_>, timeout: Option<f64>) -> Option<bool> {
+    Loop::current().map(|this| this.wait(py, timeout))
+}
+
+fn release() {
+    // SAFETY: the runtime runs inside `wait`, which holds the interpreter; nothing of Python is touched until `acquire`.
+    PARKED.set(unsafe { ffi::PyEval_SaveThread() });
+}
+
+fn acquire() {
+    let parked = PARKED.replace(std::ptr::null_mut());
+    if !parked.is_null() {
+        // SAFETY: it is what `release` got on this very thread.
+        unsafe { ffi::PyEval_RestoreThread(parked) };
+    }
+}
+
+/// Runs the workers of a process under asyncio.
+pub(super) struct Asyncio {
+    debug: bool,
+    /// The thread it runs on, as Python numbers them.
+    thread: Mutex<Option<u64>>,
+}
+
+impl Asyncio {
+    pub(super) fn new(debug: bool) -> Asyncio {
+        Asyncio { debug, thread: Mutex::new(None) }
+    }
+
+    fn run_under(&self, py: Python<'_>, mut builder: Builder, work: LocalBoxFuture<'static, ()>) -> PyResult<()> {
+        let asyncio = asyncio(py, self.debug)?;
+        let ident = py.import("threading")?.call_method0("get_ident")?.extract()?;
+        *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ident);
+        let runtime = builder.on_thread_park(release).on_thread_unpark(acquire).build_local(LocalOptions::default())?;
+        let descriptor: RawFd = asyncio.getattr("_selector")?.call_method0("fileno")?.extract()?;
+        // SAFETY: it is the selector's, which is open as long as its loop.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?;
+        let foreign = runtime.block_on(async {
+            // SAFETY: the descriptor is a copy of our own, which lives as long as its registration.
+            unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }
+        });
+        let foreign = foreign.map_err(io::Error::from)?;
+        let this = Rc::new(Loop {
+            foreign,
+            lingering: Cell::new(true),
+            runtime,
+            asyncio: asyncio.clone().unbind(),
+            call_soon: asyncio.getattr("call_soon")?.unbind(),
+            ready: asyncio.getattr("_ready")?.unbind(),
+            scheduled: asyncio.getattr("_scheduled")?.unbind(),
+            root: RefCell::default(),
+        });
+        CURRENT.set(Some(this.clone()));
+        let done = asyncio.call_method0("create_future")?;
+        let told = done.clone().unbind();
+        this.spawn(work.then(|()| async move {
+            Python::attach(|py| {
+                let told = told.bind(py);
+                // A callback of asyncio's; it is run by the turn that follows.
+                if let Err(error) = told.call_method1("set_result", (py.None(),)) {
+                    error.write_unraisable(py, Some(told));
+                }
+                if let Some(this) = Loop::current() {
+                    this.nudge(py);
+                }
+            });
+        }));
+        // `sys.exit()` in a task of the script's own leaves the loop; the workers go on.
+        while !done.call_method0("done")?.is_truthy()? {
+            if let Err(error) = asyncio.call_method1("run_until_complete", (&done,)) {
+                error.write_unraisable(py, Some(&done));
+            }
+        }
+        let closed = module(py, "_loop")?.call_method1("close", (asyncio,));
+        *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        CURRENT.set(None);
+        closed.map(|_| ())
+    }
+}
+
+impl EventLoop for Asyncio {
+    fn run(&self, runtime: Builder, work: LocalBoxFuture<'static, ()>) -> io::Result<()> {
+        Python::attach(|py| self.run_under(py, runtime, work)).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    fn stopping(&self) {
+        super::modules::STOPPING.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn interrupt(&self) {
+        let thread = *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(thread) = thread else { return };
+        Python::attach(|py| {
+            // SAFETY: a number and a class, under the interpreter's lock; a thread that is gone is ignored.
+            unsafe { ffi::PyThreadState_SetAsyncExc(thread as _, interrupted(py).as_ptr()) };
+        });
+    }
+}

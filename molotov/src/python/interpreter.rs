@@ -1,0 +1,107 @@
+//! Starting the interpreter inside the command: that of the active virtual environment, if it is one of ours.
+
+use std::{
+    ffi::{CString, OsString},
+    fs,
+    mem::MaybeUninit,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    sync::Once,
+};
+
+use pyo3::{ffi, prelude::*};
+
+/// Starts the interpreter, unless this program was started by one.
+///
+/// # Errors
+///
+/// When the active virtual environment cannot be used, or the interpreter does not start: what to do about it.
+pub(super) fn start(line: &[OsString]) -> Result<(), String> {
+    // SAFETY: it may be asked at any time.
+    if unsafe { ffi::Py_IsInitialized() } != 0 {
+        return Ok(());
+    }
+    let program = match std::env::var_os("VIRTUAL_ENV") {
+        Some(directory) => Some(of_environment(Path::new(&directory))?),
+        None => None,
+    };
+    static ONCE: Once = Once::new();
+    let mut started = Ok(());
+    ONCE.call_once(|| started = initialize(program.as_deref(), line));
+    started
+}
+
+/// The interpreter's path in a virtual environment, which has to be of the version that this program was built with.
+fn of_environment(directory: &Path) -> Result<PathBuf, String> {
+    let program = directory.join("bin/python3");
+    let described = fs::read_to_string(directory.join("pyvenv.cfg")).unwrap_or_default();
+    let version = described.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        matches!(name.trim(), "version" | "version_info").then(|| value.trim().to_owned())
+    });
+    let ours = built_with();
+    match version {
+        Some(version) if !version.starts_with(&format!("{ours}.")) && version != ours => Err(format!(
+            "the active virtual environment {} has Python {version}, and this command was built with Python {ours}; \
+             install the wheel into that environment, or build the command with its Python (PYO3_PYTHON={})",
+            directory.display(),
+            program.display()
+        )),
+        _ => Ok(program),
+    }
+}
+
+/// Major and minor version of the Python that this program is linked with.
+fn built_with() -> String {
+    // SAFETY: a static string, which is there before the interpreter is.
+    let text = unsafe { std::ffi::CStr::from_ptr(ffi::Py_GetVersion()) }.to_string_lossy().into_owned();
+    let number = text.split_whitespace().next().unwrap_or_default();
+    number.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+fn initialize(program: Option<&Path>, line: &[OsString]) -> Result<(), String> {
+    let check = |status: ffi::PyStatus| {
+        // SAFETY: it looks at the value only.
+        if unsafe { ffi::PyStatus_Exception(status) } == 0 {
+            return Ok(());
+        }
+        let text = match status.err_msg.is_null() {
+            true => "no reason is given".to_owned(),
+            // SAFETY: a static string of the interpreter's.
+            false => unsafe { std::ffi::CStr::from_ptr(status.err_msg) }.to_string_lossy().into_owned(),
+        };
+        Err(format!("Python does not start: {text}"))
+    };
+    let text = |text: &std::ffi::OsStr| CString::new(text.as_bytes()).map_err(|error| error.to_string());
+    let line = line.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
+    let program = program.map(|program| text(program.as_os_str())).transpose()?;
+    let mut config = MaybeUninit::<ffi::PyConfig>::zeroed();
+    // SAFETY: the configuration is initialised by its own function before it is used, lives until the interpreter has read
+    // it, and is cleared after; the strings outlive the calls that copy them. The lock is let go at the end, so that
+    // whoever needs it takes it.
+    unsafe {
+        ffi::PyConfig_InitPythonConfig(config.as_mut_ptr());
+        let config = config.assume_init_mut() as *mut ffi::PyConfig;
+        (*config).install_signal_handlers = 0;
+        (*config).parse_argv = 0;
+        if let Some(program) = &program {
+            check(ffi::PyConfig_SetBytesString(config, &raw mut (*config).program_name, program.as_ptr()))?;
+        }
+        let mut pointers: Vec<_> = line.iter().map(|argument| argument.as_ptr()).collect();
+        check(ffi::PyConfig_SetBytesArgv(config, pointers.len() as _, pointers.as_mut_ptr().cast()))?;
+        let status = ffi::Py_InitializeFromConfig(config);
+        ffi::PyConfig_Clear(config);
+        check(status)?;
+        ffi::PyEval_SaveThread();
+    }
+    Ok(())
+}
+
+/// What is done with the interpreter's own handling of Ctrl-C: ours takes its place.
+pub(super) fn leave_signals_to_us(py: Python<'_>) -> PyResult<()> {
+    let signal = py.import("signal")?;
+    for name in ["SIGINT", "SIGTERM"] {
+        signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! JSON straight into Python's objects, and Python's objects into JSON.
+
+use std::fmt;
+
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyDict, PyFloat, PyList, PyString},
+};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// Parses JSON as Python's `json.loads` does. What this parser refuses, or would not give exactly, Python's own gets.
+pub(super) fn loads<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let mut parser = serde_json::Deserializer::from_slice(text);
+    let parsed = Value(py).deserialize(&mut parser);
+    match parsed.and_then(|value| parser.end().map(|()| value)) {
+        Ok(value) => Ok(value),
+        Err(_) => {
+            let text = match std::str::from_utf8(text) {
+                Ok(text) => PyString::new(py, text).into_any(),
+                Err(_) => pyo3::types::PyBytes::new(py, text).into_any(),
+            };
+            py.import("json")?.call_method1("loads", (text,))
+        }
+    }
+}
+
+struct Value<'py>(Python<'py>);
+
+impl<'de, 'py> DeserializeSeed<'de> for Value<'py> {
+    type Value = Bound<'py, PyAny>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, 'py> Visitor<'de> for Value<'py> {
+    type Value = Bound<'py, PyAny>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(self.0.None().into_bound(self.0))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(PyBool::new(self.0, value).to_owned().into_any())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        value.into_pyobject(self.0).map(Bound::into_any).map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        value.into_pyobject(self.0).map(Bound::into_any).map_err(E::custom)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        // A whole number that is too large comes as a float, and `-0` too: Python has integers for them.
+        if value.abs() >= 9.2e18 || value == 0.0 && value.is_sign_negative() {
+            return Err(E::custom("a number for Python's own parser"));
+        }
+        Ok(PyFloat::new(self.0, value).into_any())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(PyString::new(self.0, value).into_any())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let list = PyList::empty(self.0);
+        while let Some(item) = items.next_element_seed(Value(self.0))? {
+            list.append(item).map_err(A::Error::custom)?;
+        }
+        Ok(list.into_any())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let dict = PyDict::new(self.0);
+        while let Some(key) = items.next_key_seed(Value(self.0))? {
+            let value = items.next_value_seed(Value(self.0))?;
+            dict.set_item(key, value).map_err(A::Error::custom)?;
+        }
+        Ok(dict.into_any())
+    }
+}

@@ -1,0 +1,36 @@
+"""Molotov: write scenarios as coroutines, watch workers break a service."""
+
+from molotov.api import (
+    events,
+    global_setup,
+    global_teardown,
+    scenario,
+    scenario_picker,
+    session_factory,
+    setup,
+    setup_session,
+    teardown,
+    teardown_session,
+)
+from molotov.session import get_context
+from molotov.util import get_var, json_request, request, set_var
+
+from molotov._core import __version__
+
+__all__ = [
+    "events",
+    "get_context",
+    "get_var",
+    "global_setup",
+    "global_teardown",
+    "json_request",
+    "request",
+    "scenario",
+    "scenario_picker",
+    "session_factory",
+    "set_var",
+    "setup",
+    "setup_session",
+    "teardown",
+    "teardown_session",
+]

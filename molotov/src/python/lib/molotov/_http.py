@@ -1,0 +1,871 @@
+"""HTTP as aiohttp's users write it: what is rare, turned into the plain requests of the engine.
+
+aiohttp itself is imported only where a script uses what only it can do; its classes are used where a script has imported it.
+"""
+
+import asyncio
+import json as _json
+import sys
+from http.cookies import CookieError, Morsel, SimpleCookie
+from urllib.parse import urlencode
+
+from molotov import _core
+
+_AIOHTTP = sys.modules
+
+
+def _aiohttp():
+    """aiohttp, if the script has imported it."""
+    return _AIOHTTP.get("aiohttp")
+
+
+# ---------------------------------------------------------------- errors
+
+
+class _Errors:
+    """aiohttp's exceptions by name: its own classes where it is imported, else ours of the same names and bases."""
+
+    def __init__(self):
+        self.made = None
+
+    def __getattr__(self, name):
+        aiohttp = _aiohttp()
+        if aiohttp is None:
+            try:
+                import aiohttp
+            except ImportError:
+                return getattr(self._own(), name)
+        found = getattr(aiohttp, name, None)
+        return found if found is not None else getattr(self._own(), name)
+
+    def _own(self):
+        if self.made is None:
+            from molotov import _errors
+
+            self.made = _errors
+        return self.made
+
+
+errors = _Errors()
+
+
+def exception(kind, message, url, connecting, errno, causes):
+    """The exception that aiohttp raises where ours has failed in this way."""
+    if kind == "timeout":
+        if connecting:
+            return errors.ServerTimeoutError("Connection timeout to host %s" % url)
+        return asyncio.TimeoutError()
+    if kind in ("connect", "dns", "tls"):
+        return _connector_error(kind, message, url, errno, causes)
+    if kind == "closed":
+        if errno is not None:
+            return errors.ClientOSError(errno, _strerror(errno))
+        return errors.ServerDisconnectedError()
+    if kind == "body":
+        return errors.ClientPayloadError("Response payload is not completed")
+    if kind == "decode":
+        return errors.ClientPayloadError(message)
+    if kind == "redirect":
+        return errors.TooManyRedirects(_info(url), (), status=0, message=message)
+    if kind == "builder":
+        return errors.InvalidURL(url if url is not None else message.split("`")[1] if "`" in message else message)
+    if kind == "protocol":
+        return errors.ClientResponseError(_info(url), (), status=400, message=message)
+    return errors.ClientError(message)
+
+
+def _strerror(errno):
+    import os
+
+    return os.strerror(errno)
+
+
+def _connector_error(kind, message, url, errno, causes):
+    from collections import namedtuple
+
+    parts = URL(url) if url else None
+    https = bool(parts) and parts.scheme == "https"
+    host = parts.host if parts else ""
+    port = parts.port if parts else 0
+    ConnectionKey = namedtuple("ConnectionKey", "host port is_ssl ssl proxy proxy_auth proxy_headers_hash")
+    key = ConnectionKey(host, port, https, True, None, None, None)
+    if kind == "tls":
+        import ssl
+
+        reason = causes[-1] if causes else message
+        if "certificate" in reason.lower() or "issuer" in reason.lower():
+            return errors.ClientConnectorCertificateError(key, ssl.SSLCertVerificationError(1, reason))
+        return errors.ClientConnectorSSLError(key, ssl.SSLError(1, reason))
+    if kind == "dns":
+        name = getattr(_aiohttp(), "ClientConnectorDNSError", None) or errors.ClientConnectorError
+        return name(key, OSError(errno or -2, "Name or service not known"))
+    if errno is None:
+        errno = 111
+    text = "Connect call failed %r" % ((host, port),)
+    return errors.ClientConnectorError(key, OSError(errno, text))
+
+
+def released():
+    """Raised where a body is read that was let go."""
+    return errors.ClientConnectionError("Connection closed")
+
+
+def wrong_content_type(response, stated):
+    return errors.ContentTypeError(
+        response.request_info,
+        response.history,
+        status=response.status,
+        message="Attempt to decode JSON with unexpected mimetype: %s" % (stated or "").lower(),
+        headers=response.headers,
+    )
+
+
+def bad_status(response):
+    response.release()
+    return errors.ClientResponseError(
+        response.request_info,
+        response.history,
+        status=response.status,
+        message=response.reason,
+        headers=response.headers,
+    )
+
+
+# ---------------------------------------------------------------- names that aiohttp shares with yarl and multidict
+
+
+def URL(text):
+    """A URL of yarl's, or a small one of ours where yarl is not installed."""
+    try:
+        import yarl
+    except ImportError:
+        from molotov import _url
+
+        return _url.URL(text)
+    return yarl.URL(text, encoded=True) if isinstance(text, str) else text
+
+
+def _multidict(pairs):
+    try:
+        from multidict import CIMultiDict, CIMultiDictProxy
+    except ImportError:
+        from molotov import _url
+
+        return _url.Headers(pairs)
+    return CIMultiDictProxy(CIMultiDict(pairs))
+
+
+def _decoded(pairs):
+    return [(_case(name.decode("latin-1")), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
+
+
+def _case(name):
+    """Header names have no case; they are shown as servers write them."""
+    return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
+
+
+class RequestInfo:
+    """What a response says of its request."""
+
+    def __init__(self, url, method, headers, real_url=None):
+        self.url = url
+        self.method = method
+        self.headers = headers
+        self.real_url = real_url if real_url is not None else url
+
+    def __repr__(self):
+        return "RequestInfo(url=%r, method=%r, headers=%r, real_url=%r)" % (
+            self.url,
+            self.method,
+            self.headers,
+            self.real_url,
+        )
+
+
+def _info(url, method="GET"):
+    return RequestInfo(URL(url) if url else None, method, _multidict([]))
+
+
+# ---------------------------------------------------------------- responses
+
+
+class _Hop:
+    """A redirect on the way to a response."""
+
+    def __init__(self, status, url, headers, method):
+        self.status = status
+        self.url = URL(url)
+        self.real_url = self.url
+        self.headers = _multidict(_decoded(headers))
+        self.method = method
+        self.history = ()
+        self.ok = status < 400
+        self.request_info = _info(url, method)
+        self.cookies = _cookies(headers)
+        import http
+
+        try:
+            self.reason = http.HTTPStatus(status).phrase
+        except ValueError:
+            self.reason = ""
+
+    def __repr__(self):
+        return "<ClientResponse(%s) [%d %s]>" % (self.url, self.status, self.reason)
+
+
+def _cookies(pairs):
+    cookies = SimpleCookie()
+    for name, value in pairs:
+        if name.lower() == b"set-cookie":
+            try:
+                cookies.load(value.decode("latin-1"))
+            except CookieError:
+                pass
+    return cookies
+
+
+def head(response, raw, name):
+    """A part of a response's head, made when it is first asked for, and kept."""
+    made = _head(response, raw, name)
+    response.__dict__[name] = made
+    return made
+
+
+def _head(response, raw, name):
+    if name == "headers":
+        return _multidict(_decoded(raw.get("headers", ())))
+    if name == "raw_headers":
+        return tuple(raw.get("headers", ()))
+    if name in ("url", "real_url"):
+        return URL(raw["url"])
+    if name == "host":
+        return response.url.host
+    if name == "reason":
+        return raw.get("reason", "")
+    if name == "method":
+        return raw.get("method") or response._asked_method
+    if name == "history":
+        method = response._asked_method
+        return tuple(_Hop(status, url, headers, method) for status, url, headers in raw.get("history", ()))
+    if name == "cookies":
+        return _cookies(raw.get("headers", ()))
+    if name == "content_length":
+        length = response.headers.get("Content-Length")
+        return int(length) if length is not None else None
+    if name in ("content_type", "charset"):
+        from email.message import Message
+
+        message = Message()
+        stated = response.headers.get("Content-Type")
+        if stated is None:
+            return "application/octet-stream" if name == "content_type" else None
+        message["content-type"] = stated
+        if name == "content_type":
+            return message.get_content_type()
+        return message.get_param("charset")
+    if name == "version":
+        text = raw.get("version", "HTTP/1.1").rpartition("/")[2]
+        major, _, minor = text.partition(".")
+        aiohttp = _aiohttp()
+        if aiohttp is not None:
+            return aiohttp.HttpVersion(int(major), int(minor or 0))
+        return int(major), int(minor or 0)
+    if name == "links":
+        return _links(response)
+    if name == "content_disposition":
+        return None
+    if name == "connection":
+        return None
+    raise AttributeError("'ClientResponse' object has no attribute %r" % name)
+
+
+def _links(response):
+    import re
+
+    links = {}
+    for value in response.headers.getall("link", ()) if hasattr(response.headers, "getall") else ():
+        for part in re.split(r",(?=\s*<)", value):
+            found = re.match(r"\s*<(.*)>(.*)", part)
+            if not found:
+                continue
+            target, rest = found.groups()
+            parameters = dict(re.findall(r";\s*(\w+)\s*=\s*\"?([^\";]*)\"?", rest))
+            parameters["url"] = response.url.join(URL(target))
+            links[parameters.get("rel", target)] = parameters
+    return links
+
+
+def show(response):
+    return "<ClientResponse(%s) [%d %s]>\n%s\n" % (response.url, response.status, response.reason, response.headers)
+
+
+class Content:
+    """The body of a response as a stream."""
+
+    def __init__(self, response):
+        self._response = response
+        self._left = None
+
+    async def _load(self):
+        if self._left is None:
+            self._left = await self._response.read()
+
+    def _take(self, size):
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+    async def read(self, n=-1):
+        await self._load()
+        return self._take(len(self._left) if n < 0 else n)
+
+    async def readany(self):
+        return await self.read()
+
+    async def readexactly(self, n):
+        await self._load()
+        if len(self._left) < n:
+            raise asyncio.IncompleteReadError(self._take(n), n)
+        return self._take(n)
+
+    async def readline(self):
+        await self._load()
+        end = self._left.find(b"\n")
+        return self._take(len(self._left) if end < 0 else end + 1)
+
+    async def readchunk(self):
+        await self._load()
+        return self._take(len(self._left)), True
+
+    def at_eof(self):
+        return self._left == b""
+
+    def is_eof(self):
+        return self._response._body is not None
+
+    def iter_chunked(self, n):
+        return _Parts(lambda: self.read(n))
+
+    def iter_any(self):
+        return _Parts(self.readany)
+
+    def iter_chunks(self):
+        return _Parts(self.readchunk, lambda part: part == (b"", True))
+
+    def __aiter__(self):
+        return _Parts(self.readline)
+
+
+class _Parts:
+    def __init__(self, read, is_end=lambda part: part == b""):
+        self._read = read
+        self._is_end = is_end
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        part = await self._read()
+        if self._is_end(part):
+            raise StopAsyncIteration
+        return part
+
+
+# ---------------------------------------------------------------- requests
+
+_PLAIN = frozenset(
+    (
+        "params",
+        "data",
+        "json",
+        "headers",
+        "auth",
+        "cookies",
+        "timeout",
+        "allow_redirects",
+        "max_redirects",
+        "raise_for_status",
+        "compress",
+        "chunked",
+        "skip_auto_headers",
+        "expect100",
+        "read_until_eof",
+        "trace_request_ctx",
+        "read_bufsize",
+        "auto_decompress",
+        "max_line_size",
+        "max_field_size",
+        "read_timeout",
+        "ssl",
+        "verify_ssl",
+        "ssl_context",
+        "fingerprint",
+        "proxy",
+        "proxy_auth",
+        "proxy_headers",
+        "server_hostname",
+    )
+)
+
+# What a request asks for that only aiohttp can do.
+_ODD = ("proxy", "proxy_auth", "proxy_headers", "ssl_context", "fingerprint", "server_hostname", "expect100", "trace_request_ctx")
+
+
+def _is_odd(keywords):
+    for name in _ODD:
+        if keywords.get(name) not in (None, False):
+            return True
+    if keywords.get("ssl", True) not in (None, True, False):
+        return True
+    return False
+
+
+def start(session, method, url, keywords):
+    """A request with arguments, as a coroutine."""
+    unknown = keywords.keys() - _PLAIN
+    if unknown:
+        raise TypeError("%s() got an unexpected keyword argument %r" % (method.lower(), sorted(unknown)[0]))
+    return _start(session, method, url, keywords)
+
+
+async def _start(session, method, url, keywords):
+    if session.closed:
+        raise RuntimeError("Session is closed")
+    if keywords.get("data") is not None and keywords.get("json") is not None:
+        raise ValueError("data and json parameters can not be used at the same time")
+    if _is_odd(keywords):
+        return await (await _real(session)).request(method, url, **keywords)
+    insecure = keywords.get("ssl") is False or keywords.get("verify_ssl") is False
+    if insecure and str(url).startswith("https"):
+        return await (await _real(session)).request(method, url, **keywords)
+    url = _url(url, keywords.get("params"))
+    headers = _pairs(keywords.get("headers"))
+    given = {name.lower() for name, _ in headers}
+    options = session._options or {}
+
+    auth = keywords.get("auth")
+    if auth is not None:
+        if "authorization" in given:
+            raise ValueError("Cannot combine AUTHORIZATION header with AUTH argument or credentials encoded in URL")
+        headers.append(("Authorization", _basic(auth)))
+    elif url.user is not None:
+        headers.append(("Authorization", _basic((url.user, url.password or ""))))
+    if url.user is not None:
+        url = url.with_user(None)
+    if url.raw_fragment if hasattr(url, "raw_fragment") else False:
+        plain = url.with_fragment(None)
+    else:
+        plain = url
+
+    cookies = keywords.get("cookies")
+    if cookies:
+        values = dict(session._cookies_for(str(plain)))
+        values.update(_cookie_values(cookies))
+        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in sorted(values.items()))))
+
+    body, parts, content_type = await _body(keywords, options)
+    compress = keywords.get("compress")
+    if compress and body:
+        body = _compressed(body, "deflate" if compress is True else compress)
+        headers.append(("Content-Encoding", "deflate" if compress is True else compress))
+        parts, body = [body], None
+    if keywords.get("chunked") and body is not None:
+        parts, body = [body], None
+    if content_type is not None and "content-type" not in given:
+        headers.append(("Content-Type", content_type))
+    if body is None and parts is None and method in ("POST", "PUT", "PATCH", "DELETE"):
+        body = b""
+        if method != "DELETE" and "content-type" not in given:
+            headers.append(("Content-Type", "application/octet-stream"))
+
+    redirects = None
+    if not keywords.get("allow_redirects", True):
+        redirects = 0
+    elif "max_redirects" in keywords:
+        redirects = keywords["max_redirects"]
+    raises = keywords.get("raise_for_status")
+    if raises is None:
+        raises = options.get("raise_for_status")
+    info = RequestInfo(plain, method, _multidict(headers), url)
+    response = await session._send(
+        method,
+        str(plain),
+        [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
+        body,
+        _seconds(keywords.get("timeout", keywords.get("read_timeout"))),
+        redirects,
+        bool(raises) if not callable(raises) else False,
+        info,
+        parts,
+    )
+    if callable(raises):
+        await raises(response)
+    return response
+
+
+def _url(url, params):
+    if type(url).__module__.partition(".")[0] == "yarl":
+        parsed = url
+    else:
+        try:
+            import yarl
+        except ImportError:
+            from molotov import _url as own
+
+            parsed = own.URL(str(url))
+        else:
+            try:
+                parsed = yarl.URL(url)
+            except ValueError as error:
+                raise errors.InvalidURL(url) from error
+    if not parsed.scheme or not parsed.host:
+        raise errors.InvalidURL(parsed)
+    if params:
+        extended = getattr(parsed, "extend_query", None)
+        if extended is not None:
+            return extended(params)
+        query = parsed.query.copy() if hasattr(parsed.query, "copy") else None
+        if query is None:
+            return parsed.with_query(params)
+        query.extend(parsed.with_query(params).query)
+        return parsed.with_query(query)
+    return parsed
+
+
+def _pairs(headers):
+    if not headers:
+        return []
+    items = headers.items() if hasattr(headers, "items") else headers
+    return [(str(name), str(value)) for name, value in items]
+
+
+def _basic(auth):
+    if hasattr(auth, "encode"):
+        return auth.encode()
+    from base64 import b64encode
+
+    user, password = auth[0], auth[1]
+    return "Basic " + b64encode(("%s:%s" % (user, password)).encode("latin-1")).decode()
+
+
+def _cookie_values(cookies):
+    items = cookies.items() if hasattr(cookies, "items") else cookies
+    return {name: value.value if isinstance(value, Morsel) else str(value) for name, value in items}
+
+
+def _seconds(timeout):
+    """Seconds of a timeout, however it is written; `None` where nothing is said."""
+    if timeout is None or isinstance(timeout, (int, float)):
+        return float(timeout) if timeout else None
+    total = getattr(timeout, "total", None)
+    if total is None:
+        total = getattr(timeout, "sock_read", None)
+    return float(total) if total else None
+
+
+def _compressed(body, coding):
+    import zlib
+
+    if coding == "gzip":
+        compressor = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    else:
+        compressor = zlib.compressobj(wbits=zlib.MAX_WBITS)
+    return compressor.compress(body) + compressor.flush()
+
+
+class _Collected:
+    """Takes what aiohttp's payloads write."""
+
+    def __init__(self):
+        self.parts = []
+
+    async def write(self, chunk):
+        self.parts.append(bytes(chunk))
+
+    async def write_eof(self, chunk=b""):
+        if chunk:
+            self.parts.append(bytes(chunk))
+
+    def enable_compression(self, *_):
+        pass
+
+    def enable_chunking(self):
+        pass
+
+
+async def _body(keywords, options):
+    """The body of a request: whole, or in parts where its length is not told; and its type."""
+    if keywords.get("json") is not None:
+        dumps = options.get("json_serialize", _json.dumps)
+        return dumps(keywords["json"]).encode("utf-8"), None, "application/json"
+    data = keywords.get("data")
+    if data is None:
+        return None, None, None
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data), None, "application/octet-stream"
+    if isinstance(data, str):
+        return data.encode("utf-8"), None, "text/plain; charset=utf-8"
+    if hasattr(data, "__aiter__"):
+        return None, [bytes(part) async for part in data], "application/octet-stream"
+    plain = _form(data)
+    if plain is not None:
+        return urlencode(plain, doseq=True, encoding="utf-8").encode(), None, "application/x-www-form-urlencoded"
+    # Files and forms with files: aiohttp's own payloads write them.
+    import aiohttp
+    from aiohttp import payload
+
+    if isinstance(data, aiohttp.FormData):
+        data = data()
+    elif isinstance(data, (dict, list, tuple)) or hasattr(data, "items"):
+        data = aiohttp.FormData(data)()
+    if not isinstance(data, payload.Payload):
+        try:
+            data = payload.PAYLOAD_REGISTRY.get(data, disposition=None)
+        except payload.LookupError:
+            data = aiohttp.FormData(data)()
+    collected = _Collected()
+    size = data.size
+    await data.write(collected)
+    kind = data.headers.get("Content-Type", data.content_type)
+    if size is None:
+        return None, collected.parts, kind
+    return b"".join(collected.parts), None, kind
+
+
+def _form(data):
+    """Pairs of a form without files, or `None`."""
+    if hasattr(data, "items"):
+        items = list(data.items())
+    elif isinstance(data, (list, tuple)):
+        items = list(data)
+    else:
+        return None
+    for item in items:
+        if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], (str, int, float))):
+            return None
+    return [(name, str(value)) for name, value in items]
+
+
+# ---------------------------------------------------------------- sessions
+
+_SESSION = frozenset(("headers", "cookies", "auth", "timeout", "raise_for_status", "json_serialize", "conn_timeout", "read_timeout"))
+
+
+def only_aiohttp(options):
+    """The names among a session's options that only aiohttp itself can follow."""
+    harmless = {"loop", "connector_owner", "trust_env", "requote_redirect_url", "read_bufsize", "auto_decompress"}
+    return sorted(name for name, value in options.items() if name not in _SESSION | harmless and value is not None)
+
+
+def session_options(options):
+    """The plain options of a session: headers, timeout in seconds, cookies."""
+    headers = _pairs(options.get("headers"))
+    auth = options.get("auth")
+    if auth is not None:
+        headers.append(("Authorization", _basic(auth)))
+    timeout = _seconds(options.get("timeout", options.get("read_timeout")))
+    cookies = sorted(_cookie_values(options.get("cookies") or {}).items())
+    if cookies:
+        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in cookies)))
+    encoded = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
+    return encoded, timeout, cookies
+
+
+def of_session(session, name):
+    """What is rarely asked of a session."""
+    options = session._options or {}
+    if name == "headers":
+        return _multidict(_pairs(options.get("headers")))
+    if name == "cookie_jar":
+        jar = session.__dict__["cookie_jar"] = _Jar(session)
+        return jar
+    if name == "raise_for_status":
+        return options.get("raise_for_status", False)
+    if name == "json_serialize":
+        return options.get("json_serialize", _json.dumps)
+    if name == "trace_configs":
+        return []
+    return options.get(name)
+
+
+class _Jar:
+    """The cookies of a session."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def filter_cookies(self, url):
+        cookies = SimpleCookie()
+        for name, value in self._session._cookies_for(str(url)):
+            cookies[name] = value
+        return cookies
+
+    def update_cookies(self, cookies, response_url=None):
+        for name, value in _cookie_values(cookies).items():
+            self._session._set_cookie(str(response_url), "%s=%s" % (name, value))
+
+
+_SAID = set()
+
+
+def _say_once(text):
+    if text not in _SAID:
+        _SAID.add(text)
+        _core.warn(text)
+
+
+async def _real(session):
+    """The real aiohttp session beside ours, for what only it can do."""
+    try:
+        return session._aiohttp
+    except AttributeError:
+        pass
+    import aiohttp
+
+    _say_once("a request asks for what only aiohttp itself can do: aiohttp makes it, and it is not among the measures")
+    options = dict(session._options or {})
+    session._aiohttp = aiohttp.ClientSession(**options)
+    return session._aiohttp
+
+
+def real_session(options):
+    """A real aiohttp session in the place of ours."""
+    import aiohttp
+
+    _say_once(
+        "`setup` asks for what only aiohttp itself can do (%s): its sessions make the requests, at its own speed"
+        % ", ".join(only_aiohttp(options))
+    )
+    return aiohttp.ClientSession(**options)
+
+
+async def close(session):
+    """Closes a session of any kind."""
+    beside = getattr(session, "__dict__", {}).get("_aiohttp")
+    if beside is not None:
+        await beside.close()
+    leave = getattr(type(session), "__aexit__", None)
+    if leave is not None:
+        await leave(session, None, None, None)
+        return
+    closing = getattr(session, "close", None)
+    if closing is not None:
+        closed = closing()
+        if hasattr(closed, "__await__"):
+            await closed
+
+
+class _WebSocket:
+    """Connects when awaited or entered; aiohttp speaks the protocol."""
+
+    def __init__(self, session, url, keywords):
+        self._coroutine = self._connect(session, url, keywords)
+        self._socket = None
+
+    async def _connect(self, session, url, keywords):
+        import aiohttp
+
+        real = session.__dict__.get("_aiohttp")
+        if real is None:
+            real = session._aiohttp = aiohttp.ClientSession(**dict(session._options or {}))
+        self._socket = await real.ws_connect(url, **keywords)
+        return self._socket
+
+    def __await__(self):
+        return self._coroutine.__await__()
+
+    async def __aenter__(self):
+        return await self._coroutine
+
+    async def __aexit__(self, *exception):
+        if self._socket is not None:
+            await self._socket.close()
+
+
+def ws_connect(session, url, **keywords):
+    return _WebSocket(session, url, keywords)
+
+
+async def make(factory, kind, loop, keywords, context):
+    """A session of a kind that the script knows how to make."""
+    if factory is None and kind == "grpc":
+        import grpc
+
+        address = next((keywords[name] for name in ("grpc_url", "url", "target", "address") if name in keywords), None)
+        if address is None:
+            raise TypeError("a scenario with `session_factory='grpc'` names the server, as in `grpc_url='localhost:50051'`")
+        made = grpc.aio.insecure_channel(address)
+    elif factory is None:
+        raise LookupError("no session factory makes sessions of the kind %r" % (kind,))
+    else:
+        made = factory(loop, None, context.args.verbose, context.statsd, None, **keywords)
+        if asyncio.iscoroutine(made):
+            made = await made
+    enter = getattr(type(made), "__aenter__", None)
+    if enter is not None:
+        made = await enter(made)
+    try:
+        made._molotov_context = context
+    except AttributeError:
+        pass
+    return made
+
+
+# ---------------------------------------------------------------- outside the run
+
+
+def blocking_request(endpoint, verb, session_options, options):
+    """One request, made at once on a connection of its own."""
+    session_options = dict(session_options or {})
+    session_options.update(options)
+    url = _url(endpoint, session_options.get("params"))
+    headers = _pairs(session_options.get("headers"))
+    if session_options.get("auth") is not None:
+        headers.append(("Authorization", _basic(session_options["auth"])))
+    if session_options.get("cookies"):
+        pairs = sorted(_cookie_values(session_options["cookies"]).items())
+        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in pairs)))
+    coroutine = _body(session_options, session_options)
+    try:
+        coroutine.send(None)
+    except StopIteration as stopped:
+        body, parts, content_type = stopped.value
+    else:
+        coroutine.close()
+        raise TypeError("the body of a blocking request has to be there at once")
+    if parts is not None:
+        body = b"".join(parts)
+    if content_type is not None and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", content_type))
+    status, pairs, content = _core.request(
+        verb.upper(),
+        str(url),
+        [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
+        body,
+        _seconds(session_options.get("timeout")),
+    )
+    return {"content": content, "status": status, "headers": _multidict(_decoded(pairs))}
+
+
+def printed(*values, sep=" ", end="\n", file=None, flush=False):
+    return sep.join(str(value) for value in values)
+
+
+def namespace(options):
+    """The options of the run."""
+    import argparse
+
+    return argparse.Namespace(**options)
+
+
+class EventRequest:
+    """A request as listeners see it."""
+
+    def __init__(self, method, url, original_url, headers, body):
+        self.method = method
+        self.url = URL(url)
+        self.original_url = URL(original_url)
+        self.headers = _multidict(_decoded(headers))
+        self.body = body
+
+    def __repr__(self):
+        return "<ClientRequest %s %s>" % (self.method, self.url)

@@ -1,0 +1,175 @@
+"""The event loop that scripts run on, and how scripts get into it."""
+
+import asyncio
+import importlib
+import importlib.util
+import os
+import selectors
+import sys
+import traceback
+
+from molotov import _core
+
+
+class Selector(selectors.DefaultSelector):
+    """Waits for asyncio's own sockets and for those of the requests at once: requests are handled inside `select`."""
+
+    def select(self, timeout=None, _wait=_core.wait, _select=selectors.DefaultSelector.select):
+        if _wait(timeout):
+            return _select(self, 0)
+        return ()
+
+
+def make(debug):
+    """Makes the event loop of this process and sets it."""
+    loop = asyncio.SelectorEventLoop(Selector())
+    loop.set_debug(debug)
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def close(loop):
+    """Ends what scripts have left behind, as `asyncio.run` does, and closes the loop."""
+    try:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=5))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_default_executor(), 5))
+    except asyncio.TimeoutError:
+        pass
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+class NoScript(Exception):
+    """There is nothing to load by that name."""
+
+
+def load(script):
+    """Loads a script by its path, or a module by its name."""
+    if os.path.exists(script):
+        path = os.path.realpath(script)
+        directory = os.path.dirname(path)
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+        spec = importlib.util.spec_from_file_location("loadtest", path)
+        if spec is None or spec.loader is None:
+            raise NoScript("`%s` is not a Python script" % script)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["loadtest"] = module
+        spec.loader.exec_module(module)
+        return module
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, "")
+    name = script
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        found = None
+    if found is None:
+        raise NoScript("Cannot import %r: there is no file and no module of that name" % script)
+    return importlib.import_module(name)
+
+
+def _ours(frame):
+    name = frame.tb_frame.f_globals.get("__name__", "")
+    return name == "molotov" or name.startswith(("molotov.", "importlib.", "_frozen_importlib"))
+
+
+def describe(error):
+    """An exception for the console: type, message, where it left the script, and the traceback of the script's part."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and _ours(trace):
+        trace = trace.tb_next
+    place = None
+    step = trace
+    here = os.getcwd() + os.sep
+    site = ("site-packages", os.path.dirname(os.__file__), "<frozen")
+    while step is not None:
+        path = step.tb_frame.f_code.co_filename
+        if not _ours(step) and not any(part in path for part in site):
+            place = "%s:%d" % (path[len(here):] if path.startswith(here) else path, step.tb_lineno)
+        step = step.tb_next
+    kind = type(error)
+    text = "".join(traceback.format_exception(kind, error, trace))
+    message = str(error)
+    return kind.__name__, "%s: %s" % (kind.__name__, message) if message else kind.__name__, place, text
+
+
+def parameters(func):
+    """The kind of session a scenario asks for, and the keywords for whoever makes it."""
+    import inspect
+
+    kind, keywords = None, {}
+    for name, parameter in inspect.signature(func).parameters.items():
+        if parameter.default is inspect.Parameter.empty:
+            continue
+        if name == "session_factory":
+            kind = parameter.default
+        else:
+            keywords[name] = parameter.default
+    return kind, keywords
+
+
+def place(func):
+    """Where a function was written."""
+    import inspect
+
+    code = getattr(inspect.unwrap(func), "__code__", None)
+    if code is None:
+        return func.__module__ or "?", getattr(func, "__name__", "?"), "?", 0
+    return func.__module__ or "?", func.__name__, code.co_filename, code.co_firstlineno
+
+
+class _Continued:
+    """A coroutine that has taken its first step already, as a coroutine."""
+
+    def __init__(self, coroutine, awaited):
+        self._coroutine = coroutine
+        self._awaited = [awaited]
+
+    def send(self, value):
+        if self._awaited:
+            return self._awaited.pop()
+        return self._coroutine.send(value)
+
+    def throw(self, *exception):
+        self._awaited.clear()
+        return self._coroutine.throw(*exception)
+
+    def close(self):
+        self._coroutine.close()
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+
+def go_on(loop, coroutine, awaited, done):
+    """Runs the rest of a coroutine as a task; `awaited` is what its first step waits for."""
+    task = loop.create_task(_Continued(coroutine, awaited))
+    task.add_done_callback(done)
+    return task
+
+
+def call_from_outside(loop, coroutine):
+    """Runs a coroutine on the loop from another thread, without waiting for it."""
+
+    def run():
+        task = loop.create_task(coroutine)
+        task.add_done_callback(_told)
+
+    def _told(task):
+        if not task.cancelled() and task.exception() is not None:
+            _core.warn("`events` failed: %s" % describe(task.exception())[1])
+
+    loop.call_soon_threadsafe(run)

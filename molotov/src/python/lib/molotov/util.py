@@ -1,0 +1,97 @@
+"""What scripts share: variables, and requests that may be made anywhere."""
+
+import asyncio
+import json as _json
+import time
+
+from molotov import _core
+
+_VARS = {}
+_TIMER = None
+
+
+class OptionError(Exception):
+    """An option that cannot be used."""
+
+
+def set_var(name, value):
+    """Sets a variable that every worker of the process sees."""
+    _VARS[name] = value
+    return value
+
+
+def get_var(name, factory=None):
+    """A variable; where nobody has set it, what `factory` makes, which is kept."""
+    if name not in _VARS and factory is not None:
+        _VARS[name] = factory()
+    return _VARS.get(name)
+
+
+def now():
+    """Seconds of a clock that never goes back."""
+    return time.perf_counter()
+
+
+def set_timer(value=None):
+    """Starts the timer: at this moment, or at the one given."""
+    global _TIMER
+    _TIMER = int(time.time()) if value is None else value
+
+
+def get_timer():
+    """When the timer was started."""
+    return _TIMER
+
+
+def stop(why=None):
+    """Asks the run to stop: running scenarios may end, none is begun."""
+    _core.stop(None if why is None else str(why))
+
+
+def is_stopped():
+    """Whether the run is being stopped."""
+    return _core.is_stopped()
+
+
+def stop_reason():
+    """What `stop` was called with."""
+    return _core.stop_reason()
+
+
+async def cancellable_sleep(delay, result=None, *, loop=None):
+    """Sleeps; the end of the run cuts it short."""
+    until = time.monotonic() + delay
+    while not is_stopped():
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        await asyncio.sleep(min(left, 0.2))
+    return result
+
+
+def printable_error(error, tb=None):
+    """An exception as lines of text."""
+    import traceback
+
+    lines = [repr(error)]
+    lines += traceback.format_tb(tb if tb is not None else error.__traceback__)
+    return [line.rstrip("\n") for line in lines]
+
+
+def event_loop():
+    """The event loop that the workers run on."""
+    return asyncio.get_event_loop_policy().get_event_loop()
+
+
+def request(endpoint, verb="GET", session_options=None, **options):
+    """Makes one request at once, wherever it is called, and gives back its content, status and headers."""
+    from molotov import _http
+
+    return _http.blocking_request(endpoint, verb, session_options, options)
+
+
+def json_request(endpoint, verb="GET", session_options=None, **options):
+    """As `request`, with the content parsed as JSON."""
+    answer = request(endpoint, verb, session_options, **options)
+    answer["content"] = _json.loads(answer["content"])
+    return answer

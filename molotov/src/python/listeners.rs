@@ -1,0 +1,230 @@
+//! Listeners of scripts: what happens in the run, by the names and keywords they know.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    future::poll_fn,
+    task::{Poll, Waker},
+};
+
+use futures_util::future::LocalBoxFuture;
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyBytes, PyDict},
+};
+
+use super::{
+    awaitable::{Stepped, step},
+    errors,
+    event_loop::Loop,
+    local::Held,
+    module,
+    response::Response,
+    script::Function,
+    worker::Worker,
+};
+use crate::{
+    Failure, Result,
+    event::{Event, ScenarioInfo},
+    registry::{Events, Origin},
+    session::{Request, Session},
+};
+
+/// A coroutine that is told what happens.
+pub(super) struct Listener(Function);
+
+thread_local! {
+    /// Requests that are under way, so that both events of one get the same object.
+    static REQUESTS: RefCell<HashMap<usize, Py<PyAny>>> = RefCell::default();
+}
+
+/// Requests that failed never come to their second event: past so many, they are forgotten.
+const REMEMBERED: usize = 10_000;
+
+impl Listener {
+    pub(super) fn new(function: Function) -> Listener {
+        Listener(function)
+    }
+
+    fn call(&self, py: Python<'_>, name: &str, keywords: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
+        self.0.function.bind(py).call((name,), Some(keywords)).map(Bound::unbind)
+    }
+}
+
+/// A request as the listeners see it.
+fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
+    let headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (PyBytes::new(py, name.as_str().as_bytes()), PyBytes::new(py, value.as_bytes())))
+        .collect();
+    let body = request.body().map(|body| PyBytes::new(py, body));
+    let arguments = (request.method().as_str(), request.url().as_str(), request.original_url().as_str(), headers, body);
+    let made = module(py, "_http")?.call_method1(intern!(py, "EventRequest"), arguments)?.unbind();
+    REQUESTS.with_borrow_mut(|known| {
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(address(request), made.clone_ref(py));
+    });
+    Ok(made)
+}
+
+fn address(request: &Request) -> usize {
+    std::ptr::from_ref(request).addr()
+}
+
+fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py, PyAny>> {
+    let known = module(py, "api")?.call_method1(intern!(py, "get_scenario"), (&scenario.name,))?;
+    if !known.is_none() {
+        return Ok(known);
+    }
+    // A scenario that is written in Rust.
+    let dict = PyDict::new(py);
+    dict.set_item("name", &scenario.name)?;
+    dict.set_item("weight", scenario.weight)?;
+    dict.set_item("delay", scenario.delay.as_secs_f64())?;
+    Ok(dict.into_any())
+}
+
+/// The session as its worker's scripts know it.
+async fn session(session: &Session) -> PyResult<Option<Py<PyAny>>> {
+    let worker = Worker::of(session.context()).await?;
+    Ok(Python::attach(|py| {
+        let open = worker.sessions.borrow();
+        open.iter().find(|(kind, _)| kind == "http").map(|(_, session)| session.clone_ref(py))
+    }))
+}
+
+fn exception(py: Python<'_>, failure: &Failure) -> PyResult<Py<PyAny>> {
+    match failure.cause::<Py<pyo3::exceptions::PyBaseException>>() {
+        Some(exception) => Ok(exception.clone_ref(py).into_any()),
+        None => Ok(pyo3::exceptions::PyException::new_err(failure.to_string()).into_value(py).into_any()),
+    }
+}
+
+impl Events for Listener {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn handle<'a>(&'a self, event: &'a Event<'a>) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move { self.tell(event).await.map_err(errors::failure) })
+    }
+}
+
+impl Listener {
+    async fn tell(&self, event: &Event<'_>) -> PyResult<()> {
+        let coroutine = match event {
+            Event::CurrentWorkers { workers } => return self.tell_workers(*workers),
+            Event::SendingRequest { session: of, request: sent } => {
+                let session = session(of).await?;
+                Python::attach(|py| {
+                    let keywords = PyDict::new(py);
+                    keywords.set_item("session", session)?;
+                    keywords.set_item("request", request(py, sent)?)?;
+                    self.call(py, "sending_request", &keywords)
+                })?
+            }
+            Event::ResponseReceived { session: of, request: sent, response } => {
+                let session = session(of).await?;
+                // An error of the body is the scenario's to meet.
+                let body = response.buffered().await.unwrap_or_default();
+                Python::attach(|py| {
+                    let known = REQUESTS.with_borrow_mut(|known| known.remove(&address(sent)));
+                    let known = known.map_or_else(|| request(py, sent), Ok)?;
+                    let response = Bound::new(py, Response::told(py, response, body)?)?;
+                    response.setattr("request", known.clone_ref(py))?;
+                    REQUESTS.with_borrow_mut(|all| all.insert(address(sent), known.clone_ref(py)));
+                    let keywords = PyDict::new(py);
+                    keywords.set_item("session", session)?;
+                    keywords.set_item("response", response)?;
+                    keywords.set_item("request", known)?;
+                    self.call(py, "response_received", &keywords)
+                })?
+            }
+            Event::ScenarioStart { scenario: of, worker } => self.about("scenario_start", of, worker.0, None)?,
+            Event::ScenarioSuccess { scenario: of, worker } => self.about("scenario_success", of, worker.0, None)?,
+            Event::ScenarioFailure { scenario: of, failure, worker } => {
+                self.about("scenario_failure", of, worker.0, Some(failure))?
+            }
+        };
+        finish(coroutine).await
+    }
+
+    fn about(&self, event: &str, of: &ScenarioInfo, worker: usize, failure: Option<&Failure>) -> PyResult<Py<PyAny>> {
+        Python::attach(|py| {
+            let keywords = PyDict::new(py);
+            keywords.set_item("scenario", scenario(py, of)?)?;
+            keywords.set_item("wid", worker)?;
+            if let Some(failure) = failure {
+                keywords.set_item("exception", exception(py, failure)?)?;
+            }
+            self.call(py, event, &keywords)
+        })
+    }
+
+    /// Comes from another thread: asyncio is asked to run it, and nobody waits.
+    fn tell_workers(&self, workers: usize) -> PyResult<()> {
+        Python::attach(|py| {
+            let event_loop = super::event_loop::asyncio(py, false)?;
+            if event_loop.call_method0("is_closed")?.is_truthy()? {
+                return Ok(());
+            }
+            let keywords = PyDict::new(py);
+            keywords.set_item("workers", workers)?;
+            let coroutine = self.call(py, "current_workers", &keywords)?;
+            module(py, "_loop")?.call_method1("call_from_outside", (event_loop, coroutine))?;
+            Ok(())
+        })
+    }
+}
+
+/// Wakes a future of ours when a task of asyncio's is done.
+#[pyclass(frozen)]
+struct Done(Held<(bool, Option<Waker>)>);
+
+#[pymethods]
+impl Done {
+    fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
+        let _ = task;
+        let mut state = self.0.borrow_mut(py);
+        state.0 = true;
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Runs a listener's coroutine to its end. Most of them wait for nothing; one that does goes on as a task of asyncio's.
+async fn finish(coroutine: Py<PyAny>) -> PyResult<()> {
+    let waiting = Python::attach(|py| match step(coroutine.bind(py), None) {
+        Stepped::Returned(_) => Ok(None),
+        Stepped::Raised(error) => Err(error),
+        Stepped::Yielded(awaited) => {
+            let event_loop =
+                Loop::current().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the event loop is gone"))?;
+            let done = Bound::new(py, Done(Held::new((false, None))))?;
+            let arguments = (event_loop.asyncio(py), &coroutine, awaited, &done);
+            let task = module(py, "_loop")?.call_method1("go_on", arguments)?.unbind();
+            event_loop.nudge(py);
+            Ok(Some((task, done.unbind())))
+        }
+    });
+    let nudge = || Python::attach(|py| Loop::current().inspect(|event_loop| event_loop.nudge(py)));
+    nudge();
+    let Some((task, done)) = waiting? else { return Ok(()) };
+    poll_fn(|cx| {
+        Python::attach(|py| {
+            let mut state = done.bind(py).get().0.borrow_mut(py);
+            if state.0 {
+                return Poll::Ready(());
+            }
+            state.1 = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    })
+    .await;
+    Python::attach(|py| task.bind(py).call_method0("result").map(drop))
+}

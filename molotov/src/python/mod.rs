@@ -1,0 +1,39 @@
+//! Python scripts: they register into the same registry and are run by the same engine as Rust scenarios.
+#![allow(unsafe_code, reason = "coroutines are stepped through the interpreter's own interface; each block says why")]
+
+mod awaitable;
+mod errors;
+mod event_loop;
+mod interpreter;
+mod json;
+mod listeners;
+mod local;
+mod modules;
+mod names;
+mod response;
+mod script;
+mod session;
+mod worker;
+
+use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
+
+pub use modules::_core;
+pub(crate) use modules::set_control;
+pub(crate) use script::{LoadError, load};
+
+create_exception!(
+    molotov._core,
+    Interrupted,
+    PyBaseException,
+    "The run has been forced down while this code was busy."
+);
+
+/// The class of what breaks into busy code.
+fn interrupted(py: Python<'_>) -> Bound<'_, pyo3::types::PyType> {
+    py.get_type::<Interrupted>()
+}
+
+/// A module of our Python part.
+fn module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyModule>> {
+    py.import(format!("molotov.{name}"))
+}

@@ -1,0 +1,161 @@
+//! The `molotov` package inside the interpreter: what scripts import.
+
+use std::{
+    ffi::CString,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyDict, PyString},
+};
+
+use super::{awaitable, errors, worker};
+use crate::{blocking::BlockingRequest, engine::Control};
+
+/// Whether the run has begun to stop.
+pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);
+static REASON: Mutex<Option<String>> = Mutex::new(None);
+static CONTROL: Mutex<Option<Control>> = Mutex::new(None);
+
+/// Lets scripts end the run.
+pub(crate) fn set_control(control: Control) {
+    *CONTROL.lock().unwrap_or_else(PoisonError::into_inner) = Some(control);
+}
+
+/// The part of the package that is written in Rust.
+#[pymodule]
+pub mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use super::super::awaitable::{Awaitable, Token};
+    #[pymodule_export]
+    use super::super::event_loop::wait;
+    #[pymodule_export]
+    use super::super::response::Response;
+    #[pymodule_export]
+    use super::super::session::{Session, WorkerContext};
+    #[pymodule_export]
+    use super::super::worker::Parked;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        awaitable::add_send_slot(module.py());
+        module.add("Interrupted", super::super::interrupted(module.py()))?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Asks the run to stop.
+    #[pyfunction]
+    #[pyo3(signature = (why=None))]
+    fn stop(why: Option<String>) {
+        STOPPING.store(true, Ordering::Relaxed);
+        *REASON.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        if let Some(control) = &*CONTROL.lock().unwrap_or_else(PoisonError::into_inner) {
+            control.stop();
+        }
+    }
+
+    #[pyfunction]
+    fn is_stopped() -> bool {
+        STOPPING.load(Ordering::Relaxed)
+    }
+
+    #[pyfunction]
+    fn stop_reason() -> Option<String> {
+        REASON.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The context of the worker whose code is running.
+    #[pyfunction]
+    fn current_context(py: Python<'_>) -> PyResult<Option<Py<WorkerContext>>> {
+        match worker::running() {
+            None => Ok(None),
+            Some(context) => Ok(Some(Py::new(py, WorkerContext::new(context))?)),
+        }
+    }
+
+    /// Says something that is worth knowing.
+    #[pyfunction]
+    fn warn(text: &str) {
+        crate::cli::note(text);
+    }
+
+    /// Runs a command line; gives back the code to exit with.
+    #[pyfunction]
+    fn main(py: Python<'_>, line: Vec<std::ffi::OsString>) -> u8 {
+        py.detach(|| crate::cli::command_line(line))
+    }
+
+    type Pairs = Vec<(Py<PyBytes>, Py<PyBytes>)>;
+
+    /// Makes one request at once.
+    #[pyfunction]
+    fn request(
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        headers: Vec<(Vec<u8>, Vec<u8>)>,
+        body: Option<Vec<u8>>,
+        timeout: Option<f64>,
+    ) -> PyResult<(u16, Pairs, Py<PyString>)> {
+        let method = http::Method::from_bytes(method.as_bytes())
+            .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+        let mut request = BlockingRequest::new(method, url);
+        for (name, value) in headers {
+            request = request.header(name.as_slice(), value.as_slice());
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        if let Some(timeout) = timeout {
+            request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        }
+        let answer = py.detach(|| crate::request(request)).map_err(|error| errors::exception(py, &error))?;
+        let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            let name = PyBytes::new(py, name.as_str().as_bytes()).unbind();
+            (name, PyBytes::new(py, value.as_bytes()).unbind())
+        };
+        let headers = answer.headers.iter().map(pair).collect();
+        Ok((answer.status.as_u16(), headers, PyString::new(py, &String::from_utf8_lossy(&answer.body)).unbind()))
+    }
+}
+
+/// The modules that are written in Python.
+const SOURCES: [(&str, &str); 10] = [
+    ("molotov.api", include_str!("lib/molotov/api.py")),
+    ("molotov.util", include_str!("lib/molotov/util.py")),
+    ("molotov.session", include_str!("lib/molotov/session.py")),
+    ("molotov.run", include_str!("lib/molotov/run.py")),
+    ("molotov._loop", include_str!("lib/molotov/_loop.py")),
+    ("molotov._http", include_str!("lib/molotov/_http.py")),
+    ("molotov._errors", include_str!("lib/molotov/_errors.py")),
+    ("molotov._url", include_str!("lib/molotov/_url.py")),
+    ("molotov._finder", include_str!("lib/molotov/_finder.py")),
+    ("molotov", include_str!("lib/molotov/__init__.py")),
+];
+
+/// Puts the package into an interpreter that this program has started: no file of it need be installed.
+///
+/// A package of that name that is installed, such as the original, is not looked at.
+pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    if modules.contains("molotov._core")? {
+        return Ok(());
+    }
+    let core = pyo3::wrap_pymodule!(_core)(py);
+    let sources = PyDict::new(py);
+    for (name, source) in SOURCES {
+        sources.set_item(name, source)?;
+    }
+    let (_, finder) = SOURCES.iter().find(|(name, _)| *name == "molotov._finder").copied().unwrap_or_default();
+    let finder = CString::new(finder)?;
+    let finder = PyModule::from_code(py, &finder, c"molotov/_finder.py", c"molotov._finder")?;
+    finder.call_method1("install", (sources, core))?;
+    Ok(())
+}

@@ -1,0 +1,534 @@
+//! Loading a script: what its decorators have registered becomes part of the registry.
+
+use std::{any::Any, any::TypeId, borrow::Cow, cell::RefCell, ffi::OsString, path::Path, rc::Rc, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{IntoPyDict, PyDict, PyTuple},
+};
+
+use super::{
+    errors,
+    event_loop::{self, Asyncio},
+    interpreter, listeners, module, modules,
+    session::{self as sessions, WorkerContext},
+    worker::Worker,
+};
+use crate::{
+    Failure, Result,
+    options::{Args, StepId},
+    registry::{
+        GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory, Setup, SetupSession,
+        Slots, Teardown, TeardownSession,
+    },
+    session::{self, Context, Observed, SessionOptions},
+};
+
+/// Why a script cannot be loaded.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// There is no such script, or no interpreter for it.
+    Missing(String),
+    /// It raised an exception, whose traceback this is.
+    Raised(String),
+    /// It asked to exit with this code.
+    Exit(u8),
+}
+
+/// Loads the script that the command line names, and gives back what it registered.
+pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result::Result<Registry, LoadError> {
+    interpreter::start(line).map_err(LoadError::Missing)?;
+    Python::attach(|py| {
+        let loaded = (|| {
+            modules::install(py)?;
+            interpreter::leave_signals_to_us(py)?;
+            py.import("sys")?
+                .getattr("stdout")?
+                .call_method("reconfigure", (), Some(&[("line_buffering", true)].into_py_dict(py)?))
+                .ok();
+            event_loop::asyncio(py, args.debug)?;
+            sessions::set_args(namespace(py, args)?);
+            module(py, "_loop")?.call_method1("load", (script,))?;
+            registered(py, args)
+        })();
+        loaded.map_err(|error: PyErr| refused(py, &error))
+    })
+}
+
+fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
+    if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
+        let code = error.value(py).getattr("code").ok();
+        return match code {
+            Some(code) if code.is_none() => LoadError::Exit(0),
+            Some(code) => match code.extract::<i32>() {
+                Ok(code) => LoadError::Exit(code as u8),
+                Err(_) => {
+                    eprintln!("{code}");
+                    LoadError::Exit(1)
+                }
+            },
+            None => LoadError::Exit(0),
+        };
+    }
+    let missing = module(py, "_loop").and_then(|module| module.getattr("NoScript"));
+    if missing.is_ok_and(|missing| error.is_instance(py, &missing)) {
+        return LoadError::Missing(error.value(py).to_string());
+    }
+    let described = module(py, "_loop")
+        .and_then(|module| module.call_method1("describe", (error.value(py),)))
+        .and_then(|told| told.extract::<(String, String, Option<String>, String)>());
+    match described {
+        Ok((.., traceback)) => LoadError::Raised(traceback),
+        Err(_) => LoadError::Raised(error.to_string()),
+    }
+}
+
+/// The options of the run as scripts see them: a namespace with every option as an attribute.
+fn namespace(py: Python<'_>, args: &Args) -> PyResult<Py<PyAny>> {
+    let options = PyDict::new(py);
+    let seconds = |time: Duration| -> PyResult<Py<PyAny>> {
+        let seconds = time.as_secs_f64();
+        // Whole seconds are whole numbers, as on the original's command line.
+        Ok(if seconds.fract() == 0.0 {
+            (seconds as u64).into_pyobject(py)?.into_any().unbind()
+        } else {
+            seconds.into_pyobject(py)?.into_any().unbind()
+        })
+    };
+    options.set_item("scenario", args.scenario.as_deref().unwrap_or("loadtest.py"))?;
+    options.set_item("single_run", args.single_run)?;
+    options.set_item("single_mode", &args.single_mode)?;
+    options.set_item("config", args.config.as_deref().map(Path::to_string_lossy))?;
+    options.set_item("version", false)?;
+    options.set_item("debug", args.debug)?;
+    options.set_item("verbose", args.verbose)?;
+    options.set_item("workers", args.workers)?;
+    options.set_item("ramp_up", args.ramp_up.as_secs_f64())?;
+    options.set_item("sizing", args.sizing)?;
+    options.set_item("sizing_tolerance", args.sizing_tolerance)?;
+    options.set_item("delay", args.delay.as_secs_f64())?;
+    options.set_item("console_update", args.console_update.as_secs_f64())?;
+    options.set_item("processes", args.processes)?;
+    options.set_item("duration", seconds(args.duration)?)?;
+    options.set_item("max_runs", args.max_runs)?;
+    options.set_item("quiet", args.quiet)?;
+    options.set_item("exception", args.exception)?;
+    options.set_item("fail", args.fail)?;
+    options.set_item("console", args.console)?;
+    options.set_item("statsd", args.statsd)?;
+    options.set_item("statsd_address", &args.statsd_address)?;
+    options.set_item("uvloop", args.uvloop)?;
+    let extensions = (!args.use_extension.is_empty()).then(|| args.use_extension.clone());
+    options.set_item("use_extension", extensions)?;
+    options.set_item("force_shutdown", args.force_shutdown)?;
+    options.set_item("threads", args.threads)?;
+    options.set_item("seed", args.seed)?;
+    options.set_item("list", args.list)?;
+    options.set_item("timeout", args.timeout.as_secs_f64())?;
+    for (name, value) in &args.extra {
+        let value = super::json::loads(py, value.to_string().as_bytes())?;
+        options.set_item(name, value)?;
+    }
+    Ok(module(py, "_http")?.call_method1("namespace", (options,))?.unbind())
+}
+
+/// What the decorators have collected.
+fn registered(py: Python<'_>, args: &Args) -> PyResult<Registry> {
+    let api = module(py, "api")?;
+    let mut registry = Registry::new();
+    let mut kinds: Vec<Kind> = Vec::new();
+    let scenarios = api.getattr("_SCENARIOS")?.cast_into::<PyDict>()?;
+    for (name, scenario) in scenarios {
+        let function = scenario.get_item("func")?;
+        let (kind, keywords): (Option<String>, Bound<'_, PyDict>) =
+            module(py, "_loop")?.call_method1("parameters", (&function,))?.extract()?;
+        let kind = kind.unwrap_or_else(|| "http".to_owned());
+        let at = match kinds.iter().position(|known| known.name == kind) {
+            Some(at) => at,
+            None => {
+                kinds.push(Kind { name: kind, keywords: keywords.unbind() });
+                kinds.len() - 1
+            }
+        };
+        registry.add_scenario(Scripted {
+            name: name.extract()?,
+            weight: scenario.get_item("weight")?.extract()?,
+            delay: Duration::try_from_secs_f64(scenario.get_item("delay")?.extract()?).map_err(|error| {
+                pyo3::exceptions::PyValueError::new_err(format!("the delay of the scenario {name}: {error}"))
+            })?,
+            kind: at,
+            function: function_of(py, &function)?,
+        });
+    }
+    let fixtures = api.getattr("_FIXTURES")?.cast_into::<PyDict>()?;
+    let fixture = |name: &str| -> PyResult<Option<Function>> {
+        fixtures.get_item(name)?.map(|function| function_of(py, &function)).transpose()
+    };
+    if let Some(function) = fixture("global_setup")? {
+        registry.add_global_setup(OnGlobal(function));
+    }
+    if let Some(function) = fixture("global_teardown")? {
+        registry.add_global_teardown(OnGlobal(function));
+    }
+    if let Some(function) = fixture("setup")? {
+        registry.add_setup(OnSetup(function));
+    }
+    if let Some(function) = fixture("setup_session")? {
+        registry.add_setup_session(OnSession(function));
+    }
+    if let Some(function) = fixture("teardown")? {
+        registry.add_teardown(OnTeardown(function));
+    }
+    if let Some(function) = fixture("scenario_picker")? {
+        registry.add_picker(OnPick(function));
+    }
+    registry.add_teardown_session(Closing { function: fixture("teardown_session")?, origin: own("close sessions") });
+    let factories = api.getattr("_FACTORIES")?.cast_into::<PyDict>()?.unbind();
+    registry.add_session_factory(Opening { kinds, factories, origin: own("open sessions") });
+    for listener in api.getattr("_LISTENERS")?.try_iter()? {
+        registry.add_events(listeners::Listener::new(function_of(py, &listener?)?));
+    }
+    registry.set_event_loop(Asyncio::new(args.debug));
+    Ok(registry)
+}
+
+fn own(function: &'static str) -> Origin {
+    Origin {
+        function: Cow::Borrowed(function),
+        module: Cow::Borrowed("(python)"),
+        file: Cow::Borrowed("(built in)"),
+        line: 0,
+        extension: None,
+    }
+}
+
+/// A function of a script.
+pub(super) struct Function {
+    pub(super) function: Py<PyAny>,
+    pub(super) origin: Origin,
+}
+
+fn function_of(py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<Function> {
+    let (home, name, file, line): (String, String, String, u32) =
+        module(py, "_loop")?.call_method1("place", (function,))?.extract()?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let file = match Path::new(&file).strip_prefix(&here) {
+        Ok(short) => short.to_string_lossy().into_owned(),
+        Err(_) => file,
+    };
+    let origin = Origin {
+        function: Cow::Owned(name),
+        module: Cow::Owned(home.replace('.', "::")),
+        file: Cow::Owned(file),
+        line,
+        extension: None,
+    };
+    Ok(Function { function: function.clone().unbind(), origin })
+}
+
+/// A kind of session that scenarios ask for.
+struct Kind {
+    name: String,
+    keywords: Py<PyDict>,
+}
+
+/// A worker's sessions, one of each kind that a scenario asks for.
+pub(super) struct Sessions {
+    worker: Rc<Worker>,
+    context: Context,
+    open: RefCell<Vec<Py<PyAny>>>,
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        Python::attach(|py| {
+            self.worker.sessions.borrow_mut().clear();
+            self.worker.end(py);
+        });
+    }
+}
+
+struct Scripted {
+    name: String,
+    weight: f64,
+    delay: Duration,
+    kind: usize,
+    function: Function,
+}
+
+impl Scenario for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.function.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need::of::<Sessions>(false)]
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move {
+            let sessions = slots.borrow::<Sessions>()?;
+            let coroutine = Python::attach(|py| {
+                let open = sessions.open.borrow();
+                self.function.function.bind(py).call1((&open[self.kind],)).map(Bound::unbind)
+            });
+            let coroutine = coroutine.map_err(errors::failure)?;
+            sessions.worker.run(slots.context(), coroutine).await.map(drop).map_err(errors::failure)
+        })
+    }
+}
+
+struct OnGlobal(Function);
+
+impl GlobalSetup for OnGlobal {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn run(&self, _args: &Args) -> Result {
+        Python::attach(|py| self.0.function.bind(py).call1((sessions::args(py),)).map(drop)).map_err(errors::failure)
+    }
+}
+
+impl GlobalTeardown for OnGlobal {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn run(&self, _args: &Args) -> Result {
+        Python::attach(|py| self.0.function.bind(py).call0().map(drop)).map_err(errors::failure)
+    }
+}
+
+/// Calls a coroutine function and runs what it gives as the worker.
+async fn call(
+    function: &Function,
+    context: &Context,
+    worker: &Rc<Worker>,
+    arguments: impl FnOnce(Python<'_>) -> PyResult<Py<PyTuple>>,
+) -> Result<Py<PyAny>> {
+    let coroutine = Python::attach(|py| {
+        let arguments = arguments(py)?;
+        function.function.bind(py).call1(arguments.bind(py)).map(Bound::unbind)
+    });
+    let coroutine = coroutine.map_err(errors::failure)?;
+    worker.run(context, coroutine).await.map_err(errors::failure)
+}
+
+struct OnSetup(Function);
+
+impl Setup for OnSetup {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Option<SessionOptions>>> {
+        Box::pin(async move {
+            let worker = Worker::of(context).await.map_err(errors::failure)?;
+            let given = call(&self.0, context, &worker, |py| {
+                Ok((context.worker_id().0, sessions::args(py)).into_pyobject(py)?.unbind())
+            })
+            .await?;
+            Python::attach(|py| {
+                let given = given.bind(py);
+                if given.is_none() {
+                    return Ok(None);
+                }
+                let Ok(options) = given.cast::<PyDict>() else {
+                    let kind = given.get_type();
+                    return Err(Failure::msg(format!("`setup` has to return a dict of session options, not {kind}")));
+                };
+                *worker.options.borrow_mut() = Some(options.clone().unbind());
+                Ok(None)
+            })
+        })
+    }
+}
+
+/// Opens a worker's sessions.
+struct Opening {
+    kinds: Vec<Kind>,
+    factories: Py<PyDict>,
+    origin: Origin,
+}
+
+impl Opening {
+    /// The session of the built-in kind.
+    fn http(&self, py: Python<'_>, worker: &Rc<Worker>, context: &Context) -> Result<Py<PyAny>> {
+        let given = worker.options.borrow().as_ref().map(|options| options.clone_ref(py));
+        if let Some(given) = &given {
+            let helper = module(py, "_http").map_err(errors::failure)?;
+            let odd = helper.call_method1("only_aiohttp", (given,)).and_then(|odd| odd.is_truthy());
+            if odd.map_err(errors::failure)? {
+                let real = helper.call_method1("real_session", (given,)).map_err(errors::failure)?;
+                let known = worker_context(py, worker, context).map_err(errors::failure)?;
+                // aiohttp warns of attributes that are not its own; the context is found without, then.
+                let _ = real.setattr("_molotov_context", known);
+                return Ok(real.unbind());
+            }
+        }
+        let options = sessions::options(py, given.as_ref().map(|given| given.bind(py))).map_err(errors::failure)?;
+        let inner = session::Session::new(options.or_timeout(context.args().timeout))?;
+        if let Some(observed) = context.attached::<Observed>() {
+            inner.observe(context.clone(), observed.0.clone());
+        }
+        let made = worker_context(py, worker, context)
+            .and_then(|known| sessions::Session::new(py, inner, known, given))
+            .and_then(|made| Py::new(py, made));
+        made.map(Py::into_any).map_err(errors::failure)
+    }
+}
+
+fn worker_context(py: Python<'_>, worker: &Worker, context: &Context) -> PyResult<Py<WorkerContext>> {
+    if let Some(known) = worker.context.get() {
+        return Ok(known.clone_ref(py));
+    }
+    let made = Py::new(py, WorkerContext::new(context.clone()))?;
+    Ok(worker.context.get_or_init(|| made).clone_ref(py))
+}
+
+impl SessionFactory for Opening {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn type_id(&self) -> TypeId {
+        TypeId::of::<Sessions>()
+    }
+
+    fn type_name(&self) -> &'static str {
+        "the sessions of Python scenarios"
+    }
+
+    fn make<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>> {
+        Box::pin(async move {
+            let worker = Worker::of(context).await.map_err(errors::failure)?;
+            let sessions = Sessions { worker: worker.clone(), context: context.clone(), open: RefCell::default() };
+            for kind in &self.kinds {
+                let factory =
+                    Python::attach(|py| self.factories.bind(py).get_item(&kind.name).ok().flatten().map(Bound::unbind));
+                let made = if factory.is_none() && kind.name == "http" {
+                    Python::attach(|py| self.http(py, &worker, context))?
+                } else {
+                    let making = Python::attach(|py| {
+                        let known = worker_context(py, &worker, context)?;
+                        let event_loop = event_loop::asyncio(py, false)?;
+                        let arguments = (factory, &kind.name, event_loop, kind.keywords.bind(py), known);
+                        Ok(module(py, "_http")?.call_method1(intern!(py, "make"), arguments)?.unbind())
+                    });
+                    worker.run(context, making.map_err(errors::failure)?).await.map_err(errors::failure)?
+                };
+                Python::attach(|py| {
+                    worker.sessions.borrow_mut().push((kind.name.clone(), made.clone_ref(py)));
+                });
+                sessions.open.borrow_mut().push(made);
+            }
+            Ok(Box::new(sessions) as Box<dyn Any>)
+        })
+    }
+}
+
+struct OnSession(Function);
+
+impl SetupSession for OnSession {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need::of::<Sessions>(false)]
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move { for_each_session(&self.0, slots).await })
+    }
+}
+
+/// Runs a fixture once for each of the worker's sessions.
+async fn for_each_session(function: &Function, slots: &Slots) -> Result {
+    let sessions = slots.borrow::<Sessions>()?;
+    let open: Vec<_> = Python::attach(|py| sessions.open.borrow().iter().map(|one| one.clone_ref(py)).collect());
+    for session in open {
+        let context = &sessions.context;
+        call(function, context, &sessions.worker, |py| {
+            Ok((context.worker_id().0, session).into_pyobject(py)?.unbind())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Runs `teardown_session`, and closes the sessions.
+struct Closing {
+    function: Option<Function>,
+    origin: Origin,
+}
+
+impl TeardownSession for Closing {
+    fn origin(&self) -> &Origin {
+        self.function.as_ref().map_or(&self.origin, |function| &function.origin)
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need::of::<Sessions>(false)]
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move {
+            let torn_down = match &self.function {
+                Some(function) => for_each_session(function, slots).await,
+                None => Ok(()),
+            };
+            let sessions = slots.borrow::<Sessions>()?;
+            let open = std::mem::take(&mut *sessions.open.borrow_mut());
+            for session in open {
+                let closing = Python::attach(|py| {
+                    Ok(module(py, "_http")?.call_method1(intern!(py, "close"), (session,))?.unbind())
+                });
+                let closing = closing.map_err(errors::failure)?;
+                sessions.worker.run(&sessions.context, closing).await.map_err(errors::failure)?;
+            }
+            torn_down
+        })
+    }
+}
+
+struct OnTeardown(Function);
+
+impl Teardown for OnTeardown {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn run(&self, context: &Context) -> Result {
+        let id = context.worker_id().0;
+        Python::attach(|py| self.0.function.bind(py).call1((id,)).map(drop)).map_err(errors::failure)
+    }
+}
+
+struct OnPick(Function);
+
+impl Picker for OnPick {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn pick(&self, context: &Context, step: StepId) -> Result<String> {
+        let arguments = (context.worker_id().0, step.0);
+        Python::attach(|py| self.0.function.bind(py).call1(arguments)?.extract()).map_err(errors::failure)
+    }
+}

@@ -1,0 +1,373 @@
+//! A worker's session as aiohttp's users know it, over the session of the engine.
+
+use std::{cell::RefCell, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyAnyMethods, PyBytes, PyDict, PyString},
+};
+
+use super::{awaitable::Awaitable, errors, event_loop::Loop, local::Held, module, response::Response};
+use crate::session::{self, Context, Redirect, RequestBuilder, SessionOptions};
+
+/// The session of a worker.
+#[pyclass(frozen, dict, weakref, subclass, name = "ClientSession", module = "molotov.session")]
+pub(super) struct Session {
+    inner: Held<session::Session>,
+    context: Py<WorkerContext>,
+    closed: Held<bool>,
+    raises: bool,
+    /// The options that `setup` gave.
+    options: Option<Py<PyDict>>,
+}
+
+impl Session {
+    pub(super) fn new(
+        py: Python<'_>,
+        inner: session::Session,
+        context: Py<WorkerContext>,
+        options: Option<Py<PyDict>>,
+    ) -> PyResult<Session> {
+        let raises = match &options {
+            Some(options) => match options.bind(py).get_item("raise_for_status")? {
+                Some(raises) => raises.is_truthy()?,
+                None => false,
+            },
+            None => false,
+        };
+        Ok(Session { inner: Held::new(inner), context, closed: Held::new(false), raises, options })
+    }
+
+    fn start(
+        slf: &Bound<'_, Session>,
+        method: Method,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        let (py, this) = (slf.py(), slf.get());
+        let plain = keywords.is_none_or(|keywords| keywords.is_empty());
+        if plain
+            && !*this.closed.borrow(py)
+            && let Ok(url) = url.cast::<PyString>()
+            && let Ok(text) = url.to_str()
+            && is_plain(text)
+        {
+            let request = this.inner.borrow(py).request(method.clone(), text);
+            return Ok(sending(request, method, this.raises, None));
+        }
+        let coroutine = module(py, "_http")?.call_method1(
+            intern!(py, "start"),
+            (slf, method.as_str(), url, keywords.map_or_else(|| PyDict::new(py), Clone::clone)),
+        )?;
+        Ok(Awaitable::coroutine(coroutine.unbind()))
+    }
+}
+
+/// Whether a URL is sent as it stands: what needs quoting is left to those who know the rules.
+fn is_plain(url: &str) -> bool {
+    url.starts_with("http")
+        && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~?=&,".contains(&byte))
+        && {
+            // A path of dots is resolved.
+            !url.contains("/.")
+        }
+}
+
+/// The work of a request, from its first byte to the head of its answer.
+fn sending(request: RequestBuilder, method: Method, raises: bool, info: Option<Py<PyAny>>) -> Awaitable {
+    Awaitable::work(Box::pin(async move {
+        let answer = request.send().await;
+        Python::attach(|py| match answer {
+            Ok(response) => {
+                let bad = raises && response.status().as_u16() >= 400;
+                let response = Bound::new(py, Response::new(response, method.as_str().to_owned(), info))?;
+                if bad {
+                    response.call_method0("raise_for_status")?;
+                }
+                Ok(response.into_any().unbind())
+            }
+            Err(error) => Err(errors::exception(py, &error)),
+        })
+    }))
+}
+
+#[pymethods]
+impl Session {
+    #[pyo3(signature = (url, **keywords))]
+    fn get(slf: &Bound<'_, Self>, url: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Awaitable> {
+        Session::start(slf, Method::GET, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn post(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        Session::start(slf, Method::POST, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn put(slf: &Bound<'_, Self>, url: &Bound<'_, PyAny>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Awaitable> {
+        Session::start(slf, Method::PUT, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn patch(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        Session::start(slf, Method::PATCH, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn delete(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        Session::start(slf, Method::DELETE, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn head(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        let keywords = keywords.map_or_else(|| PyDict::new(slf.py()), Clone::clone);
+        if !keywords.contains("allow_redirects")? {
+            keywords.set_item("allow_redirects", false)?;
+        }
+        Session::start(slf, Method::HEAD, url, Some(&keywords))
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn options(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        Session::start(slf, Method::OPTIONS, url, keywords)
+    }
+
+    #[pyo3(signature = (method, url, **keywords))]
+    fn request(
+        slf: &Bound<'_, Self>,
+        method: &str,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| pyo3::exceptions::PyValueError::new_err(format!("`{method}` is not a method")))?;
+        Session::start(slf, method, url, keywords)
+    }
+
+    #[pyo3(signature = (url, **keywords))]
+    fn ws_connect(
+        slf: &Bound<'_, Self>,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        Ok(module(slf.py(), "_http")?.call_method("ws_connect", (slf, url), keywords)?.unbind())
+    }
+
+    /// Sends a request whose parts are plain: what `_http.start` makes of the keywords.
+    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, parts=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, told by our own Python part")]
+    fn _send(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        url: &str,
+        headers: Vec<(Vec<u8>, Vec<u8>)>,
+        body: Option<Bound<'_, PyBytes>>,
+        timeout: Option<f64>,
+        redirects: Option<usize>,
+        raises: Option<bool>,
+        info: Option<Py<PyAny>>,
+        parts: Option<Vec<Vec<u8>>>,
+    ) -> PyResult<Awaitable> {
+        let bad = |what: String| pyo3::exceptions::PyValueError::new_err(what);
+        let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
+        let mut request = self.inner.borrow(py).request(method.clone(), url);
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(&name).map_err(|error| bad(error.to_string()))?;
+            let value = HeaderValue::from_bytes(&value).map_err(|error| bad(error.to_string()))?;
+            request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.body(Bytes::copy_from_slice(body.as_bytes()));
+        } else if let Some(parts) = parts {
+            let parts = parts.into_iter().map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
+            request = request.body(session::RequestBody::wrap_stream(futures_util::stream::iter(parts)));
+        }
+        if let Some(timeout) = timeout {
+            request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        }
+        if let Some(most) = redirects {
+            request = request.redirect(if most == 0 { Redirect::none() } else { Redirect::limited(most) });
+        }
+        Ok(sending(request, method, raises.unwrap_or(self.raises), info))
+    }
+
+    #[getter]
+    fn closed(&self, py: Python<'_>) -> bool {
+        *self.closed.borrow(py)
+    }
+
+    fn close(&self, py: Python<'_>) -> Awaitable {
+        self.closed.replace(py, true);
+        Awaitable::ready(Ok(py.None()))
+    }
+
+    #[getter(r#loop)]
+    fn event_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        Loop::current().map(|event_loop| event_loop.asyncio(py).clone().unbind())
+    }
+
+    #[getter(_loop)]
+    fn private_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.event_loop(py)
+    }
+
+    #[getter(_molotov_context)]
+    fn context(&self, py: Python<'_>) -> Py<WorkerContext> {
+        self.context.clone_ref(py)
+    }
+
+    #[getter(_options)]
+    fn given_options(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.options.as_ref().map(|options| options.clone_ref(py))
+    }
+
+    /// The cookies that would go to a URL, as a header: for `cookie_jar`.
+    fn _cookies_for(&self, py: Python<'_>, url: &str) -> Vec<(String, String)> {
+        self.inner.borrow(py).cookies_for(url)
+    }
+
+    fn _set_cookie(&self, py: Python<'_>, url: &str, cookie: &str) -> bool {
+        self.inner.borrow(py).set_cookie(url, cookie).is_ok()
+    }
+
+    #[pyo3(signature = (*values, **keywords))]
+    fn print(
+        &self,
+        py: Python<'_>,
+        values: &Bound<'_, pyo3::types::PyTuple>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let text: String = module(py, "_http")?.call_method("printed", values, keywords)?.extract()?;
+        self.context.bind(py).get().inner.borrow(py).print(text);
+        Ok(())
+    }
+
+    /// What is rarely asked for.
+    fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
+        match name {
+            "headers"
+            | "cookie_jar"
+            | "auth"
+            | "timeout"
+            | "json_serialize"
+            | "raise_for_status"
+            | "connector"
+            | "version"
+            | "skip_auto_headers"
+            | "auto_decompress"
+            | "trust_env"
+            | "requote_redirect_url"
+            | "trace_configs" => Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind()),
+            _ => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
+                "'ClientSession' object has no attribute '{name}'"
+            ))),
+        }
+    }
+
+    fn __aenter__(slf: Py<Self>) -> Awaitable {
+        Awaitable::ready(Ok(slf.into_any()))
+    }
+
+    #[pyo3(signature = (*exception))]
+    fn __aexit__(&self, py: Python<'_>, exception: &Bound<'_, pyo3::types::PyTuple>) -> Awaitable {
+        let _ = exception;
+        self.close(py)
+    }
+}
+
+/// What `get_context` gives: the worker's place in the run, and what scripts attach.
+#[pyclass(frozen, dict, weakref, name = "Context", module = "molotov.session")]
+pub(super) struct WorkerContext {
+    pub(super) inner: Held<Context>,
+}
+
+thread_local! {
+    static ARGS: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+/// Keeps the options of the run as scripts see them.
+pub(super) fn set_args(args: Py<PyAny>) {
+    ARGS.set(Some(args));
+}
+
+pub(super) fn args(py: Python<'_>) -> Py<PyAny> {
+    ARGS.with_borrow(|args| args.as_ref().map_or_else(|| py.None(), |args| args.clone_ref(py)))
+}
+
+impl WorkerContext {
+    pub(super) fn new(context: Context) -> WorkerContext {
+        WorkerContext { inner: Held::new(context) }
+    }
+}
+
+#[pymethods]
+impl WorkerContext {
+    #[getter]
+    fn worker_id(&self, py: Python<'_>) -> usize {
+        self.inner.borrow(py).worker_id().0
+    }
+
+    #[getter]
+    fn step(&self, py: Python<'_>) -> u64 {
+        self.inner.borrow(py).step()
+    }
+
+    #[getter]
+    fn args(&self, py: Python<'_>) -> Py<PyAny> {
+        args(py)
+    }
+
+    #[getter]
+    fn statsd(&self) -> Option<Py<PyAny>> {
+        None
+    }
+
+    fn attach(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        slf.setattr(name, value)
+    }
+}
+
+/// The engine's options of a session, from what `setup` gave: those that are plain.
+pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<SessionOptions> {
+    // As the original: what the client sends by itself is what aiohttp sends.
+    let mut options = SessionOptions::new().brotli(false).zstd(false).as_aiohttp();
+    let Some(given) = given else { return Ok(options) };
+    let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
+    let (headers, timeout, cookies): (Vec<(Vec<u8>, Vec<u8>)>, Option<f64>, Vec<(String, String)>) = plain.extract()?;
+    for (name, value) in headers {
+        let (name, value) = (HeaderName::from_bytes(&name), HeaderValue::from_bytes(&value));
+        match (name, value) {
+            (Ok(name), Ok(value)) => options = options.header(name, value),
+            _ => return Err(pyo3::exceptions::PyValueError::new_err("a header that `setup` gave cannot be sent")),
+        }
+    }
+    if let Some(timeout) = timeout {
+        options = options.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+    }
+    let _ = cookies;
+    Ok(options)
+}

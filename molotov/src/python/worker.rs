@@ -1,0 +1,403 @@
+//! A worker as Python sees it: a task of asyncio's that stays parked while the engine steps the worker's coroutines.
+//!
+//! `asyncio.current_task()`, context variables, cancellation and timeouts are the task's, so they work. While a coroutine
+//! waits for one of our own requests, asyncio is not asked; where it waits for anything else, its task does the waiting.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context as Polling, Poll, Waker},
+};
+
+use pyo3::{exceptions::PyStopIteration, ffi, intern, prelude::*};
+
+use super::{
+    awaitable::{Stepped, Token, step, thrown},
+    event_loop::Loop,
+    local::Held,
+    names,
+};
+use crate::session::Context;
+
+/// What the worker's task runs: a coroutine that only ever waits, for itself or for what it is handed.
+#[pyclass(frozen, module = "molotov._core")]
+pub(super) struct Parked(Held<Parking>);
+
+#[derive(Default)]
+struct Parking {
+    /// Wakes the task, where it waits for this object.
+    wake: Option<Py<PyAny>>,
+    /// The context variables of the task.
+    variables: Option<Py<PyAny>>,
+    blocking: bool,
+    /// What the task shall wait for next.
+    handed: Option<Py<PyAny>>,
+    /// What it was handed is done.
+    resumed: bool,
+    /// To be thrown into the coroutine: the outcome of what the task waited for.
+    thrown: Option<PyErr>,
+    /// To be thrown into the coroutine: it was cancelled while the task was parked.
+    cancelled: Option<PyErr>,
+    /// The engine's side.
+    waker: Option<Waker>,
+    ended: bool,
+}
+
+impl Parked {
+    /// The task's own step: something it waited for is done, or it is here for the first time.
+    fn advance<'py>(slf: &Bound<'py, Parked>, error: Option<PyErr>) -> Stepped<'py> {
+        let py = slf.py();
+        let mut parking = slf.get().0.borrow_mut(py);
+        if parking.ended {
+            return match error {
+                Some(error) => Stepped::Raised(error),
+                None => Stepped::Returned(py.None().into_bound(py)),
+            };
+        }
+        if let (Some(handed), None) = (parking.handed.take(), &error) {
+            return Stepped::Yielded(handed.into_bound(py));
+        }
+        parking.resumed = true;
+        if error.is_some() {
+            parking.thrown = error;
+        }
+        parking.blocking = true;
+        if let Some(waker) = parking.waker.take() {
+            waker.wake();
+        }
+        Stepped::Yielded(slf.clone().into_any())
+    }
+}
+
+fn told(stepped: Stepped<'_>) -> PyResult<Py<PyAny>> {
+    match stepped {
+        Stepped::Yielded(value) => Ok(value.unbind()),
+        Stepped::Returned(value) => Err(PyStopIteration::new_err((value.unbind(),))),
+        Stepped::Raised(error) => Err(error),
+    }
+}
+
+#[pymethods]
+impl Parked {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        told(Parked::advance(slf, None))
+    }
+
+    fn send(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        let _ = value;
+        told(Parked::advance(slf, None))
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let _ = traceback;
+        let error = thrown(kind, value)?;
+        told(Parked::advance(slf, Some(error)))
+    }
+
+    fn close(&self) {}
+
+    #[getter(_asyncio_future_blocking)]
+    fn blocking(&self, py: Python<'_>) -> bool {
+        self.0.borrow(py).blocking
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_blocking(&self, py: Python<'_>, blocking: bool) {
+        self.0.borrow_mut(py).blocking = blocking;
+    }
+
+    fn get_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        Loop::current().map(|event_loop| event_loop.asyncio(py).clone().unbind())
+    }
+
+    #[pyo3(signature = (callback, *, context=None))]
+    fn add_done_callback(&self, py: Python<'_>, callback: Py<PyAny>, context: Option<Py<PyAny>>) {
+        let mut parking = self.0.borrow_mut(py);
+        parking.wake = Some(callback);
+        parking.variables = context;
+    }
+
+    fn remove_done_callback(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> usize {
+        let _ = callback;
+        usize::from(self.0.borrow_mut(py).wake.take().is_some())
+    }
+
+    /// `task.cancel()` comes here: the coroutine gets the cancellation where it waits.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(&self, py: Python<'_>, msg: Option<Bound<'_, PyAny>>) -> bool {
+        let mut parking = self.0.borrow_mut(py);
+        parking.cancelled = Some(names::cancelled(py, msg));
+        if let Some(waker) = parking.waker.take() {
+            waker.wake();
+        }
+        true
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn done(&self, py: Python<'_>) -> bool {
+        self.0.borrow(py).ended
+    }
+
+    fn result(&self) {}
+
+    fn exception(&self) -> Option<Py<PyAny>> {
+        None
+    }
+}
+
+/// A worker's task, and what scripts keep for the worker.
+pub(super) struct Worker {
+    event_loop: Rc<Loop>,
+    task: Py<PyAny>,
+    parked: Py<Parked>,
+    /// The sessions by kind, with what closes them.
+    pub(super) sessions: RefCell<Vec<(String, Py<PyAny>)>>,
+    /// The options that `setup` gave.
+    pub(super) options: RefCell<Option<Py<pyo3::types::PyDict>>>,
+    pub(super) context: OnceCell<Py<super::session::WorkerContext>>,
+}
+
+thread_local! {
+    /// The context of the worker whose coroutine is running.
+    static RUNNING: RefCell<Option<Context>> = const { RefCell::new(None) };
+}
+
+/// The context of the worker whose code is running on this thread.
+pub(super) fn running() -> Option<Context> {
+    RUNNING.with_borrow(Clone::clone)
+}
+
+impl Worker {
+    /// The worker that a context belongs to; its task is made when it is first asked for.
+    pub(super) async fn of(context: &Context) -> PyResult<Rc<Worker>> {
+        if let Some(worker) = context.attached::<Rc<Worker>>() {
+            return Ok((*worker).clone());
+        }
+        let made = Python::attach(|py| -> PyResult<Worker> {
+            let event_loop = Loop::current()
+                .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("Python scenarios need their event loop"))?;
+            let parked = Bound::new(py, Parked(Held::new(Parking::default())))?;
+            let task = event_loop.asyncio(py).call_method1("create_task", (&parked,))?;
+            Ok(Worker {
+                task: task.unbind(),
+                parked: parked.unbind(),
+                event_loop,
+                sessions: RefCell::default(),
+                options: RefCell::default(),
+                context: OnceCell::new(),
+            })
+        })?;
+        let worker = Rc::new(made);
+        context.attach(worker.clone());
+        // The task takes its first step in asyncio's next turn; from then on it is parked.
+        poll_fn(|cx| {
+            Python::attach(|py| {
+                worker.event_loop.nudge(py);
+                let mut parking = worker.parked.bind(py).get().0.borrow_mut(py);
+                if parking.wake.is_some() {
+                    parking.resumed = false;
+                    return Poll::Ready(());
+                }
+                parking.waker = Some(cx.waker().clone());
+                Poll::Pending
+            })
+        })
+        .await;
+        Ok(worker)
+    }
+
+    /// Runs a coroutine as this worker, to its end.
+    pub(super) fn run<'a>(self: &'a Rc<Worker>, context: &'a Context, coroutine: Py<PyAny>) -> Running<'a> {
+        Running { worker: self, context, coroutine: Some(coroutine), waiting: Waiting::Nothing }
+    }
+
+    /// Ends the worker's task.
+    pub(super) fn end(&self, py: Python<'_>) {
+        let parked = self.parked.bind(py);
+        let wake = {
+            let mut parking = parked.get().0.borrow_mut(py);
+            parking.ended = true;
+            parking.wake.take()
+        };
+        if let Some(wake) = wake {
+            self.event_loop.call_soon(py, &wake, parked, None);
+        }
+    }
+
+    /// Calls `work` as asyncio would: with the worker's task as the current one, in its context.
+    fn inside<T>(&self, context: &Context, py: Python<'_>, work: impl FnOnce() -> T) -> PyResult<T> {
+        let event_loop = self.event_loop.asyncio(py);
+        let variables = self.parked.bind(py).get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
+        let before = RUNNING.replace(Some(context.clone()));
+        names::enter_task(py, event_loop, &self.task)?;
+        let entered = match &variables {
+            // SAFETY: a context that asyncio gave; it is left below, whatever the work did.
+            Some(variables) => unsafe { ffi::PyContext_Enter(variables.as_ptr()) == 0 },
+            None => false,
+        };
+        if !entered {
+            // It is entered already: the coroutine runs inside itself. Nothing to do but to go on without.
+            drop(PyErr::take(py));
+        }
+        let output = work();
+        if let (true, Some(variables)) = (entered, &variables) {
+            let error = PyErr::take(py);
+            // SAFETY: it was entered above.
+            unsafe { ffi::PyContext_Exit(variables.as_ptr()) };
+            if let Some(error) = error {
+                error.restore(py);
+            }
+        }
+        names::leave_task(py, event_loop, &self.task)?;
+        RUNNING.set(before);
+        Ok(output)
+    }
+}
+
+enum Waiting {
+    /// The coroutine is to be stepped.
+    Nothing,
+    /// For a request of ours.
+    Request(Py<Token>),
+    /// For something that the worker's task waits for.
+    Task,
+}
+
+/// A coroutine run by a worker.
+pub(super) struct Running<'a> {
+    worker: &'a Rc<Worker>,
+    context: &'a Context,
+    coroutine: Option<Py<PyAny>>,
+    waiting: Waiting,
+}
+
+impl Running<'_> {
+    fn advance(&mut self, py: Python<'_>, cx: &mut Polling<'_>) -> Poll<PyResult<Py<PyAny>>> {
+        let parked = self.worker.parked.bind(py);
+        loop {
+            let mut thrown = None;
+            match &self.waiting {
+                Waiting::Nothing => {}
+                Waiting::Request(token) => {
+                    let cancelled = parked.get().0.borrow_mut(py).cancelled.take();
+                    if cancelled.is_some() {
+                        token.bind(py).get().abandon(py);
+                        thrown = cancelled;
+                    } else if token.bind(py).get().poll(py, cx).is_pending() {
+                        self.watch(py, cx);
+                        return Poll::Pending;
+                    }
+                }
+                Waiting::Task => {
+                    let mut parking = parked.get().0.borrow_mut(py);
+                    if !parking.resumed && parking.cancelled.is_none() {
+                        drop(parking);
+                        self.watch(py, cx);
+                        return Poll::Pending;
+                    }
+                    parking.resumed = false;
+                    thrown = parking.cancelled.take().or(parking.thrown.take());
+                }
+            }
+            self.waiting = Waiting::Nothing;
+            let Some(coroutine) = &self.coroutine else { return Poll::Pending };
+            let stepped = match self.worker.inside(self.context, py, || step(coroutine.bind(py), thrown)) {
+                Ok(stepped) => stepped,
+                Err(error) => Stepped::Raised(error),
+            };
+            match stepped {
+                Stepped::Yielded(value) => match value.cast_into::<Token>() {
+                    Ok(token) => self.waiting = Waiting::Request(token.unbind()),
+                    Err(other) => {
+                        self.hand_over(py, other.into_inner());
+                        self.waiting = Waiting::Task;
+                    }
+                },
+                Stepped::Returned(value) => {
+                    self.coroutine = None;
+                    self.worker.event_loop.nudge(py);
+                    return Poll::Ready(Ok(value.unbind()));
+                }
+                Stepped::Raised(error) => {
+                    self.coroutine = None;
+                    self.worker.event_loop.nudge(py);
+                    return Poll::Ready(Err(error));
+                }
+            }
+            self.worker.event_loop.nudge(py);
+        }
+    }
+
+    /// Has the worker's task wait for what the coroutine has yielded.
+    fn hand_over(&self, py: Python<'_>, awaited: Bound<'_, PyAny>) {
+        let parked = self.worker.parked.bind(py);
+        let wake = {
+            let mut parking = parked.get().0.borrow_mut(py);
+            parking.handed = Some(awaited.unbind());
+            parking.resumed = false;
+            parking.wake.take()
+        };
+        // The task's own step, as asyncio would call it; it yields what was handed over.
+        if let Some(wake) = wake
+            && let Err(error) = wake.bind(py).call1((parked,))
+        {
+            error.write_unraisable(py, Some(parked));
+        }
+    }
+
+    fn watch(&self, py: Python<'_>, cx: &mut Polling<'_>) {
+        let mut parking = self.worker.parked.bind(py).get().0.borrow_mut(py);
+        if !parking.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            parking.waker = Some(cx.waker().clone());
+        }
+    }
+}
+
+impl Future for Running<'_> {
+    type Output = PyResult<Py<PyAny>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Polling<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        Python::attach(|py| this.advance(py, cx))
+    }
+}
+
+/// Cut in the middle: the coroutine is told by a cancellation, so that its `finally` blocks run.
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let Some(coroutine) = self.coroutine.take() else { return };
+        Python::attach(|py| {
+            if let Waiting::Request(token) = &self.waiting {
+                token.bind(py).get().abandon(py);
+            }
+            let coroutine = coroutine.bind(py);
+            let cut = self.worker.inside(self.context, py, || {
+                if let Stepped::Yielded(_) = step(coroutine, Some(names::cancelled(py, None))) {
+                    // It wants to wait for something: there is no time left for that.
+                    let _ = coroutine.call_method0(intern!(py, "close"));
+                }
+            });
+            drop(cut);
+            self.worker.event_loop.nudge(py);
+        });
+    }
+}
