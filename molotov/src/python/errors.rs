@@ -37,6 +37,10 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 /// An exception of a script as a failure: its traceback shows the script's lines, not ours.
 pub(super) fn failure(error: PyErr) -> Failure {
     Python::attach(|py| {
+        // Before Python 3.12 an exception and its traceback travel apart.
+        if let Some(traceback) = error.traceback(py) {
+            let _ = error.value(py).setattr(intern!(py, "__traceback__"), traceback);
+        }
         let described = module(py, "_loop")
             .and_then(|module| module.call_method1(intern!(py, "describe"), (error.value(py),)))
             .and_then(|told| told.extract::<(String, String, Option<String>, String)>());

@@ -41,6 +41,8 @@ pub(super) struct Loop {
     ready: Py<PyAny>,
     /// Its timers.
     scheduled: Py<PyAny>,
+    /// How many timers there were when asyncio worked out how long to wait. A cancelled one stays among them.
+    timers: Cell<usize>,
     root: RefCell<Option<Waker>>,
 }
 
@@ -101,6 +103,7 @@ impl Loop {
 
     fn has_work(&self, py: Python<'_>) -> bool {
         self.ready.bind(py).len().is_ok_and(|ready| ready > 0)
+            || self.scheduled.bind(py).len().is_ok_and(|timers| timers != self.timers.get())
     }
 
     /// Runs the runtime until asyncio has something to do: `true` when one of its own sockets is ready.
@@ -112,7 +115,7 @@ impl Loop {
         if still {
             turns = Some(0);
         }
-        let timers = self.scheduled.bind(py).len().unwrap_or(0);
+        self.timers.set(self.scheduled.bind(py).len().unwrap_or(0));
         let found = self.runtime.block_on(async {
             let sleep = timeout
                 .filter(|_| turns.is_none())
@@ -140,7 +143,7 @@ impl Loop {
                 if ready {
                     return Poll::Ready(true);
                 }
-                if self.has_work(py) || self.scheduled.bind(py).len().unwrap_or(0) != timers {
+                if self.has_work(py) {
                     return Poll::Ready(false);
                 }
                 match sleep.as_mut().as_pin_mut() {
@@ -216,6 +219,7 @@ impl Asyncio {
             call_soon: asyncio.getattr("call_soon")?.unbind(),
             ready: asyncio.getattr("_ready")?.unbind(),
             scheduled: asyncio.getattr("_scheduled")?.unbind(),
+            timers: Cell::new(0),
             root: RefCell::default(),
         });
         CURRENT.set(Some(this.clone()));

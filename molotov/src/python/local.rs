@@ -34,9 +34,3 @@ impl<T> Held<T> {
         self.0.replace(value)
     }
 }
-
-impl<T: Default> Held<T> {
-    pub(super) fn take(&self, _held: Python<'_>) -> T {
-        self.0.take()
-    }
-}

@@ -328,7 +328,13 @@ impl Running<'_> {
                 Stepped::Yielded(value) => match value.cast_into::<Token>() {
                     Ok(token) => self.waiting = Waiting::Request(token.unbind()),
                     Err(other) => {
-                        self.hand_over(py, other.into_inner());
+                        let other = other.into_inner();
+                        if parked.get().0.borrow(py).cancelled.is_some() {
+                            // The coroutine has cancelled its own task: it gets that here, and what it waits for goes.
+                            let _ = other.call_method0(intern!(py, "cancel"));
+                        } else {
+                            self.hand_over(py, other);
+                        }
                         self.waiting = Waiting::Task;
                     }
                 },
