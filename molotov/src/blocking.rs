@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     http::{Error, ErrorKind},
-    session::{RequestBuilder, Session, SessionOptions, Transport},
+    session::{Redirect, RequestBuilder, Session, SessionOptions, Transport},
 };
 
 /// A request for [`request`] and [`json_request`]; text that is a URL becomes a GET.
@@ -23,13 +23,22 @@ pub struct BlockingRequest {
     headers: HeaderMap,
     body: Option<Bytes>,
     timeout: Option<Duration>,
+    redirects: Option<usize>,
     error: Option<Error>,
 }
 
 impl BlockingRequest {
     /// A request of this method.
     pub fn new(method: Method, url: impl Into<String>) -> BlockingRequest {
-        BlockingRequest { method, url: url.into(), headers: HeaderMap::new(), body: None, timeout: None, error: None }
+        BlockingRequest {
+            method,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: None,
+            timeout: None,
+            redirects: None,
+            error: None,
+        }
     }
 
     /// A GET.
@@ -91,6 +100,12 @@ impl BlockingRequest {
         self
     }
 
+    /// How many redirects are followed: 10 by default, and with 0 the redirect itself is the answer.
+    pub fn redirects(mut self, most: usize) -> Self {
+        self.redirects = Some(most);
+        self
+    }
+
     fn on(self, session: &Session) -> RequestBuilder {
         let mut builder = session.request(self.method, self.url).headers(self.headers);
         if let Some(body) = self.body {
@@ -98,6 +113,9 @@ impl BlockingRequest {
         }
         if let Some(timeout) = self.timeout {
             builder = builder.timeout(timeout);
+        }
+        if let Some(most) = self.redirects {
+            builder = builder.redirect(if most == 0 { Redirect::none() } else { Redirect::limited(most) });
         }
         builder
     }

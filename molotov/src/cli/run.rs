@@ -39,7 +39,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
 
     let (control, inbox) = Control::new();
     #[cfg(feature = "python")]
-    crate::python::set_control(control.clone());
+    crate::python::set_control(Some(control.clone()));
     let listening = signals::listen(control);
     if let Err(error) = &listening {
         note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
@@ -51,6 +51,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     };
     let report = engine::run(plan, &mut *screen, inbox);
     drop(listening);
+    #[cfg(feature = "python")]
+    crate::python::set_control(None);
     tracing::debug!(verdict = ?report.verdict, "the run has ended");
     match report.verdict {
         Verdict::Ended => 0,

@@ -23,6 +23,12 @@ impl Control {
         let _ = self.sender.send(Message::Stop);
     }
 
+    /// Shows a line in order with the run's own; `false` when the run has ended.
+    #[cfg(feature = "python")]
+    pub(crate) fn line(&self, line: crate::report::Line) -> bool {
+        self.sender.send(Message::Line(line)).is_ok()
+    }
+
     /// As the second Ctrl-C: what runs is cancelled at once and counted as interrupted; teardowns run.
     pub fn force(&self) {
         let _ = self.sender.send(Message::Force);

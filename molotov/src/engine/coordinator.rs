@@ -144,15 +144,15 @@ impl<'a> Run<'a> {
 
     /// Starts the shards; gives back the one that has to run on this thread.
     fn start(&mut self, scope: Arc<Scope>) -> Option<(Arc<dyn EventLoop>, Shardling)> {
+        // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
+        while let Ok(message) = self.inbox.receiver.try_recv() {
+            self.handle(message);
+        }
         let args = &self.plan.args;
         let workers = args.workers;
         let plural = if workers == 1 { "" } else { "s" };
         self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
-        // A Ctrl-C during `global_setup` waits here: then there is nothing to start.
-        while let Ok(message) = self.inbox.receiver.try_recv() {
-            self.handle(message);
-        }
         if self.phase != Phase::Running {
             return None;
         }
@@ -342,6 +342,10 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> RunReport {
+        // What `global_teardown` has printed.
+        while let Ok(message) = self.inbox.receiver.try_recv() {
+            self.handle(message);
+        }
         let args = &self.plan.args;
         let counts = self.totals.totals();
         let summary = Summary {

@@ -58,6 +58,7 @@ pub(super) struct ShardPlan {
     pub(super) selection: Arc<Selection>,
     /// Stands for the picker where it fails: then no scenario runs that could be named.
     pub(super) picker_info: ScenarioInfo,
+    pub(super) picker_id: Option<ScenarioId>,
 }
 
 impl ShardPlan {
@@ -71,6 +72,7 @@ impl ShardPlan {
         ShardPlan {
             scenarios: plan.selection.scenarios.iter().map(planned).collect(),
             selection: plan.selection.clone(),
+            picker_id: plan.selection.picker.as_ref().map(|_| recorder.scenario_id("scenario_picker")),
             picker_info: ScenarioInfo { name: "scenario_picker".to_owned(), weight: 0.0, delay: Duration::ZERO },
         }
     }

@@ -82,6 +82,9 @@ impl Worker {
                 Next::Scenario(index) => index,
                 Next::Unknown(failure) => {
                     step += 1;
+                    if let Some(picker) = shard.plan.picker_id {
+                        shard.recorder.scenario(picker, Outcome::Failed, Duration::ZERO);
+                    }
                     shard.failed(self.id, &shard.plan.picker_info, failure).await;
                     coop::consume_budget().await;
                     if over.is_some_and(|over| Instant::now() >= over) {

@@ -112,6 +112,25 @@ impl LazyHeaders {
         })
     }
 
+    /// All headers as they came, with the case of their names where that is known.
+    #[cfg(feature = "python")]
+    pub(crate) fn pairs(&self) -> Vec<(&[u8], &[u8])> {
+        if self.raw.is_empty() {
+            return self.map().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+        }
+        lines(&self.raw).collect()
+    }
+
+    /// The reason beside the status, where that is known.
+    #[cfg(feature = "python")]
+    pub(crate) fn reason(&self) -> Option<&[u8]> {
+        let end = memchr::memchr(b'\r', &self.raw)?;
+        let mut parts = self.raw[..end].splitn(3, |byte| *byte == b' ');
+        parts.next()?;
+        parts.next()?;
+        Some(parts.next().unwrap_or_default())
+    }
+
     /// All headers, to be changed.
     pub(crate) fn map_mut(&mut self) -> &mut HeaderMap {
         self.map();

@@ -10,21 +10,98 @@ use std::{
 };
 
 use pyo3::{
+    intern,
     prelude::*,
     types::{PyBytes, PyDict, PyString},
 };
 
-use super::{awaitable, errors, worker};
-use crate::{blocking::BlockingRequest, engine::Control};
+use super::{awaitable, errors, local::Held, worker};
+use crate::{blocking::BlockingRequest, engine::Control, report::Line};
 
 /// Whether the run has begun to stop.
 pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);
 static REASON: Mutex<Option<String>> = Mutex::new(None);
 static CONTROL: Mutex<Option<Control>> = Mutex::new(None);
 
-/// Lets scripts end the run.
-pub(crate) fn set_control(control: Control) {
-    *CONTROL.lock().unwrap_or_else(PoisonError::into_inner) = Some(control);
+/// Lets scripts end the run, and print in it; `None` when it is over.
+pub(crate) fn set_control(control: Option<Control>) {
+    *CONTROL.lock().unwrap_or_else(PoisonError::into_inner) = control;
+}
+
+/// What takes the place of `sys.stdout`: whole lines go to the console of the run, in order with its own.
+#[pyclass(frozen, name = "Stdout", module = "molotov._core")]
+pub(super) struct Stdout {
+    /// Python's own, for everything else.
+    original: Py<PyAny>,
+    begun: Held<String>,
+    /// With `-q` there is no console: scripts print by themselves, then.
+    direct: bool,
+}
+
+impl Stdout {
+    pub(super) fn new(original: Py<PyAny>, direct: bool) -> Stdout {
+        Stdout { original, begun: Held::new(String::new()), direct }
+    }
+
+    fn show(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        let shown = !self.direct
+            && CONTROL
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_ref()
+                .is_some_and(|control| control.line(Line::print(text)));
+        if !shown {
+            self.original.bind(py).call_method1(intern!(py, "write"), (format!("{text}\n"),))?;
+            self.original.bind(py).call_method0(intern!(py, "flush"))?;
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Stdout {
+    fn write(&self, py: Python<'_>, text: &str) -> PyResult<usize> {
+        let lines = {
+            let mut begun = self.begun.borrow_mut(py);
+            begun.push_str(text);
+            match begun.rfind('\n') {
+                None => return Ok(text.chars().count()),
+                Some(end) => {
+                    let rest = begun.split_off(end + 1);
+                    std::mem::replace(&mut *begun, rest)
+                }
+            }
+        };
+        self.show(py, &lines[..lines.len() - 1])?;
+        Ok(text.chars().count())
+    }
+
+    fn writelines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<()> {
+        for line in lines.try_iter()? {
+            self.write(py, line?.cast::<PyString>()?.to_str()?)?;
+        }
+        Ok(())
+    }
+
+    /// A line that has only begun waits for its end, or for the end of the run.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        self.original.bind(py).call_method0(intern!(py, "flush")).map(drop)
+    }
+
+    /// Shows a line that has only begun.
+    fn finish(&self, py: Python<'_>) -> PyResult<()> {
+        let begun = self.begun.replace(py, String::new());
+        if begun.is_empty() { Ok(()) } else { self.show(py, &begun) }
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    /// Everything else is Python's own.
+    fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+        Ok(self.original.bind(py).getattr(name)?.unbind())
+    }
 }
 
 /// The part of the package that is written in Rust.
@@ -42,6 +119,8 @@ pub mod _core {
     use super::super::session::{Session, WorkerContext};
     #[pymodule_export]
     use super::super::worker::Parked;
+    #[pymodule_export]
+    use super::Stdout;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -103,6 +182,7 @@ pub mod _core {
         headers: Vec<(Vec<u8>, Vec<u8>)>,
         body: Option<Vec<u8>>,
         timeout: Option<f64>,
+        redirects: Option<usize>,
     ) -> PyResult<(u16, Pairs, Py<PyString>)> {
         let method = http::Method::from_bytes(method.as_bytes())
             .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
@@ -115,6 +195,9 @@ pub mod _core {
         }
         if let Some(timeout) = timeout {
             request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        }
+        if let Some(most) = redirects {
+            request = request.redirects(most);
         }
         let answer = py.detach(|| crate::request(request)).map_err(|error| errors::exception(py, &error))?;
         let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {

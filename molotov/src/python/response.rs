@@ -84,6 +84,12 @@ impl Response {
             return;
         }
         inner.released = true;
+        if let Some(response) = &inner.response
+            && response.is_complete()
+            && response.content_length().unwrap_or(0) == 0
+        {
+            let _ = inner.body.set(Bytes::new());
+        }
         // Its head may still be asked for, but a body that is not here yet is not waited for.
         drop(inner);
         if let Err(error) = this.load_head(py) {
@@ -147,6 +153,7 @@ impl Response {
         let keep = |slf: &Bound<'_, Response>, read: Result<Bytes, crate::Error>| match read {
             Ok(body) => {
                 let py = slf.py();
+                let body = after_stream(slf, body)?;
                 let _ = slf.get().inner.borrow(py).body.set(body.clone());
                 make(slf, body)
             }
@@ -175,31 +182,48 @@ impl Response {
 /// What the head of a response says, as Python's objects.
 fn head_of<'py>(py: Python<'py>, response: &session::Response) -> PyResult<Bound<'py, PyDict>> {
     let head = PyDict::new(py);
-    let pairs = |headers: &http::HeaderMap| -> Vec<(Py<PyBytes>, Py<PyBytes>)> {
-        let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            let name = PyBytes::new(py, name.as_str().as_bytes()).unbind();
-            (name, PyBytes::new(py, value.as_bytes()).unbind())
-        };
-        headers.iter().map(pair).collect()
+    let raw = |pairs: Vec<(&[u8], &[u8])>| -> Vec<(Py<PyBytes>, Py<PyBytes>)> {
+        let pair = |(name, value)| (PyBytes::new(py, name).unbind(), PyBytes::new(py, value).unbind());
+        pairs.into_iter().map(pair).collect()
     };
-    head.set_item("headers", pairs(response.headers()))?;
+    let pairs = |headers: &http::HeaderMap| {
+        raw(headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect())
+    };
+    let text = |reason: &[u8]| String::from_utf8_lossy(reason).into_owned();
+    head.set_item("headers", raw(response.head().pairs()))?;
     head.set_item("url", response.url().as_str())?;
-    head.set_item("reason", response.status().canonical_reason().unwrap_or(""))?;
+    head.set_item("reason", response.head().reason().map_or_else(|| reason(response.status()), text))?;
     head.set_item("method", response.method().as_str())?;
     head.set_item("version", format!("{:?}", response.version()))?;
     let history: Vec<_> = response
         .history()
         .iter()
-        .map(|hop| (hop.status().as_u16(), hop.url().to_string(), pairs(hop.headers())))
+        .map(|hop| {
+            let reason = hop.reason().map_or_else(|| reason(hop.status()), text);
+            (hop.status().as_u16(), hop.url().to_string(), pairs(hop.headers()), reason)
+        })
         .collect();
     head.set_item("history", history)?;
     Ok(head)
+}
+
+fn reason(status: http::StatusCode) -> String {
+    status.canonical_reason().unwrap_or_default().to_owned()
 }
 
 /// The content type that a response states.
 fn stated(response: &session::Response) -> Option<String> {
     let value = response.headers().get(http::header::CONTENT_TYPE)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The body after what `content` has taken of it already.
+fn after_stream(slf: &Bound<'_, Response>, rest: Bytes) -> PyResult<Bytes> {
+    let py = slf.py();
+    let stream = slf.get().inner.borrow(py).stream.as_ref().map(|stream| stream.clone_ref(py));
+    let Some(stream) = stream else { return Ok(rest) };
+    let left: Vec<u8> = stream.bind(py).call_method0("_give_back")?.extract()?;
+    Ok(if left.is_empty() { rest } else { [left.as_slice(), &rest].concat().into() })
 }
 
 /// Text as aiohttp decodes it: by the charset stated, UTF-8 otherwise, and strictly unless told otherwise.
@@ -253,14 +277,20 @@ impl Response {
     }
 
     #[getter]
-    fn request_info(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.inner.borrow(py).request_info.as_ref().map(|info| info.clone_ref(py))
+    fn request_info(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        if let Some(info) = &slf.get().inner.borrow(py).request_info {
+            return Ok(info.clone_ref(py));
+        }
+        let made = Response::ask(slf, "_request_info")?;
+        slf.get().inner.borrow_mut(py).request_info = Some(made.clone_ref(py));
+        Ok(made)
     }
 
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         let inner = self.inner.borrow(py);
-        inner.released || inner.body.get().is_some()
+        inner.released || inner.body.get().is_some() || inner.response.as_ref().is_some_and(|one| one.is_complete())
     }
 
     #[getter(_released)]
@@ -355,7 +385,26 @@ impl Response {
 
     /// The next part of the body, `None` at its end: for `content`.
     fn _chunk(slf: &Bound<'_, Self>) -> Awaitable {
-        Response::read(slf)
+        let (py, this) = (slf.py(), slf.get());
+        let inner = this.inner.borrow(py);
+        if inner.body.get().is_some() {
+            return Awaitable::ready(Ok(py.None()));
+        }
+        let Some(response) = inner.response.clone() else {
+            drop(inner);
+            return Awaitable::ready(match this.body_now(py) {
+                Some(Err(error)) => Err(error),
+                _ => Ok(py.None()),
+            });
+        };
+        Awaitable::work(Box::pin(async move {
+            let part = response.chunk_shared().await;
+            Python::attach(|py| match part {
+                Ok(Some(part)) => Ok(PyBytes::new(py, &part).into_any().unbind()),
+                Ok(None) => Ok(py.None()),
+                Err(error) => Err(errors::exception(py, &error)),
+            })
+        }))
     }
 
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -378,8 +427,10 @@ impl Response {
         Response::release(slf);
     }
 
-    fn get_encoding(slf: &Bound<'_, Self>) -> String {
-        content_type(slf).as_deref().and_then(charset).unwrap_or_else(|| "utf-8".to_owned())
+    fn get_encoding(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let stated = content_type(slf).as_deref().and_then(charset).unwrap_or_else(|| "utf-8".to_owned());
+        let found = slf.py().import("codecs")?.call_method1("lookup", (stated,));
+        found.map_or_else(|_| Ok("utf-8".to_owned()), |found| found.getattr("name")?.extract())
     }
 
     fn __aenter__(slf: Py<Self>) -> Awaitable {

@@ -6,7 +6,7 @@ use futures_util::future::LocalBoxFuture;
 use pyo3::{
     intern,
     prelude::*,
-    types::{IntoPyDict, PyDict, PyTuple},
+    types::{PyDict, PyTuple},
 };
 
 use super::{
@@ -44,10 +44,9 @@ pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result:
         let loaded = (|| {
             modules::install(py)?;
             interpreter::leave_signals_to_us(py)?;
-            py.import("sys")?
-                .getattr("stdout")?
-                .call_method("reconfigure", (), Some(&[("line_buffering", true)].into_py_dict(py)?))
-                .ok();
+            let sys = py.import("sys")?;
+            let stdout = modules::Stdout::new(sys.getattr("stdout")?.unbind(), args.quiet);
+            sys.setattr("stdout", Bound::new(py, stdout)?)?;
             event_loop::asyncio(py, args.debug)?;
             sessions::set_args(namespace(py, args)?);
             module(py, "_loop")?.call_method1("load", (script,))?;

@@ -20,6 +20,8 @@ pub(super) struct Session {
     context: Py<WorkerContext>,
     closed: Held<bool>,
     raises: bool,
+    /// The script has had its hands on the default headers.
+    changed: Held<bool>,
     /// The options that `setup` gave.
     options: Option<Py<PyDict>>,
 }
@@ -38,7 +40,14 @@ impl Session {
             },
             None => false,
         };
-        Ok(Session { inner: Held::new(inner), context, closed: Held::new(false), raises, options })
+        Ok(Session {
+            inner: Held::new(inner),
+            context,
+            closed: Held::new(false),
+            raises,
+            changed: Held::new(false),
+            options,
+        })
     }
 
     fn start(
@@ -51,12 +60,18 @@ impl Session {
         let plain = keywords.is_none_or(|keywords| keywords.is_empty());
         if plain
             && !*this.closed.borrow(py)
+            && !*this.changed.borrow(py)
             && let Ok(url) = url.cast::<PyString>()
             && let Ok(text) = url.to_str()
             && is_plain(text)
         {
-            let request = this.inner.borrow(py).request(method.clone(), text);
-            return Ok(sending(request, method, this.raises, None));
+            let mut request = this.inner.borrow(py).request(method.clone(), text);
+            if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+                request = request.header("content-type", "application/octet-stream").body(Bytes::new());
+            } else if method == Method::DELETE {
+                request = request.body(Bytes::new());
+            }
+            return Ok(sending(request, method, this.raises, None, MOST_HOPS));
         }
         let coroutine = module(py, "_http")?.call_method1(
             intern!(py, "start"),
@@ -76,16 +91,31 @@ fn is_plain(url: &str) -> bool {
         }
 }
 
+/// How many redirects aiohttp follows before it gives up: it counts the one that is too many.
+const MOST_HOPS: usize = 9;
+
+/// Follows that many redirects and gives the answer after them, whatever it is.
+fn up_to(most: usize) -> Redirect {
+    Redirect::custom(move |attempt| if attempt.previous().len() > most { attempt.stop() } else { attempt.follow() })
+}
+
 /// The work of a request, from its first byte to the head of its answer.
-fn sending(request: RequestBuilder, method: Method, raises: bool, info: Option<Py<PyAny>>) -> Awaitable {
+fn sending(request: RequestBuilder, method: Method, raises: bool, info: Option<Py<PyAny>>, most: usize) -> Awaitable {
     Awaitable::work(Box::pin(async move {
         let answer = request.send().await;
         Python::attach(|py| match answer {
             Ok(response) => {
                 let bad = raises && response.status().as_u16() >= 400;
+                let endless = most > 0 && response.history().len() == most && response.status().is_redirection();
                 let response = Bound::new(py, Response::new(response, method.as_str().to_owned(), info))?;
                 if bad {
                     response.call_method0("raise_for_status")?;
+                }
+                if endless {
+                    let error = module(py, "_http")?.call_method1("too_many_redirects", (&response,))?;
+                    if !error.is_none() {
+                        return Err(PyErr::from_value(error));
+                    }
                 }
                 Ok(response.into_any().unbind())
             }
@@ -195,6 +225,7 @@ impl Session {
         let bad = |what: String| pyo3::exceptions::PyValueError::new_err(what);
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
         let mut request = self.inner.borrow(py).request(method.clone(), url);
+        let most = redirects.unwrap_or(MOST_HOPS);
         for (name, value) in headers {
             let name = HeaderName::from_bytes(&name).map_err(|error| bad(error.to_string()))?;
             let value = HeaderValue::from_bytes(&value).map_err(|error| bad(error.to_string()))?;
@@ -209,10 +240,10 @@ impl Session {
         if let Some(timeout) = timeout {
             request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
         }
-        if let Some(most) = redirects {
-            request = request.redirect(if most == 0 { Redirect::none() } else { Redirect::limited(most) });
+        if redirects.is_some() {
+            request = request.redirect(up_to(most));
         }
-        Ok(sending(request, method, raises.unwrap_or(self.raises), info))
+        Ok(sending(request, method, raises.unwrap_or(self.raises), info, most))
     }
 
     #[getter]
@@ -269,8 +300,11 @@ impl Session {
     /// What is rarely asked for.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
-            "headers"
-            | "cookie_jar"
+            "headers" => {
+                slf.get().changed.replace(slf.py(), true);
+                Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind())
+            }
+            "cookie_jar"
             | "auth"
             | "timeout"
             | "json_serialize"
@@ -354,10 +388,10 @@ impl WorkerContext {
 /// The engine's options of a session, from what `setup` gave: those that are plain.
 pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<SessionOptions> {
     // As the original: what the client sends by itself is what aiohttp sends.
-    let mut options = SessionOptions::new().brotli(false).zstd(false).as_aiohttp();
+    let mut options = SessionOptions::new().brotli(false).zstd(false).redirect(up_to(MOST_HOPS)).as_aiohttp();
     let Some(given) = given else { return Ok(options) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
-    let (headers, timeout, cookies): (Vec<(Vec<u8>, Vec<u8>)>, Option<f64>, Vec<(String, String)>) = plain.extract()?;
+    let (headers, timeout, decodes): (Vec<(Vec<u8>, Vec<u8>)>, Option<f64>, bool) = plain.extract()?;
     for (name, value) in headers {
         let (name, value) = (HeaderName::from_bytes(&name), HeaderValue::from_bytes(&value));
         match (name, value) {
@@ -368,6 +402,5 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
     if let Some(timeout) = timeout {
         options = options.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
     }
-    let _ = cookies;
-    Ok(options)
+    Ok(if decodes { options } else { options.gzip(false).deflate(false).header("accept-encoding", "gzip, deflate") })
 }

@@ -134,6 +134,17 @@ impl Incoming {
         Ok(if all.is_empty() { first } else { all.freeze() })
     }
 
+    /// Whether all of it is here, or gone.
+    #[cfg(feature = "python")]
+    pub(crate) fn is_complete(&self) -> bool {
+        self.kept.is_some()
+            || match &self.source {
+                Source::Wire(body) => body.is_whole() || body.is_end(),
+                Source::Decoded(..) => false,
+                Source::Ended => true,
+            }
+    }
+
     /// Puts what was read back, for whoever reads next.
     pub(crate) fn keep(&mut self, bytes: Bytes) {
         self.kept = Some(bytes);

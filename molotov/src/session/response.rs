@@ -40,11 +40,25 @@ pub struct Hop {
     url: Url,
     status: StatusCode,
     headers: HeaderMap,
+    #[cfg(feature = "python")]
+    reason: Option<Vec<u8>>,
 }
 
 impl Hop {
     pub(super) fn new(wire: &WireResponse, url: &Url) -> Hop {
-        Hop { url: url.clone(), status: wire.status, headers: wire.headers.map().clone() }
+        Hop {
+            url: url.clone(),
+            status: wire.status,
+            headers: wire.headers.map().clone(),
+            #[cfg(feature = "python")]
+            reason: wire.headers.reason().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// The reason beside the status, where that is known.
+    #[cfg(feature = "python")]
+    pub(crate) fn reason(&self) -> Option<&[u8]> {
+        self.reason.as_deref()
     }
 
     /// The URL that redirected.
@@ -194,6 +208,25 @@ impl Response {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let body = self.body.get_mut();
         poll_fn(|cx| body.poll_chunk(cx)).await.transpose().map_err(|error| error.at_url(&self.target.url))
+    }
+
+    /// As [`chunk`](Self::chunk), for whoever shares the response.
+    #[cfg(feature = "python")]
+    pub(crate) async fn chunk_shared(&self) -> Result<Option<Bytes>, Error> {
+        let part = poll_fn(|cx| self.body.borrow_mut().poll_chunk(cx)).await;
+        part.transpose().map_err(|error| error.at_url(&self.target.url))
+    }
+
+    /// Whether the body need not be waited for.
+    #[cfg(feature = "python")]
+    pub(crate) fn is_complete(&self) -> bool {
+        self.body.borrow().is_complete()
+    }
+
+    /// The head as it came.
+    #[cfg(feature = "python")]
+    pub(crate) fn head(&self) -> &LazyHeaders {
+        &self.headers
     }
 
     /// The body as a stream of parts, as they come.

@@ -6,6 +6,7 @@ aiohttp itself is imported only where a script uses what only it can do; its cla
 import asyncio
 import json as _json
 import sys
+from collections import namedtuple
 from http.cookies import CookieError, Morsel, SimpleCookie
 from urllib.parse import urlencode
 
@@ -70,7 +71,7 @@ def exception(kind, message, url, connecting, errno, causes):
     if kind == "builder":
         return errors.InvalidURL(url if url is not None else message.split("`")[1] if "`" in message else message)
     if kind == "protocol":
-        return errors.ClientResponseError(_info(url), (), status=400, message=message)
+        return errors.ClientResponseError(_info(url), (), status=0, message=message)
     return errors.ClientError(message)
 
 
@@ -81,8 +82,6 @@ def _strerror(errno):
 
 
 def _connector_error(kind, message, url, errno, causes):
-    from collections import namedtuple
-
     parts = URL(url) if url else None
     https = bool(parts) and parts.scheme == "https"
     host = parts.host if parts else ""
@@ -114,10 +113,29 @@ def wrong_content_type(response, stated):
     return errors.ContentTypeError(
         response.request_info,
         response.history,
-        status=response.status,
+        status=response.status if _is_recent() else 0,
         message="Attempt to decode JSON with unexpected mimetype: %s" % (stated or "").lower(),
         headers=response.headers,
     )
+
+
+def _is_recent():
+    """Whether aiohttp, where it is there, tells the status with a wrong content type, as it does since 3.10."""
+    aiohttp = _aiohttp()
+    return aiohttp is None or not aiohttp.__version__.startswith(("3.7.", "3.8.", "3.9."))
+
+
+def too_many_redirects(response):
+    """The exception for a redirect too many; `None` where the answer leads nowhere."""
+    if response.headers.get("Location") is None or response.status not in (301, 302, 303, 307, 308):
+        return None
+    here = _Hop(response.status, str(response.url), response.raw_headers, response.method, response.reason)
+    history = response.history + (here,)
+    return errors.TooManyRedirects(_with_url(response.request_info, history[0].url), history)
+
+
+def _with_url(info, url):
+    return RequestInfo(url, info.method, info.headers, url)
 
 
 def bad_status(response):
@@ -155,13 +173,18 @@ def _multidict(pairs):
     return CIMultiDictProxy(CIMultiDict(pairs))
 
 
+def _changeable(pairs):
+    try:
+        from multidict import CIMultiDict
+    except ImportError:
+        from molotov import _url
+
+        return _url.Headers(pairs)
+    return CIMultiDict(pairs)
+
+
 def _decoded(pairs):
-    return [(_case(name.decode("latin-1")), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
-
-
-def _case(name):
-    """Header names have no case; they are shown as servers write them."""
-    return "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
+    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
 
 
 class RequestInfo:
@@ -192,8 +215,9 @@ def _info(url, method="GET"):
 class _Hop:
     """A redirect on the way to a response."""
 
-    def __init__(self, status, url, headers, method):
+    def __init__(self, status, url, headers, method, reason):
         self.status = status
+        self.reason = reason
         self.url = URL(url)
         self.real_url = self.url
         self.headers = _multidict(_decoded(headers))
@@ -202,12 +226,6 @@ class _Hop:
         self.ok = status < 400
         self.request_info = _info(url, method)
         self.cookies = _cookies(headers)
-        import http
-
-        try:
-            self.reason = http.HTTPStatus(status).phrase
-        except ValueError:
-            self.reason = ""
 
     def __repr__(self):
         return "<ClientResponse(%s) [%d %s]>" % (self.url, self.status, self.reason)
@@ -237,7 +255,14 @@ def _head(response, raw, name):
     if name == "raw_headers":
         return tuple(raw.get("headers", ()))
     if name in ("url", "real_url"):
-        return URL(raw["url"])
+        url = URL(raw["url"])
+        if name == "real_url":
+            info = response.request_info
+            return info.real_url if not response.history else url
+        return url.with_fragment(None)
+    if name == "_request_info":
+        sent = [("Host", _host(raw["url"])), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")]
+        return RequestInfo(URL(raw["url"]), raw.get("method", "GET"), _multidict(sent))
     if name == "host":
         return response.url.host
     if name == "reason":
@@ -246,7 +271,7 @@ def _head(response, raw, name):
         return raw.get("method") or response._asked_method
     if name == "history":
         method = response._asked_method
-        return tuple(_Hop(status, url, headers, method) for status, url, headers in raw.get("history", ()))
+        return tuple(_Hop(status, url, headers, method, reason) for status, url, headers, reason in raw.get("history", ()))
     if name == "cookies":
         return _cookies(raw.get("headers", ()))
     if name == "content_length":
@@ -269,7 +294,7 @@ def _head(response, raw, name):
         aiohttp = _aiohttp()
         if aiohttp is not None:
             return aiohttp.HttpVersion(int(major), int(minor or 0))
-        return int(major), int(minor or 0)
+        return _Version(int(major), int(minor or 0))
     if name == "links":
         return _links(response)
     if name == "content_disposition":
@@ -277,6 +302,14 @@ def _head(response, raw, name):
     if name == "connection":
         return None
     raise AttributeError("'ClientResponse' object has no attribute %r" % name)
+
+
+_Version = namedtuple("HttpVersion", "major minor")
+
+
+def _host(url):
+    """What the header `Host` says."""
+    return url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
 
 
 def _links(response):
@@ -304,43 +337,65 @@ class Content:
 
     def __init__(self, response):
         self._response = response
-        self._left = None
+        self._left = b""
+        self._ended = False
 
-    async def _load(self):
-        if self._left is None:
-            self._left = await self._response.read()
+    def _give_back(self):
+        """What has come and was not taken: `read()` of the response begins with it."""
+        left, self._left, self._ended = self._left, b"", True
+        return left
+
+    async def _more(self):
+        part = None if self._ended else await self._response._chunk()
+        if part is None:
+            self._ended = True
+            return False
+        self._left += part
+        return True
 
     def _take(self, size):
         taken, self._left = self._left[:size], self._left[size:]
         return taken
 
     async def read(self, n=-1):
-        await self._load()
-        return self._take(len(self._left) if n < 0 else n)
+        if n < 0:
+            while await self._more():
+                pass
+            return self._take(len(self._left))
+        while n and not self._left and await self._more():
+            pass
+        return self._take(n)
 
     async def readany(self):
-        return await self.read()
+        while not self._left and await self._more():
+            pass
+        return self._take(len(self._left))
 
     async def readexactly(self, n):
-        await self._load()
+        while len(self._left) < n and await self._more():
+            pass
         if len(self._left) < n:
             raise asyncio.IncompleteReadError(self._take(n), n)
         return self._take(n)
 
+    async def readuntil(self, separator=b"\n"):
+        while separator not in self._left and await self._more():
+            pass
+        end = self._left.find(separator)
+        return self._take(len(self._left) if end < 0 else end + len(separator))
+
     async def readline(self):
-        await self._load()
-        end = self._left.find(b"\n")
-        return self._take(len(self._left) if end < 0 else end + 1)
+        return await self.readuntil()
 
     async def readchunk(self):
-        await self._load()
-        return self._take(len(self._left)), True
+        part = await self.readany()
+        return part, bool(part) or self._ended
 
     def at_eof(self):
-        return self._left == b""
+        return self._ended and not self._left
 
     def is_eof(self):
-        return self._response._body is not None
+        return self._ended or self._response._body is not None
 
     def iter_chunked(self, n):
         return _Parts(lambda: self.read(n))
@@ -441,8 +496,16 @@ async def _start(session, method, url, keywords):
     headers = _pairs(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
     options = session._options or {}
+    # What the script has put among the session's headers since `setup`.
+    late = session.__dict__.get("headers")
+    if late is not None:
+        headers += [pair for pair in _pairs(late) if pair[0].lower() not in given]
 
     auth = keywords.get("auth")
+    if auth is not None and not hasattr(auth, "encode"):
+        raise TypeError("BasicAuth() tuple is required instead")
+    if auth is not None and url.user is not None:
+        raise ValueError("Cannot combine AUTH argument with credentials encoded in URL")
     if auth is not None:
         if "authorization" in given:
             raise ValueError("Cannot combine AUTHORIZATION header with AUTH argument or credentials encoded in URL")
@@ -460,7 +523,11 @@ async def _start(session, method, url, keywords):
     if cookies:
         values = dict(session._cookies_for(str(plain)))
         values.update(_cookie_values(cookies))
-        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in sorted(values.items()))))
+        for name, value in headers:
+            if name.lower() == "cookie":
+                values.update(pair.partition("=")[::2] for pair in value.split("; "))
+        headers = [pair for pair in headers if pair[0].lower() != "cookie"]
+        headers.append(("Cookie", _cookie_header(values)))
 
     body, parts, content_type = await _body(keywords, options)
     compress = keywords.get("compress")
@@ -481,22 +548,38 @@ async def _start(session, method, url, keywords):
     if not keywords.get("allow_redirects", True):
         redirects = 0
     elif "max_redirects" in keywords:
-        redirects = keywords["max_redirects"]
+        most = keywords["max_redirects"]
+        # aiohttp counts the redirect that is one too many; 0 is no limit.
+        redirects = most - 1 if most else 1000
     raises = keywords.get("raise_for_status")
     if raises is None:
         raises = options.get("raise_for_status")
-    info = RequestInfo(plain, method, _multidict(headers), url)
-    response = await session._send(
-        method,
-        str(plain),
-        [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
-        body,
-        _seconds(keywords.get("timeout", keywords.get("read_timeout"))),
-        redirects,
-        bool(raises) if not callable(raises) else False,
-        info,
-        parts,
-    )
+    sent = [("Host", _host(str(plain)))] + headers
+    sent += [pair for pair in (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")) if pair[0].lower() not in given]
+    if body is not None:
+        sent.append(("Content-Length", str(len(body))))
+    info = RequestInfo(plain, method, _multidict(sent), url)
+    timeout = keywords.get("timeout", keywords.get("read_timeout", options.get("timeout")))
+    try:
+        response = await session._send(
+            method,
+            str(plain),
+            [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
+            body,
+            _seconds(timeout),
+            redirects,
+            bool(raises) if not callable(raises) else False,
+            info,
+            parts,
+        )
+    except asyncio.TimeoutError as error:
+        if type(error) is asyncio.TimeoutError and getattr(timeout, "sock_read", None) and not timeout.total:
+            raise errors.ServerTimeoutError("Timeout on reading data from socket") from error
+        raise
+    if redirects is not None and redirects == 0 and keywords.get("max_redirects") == 1 and keywords.get("allow_redirects", True):
+        error = too_many_redirects(response)
+        if error is not None:
+            raise error
     if callable(raises):
         await raises(response)
     return response
@@ -534,7 +617,10 @@ def _url(url, params):
 def _pairs(headers):
     if not headers:
         return []
-    items = headers.items() if hasattr(headers, "items") else headers
+    items = list(headers.items() if hasattr(headers, "items") else headers)
+    for name, value in items:
+        if not isinstance(value, str):
+            raise TypeError("the header %s has to be a str, not %r" % (name, value))
     return [(str(name), str(value)) for name, value in items]
 
 
@@ -550,6 +636,13 @@ def _basic(auth):
 def _cookie_values(cookies):
     items = cookies.items() if hasattr(cookies, "items") else cookies
     return {name: value.value if isinstance(value, Morsel) else str(value) for name, value in items}
+
+
+def _cookie_header(values):
+    cookies = SimpleCookie()
+    for name, value in sorted(values.items()):
+        cookies[name] = value
+    return "; ".join("%s=%s" % (name, cookies[name].coded_value) for name in cookies)
 
 
 def _seconds(timeout):
@@ -665,16 +758,17 @@ def session_options(options):
     timeout = _seconds(options.get("timeout", options.get("read_timeout")))
     cookies = sorted(_cookie_values(options.get("cookies") or {}).items())
     if cookies:
-        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in cookies)))
+        headers.append(("Cookie", _cookie_header(dict(cookies))))
     encoded = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
-    return encoded, timeout, cookies
+    return encoded, timeout, bool(options.get("auto_decompress", True))
 
 
 def of_session(session, name):
     """What is rarely asked of a session."""
     options = session._options or {}
     if name == "headers":
-        return _multidict(_pairs(options.get("headers")))
+        kept = session.__dict__["headers"] = _changeable(_pairs(options.get("headers")))
+        return kept
     if name == "cookie_jar":
         jar = session.__dict__["cookie_jar"] = _Jar(session)
         return jar
@@ -813,7 +907,7 @@ async def make(factory, kind, loop, keywords, context):
 # ---------------------------------------------------------------- outside the run
 
 
-def blocking_request(endpoint, verb, session_options, options):
+def blocking_request(endpoint, verb, session_options, options, wants_json=False):
     """One request, made at once on a connection of its own."""
     session_options = dict(session_options or {})
     session_options.update(options)
@@ -823,7 +917,7 @@ def blocking_request(endpoint, verb, session_options, options):
         headers.append(("Authorization", _basic(session_options["auth"])))
     if session_options.get("cookies"):
         pairs = sorted(_cookie_values(session_options["cookies"]).items())
-        headers.append(("Cookie", "; ".join("%s=%s" % pair for pair in pairs)))
+        headers.append(("Cookie", _cookie_header(dict(pairs))))
     coroutine = _body(session_options, session_options)
     try:
         coroutine.send(None)
@@ -842,7 +936,14 @@ def blocking_request(endpoint, verb, session_options, options):
         [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
         body,
         _seconds(session_options.get("timeout")),
+        None if session_options.get("allow_redirects", True) else 0,
     )
+    if wants_json:
+        stated = _multidict(_decoded(pairs)).get("Content-Type", "")
+        kind = stated.partition(";")[0].strip().lower()
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            message = "Attempt to decode JSON with unexpected mimetype: %s" % stated
+            raise errors.ContentTypeError(_info(str(url), verb.upper()), (), status=status, message=message)
     return {"content": content, "status": status, "headers": _multidict(_decoded(pairs))}
 
 

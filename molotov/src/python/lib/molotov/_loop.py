@@ -51,6 +51,9 @@ class NoScript(Exception):
 
 def load(script):
     """Loads a script by its path, or a module by its name."""
+    from molotov.util import set_timer
+
+    set_timer()
     if os.path.exists(script):
         path = os.path.realpath(script)
         directory = os.path.dirname(path)

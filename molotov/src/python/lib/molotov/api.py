@@ -15,11 +15,6 @@ def _wants_coroutine(func):
         raise TypeError("%r has to be written with `async def`" % (func,))
 
 
-def _wants_function(func):
-    if inspect.iscoroutinefunction(func):
-        raise TypeError("%r has to be an ordinary function, without `async`" % (func,))
-
-
 def scenario(weight=1, delay=0.0, name=None):
     """Registers a coroutine that workers run; `weight` is its share among all, `delay` the sleep after it in seconds."""
 
@@ -42,7 +37,8 @@ def scenario(weight=1, delay=0.0, name=None):
 def _fixture(kind, is_coroutine):
     def fixture():
         def register(func):
-            (_wants_coroutine if is_coroutine else _wants_function)(func)
+            if is_coroutine:
+                _wants_coroutine(func)
             if kind in _FIXTURES:
                 raise ValueError("There are two %r functions: %r and %r" % (kind, _FIXTURES[kind], func))
             _FIXTURES[kind] = func

@@ -17,7 +17,6 @@ class OptionError(Exception):
 def set_var(name, value):
     """Sets a variable that every worker of the process sees."""
     _VARS[name] = value
-    return value
 
 
 def get_var(name, factory=None):
@@ -35,7 +34,7 @@ def now():
 def set_timer(value=None):
     """Starts the timer: at this moment, or at the one given."""
     global _TIMER
-    _TIMER = int(time.time()) if value is None else value
+    _TIMER = int(now()) if value is None else value
 
 
 def get_timer():
@@ -92,6 +91,8 @@ def request(endpoint, verb="GET", session_options=None, **options):
 
 def json_request(endpoint, verb="GET", session_options=None, **options):
     """As `request`, with the content parsed as JSON."""
-    answer = request(endpoint, verb, session_options, **options)
+    from molotov import _http
+
+    answer = _http.blocking_request(endpoint, verb, session_options, options, wants_json=True)
     answer["content"] = _json.loads(answer["content"])
     return answer
