@@ -40,7 +40,10 @@ impl Jar {
     pub(crate) fn header(&self, url: &Url) -> Option<HeaderValue> {
         let store = self.0.borrow();
         let mut text = String::new();
-        for (name, value) in store.as_ref()?.get_request_values(url) {
+        let mut cookies: Vec<_> = store.as_ref()?.matches(url);
+        // The longest path first, as browsers do; the rest in an order that is always the same.
+        cookies.sort_by_key(|cookie| (std::cmp::Reverse(cookie.path.len()), cookie.name().to_owned()));
+        for (name, value) in cookies.iter().map(|cookie| cookie.name_value()) {
             if !text.is_empty() {
                 text.push_str("; ");
             }
@@ -49,6 +52,20 @@ impl Jar {
             text.push_str(value);
         }
         if text.is_empty() { None } else { HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok() }
+    }
+
+    /// All cookies, for whatever server.
+    #[cfg(feature = "python")]
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        let store = self.0.borrow();
+        let all = store.iter().flat_map(|store| store.iter_unexpired());
+        all.map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
+    }
+
+    /// Forgets all cookies.
+    #[cfg(feature = "python")]
+    pub(crate) fn clear(&self) {
+        *self.0.borrow_mut() = None;
     }
 
     pub(crate) fn is_empty(&self) -> bool {

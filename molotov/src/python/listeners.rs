@@ -36,7 +36,7 @@ pub(super) struct Listener(Function);
 
 thread_local! {
     /// Requests that are under way, so that both events of one get the same object.
-    static REQUESTS: RefCell<HashMap<usize, Py<PyAny>>> = RefCell::default();
+    static REQUESTS: RefCell<HashMap<u64, Py<PyAny>>> = RefCell::default();
 }
 
 /// Requests that failed never come to their second event: past so many, they are forgotten.
@@ -66,13 +66,9 @@ fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
         if known.len() >= REMEMBERED {
             known.clear();
         }
-        known.insert(address(request), made.clone_ref(py));
+        known.insert(request.number(), made.clone_ref(py));
     });
     Ok(made)
-}
-
-fn address(request: &Request) -> usize {
-    std::ptr::from_ref(request).addr()
 }
 
 fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py, PyAny>> {
@@ -132,11 +128,19 @@ impl Listener {
                 // An error of the body is the scenario's to meet.
                 let body = response.buffered().await.unwrap_or_default();
                 Python::attach(|py| {
-                    let known = REQUESTS.with_borrow_mut(|known| known.remove(&address(sent)));
+                    let known = REQUESTS.with_borrow_mut(|known| known.remove(&sent.number()));
                     let known = known.map_or_else(|| request(py, sent), Ok)?;
-                    let response = Bound::new(py, Response::told(py, response, body)?)?;
-                    response.setattr("request", known.clone_ref(py))?;
-                    REQUESTS.with_borrow_mut(|all| all.insert(address(sent), known.clone_ref(py)));
+                    let earlier = Response::known(py, response);
+                    let response = match earlier {
+                        Some(known) => known.into_bound(py),
+                        None => {
+                            let made = Bound::new(py, Response::told(py, response, body)?)?;
+                            made.setattr("request", known.clone_ref(py))?;
+                            *response.extension.borrow_mut() = Some(Box::new(made.clone().unbind()));
+                            made
+                        }
+                    };
+                    REQUESTS.with_borrow_mut(|all| all.insert(sent.number(), known.clone_ref(py)));
                     let keywords = PyDict::new(py);
                     keywords.set_item("session", session)?;
                     keywords.set_item("response", response)?;

@@ -25,6 +25,8 @@ struct Inner {
     /// The request's method, as it was asked for.
     method: String,
     body: OnceCell<Bytes>,
+    /// The body where a listener's event has fetched it, until somebody reads it.
+    fetched: Option<Bytes>,
     /// The head's parts that were asked for, as Python has them.
     head: Option<Py<PyDict>>,
     /// The content type, kept where the response itself is not.
@@ -47,6 +49,7 @@ impl Response {
                 response: Some(response),
                 method,
                 body: OnceCell::new(),
+                fetched: None,
                 head: None,
                 stated: None,
                 request_info,
@@ -65,7 +68,8 @@ impl Response {
                 status: response.status().as_u16(),
                 response: None,
                 method: response.method().as_str().to_owned(),
-                body: OnceCell::from(body),
+                body: OnceCell::new(),
+                fetched: Some(body),
                 head: Some(head.unbind()),
                 stated,
                 request_info: None,
@@ -73,6 +77,12 @@ impl Response {
                 stream: None,
             }),
         })
+    }
+
+    /// What a listener has been told of this response.
+    pub(super) fn known(py: Python<'_>, response: &session::Response) -> Option<Py<Response>> {
+        let extension = response.extension.borrow();
+        extension.as_ref()?.downcast_ref::<Py<Response>>().map(|known| known.clone_ref(py))
     }
 
     /// Lets the rest of the body go.
@@ -96,6 +106,7 @@ impl Response {
             error.write_unraisable(py, Some(slf));
         }
         let mut inner = this.inner.borrow_mut(py);
+        inner.fetched = None;
         if let Some(response) = inner.response.take() {
             inner.stated = stated(&response);
         }
@@ -127,6 +138,7 @@ impl Response {
         }
         match &inner.response {
             Some(_) => None,
+            None if inner.fetched.is_some() => None,
             None => Some(Err(match module(py, "_http").and_then(|module| module.call_method0("released")) {
                 Ok(error) => PyErr::from_value(error),
                 Err(error) => error,
@@ -142,6 +154,13 @@ impl Response {
         let (py, this) = (slf.py(), slf.get());
         if let Some(body) = this.body_now(py) {
             return Awaitable::ready(body.and_then(|body| make(slf, body)));
+        }
+        let fetched = this.inner.borrow_mut(py).fetched.take();
+        if let Some(body) = fetched {
+            return Awaitable::ready(after_stream(slf, body).and_then(|body| {
+                let _ = this.inner.borrow(py).body.set(body.clone());
+                make(slf, body)
+            }));
         }
         let Some(response) = this.inner.borrow(py).response.clone() else {
             return Awaitable::ready(Ok(py.None()));
@@ -290,7 +309,10 @@ impl Response {
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         let inner = self.inner.borrow(py);
-        inner.released || inner.body.get().is_some() || inner.response.as_ref().is_some_and(|one| one.is_complete())
+        inner.released
+            || inner.body.get().is_some()
+            || inner.fetched.is_some()
+            || inner.response.as_ref().is_some_and(|one| one.is_complete())
     }
 
     #[getter(_released)]
@@ -364,16 +386,17 @@ impl Response {
                 let error = module(py, "_http")?.call_method1("wrong_content_type", (slf, stated))?;
                 return Err(PyErr::from_value(error));
             }
-            if body.iter().all(u8::is_ascii_whitespace) {
+            let body = body.trim_ascii();
+            if body.is_empty() {
                 return Ok(py.None());
             }
             let charset = encoding.or_else(|| stated.as_deref().and_then(charset));
             match (loads, &charset) {
                 (None, charset) if charset.as_deref().is_none_or(|known| known.eq_ignore_ascii_case("utf-8")) => {
-                    Ok(json::loads(py, &body)?.unbind())
+                    Ok(json::loads(py, body)?.unbind())
                 }
                 (loads, charset) => {
-                    let text = decode(py, &body, charset.as_deref(), "strict")?;
+                    let text = decode(py, body, charset.as_deref(), "strict")?;
                     match loads {
                         Some(loads) => loads.call1(py, (text,)),
                         None => Ok(py.import("json")?.call_method1("loads", (text,))?.unbind()),
@@ -389,6 +412,14 @@ impl Response {
         let inner = this.inner.borrow(py);
         if inner.body.get().is_some() {
             return Awaitable::ready(Ok(py.None()));
+        }
+        if inner.fetched.is_some() {
+            drop(inner);
+            let fetched = this.inner.borrow_mut(py).fetched.replace(Bytes::new()).unwrap_or_default();
+            return Awaitable::ready(Ok(match fetched.is_empty() {
+                true => py.None(),
+                false => PyBytes::new(py, &fetched).into_any().unbind(),
+            }));
         }
         let Some(response) = inner.response.clone() else {
             drop(inner);

@@ -68,7 +68,7 @@ impl Session {
             let mut request = this.inner.borrow(py).request(method.clone(), text);
             if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
                 request = request.header("content-type", "application/octet-stream").body(Bytes::new());
-            } else if method == Method::DELETE {
+            } else if !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
                 request = request.body(Bytes::new());
             }
             return Ok(sending(request, method, this.raises, None, MOST_HOPS));
@@ -107,7 +107,11 @@ fn sending(request: RequestBuilder, method: Method, raises: bool, info: Option<P
             Ok(response) => {
                 let bad = raises && response.status().as_u16() >= 400;
                 let endless = most > 0 && response.history().len() == most && response.status().is_redirection();
-                let response = Bound::new(py, Response::new(response, method.as_str().to_owned(), info))?;
+                let response = match Response::known(py, &response) {
+                    // The listeners have seen it: they and the scenario share it.
+                    Some(known) => known.into_bound(py),
+                    None => Bound::new(py, Response::new(response, method.as_str().to_owned(), info))?,
+                };
                 if bad {
                     response.call_method0("raise_for_status")?;
                 }
@@ -281,6 +285,14 @@ impl Session {
         self.inner.borrow(py).cookies_for(url)
     }
 
+    fn _all_cookies(&self, py: Python<'_>) -> Vec<(String, String)> {
+        self.inner.borrow(py).all_cookies()
+    }
+
+    fn _clear_cookies(&self, py: Python<'_>) {
+        self.inner.borrow(py).clear_cookies();
+    }
+
     fn _set_cookie(&self, py: Python<'_>, url: &str, cookie: &str) -> bool {
         self.inner.borrow(py).set_cookie(url, cookie).is_ok()
     }
@@ -300,12 +312,11 @@ impl Session {
     /// What is rarely asked for.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
-            "headers" => {
+            "headers" | "cookie_jar" => {
                 slf.get().changed.replace(slf.py(), true);
                 Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind())
             }
-            "cookie_jar"
-            | "auth"
+            "auth"
             | "timeout"
             | "json_serialize"
             | "raise_for_status"

@@ -161,6 +161,18 @@ impl Session {
         text.split("; ").filter_map(pair).collect()
     }
 
+    /// All cookies, for whatever server.
+    #[cfg(feature = "python")]
+    pub(crate) fn all_cookies(&self) -> Vec<(String, String)> {
+        self.0.jar.all()
+    }
+
+    /// Forgets all cookies.
+    #[cfg(feature = "python")]
+    pub(crate) fn clear_cookies(&self) {
+        self.0.jar.clear();
+    }
+
     /// Sets a cookie, as the server at `url` would.
     #[cfg(feature = "python")]
     pub(crate) fn set_cookie(&self, url: &str, cookie: &str) -> Result<(), Error> {

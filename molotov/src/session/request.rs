@@ -317,6 +317,11 @@ pub struct Request {
     body: Option<Bytes>,
     streamed: bool,
     name: Rc<str>,
+    number: u64,
+}
+
+thread_local! {
+    static NUMBERS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 impl Request {
@@ -329,7 +334,14 @@ impl Request {
             body,
             streamed: matches!(parts.body, Body::Stream { .. }),
             name: parts.name(),
+            number: NUMBERS.replace(NUMBERS.get() + 1),
         }
+    }
+
+    /// A number that no other request of the thread has.
+    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only Python has objects of its own for requests"))]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The method; a redirect may have changed it.

@@ -32,6 +32,9 @@ pub struct Response {
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
+    /// What a listener of another language has made of it.
+    #[cfg(feature = "python")]
+    pub(crate) extension: RefCell<Option<Box<dyn std::any::Any>>>,
 }
 
 /// A redirect on the way to a response.
@@ -89,7 +92,18 @@ impl Response {
         remote_addr: Option<SocketAddr>,
         history: Vec<Hop>,
     ) -> Response {
-        Response { method, version, status, headers, body: RefCell::new(body), target, remote_addr, history }
+        Response {
+            method,
+            version,
+            status,
+            headers,
+            body: RefCell::new(body),
+            target,
+            remote_addr,
+            history,
+            #[cfg(feature = "python")]
+            extension: RefCell::default(),
+        }
     }
 
     /// The method of the request that it answers; a redirect may have changed it.

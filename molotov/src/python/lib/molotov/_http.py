@@ -392,7 +392,12 @@ class Content:
         return part, bool(part) or self._ended
 
     def at_eof(self):
-        return self._ended and not self._left
+        return not self._left and self.is_eof()
+
+    @property
+    def total_bytes(self):
+        body = self._response._body
+        return len(body) if body is not None else len(self._left)
 
     def is_eof(self):
         return self._ended or self._response._body is not None
@@ -520,6 +525,9 @@ async def _start(session, method, url, keywords):
         plain = url
 
     cookies = keywords.get("cookies")
+    jar = session.__dict__.get("cookie_jar")
+    if jar is not None and jar._everywhere:
+        cookies = {**jar._everywhere, **_cookie_values(cookies or {})}
     if cookies:
         values = dict(session._cookies_for(str(plain)))
         values.update(_cookie_values(cookies))
@@ -539,9 +547,9 @@ async def _start(session, method, url, keywords):
         parts, body = [body], None
     if content_type is not None and "content-type" not in given:
         headers.append(("Content-Type", content_type))
-    if body is None and parts is None and method in ("POST", "PUT", "PATCH", "DELETE"):
+    if body is None and parts is None and method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
         body = b""
-        if method != "DELETE" and "content-type" not in given:
+        if method in ("POST", "PUT", "PATCH") and "content-type" not in given:
             headers.append(("Content-Type", "application/octet-stream"))
 
     redirects = None
@@ -786,14 +794,32 @@ class _Jar:
 
     def __init__(self, session):
         self._session = session
+        # Set by the script for no server in particular: they go everywhere.
+        self._everywhere = {}
+
+    def __iter__(self):
+        pairs = dict(self._session._all_cookies())
+        pairs.update(self._everywhere)
+        cookies = SimpleCookie(pairs)
+        return iter(cookies.values())
+
+    def __len__(self):
+        return len(list(iter(self)))
+
+    def clear(self, predicate=None):
+        self._everywhere.clear()
+        self._session._clear_cookies()
 
     def filter_cookies(self, url):
         cookies = SimpleCookie()
-        for name, value in self._session._cookies_for(str(url)):
+        for name, value in [*self._everywhere.items(), *self._session._cookies_for(str(url))]:
             cookies[name] = value
         return cookies
 
     def update_cookies(self, cookies, response_url=None):
+        if response_url is None or not str(response_url):
+            self._everywhere.update(_cookie_values(cookies))
+            return
         for name, value in _cookie_values(cookies).items():
             self._session._set_cookie(str(response_url), "%s=%s" % (name, value))
 
@@ -967,6 +993,11 @@ class EventRequest:
         self.original_url = URL(original_url)
         self.headers = _multidict(_decoded(headers))
         self.body = body
+        self.host = self.url.host
+        self.port = self.url.port
+
+    def is_ssl(self):
+        return self.url.scheme == "https"
 
     def __repr__(self):
         return "<ClientRequest %s %s>" % (self.method, self.url)

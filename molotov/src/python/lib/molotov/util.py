@@ -27,14 +27,14 @@ def get_var(name, factory=None):
 
 
 def now():
-    """Seconds of a clock that never goes back."""
-    return time.perf_counter()
+    """The seconds since the beginning of 1970, whole."""
+    return int(time.time())
 
 
 def set_timer(value=None):
     """Starts the timer: at this moment, or at the one given."""
     global _TIMER
-    _TIMER = int(now()) if value is None else value
+    _TIMER = now() if value is None else value
 
 
 def get_timer():
