@@ -70,12 +70,16 @@ pub fn command() -> ExitCode {
 
 /// As [`command`], with a command line that is given: what the command is when Python starts it.
 pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
-    let args = match read(line.clone(), Door::Command) {
+    let mut args = match read(line.clone(), Door::Command) {
         Ok(args) => args,
         Err(code) => return code,
     };
     match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
-        Ok(registry) => run::run(args, &registry),
+        Ok(registry) => {
+            // They are loaded: in a script's registry there is none by name.
+            args.use_extension.clear();
+            run::run(args, &registry)
+        }
         Err(code) => code,
     }
 }

@@ -230,8 +230,8 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
         return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
     line.refuse_contradictions()?;
-    line.refuse_what_is_to_come()?;
-    Ok(Request::Run(Box::new(line.into_args())))
+    line.refuse_what_is_to_come(door)?;
+    Ok(Request::Run(Box::new(line.into_args(door))))
 }
 
 fn command(door: Door) -> clap::Command {
@@ -243,6 +243,8 @@ fn command(door: Door) -> clap::Command {
             ": workers run its scenarios and measure the service they hit."
         )),
         Door::Command => {
+            // What only scripts have is available here.
+            let command = command.mut_arg("use_extension", |arg| arg.help_heading(None::<&'static str>));
             command.name("molotov").about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
         }
     }
@@ -278,7 +280,7 @@ impl CommandLine {
     }
 
     /// No option is read and then ignored: what cannot be done yet is said.
-    fn refuse_what_is_to_come(&self) -> Result<(), Refusal> {
+    fn refuse_what_is_to_come(&self, door: Door) -> Result<(), Refusal> {
         let (option, instead) = match self {
             Self { processes: Some(2..), .. } => {
                 ("`--processes` (`-p`) above 1", "use `--threads` for more than one core")
@@ -288,7 +290,7 @@ impl CommandLine {
             Self { statsd: true, .. } => ("`--statsd`", "leave it out"),
             Self { statsd_address: Some(_), .. } => ("`--statsd-address`", "leave it out"),
             Self { config: Some(_), .. } => ("`--config`", "write its options on the command line"),
-            Self { use_extension, .. } if !use_extension.is_empty() => {
+            Self { use_extension, .. } if door == Door::Crate && !use_extension.is_empty() => {
                 ("`--use-extension`", "leave it out, and register what it names without `extension = ...`")
             }
             Self { report, .. } if !report.is_empty() => {
@@ -302,7 +304,11 @@ impl CommandLine {
         Err(Refusal::new(format!("{option} is not available yet; {instead}")))
     }
 
-    fn into_args(self) -> Args {
+    fn into_args(mut self, door: Door) -> Args {
+        // `--use-extension A B script.py` takes all that follows; the last of several is the script, then.
+        if door == Door::Command && self.scenario.is_none() && self.use_extension.len() > 1 {
+            self.scenario = self.use_extension.pop();
+        }
         let default = Args::default();
         Args {
             scenario: self.scenario,
@@ -322,6 +328,7 @@ impl CommandLine {
             console: self.console,
             uvloop: self.uvloop,
             force_shutdown: self.force_shutdown,
+            use_extension: self.use_extension,
             threads: self.threads,
             seed: self.seed,
             list: self.list,

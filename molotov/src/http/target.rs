@@ -105,6 +105,22 @@ impl Target {
     }
 }
 
+#[cfg(feature = "python")]
+impl Target {
+    /// As this, with a path and query that are sent as they are.
+    pub(crate) fn with_path_and_query(&self, path_and_query: &str) -> Rc<Self> {
+        Rc::new(Self {
+            url: self.url.clone(),
+            https: self.https,
+            authority: self.authority.clone(),
+            path_and_query: path_and_query.to_owned(),
+            origin: Rc::clone(&self.origin),
+            template: self.template.clone(),
+            get_name: OnceCell::new(),
+        })
+    }
+}
+
 fn intern(https: bool, host: &str, port: u16) -> Rc<Origin> {
     ORIGINS.with_borrow_mut(|kept| {
         let key = (https, host.to_owned(), port);

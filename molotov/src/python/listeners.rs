@@ -116,12 +116,16 @@ impl Listener {
             Event::CurrentWorkers { workers } => return self.tell_workers(*workers),
             Event::SendingRequest { session: of, request: sent } => {
                 let session = session(of).await?;
-                Python::attach(|py| {
+                let (told, coroutine) = Python::attach(|py| {
                     let keywords = PyDict::new(py);
+                    let known = REQUESTS.with_borrow(|all| all.get(&sent.number()).map(|known| known.clone_ref(py)));
+                    let told = known.map_or_else(|| request(py, sent), Ok)?;
                     keywords.set_item("session", session)?;
-                    keywords.set_item("request", request(py, sent)?)?;
-                    self.call(py, "sending_request", &keywords)
-                })?
+                    keywords.set_item("request", &told)?;
+                    PyResult::Ok((told, self.call(py, "sending_request", &keywords)?))
+                })?;
+                let finished = finish(coroutine).await;
+                return Python::attach(|py| change_headers(py, &told, sent)).and(finished);
             }
             Event::ResponseReceived { session: of, request: sent, response } => {
                 let session = session(of).await?;
@@ -183,6 +187,20 @@ impl Listener {
             Ok(())
         })
     }
+}
+
+/// Has the headers sent that a listener has left in its request.
+fn change_headers(py: Python<'_>, told: &Py<PyAny>, sent: &Request) -> PyResult<()> {
+    let changed: Option<Vec<(Vec<u8>, Vec<u8>)>> = told.bind(py).call_method0("_changed")?.extract()?;
+    let Some(changed) = changed else { return Ok(()) };
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in changed {
+        let bad = |error: http::Error| pyo3::exceptions::PyValueError::new_err(error.to_string());
+        let name = http::HeaderName::from_bytes(&name).map_err(|error| bad(error.into()))?;
+        headers.append(name, http::HeaderValue::from_bytes(&value).map_err(|error| bad(error.into()))?);
+    }
+    sent.change_headers(headers);
+    Ok(())
 }
 
 /// Wakes a future of ours when a task of asyncio's is done.

@@ -95,8 +95,7 @@ impl Response {
         }
         inner.released = true;
         if let Some(response) = &inner.response
-            && response.is_complete()
-            && response.content_length().unwrap_or(0) == 0
+            && (matches!(inner.status, 204 | 304) || response.method() == http::Method::HEAD)
         {
             let _ = inner.body.set(Bytes::new());
         }
@@ -175,6 +174,10 @@ impl Response {
                 let body = after_stream(slf, body)?;
                 let _ = slf.get().inner.borrow(py).body.set(body.clone());
                 make(slf, body)
+            }
+            Err(error) if error.is_body() => {
+                let exception = module(slf.py(), "_http")?.call_method1("half_body", (slf,))?;
+                Err(PyErr::from_value(exception))
             }
             Err(error) => Err(errors::exception(slf.py(), &error)),
         };
@@ -361,6 +364,16 @@ impl Response {
     }
 
     fn read(slf: &Bound<'_, Self>) -> Awaitable {
+        let (py, this) = (slf.py(), slf.get());
+        // As aiohttp: text and JSON can be had again, the bytes cannot.
+        let gone = {
+            let inner = this.inner.borrow(py);
+            inner.released && inner.body.get().is_some() && !matches!(inner.status, 204 | 304)
+        };
+        if gone {
+            let error = module(py, "_http").and_then(|module| module.call_method0("released"));
+            return Awaitable::ready(Err(error.map_or_else(|error| error, PyErr::from_value)));
+        }
         Response::read_then(slf, |slf, body| Ok(PyBytes::new(slf.py(), &body).into_any().unbind()))
     }
 

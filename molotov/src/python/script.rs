@@ -49,6 +49,12 @@ pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result:
             sys.setattr("stdout", Bound::new(py, stdout)?)?;
             event_loop::asyncio(py, args.debug)?;
             sessions::set_args(namespace(py, args)?);
+            for extension in &args.use_extension {
+                if !args.quiet {
+                    println!("Loading extension '{extension}'");
+                }
+                module(py, "_loop")?.call_method1("load_extension", (extension,))?;
+            }
             module(py, "_loop")?.call_method1("load", (script,))?;
             registered(py, args)
         })();

@@ -87,7 +87,7 @@ fn is_plain(url: &str) -> bool {
         && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~?=&,".contains(&byte))
         && {
             // A path of dots is resolved.
-            !url.contains("/.")
+            !url.contains("/.") && !url.ends_with('?')
         }
 }
 
@@ -230,6 +230,12 @@ impl Session {
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
         let mut request = self.inner.borrow(py).request(method.clone(), url);
         let most = redirects.unwrap_or(MOST_HOPS);
+        if let Some(rest) = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
+            && let rest = rest.strip_suffix('?').unwrap_or(rest)
+            && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
+            request = request.path_and_query(rest);
+        }
         for (name, value) in headers {
             let name = HeaderName::from_bytes(&name).map_err(|error| bad(error.to_string()))?;
             let value = HeaderValue::from_bytes(&value).map_err(|error| bad(error.to_string()))?;

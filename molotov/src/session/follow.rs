@@ -70,6 +70,7 @@ impl Session {
         if let (Some(observer), Some(original)) = (listened, &original) {
             let request = self.told(&parts, original);
             observer.sending(self, &request).await;
+            self.change(&mut parts, &request);
             told = Some(request);
         }
         // The clock starts after the listeners: their time is not the server's.
@@ -119,6 +120,7 @@ impl Session {
             if let (Some(observer), Some(original)) = (listened, &original) {
                 let request = self.told(&parts, original);
                 observer.sending(self, &request).await;
+                self.change(&mut parts, &request);
                 told = Some(request);
             }
         };
@@ -208,6 +210,15 @@ impl Session {
     fn codings(&self, method: &Method, wire: &WireResponse) -> Option<Vec<Coding>> {
         let bodiless = *method == Method::HEAD || wire.body.is_end();
         if bodiless { None } else { self.0.options.decompression.to_undo(wire.headers.map()) }
+    }
+
+    /// Takes over what listeners have changed.
+    fn change(&self, parts: &mut Parts, told: &Request) {
+        if let Some(headers) = told.take_changed() {
+            parts.headers = headers;
+            // They hold the defaults already, as the listeners saw them.
+            parts.stripped = true;
+        }
     }
 
     /// The request as listeners see it.

@@ -255,6 +255,17 @@ impl RequestBuilder {
         })
     }
 
+    /// Sends path and query as they are written, instead of as [`Url`] would write them.
+    #[cfg(feature = "python")]
+    pub(crate) fn path_and_query(self, path_and_query: &str) -> Self {
+        self.change(|parts| {
+            if parts.target.path_and_query != path_and_query {
+                parts.target = parts.target.with_path_and_query(path_and_query);
+            }
+            Ok(())
+        })
+    }
+
     /// Which redirects are followed, instead of what the session says.
     pub fn redirect(self, redirect: Redirect) -> Self {
         self.change(|parts| {
@@ -318,6 +329,8 @@ pub struct Request {
     streamed: bool,
     name: Rc<str>,
     number: u64,
+    /// The headers that a listener wants to be sent instead.
+    changed: std::cell::RefCell<Option<HeaderMap>>,
 }
 
 thread_local! {
@@ -335,7 +348,19 @@ impl Request {
             streamed: matches!(parts.body, Body::Stream { .. }),
             name: parts.name(),
             number: NUMBERS.replace(NUMBERS.get() + 1),
+            changed: std::cell::RefCell::default(),
         }
+    }
+
+    /// Has these headers sent instead.
+    #[cfg(feature = "python")]
+    pub(crate) fn change_headers(&self, headers: HeaderMap) {
+        *self.changed.borrow_mut() = Some(headers);
+    }
+
+    /// The headers that a listener wants to be sent instead.
+    pub(super) fn take_changed(&self) -> Option<HeaderMap> {
+        self.changed.borrow_mut().take()
     }
 
     /// A number that no other request of the thread has.

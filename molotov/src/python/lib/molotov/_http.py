@@ -104,6 +104,15 @@ def _connector_error(kind, message, url, errno, causes):
     return errors.ClientConnectorError(key, OSError(errno, text))
 
 
+def half_body(response):
+    """Raised where a body breaks off."""
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        what = "TransferEncodingError: 400, message='Not enough data for satisfy transfer length header.'"
+    else:
+        what = "ContentLengthError: 400, message='Not enough data for satisfy content length header.'"
+    return errors.ClientPayloadError("Response payload is not completed: <%s>" % what)
+
+
 def released():
     """Raised where a body is read that was let go."""
     return errors.ClientConnectionError("Connection closed")
@@ -256,10 +265,10 @@ def _head(response, raw, name):
         return tuple(raw.get("headers", ()))
     if name in ("url", "real_url"):
         url = URL(raw["url"])
-        if name == "real_url":
+        if not response.history:
             info = response.request_info
-            return info.real_url if not response.history else url
-        return url.with_fragment(None)
+            return info.real_url if name == "real_url" else info.url
+        return url if name == "real_url" else url.with_fragment(None)
     if name == "_request_info":
         sent = [("Host", _host(raw["url"])), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")]
         return RequestInfo(URL(raw["url"]), raw.get("method", "GET"), _multidict(sent))
@@ -991,10 +1000,19 @@ class EventRequest:
         self.method = method
         self.url = URL(url)
         self.original_url = URL(original_url)
-        self.headers = _multidict(_decoded(headers))
+        self.headers = _changeable(_decoded(headers))
+        self._told = list(self.headers.items())
         self.body = body
         self.host = self.url.host
         self.port = self.url.port
+
+    def _changed(self):
+        """The headers, if a listener has changed them."""
+        now = list(self.headers.items())
+        if now == self._told:
+            return None
+        self._told = now
+        return [(name.encode("latin-1"), str(value).encode("utf-8")) for name, value in now]
 
     def is_ssl(self):
         return self.url.scheme == "https"

@@ -78,6 +78,26 @@ def load(script):
     return importlib.import_module(name)
 
 
+def load_extension(extension):
+    """Loads an extension by its path, or a module by its name."""
+    if os.path.exists(extension):
+        name = os.path.basename(extension).partition(".")[0]
+        spec = importlib.util.spec_from_file_location(name, os.path.realpath(extension))
+        if spec is not None and spec.loader is not None:
+            module = importlib.util.module_from_spec(spec)
+            sys.modules.setdefault(name, module)
+            spec.loader.exec_module(module)
+            return
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        importlib.import_module(extension)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (extension + ".").startswith(error.name + "."):
+            raise
+        raise NoScript("Cannot import the extension %r: there is no file and no module of that name" % extension) from None
+
+
 def _ours(frame):
     name = frame.tb_frame.f_globals.get("__name__", "")
     return name == "molotov" or name.startswith(("molotov.", "importlib.", "_frozen_importlib"))

@@ -76,6 +76,21 @@ class Headers:
     def __getitem__(self, name):
         return self.getall(name)[0]
 
+    def __setitem__(self, name, value):
+        self._pairs = [pair for pair in self._pairs if pair[0].lower() != name.lower()] + [(name, value)]
+
+    def __delitem__(self, name):
+        if name not in self:
+            raise KeyError(name)
+        self._pairs = [pair for pair in self._pairs if pair[0].lower() != name.lower()]
+
+    def add(self, name, value):
+        self._pairs.append((name, value))
+
+    def update(self, other=(), **more):
+        for name, value in [*(other.items() if hasattr(other, "items") else other), *more.items()]:
+            self[name] = value
+
     def __contains__(self, name):
         return any(known.lower() == str(name).lower() for known, _ in self._pairs)
 

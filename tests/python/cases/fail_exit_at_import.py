@@ -1,0 +1,6 @@
+# args: --single-run -c
+# sys.exit() while the script is imported.
+import sys
+
+print("SEEN before")
+sys.exit(5)

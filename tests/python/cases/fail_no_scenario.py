@@ -1,0 +1,3 @@
+# args: --single-run -c
+# Nothing to run.
+print("SEEN imported")

@@ -1,0 +1,2 @@
+# args: --version {none}
+# --version ends with 0 (this file is not used).

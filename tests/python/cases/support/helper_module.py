@@ -1,0 +1,2 @@
+# Imported by a script from beside it.
+VALUE = "from the helper"

@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every script of `cases/` with two molotov commands and tells the differences.
+
+See README.md beside this file. Standard library only, Python 3.10 or later.
+"""
+
+import argparse
+import base64
+import concurrent.futures
+import difflib
+import fnmatch
+import hashlib
+import http.client
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CASES = HERE / "cases"
+TIMEOUT = 30
+DEFAULT_ARGS = "--single-run -c"
+
+# What is known, and meant, to differ (SPEC.md, sections 2 and 12):
+# case -> (which parts may differ, why). Parts: requests, seen, totals, exit.
+EXPECTED = {
+    "fail_setup": ({"exit", "totals"}, "a failed setup exits 1 (the original: 0)"),
+    "fail_setup_session": ({"exit", "totals"}, "a failed setup_session exits 1 (the original: 0)"),
+    "fail_setup_not_dict": ({"exit", "totals"}, "a failed setup exits 1 (the original: 0)"),
+    "setup_unknown_option": ({"exit", "totals"}, "a session that cannot be made exits 1 (the original: 0)"),
+    "option_force_shutdown": ({"seen", "totals"}, "a running scenario is really cut (the original waits for its end)"),
+    "util_json_request_json": ({"seen", "requests"}, "json_request takes json= (the original: TypeError)"),
+    # What goes on where the original's worker dies without a word.
+    "fail_cancelled_error": ({"seen", "totals"}, "a CancelledError is a failure like any other (the original: the worker dies)"),
+    "fail_exit_in_scenario": ({"totals", "exit"}, "sys.exit() in a scenario is a failure of it (the original: no totals)"),
+    "fail_interrupt_in_scenario": ({"seen", "totals"}, "a KeyboardInterrupt that is raised is a failure (the original: the end)"),
+    "picker_failing": ({"seen", "totals"}, "a picker that fails is counted (the original: the worker dies)"),
+    "fail_global_setup": ({"totals"}, "there are always totals (the original: none)"),
+    # Where a client of its own may differ.
+    "content_chunks": ({"seen"}, "parts of a body that came together are one part"),
+    "data_async_generator_failing": ({"seen"}, "the error of the generator itself is raised"),
+    "error_invalid_url": ({"seen"}, "a scheme that is not HTTP is refused as a URL, without a try to connect"),
+    "headers_request": ({"seen", "requests"}, "a GET without a body sends no Content-Length, whatever its headers say"),
+    "redirect_headers": ({"seen", "requests"}, "another host does not get cookies that were written for the first"),
+    "redirect_odd": ({"seen", "requests"}, "redirects to what is no HTTP URL are TooManyRedirects; blanks in them become %20"),
+    "timeout_body": ({"seen"}, "sock_read within a body counts from the request's start"),
+    "events_body_sent": ({"seen"}, "request.body is bytes, or None"),
+    "events_own_session": ({"seen"}, "requests of WebSockets and of aiohttp sessions beside are not told"),
+    "events_request": ({"seen"}, "headers that frame the body, and the fragment, are not told"),
+    "events_session_kind": ({"seen"}, "the session of an event is the scenario's own"),
+    "script_sys_modules": ({"seen"}, "the script can be pickled (the original: PicklingError)"),
+    # Not there yet.
+    "option_config": ({"seen", "totals", "exit"}, "--config is not available yet"),
+    "option_config_default": ({"seen", "totals", "exit"}, "--config is not available yet"),
+    "option_processes": ({"seen", "totals", "exit"}, "--processes is not available yet"),
+}
+
+
+class Server:
+    """`server.py` in a process of its own."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line.strip().isdigit():
+            raise RuntimeError("the server did not start")
+        self.port = int(line)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def log(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/__log")
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+def directives(path):
+    """The `# key: value` lines at the top of a case."""
+    found = {"args": DEFAULT_ARGS}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        match = re.match(r"#\s*(args|unordered):\s*(.*)", line)
+        if match:
+            found[match[1]] = match[2].strip()
+    return found
+
+
+def clean(text):
+    """Takes out what differs from run to run."""
+    text = re.sub(r"(127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1\])(:|', ?|\", ?)\d{2,5}\b", r"\1\2<port>", text)
+    text = re.sub(r"\b0x[0-9a-fA-F]{4,}", "0x<address>", text)
+    text = re.sub(r"boundary=\"?[-\w'()+,./:=?]+\"?", "boundary=<boundary>", text)
+    return text
+
+
+def clean_request(entry):
+    body = base64.b64decode(entry["body"]).decode("latin-1")
+    headers = []
+    boundary = None
+    for name, value in entry["headers"]:
+        if name.lower() == "content-type":
+            match = re.search(r"boundary=\"?([^\";]+)\"?", value)
+            boundary = match and match[1]
+    for name, value in entry["headers"]:
+        name = name.lower()
+        if name == "user-agent":
+            continue
+        if name == "accept-encoding" or name == "sec-websocket-key":
+            value = "<any>"
+        if name == "content-length" and boundary:
+            value = "<any>"
+        headers.append("    %s: %s" % (name, clean(value)))
+    if boundary:
+        body = body.replace(boundary, "<boundary>")
+    lines = ["%s %s" % (entry["method"], clean(entry["target"]))]
+    lines += sorted(headers)
+    lines.append("    body %d %r" % (len(body), clean(body) if len(body) < 4000 else hash_of(body)))
+    return lines
+
+
+def hash_of(text):
+    return hashlib.sha256(text.encode("latin-1")).hexdigest()
+
+
+def words_of(command):
+    """The command's words; a path is made absolute, since runs have a directory of their own."""
+    words = shlex.split(command)
+    if os.sep in words[0]:
+        words[0] = os.path.abspath(words[0])
+    return words
+
+
+def run_once(command, path):
+    """Runs one case with one command; gives its parts and the raw output."""
+    options = directives(path)
+    text = options["args"].replace("{cases}", str(CASES))
+    arguments = shlex.split(text)
+    if "{none}" in arguments:
+        arguments.remove("{none}")
+    elif "{script}" in arguments:
+        arguments[arguments.index("{script}")] = str(path)
+    else:
+        arguments.append(str(path))
+    with Server() as server:
+        env = dict(os.environ)
+        env.update(TARGET="http://127.0.0.1:%d" % server.port, PYTHONDONTWRITEBYTECODE="1",
+                   PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", NO_COLOR="1", COLUMNS="200")
+        started = time.monotonic()
+        process = subprocess.Popen(
+            words_of(command) + arguments, cwd=CASES, env=env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+            code = str(process.returncode)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            code = "none: killed after %d s" % TIMEOUT
+        took = time.monotonic() - started
+        log = server.log()
+    out = out.decode("utf-8", "replace")
+    err = err.decode("utf-8", "replace")
+    unordered = options.get("unordered", "").split()
+    requests = [clean_request(entry) for entry in log]
+    if "requests" in unordered:
+        requests.sort()
+    # A line may carry prefixes such as [P:12] or [W:0]; source lines of tracebacks are no sightings.
+    seen = [clean(match[1]).rstrip() for match in re.finditer(r"(?m)^(?:\[[^\]\n]*\] ?)*(SEEN .*)$", out)]
+    if "seen" in unordered:
+        seen.sort()
+    totals = re.findall(r"SUCCESSES: \d+ \| FAILURES: \d+", out)
+    parts = {
+        "requests": [line for request in requests for line in request],
+        "seen": seen,
+        "totals": totals,
+        "exit": [code],
+    }
+    return parts, out, err, took
+
+
+def compare(path, original, ours):
+    """The differing parts of one case, with a diff for each."""
+    left, left_out, left_err, left_took = run_once(original, path)
+    right, right_out, right_err, right_took = run_once(ours, path)
+    differing = {}
+    for part in left:
+        if left[part] != right[part]:
+            diff = difflib.unified_diff(left[part], right[part], "original", "ours", lineterm="", n=2)
+            differing[part] = ["    " + line for line in diff]
+    raw = {"original": (left_out, left_err, left_took), "ours": (right_out, right_err, right_took)}
+    return differing, left, raw
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ours", default="molotov", help="the command under test (default: molotov)")
+    parser.add_argument("--original", default="molotov", help="the command to compare with (default: molotov)")
+    parser.add_argument("--only", metavar="PATTERN", help="cases whose name fits this pattern (* and ?), or contains it")
+    parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default: 2)")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("-v", "--verbose", action="store_true",
+                        help="every case with what was seen; the raw output of those that differ")
+    options = parser.parse_args()
+
+    paths = sorted(CASES.glob("*.py"))
+    if options.only:
+        wanted = options.only
+        paths = [p for p in paths if fnmatch.fnmatch(p.stem, wanted) or wanted in p.stem]
+    if options.list:
+        for path in paths:
+            print(path.stem)
+        return 0
+    if not paths:
+        print("no case fits %r" % options.only, file=sys.stderr)
+        return 2
+
+    differ = known = 0
+    lock = threading.Lock()
+    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        jobs = [(path, pool.submit(compare, path, options.original, options.ours)) for path in paths]
+        for path, job in jobs:
+            name = path.stem
+            try:
+                differing, left, raw = job.result()
+            except Exception as error:  # the harness itself: a command that cannot be run, ...
+                differing, left, raw = {"harness": ["    %s: %s" % (type(error).__name__, error)]}, {}, {}
+            allowed, reason = EXPECTED.get(name, (set(), ""))
+            unknown = {part: diff for part, diff in differing.items() if part not in allowed}
+            with lock:
+                if unknown:
+                    differ += 1
+                    print("DIFFER %s: %s" % (name, ", ".join(unknown)))
+                    for part, diff in unknown.items():
+                        print("  %s" % part)
+                        print("\n".join(diff))
+                    if options.verbose:
+                        for side, (out, err, _) in raw.items():
+                            for stream, text in (("stdout", out), ("stderr", err)):
+                                for line in text.splitlines():
+                                    print("    [%s %s] %s" % (side, stream, line))
+                elif differing:
+                    known += 1
+                    print("known  %s: %s" % (name, reason))
+                elif options.verbose:
+                    took = " ".join("%s %.1f s" % (side, seconds) for side, (_, _, seconds) in raw.items())
+                    print("same   %s (%s)" % (name, took))
+                    for part in ("requests", "seen", "totals", "exit"):
+                        for line in left[part]:
+                            print("    %-8s | %s" % (part, line))
+                sys.stdout.flush()
+    if known:
+        print("%d known differences, which are meant" % known)
+    print("%d cases, %d differ" % (len(paths), differ))
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
