@@ -1,41 +1,179 @@
-//! The `molotov` command, which runs scripts; so far it says how things are.
+//! The `molotov` command: real scripts against a real server, with the options that change how a run ends.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Command, Output};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
-fn molotov(line: &str) -> Output {
-    let arguments = line.split(' ').filter(|word| !word.is_empty());
-    Command::new(env!("CARGO_BIN_EXE_molotov")).args(arguments).env_remove("COLUMNS").output().unwrap()
+/// Answers every request with a little JSON, `/slow` after 200 ms and `/never` never, and counts them.
+struct Server {
+    address: SocketAddr,
+    served: Arc<AtomicUsize>,
 }
 
-#[test]
-fn scripts_are_not_available_yet_and_rust_has_its_own_way() {
-    for line in ["", "loadtest.py", "-w 3 some.module -d 5", "-c"] {
-        let output = molotov(line);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{line}: {told}");
-        assert!(told.starts_with("error: ") && told.contains("not available yet"), "{line}: {told}");
-        assert!(told.contains("cargo run"), "{line}: {told}");
-        assert!(output.stdout.is_empty(), "{line}");
+impl Server {
+    fn start() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, served) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let counter = served.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let counter = counter.clone();
+                thread::spawn(move || serve(stream.unwrap(), &counter));
+            }
+        });
+        Server { address, served }
     }
-    // The script that was meant is named.
-    assert!(String::from_utf8(molotov("my.py").stderr).unwrap().contains("`my.py`"));
-    assert!(String::from_utf8(molotov("").stderr).unwrap().contains("`loadtest.py`"));
+
+    fn served(&self) -> usize {
+        self.served.load(Ordering::SeqCst)
+    }
+}
+
+fn serve(mut stream: TcpStream, served: &AtomicUsize) {
+    stream.set_nodelay(true).unwrap();
+    let (mut pending, mut chunk) = (Vec::new(), [0; 65536]);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => pending.extend_from_slice(&chunk[..read]),
+        }
+        // The scripts here send no bodies but for one upload, whose length is waited for.
+        while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&pending[..end]).to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+            let length: usize = length.unwrap_or(0);
+            if pending.len() < end + 4 + length {
+                break;
+            }
+            pending.drain(..end + 4 + length);
+            served.fetch_add(1, Ordering::SeqCst);
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            match path.as_str() {
+                "/slow" => thread::sleep(Duration::from_millis(200)),
+                "/never" => continue,
+                _ => {}
+            }
+            let answer =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{\"result\": \"OK\"}";
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A directory of the test's own, with scripts in it.
+struct Scripts {
+    directory: tempfile::TempDir,
+    server: Server,
+}
+
+const QUICK: &str = r#"
+import os
+import molotov
+
+@molotov.scenario(weight=40)
+async def one(session):
+    async with session.get(os.environ["TARGET"]) as response:
+        assert (await response.json())["result"] == "OK"
+
+@molotov.scenario(weight=60)
+async def two(session):
+    async with session.get(os.environ["TARGET"]) as response:
+        assert response.status == 200
+"#;
+
+impl Scripts {
+    fn new(scripts: &[(&str, &str)]) -> Scripts {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in scripts {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        Scripts { directory, server: Server::start() }
+    }
+
+    fn command(&self, line: &str) -> Command {
+        self.program(env!("CARGO_BIN_EXE_molotov").into(), line)
+    }
+
+    fn program(&self, program: PathBuf, line: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(line.split(' ').filter(|word| !word.is_empty()))
+            .current_dir(self.directory.path())
+            .env_remove("COLUMNS")
+            .env("TARGET", format!("http://{}/", self.server.address))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> Run {
+        Run::of(line, self.command(line).output().unwrap())
+    }
+}
+
+#[derive(Debug)]
+struct Run {
+    #[expect(dead_code, reason = "shown where a test fails")]
+    line: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    fn of(line: &str, output: Output) -> Run {
+        Run {
+            line: line.to_owned(),
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    fn ends(&self, code: i32, total: &str) {
+        assert!(self.code == Some(code) && self.out.contains(total), "expected {code} and `{total}`: {self:#?}");
+    }
+
+    /// The number after a word of the totals.
+    fn total(&self, of: &str) -> usize {
+        let line = self.out.lines().find(|line| line.starts_with("SUCCESSES")).unwrap_or_else(|| panic!("{self:#?}"));
+        let part = line.split(" | ").find_map(|part| part.strip_prefix(of)?.strip_prefix(": "));
+        part.unwrap_or_else(|| panic!("{self:#?}")).parse().unwrap()
+    }
+
+    /// How many scenarios were cut.
+    fn interrupted(&self) -> usize {
+        let line = self.out.lines().find(|line| line.contains("interrupted by the end of the run"));
+        line.map_or(0, |line| line.split(' ').next().unwrap().parse().unwrap())
+    }
 }
 
 #[test]
 fn help_and_version_work() {
-    let version = molotov("--version");
-    assert_eq!(version.status.code(), Some(0));
-    assert_eq!(String::from_utf8(version.stdout).unwrap(), concat!(env!("CARGO_PKG_VERSION"), "\n"));
-    let help = molotov("--help");
-    assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0));
-    assert!(String::from_utf8(help.stdout).unwrap().contains("Usage: molotov [OPTIONS] [SCENARIO]"));
+    let scripts = Scripts::new(&[]);
+    let version = scripts.run("--version");
+    assert_eq!((version.code, version.out.trim()), (Some(0), env!("CARGO_PKG_VERSION")));
+    let help = scripts.run("--help");
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+    assert!(help.out.contains("Usage: molotov [OPTIONS] [SCENARIO]"), "{help:#?}");
 }
 
 #[test]
 fn a_wrong_line_is_told_as_such() {
+    let scripts = Scripts::new(&[]);
     for (line, code, part) in [
         ("-w 0", 2, "--workers"),
         ("--nope", 2, "--nope"),
@@ -43,9 +181,306 @@ fn a_wrong_line_is_told_as_such() {
         ("-q -v", 1, "-q and -v"),
         ("--statsd", 2, "`--statsd` is not available yet"),
     ] {
-        let output = molotov(line);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{line}: {told}");
-        assert!(told.contains(part), "{line}: {told}");
+        let run = scripts.run(line);
+        assert!(run.code == Some(code) && run.err.contains(part), "{run:#?}");
     }
+}
+
+#[test]
+fn what_cannot_be_loaded_is_told() {
+    let scripts = Scripts::new(&[
+        ("wrong.py", "def broken(:\n"),
+        ("missing.py", "import a_module_that_is_not_there\n"),
+        ("empty.py", "x = 1\n"),
+        ("exits.py", "import sys\nsys.exit(7)\n"),
+        ("plain.py", "import molotov\n@molotov.scenario()\ndef one(session):\n    pass\n"),
+        ("negative.py", "import molotov\n@molotov.scenario(weight=-1)\nasync def one(session):\n    pass\n"),
+    ]);
+    for (line, code, part) in [
+        ("nowhere.py", 1, "Cannot import 'nowhere.py'"),
+        ("", 1, "Cannot import 'loadtest.py'"),
+        ("wrong.py", 1, "SyntaxError"),
+        ("missing.py", 1, "missing.py\", line 1"),
+        ("empty.py", 1, "no scenario to run"),
+        ("exits.py", 7, ""),
+        ("plain.py", 1, "TypeError"),
+        ("negative.py", 1, "has the weight -1"),
+        ("--use-extension nope.py empty.py", 1, "Cannot import the extension 'nope.py'"),
+    ] {
+        let run = scripts.run(line);
+        assert!(run.code == Some(code) && run.err.contains(part), "{run:#?}");
+        assert!(!run.err.contains("molotov._loop"), "the traceback shows the script's part only: {run:#?}");
+    }
+}
+
+#[test]
+fn the_server_counts_what_the_totals_say() {
+    let scripts = Scripts::new(&[("loadtest.py", QUICK)]);
+    let run = scripts.run("-c -w 20 -r 50");
+    run.ends(0, "SUCCESSES: 1000 | FAILURES: 0");
+    assert_eq!(scripts.server.served(), 1000);
+    scripts.run("-c -w 3 --single-run").ends(0, "SUCCESSES: 6 | FAILURES: 0");
+    scripts.run("-c -s two -r 4").ends(0, "SUCCESSES: 4 | FAILURES: 0");
+    let quiet = scripts.run("-q -r 2");
+    assert_eq!((quiet.code, quiet.out.as_str()), (Some(0), ""), "{quiet:#?}");
+    let list = scripts.run("--list");
+    assert!(list.out.contains("one") && list.out.contains("40.0 %") && list.out.contains("loadtest.py:5"), "{list:#?}");
+}
+
+#[test]
+fn failures_stop_and_judge_a_run() {
+    let script = r#"
+import molotov
+@molotov.scenario()
+async def fails(session):
+    raise ValueError("no good")
+"#;
+    let scripts = Scripts::new(&[("bad.py", script)]);
+    let run = scripts.run("-c -r 3 bad.py");
+    run.ends(0, "SUCCESSES: 0 | FAILURES: 3");
+    assert!(run.out.contains("ValueError: no good (at bad.py:5)"), "{run:#?}");
+    let run = scripts.run("-c -v -r 1 bad.py");
+    assert!(run.out.contains("raise ValueError(\"no good\")") && !run.out.contains("molotov."), "{run:#?}");
+    scripts.run("-c -x -r 1000 bad.py").ends(0, "SUCCESSES: 0 | FAILURES: 1");
+    scripts.run("-c -f 3 -r 3 bad.py").ends(1, "FAILURES: 3");
+    scripts.run("-c -f 4 -r 3 bad.py").ends(0, "FAILURES: 3");
+}
+
+#[test]
+fn fixtures_and_extensions_run_in_order() {
+    let script = r#"
+import molotov
+@molotov.global_setup()
+def begin(args):
+    print("global_setup", args.workers, args.max_runs)
+@molotov.setup()
+async def setup(worker, args):
+    print("setup", worker)
+    return {"headers": {"X-Own": "1"}}
+@molotov.setup_session()
+async def opened(worker, session):
+    session.mark = "kept"
+    molotov.get_context(session).attach("number", 5)
+@molotov.scenario()
+async def one(session):
+    context = molotov.get_context(session)
+    print("scenario", session.mark, context.number, context.worker_id, context.step)
+    session.print("by the session")
+@molotov.teardown_session()
+async def closing(worker, session):
+    print("teardown_session", worker, session.closed)
+@molotov.teardown()
+def teardown(worker):
+    print("teardown", worker)
+@molotov.global_teardown()
+def end():
+    print("global_teardown")
+"#;
+    let extension = "import molotov\n@molotov.events()\nasync def heard(event, **info):\n    if event == 'scenario_success':\n        print('heard', info['scenario']['name'])\n";
+    let scripts = Scripts::new(&[("loadtest.py", script), ("ears.py", extension)]);
+    for line in ["-c -r 1 --use-extension ears.py -w 1", "-c -r 1 --use-extension ears.py loadtest.py"] {
+        let run = scripts.run(line);
+        run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
+        let told: Vec<_> = run.out.lines().filter(|line| !line.starts_with('[')).collect();
+        let at =
+            |text: &str| told.iter().position(|line| *line == text).unwrap_or_else(|| panic!("`{text}`: {run:#?}"));
+        let order = [
+            "Loading extension 'ears.py'",
+            "global_setup 1 1",
+            "Preparing 1 worker...",
+            "setup 0",
+            "scenario kept 5 0 1",
+            "by the session",
+            "heard one",
+            "teardown_session 0 False",
+            "teardown 0",
+            "global_teardown",
+            "SUCCESSES: 1 | FAILURES: 0",
+        ];
+        assert!(order.map(at).is_sorted(), "{run:#?}");
+    }
+}
+
+/// Starts a run, waits until the server is being hit, and sends these signals, half a second apart.
+fn interrupted(scripts: &Scripts, line: &str, signals: &[&str]) -> (Run, Duration) {
+    let mut command = scripts.command(line);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while scripts.server.served() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the run does not begin");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let first = Instant::now();
+    for (n, signal) in signals.iter().enumerate() {
+        if n > 0 {
+            thread::sleep(Duration::from_millis(500));
+        }
+        assert!(Command::new("kill").args([*signal, &*child.id().to_string()]).status().unwrap().success());
+    }
+    let output = child.wait_with_output().unwrap();
+    (Run::of(line, output), first.elapsed())
+}
+
+const SLOW: &str = r#"
+import os
+import molotov
+@molotov.scenario()
+async def slow(session):
+    async with session.get(os.environ["TARGET"] + "slow") as response:
+        assert response.status == 200
+@molotov.teardown_session()
+async def closing(worker, session):
+    print("teardown_session")
+@molotov.global_teardown()
+def end():
+    print("global_teardown")
+"#;
+
+#[test]
+fn the_first_signal_lets_scenarios_end() {
+    for signal in ["-INT", "-TERM"] {
+        let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
+        let (run, _) = interrupted(&scripts, "-c -w 5 -d 60", &[signal]);
+        run.ends(0, "FAILURES: 0");
+        assert_eq!((run.total("SUCCESSES"), run.interrupted()), (scripts.server.served(), 0), "{run:#?}");
+        assert_eq!(run.out.matches("teardown_session").count(), 5, "{run:#?}");
+        assert!(run.out.contains("global_teardown"), "{run:#?}");
+    }
+}
+
+#[test]
+fn the_second_signal_cuts_them() {
+    let script = SLOW.replace("slow\")", "never\")");
+    let scripts = Scripts::new(&[("loadtest.py", &script)]);
+    let (run, took) = interrupted(&scripts, "-c -w 5 -d 60", &["-INT", "-INT"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!((run.total("SUCCESSES"), run.total("FAILURES"), run.interrupted()), (0, 0, 5), "{run:#?}");
+    assert!(run.out.contains("global_teardown") && took < Duration::from_secs(10), "{took:?} {run:#?}");
+}
+
+#[test]
+fn force_shutdown_cuts_at_the_end_of_the_time() {
+    let script = r#"
+import asyncio
+import molotov
+@molotov.scenario()
+async def sleeps(session):
+    try:
+        await asyncio.sleep(60)
+    finally:
+        print("cleaned up")
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let begun = Instant::now();
+    let run = scripts.run("-c -w 3 -d 1 --force-shutdown");
+    assert_eq!((run.code, run.interrupted()), (Some(0), 3), "{run:#?}");
+    assert_eq!(run.out.matches("cleaned up").count(), 3, "{run:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn code_that_never_gives_the_thread_back_is_broken_into() {
+    let script = r#"
+import molotov
+@molotov.scenario()
+async def busy(session):
+    while True:
+        pass
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let begun = Instant::now();
+    let run = scripts.run("-c -d 1 --force-shutdown");
+    assert_eq!(run.interrupted(), 1, "{run:#?}");
+    assert!(run.out.contains("did not end within"), "{run:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn asyncio_is_really_there() {
+    let script = r#"
+import asyncio
+import contextvars
+import os
+import molotov
+
+URL = os.environ["TARGET"]
+worker = contextvars.ContextVar("worker")
+lock = asyncio.Lock()
+tasks = {}
+
+@molotov.global_setup()
+def begin(args):
+    molotov.set_var("loop", asyncio.get_event_loop())
+
+@molotov.setup_session()
+async def opened(number, session):
+    worker.set(number)
+    session.number = number
+    tasks[number] = asyncio.current_task()
+
+async def echo(reader, writer):
+    writer.write(await reader.readline())
+    await writer.drain()
+    writer.close()
+
+@molotov.scenario()
+async def everything(session):
+    assert worker.get() == session.number
+    assert asyncio.current_task() is tasks[session.number]
+    assert asyncio.get_running_loop() is molotov.get_var("loop")
+
+    async def status():
+        async with session.get(URL) as response:
+            assert worker.get() == session.number
+            return response.status
+
+    assert await asyncio.gather(*[status() for _ in range(5)]) == [200] * 5
+    assert await asyncio.create_task(status()) == 200
+    assert (await asyncio.wait_for(session.get(URL), 30)).status == 200
+    assert [r.status for r in await asyncio.gather(session.get(URL), session.get(URL))] == [200, 200]
+    async with lock:
+        assert await status() == 200
+    assert await asyncio.get_running_loop().run_in_executor(None, lambda: 42) == 42
+    try:
+        await asyncio.wait_for(session.get(URL + "never"), 0.05)
+    except asyncio.TimeoutError:
+        pass
+    else:
+        raise AssertionError("it has to time out")
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"hello\n")
+    assert await reader.readline() == b"hello\n"
+    writer.close()
+    server.close()
+    task = asyncio.current_task()
+    asyncio.get_running_loop().call_later(0.02, task.cancel)
+    try:
+        await session.get(URL + "never")
+    except asyncio.CancelledError:
+        if hasattr(task, "uncancel"):
+            task.uncancel()
+    else:
+        raise AssertionError("it has to be cancelled")
+    assert asyncio.current_task() is task
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    scripts.run("-c -w 100 -r 2").ends(0, "SUCCESSES: 200 | FAILURES: 0");
+    // Ten answers and two that never come, each time.
+    assert_eq!(scripts.server.served(), 200 * 12);
+}
+
+#[test]
+fn a_crate_and_a_script_run_together() {
+    let mut program = std::env::current_exe().unwrap();
+    program.pop();
+    program.pop();
+    let program = program.join("examples/mixed");
+    let scripts = Scripts::new(&[("loadtest.py", QUICK)]);
+    let line = "-c -w 4 --single-run loadtest.py";
+    let run = Run::of(line, scripts.program(program.clone(), line).output().unwrap());
+    run.ends(0, "SUCCESSES: 12 | FAILURES: 0");
+    assert_eq!(scripts.server.served(), 12);
+    let alone = Run::of("-c", scripts.program(program, "-c -w 4 --single-run").output().unwrap());
+    alone.ends(0, "SUCCESSES: 4 | FAILURES: 0");
 }

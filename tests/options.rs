@@ -64,7 +64,7 @@ fn wrong_lines_are_refused_before_anything_runs() {
         ("--single-run -s cart", 1, "You can't use --single-mode and --single-run at the same time"),
         ("-s nobody", 1, "nobody"),
         ("-s retired", 1, "retired"),
-        ("loadtest.py", 2, "`loadtest.py`: this load test holds its scenarios itself"),
+        ("loadtest.py", 2, "`loadtest.py`: this program is built without Python"),
         ("-p 0", 2, "'--processes <N>': at least 1 is needed"),
         ("-p 2", 2, "`--processes` (`-p`) above 1 is not available yet"),
         ("--sizing", 2, "`--sizing` is not available yet"),

@@ -115,7 +115,6 @@ fn wrong_values_name_the_option_and_what_is_right() {
         ("--c", "--c", "--config, --console, --console-update"),
         ("--th 2", "--th", "--threads, --threshold"),
         ("--quiet=yes", "--quiet", "unexpected value"),
-        ("test.py", "test.py", "not available yet"),
     ] {
         let refusal = refusal(line);
         assert_eq!(refusal.exit, 2, "{line}");

@@ -342,9 +342,11 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> RunReport {
-        // What `global_teardown` has printed.
+        // What `global_teardown` has printed; shards have been heard to their end.
         while let Ok(message) = self.inbox.receiver.try_recv() {
-            self.handle(message);
+            if let Message::Line(line) = message {
+                self.screen.line(&line);
+            }
         }
         let args = &self.plan.args;
         let counts = self.totals.totals();

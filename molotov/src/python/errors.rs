@@ -37,18 +37,20 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 /// An exception of a script as a failure: its traceback shows the script's lines, not ours.
 pub(super) fn failure(error: PyErr) -> Failure {
     Python::attach(|py| {
-        // Before Python 3.12 an exception and its traceback travel apart.
-        if let Some(traceback) = error.traceback(py) {
-            let _ = error.value(py).setattr(intern!(py, "__traceback__"), traceback);
-        }
-        let described = module(py, "_loop")
-            .and_then(|module| module.call_method1(intern!(py, "describe"), (error.value(py),)))
-            .and_then(|told| told.extract::<(String, String, Option<String>, String)>());
-        let failure = match described {
+        let failure = match describe(py, &error) {
             Ok((kind, message, place, traceback)) => Failure::from_parts(kind, message, place, Some(traceback)),
             // An exception that cannot even be described.
             Err(_) => Failure::from_parts("exception", error.to_string(), None, None),
         };
         failure.with_cause(error.into_value(py))
     })
+}
+
+/// The type of an exception, its message, where it left the script, and its traceback.
+pub(super) fn describe(py: Python<'_>, error: &PyErr) -> PyResult<(String, String, Option<String>, String)> {
+    // Before Python 3.12 an exception and its traceback travel apart.
+    if let Some(traceback) = error.traceback(py) {
+        error.value(py).setattr(intern!(py, "__traceback__"), traceback)?;
+    }
+    module(py, "_loop")?.call_method1(intern!(py, "describe"), (error.value(py),))?.extract()
 }

@@ -81,10 +81,7 @@ fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
     if missing.is_ok_and(|missing| error.is_instance(py, &missing)) {
         return LoadError::Missing(error.value(py).to_string());
     }
-    let described = module(py, "_loop")
-        .and_then(|module| module.call_method1("describe", (error.value(py),)))
-        .and_then(|told| told.extract::<(String, String, Option<String>, String)>());
-    match described {
+    match errors::describe(py, error) {
         Ok((.., traceback)) => LoadError::Raised(traceback),
         Err(_) => LoadError::Raised(error.to_string()),
     }
@@ -281,12 +278,12 @@ impl Scenario for Scripted {
     }
 
     fn needs(&self) -> Vec<Need> {
-        vec![Need::of::<Sessions>(false)]
+        vec![Need::of::<Rc<Sessions>>(false)]
     }
 
     fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
         Box::pin(async move {
-            let sessions = slots.borrow::<Sessions>()?;
+            let sessions = Rc::clone(&*slots.borrow::<Rc<Sessions>>()?);
             let coroutine = Python::attach(|py| {
                 let open = sessions.open.borrow();
                 self.function.function.bind(py).call1((&open[self.kind],)).map(Bound::unbind)
@@ -412,7 +409,7 @@ impl SessionFactory for Opening {
     }
 
     fn type_id(&self) -> TypeId {
-        TypeId::of::<Sessions>()
+        TypeId::of::<Rc<Sessions>>()
     }
 
     fn type_name(&self) -> &'static str {
@@ -442,7 +439,7 @@ impl SessionFactory for Opening {
                 });
                 sessions.open.borrow_mut().push(made);
             }
-            Ok(Box::new(sessions) as Box<dyn Any>)
+            Ok(Box::new(Rc::new(sessions)) as Box<dyn Any>)
         })
     }
 }
@@ -455,7 +452,7 @@ impl SetupSession for OnSession {
     }
 
     fn needs(&self) -> Vec<Need> {
-        vec![Need::of::<Sessions>(false)]
+        vec![Need::of::<Rc<Sessions>>(false)]
     }
 
     fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
@@ -465,7 +462,7 @@ impl SetupSession for OnSession {
 
 /// Runs a fixture once for each of the worker's sessions.
 async fn for_each_session(function: &Function, slots: &Slots) -> Result {
-    let sessions = slots.borrow::<Sessions>()?;
+    let sessions = Rc::clone(&*slots.borrow::<Rc<Sessions>>()?);
     let open: Vec<_> = Python::attach(|py| sessions.open.borrow().iter().map(|one| one.clone_ref(py)).collect());
     for session in open {
         let context = &sessions.context;
@@ -489,7 +486,7 @@ impl TeardownSession for Closing {
     }
 
     fn needs(&self) -> Vec<Need> {
-        vec![Need::of::<Sessions>(false)]
+        vec![Need::of::<Rc<Sessions>>(false)]
     }
 
     fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
@@ -498,7 +495,7 @@ impl TeardownSession for Closing {
                 Some(function) => for_each_session(function, slots).await,
                 None => Ok(()),
             };
-            let sessions = slots.borrow::<Sessions>()?;
+            let sessions = Rc::clone(&*slots.borrow::<Rc<Sessions>>()?);
             let open = std::mem::take(&mut *sessions.open.borrow_mut());
             for session in open {
                 let closing = Python::attach(|py| {

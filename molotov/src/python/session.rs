@@ -402,13 +402,16 @@ impl WorkerContext {
     }
 }
 
+/// Headers as they go over the wire.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The engine's options of a session, from what `setup` gave: those that are plain.
 pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<SessionOptions> {
     // As the original: what the client sends by itself is what aiohttp sends.
-    let mut options = SessionOptions::new().brotli(false).zstd(false).redirect(up_to(MOST_HOPS)).as_aiohttp();
+    let mut options = SessionOptions::new().brotli(false).zstd(false).redirect(up_to(MOST_HOPS)).like_aiohttp();
     let Some(given) = given else { return Ok(options) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
-    let (headers, timeout, decodes): (Vec<(Vec<u8>, Vec<u8>)>, Option<f64>, bool) = plain.extract()?;
+    let (headers, timeout, decodes): (Pairs, Option<f64>, bool) = plain.extract()?;
     for (name, value) in headers {
         let (name, value) = (HeaderName::from_bytes(&name), HeaderValue::from_bytes(&value));
         match (name, value) {

@@ -156,7 +156,7 @@ impl SessionOptions {
 
     /// What scripts written for aiohttp rely on: no cookies from servers without a name, and headers as they came.
     #[cfg(feature = "python")]
-    pub(crate) fn as_aiohttp(mut self) -> Self {
+    pub(crate) fn like_aiohttp(mut self) -> Self {
         self.cookies_of_addresses = false;
         self.keep_coding_headers = true;
         self

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""run.py [--quick] [--release]: everything that is tested with Python interpreters.
+
+- the command, built with the Python that cargo finds, against the original: all cases of `compare.py`;
+- the examples against the examples' target server;
+- a virtual environment that is active is the one that the command uses;
+- the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
+  `--quick`, one script). Interpreters that are not found are listed.
+"""
+import argparse
+import glob
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+WORK = TARGET / "python"
+VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+# What the cases were written for, and the last that has wheels of it, or needs none.
+AIOHTTP = "aiohttp==3.9.5"
+ORIGINAL = "molotov==2.6"
+
+
+def say(text):
+    print("\n-- " + text, flush=True)
+
+
+def call(*command, **options):
+    print("$", " ".join(str(part) for part in command), flush=True)
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **options.pop("env", {})}
+    subprocess.run([str(part) for part in command], check=True, env=environment, **options)
+
+
+def interpreters():
+    """The Pythons of those versions that are found, by version."""
+    found = {}
+    for version in VERSIONS:
+        candidates = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/%s.*/bin/python3" % version)))
+        named = shutil.which("python" + version)
+        for candidate in candidates[::-1] + ([named] if named else []):
+            code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+            told = subprocess.run([candidate, "-c", code], capture_output=True, text=True)
+            if told.stdout.strip() == version:
+                found[version] = candidate
+                break
+    return found
+
+
+def environment(python, name, *packages):
+    """A virtual environment with these packages; gives back the directory of its programs."""
+    directory = WORK / name
+    shutil.rmtree(directory, ignore_errors=True)
+    call(python, "-m", "venv", directory)
+    # Without its extensions aiohttp installs on versions for which it has no wheels.
+    call(directory / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages,
+         env={"AIOHTTP_NO_EXTENSIONS": "1"})
+    return directory / "bin"
+
+
+def linked_with():
+    """The Python that cargo links with: the first `python3`, or what `PYO3_PYTHON` says."""
+    python = os.environ.get("PYO3_PYTHON") or shutil.which("python3")
+    code = "import sys; print(sys.executable)"
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+QUICK = """
+import os
+import molotov
+
+
+@molotov.scenario(weight=40)
+async def one(session):
+    async with session.get(os.environ["TARGET"]) as response:
+        assert (await response.json())["result"] == "OK"
+
+
+@molotov.scenario(weight=60)
+async def two(session):
+    import only_here
+    assert only_here.known
+    async with session.get(os.environ["TARGET"]) as response:
+        assert response.status == 200
+"""
+
+
+def quick(command, packages):
+    """One script with one server; it needs a package that is in the environment only."""
+    (packages / "only_here.py").write_text("known = True\n")
+    script = WORK / "quick.py"
+    script.write_text(QUICK)
+    server = subprocess.Popen([sys.executable, HERE / "server.py"], stdout=subprocess.PIPE, text=True)
+    try:
+        url = "http://127.0.0.1:%d/" % int(server.stdout.readline())
+        told = subprocess.run([*map(str, command), "-c", "-w", "5", "-r", "20", script], text=True, capture_output=True,
+                              env={**os.environ, "TARGET": url, "VIRTUAL_ENV": str(packages.parents[2])}, timeout=60)
+    finally:
+        server.kill()
+        server.wait()
+    if told.returncode != 0 or "SUCCESSES: 100 | FAILURES: 0" not in told.stdout:
+        sys.exit("the quick script failed:\n%s%s" % (told.stdout, told.stderr))
+    print("SUCCESSES: 100 | FAILURES: 0", flush=True)
+
+
+def packages_of(programs):
+    return pathlib.Path(glob.glob(str(programs.parent / "lib/python3*/site-packages"))[0])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="compare with the original once only")
+    parser.add_argument("--release", action="store_true", help="build with optimisations")
+    options = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    profile = ["--release"] if options.release else []
+    built = TARGET / ("release" if options.release else "debug")
+
+    say("the command, built with %s" % sys.version.split()[0])
+    call("cargo", "build", "--locked", *profile, "-p", "molotov-cli", cwd=ROOT)
+    call("cargo", "build", "--locked", *profile, "-p", "molotov-examples", "--bin", "target-server", cwd=ROOT)
+    command = built / "molotov"
+    python = linked_with()
+    original = environment(python, "original", ORIGINAL, AIOHTTP)
+    beside = environment(python, "beside", AIOHTTP)
+    active = {"VIRTUAL_ENV": str(beside.parent)}
+    quick([command], packages_of(beside))
+    call(sys.executable, HERE / "compare.py", "--ours", command, "--original", original / "molotov", env=active)
+    call(sys.executable, HERE / "examples.py", "--molotov", command, "--target", built / "target-server", env=active)
+
+    found = interpreters()
+    for version in VERSIONS:
+        if version not in found:
+            print("not found, and so not tested: Python " + version)
+    maturin = environment(python, "maturin", "maturin>=1.9,<2") / "maturin"
+    for version, interpreter in found.items():
+        say("the wheel for Python " + version)
+        wheels = WORK / "wheels"
+        shutil.rmtree(wheels, ignore_errors=True)
+        call(maturin, "build", "--quiet", *(profile or ["--profile", "dev"]), "-i", interpreter, "--out", wheels, cwd=ROOT)
+        wheel = next(wheels.glob("*.whl"))
+        installed = environment(interpreter, "wheel-" + version, wheel, AIOHTTP)
+        # People start it both ways.
+        quick([installed / "molotov"], packages_of(installed))
+        quick([installed / "python", installed / "molotov"], packages_of(installed))
+        if not options.quick and interpreter != python:
+            original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP)
+            call(interpreter, HERE / "compare.py", "--ours", installed / "molotov", "--original", original / "molotov")
+    say("all of it is well")
+
+
+if __name__ == "__main__":
+    main()
