@@ -201,7 +201,7 @@ fn what_cannot_be_loaded_is_told() {
         ("", 1, "Cannot import 'loadtest.py'"),
         ("wrong.py", 1, "SyntaxError"),
         ("missing.py", 1, "missing.py\", line 1"),
-        ("empty.py", 1, "no scenario to run"),
+        ("empty.py", 1, "You need at least one scenario. No scenario was found"),
         ("exits.py", 7, ""),
         ("plain.py", 1, "TypeError"),
         ("negative.py", 1, "has the weight -1"),

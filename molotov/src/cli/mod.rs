@@ -75,6 +75,10 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Err(code) => return code,
     };
     match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
+        Ok(registry) if registry.scenarios().is_empty() => {
+            complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
+            1
+        }
         Ok(registry) => {
             // They are loaded: in a script's registry there is none by name.
             args.use_extension.clear();

@@ -1,0 +1,34 @@
+"""Sessions of a kind of one's own, made by a factory: `molotov -w 2 -r 3 session_kinds.py`.
+
+The original has them since 2.7; a scenario asks for a kind by the default of its parameter `session_factory`."""
+
+import asyncio
+import os
+
+import molotov
+
+
+class Lines:
+    def __init__(self, address):
+        self.host, _, self.port = address.rpartition(":")
+
+    async def __aenter__(self):
+        self.reader, self.writer = await asyncio.open_connection(self.host, int(self.port))
+        return self
+
+    async def __aexit__(self, *exception):
+        self.writer.close()
+
+    async def ask(self, line):
+        self.writer.write(line + b"\n")
+        return await self.reader.readline()
+
+
+@molotov.session_factory("lines")
+def lines(loop, console, verbose, statsd, trace_config, address=None, **keywords):
+    return Lines(os.environ.get("MOLOTOV_LINES", address))
+
+
+@molotov.scenario()
+async def echo(session, session_factory="lines", address="127.0.0.1:8081"):
+    assert await session.ask(b"hi") == b"2 hi\n"

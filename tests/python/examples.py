@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""examples.py --molotov CMD --target CMD: runs every script of `examples/python` and compares its totals with what the
+target server counted. Prints a line for each, and exits with 1 where anything differs."""
+import argparse
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
+
+# Arguments, totals, and what the server has to count; two workers and three runs each unless it says otherwise.
+EXPECTED = {
+    "quickstart.py": ("quickstart.py", (6, 0), {"/": 6}),
+    "fixtures.py": ("fixtures.py", (6, 0), {"/headers": 6}),
+    "attach.py": ("attach.py", (6, 0), {"/login": 2, "/me": 6}),
+    "picker.py": ("picker.py", (6, 0), {"/": 2, "/users/7": 2, "/cart": 2}),
+    "events.py": ("events.py", (6, 0), {"/": 6}),
+    "average_time.py": ("--use-extension average_time.py quickstart.py", (6, 0), {"/": 6}),
+    # The first answer that comes is too slow, and ends the run: each worker has made its first request by then.
+    "stop_when_slow.py": ("--use-extension stop_when_slow.py slow.py", (2, 0), {"/slow": 2}),
+    "concurrency.py": ("concurrency.py", (6, 0), {"/": 6, "/users/7": 6, "/slow": 6}),
+    "json_lines.py": ("json_lines.py", (4, 2), {"/flaky": 6}),
+    "variables.py": ("variables.py", (6, 0), None),
+    "before_the_run.py": ("before_the_run.py", (6, 0), {"/login": 1, "/": 1, "/me": 6}),
+    "slow.py": ("slow.py", (6, 0), {"/slow": 6}),
+    "lines.py": ("lines.py", (6, 0), {"lines": 6}),
+    "session_kinds.py": ("session_kinds.py", (6, 0), {"lines": 6}),
+}
+
+
+def counts(url):
+    with urllib.request.urlopen(url + "/__counts") as answer:
+        return json.load(answer)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--molotov", default="molotov")
+    parser.add_argument("--target", default="target-server")
+    options = parser.parse_args()
+    command = [part if os.sep not in part else os.path.abspath(part) for part in shlex.split(options.molotov)]
+    scripts = {path.name for path in EXAMPLES.glob("*.py")}
+    if scripts != set(EXPECTED):
+        sys.exit("the table and the folder differ: %s" % sorted(scripts ^ set(EXPECTED)))
+    server = subprocess.Popen([options.target, "127.0.0.1:0", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    bad = 0
+    try:
+        addresses = dict(server.stdout.readline().split() for _ in range(2))
+        url = "http://" + addresses["http"]
+        with tempfile.TemporaryDirectory() as directory:
+            lines = os.path.join(directory, "lines")
+            environment = {**os.environ, "MOLOTOV_TARGET": url, "MOLOTOV_LINES": addresses["lines"], "LINES": lines}
+            for name, (arguments, (good, failed), expected) in EXPECTED.items():
+                before = counts(url)
+                told = subprocess.run([*command, "-c", "-w", "2", "-r", "3", *arguments.split()], cwd=EXAMPLES, text=True,
+                                      env=environment, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                served = {path: count - before.get(path, 0) for path, count in counts(url).items()}
+                served = {path: count for path, count in served.items() if count}
+                totals = "SUCCESSES: %d | FAILURES: %d" % (good, failed)
+                fine = told.returncode == 0 and totals in told.stdout
+                fine = fine and (served == expected if expected is not None else sum(served.values()) == good)
+                print("%-6s %s" % ("ok" if fine else "WRONG", name), flush=True)
+                if not fine:
+                    bad += 1
+                    print("exit code %d, the server counted %r\n%s" % (told.returncode, served, told.stdout))
+            with open(lines) as written:
+                if len([json.loads(line) for line in written]) != 6:
+                    bad += 1
+                    print("WRONG  json_lines.py has not written six lines")
+    finally:
+        server.kill()
+        server.wait()
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
