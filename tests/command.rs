@@ -301,6 +301,38 @@ def end():
     }
 }
 
+#[test]
+fn nothing_that_a_script_writes_is_lost() {
+    let script = r#"
+import atexit
+import sys
+import molotov
+kept = open("kept.txt", "w")
+atexit.register(lambda: print("at exit"))
+print("while loading")
+@molotov.scenario()
+async def writes(session):
+    kept.write("a line\n")
+    print("one", "two", sep="-")
+    print("begun, ", end="")
+    sys.stdout.write("and ended\n")
+    sys.stdout.buffer.flush()
+@molotov.global_teardown()
+def end():
+    print("no end of line", end="")
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let run = scripts.run("-c -w 10 -r 100");
+    run.ends(0, "SUCCESSES: 1000 | FAILURES: 0");
+    let lines = |text: &str| run.out.lines().filter(|line| *line == text).count();
+    assert_eq!((lines("one-two"), lines("begun, and ended")), (1000, 1000), "{run:#?}");
+    assert_eq!((lines("while loading"), lines("no end of line"), lines("at exit")), (1, 1, 1), "{run:#?}");
+    let kept = std::fs::read_to_string(scripts.directory.path().join("kept.txt")).unwrap();
+    assert_eq!(kept.lines().count(), 1000);
+    let quiet = scripts.run("-q -r 1");
+    assert_eq!(quiet.out, "while loading\none-two\nbegun, and ended\nno end of line\nat exit\n");
+}
+
 /// Starts a run, waits until the server is being hit, and sends these signals, half a second apart.
 fn interrupted(scripts: &Scripts, line: &str, signals: &[&str]) -> (Run, Duration) {
     let mut command = scripts.command(line);

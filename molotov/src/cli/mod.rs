@@ -53,13 +53,17 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         Err(code) => return code,
     };
     let mut registry = Registry::collect();
-    if let Some(script) = &args.scenario {
-        match load(&args, script, &line) {
-            Ok(loaded) => registry.extend(loaded),
-            Err(code) => return code,
+    let Some(script) = &args.scenario else { return run::run(args, &registry) };
+    let code = match load(&args, script, &line) {
+        Ok(loaded) => {
+            registry.extend(loaded);
+            run::run(args, &registry)
         }
-    }
-    run::run(args, &registry)
+        Err(code) => code,
+    };
+    drop(registry);
+    end_scripts();
+    code
 }
 
 /// What the `molotov` command does: it runs scripts. Rust load tests are programs of their own.
@@ -74,7 +78,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
-    match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
+    let code = match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
         Ok(registry) if registry.scenarios().is_empty() => {
             complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
             1
@@ -85,7 +89,15 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
             run::run(args, &registry)
         }
         Err(code) => code,
-    }
+    };
+    end_scripts();
+    code
+}
+
+/// Does what scripts have left to the end.
+fn end_scripts() {
+    #[cfg(feature = "python")]
+    crate::python::finish();
 }
 
 #[cfg(feature = "python")]

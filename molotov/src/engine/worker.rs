@@ -231,6 +231,12 @@ impl Worker {
     }
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = super::panic::catch(false, || self.context.detach_all());
+    }
+}
+
 /// The worker cannot go on.
 struct Ended;
 

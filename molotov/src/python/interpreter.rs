@@ -6,7 +6,10 @@ use std::{
     mem::MaybeUninit,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use pyo3::{ffi, prelude::*};
@@ -17,8 +20,7 @@ use pyo3::{ffi, prelude::*};
 ///
 /// When the active virtual environment cannot be used, or the interpreter does not start: what to do about it.
 pub(super) fn start(line: &[OsString]) -> Result<(), String> {
-    // SAFETY: it may be asked at any time.
-    if unsafe { ffi::Py_IsInitialized() } != 0 {
+    if is_started() {
         return Ok(());
     }
     let program = match std::env::var_os("VIRTUAL_ENV") {
@@ -27,8 +29,33 @@ pub(super) fn start(line: &[OsString]) -> Result<(), String> {
     };
     static ONCE: Once = Once::new();
     let mut started = Ok(());
-    ONCE.call_once(|| started = initialize(program.as_deref(), line));
+    ONCE.call_once(|| {
+        started = initialize(program.as_deref(), line);
+        OURS.store(started.is_ok(), Ordering::Relaxed);
+    });
     started
+}
+
+/// Whether there is an interpreter.
+pub(super) fn is_started() -> bool {
+    // SAFETY: it may be asked at any time.
+    unsafe { ffi::Py_IsInitialized() != 0 }
+}
+
+/// Whether this program has started the interpreter.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+/// Ends the interpreter, if this program has started it: what scripts have left to the end of theirs is done now, such as
+/// functions of `atexit` and files that are not closed. Nothing of Python may be used after.
+pub(super) fn end() {
+    if OURS.swap(false, Ordering::Relaxed) {
+        // SAFETY: called once, by the thread that started it, and the last use of the interpreter.
+        unsafe {
+            ffi::PyGILState_Ensure();
+            // What goes wrong here has been told by the interpreter itself.
+            ffi::Py_FinalizeEx();
+        }
+    }
 }
 
 /// The interpreter's path in a virtual environment, which has to be of the version that this program was built with.

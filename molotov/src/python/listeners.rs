@@ -39,6 +39,11 @@ thread_local! {
     static REQUESTS: RefCell<HashMap<u64, Py<PyAny>>> = RefCell::default();
 }
 
+/// The run has ended.
+pub(super) fn forget_requests() {
+    REQUESTS.take();
+}
+
 /// Requests that failed never come to their second event: past so many, they are forgotten.
 const REMEMBERED: usize = 10_000;
 

@@ -19,7 +19,7 @@ use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
 
 pub use modules::_core;
 pub(crate) use modules::set_control;
-pub(crate) use script::{LoadError, load};
+pub(crate) use script::{LoadError, finish, load};
 
 create_exception!(
     molotov._core,

@@ -43,6 +43,11 @@ impl Stdout {
         Stdout { original, begun: Held::new(String::new()), direct }
     }
 
+    /// What it stands for.
+    pub(super) fn original(&self, py: Python<'_>) -> Py<PyAny> {
+        self.original.clone_ref(py)
+    }
+
     fn show(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         let shown = !self.direct
             && CONTROL

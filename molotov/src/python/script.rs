@@ -62,6 +62,29 @@ pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result:
     })
 }
 
+/// Ends what [`load`] began: lines that have only begun are shown, and what scripts have left to the end is done.
+pub(crate) fn finish() {
+    if !interpreter::is_started() {
+        return;
+    }
+    Python::attach(|py| {
+        sessions::forget_args();
+        listeners::forget_requests();
+        let restored = (|| {
+            let sys = py.import("sys")?;
+            if let Ok(ours) = sys.getattr("stdout")?.cast_into::<modules::Stdout>() {
+                ours.call_method0("finish")?;
+                sys.setattr("stdout", ours.get().original(py))?;
+            }
+            PyResult::Ok(())
+        })();
+        if let Err(error) = restored {
+            error.write_unraisable(py, None);
+        }
+    });
+    interpreter::end();
+}
+
 fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
     if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
         let code = error.value(py).getattr("code").ok();

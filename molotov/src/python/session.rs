@@ -365,6 +365,11 @@ pub(super) fn set_args(args: Py<PyAny>) {
     ARGS.set(Some(args));
 }
 
+/// The run has ended.
+pub(super) fn forget_args() {
+    ARGS.set(None);
+}
+
 pub(super) fn args(py: Python<'_>) -> Py<PyAny> {
     ARGS.with_borrow(|args| args.as_ref().map_or_else(|| py.None(), |args| args.clone_ref(py)))
 }

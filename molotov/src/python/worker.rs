@@ -273,6 +273,12 @@ impl Worker {
     }
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        Python::attach(|py| self.end(py));
+    }
+}
+
 enum Waiting {
     /// The coroutine is to be stepped.
     Nothing,

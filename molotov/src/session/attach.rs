@@ -27,6 +27,12 @@ impl Attachments {
         drop(replaced);
     }
 
+    /// Lets go of all of them.
+    pub(crate) fn clear(&self) {
+        let values = self.0.take();
+        drop(values);
+    }
+
     /// The value of this type.
     pub(crate) fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         let id = TypeId::of::<T>();

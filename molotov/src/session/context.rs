@@ -113,6 +113,11 @@ impl Context {
         self.0.attachments.attach(value);
     }
 
+    /// Lets go of what was attached: the worker has ended. A value may hold the context itself.
+    pub(crate) fn detach_all(&self) {
+        self.0.attachments.clear();
+    }
+
     /// What was attached to this worker under the type `T`.
     pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         self.0.attachments.attached()

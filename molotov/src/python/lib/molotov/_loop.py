@@ -108,6 +108,8 @@ def describe(error):
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None and _ours(trace):
         trace = trace.tb_next
+    if trace is not None and _ours(trace):
+        trace = None
     place = None
     step = trace
     here = os.getcwd() + os.sep
