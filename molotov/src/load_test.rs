@@ -227,7 +227,7 @@ impl LoadTest {
         let stop_when_dropped = Forced(control);
         let (done, report) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let _ = done.send(judge(engine::run(plan, &mut Quiet, inbox)));
+            let _ = done.send(judge(engine::run(&plan, &mut Quiet, inbox)));
         });
         let report = report.await;
         drop(stop_when_dropped);
@@ -275,13 +275,13 @@ impl Drop for Forced {
 
 fn execute(plan: &Plan, screen: &mut dyn Screen) -> Result<Report, LoadTestError> {
     let (_control, inbox) = Control::new();
-    judge(engine::run(plan.clone(), screen, inbox))
+    judge(engine::run(plan, screen, inbox))
 }
 
 fn judge(run: RunReport) -> Result<Report, LoadTestError> {
     match run.verdict {
         Verdict::FixtureFailed(failed) => Err(LoadTestError::Fixture(failed)),
-        Verdict::Ended | Verdict::TooManyFailures => Ok(Report { summary: run.summary }),
+        Verdict::Ended | Verdict::TooManyFailures | Verdict::ProcessLost(_) => Ok(Report { summary: run.summary }),
     }
 }
 

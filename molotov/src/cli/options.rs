@@ -12,6 +12,7 @@ use crate::options::{Args, Color};
 
 /// More workers than any machine holds: a slip of the pen is better refused than tried.
 const MOST_WORKERS: u64 = 10_000_000;
+const MOST_PROCESSES: u64 = 1_024;
 const MOST_THREADS: u64 = 4_096;
 
 /// What the original does not have. Its own options come first where a beginning fits both.
@@ -80,7 +81,7 @@ struct CommandLine {
     /// -v: backtraces; -vv: requests and responses too
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-    /// Number of workers [default: 1]
+    /// Number of workers of each process [default: 1]
     #[arg(short, long, value_name = "N", value_parser = workers, allow_negative_numbers = true)]
     workers: Option<usize>,
     /// Time over which the workers start [default: 0]
@@ -92,9 +93,9 @@ struct CommandLine {
     /// How often the screen is refreshed [default: 0.2]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     console_update: Option<Duration>,
-    /// Number of processes; so far only 1 [default: 1]
-    #[arg(short, long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
-    processes: Option<u64>,
+    /// Number of processes [default: 1]
+    #[arg(short, long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
+    processes: Option<usize>,
     /// How long a worker runs; 0: once [default: 86400]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     duration: Option<Duration>,
@@ -120,7 +121,7 @@ struct CommandLine {
     #[arg(long)]
     force_shutdown: bool,
 
-    /// Number of threads [default: one a core]
+    /// Threads of each process [default: cores / processes]
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true, help_heading = NEW)]
     threads: Option<usize>,
     /// Make random picks and data repeatable
@@ -205,6 +206,10 @@ fn workers(text: &str) -> Result<usize, String> {
     bounded(text, MOST_WORKERS)
 }
 
+fn processes(text: &str) -> Result<usize, String> {
+    bounded(text, MOST_PROCESSES)
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     bounded(text, MOST_THREADS)
 }
@@ -282,9 +287,6 @@ impl CommandLine {
     /// No option is read and then ignored: what cannot be done yet is said.
     fn refuse_what_is_to_come(&self, door: Door) -> Result<(), Refusal> {
         let (option, instead) = match self {
-            Self { processes: Some(2..), .. } => {
-                ("`--processes` (`-p`) above 1", "use `--threads` for more than one core")
-            }
             Self { sizing: true, .. } => ("`--sizing`", "use `--ramp-up` and watch the failures"),
             Self { sizing_tolerance: Some(_), .. } => ("`--sizing-tolerance`", "leave it out"),
             Self { statsd: true, .. } => ("`--statsd`", "leave it out"),
@@ -320,6 +322,7 @@ impl CommandLine {
             ramp_up: self.ramp_up.unwrap_or(default.ramp_up),
             delay: self.delay.unwrap_or(default.delay),
             console_update: self.console_update.unwrap_or(default.console_update),
+            processes: self.processes.unwrap_or(default.processes),
             duration: self.duration.unwrap_or(default.duration),
             max_runs: self.max_runs.filter(|runs| *runs > 0),
             quiet: self.quiet,

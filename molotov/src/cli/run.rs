@@ -40,16 +40,28 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let (control, inbox) = Control::new();
     #[cfg(feature = "python")]
     crate::python::set_control(Some(control.clone()));
-    let listening = signals::listen(control);
-    if let Err(error) = &listening {
-        note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
-    }
+    // Nothing may run beside the fork of processes, not even who listens to signals.
+    let signals = signals::keep();
+    let listen = |signals: io::Result<signals::Kept>| {
+        let listening = signals.and_then(|signals| signals.listen(control));
+        if let Err(error) = &listening {
+            note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
+        }
+        listening
+    };
     tracing::debug!(?args, open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = match args.quiet {
         true => Box::new(Quiet),
         false => Box::new(Console::stdout(args.color)),
     };
-    let report = engine::run(plan, &mut *screen, inbox);
+    let (begun, listening) = if args.processes > 1 {
+        let begun = engine::begin(&plan, &mut *screen, inbox);
+        (begun, listen(signals))
+    } else {
+        let listening = listen(signals);
+        (engine::begin(&plan, &mut *screen, inbox), listening)
+    };
+    let report = begun.end();
     drop(listening);
     #[cfg(feature = "python")]
     crate::python::set_control(None);
@@ -57,6 +69,12 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     match report.verdict {
         Verdict::Ended => 0,
         Verdict::TooManyFailures => 1,
+        // The console has told which.
+        Verdict::ProcessLost(_) if !args.quiet => 1,
+        Verdict::ProcessLost(how) => {
+            complain(&how);
+            1
+        }
         Verdict::FixtureFailed(failed) => {
             complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
             1

@@ -4,27 +4,24 @@
 
 use std::{
     collections::VecDeque,
-    io,
     sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
 use super::{
     RunReport, Verdict,
-    board::Doing,
     control::Inbox,
+    crew::{self, Crew, Started},
     listeners::RunListeners,
     panic,
     plan::Plan,
-    shard::{self, GRACE, Handle, Outbox, Shardling},
+    processes::{self, Ending, Processes, Word},
+    shard::GRACE,
     stop::Phase,
     update::{Command, FixtureFailure, Update},
 };
 use crate::{
-    Failure,
     metrics::{ProcessProbe, Snapshot},
-    options::WorkerId,
-    registry::EventLoop,
     report::{Line, Progress, Summary},
     ui::Screen,
     vars::Scope,
@@ -33,8 +30,10 @@ use crate::{
 /// What the coordinator is woken by.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From the shard of that number.
+    /// From the shard of that number in this process.
     Update(usize, Update),
+    /// From the child of that number; `None` when it has gone.
+    FromProcess(usize, Option<Word>),
     /// From the listeners of the run.
     Line(Line),
     /// The first Ctrl-C.
@@ -43,70 +42,104 @@ pub(crate) enum Message {
     Force,
 }
 
-/// How long a shard may take to give itself up before the coordinator does.
-const LAST_CALL: Duration = Duration::from_millis(500);
-
 /// Runs a plan on the calling thread, to its end.
 ///
 /// The thread must not be inside a tokio runtime that has to go on meanwhile: this call blocks it.
-pub fn run(plan: Plan, screen: &mut dyn Screen, inbox: Inbox) -> RunReport {
-    let epoch = Instant::now();
-    panic::install_hook();
-    let scope = plan.scope.clone();
-    let _entered = scope.enter();
-    crate::failure::capture_backtraces(plan.args.verbose > 0);
+pub fn run(plan: &Plan, screen: &mut dyn Screen, inbox: Inbox) -> RunReport {
+    begin(plan, screen, inbox).end()
+}
 
-    let mut run = Run::new(&plan, screen, inbox, epoch);
-    if run.global_setup() {
-        match run.start(scope) {
-            None => run.watch(),
-            // The shard wants this thread, so the coordinator takes another.
-            Some((event_loop, shard)) => std::thread::scope(|threads| {
-                threads.spawn(|| run.watch());
-                shard.run(|runtime, work| event_loop.run(runtime, work));
-            }),
-        }
-        run.global_teardown();
+/// Begins a run: runs `global_setup`, then forks where there are to be several processes.
+///
+/// Until it returns, the program must have no thread but the calling one when there are to be several processes. It returns
+/// in the parent only.
+pub fn begin<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Begun<'a> {
+    panic::install_hook();
+    let _entered = plan.scope.enter();
+    crate::failure::capture_backtraces(plan.args.verbose > 0);
+    let mut run = Run::new(plan, screen, inbox);
+    run.set_up = run.global_setup();
+    if run.set_up && plan.args.processes > 1 {
+        run.fork();
     }
-    run.finish()
+    Begun(run)
+}
+
+/// A run that has begun: its processes are there, and nobody works yet.
+#[must_use = "a run does nothing before its end is waited for"]
+pub struct Begun<'a>(Run<'a>);
+
+impl Begun<'_> {
+    /// Runs it to its end.
+    pub fn end(self) -> RunReport {
+        let mut run = self.0;
+        let scope = run.plan.scope.clone();
+        let _entered = scope.enter();
+        if run.set_up {
+            run.work(&scope);
+            run.global_teardown();
+        }
+        run.finish()
+    }
 }
 
 struct Run<'a> {
     plan: &'a Plan,
     screen: &'a mut dyn Screen,
     inbox: Inbox,
+    /// `global_setup` went well.
+    set_up: bool,
+    /// When the workers started.
     epoch: Instant,
+    /// When the last shard ended, since then.
+    elapsed: Duration,
+    workforce: Workforce,
+    /// All shards, wherever they are: those of a process stand together.
     shards: Vec<Shard>,
     listeners: Option<RunListeners>,
     phase: Phase,
-    forced_at: Option<Instant>,
     totals: Snapshot,
     fixture_failure: Option<FixtureFailure>,
+    lost: Option<String>,
     rate: Rate,
     most_workers: usize,
     probe: ProcessProbe,
 }
 
+/// Where the shards are.
+enum Workforce {
+    /// Nowhere yet, or nowhere any more.
+    None,
+    /// In this process.
+    Crew(Crew),
+    /// In its children.
+    Processes(Processes),
+}
+
+/// What the coordinator knows of a shard.
+#[derive(Debug, Clone, Default)]
 struct Shard {
-    handle: Handle,
     running: usize,
     most: usize,
     done: bool,
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox, epoch: Instant) -> Run<'a> {
+    fn new(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Run<'a> {
         Run {
             plan,
             screen,
             inbox,
-            epoch,
+            set_up: false,
+            epoch: Instant::now(),
+            elapsed: Duration::ZERO,
+            workforce: Workforce::None,
             shards: Vec::new(),
             listeners: None,
             phase: Phase::Running,
-            forced_at: None,
             totals: Snapshot::default(),
             fixture_failure: None,
+            lost: None,
             rate: Rate::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
@@ -119,7 +152,8 @@ impl<'a> Run<'a> {
         for fixture in &self.plan.selection.global_setups {
             let outcome = panic::catch(args.verbose > 0, || fixture.run(args));
             if let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) {
-                self.fixture_failed("global_setup", failure);
+                let text = failure.describe("global_setup", args.verbose > 0);
+                self.refused("global_setup", failure.to_string(), text);
                 return false;
             }
         }
@@ -136,58 +170,114 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn fixture_failed(&mut self, fixture: &'static str, failure: Failure) {
-        let text = failure.describe(fixture, self.plan.args.verbose > 0);
+    /// The run cannot go on.
+    fn refused(&mut self, what: &'static str, message: String, text: String) {
         self.screen.line(&Line::failure(text));
-        self.fixture_failure = Some(FixtureFailure { fixture, message: failure.to_string() });
+        self.fixture_failure = Some(FixtureFailure { fixture: what.into(), message });
+        self.raise(Phase::Stopping);
     }
 
-    /// Starts the shards; gives back the one that has to run on this thread.
-    fn start(&mut self, scope: Arc<Scope>) -> Option<(Arc<dyn EventLoop>, Shardling)> {
-        // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
-        while let Ok(message) = self.inbox.receiver.try_recv() {
-            self.handle(message);
+    /// Makes the children of a run with several processes.
+    fn fork(&mut self) {
+        self.drain();
+        if self.phase != Phase::Running {
+            return;
         }
-        let args = &self.plan.args;
-        let workers = args.workers;
+        let number = self.plan.args.processes;
+        let threads = processes::other_threads();
+        if !threads.is_empty() {
+            let names = threads.join(", ");
+            if self.plan.selection.event_loop.is_none() {
+                let message = format!(
+                    "cannot fork while other threads are alive: {names}; end them in `global_setup`, or use `--threads` \
+                     instead of `--processes`"
+                );
+                self.refused("processes", message.clone(), message);
+                return;
+            }
+            // As the original, whose scripts import libraries with threads of their own.
+            let text = format!("other threads are alive, and are not in the processes that are forked now: {names}");
+            self.screen.line(&Line::warning(text));
+        }
+        self.screen.line(&Line::info(format!("Forking {number} processes")));
+        match Processes::fork(self.plan, &self.plan.scope, &mut self.inbox) {
+            Ok(processes) => self.workforce = Workforce::Processes(processes),
+            Err(error) => {
+                let message = format!("cannot fork {number} processes: {error}; try a lower `--processes`");
+                self.refused("processes", message.clone(), message);
+            }
+        }
+    }
+
+    /// Starts the shards and waits for their end.
+    fn work(&mut self, scope: &Arc<Scope>) {
+        // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
+        self.drain();
+        let workers = self.plan.args.workers;
         let plural = if workers == 1 { "" } else { "s" };
         self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
-        self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
         if self.phase != Phase::Running {
-            return None;
-        }
-        let event_loop = &self.plan.selection.event_loop;
-        let threads = if event_loop.is_some() { 1 } else { threads(args.threads, workers) };
-        tracing::debug!(workers, threads, "the workers are started");
-        for shard in 0..threads {
-            let outbox = Outbox { shard, sender: self.inbox.sender.clone() };
-            let mine = (shard..workers).step_by(threads).map(WorkerId);
-            let (shard, mut handle) = shard::prepare(self.plan, scope.clone(), outbox, self.epoch, threads, mine);
-            if let Some(event_loop) = event_loop {
-                self.shards.push(Shard { handle, running: 0, most: 0, done: false });
-                self.screen.line(&Line::info("OK"));
-                return Some((event_loop.clone(), shard));
+            if let Workforce::Processes(processes) = &mut self.workforce {
+                processes.abandon();
             }
-            match shard.spawn() {
-                Ok(thread) => {
-                    handle.thread = Some(thread);
-                    self.shards.push(Shard { handle, running: 0, most: 0, done: false });
-                }
-                Err(error) => {
-                    self.thread_refused(error);
-                    break;
-                }
-            }
+            return;
         }
-        self.screen.line(&Line::info("OK"));
-        None
+        self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
+        self.epoch = Instant::now();
+        match std::mem::replace(&mut self.workforce, Workforce::None) {
+            Workforce::Processes(processes) => self.work_apart(processes),
+            Workforce::None | Workforce::Crew(_) => self.work_here(scope),
+        }
     }
 
-    fn thread_refused(&mut self, error: io::Error) {
-        let message = format!("cannot start a thread: {error}; try a lower `--threads`");
-        self.screen.line(&Line::failure(message.clone()));
-        self.fixture_failure = Some(FixtureFailure { fixture: "thread", message });
-        self.raise(Phase::Stopping);
+    fn work_here(&mut self, scope: &Arc<Scope>) {
+        let Started { crew, here, refused } = Crew::start(self.plan, scope, &self.inbox.sender, self.epoch, 0);
+        self.shards = vec![Shard::default(); crew.len()];
+        self.workforce = Workforce::Crew(crew);
+        if let Some(error) = refused {
+            let message = format!("cannot start a thread: {error}; try a lower `--threads`");
+            self.refused("thread", message.clone(), message);
+        }
+        self.screen.line(&Line::info("OK"));
+        match here {
+            None => self.watch(),
+            // The shard wants this thread, so the coordinator takes another.
+            Some((event_loop, shard)) => std::thread::scope(|threads| {
+                threads.spawn(|| self.watch());
+                shard.run(|runtime, work| event_loop.run(runtime, work));
+            }),
+        }
+    }
+
+    fn work_apart(&mut self, mut processes: Processes) {
+        self.shards = vec![Shard::default(); processes.len() * crew::threads(self.plan)];
+        let begun = processes.begin(&self.inbox.sender);
+        self.workforce = Workforce::Processes(processes);
+        if let Err(error) = begun {
+            let message = format!("cannot listen to the processes: {error}");
+            self.refused("processes", message.clone(), message);
+        }
+        self.screen.line(&Line::info("OK"));
+        match (&self.plan.selection.event_loop, &self.listeners) {
+            // Listeners run in the event loop, which wants this thread.
+            (Some(event_loop), Some(_)) => {
+                let event_loop = event_loop.clone();
+                let (done, ended) = tokio::sync::oneshot::channel::<()>();
+                let refused = std::thread::scope(|threads| {
+                    threads.spawn(|| {
+                        self.watch();
+                        drop(done);
+                    });
+                    let mut runtime = tokio::runtime::Builder::new_current_thread();
+                    runtime.enable_all();
+                    event_loop.run(runtime, Box::pin(async move { drop(ended.await) }))
+                });
+                if let Err(error) = refused {
+                    self.screen.line(&Line::warning(format!("listeners were not told of the workers: {error}")));
+                }
+            }
+            _ => self.watch(),
+        }
     }
 
     /// Listens to the shards until all have ended or were given up.
@@ -195,18 +285,26 @@ impl<'a> Run<'a> {
         let period = self.plan.args.console_update.max(Duration::from_millis(20));
         let mut next_progress = Instant::now() + period;
         let mut next_count = Instant::now();
-        while self.shards.iter().any(|shard| !shard.done) {
+        let mut next_look = Instant::now() + self.patience().min(period);
+        while !self.all_ended() {
             let now = Instant::now();
             if now >= next_count {
                 self.tell_workers();
                 next_count = now + Duration::from_secs(1);
             }
+            if now >= next_look {
+                self.look_after();
+                next_look = now + self.patience().min(period);
+            }
             if now >= next_progress {
                 self.show_progress();
-                self.give_up_the_stuck();
                 next_progress = now + period;
             }
-            if let Some(message) = receive(&self.inbox.receiver, next_progress.min(next_count)) {
+            if let Some(message) = receive(&self.inbox.receiver, next_progress.min(next_count).min(next_look)) {
+                // A process that says no more is about to end.
+                if matches!(message, Message::FromProcess(_, None)) {
+                    next_look = now;
+                }
                 self.handle(message);
             }
         }
@@ -215,18 +313,32 @@ impl<'a> Run<'a> {
         if let Some(listeners) = self.listeners.take() {
             listeners.end(GRACE);
         }
+        self.drain();
+        self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
+        if let Workforce::Crew(crew) = std::mem::replace(&mut self.workforce, Workforce::None) {
+            crew.join();
+        }
+    }
+
+    /// How long until it is looked again whether all is as it should be.
+    fn patience(&self) -> Duration {
+        match &self.workforce {
+            Workforce::Processes(processes) if processes.some_are_ending() => Duration::from_millis(2),
+            _ => Duration::from_millis(100),
+        }
+    }
+
+    fn all_ended(&self) -> bool {
+        match &self.workforce {
+            Workforce::None => true,
+            Workforce::Crew(crew) => crew.all_ended(),
+            Workforce::Processes(processes) => processes.all_concluded(),
+        }
+    }
+
+    fn drain(&mut self) {
         while let Ok(message) = self.inbox.receiver.try_recv() {
             self.handle(message);
-        }
-        self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
-        for shard in self.shards.drain(..) {
-            // A thread that was given up is left behind; it cannot be stopped from outside.
-            if let Some(thread) = shard.handle.thread
-                && shard.done
-                && thread.is_finished()
-            {
-                let _ = thread.join();
-            }
         }
     }
 
@@ -240,18 +352,32 @@ impl<'a> Run<'a> {
                 self.raise(Phase::Stopping);
             }
             Message::Force => self.raise(Phase::Forced),
-            Message::Update(shard, update) => {
-                // A shard that was given up may come back to life: its words are no part of the totals any more.
-                if !self.shards[shard].done {
-                    self.update(shard, update);
-                }
-            }
+            Message::Update(shard, update) => self.update(shard, None, update),
+            Message::FromProcess(number, word) => self.hear(number, word),
         }
     }
 
-    fn update(&mut self, shard: usize, update: Update) {
+    /// What a child has to say.
+    fn hear(&mut self, number: usize, word: Option<Word>) {
+        let threads = crew::threads(self.plan);
+        let Workforce::Processes(processes) = &mut self.workforce else { return };
+        let pid = processes.pid(number);
+        match word {
+            Some(Word::Update(shard, update)) => self.update(number * threads + shard, Some(pid), update),
+            Some(Word::Line(line)) => self.screen.line(&line.by_process(pid)),
+            Some(Word::Measures(measures)) => self.totals.merge(&measures),
+            Some(Word::Ended) => processes.told(number),
+            None => processes.silent(number),
+        }
+    }
+
+    fn update(&mut self, shard: usize, pid: Option<u32>, update: Update) {
+        // A shard that was given up may come back to life: its words are no part of the totals any more.
+        if self.shards.get(shard).is_none_or(|shard| shard.done) {
+            return;
+        }
         match update {
-            Update::Line(line) => self.screen.line(&line),
+            Update::Line(line) => self.screen.line(&Line { pid, ..line }),
             Update::Measures(measures) => self.totals.merge(&measures),
             Update::Workers { running, most } => {
                 self.shards[shard].running = running;
@@ -264,7 +390,10 @@ impl<'a> Run<'a> {
             }
             Update::Done => {
                 tracing::debug!(shard, elapsed = ?self.epoch.elapsed(), "a shard has ended");
-                self.shards[shard].done = true;
+                self.shard_ended(shard);
+                if let Workforce::Crew(crew) = &mut self.workforce {
+                    crew.ended(shard);
+                }
             }
         }
     }
@@ -278,41 +407,48 @@ impl<'a> Run<'a> {
         let command = match phase {
             Phase::Running => return,
             Phase::Stopping => Command::Stop,
-            Phase::Forced => {
-                self.forced_at = Some(Instant::now());
-                Command::Force
-            }
+            Phase::Forced => Command::Force,
         };
-        if let Some(event_loop) = &self.plan.selection.event_loop {
-            event_loop.stopping();
-        }
-        for shard in &self.shards {
-            // A shard that has ended takes no commands, and needs none.
-            let _ = shard.handle.commands.send(command);
+        match &mut self.workforce {
+            Workforce::None => {}
+            Workforce::Crew(crew) => crew.commands().send(command),
+            Workforce::Processes(processes) => processes.send(command),
         }
     }
 
-    /// Leaves shards that should have ended and do not even answer: a scenario keeps the thread busy.
-    fn give_up_the_stuck(&mut self) {
-        let forced = self.forced_at.is_some_and(|at| at.elapsed() >= GRACE + LAST_CALL);
-        let force_shutdown = self.plan.args.force_shutdown;
-        let names = self.plan.names();
-        for shard in self.shards.iter_mut().filter(|shard| !shard.done) {
-            let stuck = forced || (force_shutdown && shard.handle.board.overdue(GRACE + LAST_CALL));
-            if !stuck {
-                continue;
-            }
-            shard.done = true;
-            shard.running = 0;
-            if let (None, Some(event_loop)) = (&shard.handle.thread, &self.plan.selection.event_loop) {
-                event_loop.interrupt();
-            }
-            for (worker, doing) in shard.handle.board.unfinished() {
-                self.screen.line(&left_behind(worker, doing, &names));
-                if let Doing::Scenario(index) = doing {
-                    self.totals.scenarios.entry(names[index].as_str().into()).or_default().counts.interrupted += 1;
+    /// Notices shards that do not end, and processes that have.
+    fn look_after(&mut self) {
+        match &mut self.workforce {
+            Workforce::None => {}
+            Workforce::Crew(crew) => {
+                for (shard, update) in crew.give_up_the_stuck() {
+                    self.update(shard, None, update);
                 }
             }
+            Workforce::Processes(processes) => {
+                for (number, ending) in processes.look_after() {
+                    self.process_ended(number, ending);
+                }
+            }
+        }
+    }
+
+    fn shard_ended(&mut self, shard: usize) {
+        let shard = &mut self.shards[shard];
+        if !shard.done {
+            (shard.running, shard.done) = (0, true);
+            self.elapsed = self.epoch.elapsed();
+        }
+    }
+
+    fn process_ended(&mut self, number: usize, ending: Ending) {
+        let threads = crew::threads(self.plan);
+        for shard in (number * threads..).take(threads) {
+            self.shard_ended(shard);
+        }
+        if let Ending::Lost(how) = ending {
+            self.screen.line(&Line::failure(how.clone()));
+            self.lost.get_or_insert(how);
         }
     }
 
@@ -320,8 +456,17 @@ impl<'a> Run<'a> {
         self.shards.iter().map(|shard| shard.running).sum()
     }
 
+    fn processes(&self) -> usize {
+        match &self.workforce {
+            Workforce::Processes(processes) => processes.living(),
+            Workforce::None | Workforce::Crew(_) => 1,
+        }
+    }
+
     fn tell_workers(&mut self) {
-        self.totals.health.merge(&self.probe.sample());
+        if self.plan.args.processes == 1 {
+            self.totals.health.merge(&self.probe.sample());
+        }
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());
         }
@@ -336,7 +481,7 @@ impl<'a> Run<'a> {
             failures: counts.failed,
             interrupted: counts.interrupted,
             workers: self.running(),
-            processes: 1,
+            processes: self.processes(),
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });
     }
@@ -352,18 +497,19 @@ impl<'a> Run<'a> {
         let counts = self.totals.totals();
         let summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            elapsed: self.epoch.elapsed(),
+            elapsed: self.elapsed,
             successes: counts.ok,
             failures: counts.failed,
             interrupted: counts.interrupted,
             workers: self.most_workers,
-            processes: 1,
+            processes: args.processes,
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.totals),
         };
         self.screen.finish(&summary);
         let verdict = match self.fixture_failure.take() {
             Some(failed) => Verdict::FixtureFailed(failed),
+            None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
             None if args.fail.is_some_and(|limit| summary.failures >= limit) => Verdict::TooManyFailures,
             None => Verdict::Ended,
         };
@@ -372,32 +518,9 @@ impl<'a> Run<'a> {
 }
 
 /// The next message, or `None` at `until`.
-fn receive(receiver: &Receiver<Message>, until: Instant) -> Option<Message> {
+pub(super) fn receive(receiver: &Receiver<Message>, until: Instant) -> Option<Message> {
     // The run holds a sender itself, so the channel is never closed: the only error is the time.
     receiver.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
-}
-
-/// How many threads run `workers`: never one without a worker.
-fn threads(asked: Option<usize>, workers: usize) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    asked.unwrap_or_else(cores).clamp(1, workers.max(1))
-}
-
-/// The line that names a worker which did not end.
-pub(super) fn left_behind(worker: WorkerId, doing: Doing, scenarios: &[String]) -> Line {
-    let what = match doing {
-        Doing::Scenario(index) => match scenarios.get(index) {
-            Some(name) => format!("the scenario `{name}`"),
-            None => "a scenario".to_owned(),
-        },
-        Doing::Setup => "the fixture `setup`".to_owned(),
-        Doing::SetupSession => "the fixture `setup_session`".to_owned(),
-        Doing::TeardownSession => "the fixture `teardown_session`".to_owned(),
-        Doing::Teardown => "the fixture `teardown`".to_owned(),
-        Doing::Waiting | Doing::Resting | Doing::Ended => "its last step".to_owned(),
-    };
-    let text = format!("did not end within {} s: left in {what}", GRACE.as_secs());
-    Line::warning(text).by_worker(worker.0)
 }
 
 /// The throughput of the last second, from totals seen now and then.
@@ -419,13 +542,6 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_thread_is_without_a_worker() {
-        assert_eq!(threads(Some(8), 3), 3);
-        assert_eq!(threads(Some(2), 100), 2);
-        assert_eq!(threads(None, 1), 1);
-    }
 
     #[test]
     fn the_rate_forgets_what_is_older_than_a_second() {

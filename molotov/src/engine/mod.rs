@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! coordinator   decides when to stop, merges measures, feeds the screen
+//!   process     with `--processes`: a fork with shards of its own; otherwise there is only this one
 //!   shard       a thread with its own runtime, recorder and connections
 //!     worker    an async fn: set up, run scenarios, tear down
 //! ```
@@ -9,6 +10,7 @@
 mod board;
 mod control;
 mod coordinator;
+mod crew;
 mod exchange;
 mod listeners;
 mod observe;
@@ -16,6 +18,7 @@ mod order;
 mod pacing;
 mod panic;
 mod plan;
+mod processes;
 mod shard;
 mod stop;
 #[cfg(test)]
@@ -26,7 +29,7 @@ mod worker;
 
 pub use self::{
     control::{Control, Inbox},
-    coordinator::run,
+    coordinator::{Begun, begin, run},
     plan::Plan,
     update::FixtureFailure,
 };
@@ -50,6 +53,8 @@ pub enum Verdict {
     Ended,
     /// As many scenarios failed as `--fail` allows, or more.
     TooManyFailures,
+    /// A process ended before its work was done; this tells which, and how.
+    ProcessLost(String),
     /// A fixture failed, and the run with it.
     FixtureFailed(FixtureFailure),
 }

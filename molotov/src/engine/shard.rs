@@ -52,6 +52,8 @@ pub(super) struct Shard {
     pub(super) board: Arc<Board>,
     /// When the run began.
     pub(super) epoch: Instant,
+    /// The number of the process it is in.
+    process: usize,
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
     pub(super) recorder: Recorder,
@@ -93,6 +95,7 @@ pub(super) struct Shardling {
     board: Arc<Board>,
     outbox: Outbox,
     epoch: Instant,
+    process: usize,
     shards: usize,
     inbox: UnboundedReceiver<Command>,
 }
@@ -103,13 +106,14 @@ pub(super) fn prepare(
     scope: Arc<Scope>,
     outbox: Outbox,
     epoch: Instant,
+    process: usize,
     shards: usize,
     workers: impl Iterator<Item = WorkerId>,
 ) -> (Shardling, Handle) {
     let board = Arc::new(Board::new(epoch, workers));
     let (commands, inbox) = unbounded_channel();
     let handle = Handle { thread: None, commands, board: board.clone() };
-    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, shards, inbox }, handle)
+    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, process, shards, inbox }, handle)
 }
 
 impl Shardling {
@@ -128,10 +132,10 @@ impl Shardling {
         let (scope, outbox) = (self.scope.clone(), self.outbox.clone());
         let mut builder = Builder::new_current_thread();
         builder.enable_all().on_thread_start(move || scope.adopt());
-        let work = run(self.plan, self.board, self.outbox, self.epoch, self.shards, self.inbox);
+        let work = run(self.plan, self.board, self.outbox, self.epoch, self.process, self.shards, self.inbox);
         if let Err(error) = block_on(builder, Box::pin(work)) {
             outbox.send(Update::FixtureFailed(FixtureFailure {
-                fixture: "runtime",
+                fixture: "runtime".into(),
                 message: format!("cannot start a thread's event loop: {error}"),
             }));
         }
@@ -144,6 +148,7 @@ async fn run(
     board: Arc<Board>,
     outbox: Outbox,
     epoch: Instant,
+    process: usize,
     shards: usize,
     mut commands: UnboundedReceiver<Command>,
 ) {
@@ -155,6 +160,7 @@ async fn run(
         stop,
         board,
         epoch,
+        process,
         backtraces: plan.args.verbose > 0,
         recorder,
         outbox,
@@ -190,7 +196,7 @@ async fn run(
                 Some(Ok(())) => {}
                 // The worker's own code is at fault then: user code cannot panic through it.
                 Some(Err(error)) if error.is_panic() => shard.outbox.send(Update::FixtureFailed(FixtureFailure {
-                    fixture: "worker",
+                    fixture: "worker".into(),
                     message: super::panic::payload_message(&*error.into_panic()),
                 })),
                 Some(Err(_cancelled)) => {}
@@ -209,7 +215,7 @@ async fn run(
             || (shard.args.force_shutdown && shard.board.overdue(GRACE));
         if given_up {
             for (worker, doing) in shard.board.unfinished() {
-                shard.outbox.send(Update::Line(super::coordinator::left_behind(worker, doing, &shard.plan.names())));
+                shard.outbox.send(Update::Line(super::crew::left_behind(worker, doing, &shard.plan.names())));
             }
             // Dropping the workers counts what they were in the middle of as interrupted.
             shard.cutting.set(true);
@@ -228,7 +234,7 @@ impl Shard {
         let printer = Rc::new(move |worker: WorkerId, text: String| {
             outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
         });
-        Context::new(worker, 0, self.args.clone(), Some(self.recorder.clone()), Some(printer))
+        Context::new(worker, self.process, self.args.clone(), Some(self.recorder.clone()), Some(printer))
     }
 
     fn report(&self) {
@@ -282,7 +288,7 @@ impl Shard {
 
     /// A fixture without which the run cannot go on has failed.
     pub(super) fn fixture_failed(&self, worker: WorkerId, failed: FixtureFailure, failure: Failure) {
-        let text = failure.describe(failed.fixture, self.backtraces);
+        let text = failure.describe(&failed.fixture, self.backtraces);
         self.line(worker, LineKind::Failure, text);
         self.stop.raise(Phase::Stopping);
         self.outbox.send(Update::FixtureFailed(failed));

@@ -1,9 +1,13 @@
 //! What shards tell the coordinator, and what it tells them: the only two types between them, whatever the distance.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{metrics::Snapshot, report::Line};
 
 /// From a shard to the coordinator.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Update {
     /// Something to show.
     Line(Line),
@@ -20,16 +24,16 @@ pub(crate) enum Update {
 }
 
 /// Why a run could not go on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FixtureFailure {
     /// Which fixture: `setup`, `setup_session`, ...
-    pub fixture: &'static str,
+    pub fixture: Cow<'static, str>,
     /// The message, with its causes.
     pub message: String,
 }
 
 /// From the coordinator to a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Command {
     /// Begin no scenario any more.
     Stop,

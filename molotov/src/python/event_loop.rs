@@ -6,13 +6,13 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd, RawFd},
     pin::pin,
     rc::Rc,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     task::{Poll, Waker},
     time::Duration,
 };
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use pyo3::{ffi, intern, prelude::*, sync::PyOnceLock};
+use pyo3::{ffi, intern, prelude::*};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     runtime::{Builder, LocalOptions, LocalRuntime},
@@ -46,14 +46,17 @@ pub(super) struct Loop {
     root: RefCell<Option<Waker>>,
 }
 
-/// The asyncio loop of the process, made before `global_setup`.
-static ASYNCIO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The asyncio loop of the process: made before `global_setup`, and anew in every child.
+static ASYNCIO: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 
-/// Makes the asyncio loop, once.
-pub(super) fn asyncio<'py>(py: Python<'py>, debug: bool) -> PyResult<&'py Bound<'py, PyAny>> {
-    ASYNCIO
-        .get_or_try_init(py, || Ok(module(py, "_loop")?.call_method1("make", (debug,))?.unbind()))
-        .map(|asyncio| asyncio.bind(py))
+/// The asyncio loop, which is made when it is first asked for.
+pub(super) fn asyncio(py: Python<'_>, debug: bool) -> PyResult<Bound<'_, PyAny>> {
+    if let Some(known) = &*ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner) {
+        return Ok(known.bind(py).clone());
+    }
+    let made = module(py, "_loop")?.call_method1("make", (debug,))?;
+    ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner).replace(made.clone().unbind());
+    Ok(made)
 }
 
 impl Loop {
@@ -201,7 +204,7 @@ impl Asyncio {
     fn run_under(&self, py: Python<'_>, mut builder: Builder, work: LocalBoxFuture<'static, ()>) -> PyResult<()> {
         let asyncio = asyncio(py, self.debug)?;
         let ident = py.import("threading")?.call_method0("get_ident")?.extract()?;
-        *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(ident);
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(ident);
         let runtime = builder.on_thread_park(release).on_thread_unpark(acquire).build_local(LocalOptions::default())?;
         let descriptor: RawFd = asyncio.getattr("_selector")?.call_method0("fileno")?.extract()?;
         // SAFETY: it is the selector's, which is open as long as its loop.
@@ -243,8 +246,8 @@ impl Asyncio {
                 error.write_unraisable(py, Some(&done));
             }
         }
-        let closed = module(py, "_loop")?.call_method1("close", (asyncio,));
-        *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        let closed = module(py, "_loop")?.call_method1("close", (&asyncio,));
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
         CURRENT.set(None);
         closed.map(|_| ())
     }
@@ -255,12 +258,42 @@ impl EventLoop for Asyncio {
         Python::attach(|py| self.run_under(py, runtime, work)).map_err(|error| io::Error::other(error.to_string()))
     }
 
+    fn fork(&self) -> io::Result<Option<u32>> {
+        let forked = Python::attach(|py| -> PyResult<Option<u32>> {
+            let helper = module(py, "_processes")?;
+            helper.call_method0("flush")?;
+            let pid: u32 = py.import("os")?.call_method0("fork")?.extract()?;
+            if pid > 0 {
+                return Ok(Some(pid));
+            }
+            // The parent's loop has descriptors that are the parent's too: it is put aside as it is.
+            if let Some(parents) = ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                helper.call_method1("put_aside", (parents,))?;
+            }
+            asyncio(py, self.debug)?;
+            Ok(None)
+        });
+        forked.map_err(|error| match Python::attach(|py| error.value(py).getattr("errno").and_then(|code| code.extract())) {
+            Ok(code) => io::Error::from_raw_os_error(code),
+            Err(_) => io::Error::other(error.to_string()),
+        })
+    }
+
+    fn leave(&self) {
+        Python::attach(|py| {
+            let left = super::modules::finish_stdout(py).and(module(py, "_processes").and_then(|helper| helper.call_method0("leave")));
+            if let Err(error) = left {
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+
     fn stopping(&self) {
         super::modules::STOPPING.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn interrupt(&self) {
-        let thread = *self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let thread = *self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(thread) = thread else { return };
         Python::attach(|py| {
             // SAFETY: a number and a class, under the interpreter's lock; a thread that is gone is ignored.

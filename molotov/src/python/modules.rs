@@ -43,11 +43,6 @@ impl Stdout {
         Stdout { original, begun: Held::new(String::new()), direct }
     }
 
-    /// What it stands for.
-    pub(super) fn original(&self, py: Python<'_>) -> Py<PyAny> {
-        self.original.clone_ref(py)
-    }
-
     fn show(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         let shown = !self.direct
             && CONTROL
@@ -60,6 +55,18 @@ impl Stdout {
             self.original.bind(py).call_method0(intern!(py, "flush"))?;
         }
         Ok(())
+    }
+}
+
+/// Shows what scripts have begun to print, and gives back what `sys.stdout` stands for.
+pub(super) fn finish_stdout(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    match py.import("sys")?.getattr("stdout")?.cast_into::<Stdout>() {
+        Ok(ours) => {
+            ours.get().finish(py)?;
+            Ok(Some(ours.get().original.clone_ref(py)))
+        }
+        // The script has put something else there.
+        Err(_) => Ok(None),
     }
 }
 
@@ -215,7 +222,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 11] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -224,6 +231,7 @@ const SOURCES: [(&str, &str); 10] = [
     ("molotov._http", include_str!("lib/molotov/_http.py")),
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),
+    ("molotov._processes", include_str!("lib/molotov/_processes.py")),
     ("molotov._finder", include_str!("lib/molotov/_finder.py")),
     ("molotov", include_str!("lib/molotov/__init__.py")),
 ];

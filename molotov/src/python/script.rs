@@ -71,12 +71,10 @@ pub(crate) fn finish() {
         sessions::forget_args();
         listeners::forget_requests();
         let restored = (|| {
-            let sys = py.import("sys")?;
-            if let Ok(ours) = sys.getattr("stdout")?.cast_into::<modules::Stdout>() {
-                ours.call_method0("finish")?;
-                sys.setattr("stdout", ours.get().original(py))?;
+            match modules::finish_stdout(py)? {
+                Some(original) => py.import("sys")?.setattr("stdout", original),
+                None => Ok(()),
             }
-            PyResult::Ok(())
         })();
         if let Err(error) = restored {
             error.write_unraisable(py, None);

@@ -121,6 +121,17 @@ pub trait EventLoop: Send + Sync {
     /// When the event loop or the runtime cannot be made.
     fn run(&self, runtime: tokio::runtime::Builder, work: LocalBoxFuture<'static, ()>) -> std::io::Result<()>;
 
+    /// Forks the process, with what the language has to do before and after; gives the child's pid to the parent, and
+    /// `None` to the child.
+    ///
+    /// # Errors
+    ///
+    /// When the system allows no more processes, or the language cannot go on in the child.
+    fn fork(&self) -> std::io::Result<Option<u32>>;
+
+    /// A child is about to end: what the language still holds back is written.
+    fn leave(&self);
+
     /// The run has begun to stop.
     fn stopping(&self);
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// One message of a run, for the screen to show. Its text may have several lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The process it comes from, when there are several.
     pub pid: Option<u32>,
@@ -16,7 +18,7 @@ pub struct Line {
 }
 
 /// What a [`Line`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LineKind {
     /// The run tells what it does.
     Info,

@@ -17,7 +17,7 @@ pub struct Summary {
     pub failures: u64,
     /// Scenarios that were cut short by the end of the run.
     pub interrupted: u64,
-    /// Workers per process.
+    /// The most workers that ran at once, in all processes.
     pub workers: usize,
     /// Number of processes.
     pub processes: usize,

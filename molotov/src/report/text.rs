@@ -78,7 +78,7 @@ impl Page {
         let ended = summary.successes + summary.failures;
         let mut parts = vec![
             format::elapsed(summary.elapsed),
-            format::plural(summary.workers as u64 * summary.processes.max(1) as u64, "worker"),
+            format::plural(summary.workers as u64, "worker"),
         ];
         if summary.processes > 1 {
             parts.push(format::plural(summary.processes as u64, "process"));

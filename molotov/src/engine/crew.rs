@@ -1,0 +1,224 @@
+//! The shards of one process: started, commanded, and left behind where they do not end.
+
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        mpsc::Sender,
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    board::Doing,
+    coordinator::Message,
+    plan::Plan,
+    shard::{self, GRACE, Handle, Outbox, Shardling},
+    update::{Command, Update},
+};
+use crate::{
+    metrics::Snapshot,
+    options::{Args, WorkerId},
+    registry::EventLoop,
+    report::Line,
+    vars::Scope,
+};
+
+/// How long a shard may take to give itself up before the crew does.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// The shards of this process.
+pub(super) struct Crew {
+    shards: Vec<(Handle, bool)>,
+    commands: Commands,
+    names: Vec<String>,
+    force_shutdown: bool,
+}
+
+/// A crew, and what is left to do for who has started it.
+pub(super) struct Started {
+    pub(super) crew: Crew,
+    /// The shard that has to run on the calling thread, in this event loop.
+    pub(super) here: Option<(Arc<dyn EventLoop>, Shardling)>,
+    /// Why there are fewer threads than wanted.
+    pub(super) refused: Option<io::Error>,
+}
+
+impl Crew {
+    /// Starts the shards of the process of that number; each tells `sender` what happens.
+    pub(super) fn start(
+        plan: &Plan,
+        scope: &Arc<Scope>,
+        sender: &Sender<Message>,
+        epoch: Instant,
+        process: usize,
+    ) -> Started {
+        let workers = plan.args.workers;
+        let event_loop = plan.selection.event_loop.clone();
+        let threads = threads(plan);
+        tracing::debug!(workers, threads, process, "the workers are started");
+        let (mut shards, mut here, mut refused) = (Vec::new(), None, None);
+        for number in 0..threads {
+            let outbox = Outbox { shard: number, sender: sender.clone() };
+            let mine = (number..workers).step_by(threads).map(WorkerId);
+            let (shard, mut handle) = shard::prepare(plan, scope.clone(), outbox, epoch, process, threads, mine);
+            if let Some(event_loop) = &event_loop {
+                here = Some((event_loop.clone(), shard));
+                shards.push((handle, false));
+                break;
+            }
+            match shard.spawn() {
+                Ok(thread) => {
+                    handle.thread = Some(thread);
+                    shards.push((handle, false));
+                }
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
+        let commands = Commands(Arc::new(Wires {
+            shards: shards.iter().map(|(handle, _)| handle.commands.clone()).collect(),
+            event_loop,
+            forced: OnceLock::new(),
+        }));
+        let force_shutdown = plan.args.force_shutdown;
+        Started { crew: Crew { shards, commands, names: plan.names(), force_shutdown }, here, refused }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The way to its shards.
+    pub(super) fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    /// Whether a shard has said its last word, or was given up.
+    pub(super) fn has_ended(&self, shard: usize) -> bool {
+        self.shards[shard].1
+    }
+
+    /// A shard has said its last word.
+    pub(super) fn ended(&mut self, shard: usize) {
+        self.shards[shard].1 = true;
+    }
+
+    pub(super) fn all_ended(&self) -> bool {
+        self.shards.iter().all(|(_, ended)| *ended)
+    }
+
+    /// Leaves shards that should have ended and do not even answer, since a scenario keeps the thread busy; gives back what
+    /// they would have said.
+    pub(super) fn give_up_the_stuck(&mut self) -> Vec<(usize, Update)> {
+        let forced = self.commands.0.forced.get().is_some_and(|at| at.elapsed() >= GRACE + LAST_CALL);
+        let mut said = Vec::new();
+        for (shard, (handle, ended)) in self.shards.iter_mut().enumerate().filter(|(_, (_, ended))| !ended) {
+            let stuck = forced || (self.force_shutdown && handle.board.overdue(GRACE + LAST_CALL));
+            if !stuck {
+                continue;
+            }
+            *ended = true;
+            if let (None, Some(event_loop)) = (&handle.thread, &self.commands.0.event_loop) {
+                event_loop.interrupt();
+            }
+            let mut cut = Snapshot::default();
+            for (worker, doing) in handle.board.unfinished() {
+                said.push((shard, Update::Line(left_behind(worker, doing, &self.names))));
+                if let Doing::Scenario(index) = doing {
+                    cut.scenarios.entry(self.names[index].as_str().into()).or_default().counts.interrupted += 1;
+                }
+            }
+            said.push((shard, Update::Measures(Box::new(cut))));
+            said.push((shard, Update::Done));
+        }
+        said
+    }
+
+    /// Waits for the threads that have ended. One that was given up is left behind: it cannot be stopped from outside.
+    pub(super) fn join(self) {
+        for (handle, ended) in self.shards {
+            if let Some(thread) = handle.thread
+                && ended
+                && thread.is_finished()
+            {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// The way from whoever decides to the shards of a process.
+#[derive(Clone)]
+pub(super) struct Commands(Arc<Wires>);
+
+struct Wires {
+    shards: Vec<UnboundedSender<Command>>,
+    event_loop: Option<Arc<dyn EventLoop>>,
+    /// When the run was forced down.
+    forced: OnceLock<Instant>,
+}
+
+impl Commands {
+    pub(super) fn send(&self, command: Command) {
+        if command == Command::Force {
+            self.0.forced.get_or_init(Instant::now);
+        }
+        if let Some(event_loop) = &self.0.event_loop {
+            event_loop.stopping();
+        }
+        for shard in &self.0.shards {
+            // A shard that has ended takes no commands, and needs none.
+            let _ = shard.send(command);
+        }
+    }
+}
+
+/// How many shards each process of a run has.
+pub(super) fn threads(plan: &Plan) -> usize {
+    if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args) }
+}
+
+/// How many threads run the workers of a process: never one without a worker.
+fn threads_for(args: &Args) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from) / args.processes.max(1);
+    args.threads.unwrap_or_else(cores).clamp(1, args.workers.max(1))
+}
+
+/// The line that names a worker which did not end.
+pub(super) fn left_behind(worker: WorkerId, doing: Doing, scenarios: &[String]) -> Line {
+    let what = match doing {
+        Doing::Scenario(index) => match scenarios.get(index) {
+            Some(name) => format!("the scenario `{name}`"),
+            None => "a scenario".to_owned(),
+        },
+        Doing::Setup => "the fixture `setup`".to_owned(),
+        Doing::SetupSession => "the fixture `setup_session`".to_owned(),
+        Doing::TeardownSession => "the fixture `teardown_session`".to_owned(),
+        Doing::Teardown => "the fixture `teardown`".to_owned(),
+        Doing::Waiting | Doing::Resting | Doing::Ended => "its last step".to_owned(),
+    };
+    let text = format!("did not end within {} s: left in {what}", GRACE.as_secs());
+    Line::warning(text).by_worker(worker.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_thread_is_without_a_worker() {
+        let threads = |threads, workers, processes| {
+            threads_for(&Args { threads, workers, processes, ..Args::default() })
+        };
+        assert_eq!(threads(Some(8), 3, 1), 3);
+        assert_eq!(threads(Some(2), 100, 1), 2);
+        assert_eq!(threads(None, 1, 1), 1);
+        assert_eq!(threads(None, 100, 1_000), 1, "cores are shared among the processes");
+        assert_eq!(threads(Some(2), 100, 1_000), 2);
+    }
+}

@@ -1,0 +1,162 @@
+//! The life of a child: its shards run here, and all that they say goes to the parent.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Order, Word, fork,
+    link::{Reader, Writer},
+};
+use crate::{
+    engine::{
+        control::Inbox,
+        coordinator::{Message, receive},
+        crew::{Commands, Crew, LAST_CALL, Started},
+        plan::Plan,
+        shard::GRACE,
+        update::{Command, FixtureFailure, Update},
+    },
+    metrics::{ProcessProbe, Snapshot},
+    vars::Scope,
+};
+
+/// What a child begins with.
+pub(super) struct Birth<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scope: Arc<Scope>,
+    /// The parent's, of which this is a copy: what is sent here stays here.
+    pub(super) inbox: &'a mut Inbox,
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+    pub(super) number: usize,
+}
+
+/// Lives to the end, and ends the process.
+pub(super) fn live(birth: Birth<'_>) -> ! {
+    // A panic must not unwind into what is the parent's to do.
+    let code = catch_unwind(AssertUnwindSafe(|| work(birth))).unwrap_or(101);
+    fork::leave(code)
+}
+
+fn work(birth: Birth<'_>) -> i32 {
+    let Birth { plan, scope, inbox, mut reader, mut writer, number } = birth;
+    // The parent lets all begin at once; when it changes its mind, it goes.
+    let Ok(Some(Order::Begin)) = reader.receive() else { return 0 };
+    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, Instant::now(), number);
+    let commands = crew.commands().clone();
+    let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &commands));
+    if let Some(error) = refused.or(begun.err()) {
+        let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
+        crew.commands().send(Command::Stop);
+        let failure = FixtureFailure { fixture: "thread".into(), message };
+        let _ = writer.send(&Word::Update(0, Update::FixtureFailed(failure)));
+    }
+    let event_loop = plan.selection.event_loop.clone();
+    let mut teller = Teller { plan, crew, inbox, writer, probe: ProcessProbe::start() };
+    match here {
+        None => teller.tell(),
+        // The shard wants this thread.
+        Some((event_loop, shard)) => thread::scope(|threads| {
+            threads.spawn(|| teller.tell());
+            shard.run(|runtime, work| event_loop.run(runtime, work));
+        }),
+    }
+    if let Some(event_loop) = event_loop {
+        event_loop.leave();
+    }
+    teller.end();
+    0
+}
+
+/// Hands the parent's commands to the shards. When the parent has gone, everything ends.
+fn obey(mut reader: Reader, commands: &Commands) {
+    while let Ok(Some(Order::Command(command))) = reader.receive() {
+        commands.send(command);
+    }
+    commands.send(Command::Force);
+    // Teardowns may run still; what does not end by itself then is ended.
+    thread::sleep(GRACE + LAST_CALL * 2);
+    fork::leave(1);
+}
+
+/// Tells the parent what happens here.
+struct Teller<'a> {
+    plan: &'a Plan,
+    crew: Crew,
+    inbox: &'a mut Inbox,
+    writer: Writer,
+    probe: ProcessProbe,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self) {
+        let period = self.plan.args.console_update.clamp(Duration::from_millis(20), Duration::from_millis(200));
+        let (mut next_look, mut next_sample) = (Instant::now() + period, Instant::now());
+        let mut terminated = false;
+        while !self.crew.all_ended() {
+            let now = Instant::now();
+            if now >= next_sample {
+                self.sample();
+                next_sample = now + Duration::from_secs(1);
+            }
+            if now >= next_look {
+                if fork::was_terminated() && !std::mem::replace(&mut terminated, true) {
+                    self.crew.commands().send(Command::Stop);
+                }
+                for (shard, update) in self.crew.give_up_the_stuck() {
+                    self.send(Word::Update(shard, update));
+                }
+                next_look = now + period;
+            }
+            if let Some(message) = receive(&self.inbox.receiver, next_look.min(next_sample)) {
+                self.pass_on(message);
+            }
+        }
+        self.drain();
+    }
+
+    /// The last words.
+    fn end(mut self) {
+        self.drain();
+        self.sample();
+        self.send(Word::Ended);
+        self.crew.join();
+    }
+
+    fn drain(&mut self) {
+        while let Ok(message) = self.inbox.receiver.try_recv() {
+            self.pass_on(message);
+        }
+    }
+
+    fn sample(&mut self) {
+        let measures = Snapshot { health: self.probe.sample(), ..Snapshot::default() };
+        self.send(Word::Measures(Box::new(measures)));
+    }
+
+    fn pass_on(&mut self, message: Message) {
+        match message {
+            Message::Line(line) => self.send(Word::Line(line)),
+            // A shard that was given up may come back to life: its words are no part of the run any more.
+            Message::Update(shard, update) if !self.crew.has_ended(shard) => {
+                if matches!(update, Update::Done) {
+                    self.crew.ended(shard);
+                }
+                self.send(Word::Update(shard, update));
+            }
+            Message::Update(..) => {}
+            Message::Stop => self.crew.commands().send(Command::Stop),
+            Message::Force => self.crew.commands().send(Command::Force),
+            Message::FromProcess(..) => unreachable!("a child has no children of its own"),
+        }
+    }
+
+    fn send(&mut self, word: Word) {
+        // A parent that has gone is noticed by who listens to it.
+        let _ = self.writer.send(&word);
+    }
+}

@@ -1,0 +1,134 @@
+//! What goes between a run's processes: messages of a length that is told first, over a pair of sockets.
+
+use std::{
+    io::{self, BufReader, Read, Write},
+    os::unix::net::UnixStream,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Longer messages are a sign that the other side writes something else.
+const LONGEST: usize = 1 << 30;
+
+/// The writing end.
+#[derive(Debug)]
+pub(super) struct Writer {
+    stream: UnixStream,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn new(stream: UnixStream) -> Writer {
+        Writer { stream, buffer: Vec::new() }
+    }
+
+    /// Sends a message; blocks while the other side does not read.
+    pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        buffer.extend_from_slice(&[0; 4]);
+        let mut buffer = postcard::to_extend(message, buffer).map_err(io::Error::other)?;
+        let length = u32::try_from(buffer.len() - 4).map_err(io::Error::other)?;
+        buffer[..4].copy_from_slice(&length.to_le_bytes());
+        let sent = self.stream.write_all(&buffer);
+        self.buffer = buffer;
+        sent
+    }
+}
+
+/// The reading end.
+#[derive(Debug)]
+pub(super) struct Reader {
+    stream: BufReader<UnixStream>,
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(stream: UnixStream) -> Reader {
+        Reader { stream: BufReader::with_capacity(1 << 16, stream), buffer: Vec::new() }
+    }
+
+    /// The next message; `None` when the other side has gone, be it in the middle of one.
+    pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let mut length = [0; 4];
+        if !self.fill(&mut length)? {
+            return Ok(None);
+        }
+        let length = u32::from_le_bytes(length) as usize;
+        if length > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(length, 0);
+        let message = match self.fill(&mut buffer)? {
+            true => Some(postcard::from_bytes(&buffer).map_err(io::Error::other)?),
+            false => None,
+        };
+        self.buffer = buffer;
+        Ok(message)
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        match self.stream.read_exact(buffer) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        engine::update::{Command, Update},
+        metrics::{Limits, Outcome, Recorder},
+        report::Line,
+    };
+
+    #[test]
+    fn everything_arrives_as_it_was_sent() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let recorder = Recorder::new(Limits::default());
+        let browse = recorder.scenario_id("browse");
+        for n in 0..1000_u64 {
+            recorder.scenario(browse, Outcome::Ok, Duration::from_micros(n * n));
+        }
+        let measures = recorder.take();
+        let updates = [
+            Update::Line(Line::failure("ü\nsecond").by_worker(3).by_process(7)),
+            Update::Measures(Box::new(measures)),
+            Update::Workers { running: 3, most: 40 },
+            Update::Done,
+        ];
+        let expected: Vec<String> = updates.iter().map(|update| format!("{update:?}")).collect();
+        let sender = std::thread::spawn(move || {
+            let mut writer = Writer::new(one);
+            updates.iter().for_each(|update| writer.send(update).unwrap());
+        });
+        let mut reader = Reader::new(other);
+        let mut received = Vec::new();
+        while let Some(update) = reader.receive::<Update>().unwrap() {
+            received.push(format!("{update:?}"));
+        }
+        sender.join().unwrap();
+        assert_eq!(received, expected);
+    }
+
+    #[test]
+    fn a_message_cut_in_the_middle_is_the_end() {
+        let (mut one, other) = UnixStream::pair().unwrap();
+        let mut writer = Writer::new(one.try_clone().unwrap());
+        writer.send(&Command::Force).unwrap();
+        one.write_all(&[200, 0, 0, 0, 1, 2]).unwrap();
+        drop((one, writer));
+        let mut reader = Reader::new(other);
+        assert_eq!(reader.receive::<Command>().unwrap(), Some(Command::Force));
+        assert_eq!(reader.receive::<Command>().unwrap(), None);
+    }
+}
