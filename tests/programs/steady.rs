@@ -6,6 +6,19 @@ use molotov_tests::{asked, note, target};
 #[global_setup]
 fn global_setup() {
     note("global_setup");
+    set_var("made", std::process::id());
+    if asked("leave-a-thread") {
+        std::thread::Builder::new().name("left-behind".to_owned()).spawn(std::thread::park).expect("it starts");
+    }
+}
+
+#[events]
+async fn events(event: &Event<'_>) {
+    if asked("workers")
+        && let Event::CurrentWorkers { workers, .. } = event
+    {
+        note(&format!("workers {workers} {}", std::process::id()));
+    }
 }
 
 #[setup]
@@ -38,6 +51,15 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
     let scenario = ctx.scenario();
     if asked("note") {
         note(&format!("{} {scenario} {}", ctx.worker_id(), ctx.step()));
+    }
+    if asked("process") {
+        note(&format!("process {} {} {}", ctx.process(), std::process::id(), ctx.worker_id()));
+    }
+    if asked("random") {
+        note(&format!("random {} {} {}", ctx.process(), ctx.worker_id(), ctx.random_below(1 << 40)));
+    }
+    if asked("variable") {
+        note(&format!("variable {:?}", get_var::<u32>("made")));
     }
     if asked("threads") {
         note(&format!("{:?}", std::thread::current().id()));

@@ -295,6 +295,8 @@ impl<'a> Run<'a> {
             if now >= next_look {
                 self.look_after();
                 next_look = now + self.patience().min(period);
+                // There may be nobody left to say anything.
+                continue;
             }
             if now >= next_progress {
                 self.show_progress();

@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc, OnceLock,
-        mpsc::Sender,
-    },
+    sync::{Arc, OnceLock, mpsc::Sender},
     time::{Duration, Instant},
 };
 
@@ -212,9 +209,8 @@ mod tests {
 
     #[test]
     fn no_thread_is_without_a_worker() {
-        let threads = |threads, workers, processes| {
-            threads_for(&Args { threads, workers, processes, ..Args::default() })
-        };
+        let threads =
+            |threads, workers, processes| threads_for(&Args { threads, workers, processes, ..Args::default() });
         assert_eq!(threads(Some(8), 3, 1), 3);
         assert_eq!(threads(Some(2), 100, 1), 2);
         assert_eq!(threads(None, 1, 1), 1);

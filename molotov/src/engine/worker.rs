@@ -218,7 +218,11 @@ impl Worker {
             Ok(Err(caught)) => (name, caught.into()),
             Err(_cancelled) => return Err(Ended),
         };
-        self.shard.fixture_failed(self.id, FixtureFailure { fixture: fixture.into(), message: failure.to_string() }, failure);
+        self.shard.fixture_failed(
+            self.id,
+            FixtureFailure { fixture: fixture.into(), message: failure.to_string() },
+            failure,
+        );
         Err(Ended)
     }
 

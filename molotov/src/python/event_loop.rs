@@ -273,15 +273,18 @@ impl EventLoop for Asyncio {
             asyncio(py, self.debug)?;
             Ok(None)
         });
-        forked.map_err(|error| match Python::attach(|py| error.value(py).getattr("errno").and_then(|code| code.extract())) {
-            Ok(code) => io::Error::from_raw_os_error(code),
-            Err(_) => io::Error::other(error.to_string()),
+        forked.map_err(|error| {
+            match Python::attach(|py| error.value(py).getattr("errno").and_then(|code| code.extract())) {
+                Ok(code) => io::Error::from_raw_os_error(code),
+                Err(_) => io::Error::other(error.to_string()),
+            }
         })
     }
 
     fn leave(&self) {
         Python::attach(|py| {
-            let left = super::modules::finish_stdout(py).and(module(py, "_processes").and_then(|helper| helper.call_method0("leave")));
+            let left = super::modules::finish_stdout(py)
+                .and(module(py, "_processes").and_then(|helper| helper.call_method0("leave")));
             if let Err(error) = left {
                 error.write_unraisable(py, None);
             }

@@ -70,11 +70,9 @@ pub(crate) fn finish() {
     Python::attach(|py| {
         sessions::forget_args();
         listeners::forget_requests();
-        let restored = (|| {
-            match modules::finish_stdout(py)? {
-                Some(original) => py.import("sys")?.setattr("stdout", original),
-                None => Ok(()),
-            }
+        let restored = (|| match modules::finish_stdout(py)? {
+            Some(original) => py.import("sys")?.setattr("stdout", original),
+            None => Ok(()),
         })();
         if let Err(error) = restored {
             error.write_unraisable(py, None);

@@ -76,10 +76,7 @@ impl Page {
     fn overview(&mut self, summary: &Summary) {
         let seconds = summary.elapsed.as_secs_f64();
         let ended = summary.successes + summary.failures;
-        let mut parts = vec![
-            format::elapsed(summary.elapsed),
-            format::plural(summary.workers as u64, "worker"),
-        ];
+        let mut parts = vec![format::elapsed(summary.elapsed), format::plural(summary.workers as u64, "worker")];
         if summary.processes > 1 {
             parts.push(format::plural(summary.processes as u64, "process"));
         }

@@ -243,9 +243,9 @@ impl Processes {
                 WaitStatus::Exited(_, code) => Ending::Lost(format!(
                     "the process {pid} ended with exit code {code} before its work was done; what it had not reported is lost"
                 )),
-                WaitStatus::Signaled(_, Signal::SIGKILL, _) if child.killed => {
-                    Ending::Lost(format!("the process {pid} did not end and was killed; what it had not reported is lost"))
-                }
+                WaitStatus::Signaled(_, Signal::SIGKILL, _) if child.killed => Ending::Lost(format!(
+                    "the process {pid} did not end and was killed; what it had not reported is lost"
+                )),
                 WaitStatus::Signaled(_, signal, _) => {
                     Ending::Lost(format!("the process {pid} was killed by {signal}; what it had not reported is lost"))
                 }

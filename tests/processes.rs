@@ -1,0 +1,240 @@
+//! Several processes: what they do together, and what is left when one is gone.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
+
+use molotov_tests::{Output, Program, Running, Server, wait_until};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+
+/// The process ids that the journal tells of, each with the lines it wrote.
+fn pids(journal: &[String]) -> BTreeMap<i32, Vec<&str>> {
+    let mut of = BTreeMap::<i32, Vec<&str>>::new();
+    for line in journal.iter().filter(|line| line.starts_with("process ")) {
+        of.entry(line.split(' ').nth(2).unwrap().parse().unwrap()).or_default().push(line);
+    }
+    of
+}
+
+/// The children of a program that runs.
+fn children(running: &Running) -> Vec<i32> {
+    let path = format!("/proc/{0}/task/{0}/children", running.id());
+    fs::read_to_string(path).unwrap().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn lives(pid: i32) -> bool {
+    test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+}
+
+#[track_caller]
+fn kill(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+fn count(output: &Output, line: &str) -> usize {
+    output.journal.iter().filter(|entry| *entry == line).count()
+}
+
+#[test]
+fn every_run_of_every_process_is_counted() {
+    let server = Server::new();
+    let program = Program::new(STEADY, "-p 4 -w 50 -r 20 -c").against(&server);
+    let output = program.env("DO", "process,variable").run().exited(0);
+    assert_eq!((server.served(), output.totals()), (4_000, (4_000, 0)), "{output:#?}");
+    let pids = pids(&output.journal);
+    assert_eq!(pids.len(), 4);
+    for (pid, lines) in &pids {
+        assert_eq!(lines.len(), 1_000, "process {pid}");
+        let workers: BTreeSet<_> = lines.iter().map(|line| line.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(workers.len(), 50, "worker ids count from 0 in each process");
+        assert!(output.stdout.contains(&format!("[P:{pid}] [W:49] Ran 20 scenarios")), "{output:#?}");
+    }
+    let numbers: BTreeSet<_> =
+        output.journal.iter().filter_map(|line| line.strip_prefix("process ")?.split(' ').next()).collect();
+    assert_eq!(numbers, BTreeSet::from(["0", "1", "2", "3"]));
+    // What `global_setup` has set is there in all, and it ran once; so did the teardown, in the parent.
+    let variables: BTreeSet<_> = output.journal.iter().filter(|line| line.starts_with("variable ")).collect();
+    assert_eq!(variables.len(), 1, "{variables:?}");
+    assert_eq!((count(&output, "global_setup"), count(&output, "global_teardown")), (1, 1));
+    assert!(output.stdout.contains("Forking 4 processes\nPreparing 50 workers...\nOK\n"), "{output:#?}");
+    assert!(output.stdout.contains("200 workers · 4 processes"), "{output:#?}");
+}
+
+#[test]
+fn a_process_that_is_killed_is_told_and_the_others_go_on() {
+    let server = Server::new();
+    let program = Program::new(STEADY, "-p 4 -w 50 -r 20 --delay 0.1 -c").against(&server).env("DO", "process");
+    let running = program.start();
+    wait_until("the run is under way", || server.served() > 1_200);
+    let killed = children(&running)[1];
+    kill(killed, Signal::KILL);
+    running.wait_for(&format!("the process {killed} was killed by SIGKILL"));
+    let mut left = Vec::new();
+    let output = running.wait_with(|running| left.extend(children(running))).exited(1);
+    let pids = pids(&output.journal);
+    let survivors = pids.iter().filter(|(pid, _)| **pid != killed).map(|(_, lines)| lines.len() as u64);
+    assert_eq!(survivors.clone().collect::<Vec<_>>(), [1_000; 3]);
+    let (ok, failed) = output.totals();
+    let of_the_killed = pids[&killed].len() as u64;
+    // It reports five times a second, and does 500 runs a second: what it had not reported is lost, the rest is kept.
+    let kept = ok - survivors.sum::<u64>();
+    assert!(failed == 0 && kept <= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
+    assert!(kept + 250 >= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
+    assert!(kept > 0, "{output:#?}");
+    assert!(left.into_iter().all(|pid| !lives(pid)), "a process is left");
+    assert_eq!(count(&output, "global_teardown"), 1);
+}
+
+#[test]
+fn a_process_that_is_killed_is_noticed_within_a_second() {
+    let server = Server::new();
+    let running = Program::new(STEADY, "-p 2 -w 1 --delay 1h -c --console-update 30").against(&server).start();
+    wait_until("both work", || server.served() == 2);
+    let killed = children(&running)[0];
+    let before = std::time::Instant::now();
+    kill(killed, Signal::ABORT);
+    running.wait_for(&format!("the process {killed} was killed by SIGABRT"));
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    running.interrupt();
+    let output = running.wait().exited(1);
+    assert_eq!(output.totals().0, 1, "the other's run is counted: {output:#?}");
+}
+
+#[test]
+fn a_parent_that_dies_leaves_no_orphan() {
+    for line in ["-p 3 -w 5 -s held -q", "-p 3 -w 2 -s stuck --threads 1 -q"] {
+        let server = Server::new();
+        let running = Program::new(TROUBLED, line).against(&server).start();
+        wait_until("all processes are there", || children(&running).len() == 3);
+        match line.contains("stuck") {
+            true => running.wait_for_journal("stuck"),
+            false => wait_until("they work", || server.served() == 15),
+        }
+        let children = children(&running);
+        running.signal(Signal::KILL);
+        assert_eq!(running.wait().code, None);
+        wait_until("no process is left", || !children.iter().any(|pid| lives(*pid)));
+    }
+}
+
+#[test]
+fn signals_end_all_processes() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::new();
+        let running = Program::new(TROUBLED, "-p 3 -w 2 -s held -c").against(&server).start();
+        wait_until("all workers wait for the server", || server.served() == 6);
+        let children = children(&running);
+        // As a terminal does: the whole group gets it.
+        children.iter().for_each(|pid| kill(*pid, Signal::INT));
+        running.signal(signal);
+        running.wait_for("Stopping: running scenarios may end");
+        server.release();
+        let output = running.wait().exited(0);
+        assert_eq!(output.totals(), (6, 0), "{output:#?}");
+        assert_eq!(count(&output, "teardown"), 6, "{output:#?}");
+        assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
+        assert!(!children.iter().any(|pid| lives(*pid)));
+    }
+}
+
+#[test]
+fn a_second_signal_cuts_all_processes() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "-p 2 -w 3 -s held -c").against(&server).start();
+    wait_until("all workers wait for the server", || server.served() == 6);
+    running.interrupt();
+    running.wait_for("Stopping");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert_eq!(output.totals(), (0, 0), "{output:#?}");
+    assert!(output.stdout.contains("6 scenarios were interrupted"), "{output:#?}");
+    assert_eq!(count(&output, "teardown"), 6, "{output:#?}");
+}
+
+#[test]
+fn a_process_that_is_asked_to_end_ends_well() {
+    let server = Server::new();
+    let running = Program::new(STEADY, "-p 2 -w 2 --delay 0.05 -d 2 -c").against(&server).start();
+    wait_until("both work", || server.served() > 8);
+    kill(children(&running)[0], Signal::TERM);
+    let output = running.wait().exited(0);
+    assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
+    assert_eq!((count(&output, "teardown 0"), count(&output, "teardown 1")), (2, 2));
+}
+
+#[test]
+fn the_first_failure_stops_all_processes() {
+    let server = Server::new();
+    let output = Program::new(TROUBLED, "-p 3 -w 1 -s third_refused -x -c").against(&server).run().exited(0);
+    let (ok, failed) = output.totals();
+    assert_eq!((failed, ok + failed), (1, server.served()), "{output:#?}");
+    assert_eq!(count(&output, "teardown"), 3);
+}
+
+#[test]
+fn failures_of_all_processes_are_judged_together() {
+    for (fail, code) in [(6, 1), (7, 0)] {
+        let server = Server::new();
+        let line = format!("-p 3 -w 1 -r 2 -s wrong -f {fail} -q");
+        Program::new(TROUBLED, &line).against(&server).run().exited(code);
+        assert_eq!(server.served(), 6);
+    }
+}
+
+#[test]
+fn a_fixture_that_fails_ends_the_run() {
+    let server = Server::new();
+    for (fixture, runs) in [("global_setup", 0), ("setup", 1), ("setup_session", 1)] {
+        let program = Program::new(TROUBLED, "-p 2 -w 1 -s held -c").against(&server).env("DO", fixture);
+        let output = program.run().exited(1);
+        assert!(output.stderr.contains(&format!("the fixture `{fixture}` failed")), "{output:#?}");
+        assert!(output.stderr.contains("has no database"), "{output:#?}");
+        assert_eq!(output.stdout.contains("Forking"), runs > 0, "{output:#?}");
+    }
+    assert_eq!(server.served(), 0);
+}
+
+#[test]
+fn threads_that_a_fork_would_lose_are_named() {
+    let server = Server::new();
+    let program = Program::new(STEADY, "-p 2 -r 1 -c").against(&server).env("DO", "leave-a-thread");
+    let output = program.run().exited(1);
+    assert!(output.stderr.contains("cannot fork while other threads are alive: left-behind"), "{output:#?}");
+    assert_eq!(server.served(), 0);
+}
+
+#[test]
+fn current_workers_are_told_over_all_processes_and_by_the_parent() {
+    let server = Server::new();
+    let program = Program::new(STEADY, "-p 2 -w 3 -d 2.5 --delay 0.1 -c").against(&server);
+    let output = program.env("DO", "workers,variable").run().exited(0);
+    let told: Vec<_> = output.journal.iter().filter(|line| line.starts_with("workers ")).collect();
+    let parent = output.journal.iter().find_map(|line| line.strip_prefix("variable Some(")).unwrap();
+    let parent = parent.trim_end_matches(')');
+    assert!(told.iter().all(|line| line.ends_with(&format!(" {parent}"))), "{told:?} {parent}");
+    assert!(told.iter().any(|line| line.starts_with("workers 6 ")), "{told:?}");
+    assert!(told.last().unwrap().starts_with("workers 0 "), "{told:?}");
+}
+
+#[test]
+fn a_seed_gives_each_process_its_own_numbers() {
+    let numbers = |seed| {
+        let server = Server::new();
+        let program = Program::new(STEADY, &format!("-p 2 -w 2 -r 3 -q {seed}")).against(&server);
+        let output = program.env("DO", "random").run().exited(0);
+        let lines: BTreeSet<_> = output.journal.into_iter().filter(|line| line.starts_with("random ")).collect();
+        assert_eq!(lines.len(), 12, "{lines:?}");
+        let numbers: BTreeSet<_> = lines.iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
+        assert_eq!(numbers.len(), 12, "two workers have the same numbers: {lines:?}");
+        lines
+    };
+    assert_eq!(numbers("--seed 7"), numbers("--seed 7"));
+    assert_ne!(numbers(""), numbers(""));
+}
