@@ -19,6 +19,7 @@ pub mod python;
 pub mod registry;
 pub mod report;
 pub mod session;
+pub mod statsd;
 pub mod ui;
 mod vars;
 

@@ -1,6 +1,6 @@
 //! A load test that works: three scenarios of one request each, and every fixture.
 
-use molotov::prelude::*;
+use molotov::{prelude::*, statsd::prelude::*};
 use molotov_tests::{asked, note, target};
 
 #[global_setup]
@@ -61,11 +61,20 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
     if asked("variable") {
         note(&format!("variable {:?}", get_var::<u32>("made")));
     }
+    if asked("metrics")
+        && let Some(statsd) = ctx.statsd()
+    {
+        statsd.count_with_tags("bought", 2).with_tag("kind", "tea").send();
+        statsd.gauge("stock", 3.5).expect("a gauge is taken");
+    }
     if asked("threads") {
         note(&format!("{:?}", std::thread::current().id()));
     }
     if asked("print") {
         ctx.print(format!("printed by {scenario}"));
+    }
+    if asked("odd") {
+        session.get(target("/ok/a%20b:c%7Cd@e%23f%0Ag/{x}?q=1")).send().await?.bytes().await?;
     }
     let response = session.get(target(&format!("/ok/{scenario}"))).send().await?;
     assert_eq!(response.status(), 200);

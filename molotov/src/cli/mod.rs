@@ -15,7 +15,7 @@ use std::{
 
 use options::{Door, Request};
 
-use crate::registry::Registry;
+use crate::{options::Args, registry::Registry};
 
 /// Runs the load test that the program is: its registered scenarios, with the options of its command line.
 ///
@@ -48,13 +48,21 @@ pub fn main() -> ExitCode {
 }
 
 fn of_crate(line: Vec<OsString>) -> u8 {
-    let args = match read(line.clone(), Door::Crate) {
+    let mut args = match read(line.clone(), Door::Crate) {
         Ok(args) => args,
         Err(code) => return code,
     };
     let mut registry = Registry::collect();
-    let Some(script) = &args.scenario else { return run::run(args, &registry) };
-    let code = match load(&args, script, &line) {
+    let scripts = Scripts::named(&mut args, &registry);
+    if !args.quiet {
+        for extension in &args.use_extension {
+            show(&format!("Loading extension '{extension}'\n"));
+        }
+    }
+    if scripts.is_empty() {
+        return run::run(args, &registry);
+    }
+    let code = match load(&args, &scripts, &line) {
         Ok(loaded) => {
             registry.extend(loaded);
             run::run(args, &registry)
@@ -64,6 +72,33 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     drop(registry);
     end_scripts();
     code
+}
+
+/// What a command line names that is written in Python.
+struct Scripts {
+    script: Option<String>,
+    extensions: Vec<String>,
+}
+
+impl Scripts {
+    /// Those of a crate's command line: extensions that are linked into the crate are left in `args`.
+    fn named(args: &mut Args, registry: &Registry) -> Scripts {
+        let linked = registry.extensions();
+        let is_script = |name: &String| cfg!(feature = "python") && !linked.contains(name);
+        // `--use-extension A B script.py` takes all that follows.
+        if args.scenario.is_none()
+            && args.use_extension.len() > 1
+            && let Some(script) = args.use_extension.pop_if(|last| is_script(last) && last.ends_with(".py"))
+        {
+            args.scenario = Some(script);
+        }
+        let extensions = args.use_extension.extract_if(.., |name| is_script(name)).collect();
+        Scripts { script: args.scenario.clone(), extensions }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.script.is_none() && self.extensions.is_empty()
+    }
 }
 
 /// What the `molotov` command does: it runs scripts. Rust load tests are programs of their own.
@@ -78,16 +113,15 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let code = match load(&args, args.scenario.as_deref().unwrap_or("loadtest.py"), &line) {
+    let script = Some(args.scenario.clone().unwrap_or_else(|| "loadtest.py".to_owned()));
+    // In a script's registry there is none by name.
+    let scripts = Scripts { script, extensions: std::mem::take(&mut args.use_extension) };
+    let code = match load(&args, &scripts, &line) {
         Ok(registry) if registry.scenarios().is_empty() => {
             complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
             1
         }
-        Ok(registry) => {
-            // They are loaded: in a script's registry there is none by name.
-            args.use_extension.clear();
-            run::run(args, &registry)
-        }
+        Ok(registry) => run::run(args, &registry),
         Err(code) => code,
     };
     end_scripts();
@@ -101,10 +135,11 @@ fn end_scripts() {
 }
 
 #[cfg(feature = "python")]
-fn load(args: &crate::options::Args, script: &str, line: &[OsString]) -> Result<Registry, u8> {
+fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u8> {
     use crate::python::LoadError;
 
-    crate::python::load(args, script, line).map_err(|error| match error {
+    let loaded = crate::python::load(args, scripts.script.as_deref(), &scripts.extensions, line);
+    loaded.map_err(|error| match error {
         LoadError::Missing(message) => {
             complain(&message);
             1
@@ -118,16 +153,17 @@ fn load(args: &crate::options::Args, script: &str, line: &[OsString]) -> Result<
 }
 
 #[cfg(not(feature = "python"))]
-fn load(_args: &crate::options::Args, script: &str, _line: &[OsString]) -> Result<Registry, u8> {
+fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry, u8> {
     complain(&format!(
-        "`{script}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
-         leave the script out (`--single-mode NAME` chooses a scenario, `--list` shows them)"
+        "`{}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
+         leave the script out (`--single-mode NAME` chooses a scenario, `--list` shows them)",
+        scripts.script.as_deref().unwrap_or_default()
     ));
     Err(2)
 }
 
 /// The options of a run, or the code to exit with when there is nothing to run.
-fn read(line: Vec<OsString>, door: Door) -> Result<crate::options::Args, u8> {
+fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
     match options::parse(line, door) {
         Ok(Request::Run(args)) => Ok(*args),
         Ok(Request::Show(text)) => {

@@ -8,7 +8,10 @@ use clap::{
 };
 
 use super::{duration, prefix};
-use crate::options::{Args, Color};
+use crate::{
+    options::{Args, Color},
+    statsd,
+};
 
 /// More workers than any machine holds: a slip of the pen is better refused than tried.
 const MOST_WORKERS: u64 = 10_000_000;
@@ -153,13 +156,13 @@ struct CommandLine {
     #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = LATER)]
     sizing_tolerance: Option<f64>,
     /// Send the measures to statsd
-    #[arg(long, help_heading = LATER)]
+    #[arg(long)]
     statsd: bool,
-    /// Where statsd listens
-    #[arg(long, value_name = "URL", help_heading = LATER)]
+    /// Where statsd listens [default: udp://localhost:8125]
+    #[arg(long, value_name = "URL", value_parser = statsd_address)]
     statsd_address: Option<String>,
     /// Extensions to load first, in order
-    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append, help_heading = LATER)]
+    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append)]
     use_extension: Vec<String>,
     /// Write a report: .json, .html, .csv
     #[arg(long, value_name = "FILE", action = ArgAction::Append, help_heading = LATER)]
@@ -210,6 +213,10 @@ fn processes(text: &str) -> Result<usize, String> {
     bounded(text, MOST_PROCESSES)
 }
 
+fn statsd_address(text: &str) -> Result<String, String> {
+    statsd::parse(text).map(|_| text.to_owned())
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     bounded(text, MOST_THREADS)
 }
@@ -235,7 +242,7 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
         return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
     line.refuse_contradictions()?;
-    line.refuse_what_is_to_come(door)?;
+    line.refuse_what_is_to_come()?;
     Ok(Request::Run(Box::new(line.into_args(door))))
 }
 
@@ -248,8 +255,6 @@ fn command(door: Door) -> clap::Command {
             ": workers run its scenarios and measure the service they hit."
         )),
         Door::Command => {
-            // What only scripts have is available here.
-            let command = command.mut_arg("use_extension", |arg| arg.help_heading(None::<&'static str>));
             command.name("molotov").about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
         }
     }
@@ -285,16 +290,11 @@ impl CommandLine {
     }
 
     /// No option is read and then ignored: what cannot be done yet is said.
-    fn refuse_what_is_to_come(&self, door: Door) -> Result<(), Refusal> {
+    fn refuse_what_is_to_come(&self) -> Result<(), Refusal> {
         let (option, instead) = match self {
             Self { sizing: true, .. } => ("`--sizing`", "use `--ramp-up` and watch the failures"),
             Self { sizing_tolerance: Some(_), .. } => ("`--sizing-tolerance`", "leave it out"),
-            Self { statsd: true, .. } => ("`--statsd`", "leave it out"),
-            Self { statsd_address: Some(_), .. } => ("`--statsd-address`", "leave it out"),
             Self { config: Some(_), .. } => ("`--config`", "write its options on the command line"),
-            Self { use_extension, .. } if door == Door::Crate && !use_extension.is_empty() => {
-                ("`--use-extension`", "leave it out, and register what it names without `extension = ...`")
-            }
             Self { report, .. } if !report.is_empty() => {
                 ("`--report`", "leave it out; the table at the end holds the measures")
             }
@@ -331,6 +331,8 @@ impl CommandLine {
             console: self.console,
             uvloop: self.uvloop,
             force_shutdown: self.force_shutdown,
+            statsd: self.statsd,
+            statsd_address: self.statsd_address.unwrap_or(default.statsd_address),
             use_extension: self.use_extension,
             threads: self.threads,
             seed: self.seed,

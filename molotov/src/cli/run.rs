@@ -7,6 +7,7 @@ use crate::{
     engine::{self, Control, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
+    statsd,
     ui::{Console, Quiet, Screen},
 };
 
@@ -25,6 +26,14 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         show(&registry::list(&plan.selection));
         return 0;
     }
+    let statsd = match args.statsd.then(|| statsd::parse(&args.statsd_address).and_then(statsd::resolve)).transpose() {
+        Ok(statsd) => statsd,
+        Err(error) => {
+            complain(&error);
+            return 1;
+        }
+    };
+    let plan = plan.with_statsd(statsd);
     if args.debug {
         trace(args.color);
     }

@@ -20,6 +20,7 @@ use crate::{
     options::{Args, WorkerId},
     registry::EventLoop,
     report::Line,
+    statsd::Statsd,
     vars::Scope,
 };
 
@@ -39,7 +40,7 @@ pub(super) struct Started {
     pub(super) crew: Crew,
     /// The shard that has to run on the calling thread, in this event loop.
     pub(super) here: Option<(Arc<dyn EventLoop>, Shardling)>,
-    /// Why there are fewer threads than wanted.
+    /// Why there are fewer threads than wanted, or no statsd.
     pub(super) refused: Option<io::Error>,
 }
 
@@ -55,12 +56,17 @@ impl Crew {
         let workers = plan.args.workers;
         let event_loop = plan.selection.event_loop.clone();
         let threads = threads(plan);
+        let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
+            Ok(statsd) => (statsd, None),
+            Err(error) => (None, Some(error)),
+        };
         tracing::debug!(workers, threads, process, "the workers are started");
-        let (mut shards, mut here, mut refused) = (Vec::new(), None, None);
+        let (mut shards, mut here) = (Vec::new(), None);
         for number in 0..threads {
             let outbox = Outbox { shard: number, sender: sender.clone() };
             let mine = (number..workers).step_by(threads).map(WorkerId);
-            let (shard, mut handle) = shard::prepare(plan, scope.clone(), outbox, epoch, process, threads, mine);
+            let (shard, mut handle) =
+                shard::prepare(plan, scope.clone(), outbox, epoch, process, threads, statsd.clone(), mine);
             if let Some(event_loop) = &event_loop {
                 here = Some((event_loop.clone(), shard));
                 shards.push((handle, false));

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
+use http::Method;
+use url::Url;
 
 use super::{exchange, shard::Shard};
 use crate::{
@@ -60,7 +62,14 @@ impl Observer for WorkerObserver {
         })
     }
 
-    fn measured(&self, name: &str, sample: RequestSample) {
+    fn metric(&self, method: &Method, url: &Url) -> Option<String> {
+        self.shard.statsd.as_ref().map(|statsd| statsd.name(method, url))
+    }
+
+    fn measured(&self, name: &str, metric: Option<&str>, sample: RequestSample) {
+        if let (Some(statsd), Some(metric), Some(status)) = (&self.shard.statsd, metric, sample.status) {
+            statsd.request(metric, status, sample.total);
+        }
         self.shard.recorder.request(name, &sample);
     }
 }

@@ -1,6 +1,6 @@
 //! What is to be run: the options and what is registered, and what a shard makes of them for its own thread.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use super::observe::WorkerObserver;
 use crate::{
@@ -20,6 +20,8 @@ pub struct Plan {
     pub(crate) selection: Arc<Selection>,
     /// The variables of the run.
     pub(crate) scope: Arc<Scope>,
+    /// Where statsd listens, when it is to be told.
+    pub(crate) statsd: Option<SocketAddr>,
 }
 
 impl Plan {
@@ -30,12 +32,17 @@ impl Plan {
     /// When what is registered does not fit together, or not with the options; all that is wrong is told at once.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        Ok(Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default() })
+        Ok(Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default(), statsd: None })
     }
 
     /// With variables that are set already.
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
         Plan { scope, ..self }
+    }
+
+    /// With a statsd to tell.
+    pub(crate) fn with_statsd(self, statsd: Option<SocketAddr>) -> Plan {
+        Plan { statsd, ..self }
     }
 
     /// The names of the scenarios, in the order in which a [`Board`](super::board::Board) numbers them.

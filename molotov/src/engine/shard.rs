@@ -34,6 +34,7 @@ use crate::{
     options::{Args, WorkerId},
     report::{Line, LineKind},
     session::Context,
+    statsd::Statsd,
     vars::Scope,
 };
 
@@ -57,6 +58,7 @@ pub(super) struct Shard {
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
     pub(super) recorder: Recorder,
+    pub(super) statsd: Option<Statsd>,
     outbox: Outbox,
     running: Cell<usize>,
     most: Cell<usize>,
@@ -97,6 +99,7 @@ pub(super) struct Shardling {
     epoch: Instant,
     process: usize,
     shards: usize,
+    statsd: Option<Statsd>,
     inbox: UnboundedReceiver<Command>,
 }
 
@@ -108,12 +111,13 @@ pub(super) fn prepare(
     epoch: Instant,
     process: usize,
     shards: usize,
+    statsd: Option<Statsd>,
     workers: impl Iterator<Item = WorkerId>,
 ) -> (Shardling, Handle) {
     let board = Arc::new(Board::new(epoch, workers));
     let (commands, inbox) = unbounded_channel();
     let handle = Handle { thread: None, commands, board: board.clone() };
-    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, process, shards, inbox }, handle)
+    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, process, shards, statsd, inbox }, handle)
 }
 
 impl Shardling {
@@ -132,7 +136,7 @@ impl Shardling {
         let (scope, outbox) = (self.scope.clone(), self.outbox.clone());
         let mut builder = Builder::new_current_thread();
         builder.enable_all().on_thread_start(move || scope.adopt());
-        let work = run(self.plan, self.board, self.outbox, self.epoch, self.process, self.shards, self.inbox);
+        let work = run(self);
         if let Err(error) = block_on(builder, Box::pin(work)) {
             outbox.send(Update::FixtureFailed(FixtureFailure {
                 fixture: "runtime".into(),
@@ -143,15 +147,8 @@ impl Shardling {
     }
 }
 
-async fn run(
-    plan: Plan,
-    board: Arc<Board>,
-    outbox: Outbox,
-    epoch: Instant,
-    process: usize,
-    shards: usize,
-    mut commands: UnboundedReceiver<Command>,
-) {
+async fn run(shardling: Shardling) {
+    let Shardling { plan, scope: _, board, outbox, epoch, process, shards, statsd, inbox: mut commands } = shardling;
     let recorder = Recorder::new(Limits::for_shards(shards));
     let stop = Stop::new(board.workers().len());
     let shard = Rc::new(Shard {
@@ -163,6 +160,7 @@ async fn run(
         process,
         backtraces: plan.args.verbose > 0,
         recorder,
+        statsd,
         outbox,
         running: Cell::new(0),
         most: Cell::new(0),
@@ -235,11 +233,15 @@ impl Shard {
             outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
         });
         Context::new(worker, self.process, self.args.clone(), Some(self.recorder.clone()), Some(printer))
+            .with_statsd(self.statsd.clone())
     }
 
     fn report(&self) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
         self.outbox.send(Update::Measures(Box::new(self.recorder.take())));
+        if let Some(statsd) = &self.statsd {
+            statsd.flush();
+        }
     }
 
     pub(super) fn worker_started(&self) {

@@ -222,7 +222,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 12] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -232,6 +232,7 @@ const SOURCES: [(&str, &str); 11] = [
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),
     ("molotov._processes", include_str!("lib/molotov/_processes.py")),
+    ("molotov._statsd", include_str!("lib/molotov/_statsd.py")),
     ("molotov._finder", include_str!("lib/molotov/_finder.py")),
     ("molotov", include_str!("lib/molotov/__init__.py")),
 ];

@@ -37,8 +37,13 @@ pub(crate) enum LoadError {
     Exit(u8),
 }
 
-/// Loads the script that the command line names, and gives back what it registered.
-pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result::Result<Registry, LoadError> {
+/// Loads the extensions and the script that the command line names, and gives back what they registered.
+pub(crate) fn load(
+    args: &Args,
+    script: Option<&str>,
+    extensions: &[String],
+    line: &[OsString],
+) -> std::result::Result<Registry, LoadError> {
     interpreter::start(line).map_err(LoadError::Missing)?;
     Python::attach(|py| {
         let loaded = (|| {
@@ -48,14 +53,16 @@ pub(crate) fn load(args: &Args, script: &str, line: &[OsString]) -> std::result:
             let stdout = modules::Stdout::new(sys.getattr("stdout")?.unbind(), args.quiet);
             sys.setattr("stdout", Bound::new(py, stdout)?)?;
             event_loop::asyncio(py, args.debug)?;
-            sessions::set_args(namespace(py, args)?);
-            for extension in &args.use_extension {
+            sessions::set_args(namespace(py, args, extensions)?);
+            for extension in extensions {
                 if !args.quiet {
                     println!("Loading extension '{extension}'");
                 }
                 module(py, "_loop")?.call_method1("load_extension", (extension,))?;
             }
-            module(py, "_loop")?.call_method1("load", (script,))?;
+            if let Some(script) = script {
+                module(py, "_loop")?.call_method1("load", (script,))?;
+            }
             registered(py, args)
         })();
         loaded.map_err(|error: PyErr| refused(py, &error))
@@ -107,7 +114,7 @@ fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
 }
 
 /// The options of the run as scripts see them: a namespace with every option as an attribute.
-fn namespace(py: Python<'_>, args: &Args) -> PyResult<Py<PyAny>> {
+fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> PyResult<Py<PyAny>> {
     let options = PyDict::new(py);
     let seconds = |time: Duration| -> PyResult<Py<PyAny>> {
         let seconds = time.as_secs_f64();
@@ -141,7 +148,8 @@ fn namespace(py: Python<'_>, args: &Args) -> PyResult<Py<PyAny>> {
     options.set_item("statsd", args.statsd)?;
     options.set_item("statsd_address", &args.statsd_address)?;
     options.set_item("uvloop", args.uvloop)?;
-    let extensions = (!args.use_extension.is_empty()).then(|| args.use_extension.clone());
+    let extensions: Vec<_> = args.use_extension.iter().chain(extensions).collect();
+    let extensions = (!extensions.is_empty()).then_some(extensions);
     options.set_item("use_extension", extensions)?;
     options.set_item("force_shutdown", args.force_shutdown)?;
     options.set_item("threads", args.threads)?;

@@ -11,7 +11,10 @@ use pyo3::{
 };
 
 use super::{awaitable::Awaitable, errors, event_loop::Loop, local::Held, module, response::Response};
-use crate::session::{self, Context, Redirect, RequestBuilder, SessionOptions};
+use crate::{
+    session::{self, Context, Redirect, RequestBuilder, SessionOptions},
+    statsd::Statsd,
+};
 
 /// The session of a worker.
 #[pyclass(frozen, dict, weakref, subclass, name = "ClientSession", module = "molotov.session")]
@@ -354,6 +357,18 @@ impl Session {
 #[pyclass(frozen, dict, weakref, name = "Context", module = "molotov.session")]
 pub(super) struct WorkerContext {
     pub(super) inner: Held<Context>,
+    statsd: Held<Option<Py<PyAny>>>,
+}
+
+/// Sends metrics that are written out already.
+#[pyclass(frozen)]
+struct Metrics(Statsd);
+
+#[pymethods]
+impl Metrics {
+    fn __call__(&self, metric: String) {
+        self.0.raw(metric);
+    }
 }
 
 thread_local! {
@@ -376,7 +391,7 @@ pub(super) fn args(py: Python<'_>) -> Py<PyAny> {
 
 impl WorkerContext {
     pub(super) fn new(context: Context) -> WorkerContext {
-        WorkerContext { inner: Held::new(context) }
+        WorkerContext { inner: Held::new(context), statsd: Held::new(None) }
     }
 }
 
@@ -398,8 +413,14 @@ impl WorkerContext {
     }
 
     #[getter]
-    fn statsd(&self) -> Option<Py<PyAny>> {
-        None
+    fn statsd(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        if let Some(known) = &*self.statsd.borrow(py) {
+            return Ok(Some(known.clone_ref(py)));
+        }
+        let Some(statsd) = self.inner.borrow(py).statsd_handle() else { return Ok(None) };
+        let made = module(py, "_statsd")?.call_method1("Client", (Metrics(statsd),))?.unbind();
+        self.statsd.replace(py, Some(made.clone_ref(py)));
+        Ok(Some(made))
     }
 
     fn attach(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -12,6 +12,7 @@ use super::attach::Attachments;
 use crate::{
     metrics::{Outcome, Recorder},
     options::{Args, WorkerId},
+    statsd::{Statsd, StatsdClient},
 };
 
 /// The worker's place in the run: who it is, what it runs, and what it keeps.
@@ -31,6 +32,7 @@ struct Inner {
     rng: RefCell<fastrand::Rng>,
     recorder: Option<Recorder>,
     printer: Option<Printer>,
+    statsd: Option<Statsd>,
 }
 
 /// Takes a line that a worker wants printed.
@@ -58,7 +60,16 @@ impl Context {
             rng: RefCell::new(rng),
             recorder,
             printer,
+            statsd: None,
         }))
+    }
+
+    /// A new context with a way to statsd.
+    pub(crate) fn with_statsd(mut self, statsd: Option<Statsd>) -> Context {
+        if let Some(inner) = Rc::get_mut(&mut self.0) {
+            inner.statsd = statsd;
+        }
+        self
     }
 
     /// The context of a session that was made outside a run, as in a unit test of a scenario.
@@ -144,6 +155,16 @@ impl Context {
         running.outcome = if output.succeeded() { Outcome::Ok } else { Outcome::Failed };
         drop(running);
         output
+    }
+
+    /// The client of statsd, for metrics of your own; `None` without `--statsd`. See [`statsd`](crate::statsd).
+    pub fn statsd(&self) -> Option<&StatsdClient> {
+        self.0.statsd.as_ref().map(Statsd::client)
+    }
+
+    #[cfg(feature = "python")]
+    pub(crate) fn statsd_handle(&self) -> Option<Statsd> {
+        self.0.statsd.clone()
     }
 
     /// A random number from `0.0` up to, not including, `1.0`; repeatable with `--seed`.

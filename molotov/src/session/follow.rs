@@ -124,6 +124,9 @@ impl Session {
                 told = Some(request);
             }
         };
+        if let Some(measure) = &mut measure {
+            measure.answered_to(&parts.method, &parts.target.url);
+        }
         let response = finish(wire, codings, parts, history, measure, self.0.options.keep_coding_headers);
         if let (Some(observer), Some(request)) = (listened, &told) {
             observer.received(self, request, &response).await;

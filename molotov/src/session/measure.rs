@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use url::Url;
 
 use super::Observer;
 use crate::metrics::{Outcome, RequestSample};
@@ -14,6 +15,8 @@ use crate::metrics::{Outcome, RequestSample};
 pub(crate) struct Measure {
     observer: Rc<dyn Observer>,
     name: Rc<str>,
+    /// The name for statsd.
+    metric: Option<String>,
     started: Instant,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
@@ -30,6 +33,7 @@ impl Measure {
         Measure {
             observer,
             name,
+            metric: None,
             started: Instant::now(),
             status: None,
             first_byte: None,
@@ -43,6 +47,11 @@ impl Measure {
 
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// The final answer comes from this request.
+    pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
+        self.metric = self.observer.metric(method, url);
     }
 
     /// A hop was made: so much went out, so much came before the body.
@@ -91,6 +100,7 @@ impl Drop for Measure {
         let ended = self.ended.unwrap_or_else(Instant::now);
         self.observer.measured(
             &self.name,
+            self.metric.as_deref(),
             RequestSample {
                 outcome,
                 status: self.status.map(|status| status.as_u16()),

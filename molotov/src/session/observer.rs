@@ -1,6 +1,8 @@
 //! How a session tells the run what it does, without knowing what a run is.
 
 use futures_util::future::LocalBoxFuture;
+use http::Method;
+use url::Url;
 
 use super::{Request, Response, Session};
 use crate::metrics::RequestSample;
@@ -28,6 +30,9 @@ pub(crate) trait Observer {
         response: &'a Response,
     ) -> LocalBoxFuture<'a, ()>;
 
+    /// The name under which statsd is told of a request; `None` where nobody tells statsd.
+    fn metric(&self, method: &Method, url: &Url) -> Option<String>;
+
     /// A request is over: told once for each, whatever became of it.
-    fn measured(&self, name: &str, sample: RequestSample);
+    fn measured(&self, name: &str, metric: Option<&str>, sample: RequestSample);
 }

@@ -1,0 +1,196 @@
+//! Metrics for statsd: those of every request, and the user's own.
+//!
+//! With `--statsd` each request sends the timing `molotov.<hostname>.<METHOD>.<host>.<path>` in milliseconds, and the counter
+//! of the same name with `.<status>` at its end. What comes on top is sent through [`Context::statsd`]:
+//!
+//! ```no_run
+//! use molotov::{prelude::*, statsd::prelude::*};
+//!
+//! #[molotov::scenario]
+//! async fn buy(ctx: &Context, session: &Session) -> Result<()> {
+//!     session.post("http://localhost:8080/cart").send().await?.error_for_status()?;
+//!     if let Some(statsd) = ctx.statsd() {
+//!         statsd.count_with_tags("shop.sold", 1).with_tag("kind", "tea").send();
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Metrics are gathered into packets and sent over UDP: nobody has to listen, and a run is never held up.
+//!
+//! [`Context::statsd`]: crate::session::Context::statsd
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
+
+use cadence::BufferedUdpMetricSink;
+pub use cadence::{StatsdClient, prelude};
+use http::Method;
+use url::Url;
+
+/// What fits into a packet of an Ethernet, and is not cut on its way.
+const PACKET: usize = 1432;
+/// Where statsd listens if nothing else is said.
+const PORT: u16 = 8125;
+
+/// A process's way to statsd; clones share it.
+#[derive(Clone)]
+pub(crate) struct Statsd {
+    client: Arc<StatsdClient>,
+    /// What the names of all requests begin with.
+    prefix: Arc<str>,
+}
+
+impl fmt::Debug for Statsd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statsd").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The address that `--statsd-address` names, as `udp://host:port`; the port may be left out.
+///
+/// # Errors
+///
+/// One sentence, when it is written otherwise.
+pub(crate) fn parse(text: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("`{text}` is not an address of statsd; write it as `udp://localhost:{PORT}`");
+    let url = if text.contains("://") { text.to_owned() } else { format!("udp://{text}") };
+    let url = Url::parse(&url).map_err(|_| wrong())?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.username().is_empty();
+    match url.scheme() {
+        "udp" if plain => Ok((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT))),
+        "udp" => Err(wrong()),
+        other => Err(format!("statsd is reached over `udp://`, not over `{other}://`")),
+    }
+}
+
+/// The socket address of a host that [`parse`] gave.
+///
+/// # Errors
+///
+/// One sentence, when the host has none.
+pub(crate) fn resolve((host, port): (String, u16)) -> Result<SocketAddr, String> {
+    let found = (host.as_str(), port).to_socket_addrs();
+    let why = match found.map(|mut addresses| {
+        // Both are tried by nobody over UDP; most daemons listen on the older.
+        let all: Vec<_> = addresses.by_ref().collect();
+        all.iter().find(|address| address.is_ipv4()).or(all.first()).copied()
+    }) {
+        Ok(Some(address)) => return Ok(address),
+        Ok(None) => "it has no address".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(format!("the host of statsd, `{host}`, cannot be found: {why}; check `--statsd-address`"))
+}
+
+impl Statsd {
+    /// Opens a socket to the daemon at an address.
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Statsd> {
+        let any = match address {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        };
+        let socket = UdpSocket::bind(any)?;
+        // A packet that does not fit into the system's buffer is dropped: the run goes on.
+        socket.set_nonblocking(true)?;
+        let sink = BufferedUdpMetricSink::with_capacity(address, socket, PACKET).map_err(io::Error::other)?;
+        let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(Statsd {
+            client: Arc::new(StatsdClient::from_sink("", sink)),
+            prefix: format!("molotov.{}.", harmless(&hostname)).into(),
+        })
+    }
+
+    /// The client, for metrics of the user's own.
+    pub(crate) fn client(&self) -> &StatsdClient {
+        &self.client
+    }
+
+    /// The name under which a request is told.
+    pub(crate) fn name(&self, method: &Method, url: &Url) -> String {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy();
+        format!("{}{method}.{}.{}", self.prefix, harmless(host), harmless(&path))
+    }
+
+    /// Tells of a request.
+    pub(crate) fn request(&self, name: &str, status: u16, time: Duration) {
+        use cadence::prelude::*;
+
+        self.client.time_with_tags(name, time).send();
+        self.client.count_with_tags(&format!("{name}.{status}"), 1).send();
+    }
+
+    /// Sends a metric that is written out already: what another language's client makes of its values.
+    #[cfg(feature = "python")]
+    pub(crate) fn raw(&self, metric: String) {
+        use cadence::{Metric, ext::MetricBackend};
+
+        struct Raw(String);
+
+        impl Metric for Raw {
+            fn as_metric_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        // As for all metrics: what cannot be sent is dropped.
+        let _ = self.client.send_metric(&Raw(metric));
+    }
+
+    /// Sends what waits for its packet to fill.
+    pub(crate) fn flush(&self) {
+        let _ = self.client.flush();
+    }
+}
+
+/// A part of a name, without what has a meaning in the protocol.
+pub(crate) fn harmless(part: &str) -> String {
+    let odd = |c: char| matches!(c, ':' | '|' | '@' | '#' | ',') || c.is_whitespace() || c.is_control();
+    part.chars().map(|c| if odd(c) || c == char::REPLACEMENT_CHARACTER { '_' } else { c }).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        let good = |text| parse(text).unwrap();
+        assert_eq!(good("udp://localhost:8125"), ("localhost".to_owned(), 8125));
+        assert_eq!(good("udp://stats.example"), ("stats.example".to_owned(), PORT));
+        assert_eq!(good("udp://[::1]:99"), ("::1".to_owned(), 99));
+        assert_eq!(good("127.0.0.1:77"), ("127.0.0.1".to_owned(), 77));
+        for (text, part) in [
+            ("tcp://localhost:1", "not over `tcp://`"),
+            ("udp://", "write it as `udp://localhost:8125`"),
+            ("udp://host:port", "write it as"),
+            ("udp://host:99999", "write it as"),
+            ("udp://host/path", "write it as"),
+            ("", "write it as"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(resolve(("nowhere.invalid".to_owned(), 1)).unwrap_err().contains("`nowhere.invalid`"));
+    }
+
+    #[test]
+    fn names_cannot_break_the_protocol() {
+        let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let statsd = Statsd::open(listener.local_addr().unwrap()).unwrap();
+        let name = |url| statsd.name(&Method::GET, &Url::parse(url).unwrap());
+        let plain = name("http://localhost:8080/a/b.html?q=1");
+        assert!(plain.starts_with("molotov.") && plain.ends_with(".GET.localhost./a/b.html"), "{plain}");
+        for url in ["http://h/a%0Ab:c%7Cd%40e%23f%20g", "http://[::1]/%FF,%00", "http://ex%41mple/ü|@"] {
+            let name = name(url);
+            assert!(!name.contains([':', '|', '@', '#', '\n', ' ', '\0', ',']), "{name}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Metrics as a daemon of statsd gets them, against what the server has counted.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeMap,
+    net::UdpSocket,
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use molotov_tests::{PATIENCE, Program, Server, wait_until};
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+
+/// A daemon that keeps the lines it gets.
+struct Daemon {
+    socket: UdpSocket,
+    lines: Receiver<String>,
+}
+
+impl Daemon {
+    fn start() -> Daemon {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let receiver = socket.try_clone().unwrap();
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            let mut packet = [0; 65_536];
+            while let Ok(length) = receiver.recv(&mut packet) {
+                assert!(length <= 1_432, "a packet of {length} bytes is cut on its way");
+                for line in String::from_utf8(packet[..length].to_vec()).unwrap().lines() {
+                    if line == "end" || sender.send(line.to_owned()).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Daemon { socket, lines }
+    }
+
+    fn option(&self) -> String {
+        format!("--statsd --statsd-address udp://{}", self.socket.local_addr().unwrap())
+    }
+
+    /// All that has come: what was sent before stands before this in the socket.
+    fn lines(self) -> Vec<String> {
+        let end = UdpSocket::bind("127.0.0.1:0").unwrap();
+        end.send_to(b"end", self.socket.local_addr().unwrap()).unwrap();
+        self.lines.iter().collect()
+    }
+}
+
+/// The sums of the counters, by name.
+fn counters(lines: &[String]) -> BTreeMap<&str, u64> {
+    let mut sums = BTreeMap::new();
+    for line in lines {
+        let (name, rest) = line.split_once(':').unwrap();
+        if let Some(value) = rest.split_once("|c").and_then(|(value, _)| value.parse::<u64>().ok()) {
+            *sums.entry(name).or_default() += value;
+        }
+    }
+    sums
+}
+
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[test]
+fn every_request_is_told_once() {
+    for line in ["-w 4 -r 50 --threads 2 -q", "-p 2 -w 2 -r 50 -q", "-w 1 -r 200 -q"] {
+        let (server, daemon) = (Server::new(), Daemon::start());
+        let program = Program::new(STEADY, &format!("{line} {}", daemon.option())).against(&server);
+        program.env("DO", "metrics").run().exited(0);
+        let lines = daemon.lines();
+        let counters = counters(&lines);
+        let host = hostname();
+        for (path, count) in server.counts() {
+            let name = format!("molotov.{host}.GET.127.0.0.1.{path}");
+            assert_eq!(counters[&*format!("{name}.200")], count, "{line}: {counters:?}");
+            let timings: Vec<u64> = lines
+                .iter()
+                .filter_map(|line| line.strip_prefix(&format!("{name}:"))?.strip_suffix("|ms")?.parse().ok())
+                .collect();
+            assert_eq!(timings.len() as u64, count, "{line}");
+            assert!(timings.iter().all(|time| *time < 10_000), "{timings:?}");
+        }
+        assert_eq!(server.served(), 200);
+        assert_eq!(counters["bought"], 400, "{line}");
+        assert_eq!(lines.iter().filter(|line| *line == "stock:3.5|g").count(), 200, "{line}");
+        assert!(lines.iter().any(|line| line == "bought:2|c|#kind:tea"), "{line}: {lines:?}");
+        let expected = 200 * 4;
+        assert_eq!(lines.len(), expected, "{line}");
+    }
+}
+
+#[test]
+fn the_time_is_the_requests() {
+    let (server, daemon) = (Server::new(), Daemon::start());
+    let line = format!("-s held -r 1 -q {}", daemon.option());
+    let running = Program::new(TROUBLED, &line).against(&server).start();
+    wait_until("the server is asked", || server.served() == 1);
+    thread::sleep(Duration::from_millis(300));
+    server.release();
+    running.wait().exited(0);
+    let lines = daemon.lines();
+    let time: u64 = lines.iter().find_map(|line| line.split_once(':')?.1.strip_suffix("|ms")?.parse().ok()).unwrap();
+    assert!((300..5_000).contains(&time), "{lines:?}");
+}
+
+#[test]
+fn statuses_are_part_of_the_name() {
+    let (server, daemon) = (Server::new(), Daemon::start());
+    let line = format!("-s refused -r 3 -q {}", daemon.option());
+    Program::new(TROUBLED, &line).against(&server).run().exited(0);
+    let lines = daemon.lines();
+    let (name, count) = counters(&lines).into_iter().next().unwrap();
+    assert!(name.contains(".GET.127.0.0.1./fail/refused.") && !name.ends_with(".200"), "{name}");
+    assert_eq!((count, lines.len()), (3, 6));
+}
+
+#[test]
+fn odd_paths_do_not_break_the_protocol() {
+    let (server, daemon) = (Server::new(), Daemon::start());
+    let program = Program::new(STEADY, &format!("-r 2 -q -s cart {}", daemon.option())).against(&server);
+    program.env("DO", "odd").run().exited(0);
+    let lines = daemon.lines();
+    assert_eq!(lines.len(), 8, "{lines:?}");
+    for line in &lines {
+        assert_eq!((line.matches(':').count(), line.matches('|').count()), (1, 1), "{line}");
+    }
+    let name = format!("molotov.{}.GET.127.0.0.1./ok/a_b_c_d_e_f_g/{{x}}", hostname());
+    assert!(lines.contains(&format!("{name}.200:1|c")), "{lines:?}");
+}
+
+#[test]
+fn nobody_has_to_listen() {
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Server::new();
+    let line = format!("-w 4 -r 500 --statsd --statsd-address udp://{gone}");
+    let output = Program::new(STEADY, &line).against(&server).run().exited(0);
+    assert_eq!((output.totals(), server.served()), ((2_000, 0), 2_000));
+    assert!(!output.stderr.contains("statsd") && output.took < PATIENCE, "{output:#?}");
+}
+
+#[test]
+fn without_the_option_there_is_no_client() {
+    let (server, daemon) = (Server::new(), Daemon::start());
+    let line = daemon.option().replace("--statsd ", "");
+    let program = Program::new(STEADY, &format!("-r 3 -q {line}")).against(&server);
+    program.env("DO", "metrics").run().exited(0);
+    assert_eq!(daemon.lines(), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_that_is_none_is_told_at_the_start() {
+    let server = Server::new();
+    for (address, code, part) in [
+        ("tcp://localhost:1", 2, "not over `tcp://`"),
+        ("udp://", 2, "write it as `udp://localhost:8125`"),
+        ("udp://host:port", 2, "write it as"),
+        ("udp://nowhere.invalid:1", 1, "`nowhere.invalid`, cannot be found"),
+    ] {
+        let output = Program::new(STEADY, &format!("--statsd --statsd-address {address} -r 1")).against(&server).run();
+        assert_eq!(output.code, Some(code), "{output:#?}");
+        assert!(output.stderr.starts_with("error: ") && output.stderr.contains(part), "{output:#?}");
+    }
+    assert_eq!(server.served(), 0);
+}
