@@ -74,6 +74,22 @@ pub struct Args {
     pub extra: BTreeMap<String, serde_json::Value>,
 }
 
+impl Args {
+    /// With what a sizing needs where nothing is said of it: 500 workers that start over five minutes.
+    pub(crate) fn completed(mut self) -> Args {
+        let default = Args::default();
+        if self.sizing {
+            if self.workers == default.workers {
+                self.workers = 500;
+            }
+            if self.ramp_up == default.ramp_up {
+                self.ramp_up = Duration::from_secs(300);
+            }
+        }
+        self
+    }
+}
+
 /// When to write colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {

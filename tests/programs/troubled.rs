@@ -75,6 +75,13 @@ async fn third_refused(session: &Session) -> Result<()> {
     get(session, "/fail-at/3").await
 }
 
+/// Against a service that bears no more than `CAPACITY` requests at once.
+#[scenario]
+async fn borne(session: &Session) -> Result<()> {
+    let capacity = std::env::var("CAPACITY").unwrap_or_default();
+    get(session, &format!("/bear/{capacity}")).await
+}
+
 #[scenario]
 async fn wrong(session: &Session) -> Result<()> {
     let response = session.get(target("/ok/wrong")).send().await?;

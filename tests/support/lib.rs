@@ -3,10 +3,12 @@
 mod inside;
 mod program;
 mod server;
+mod sizing;
 
 pub use inside::{asked, note, target};
 pub use program::{Output, Program, Running};
-pub use server::{Arrival, Server};
+pub use server::{Arrival, SERVICE, Server};
+pub use sizing::{Ramp, found};
 
 use std::time::{Duration, Instant};
 

@@ -3,9 +3,12 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -28,7 +31,8 @@ pub struct Arrival {
 
 /// Answers until it is dropped. The first part of a path says how:
 /// `/ok/...` with 200, `/fail/...` with 500, `/hold/...` with 200 once [`Server::release`] was called,
-/// `/fail-at/N/...` with 500 to the N-th request and 200 to all others.
+/// `/fail-at/N/...` with 500 to the N-th request and 200 to all others,
+/// `/bear/N/...` after [`SERVICE`] with 200, or with 503 where more than N are under way.
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -39,7 +43,11 @@ pub struct Server {
 struct Shared {
     arrivals: Mutex<Vec<Arrival>>,
     released: watch::Sender<bool>,
+    under_way: AtomicUsize,
 }
+
+/// How long `/bear` takes.
+pub const SERVICE: Duration = Duration::from_millis(100);
 
 impl Shared {
     fn arrivals(&self) -> MutexGuard<'_, Vec<Arrival>> {
@@ -55,7 +63,11 @@ impl Server {
     /// When the system gives no port.
     #[expect(clippy::new_without_default, reason = "a server that starts is no default value")]
     pub fn new() -> Server {
-        let shared = Arc::new(Shared { arrivals: Mutex::default(), released: watch::Sender::new(false) });
+        let shared = Arc::new(Shared {
+            arrivals: Mutex::default(),
+            released: watch::Sender::new(false),
+            under_way: AtomicUsize::new(0),
+        });
         let (stop, mut stopped) = watch::channel(false);
         let (told, address) = std::sync::mpsc::channel();
         let state = shared.clone();
@@ -125,6 +137,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let fails = match parts.next() {
         Some("fail") => true,
         Some("fail-at") => parts.next().and_then(|at| at.parse().ok()) == Some(number),
+        Some("bear") => {
+            let borne: usize = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            let fits = shared.under_way.fetch_add(1, Ordering::SeqCst) < borne;
+            tokio::time::sleep(SERVICE).await;
+            shared.under_way.fetch_sub(1, Ordering::SeqCst);
+            !fits
+        }
         Some("hold") => {
             // The sender lives as long as the server.
             let _ = shared.released.subscribe().wait_for(|released| *released).await;

@@ -165,7 +165,7 @@ fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry,
 /// The options of a run, or the code to exit with when there is nothing to run.
 fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
     match options::parse(line, door) {
-        Ok(Request::Run(args)) => Ok(*args),
+        Ok(Request::Run(args)) => Ok(args.completed()),
         Ok(Request::Show(text)) => {
             show(&text);
             Err(0)

@@ -150,10 +150,10 @@ struct CommandLine {
     #[arg(long, value_name = "FILE", help_heading = LATER)]
     config: Option<PathBuf>,
     /// Add workers until the service fails
-    #[arg(long, help_heading = LATER)]
+    #[arg(long)]
     sizing: bool,
-    /// Failures that end the sizing, in percent
-    #[arg(long, value_name = "PCT", allow_negative_numbers = true, help_heading = LATER)]
+    /// Failures that end the sizing, in percent [default: 5]
+    #[arg(long, value_name = "PCT", value_parser = percent, allow_negative_numbers = true)]
     sizing_tolerance: Option<f64>,
     /// Send the measures to statsd
     #[arg(long)]
@@ -211,6 +211,14 @@ fn workers(text: &str) -> Result<usize, String> {
 
 fn processes(text: &str) -> Result<usize, String> {
     bounded(text, MOST_PROCESSES)
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim_end().parse::<f64>() {
+        Ok(number) if (0.0..100.0).contains(&number) => Ok(number),
+        Ok(number) if number.is_finite() => Err("write a number from 0 to below 100".to_owned()),
+        _ => Err("write a number of percent".to_owned()),
+    }
 }
 
 fn statsd_address(text: &str) -> Result<String, String> {
@@ -292,8 +300,6 @@ impl CommandLine {
     /// No option is read and then ignored: what cannot be done yet is said.
     fn refuse_what_is_to_come(&self) -> Result<(), Refusal> {
         let (option, instead) = match self {
-            Self { sizing: true, .. } => ("`--sizing`", "use `--ramp-up` and watch the failures"),
-            Self { sizing_tolerance: Some(_), .. } => ("`--sizing-tolerance`", "leave it out"),
             Self { config: Some(_), .. } => ("`--config`", "write its options on the command line"),
             Self { report, .. } if !report.is_empty() => {
                 ("`--report`", "leave it out; the table at the end holds the measures")
@@ -332,6 +338,8 @@ impl CommandLine {
             uvloop: self.uvloop,
             force_shutdown: self.force_shutdown,
             statsd: self.statsd,
+            sizing: self.sizing,
+            sizing_tolerance: self.sizing_tolerance.unwrap_or(default.sizing_tolerance),
             statsd_address: self.statsd_address.unwrap_or(default.statsd_address),
             use_extension: self.use_extension,
             threads: self.threads,

@@ -17,6 +17,7 @@ use super::{
     plan::Plan,
     processes::{self, Ending, Processes, Word},
     shard::GRACE,
+    sizing::Sizing,
     stop::Phase,
     update::{Command, FixtureFailure, Update},
 };
@@ -101,6 +102,9 @@ struct Run<'a> {
     totals: Snapshot,
     fixture_failure: Option<FixtureFailure>,
     lost: Option<String>,
+    sizing: Option<Sizing>,
+    /// The run was asked to stop from outside.
+    interrupted: bool,
     rate: Rate,
     most_workers: usize,
     probe: ProcessProbe,
@@ -140,6 +144,8 @@ impl<'a> Run<'a> {
             totals: Snapshot::default(),
             fixture_failure: None,
             lost: None,
+            sizing: Sizing::of(&plan.args),
+            interrupted: false,
             rate: Rate::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
@@ -348,12 +354,16 @@ impl<'a> Run<'a> {
         match message {
             Message::Line(line) => self.screen.line(&line),
             Message::Stop => {
+                self.interrupted = true;
                 if self.phase == Phase::Running {
                     self.screen.line(&Line::info("Stopping: running scenarios may end; a second Ctrl-C cuts them"));
                 }
                 self.raise(Phase::Stopping);
             }
-            Message::Force => self.raise(Phase::Forced),
+            Message::Force => {
+                self.interrupted = true;
+                self.raise(Phase::Forced);
+            }
             Message::Update(shard, update) => self.update(shard, None, update),
             Message::FromProcess(number, word) => self.hear(number, word),
         }
@@ -418,8 +428,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notices shards that do not end, and processes that have.
+    /// Notices shards that do not end, processes that have, and a service that bears no more.
     fn look_after(&mut self) {
+        let workers = self.running();
+        if self.phase == Phase::Running
+            && let Some(sizing) = &mut self.sizing
+            && sizing.look(self.epoch.elapsed(), self.totals.totals(), workers)
+        {
+            self.raise(Phase::Stopping);
+        }
         match &mut self.workforce {
             Workforce::None => {}
             Workforce::Crew(crew) => {
@@ -484,6 +501,7 @@ impl<'a> Run<'a> {
             interrupted: counts.interrupted,
             workers: self.running(),
             processes: self.processes(),
+            sizing: self.sizing.as_ref().map(Sizing::progress),
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });
     }
@@ -505,6 +523,7 @@ impl<'a> Run<'a> {
             interrupted: counts.interrupted,
             workers: self.most_workers,
             processes: args.processes,
+            sizing: self.sizing.as_ref().map(|sizing| sizing.verdict(self.interrupted, self.most_workers)),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.totals),
         };

@@ -20,6 +20,7 @@ mod panic;
 mod plan;
 mod processes;
 mod shard;
+mod sizing;
 mod stop;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

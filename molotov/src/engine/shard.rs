@@ -179,7 +179,11 @@ async fn run(shardling: Shardling) {
         });
     }
 
-    let period = shard.args.console_update.max(Duration::from_millis(20));
+    let mut period = shard.args.console_update.max(Duration::from_millis(20));
+    if shard.args.sizing {
+        // What is decided by the measures wants them soon.
+        period = period.min(Duration::from_millis(200));
+    }
     let mut next_report = Instant::now() + period;
     let mut forced_at = None;
     loop {

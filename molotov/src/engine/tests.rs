@@ -105,7 +105,7 @@ fn plan(args: Args, scenarios: impl IntoIterator<Item = Scripted>) -> Plan {
 fn execute(plan: Plan) -> (RunReport, Kept) {
     let mut screen = Kept::default();
     let (_control, inbox) = Control::new();
-    let report = run(plan, &mut screen, inbox);
+    let report = run(&plan, &mut screen, inbox);
     (report, screen)
 }
 
@@ -231,7 +231,7 @@ fn stop_lets_scenarios_end_and_force_interrupts_them() {
         };
         let plan = plan(Args { workers: 3, ..Args::default() }, [waiting]);
         let (control, inbox) = Control::new();
-        let runner = std::thread::spawn(move || run(plan, &mut Kept::default(), inbox));
+        let runner = std::thread::spawn(move || run(&plan, &mut Kept::default(), inbox));
         for _ in 0..3 {
             begin.recv().unwrap();
         }
@@ -301,7 +301,7 @@ fn delays_are_cut_by_a_stop_and_kept_otherwise() {
     );
     let plan = plan(Args { delay: Duration::from_secs(3600), ..Args::default() }, [noting]);
     let (control, inbox) = Control::new();
-    let runner = std::thread::spawn(move || run(plan, &mut Kept::default(), inbox));
+    let runner = std::thread::spawn(move || run(&plan, &mut Kept::default(), inbox));
     begin.recv().unwrap();
     control.stop();
     assert_eq!(runner.join().unwrap().summary.successes, 1);
@@ -379,7 +379,7 @@ fn a_stop_before_the_start_runs_nothing() {
     let plan = plan(Args::default(), [scenario("one", 1.0, counting(&counter))]);
     let (control, inbox) = Control::new();
     control.stop();
-    let report = run(plan, &mut Kept::default(), inbox);
+    let report = run(&plan, &mut Kept::default(), inbox);
     assert_eq!((report.summary.successes, counter.load(Ordering::Relaxed)), (0, 0));
 }
 

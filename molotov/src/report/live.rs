@@ -81,4 +81,15 @@ pub struct Progress {
     pub processes: usize,
     /// Scenarios ended a second, lately.
     pub rate: f64,
+    /// How near a sizing is to its end.
+    pub sizing: Option<SizingProgress>,
+}
+
+/// How near a sizing is to its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SizingProgress {
+    /// Share of failures in the last minute, 0 to 1.
+    pub ratio: f64,
+    /// The share at which it ends.
+    pub tolerance: f64,
 }

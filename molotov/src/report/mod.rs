@@ -10,5 +10,5 @@ mod summary;
 mod tests;
 pub mod text;
 
-pub use live::{Line, LineKind, Progress};
-pub use summary::Summary;
+pub use live::{Line, LineKind, Progress, SizingProgress};
+pub use summary::{Sizing, Summary};

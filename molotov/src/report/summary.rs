@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::metrics::Snapshot;
+use crate::metrics::{Counts, Snapshot};
 
 /// What a run came to; every report is a function of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,6 +23,30 @@ pub struct Summary {
     pub processes: usize,
     /// All measures of the run.
     pub snapshot: Snapshot,
+    /// What a sizing has found.
+    pub sizing: Option<Sizing>,
     /// The run's `-v`: from 1, errors are told with their details.
     pub verbose: u8,
+}
+
+/// What a sizing has found.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Sizing {
+    /// More failed than is tolerated.
+    Found {
+        /// How many workers there were when failures crossed the tolerance.
+        workers: usize,
+        /// Share of failures in the last minute, 0 to 1.
+        ratio: f64,
+        /// What ended in the last minute.
+        minute: Counts,
+    },
+    /// The run was over before too much failed.
+    NotReached {
+        /// How many workers there were at most.
+        workers: usize,
+    },
+    /// The run was stopped before.
+    Interrupted,
 }

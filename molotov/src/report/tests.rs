@@ -49,6 +49,7 @@ fn summary(recorder: &Recorder) -> Summary {
         processes: 1,
         snapshot,
         verbose: 0,
+        ..Summary::default()
     }
 }
 

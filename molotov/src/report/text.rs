@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Summary, format,
+    Sizing, Summary, format,
     layout::{cut, harmless, harmless_lines, left, right, shorten, width, wrap},
     rows::{Columns, Row},
 };
@@ -23,6 +23,25 @@ pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
+
+/// What a sizing has found, in the lines that take the place of the totals.
+pub(crate) fn sizing(sizing: &Sizing, summary: &Summary) -> String {
+    match sizing {
+        Sizing::Found { workers, ratio, minute } => format!(
+            "Sizing is over!\n\nError Ratio {:.2} % obtained with {workers} workers.\n\nOVERALL: SUCCESSES: {} | FAILURES: \
+             {}\nLAST MINUTE: SUCCESSES: {} | FAILURES: {}\n\n",
+            ratio * 100.0,
+            summary.successes,
+            summary.failures,
+            minute.ok,
+            minute.failed,
+        ),
+        Sizing::NotReached { workers } => {
+            format!("Sizing was not finished. (failures stayed within the tolerance, with up to {workers} workers)\n")
+        }
+        Sizing::Interrupted => "Sizing was not finished. (interrupted)\n".to_owned(),
+    }
+}
 
 /// The measures of a run, at most `width` columns wide (40 at least): scenarios, requests, steps, status codes, errors,
 /// and whether the generator itself was the bottleneck. Columns that matter less are left out where there is no room.

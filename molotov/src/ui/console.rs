@@ -141,8 +141,12 @@ impl<W: Write + Send> Screen for Console<W> {
         let Medium::Terminal(width) = self.medium else { return };
         let processes =
             if progress.processes > 1 { format!(" | PROCESSES: {}", progress.processes) } else { String::new() };
+        let sizing = match progress.sizing {
+            Some(sizing) => format!(" | SIZING: {:.1} % of {} % fail", sizing.ratio * 100.0, sizing.tolerance * 100.0),
+            None => String::new(),
+        };
         let text = format!(
-            "SUCCESSES: {} | FAILURES: {} | WORKERS: {}{processes} | {}/s | {}",
+            "SUCCESSES: {} | FAILURES: {} | WORKERS: {}{processes}{sizing} | {}/s | {}",
             progress.successes,
             progress.failures,
             progress.workers,
@@ -159,12 +163,14 @@ impl<W: Write + Send> Screen for Console<W> {
         if !std::mem::take(&mut self.shown).is_empty() {
             self.put(ERASE);
         }
+        let totals = match &summary.sizing {
+            Some(sizing) => text::sizing(sizing, summary),
+            None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.successes, summary.failures),
+        };
         let text = format!(
-            "**** Molotov v{}. Happy breaking! ****\n{}SUCCESSES: {} | FAILURES: {}\n*** Bye ***\n",
+            "**** Molotov v{}. Happy breaking! ****\n{}{totals}*** Bye ***\n",
             summary.version,
             text::table(summary, self.medium.width(), self.color),
-            summary.successes,
-            summary.failures,
         );
         self.put(&text);
     }

@@ -1,0 +1,77 @@
+//! Sizing against services of known capacity.
+
+#![allow(clippy::unwrap_used)]
+
+use std::thread;
+
+use molotov_tests::{Program, Ramp, Server, found, wait_until};
+
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
+
+/// Sizes a service, and holds what is found against what the ramp, the service time and the window of 5 s allow.
+fn size(capacity: usize, processes: usize) {
+    let (workers, seconds) = (120, 24.0);
+    let ramp = Ramp { capacity: capacity as f64, slope: workers as f64 / seconds, tolerance: 0.05 };
+    let server = Server::new();
+    let line = format!("--sizing -s borne -p {processes} -w {} --ramp-up {seconds} -c", workers / processes);
+    let output = Program::new(TROUBLED, &line).against(&server).env("CAPACITY", &capacity.to_string()).run().exited(0);
+    let (found, expected) = (found(&output.stdout), ramp.workers());
+    assert!((found - expected).abs() <= 0.15 * expected, "{found} instead of {expected}: {}", output.stdout);
+    let end = output.stdout.split_once("Sizing is over!").unwrap().1;
+    assert!(end.starts_with("\n\nError Ratio ") && end.ends_with("\n\n*** Bye ***\n"), "{end}");
+    let numbers: Vec<u64> = end.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect();
+    let [_, _, _, ok, failed, minute_ok, minute_failed] = numbers[..] else { panic!("{end}") };
+    assert_eq!(ok + failed, server.served(), "{end}");
+    assert!(minute_ok <= ok && minute_failed <= failed && failed > 0, "{end}");
+}
+
+#[test]
+fn the_capacity_is_found() {
+    thread::scope(|threads| {
+        for capacity in [15, 30, 50] {
+            threads.spawn(move || size(capacity, 1));
+        }
+    });
+}
+
+#[test]
+fn the_capacity_is_found_over_several_processes() {
+    size(40, 2);
+}
+
+#[test]
+fn all_failing_is_a_hundred_percent() {
+    let server = Server::new();
+    let line = "--sizing --sizing-tolerance 90 -s refused -w 4 --ramp-up 1 --delay 0.01 -c";
+    let output = Program::new(TROUBLED, line).against(&server).run().exited(0);
+    assert!(output.stdout.contains("Error Ratio 100.00 % obtained with 1 workers."), "{output:#?}");
+    assert!(server.served() >= 100, "{output:#?}");
+}
+
+#[test]
+fn what_is_not_finished_is_said() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "--sizing -s fine -w 5 --ramp-up 1 -c").against(&server).start();
+    wait_until("it is under way", || server.served() > 50);
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert!(output.stdout.ends_with("\nSizing was not finished. (interrupted)\n*** Bye ***\n"), "{output:#?}");
+
+    let output = Program::new(TROUBLED, "--sizing -s fine -w 3 --ramp-up 0.3 -d 1 -c").against(&server).run().exited(0);
+    let end = "Sizing was not finished. (failures stayed within the tolerance, with up to 3 workers)\n*** Bye ***\n";
+    assert!(output.stdout.ends_with(end), "{output:#?}");
+}
+
+#[test]
+fn the_ramp_is_there_by_itself() {
+    let server = Server::new();
+    let running = Program::new(TROUBLED, "--sizing -s fine -c --delay 0.05").against(&server).start();
+    running.wait_for("Preparing 500 workers...");
+    running.wait_for("[W:2] Running scenarios");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    // 500 workers over 300 s: the third starts after 1.2 s.
+    let arrivals = server.arrivals();
+    assert!(arrivals.last().unwrap().at - arrivals[0].at > std::time::Duration::from_millis(1_100), "{output:#?}");
+    assert!(!output.stdout.contains("[W:20] Running"), "{output:#?}");
+}
