@@ -4,11 +4,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     time::Duration,
 };
 
-use molotov_tests::{Output, Program, Running, Server, wait_until};
+use molotov_tests::{Output, Program, Server, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
@@ -21,12 +20,6 @@ fn pids(journal: &[String]) -> BTreeMap<i32, Vec<&str>> {
         of.entry(line.split(' ').nth(2).unwrap().parse().unwrap()).or_default().push(line);
     }
     of
-}
-
-/// The children of a program that runs.
-fn children(running: &Running) -> Vec<i32> {
-    let path = format!("/proc/{0}/task/{0}/children", running.id());
-    fs::read_to_string(path).unwrap().split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 fn lives(pid: i32) -> bool {
@@ -73,11 +66,11 @@ fn a_process_that_is_killed_is_told_and_the_others_go_on() {
     let program = Program::new(STEADY, "-p 4 -w 50 -r 20 --delay 0.1 -c").against(&server).env("DO", "process");
     let running = program.start();
     wait_until("the run is under way", || server.served() > 1_200);
-    let killed = children(&running)[1];
+    let killed = running.children()[1];
     kill(killed, Signal::KILL);
     running.wait_for(&format!("the process {killed} was killed by SIGKILL"));
     let mut left = Vec::new();
-    let output = running.wait_with(|running| left.extend(children(running))).exited(1);
+    let output = running.wait_with(|running| left.extend(running.children())).exited(1);
     let pids = pids(&output.journal);
     let survivors = pids.iter().filter(|(pid, _)| **pid != killed).map(|(_, lines)| lines.len() as u64);
     assert_eq!(survivors.clone().collect::<Vec<_>>(), [1_000; 3]);
@@ -97,7 +90,7 @@ fn a_process_that_is_killed_is_noticed_within_a_second() {
     let server = Server::new();
     let running = Program::new(STEADY, "-p 2 -w 1 --delay 1h -c --console-update 30").against(&server).start();
     wait_until("both work", || server.served() == 2);
-    let killed = children(&running)[0];
+    let killed = running.children()[0];
     let before = std::time::Instant::now();
     kill(killed, Signal::ABORT);
     running.wait_for(&format!("the process {killed} was killed by SIGABRT"));
@@ -112,12 +105,12 @@ fn a_parent_that_dies_leaves_no_orphan() {
     for line in ["-p 3 -w 5 -s held -q", "-p 3 -w 2 -s stuck --threads 1 -q"] {
         let server = Server::new();
         let running = Program::new(TROUBLED, line).against(&server).start();
-        wait_until("all processes are there", || children(&running).len() == 3);
+        wait_until("all processes are there", || running.children().len() == 3);
         match line.contains("stuck") {
             true => running.wait_for_journal("stuck"),
             false => wait_until("they work", || server.served() == 15),
         }
-        let children = children(&running);
+        let children = running.children();
         running.signal(Signal::KILL);
         assert_eq!(running.wait().code, None);
         wait_until("no process is left", || !children.iter().any(|pid| lives(*pid)));
@@ -130,7 +123,7 @@ fn signals_end_all_processes() {
         let server = Server::new();
         let running = Program::new(TROUBLED, "-p 3 -w 2 -s held -c").against(&server).start();
         wait_until("all workers wait for the server", || server.served() == 6);
-        let children = children(&running);
+        let children = running.children();
         // As a terminal does: the whole group gets it.
         children.iter().for_each(|pid| kill(*pid, Signal::INT));
         running.signal(signal);
@@ -163,7 +156,7 @@ fn a_process_that_is_asked_to_end_ends_well() {
     let server = Server::new();
     let running = Program::new(STEADY, "-p 2 -w 2 --delay 0.05 -d 2 -c").against(&server).start();
     wait_until("both work", || server.served() > 8);
-    kill(children(&running)[0], Signal::TERM);
+    kill(running.children()[0], Signal::TERM);
     let output = running.wait().exited(0);
     assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
     assert_eq!((count(&output, "teardown 0"), count(&output, "teardown 1")), (2, 2));

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::Read,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
@@ -73,6 +73,12 @@ impl Program {
     /// Sets a variable of its environment.
     pub fn env(mut self, name: &str, value: &str) -> Program {
         self.command.env(name, value);
+        self
+    }
+
+    /// Runs it in that directory.
+    pub fn in_directory(mut self, directory: &Path) -> Program {
+        self.command.current_dir(directory);
         self
     }
 
@@ -149,6 +155,17 @@ impl Running {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The process ids of its children.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    pub fn children(&self) -> Vec<i32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.id());
+        let children = fs::read_to_string(path).expect("it still runs");
+        children.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
     }
 
     /// Sends it SIGINT, as Ctrl-C does.

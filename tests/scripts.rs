@@ -1,0 +1,305 @@
+//! Python scripts with the options that go beyond one process: processes, sizing, statsd, extensions.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::UdpSocket,
+    thread,
+    time::Duration,
+};
+
+use molotov_tests::{Output, Program, Ramp, Server, found, wait_until};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+const MOLOTOV: &str = env!("CARGO_BIN_EXE_molotov");
+
+/// A directory with scripts, and a server for them.
+struct Scripts {
+    directory: tempfile::TempDir,
+    server: Server,
+}
+
+impl Scripts {
+    fn new(scripts: &[(&str, &str)]) -> Scripts {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in scripts {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        Scripts { directory, server: Server::new() }
+    }
+
+    fn program(&self, line: &str) -> Program {
+        Program::new(MOLOTOV, line).in_directory(self.directory.path()).against(&self.server)
+    }
+
+    fn written(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+}
+
+fn lives(pid: i32) -> bool {
+    test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+}
+
+const COUNTING: &str = r#"
+import os
+import molotov
+
+PARENT = os.getpid()
+COUNT = 0
+
+@molotov.global_setup()
+def init(args):
+    molotov.set_var("made", {"by": os.getpid()})
+    print("global_setup", args.processes)
+
+@molotov.scenario()
+async def one(session):
+    global COUNT
+    COUNT += 1
+    async with session.get(os.environ["TARGET"] + "/ok/%d" % os.getpid()) as response:
+        assert (await response.json())["result"] == "OK"
+    assert molotov.get_var("made") == {"by": PARENT}
+
+@molotov.teardown()
+def end(worker):
+    if worker == 0:
+        print("counted", COUNT)
+
+@molotov.global_teardown()
+def finish():
+    print("in the parent", COUNT, os.getpid() == PARENT)
+"#;
+
+#[test]
+fn every_run_of_every_process_is_counted() {
+    let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
+    let output = scripts.program("-p 4 -w 50 -r 20 -c").run().exited(0);
+    assert_eq!((scripts.server.served(), output.totals()), (4_000, (4_000, 0)), "{output:#?}");
+    let counts = scripts.server.counts();
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1_000; 4], "{counts:?}");
+    for pid in counts.keys().map(|path| path.rsplit('/').next().unwrap()) {
+        assert!(output.stdout.contains(&format!("[P:{pid}] [W:49] Ran 20 scenarios")), "{output:#?}");
+    }
+    let printed = |text: &str| output.stdout.lines().filter(|line| line.ends_with(text)).count();
+    assert_eq!((printed("global_setup 4"), printed("in the parent 0 True")), (1, 1), "{output:#?}");
+    assert_eq!(output.stdout.matches("] counted ").count(), 4, "{output:#?}");
+}
+
+#[test]
+fn a_process_that_is_killed_is_told_and_the_others_go_on() {
+    let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
+    let running = scripts.program("-p 4 -w 50 -r 20 --delay 0.1 -c").start();
+    wait_until("the run is under way", || scripts.server.served() > 1_200);
+    let children = running.children();
+    let killed = children[2];
+    kill_process(Pid::from_raw(killed).unwrap(), Signal::KILL).unwrap();
+    running.wait_for(&format!("the process {killed} was killed by SIGKILL"));
+    let output = running.wait().exited(1);
+    let mut counts = scripts.server.counts();
+    let of_the_killed = counts.remove(&format!("/ok/{killed}")).unwrap();
+    assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1_000; 3], "{counts:?}");
+    let (ok, failed) = output.totals();
+    // Up to 50 requests were under way, and up to a fifth of a second of 500 runs a second was not reported.
+    let kept = ok - 3_000;
+    assert!(failed == 0 && kept <= of_the_killed && kept + 250 >= of_the_killed, "{kept} of {of_the_killed}");
+    assert!(!children.iter().any(|pid| lives(*pid)), "a process is left");
+    assert!(output.stdout.contains("in the parent 0 True"), "{output:#?}");
+}
+
+#[test]
+fn a_parent_that_dies_leaves_no_orphan() {
+    let script = r#"
+import asyncio, molotov, time, os
+@molotov.scenario()
+async def waits(session):
+    await session.get(os.environ["TARGET"] + "/hold/it")
+@molotov.scenario()
+async def busy(session):
+    await session.get(os.environ["TARGET"] + "/ok/it")
+    while True:
+        time.sleep(0.01)
+"#;
+    for (scenario, workers) in [("waits", 5), ("busy", 1)] {
+        let scripts = Scripts::new(&[("loadtest.py", script)]);
+        let running = scripts.program(&format!("-p 2 -w {workers} -s {scenario} -q")).start();
+        wait_until("all workers work", || scripts.server.served() == 2 * workers);
+        let children = running.children();
+        assert_eq!(children.len(), 2);
+        running.signal(Signal::KILL);
+        assert_eq!(running.wait().code, None);
+        wait_until("no process is left", || !children.iter().any(|pid| lives(*pid)));
+    }
+}
+
+/// Every line that is whole, by its process, with how often.
+fn whole_lines(text: &str) -> BTreeMap<&str, usize> {
+    let mut of = BTreeMap::new();
+    for line in text.lines() {
+        let (pid, rest) = line.split_once(' ').unwrap_or_else(|| panic!("a torn line: {line:?}"));
+        assert!(rest.starts_with("told of ") && rest.ends_with(" to the end"), "a torn line: {line:?}");
+        *of.entry(pid).or_default() += 1;
+    }
+    of
+}
+
+#[test]
+fn an_extension_writes_to_one_file_from_all_processes() {
+    let extension = r#"
+import os
+import molotov
+lines = open("lines.txt", "w", buffering=1)
+blocks = open("blocks.txt", "w")
+@molotov.events()
+async def write(event, **info):
+    if event != "current_workers":
+        text = "%d told of %s to the end\n" % (os.getpid(), event)
+        lines.write(text)
+        blocks.write(text)
+"#;
+    for processes in [1, 2, 4] {
+        let scripts = Scripts::new(&[("loadtest.py", COUNTING), ("extension.py", extension)]);
+        let line = format!("--use-extension extension.py -p {processes} -w 10 -r 20 -c");
+        let output = scripts.program(&line).run().exited(0);
+        assert!(output.stdout.starts_with("Loading extension 'extension.py'\n"), "{output:#?}");
+        // The start of a scenario, its request, its response, its success.
+        let runs = processes * 200;
+        for file in ["lines.txt", "blocks.txt"] {
+            let text = scripts.written(file);
+            let counts = match file {
+                "lines.txt" => whole_lines(&text),
+                // Blocks of several processes may cut each other's lines, and lose none of their bytes.
+                _ if processes > 1 => {
+                    let bytes: usize = text.len();
+                    assert_eq!(bytes, scripts.written("lines.txt").len(), "{file}");
+                    continue;
+                }
+                _ => whole_lines(&text),
+            };
+            assert_eq!((counts.len(), counts.values().sum::<usize>()), (processes, 4 * runs), "{file}");
+        }
+    }
+}
+
+#[test]
+fn sizing_finds_the_capacity() {
+    let script = r#"
+import os
+import molotov
+@molotov.scenario()
+async def borne(session):
+    async with session.get(os.environ["TARGET"] + "/bear/" + os.environ["CAPACITY"]) as response:
+        assert response.status == 200
+"#;
+    let size = |capacity: usize, processes: usize| {
+        let (workers, seconds) = (120, 24.0);
+        let ramp = Ramp { capacity: capacity as f64, slope: workers as f64 / seconds, tolerance: 0.05 };
+        let scripts = Scripts::new(&[("loadtest.py", script)]);
+        let line = format!("--sizing -p {processes} -w {} --ramp-up {seconds} -c", workers / processes);
+        let output = scripts.program(&line).env("CAPACITY", &capacity.to_string()).run().exited(0);
+        let (found, expected) = (found(&output.stdout), ramp.workers());
+        assert!((found - expected).abs() <= 0.15 * expected, "{found} instead of {expected}: {}", output.stdout);
+    };
+    thread::scope(|threads| {
+        for (capacity, processes) in [(15, 1), (30, 1), (50, 1), (40, 2)] {
+            threads.spawn(move || size(capacity, processes));
+        }
+    });
+}
+
+#[test]
+fn statsd_is_told_of_every_request_and_of_the_scripts_own_metrics() {
+    let script = r#"
+import os
+import molotov
+@molotov.scenario()
+async def one(session):
+    async with session.get(os.environ["TARGET"] + "/ok/a%20b") as response:
+        await response.read()
+    statsd = molotov.get_context(session).statsd
+    if "--statsd" not in os.environ["LINE"]:
+        assert statsd is None
+        return
+    statsd.increment("bought", value=2)
+    statsd.incr("seen")
+    statsd.decrement("stock")
+    statsd.gauge("load", value=3.5, tags={"a": "b"})
+    statsd.timing("took", value=12.5)
+    statsd.histogram("size", value=3)
+    with statsd.timeit("block"):
+        pass
+    await statsd.timeit_task(response.text(), "task")
+    statsd.increment("odd:na|me", value=1, tags={"x|y": "1,2"})
+"#;
+    for (line, runs) in [("-w 2 -r 10 -q", 20), ("-p 2 -w 2 -r 10 -q", 40)] {
+        let scripts = Scripts::new(&[("loadtest.py", script)]);
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let line = format!("{line} --statsd --statsd-address udp://{}", socket.local_addr().unwrap());
+        scripts.program(&line).env("LINE", &line).run().exited(0);
+        let (mut packet, mut text) = ([0; 65_536], String::new());
+        // The program has ended: all that it sent is in the socket.
+        while let Ok(length) = socket.recv(&mut packet) {
+            text.push_str(std::str::from_utf8(&packet[..length]).unwrap().trim_end());
+            text.push('\n');
+        }
+        let count = |line: &str| text.lines().filter(|one| *one == line).count();
+        for metric in [
+            "bought:2|c",
+            "seen:1|c",
+            "stock:-1|c",
+            "load:3.5|g|#a:b",
+            "took:12.5|ms",
+            "size:3|h",
+            "odd_na_me:1|c|#x_y:1_2",
+        ] {
+            assert_eq!(count(metric), runs, "{metric}: {text}");
+        }
+        let ends = |end: &str| text.lines().filter(|line| line.starts_with("molotov.") && line.ends_with(end)).count();
+        assert_eq!((ends(".GET.127.0.0.1./ok/a_b.200:1|c"), ends("|ms")), (runs, runs), "{text}");
+        let starts = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!((starts("block:"), starts("task:")), (runs, runs), "{text}");
+        assert_eq!(scripts.server.served() as usize, runs);
+    }
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let output: Output = scripts.program("-r 1 -q -f 1").env("LINE", "").run();
+    assert_eq!(output.code, Some(0), "{output:#?}");
+}
+
+#[test]
+fn random_numbers_differ_between_processes() {
+    let script = r#"
+import molotov, random
+random.random()
+@molotov.scenario()
+async def one(session):
+    print("drawn", random.random())
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let output = scripts.program("-p 3 -r 2 -c").run().exited(0);
+    let drawn: BTreeSet<_> =
+        output.stdout.lines().filter_map(|line| line.split_once("drawn ")).map(|line| line.1).collect();
+    assert_eq!(drawn.len(), 6, "{output:#?}");
+}
+
+/// Runs alone: nextest's configuration gives it all cores.
+#[test]
+fn throughput_of_two_processes_is_nearly_twice_that_of_one() {
+    if thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return;
+    }
+    let script = r#"
+import molotov
+@molotov.scenario()
+async def busy(session):
+    sum(number * number for number in range(20_000))
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let runs = |processes: usize| scripts.program(&format!("-p {processes} -w 4 -d 2 -c")).run().exited(0).totals().0;
+    // The best of three: another program on the machine takes from two processes what it does not take from one.
+    let gain = || runs(2) as f64 / runs(1) as f64;
+    let gains = [gain(), gain(), gain()];
+    assert!(gains.iter().any(|gain| *gain >= 1.8), "{gains:?}");
+}
