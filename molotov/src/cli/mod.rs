@@ -1,5 +1,6 @@
 //! The command line of a load test: from `argv` to an exit code.
 
+mod config;
 mod duration;
 mod open_files;
 mod options;
@@ -164,15 +165,37 @@ fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry,
 
 /// The options of a run, or the code to exit with when there is nothing to run.
 fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
-    match options::parse(line, door) {
-        Ok(Request::Run(args)) => Ok(args.completed()),
-        Ok(Request::Show(text)) => {
+    let refused = |refusal: options::Refusal| {
+        complain(&refusal.message);
+        refusal.exit
+    };
+    match options::parse(line, door).map_err(refused)? {
+        Request::Run(args) => {
+            let args = configured(*args)?;
+            options::refuse_contradictions(&args).map_err(refused)?;
+            Ok(args.completed())
+        }
+        Request::Show(text) => {
             show(&text);
             Err(0)
         }
-        Err(refusal) => {
-            complain(&refusal.message);
-            Err(refusal.exit)
+    }
+}
+
+/// With the options of the test that `--config` names.
+fn configured(args: Args) -> Result<Args, u8> {
+    let Some(path) = args.config.clone() else { return Ok(args) };
+    let test = args.scenario.clone().unwrap_or_else(|| "test".to_owned());
+    match config::read(&path).and_then(|config| config.apply(&test, args)) {
+        Ok((args, warnings)) => {
+            if !args.quiet {
+                warnings.iter().for_each(|warning| note(warning));
+            }
+            Ok(args)
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Err(2)
         }
     }
 }

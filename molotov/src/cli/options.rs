@@ -10,6 +10,7 @@ use clap::{
 use super::{duration, prefix};
 use crate::{
     options::{Args, Color},
+    report::{self, Threshold},
     statsd,
 };
 
@@ -22,7 +23,6 @@ const MOST_THREADS: u64 = 4_096;
 const OURS: [&str; 7] = ["threads", "seed", "report", "threshold", "list", "color", "timeout"];
 
 const NEW: &str = "Options the original Molotov does not have";
-const LATER: &str = "Not available yet";
 
 /// Which program the command line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,8 +146,8 @@ struct CommandLine {
     )]
     timeout: Option<Duration>,
 
-    /// Read the options from a molotov.json
-    #[arg(long, value_name = "FILE", help_heading = LATER)]
+    /// Read the options of the test [SCENARIO] from a molotov.json
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Add workers until the service fails
     #[arg(long)]
@@ -165,10 +165,10 @@ struct CommandLine {
     #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append)]
     use_extension: Vec<String>,
     /// Write a report: .json, .html, .csv
-    #[arg(long, value_name = "FILE", action = ArgAction::Append, help_heading = LATER)]
+    #[arg(long, value_name = "FILE", value_parser = report, action = ArgAction::Append, help_heading = NEW)]
     report: Vec<PathBuf>,
     /// Judge the run: "p95(browse) < 200ms"
-    #[arg(long, value_name = "EXPR", action = ArgAction::Append, help_heading = LATER)]
+    #[arg(long, value_name = "EXPR", value_parser = threshold, action = ArgAction::Append, help_heading = NEW)]
     threshold: Vec<String>,
 }
 
@@ -179,7 +179,7 @@ enum When {
     Never,
 }
 
-fn whole(text: &str) -> Result<u64, String> {
+pub(super) fn whole(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| match text.strip_prefix('-') {
         Some(rest) if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()) => {
             "the number cannot be negative".to_owned()
@@ -205,15 +205,24 @@ fn bounded(text: &str, most: u64) -> Result<usize, String> {
     }
 }
 
-fn workers(text: &str) -> Result<usize, String> {
+pub(super) fn workers(text: &str) -> Result<usize, String> {
     bounded(text, MOST_WORKERS)
 }
 
-fn processes(text: &str) -> Result<usize, String> {
+pub(super) fn processes(text: &str) -> Result<usize, String> {
     bounded(text, MOST_PROCESSES)
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn report(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    report::check(&path).map(|()| path)
+}
+
+fn threshold(text: &str) -> Result<String, String> {
+    text.parse::<Threshold>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').trim_end().parse::<f64>() {
         Ok(number) if (0.0..100.0).contains(&number) => Ok(number),
         Ok(number) if number.is_finite() => Err("write a number from 0 to below 100".to_owned()),
@@ -221,11 +230,11 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-fn statsd_address(text: &str) -> Result<String, String> {
+pub(super) fn statsd_address(text: &str) -> Result<String, String> {
     statsd::parse(text).map(|_| text.to_owned())
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(super) fn threads(text: &str) -> Result<usize, String> {
     bounded(text, MOST_THREADS)
 }
 
@@ -249,8 +258,6 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     if line.version {
         return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
-    line.refuse_contradictions()?;
-    line.refuse_what_is_to_come()?;
     Ok(Request::Run(Box::new(line.into_args(door))))
 }
 
@@ -285,33 +292,6 @@ fn expand(line: Vec<OsString>, command: &clap::Command) -> Result<Vec<OsString>,
 }
 
 impl CommandLine {
-    /// These two exit with 1, as they do in the original.
-    fn refuse_contradictions(&self) -> Result<(), Refusal> {
-        let message = if self.quiet && self.verbose > 0 {
-            "You can't use -q and -v at the same time"
-        } else if self.single_run && self.single_mode.is_some() {
-            "You can't use --single-mode and --single-run at the same time"
-        } else {
-            return Ok(());
-        };
-        Err(Refusal { message: message.to_owned(), exit: 1 })
-    }
-
-    /// No option is read and then ignored: what cannot be done yet is said.
-    fn refuse_what_is_to_come(&self) -> Result<(), Refusal> {
-        let (option, instead) = match self {
-            Self { config: Some(_), .. } => ("`--config`", "write its options on the command line"),
-            Self { report, .. } if !report.is_empty() => {
-                ("`--report`", "leave it out; the table at the end holds the measures")
-            }
-            Self { threshold, .. } if !threshold.is_empty() => {
-                ("`--threshold`", "use `--fail N` to judge the run by its failures")
-            }
-            _ => return Ok(()),
-        };
-        Err(Refusal::new(format!("{option} is not available yet; {instead}")))
-    }
-
     fn into_args(mut self, door: Door) -> Args {
         // `--use-extension A B script.py` takes all that follows; the last of several is the script, then.
         if door == Door::Command && self.scenario.is_none() && self.use_extension.len() > 1 {
@@ -342,6 +322,9 @@ impl CommandLine {
             sizing_tolerance: self.sizing_tolerance.unwrap_or(default.sizing_tolerance),
             statsd_address: self.statsd_address.unwrap_or(default.statsd_address),
             use_extension: self.use_extension,
+            config: self.config,
+            report: self.report,
+            threshold: self.threshold,
             threads: self.threads,
             seed: self.seed,
             list: self.list,
@@ -351,9 +334,21 @@ impl CommandLine {
                 Some(When::Never) => Color::Never,
             },
             timeout: self.timeout.unwrap_or(default.timeout),
-            ..default
+            extra: default.extra,
         }
     }
+}
+
+/// Refuses options that exclude each other. These exit with 1, as they do in the original.
+pub(super) fn refuse_contradictions(args: &Args) -> Result<(), Refusal> {
+    let message = if args.quiet && args.verbose > 0 {
+        "You can't use -q and -v at the same time"
+    } else if args.single_run && args.single_mode.is_some() {
+        "You can't use --single-mode and --single-run at the same time"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal { message: message.to_owned(), exit: 1 })
 }
 
 #[cfg(test)]

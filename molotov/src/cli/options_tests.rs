@@ -129,33 +129,21 @@ fn contradictions_exit_as_in_the_original() {
         ("-q -v", "You can't use -q and -v at the same time"),
         ("--single-run -s a", "You can't use --single-mode and --single-run at the same time"),
     ] {
-        let refusal = refusal(line);
+        let refusal = refuse_contradictions(&args(line)).unwrap_err();
         assert_eq!((refusal.exit, refusal.message.as_str()), (1, message), "{line}");
     }
 }
 
 #[test]
-fn what_comes_later_is_refused_by_name() {
-    for (line, option) in [
-        ("-p 2", "`--processes` (`-p`) above 1"),
-        ("--process 4", "`--processes` (`-p`) above 1"),
-        ("--sizing", "`--sizing`"),
-        ("--sizing-tolerance 3", "`--sizing-tolerance`"),
-        ("--statsd", "`--statsd`"),
-        ("--statsd-address udp://localhost:1", "`--statsd-address`"),
-        ("--config molotov.json", "`--config`"),
-        ("--use-extension a b -q", "`--use-extension`"),
-        ("--report out.json", "`--report`"),
-        ("--threshold failures<1%", "`--threshold`"),
-    ] {
-        let refusal = refusal(line);
-        assert_eq!(refusal.exit, 2, "{line}");
-        assert!(
-            refusal.message.starts_with(&format!("{option} is not available yet; ")),
-            "{line}: {}",
-            refusal.message
-        );
-    }
+fn what_goes_beyond_one_process_is_read() {
+    let args = args("-p 4 --sizing --sizing-tolerance 3.5% --statsd --statsd-address udp://127.0.0.1:1 --config m.json");
+    assert_eq!((args.processes, args.sizing, args.sizing_tolerance), (4, true, 3.5));
+    assert_eq!((args.statsd, args.statsd_address.as_str()), (true, "udp://127.0.0.1:1"));
+    assert_eq!(args.config, Some("m.json".into()));
+    let args = self::args("--use-extension a b -q --report out.json --report x.CSV --threshold failures<1% --threshold p95<1s");
+    assert_eq!(args.use_extension, ["a", "b"]);
+    assert_eq!(args.report, [PathBuf::from("out.json"), PathBuf::from("x.CSV")]);
+    assert_eq!(args.threshold, ["failures<1%", "p95<1s"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     engine::{self, Control, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
-    statsd,
+    report, statsd,
     ui::{Console, Quiet, Screen},
 };
 
@@ -33,7 +33,9 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             return 1;
         }
     };
-    let plan = plan.with_statsd(statsd);
+    // They were read before: here they are kept as what they mean.
+    let thresholds = args.threshold.iter().filter_map(|text| text.parse().ok()).collect();
+    let plan = plan.with_statsd(statsd).with_thresholds(thresholds);
     if args.debug {
         trace(args.color);
     }
@@ -70,16 +72,30 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         let listening = listen(signals);
         (engine::begin(&plan, &mut *screen, inbox), listening)
     };
-    let report = begun.end();
+    let ended = begun.end();
     drop(listening);
     #[cfg(feature = "python")]
     crate::python::set_control(None);
-    tracing::debug!(verdict = ?report.verdict, "the run has ended");
-    match report.verdict {
+    tracing::debug!(verdict = ?ended.verdict, "the run has ended");
+    let mut code = judge(ended.verdict, args.quiet);
+    for path in &args.report {
+        if let Err(error) = report::write(&ended.summary, path) {
+            complain(&error.to_string());
+            code = 1;
+        }
+    }
+    code
+}
+
+/// Says what has to be said of a run's end on standard error, and with which code to exit.
+fn judge(verdict: Verdict, quiet: bool) -> u8 {
+    match verdict {
         Verdict::Ended => 0,
+        // The console has told which.
+        Verdict::ThresholdBroken => 1,
         Verdict::TooManyFailures => 1,
         // The console has told which.
-        Verdict::ProcessLost(_) if !args.quiet => 1,
+        Verdict::ProcessLost(_) if !quiet => 1,
         Verdict::ProcessLost(how) => {
             complain(&how);
             1

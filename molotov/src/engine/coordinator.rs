@@ -5,7 +5,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, mpsc::Receiver},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     metrics::{ProcessProbe, Snapshot},
-    report::{Line, Progress, Summary},
+    report::{Line, Progress, Summary, Timeline},
     ui::Screen,
     vars::Scope,
 };
@@ -102,6 +102,8 @@ struct Run<'a> {
     totals: Snapshot,
     fixture_failure: Option<FixtureFailure>,
     lost: Option<String>,
+    timeline: Timeline,
+    started: Option<SystemTime>,
     sizing: Option<Sizing>,
     /// The run was asked to stop from outside.
     interrupted: bool,
@@ -144,6 +146,8 @@ impl<'a> Run<'a> {
             totals: Snapshot::default(),
             fixture_failure: None,
             lost: None,
+            timeline: Timeline::default(),
+            started: None,
             sizing: Sizing::of(&plan.args),
             interrupted: false,
             rate: Rate::default(),
@@ -230,6 +234,7 @@ impl<'a> Run<'a> {
         }
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
         self.epoch = Instant::now();
+        self.started = Some(SystemTime::now());
         match std::mem::replace(&mut self.workforce, Workforce::None) {
             Workforce::Processes(processes) => self.work_apart(processes),
             Workforce::None | Workforce::Crew(_) => self.work_here(scope),
@@ -322,6 +327,7 @@ impl<'a> Run<'a> {
             listeners.end(GRACE);
         }
         self.drain();
+        self.timeline.end(self.elapsed, self.running());
         self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
         if let Workforce::Crew(crew) = std::mem::replace(&mut self.workforce, Workforce::None) {
             crew.join();
@@ -377,7 +383,7 @@ impl<'a> Run<'a> {
         match word {
             Some(Word::Update(shard, update)) => self.update(number * threads + shard, Some(pid), update),
             Some(Word::Line(line)) => self.screen.line(&line.by_process(pid)),
-            Some(Word::Measures(measures)) => self.totals.merge(&measures),
+            Some(Word::Measures(measures)) => self.measured(&measures),
             Some(Word::Ended) => processes.told(number),
             None => processes.silent(number),
         }
@@ -390,7 +396,7 @@ impl<'a> Run<'a> {
         }
         match update {
             Update::Line(line) => self.screen.line(&Line { pid, ..line }),
-            Update::Measures(measures) => self.totals.merge(&measures),
+            Update::Measures(measures) => self.measured(&measures),
             Update::Workers { running, most } => {
                 self.shards[shard].running = running;
                 self.shards[shard].most = most;
@@ -408,6 +414,11 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    fn measured(&mut self, measures: &Snapshot) {
+        self.totals.merge(measures);
+        self.timeline.add(measures);
     }
 
     fn raise(&mut self, phase: Phase) {
@@ -431,6 +442,7 @@ impl<'a> Run<'a> {
     /// Notices shards that do not end, processes that have, and a service that bears no more.
     fn look_after(&mut self) {
         let workers = self.running();
+        self.timeline.tick(self.epoch.elapsed(), workers);
         if self.phase == Phase::Running
             && let Some(sizing) = &mut self.sizing
             && sizing.look(self.epoch.elapsed(), self.totals.totals(), workers)
@@ -515,7 +527,7 @@ impl<'a> Run<'a> {
         }
         let args = &self.plan.args;
         let counts = self.totals.totals();
-        let summary = Summary {
+        let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             elapsed: self.elapsed,
             successes: counts.ok,
@@ -524,13 +536,20 @@ impl<'a> Run<'a> {
             workers: self.most_workers,
             processes: args.processes,
             sizing: self.sizing.as_ref().map(|sizing| sizing.verdict(self.interrupted, self.most_workers)),
+            thresholds: Vec::new(),
+            started: self.started,
+            timeline: std::mem::take(&mut self.timeline),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.totals),
         };
+        // A run that was not allowed to begin has met nothing.
+        summary.thresholds = self.plan.thresholds.iter().map(|threshold| threshold.judge(&summary)).collect();
+        let broken = summary.thresholds.iter().any(|judged| !judged.passed);
         self.screen.finish(&summary);
         let verdict = match self.fixture_failure.take() {
             Some(failed) => Verdict::FixtureFailed(failed),
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
+            None if broken => Verdict::ThresholdBroken,
             None if args.fail.is_some_and(|limit| summary.failures >= limit) => Verdict::TooManyFailures,
             None => Verdict::Ended,
         };

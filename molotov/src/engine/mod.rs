@@ -54,6 +54,8 @@ pub enum Verdict {
     Ended,
     /// As many scenarios failed as `--fail` allows, or more.
     TooManyFailures,
+    /// A threshold was not met; the summary tells which.
+    ThresholdBroken,
     /// A process ended before its work was done; this tells which, and how.
     ProcessLost(String),
     /// A fixture failed, and the run with it.

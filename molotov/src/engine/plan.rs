@@ -9,6 +9,7 @@ use crate::{
     metrics::{Recorder, ScenarioId},
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
+    report::Threshold,
     session::{Context, Observed, Session, SessionOptions},
     vars::Scope,
 };
@@ -20,6 +21,8 @@ pub struct Plan {
     pub(crate) selection: Arc<Selection>,
     /// The variables of the run.
     pub(crate) scope: Arc<Scope>,
+    /// What the run has to meet.
+    pub(crate) thresholds: Vec<Threshold>,
     /// Where statsd listens, when it is to be told.
     pub(crate) statsd: Option<SocketAddr>,
 }
@@ -32,12 +35,23 @@ impl Plan {
     /// When what is registered does not fit together, or not with the options; all that is wrong is told at once.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        Ok(Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default(), statsd: None })
+        Ok(Plan {
+            args: Arc::new(args),
+            selection: Arc::new(selection),
+            scope: Arc::default(),
+            statsd: None,
+            thresholds: Vec::new(),
+        })
     }
 
     /// With variables that are set already.
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
         Plan { scope, ..self }
+    }
+
+    /// With conditions to meet.
+    pub(crate) fn with_thresholds(self, thresholds: Vec<Threshold>) -> Plan {
+        Plan { thresholds, ..self }
     }
 
     /// With a statsd to tell.

@@ -102,6 +102,11 @@ impl Histogram {
         self.max()
     }
 
+    /// The buckets that hold something, in rising order: the longest latency of each, and how many it holds.
+    pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> {
+        self.buckets().map(|(bucket, count)| (Duration::from_micros(highest_in(bucket)), count))
+    }
+
     /// Adds all latencies of `other`, as if they had been recorded here.
     pub fn merge(&mut self, other: &Histogram) {
         if other.is_empty() {

@@ -1,6 +1,11 @@
 //! What a run tells: live data for screens, the summary at the end, and the ways to write it.
 
+mod chart;
+mod csv;
+mod file;
 pub(crate) mod format;
+mod html;
+mod json;
 pub(crate) mod layout;
 mod live;
 mod rows;
@@ -9,6 +14,14 @@ mod summary;
 #[allow(clippy::unwrap_used)]
 mod tests;
 pub mod text;
+mod threshold;
+mod timeline;
 
+pub use csv::csv;
+pub use file::{WriteError, check, write};
+pub use html::html;
+pub use json::json;
 pub use live::{Line, LineKind, Progress, SizingProgress};
-pub use summary::{Sizing, Summary};
+pub use summary::{Judged, Sizing, Summary};
+pub use threshold::{Threshold, ThresholdError};
+pub use timeline::{Point, Timeline};

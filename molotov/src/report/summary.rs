@@ -1,7 +1,10 @@
 //! The whole of a run, as plain data.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
+use super::Timeline;
 use crate::metrics::{Counts, Snapshot};
 
 /// What a run came to; every report is a function of it.
@@ -25,6 +28,12 @@ pub struct Summary {
     pub snapshot: Snapshot,
     /// What a sizing has found.
     pub sizing: Option<Sizing>,
+    /// When the workers started.
+    pub started: Option<SystemTime>,
+    /// The course of the run.
+    pub timeline: Timeline,
+    /// What has become of the thresholds.
+    pub thresholds: Vec<Judged>,
     /// The run's `-v`: from 1, errors are told with their details.
     pub verbose: u8,
 }
@@ -49,4 +58,16 @@ pub enum Sizing {
     },
     /// The run was stopped before.
     Interrupted,
+}
+
+/// A threshold, and whether the run met it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Judged {
+    /// The condition as it was written.
+    pub expression: String,
+    /// What was measured; `None` where there was nothing to measure.
+    pub actual: Option<String>,
+    /// Whether the condition holds.
+    pub passed: bool,
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Sizing, Summary, format,
+    Judged, Sizing, Summary, format,
     layout::{cut, harmless, harmless_lines, left, right, shorten, width, wrap},
     rows::{Columns, Row},
 };
@@ -56,7 +56,7 @@ pub(crate) fn sizing(sizing: &Sizing, summary: &Summary) -> String {
 pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     let snapshot = &summary.snapshot;
     let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
-    if !measured && snapshot.errors.is_empty() {
+    if !measured && snapshot.errors.is_empty() && summary.thresholds.is_empty() {
         return String::new();
     }
     let mut page = Page { text: String::new(), width: width.max(40), color, verbose: summary.verbose > 0 };
@@ -64,6 +64,7 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     page.rows(summary);
     page.statuses(&snapshot.requests);
     page.errors(&snapshot.errors);
+    page.thresholds(&summary.thresholds);
     page.notes(summary);
     page.end_section();
     page.text
@@ -275,6 +276,22 @@ impl Page {
         }
         for line in lines {
             self.line(&format!("{}{line}", " ".repeat(indent)));
+        }
+    }
+
+    /// What the run had to meet, and whether it did.
+    fn thresholds(&mut self, thresholds: &[Judged]) {
+        if thresholds.is_empty() {
+            return;
+        }
+        self.end_section();
+        self.line(&self.paint(TITLE, "Thresholds"));
+        for judged in thresholds {
+            let (style, sign) = if judged.passed { (GOOD, "met") } else { (BAD, "broken") };
+            let actual = judged.actual.as_deref().unwrap_or("nothing was measured");
+            let text = cut(&harmless(&judged.expression), self.width.saturating_sub(30).max(20));
+            let line = format!("  {}  {text}  ({actual})", self.paint(style, &left(sign, 6)));
+            self.line(&line);
         }
     }
 

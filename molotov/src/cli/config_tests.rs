@@ -1,0 +1,155 @@
+//! What a `molotov.json` may hold, and what is said of one that cannot be followed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(File { name: "molotov.json".to_owned(), text: text.to_owned() })
+}
+
+/// The options of the test `test`, written as the inside of its object.
+fn applied(options: &str) -> Result<(Args, Vec<String>), ConfigError> {
+    let text = format!("{{\n  \"molotov\": {{\"tests\": {{\n    \"test\": {{{options}}}\n  }}}}\n}}\n");
+    parse(&text)?.apply("test", Args { workers: 7, scenario: Some("test".to_owned()), ..Args::default() })
+}
+
+#[test]
+fn every_option_may_be_given() {
+    let all = r#""scenario": "a.py", "single_run": true, "single_mode": "one", "debug": true, "verbose": 2, "workers": 5,
+        "ramp_up": 1.5, "sizing": true, "sizing_tolerance": 2.5, "delay": "250ms", "console_update": 0.5, "processes": 3,
+        "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
+        "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
+        "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
+        "color": "never", "timeout": 10"#;
+    let (args, warnings) = applied(all).unwrap();
+    let seconds = Duration::from_secs_f64;
+    let expected = Args {
+        scenario: Some("a.py".to_owned()),
+        single_run: true,
+        single_mode: Some("one".to_owned()),
+        debug: true,
+        verbose: 2,
+        workers: 5,
+        ramp_up: seconds(1.5),
+        sizing: true,
+        sizing_tolerance: 2.5,
+        delay: seconds(0.25),
+        console_update: seconds(0.5),
+        processes: 3,
+        duration: seconds(90.0),
+        max_runs: Some(9),
+        quiet: true,
+        exception: true,
+        fail: Some(4),
+        console: true,
+        statsd: true,
+        statsd_address: "udp://127.0.0.1:99".to_owned(),
+        uvloop: true,
+        use_extension: vec!["x".to_owned(), "y.py".to_owned()],
+        force_shutdown: true,
+        threads: Some(2),
+        seed: Some(11),
+        report: vec!["out.json".into()],
+        threshold: vec!["failures < 1%".to_owned(), "p95 < 1s".to_owned()],
+        list: true,
+        color: Color::Never,
+        timeout: seconds(10.0),
+        ..Args::default()
+    };
+    assert_eq!((args, warnings), (expected, Vec::new()));
+    for name in OPTIONS {
+        assert!(all.contains(&format!("\"{name}\":")), "{name} is not tried");
+    }
+}
+
+#[test]
+fn what_is_not_given_stays() {
+    let (args, _) = applied(r#""verbose": true, "max_runs": 0, "delay": null"#).unwrap();
+    assert_eq!(args, Args { workers: 7, verbose: 1, ..Args::default() });
+}
+
+#[test]
+fn the_environment_and_the_requirements_are_read() {
+    let config = parse(r#"{"molotov": {"env": {"A": "b"}, "requirements": "r.txt", "tests": {}}}"#).unwrap();
+    assert_eq!(config.env, BTreeMap::from([("A".to_owned(), "b".to_owned())]));
+    assert_eq!(config.requirements.as_deref(), Some("r.txt"));
+}
+
+#[test]
+fn unknown_keys_are_kept_and_told() {
+    let (args, warnings) = applied(r#""rampup": 3, "mine": {"deep": [1, 2]}"#).unwrap();
+    assert_eq!(args.extra["mine"], serde_json::json!({"deep": [1, 2]}));
+    insta::assert_snapshot!(warnings.join("\n\n"));
+}
+
+#[test]
+fn what_is_wrong_is_shown_where_it_stands() {
+    let mut shown = String::new();
+    for text in [
+        "",
+        "{\n  \"molotov\": {,}\n}",
+        "{\"molotov\": {\"tests\": {\"test\": {\"workers\": 1}}}",
+        "[1, 2]",
+        "{\"tests\": {}}",
+        "{\"molotov\": []}",
+        "{\"molotov\": {\n  \"env\": {\"A\": 1},\n  \"tests\": {}}}",
+        "{\"molotov\": {\n  \"env\": {}\n}}",
+        "{\"molotov\": {\"tests\": [\"test\"]}}",
+        "{\"molotov\": {\"tests\": {\"test\": 3}}}",
+        "{\"molotov\": {\"tests\": {\n  \"test\": {},\n  \"test\": {}}}}",
+        "{\"molotov\": {\"tests\": {\n  \"tset\": {},\n  \"other\": {}}}}",
+        "{\"molotov\": {\"tests\": {}}}",
+    ] {
+        let error = parse(text).and_then(|config| config.apply("test", Args::default())).unwrap_err();
+        shown += &format!("{error}\n\n");
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn options_that_are_wrong_are_shown_where_they_stand() {
+    let mut shown = String::new();
+    for options in [
+        r#""workers": "ten""#,
+        r#""workers": 0"#,
+        r#""workers": 1.5"#,
+        r#""duration": "soon""#,
+        r#""duration": -1"#,
+        r#""duration": [1]"#,
+        r#""quiet": 1"#,
+        r#""scenario": 3"#,
+        r#""use_extension": ["a", 1]"#,
+        r#""statsd_address": "tcp://x""#,
+        r#""color": "pink""#,
+        r#""threshold": ["p95 < 1s", "p95 < 200"]"#,
+        r#""report": "out.txt""#,
+        r#""verbose": "yes""#,
+        r#""timeout": 0"#,
+        r#""sizing_tolerance": 100"#,
+    ] {
+        shown += &format!("{}\n\n", applied(options).unwrap_err());
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("molotov.json");
+    assert!(read(&path).unwrap_err().to_string().starts_with("cannot read the configuration `"));
+    fs::write(&path, b"{\"a\xff\": 1}").unwrap();
+    assert!(read(&path).unwrap_err().to_string().contains("is not UTF-8: invalid utf-8 sequence"));
+}
+
+proptest! {
+    #[test]
+    fn nothing_makes_it_panic(text in r#"[\{\}\[\]",:a-zé0-9\\ \n]{0,60}"#) {
+        if let Ok(config) = parse(&text) {
+            let _ = config.apply("test", Args::default());
+        }
+        let _ = applied(&text);
+    }
+}

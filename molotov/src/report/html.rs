@@ -1,0 +1,286 @@
+//! The report as one page for people: it stands by itself, without a script, a font or a picture from elsewhere.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write, sync::Arc};
+
+use super::{
+    Summary,
+    chart::{Series, figure},
+    format,
+    layout::harmless,
+    summary::Sizing,
+    timeline::Point,
+};
+use crate::metrics::{ErrorGroup, Stats};
+
+const STYLE: &str = include_str!("html.css");
+
+/// A run as a page of HTML.
+pub fn html(summary: &Summary) -> String {
+    let mut page = String::new();
+    let title = match summary.started {
+        Some(at) => format!(
+            "Load test of {}",
+            humantime::format_rfc3339_seconds(at).to_string().replace('T', " ").replace('Z', " UTC")
+        ),
+        None => "Load test".to_owned(),
+    };
+    // Writing to a string cannot fail, here and below.
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <main>\n<header><h1>{title}</h1>\n<p>{}, {}{} · Molotov {}</p></header>\n",
+        format::elapsed(summary.elapsed),
+        format::plural(summary.workers as u64, "worker"),
+        match summary.processes {
+            0 | 1 => String::new(),
+            many => format!(" in {}", format::plural(many as u64, "process")),
+        },
+        escape(&summary.version),
+    );
+    tiles(&mut page, summary);
+    notes(&mut page, summary);
+    thresholds(&mut page, summary);
+    charts(&mut page, summary);
+    let snapshot = &summary.snapshot;
+    rows(&mut page, "Scenarios", &snapshot.scenarios, summary, false);
+    rows(&mut page, "Requests", &snapshot.requests, summary, true);
+    rows(&mut page, "Steps", &snapshot.steps, summary, false);
+    errors(&mut page, &snapshot.errors);
+    generator(&mut page, summary);
+    page.push_str("</main>\n</body>\n</html>\n");
+    page
+}
+
+/// Text from outside, which must not become a part of the page.
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// One line of text from outside.
+fn line(text: &str) -> String {
+    escape(&harmless(text)).into_owned()
+}
+
+/// Several lines of text from outside.
+fn lines(text: &str) -> String {
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn per_second(count: u64, summary: &Summary) -> String {
+    let seconds = summary.elapsed.as_secs_f64();
+    format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 })
+}
+
+fn tiles(page: &mut String, summary: &Summary) {
+    let ended = summary.successes + summary.failures;
+    let requests: u64 = summary.snapshot.requests.values().map(|stats| stats.counts.ok + stats.counts.failed).sum();
+    let failed = if summary.failures > 0 { "bad" } else { "" };
+    let mut tiles = vec![
+        ("good", format::count(summary.successes), "scenarios succeeded"),
+        (failed, format::count(summary.failures), "scenarios failed"),
+        ("", format::percent(summary.failures, ended), "failure rate"),
+        ("", per_second(ended, summary), "scenarios a second"),
+    ];
+    if requests > 0 {
+        tiles.push(("", per_second(requests, summary), "requests a second"));
+    }
+    if summary.interrupted > 0 {
+        tiles.push(("odd", format::count(summary.interrupted), "interrupted by the end"));
+    }
+    page.push_str("<section class=\"tiles\" aria-label=\"Totals\">\n");
+    for (class, number, name) in tiles {
+        let _ = writeln!(page, "<div><b class=\"{class}\">{number}</b><span>{name}</span></div>");
+    }
+    page.push_str("</section>\n");
+}
+
+fn notes(page: &mut String, summary: &Summary) {
+    let mut notes: Vec<String> = summary.snapshot.health.advice().into_iter().collect();
+    if let Some(sizing) = &summary.sizing {
+        notes.push(match sizing {
+            Sizing::Found { workers, ratio, .. } => {
+                format!("Sizing: error ratio {:.2} % obtained with {workers} workers.", ratio * 100.0)
+            }
+            Sizing::NotReached { workers } => {
+                format!("Sizing: failures stayed within the tolerance, with up to {workers} workers.")
+            }
+            Sizing::Interrupted => "Sizing was interrupted.".to_owned(),
+        });
+    }
+    if summary.snapshot.names_exceeded {
+        notes.push("There were too many request names: those that came last share the row “other”.".to_owned());
+    }
+    for note in notes {
+        let _ = writeln!(page, "<p class=\"note\">{}</p>", escape(&note));
+    }
+}
+
+fn thresholds(page: &mut String, summary: &Summary) {
+    if summary.thresholds.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>Thresholds</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Condition</th><th \
+         scope=\"col\">Measured</th><th scope=\"col\">Result</th></tr></thead>\n<tbody>\n",
+    );
+    for judged in &summary.thresholds {
+        let (class, result) = if judged.passed { ("good", "met") } else { ("bad", "broken") };
+        let _ = writeln!(
+            page,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"{class}\">{result}</td></tr>",
+            line(&judged.expression),
+            escape(judged.actual.as_deref().unwrap_or("nothing")),
+        );
+    }
+    page.push_str("</tbody></table></div>\n");
+}
+
+fn charts(page: &mut String, summary: &Summary) {
+    let points = summary.timeline.points();
+    let Some(last) = points.last() else { return };
+    let seconds = last.at.as_secs_f64();
+    let series = |name, class, filled, value: &dyn Fn(&Point) -> Option<f64>| Series {
+        name,
+        class,
+        filled,
+        values: points
+            .iter()
+            .map(|point| ((point.at.as_secs_f64() - point.period.as_secs_f64() / 2.0).max(0.0), value(point)))
+            .collect(),
+    };
+    let latency = |percent: f64| {
+        move |point: &Point| (!point.latency.is_empty()).then(|| point.latency.percentile(percent).as_secs_f64())
+    };
+    page.push_str("<h2>Over time</h2>\n<div class=\"charts\">\n");
+    let requests = points.iter().any(|point| point.requests > 0);
+    let throughput = [
+        series("succeeded", "a", false, &|point| Some(point.per_second(point.successes))),
+        series("failed", "bad", true, &|point| Some(point.per_second(point.failures))),
+    ];
+    page.push_str(&figure("Scenarios a second", seconds, &throughput, format::rate));
+    if requests {
+        let throughput = [
+            series("requests", "a", false, &|point| Some(point.per_second(point.requests))),
+            series("failed", "bad", true, &|point| Some(point.per_second(point.request_failures))),
+        ];
+        page.push_str(&figure("Requests a second", seconds, &throughput, format::rate));
+    }
+    let percentiles = [
+        series("p50", "a", false, &latency(50.0)),
+        series("p95", "b", false, &latency(95.0)),
+        series("p99", "c", false, &latency(99.0)),
+    ];
+    let caption = if requests { "Time of requests" } else { "Time of scenarios" };
+    let time = |seconds: f64| match seconds {
+        0.0 => "0".to_owned(),
+        seconds => format::latency(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+    };
+    page.push_str(&figure(caption, seconds, &percentiles, time));
+    let workers = [series("workers", "a", true, &|point| Some(point.workers as f64))];
+    page.push_str(&figure("Workers", seconds, &workers, format::rate));
+    page.push_str("</div>\n");
+}
+
+fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summary: &Summary, requests: bool) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut columns = vec!["Name", "Count", "Failed", "Rate /s", "Mean", "p50", "p90", "p95", "p99", "Max"];
+    if requests {
+        columns.extend(["First byte p95", "In", "Status"]);
+    }
+    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"scroll\"><table><thead><tr>");
+    for column in columns {
+        let _ = write!(page, "<th scope=\"col\">{column}</th>");
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+    for (name, stats) in rows {
+        let counts = stats.counts;
+        let ended = counts.ok + counts.failed;
+        let class = if counts.failed > 0 { " class=\"bad\"" } else { "" };
+        let _ = write!(
+            page,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td{class}>{}</td><td>{}</td>",
+            line(name),
+            format::count(ended),
+            format::count(counts.failed),
+            per_second(ended, summary),
+        );
+        let latency = &stats.latency;
+        let percentiles = [50.0, 90.0, 95.0, 99.0].map(|percent| latency.percentile(percent));
+        for time in [latency.mean()].into_iter().chain(percentiles).chain([latency.max()]) {
+            let shown = if latency.is_empty() { "–".to_owned() } else { format::latency(time) };
+            let _ = write!(page, "<td>{shown}</td>");
+        }
+        if requests {
+            let statuses: Vec<_> =
+                stats.statuses.iter().map(|(status, count)| format!("{status}: {}", format::count(*count))).collect();
+            let _ = write!(
+                page,
+                "<td>{}</td><td>{}</td><td>{}</td>",
+                format::latency(stats.first_byte.percentile(95.0)),
+                format::bytes(stats.bytes_in),
+                statuses.join(", "),
+            );
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</tbody></table></div>\n");
+}
+
+fn errors(page: &mut String, errors: &[ErrorGroup]) {
+    if errors.is_empty() {
+        return;
+    }
+    let mut errors: Vec<_> = errors.iter().collect();
+    errors.sort_by_key(|group| std::cmp::Reverse(group.count));
+    page.push_str("<h2>Errors</h2>\n");
+    for group in errors {
+        let place = group.place.as_deref().map(|place| format!(" at {}", line(place))).unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "<details><summary><b class=\"bad\">{} ×</b> {} <span class=\"soft\">in {}{place}</span></summary>",
+            format::count(group.count),
+            line(&group.kind),
+            line(&group.scenario),
+        );
+        let _ = writeln!(page, "<pre>{}</pre>", lines(&group.message));
+        if let Some(detail) = &group.detail {
+            let _ = writeln!(page, "<pre class=\"soft\">{}</pre>", lines(detail));
+        }
+        let [first, last] = [group.first, group.last].map(humantime::format_rfc3339_seconds);
+        let _ = writeln!(page, "<p class=\"soft\">first {first}, last {last}</p></details>");
+    }
+}
+
+fn generator(page: &mut String, summary: &Summary) {
+    let health = &summary.snapshot.health;
+    let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
+    let _ = writeln!(
+        page,
+        "<h2>Generator</h2>\n<p>The threads that run workers were busy {:.0} % of the time; the event loop was up to {} late \
+         (p95); at most {} files were open{limit}.</p>",
+        (health.cpu() * 100.0).min(100.0),
+        format::latency(health.lag.percentile(95.0)),
+        format::count(health.open_files),
+    );
+}
+
+#[cfg(test)]
+#[path = "html_tests.rs"]
+mod tests;

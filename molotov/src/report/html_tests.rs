@@ -1,0 +1,155 @@
+//! The files that a run can leave behind.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::{
+    metrics::{ErrorSample, Limits, Outcome, Recorder, RequestSample, Snapshot},
+    report::{Timeline, csv, json, summary::Judged},
+};
+
+const HOSTILE: &str = "<script>alert(1)</script> & \"x\" 'y' \u{1b}[31m";
+
+fn second(number: u64) -> Snapshot {
+    let recorder = Recorder::new(Limits::default());
+    let browse = recorder.scenario_id("browse");
+    let odd = recorder.scenario_id(HOSTILE);
+    for n in 0..10 * number {
+        recorder.scenario(browse, Outcome::Ok, Duration::from_millis(10 + n));
+        recorder.request(
+            "GET /users/{n}",
+            &RequestSample {
+                outcome: if n % 10 == 0 { Outcome::Failed } else { Outcome::Ok },
+                status: Some(if n % 10 == 0 { 503 } else { 200 }),
+                first_byte: Some(Duration::from_millis(4)),
+                total: Duration::from_millis(5 + n),
+                bytes_in: 120,
+                bytes_out: 60,
+            },
+        );
+    }
+    recorder.scenario(odd, Outcome::Failed, Duration::from_millis(3));
+    recorder.error(ErrorSample {
+        kind: HOSTILE,
+        message: HOSTILE,
+        place: Some("src/<main>.rs:3"),
+        scenario: HOSTILE,
+        detail: Some(format!("one\n{HOSTILE}")),
+        at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + number),
+    });
+    recorder.take()
+}
+
+/// A run of so many seconds.
+fn summary(seconds: u64) -> Summary {
+    let (mut timeline, mut snapshot) = (Timeline::default(), Snapshot::default());
+    for n in 1..=seconds {
+        let measures = second(n % 4);
+        timeline.add(&measures);
+        timeline.tick(Duration::from_secs(n), 5);
+        snapshot.merge(&measures);
+    }
+    timeline.end(Duration::from_secs(seconds), 0);
+    snapshot.health = Default::default();
+    let counts = snapshot.totals();
+    Summary {
+        version: "0.1.0".to_owned(),
+        elapsed: Duration::from_secs(seconds),
+        successes: counts.ok,
+        failures: counts.failed,
+        interrupted: 2,
+        workers: 5,
+        processes: 2,
+        started: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+        snapshot,
+        timeline,
+        thresholds: vec![
+            Judged { expression: format!("p95({HOSTILE}) < 1s"), actual: Some("3.00ms".to_owned()), passed: true },
+            Judged { expression: "failures < 1%".to_owned(), actual: None, passed: false },
+        ],
+        ..Summary::default()
+    }
+}
+
+/// Every element that is opened is closed, in order; but for those that have no end.
+#[track_caller]
+fn well_formed(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = page.strip_prefix("<!doctype html>\n").expect("it says what it is");
+    while let Some(start) = rest.find('<') {
+        let end = start + rest[start..].find('>').expect("a tag ends");
+        let tag = &rest[start + 1..end];
+        let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap().trim_end_matches('/');
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "<{tag}>");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "</{name}> closes something else");
+        } else if !tag.ends_with('/') && name != "meta" {
+            open.push(name);
+        }
+        rest = &rest[end + 1..];
+    }
+    assert_eq!(open, Vec::<&str>::new(), "left open");
+}
+
+#[test]
+fn the_page_is_well_formed_whatever_was_measured() {
+    for seconds in [0, 1, 2, 10, 3_700] {
+        let page = html(&summary(seconds));
+        well_formed(&page);
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{seconds}");
+        assert_eq!(page.matches("<svg").count(), if seconds == 0 { 0 } else { 4 }, "{seconds}");
+    }
+    let mut huge = summary(2);
+    (huge.successes, huge.failures) = (u64::MAX / 2, u64::MAX / 4);
+    huge.elapsed = Duration::ZERO;
+    well_formed(&html(&huge));
+    well_formed(&html(&Summary::default()));
+}
+
+#[test]
+fn nothing_from_outside_becomes_a_part_of_the_page() {
+    let page = html(&summary(3));
+    assert!(!page.contains("<script") && !page.contains('\u{1b}'));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot; &#39;y&#39;"));
+    assert!(page.contains("src/&lt;main&gt;.rs:3"));
+}
+
+#[test]
+fn the_page_stands_by_itself() {
+    let page = html(&summary(3));
+    for outside in ["http://", "https://", "src=", "href=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn json_says_what_was_measured() {
+    let summary = summary(3);
+    let report: serde_json::Value = serde_json::from_str(&json(&summary)).unwrap();
+    assert_eq!(report["schema"], "molotov-report/1");
+    assert_eq!(report["totals"]["successes"], summary.successes);
+    let row = &report["requests"][0];
+    assert_eq!((&row["count"], &row["failed"]), (&60.into(), &6.into()));
+    let buckets = row["latency_ms"]["buckets"].as_array().unwrap();
+    assert_eq!(buckets.iter().map(|bucket| bucket[1].as_u64().unwrap()).sum::<u64>(), 60);
+    assert_eq!(report["timeline"].as_array().unwrap().len(), 3);
+    let mut report = report;
+    for rows in ["scenarios", "requests"] {
+        for row in report[rows].as_array_mut().unwrap() {
+            for latency in ["latency_ms", "first_byte_ms"] {
+                if let Some(latency) = row[latency].as_object_mut() {
+                    latency.insert("buckets".to_owned(), "...".into());
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap());
+}
+
+#[test]
+fn csv_has_a_row_for_each_second() {
+    insta::assert_snapshot!(csv(&summary(4)));
+    assert_eq!(csv(&Summary::default()).lines().count(), 1);
+}

@@ -1,0 +1,143 @@
+//! The report as JSON, for programs: `molotov-report/1`, described in `docs/report.md`.
+//!
+//! Times are milliseconds, as numbers with fractions; moments are seconds from the start, or RFC 3339. Names are only ever
+//! added within a version of the schema.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{Summary, summary::Sizing, timeline::Point};
+use crate::metrics::{Counts, ErrorGroup, Histogram, Stats};
+
+/// Name and version of what is written.
+const SCHEMA: &str = "molotov-report/1";
+
+/// A run as JSON.
+pub fn json(summary: &Summary) -> String {
+    let snapshot = &summary.snapshot;
+    let health = &snapshot.health;
+    let report = json!({
+        "schema": SCHEMA,
+        "version": summary.version,
+        "started": summary.started.map(|at| humantime::format_rfc3339_millis(at).to_string()),
+        "elapsed_s": summary.elapsed.as_secs_f64(),
+        "workers": summary.workers,
+        "processes": summary.processes,
+        "totals": {
+            "successes": summary.successes,
+            "failures": summary.failures,
+            "interrupted": summary.interrupted,
+        },
+        "scenarios": rows(&snapshot.scenarios, summary.elapsed),
+        "requests": rows(&snapshot.requests, summary.elapsed),
+        "steps": rows(&snapshot.steps, summary.elapsed),
+        "names_exceeded": snapshot.names_exceeded,
+        "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
+        "thresholds": summary.thresholds,
+        "sizing": summary.sizing.as_ref().map(sizing),
+        "generator": {
+            "cpu": health.cpu(),
+            "cores": health.cores(),
+            "lag_ms": latency(&health.lag),
+            "open_files": health.open_files,
+            "open_files_limit": health.open_files_limit,
+            "advice": health.advice(),
+        },
+        "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),
+    });
+    // A map of numbers and texts can always be written.
+    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+}
+
+fn rows(rows: &BTreeMap<Arc<str>, Stats>, elapsed: Duration) -> Vec<Value> {
+    rows.iter().map(|(name, stats)| row(name, stats, elapsed)).collect()
+}
+
+fn row(name: &str, stats: &Stats, elapsed: Duration) -> Value {
+    let Counts { ok, failed, interrupted, .. } = stats.counts;
+    let seconds = elapsed.as_secs_f64();
+    json!({
+        "name": name,
+        "count": ok + failed,
+        "ok": ok,
+        "failed": failed,
+        "interrupted": interrupted,
+        "rate": if seconds > 0.0 { (ok + failed) as f64 / seconds } else { 0.0 },
+        "bytes_in": stats.bytes_in,
+        "bytes_out": stats.bytes_out,
+        "statuses": stats.statuses.iter().map(|(status, count)| (status.to_string(), *count)).collect::<BTreeMap<_, _>>(),
+        "latency_ms": latency(&stats.latency),
+        "first_byte_ms": latency(&stats.first_byte),
+    })
+}
+
+fn latency(histogram: &Histogram) -> Value {
+    if histogram.is_empty() {
+        return Value::Null;
+    }
+    let at = |percent| millis(histogram.percentile(percent));
+    json!({
+        "count": histogram.count(),
+        "min": millis(histogram.min()),
+        "mean": millis(histogram.mean()),
+        "p50": at(50.0),
+        "p75": at(75.0),
+        "p90": at(90.0),
+        "p95": at(95.0),
+        "p99": at(99.0),
+        "p99.9": at(99.9),
+        "max": millis(histogram.max()),
+        "buckets": histogram.iter().map(|(upper, count)| json!([millis(upper), count])).collect::<Vec<_>>(),
+    })
+}
+
+fn error(group: &ErrorGroup) -> Value {
+    json!({
+        "kind": group.kind,
+        "place": group.place,
+        "scenario": group.scenario,
+        "message": group.message,
+        "detail": group.detail,
+        "count": group.count,
+        "first": humantime::format_rfc3339_millis(group.first).to_string(),
+        "last": humantime::format_rfc3339_millis(group.last).to_string(),
+    })
+}
+
+fn sizing(sizing: &Sizing) -> Value {
+    match sizing {
+        Sizing::Found { workers, ratio, minute } => json!({
+            "outcome": "found",
+            "workers": workers,
+            "error_ratio": ratio,
+            "last_minute": { "successes": minute.ok, "failures": minute.failed },
+        }),
+        Sizing::NotReached { workers } => json!({ "outcome": "not_reached", "workers": workers }),
+        Sizing::Interrupted => json!({ "outcome": "interrupted" }),
+    }
+}
+
+fn point(point: &Point) -> Value {
+    let at = |percent| (!point.latency.is_empty()).then(|| millis(point.latency.percentile(percent)));
+    json!({
+        "at_s": point.at.as_secs_f64(),
+        "period_s": point.period.as_secs_f64(),
+        "workers": point.workers,
+        "successes": point.successes,
+        "failures": point.failures,
+        "interrupted": point.interrupted,
+        "requests": point.requests,
+        "request_failures": point.request_failures,
+        "bytes_in": point.bytes_in,
+        "bytes_out": point.bytes_out,
+        "p50_ms": at(50.0),
+        "p95_ms": at(95.0),
+        "p99_ms": at(99.0),
+        "max_ms": at(100.0),
+    })
+}
+
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
+}
