@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use molotov_tests::{Output, Program, Server};
+use molotov_tests::{Door, Output, Program, Server, every_option};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -39,6 +39,11 @@ fn runs(output: &Output) -> Vec<(usize, String, u64)> {
 }
 
 #[test]
+fn every_option_does_what_it_says() {
+    every_option(&Door::rust(STEADY));
+}
+
+#[test]
 fn wrong_lines_are_refused_before_anything_runs() {
     let server = Server::new();
     for (line, code, told) in [
@@ -66,15 +71,6 @@ fn wrong_lines_are_refused_before_anything_runs() {
         ("-s retired", 1, "retired"),
         ("loadtest.py", 2, "`loadtest.py`: this program is built without Python"),
         ("-p 0", 2, "'--processes <N>': at least 1 is needed"),
-        ("-p 2", 2, "`--processes` (`-p`) above 1 is not available yet"),
-        ("--sizing", 2, "`--sizing` is not available yet"),
-        ("--sizing-tolerance 3", 2, "`--sizing-tolerance` is not available yet"),
-        ("--statsd", 2, "`--statsd` is not available yet"),
-        ("--statsd-address udp://localhost:1", 2, "`--statsd-address` is not available yet"),
-        ("--config molotov.json", 2, "`--config` is not available yet"),
-        ("--use-extension a b", 2, "`--use-extension` is not available yet"),
-        ("--report out.json", 2, "`--report` is not available yet"),
-        ("--threshold failures<1", 2, "`--threshold` is not available yet"),
     ] {
         let output = Program::new(STEADY, &format!("-r 1 {line}")).against(&server).run();
         assert_eq!(output.code, Some(code), "{line}: {output:#?}");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use molotov_tests::{Output, Program, Ramp, Server, found, wait_until};
+use molotov_tests::{Door, Output, Program, Ramp, Server, every_option, found, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const MOLOTOV: &str = env!("CARGO_BIN_EXE_molotov");
@@ -41,6 +41,11 @@ impl Scripts {
 
 fn lives(pid: i32) -> bool {
     test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+}
+
+#[test]
+fn every_option_does_what_it_says() {
+    every_option(&Door::python(MOLOTOV));
 }
 
 const COUNTING: &str = r#"

@@ -47,6 +47,13 @@ fn global_teardown() {
     note("global_teardown");
 }
 
+#[events(extension = "witness")]
+async fn witness(event: &Event<'_>) {
+    if let Event::ScenarioSuccess { .. } = event {
+        note("witnessed");
+    }
+}
+
 async fn hit(session: &Session, ctx: &Context) -> Result<()> {
     let scenario = ctx.scenario();
     if asked("note") {

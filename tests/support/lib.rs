@@ -1,11 +1,13 @@
 //! What the end-to-end tests share: a server that counts, and programs that run against it.
 
 mod inside;
+mod options;
 mod program;
 mod server;
 mod sizing;
 
 pub use inside::{asked, note, target};
+pub use options::{Door, every_option};
 pub use program::{Output, Program, Running};
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found};

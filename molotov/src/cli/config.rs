@@ -275,7 +275,11 @@ impl Config {
                 let at = offset(&file.text, error.line(), error.column());
                 let message = error.to_string();
                 let why = message.split(" at line ").next().unwrap_or(&message);
-                return Err(file.error(&format!("this is no JSON: {why}"), at..at + file.text[at..].chars().next().map_or(0, char::len_utf8), why));
+                return Err(file.error(
+                    &format!("this is no JSON: {why}"),
+                    at..at + file.text[at..].chars().next().map_or(0, char::len_utf8),
+                    why,
+                ));
             }
         };
         let whole = Value { file: &file, raw };

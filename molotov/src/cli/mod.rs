@@ -55,11 +55,6 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     };
     let mut registry = Registry::collect();
     let scripts = Scripts::named(&mut args, &registry);
-    if !args.quiet {
-        for extension in &args.use_extension {
-            show(&format!("Loading extension '{extension}'\n"));
-        }
-    }
     if scripts.is_empty() {
         return run::run(args, &registry);
     }

@@ -4,6 +4,7 @@ use std::{ffi::OsString, fmt::Write as _, path::PathBuf, time::Duration};
 
 use clap::{
     ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum,
+    builder::NonEmptyStringValueParser,
     error::{ContextKind, ContextValue},
 };
 
@@ -162,7 +163,7 @@ struct CommandLine {
     #[arg(long, value_name = "URL", value_parser = statsd_address)]
     statsd_address: Option<String>,
     /// Extensions to load first, in order
-    #[arg(long, value_name = "NAME", num_args = 1.., action = ArgAction::Append)]
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new(), action = ArgAction::Append)]
     use_extension: Vec<String>,
     /// Write a report: .json, .html, .csv
     #[arg(long, value_name = "FILE", value_parser = report, action = ArgAction::Append, help_heading = NEW)]

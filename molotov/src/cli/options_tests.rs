@@ -136,11 +136,14 @@ fn contradictions_exit_as_in_the_original() {
 
 #[test]
 fn what_goes_beyond_one_process_is_read() {
-    let args = args("-p 4 --sizing --sizing-tolerance 3.5% --statsd --statsd-address udp://127.0.0.1:1 --config m.json");
+    let args =
+        args("-p 4 --sizing --sizing-tolerance 3.5% --statsd --statsd-address udp://127.0.0.1:1 --config m.json");
     assert_eq!((args.processes, args.sizing, args.sizing_tolerance), (4, true, 3.5));
     assert_eq!((args.statsd, args.statsd_address.as_str()), (true, "udp://127.0.0.1:1"));
     assert_eq!(args.config, Some("m.json".into()));
-    let args = self::args("--use-extension a b -q --report out.json --report x.CSV --threshold failures<1% --threshold p95<1s");
+    let args = self::args(
+        "--use-extension a b -q --report out.json --report x.CSV --threshold failures<1% --threshold p95<1s",
+    );
     assert_eq!(args.use_extension, ["a", "b"]);
     assert_eq!(args.report, [PathBuf::from("out.json"), PathBuf::from("x.CSV")]);
     assert_eq!(args.threshold, ["failures<1%", "p95<1s"]);

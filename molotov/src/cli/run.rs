@@ -22,6 +22,12 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             return 1;
         }
     };
+    if !args.quiet {
+        // Those that are linked in; scripts have told theirs when they were loaded.
+        for extension in &args.use_extension {
+            show(&format!("Loading extension '{extension}'\n"));
+        }
+    }
     if args.list {
         show(&registry::list(&plan.selection));
         return 0;

@@ -52,6 +52,12 @@ pub(crate) fn load(
             let sys = py.import("sys")?;
             let stdout = modules::Stdout::new(sys.getattr("stdout")?.unbind(), args.quiet);
             sys.setattr("stdout", Bound::new(py, stdout)?)?;
+            if args.uvloop {
+                module(py, "_loop")?.call_method0("check_uvloop")?;
+                if !args.quiet {
+                    crate::cli::note("uvloop is not used: scripts run on Molotov's own event loop, which is faster");
+                }
+            }
             event_loop::asyncio(py, args.debug)?;
             sessions::set_args(namespace(py, args, extensions)?);
             for extension in extensions {

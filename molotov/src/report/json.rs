@@ -47,7 +47,7 @@ pub fn json(summary: &Summary) -> String {
         "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),
     });
     // A map of numbers and texts can always be written.
-    serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+    report.to_string() + "\n"
 }
 
 fn rows(rows: &BTreeMap<Arc<str>, Stats>, elapsed: Duration) -> Vec<Value> {

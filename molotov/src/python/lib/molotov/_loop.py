@@ -49,6 +49,12 @@ class NoScript(Exception):
     """There is nothing to load by that name."""
 
 
+def check_uvloop():
+    """Refuses `--uvloop` where the original would have failed to import it."""
+    if importlib.util.find_spec("uvloop") is None:
+        raise NoScript("`--uvloop`: uvloop is not installed; install it, or leave the option out: it is not needed here")
+
+
 def load(script):
     """Loads a script by its path, or a module by its name."""
     from molotov.util import set_timer

@@ -1,0 +1,531 @@
+//! Every option of the command line: a good use whose effect is seen, and a bad one that is told. The same table for a Rust
+//! load test and for a Python script.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::UdpSocket,
+    path::Path,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{Output, Program, Server};
+
+/// A load test of three scenarios, `browse`, `cart` and `admire`: each requests `/ok/` and its name once.
+pub struct Door {
+    program: String,
+    /// What stands on every command line: the script.
+    script: Option<&'static str>,
+    directory: TempDir,
+}
+
+/// The load test in Python.
+const SCRIPT: &str = r#"
+import os
+import molotov
+
+async def hit(session, name):
+    async with session.get(os.environ["TARGET"] + "/ok/" + name) as response:
+        assert response.status == 200, response.status
+        assert (await response.json())["result"] == "OK"
+
+@molotov.scenario(weight=70)
+async def browse(session):
+    await hit(session, "browse")
+
+@molotov.scenario(weight=20)
+async def cart(session):
+    await hit(session, "cart")
+
+@molotov.scenario(weight=10)
+async def admire(session):
+    await hit(session, "admire")
+"#;
+
+/// An extension in Python; the Rust load test has one of the same name.
+const EXTENSION: &str = r#"
+import os
+import molotov
+
+@molotov.events()
+async def witness(event, **info):
+    if event == "scenario_success":
+        with open(os.environ["JOURNAL"], "a") as journal:
+            journal.write("witnessed\n")
+"#;
+
+/// What a run left behind, with the server that it hit.
+struct Run {
+    output: Output,
+    server: Server,
+}
+
+impl Door {
+    /// The load test that the program at `path` is.
+    ///
+    /// # Panics
+    ///
+    /// When there is no place for files.
+    pub fn rust(path: &str) -> Door {
+        Door { program: path.to_owned(), script: None, directory: tempfile::tempdir().expect("a directory") }
+    }
+
+    /// A script, run by the program at `path`.
+    ///
+    /// # Panics
+    ///
+    /// When the script cannot be written.
+    pub fn python(path: &str) -> Door {
+        let door = Door { script: Some("loadtest.py"), ..Door::rust(path) };
+        door.write("loadtest.py", SCRIPT);
+        door.write("witness.py", EXTENSION);
+        door
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).expect("the file is written");
+    }
+
+    fn program(&self, line: &str, server: &Server, base: &str) -> Program {
+        let line = format!("{} {line}", self.script.unwrap_or_default());
+        let program = Program::new(&self.program, &line).in_directory(self.path());
+        program.env("TARGET", &format!("{}{base}", server.url()))
+    }
+
+    /// Runs a line against paths that begin with `base`.
+    fn run_at(&self, base: &str, line: &str) -> Run {
+        let server = Server::new();
+        let output = self.program(line, &server, base).run();
+        Run { output, server }
+    }
+
+    /// Runs a line that is expected to end well.
+    #[track_caller]
+    fn run(&self, line: &str) -> Run {
+        let run = self.run_at("", line);
+        assert_eq!(run.output.code, Some(0), "{line}: {:#?}", run.output);
+        run
+    }
+}
+
+/// One option: its long name, what a good use does, and lines that are refused, each with an exit code and a part of what is
+/// told.
+struct Row {
+    option: &'static str,
+    good: fn(&Door),
+    bad: &'static [(&'static str, i32, &'static str)],
+}
+
+/// Goes through every option.
+///
+/// # Panics
+///
+/// When an option does not do what it should, or is not tried here.
+pub fn every_option(door: &Door) {
+    let help = door.run("--help").output.stdout;
+    let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.' | '`'));
+    let options: BTreeSet<_> =
+        words.filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty()).collect();
+    let tried: BTreeSet<_> = TABLE.iter().map(|row| row.option).collect();
+    assert_eq!(options, tried, "options that are there, and options that are tried");
+    for row in TABLE {
+        (row.good)(door);
+        for (line, code, told) in row.bad {
+            let run = door.run_at("", line);
+            let output = &run.output;
+            assert_eq!(output.code, Some(*code), "{line}: {output:#?}");
+            assert!(output.stderr.contains(told), "{line}: {output:#?}");
+            let quiet = output.stdout.lines().all(|line| line.starts_with("Loading extension "));
+            assert!(output.stderr.starts_with("error: ") && quiet, "{line}: {output:#?}");
+            assert_eq!(run.server.served(), 0, "{line}");
+        }
+    }
+}
+
+const FLAG: &str = "unexpected value '1' for";
+
+const TABLE: &[Row] = &[
+    Row {
+        option: "single-run",
+        good: |door| {
+            let run = door.run("--single-run -w 2");
+            let counts = run.server.counts();
+            assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2, 2, 2], "{counts:?}");
+        },
+        bad: &[
+            ("--single-run=1", 2, FLAG),
+            ("--single-run -s cart", 1, "--single-mode and --single-run at the same time"),
+        ],
+    },
+    Row {
+        option: "single-mode",
+        good: |door| {
+            for line in ["-s cart -r 4", "--single-mode=cart -r4", "--single-m cart -r 4"] {
+                assert_eq!(door.run(line).server.counts(), BTreeMap::from([("/ok/cart".to_owned(), 4)]), "{line}");
+            }
+        },
+        bad: &[("-s nobody", 1, "nobody"), ("--single-mode", 2, "a value is required")],
+    },
+    Row {
+        option: "config",
+        good: |door| {
+            let script = door.script.map(|script| format!("\"scenario\": \"{script}\", ")).unwrap_or_default();
+            let tests = format!(
+                "{{\"test\": {{{script}\"workers\": 2, \"max_runs\": 3}}, \"one\": {{{script}\"max_runs\": 1}}}}"
+            );
+            door.write("good.json", &format!("{{\"molotov\": {{\"tests\": {tests}}}}}"));
+            for (line, served) in [("--config good.json", 6), ("--config good.json one -w 4 -r 9", 4)] {
+                // The name of the test takes the place of the script.
+                let server = Server::new();
+                let program = Program::new(&door.program, line).in_directory(door.path()).against(&server);
+                let output = program.run().exited(0);
+                assert_eq!((server.served(), output.totals()), (served, (served, 0)), "{line}: {output:#?}");
+            }
+            for (text, line, told) in [
+                ("{\"molotov\": {\"tests\": {\"test\": {\"workers\": \"two\"}}}}", "test", "bad.json:1:44"),
+                ("{\"molotov\": {\"tests\": {\"tset\": {}}}}", "test", "did you mean `tset`?"),
+                ("{\"molotov\": ", "test", "this is no JSON"),
+            ] {
+                door.write("bad.json", text);
+                let line = format!("--config bad.json {line}");
+                let output = Program::new(&door.program, &line).in_directory(door.path()).run().exited(2);
+                assert!(output.stderr.starts_with("error: ") && output.stderr.contains(told), "{output:#?}");
+            }
+        },
+        bad: &[("--config nowhere.json", 2, "cannot read the configuration `nowhere.json`")],
+    },
+    Row {
+        option: "version",
+        good: |door| {
+            assert_eq!(door.run("--version").output.stdout, concat!(env!("CARGO_PKG_VERSION"), "\n"));
+        },
+        bad: &[("--version=1", 2, FLAG)],
+    },
+    Row {
+        option: "help",
+        good: |door| {
+            assert!(door.run("-h").output.stdout.contains("Usage: "));
+        },
+        bad: &[("--help=1", 2, FLAG)],
+    },
+    Row {
+        option: "debug",
+        good: |door| {
+            assert!(door.run("--debug -r 1").output.stderr.contains("DEBUG"));
+            assert!(!door.run("-r 1").output.stderr.contains("DEBUG"));
+        },
+        bad: &[("--debug=1", 2, FLAG)],
+    },
+    Row {
+        option: "verbose",
+        good: |door| {
+            let shown = door.run("-vv -r 1 -s cart").output.stdout;
+            assert!(shown.contains("> GET ") && shown.contains("< ") && shown.contains("\"OK\""), "{shown}");
+            let lines = |line: &str| door.run_at("/fail", line).output.stdout.lines().count();
+            assert!(lines("-v -r 1 -s cart") > lines("-r 1 -s cart"), "-v shows where it failed");
+        },
+        bad: &[("--verbose=2", 2, "unexpected value '2' for"), ("-q -v", 1, "-q and -v at the same time")],
+    },
+    Row {
+        option: "workers",
+        good: |door| {
+            for line in ["-w 3 -r 1", "-w3 -r1", "--workers=3 --max-runs=1", "--work 3 -r 1"] {
+                let run = door.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (3, (3, 0)), "{line}");
+                assert!(run.output.stdout.contains("[W:2] Ran 1 scenarios"), "{line}");
+            }
+        },
+        bad: &[("-w 0", 2, "'--workers <N>': at least 1 is needed"), ("-w many", 2, "write a whole number")],
+    },
+    Row {
+        option: "ramp-up",
+        good: |door| {
+            let arrivals = door.run("-w 3 -r 1 --ramp-up 0.9").server.arrivals();
+            let after = |n: usize| (arrivals[n].at - arrivals[0].at).as_secs_f64();
+            assert!((after(1) - 0.3).abs() < 0.2 && (after(2) - 0.6).abs() < 0.2, "{arrivals:?}");
+        },
+        bad: &[("--ramp-up nan", 2, "'--ramp-up <TIME>': write seconds")],
+    },
+    Row {
+        option: "sizing",
+        good: |door| {
+            let shown = door.run("--sizing -w 3 --ramp-up 0.2 -d 0.5 --delay 0.01").output.stdout;
+            let end =
+                "Sizing was not finished. (failures stayed within the tolerance, with up to 3 workers)\n*** Bye ***\n";
+            assert!(shown.ends_with(end), "{shown}");
+        },
+        bad: &[("--sizing=1", 2, FLAG)],
+    },
+    Row {
+        option: "sizing-tolerance",
+        good: |door| {
+            let run = door.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
+            assert!(run.output.stdout.contains("\nError Ratio 100.00 % obtained with "), "{:#?}", run.output);
+        },
+        bad: &[
+            ("--sizing-tolerance 100", 2, "from 0 to below 100"),
+            ("--sizing-tolerance x", 2, "a number of percent"),
+        ],
+    },
+    Row {
+        option: "delay",
+        good: |door| {
+            let arrivals = door.run("-r 3 --delay 150ms").server.arrivals();
+            assert!(
+                arrivals.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(149)),
+                "{arrivals:?}"
+            );
+        },
+        bad: &[("--delay inf", 2, "'--delay <TIME>': that is longer than 100 years")],
+    },
+    Row {
+        option: "console-update",
+        good: |door| {
+            let shown = |update: &str| {
+                let server = Server::new();
+                let line = format!("-c -d 0.7 --delay 0.01 --console-update {update}");
+                let output = door.program(&line, &server, "").on_terminal(100).run().exited(0);
+                output.stdout.matches("SUCCESSES: ").count()
+            };
+            let (often, never) = (shown("0"), shown("1h"));
+            assert!(often > 10 && never == 1, "{often} times, and {never}");
+        },
+        bad: &[("--console-update x", 2, "'--console-update <TIME>': write seconds")],
+    },
+    Row {
+        option: "processes",
+        good: |door| {
+            for line in ["-p 2 -w 2 -r 3", "--process 2 -w 2 -r 3"] {
+                let run = door.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (12, (12, 0)), "{line}");
+                assert!(run.output.stdout.contains("Forking 2 processes\n"), "{:#?}", run.output);
+            }
+        },
+        bad: &[("-p 0", 2, "'--processes <N>': at least 1 is needed"), ("-p 5000", 2, "at most 1024 can be asked for")],
+    },
+    Row {
+        option: "duration",
+        good: |door| {
+            for line in ["-d 0.4", "--duration=400ms"] {
+                let run = door.run(&format!("{line} --delay 0.01"));
+                let arrivals = run.server.arrivals();
+                let took = arrivals.last().expect("some").at - arrivals[0].at;
+                assert!((0.3..0.6).contains(&took.as_secs_f64()), "{line}: {took:?}");
+                assert_eq!(run.output.totals(), (run.server.served(), 0), "{line}");
+            }
+        },
+        bad: &[("-d soon", 2, "'--duration <TIME>': write seconds"), ("-d -1", 2, "a time cannot be negative")],
+    },
+    Row {
+        option: "max-runs",
+        good: |door| {
+            assert_eq!(door.run("-w 7 -r 5").server.served(), 35);
+            assert!(door.run("-r 0 -d 0.3").server.served() > 5, "0 is no limit");
+        },
+        bad: &[("-r -1", 2, "'--max-runs <N>': the number cannot be negative")],
+    },
+    Row {
+        option: "quiet",
+        good: |door| {
+            let Run { output, server } = door.run("-qr3");
+            assert_eq!((output.stdout.as_str(), output.stderr.as_str(), server.served()), ("", "", 3));
+        },
+        bad: &[("--quiet=1", 2, FLAG), ("-qv", 1, "-q and -v at the same time")],
+    },
+    Row {
+        option: "exception",
+        good: |door| {
+            let run = door.run_at("/fail-at/3", "-x -r 50");
+            assert_eq!((run.output.code, run.output.totals(), run.server.served()), (Some(0), (2, 1), 3));
+        },
+        bad: &[("--exception=1", 2, FLAG)],
+    },
+    Row {
+        option: "fail",
+        good: |door| {
+            for (line, code) in [("-f 3 -r 3", 1), ("--fail 4 -r 3", 0), ("-q -f 3 -r 3", 1)] {
+                assert_eq!(door.run_at("/fail", line).output.code, Some(code), "{line}");
+            }
+        },
+        bad: &[("-f few", 2, "'--fail <N>': write a whole number")],
+    },
+    Row {
+        option: "console",
+        good: |door| {
+            let server = Server::new();
+            let output = door.program("-c -r 2", &server, "").on_terminal(100).run().exited(0);
+            // Lines in the order in which they come, and no other screen.
+            assert!(output.stdout.contains("[W:0] Ran 2 scenarios"), "{output:#?}");
+            assert!(!output.stdout.contains("\u{1b}[?1049h"), "{output:#?}");
+        },
+        bad: &[("--console=1", 2, FLAG)],
+    },
+    Row {
+        option: "statsd",
+        good: |door| {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+            let address = socket.local_addr().expect("an address");
+            door.run(&format!("-s cart -r 2 --statsd --statsd-address udp://{address}"));
+            let mut packet = [0; 2_000];
+            let length = socket.recv(&mut packet).expect("a packet");
+            let text = String::from_utf8_lossy(&packet[..length]).into_owned();
+            assert!(text.contains(".GET.127.0.0.1./ok/cart.200:1|c"), "{text}");
+        },
+        bad: &[("--statsd=1", 2, FLAG)],
+    },
+    Row {
+        option: "statsd-address",
+        good: |door| {
+            // Alone it changes nothing; what it does is tried with `--statsd`.
+            assert_eq!(door.run("--statsd-address udp://127.0.0.1:9 -r 1").server.served(), 1);
+        },
+        bad: &[
+            ("--statsd --statsd-address tcp://localhost:1", 2, "not over `tcp://`"),
+            ("--statsd --statsd-address udp://nowhere.invalid:1", 1, "`nowhere.invalid`, cannot be found"),
+        ],
+    },
+    Row {
+        option: "uvloop",
+        good: |door| {
+            if door.script.is_some() {
+                let missing = door.run_at("", "--uvloop -r 1");
+                assert_eq!((missing.output.code, missing.server.served()), (Some(1), 0), "{:#?}", missing.output);
+                assert!(missing.output.stderr.contains("uvloop"), "{:#?}", missing.output);
+                door.write("uvloop.py", "");
+                let server = Server::new();
+                let path = door.path().to_string_lossy().into_owned();
+                let there = door.program("--uvloop -r 1", &server, "").env("PYTHONPATH", &path).run().exited(0);
+                assert_eq!(server.served(), 1);
+                let told = there.stdout + &there.stderr;
+                assert_eq!(told.lines().filter(|line| line.contains("uvloop")).count(), 1, "{told}");
+            } else {
+                assert_eq!(door.run("--uvloop -r 1").server.served(), 1);
+            }
+        },
+        bad: &[("--uvloop=1", 2, FLAG)],
+    },
+    Row {
+        option: "use-extension",
+        good: |door| {
+            let witnessed = |line: &str| {
+                let run = door.run(line);
+                run.output.journal.iter().filter(|line| *line == "witnessed").count()
+            };
+            assert_eq!(witnessed("-r 3"), 0);
+            assert_eq!(witnessed("--use-extension=witness -r 3"), 3);
+            assert_eq!(witnessed("--use-extension witness -r 3"), 3);
+            assert!(
+                door.run("-r 1 --use-extension=witness").output.stdout.starts_with("Loading extension 'witness'\n")
+            );
+            if let Some(script) = door.script {
+                // It takes all that follows; the last is the script, then.
+                let server = Server::new();
+                let line = format!("-r 3 --use-extension witness.py {script}");
+                let program = Program::new(&door.program, &line).in_directory(door.path()).against(&server);
+                assert_eq!(program.run().exited(0).journal.len(), 3);
+            }
+        },
+        bad: &[("--use-extension=nowhere", 1, "nowhere"), ("-r 1 --use-extension=", 2, "a value is required")],
+    },
+    Row {
+        option: "force-shutdown",
+        good: |door| {
+            let run = door.run_at("/hold", "--force-shutdown -d 0.3 -w 2");
+            assert_eq!((run.output.code, run.output.totals()), (Some(0), (0, 0)), "{:#?}", run.output);
+            assert!(run.output.stdout.contains("2 scenarios were interrupted"), "{:#?}", run.output);
+        },
+        bad: &[("--force-shutdown=1", 2, FLAG)],
+    },
+    Row {
+        option: "threads",
+        good: |door| {
+            for threads in [1, 3] {
+                let server = Server::new();
+                let line = format!("-w 6 -r 2 --threads {threads}");
+                let output = door.program(&line, &server, "").env("DO", "threads").run().exited(0);
+                assert_eq!(server.served(), 12);
+                if door.script.is_none() {
+                    let seen: BTreeSet<_> = output.journal.iter().filter(|line| line.starts_with("ThreadId")).collect();
+                    assert_eq!(seen.len(), threads, "{seen:?}");
+                }
+            }
+        },
+        bad: &[("--threads 0", 2, "'--threads <N>': at least 1 is needed")],
+    },
+    Row {
+        option: "seed",
+        good: |door| {
+            let picks = |seed: &str| {
+                let run = door.run(&format!("-r 40 {seed}"));
+                run.server.arrivals().into_iter().map(|arrival| arrival.path).collect::<Vec<_>>()
+            };
+            assert_eq!(picks("--seed 7"), picks("--seed 7"));
+            assert_ne!(picks("--seed 7"), picks("--seed 8"));
+        },
+        bad: &[("--seed x", 2, "'--seed <N>': write a whole number")],
+    },
+    Row {
+        option: "report",
+        good: |door| {
+            let run = door.run("-r 5 -q --report out.json --report out.html --report out.CSV");
+            let read = |name: &str| fs::read_to_string(door.path().join(name)).expect("the report is there");
+            let report: serde_json::Value = serde_json::from_str(&read("out.json")).expect("it is JSON");
+            assert_eq!((&report["totals"]["successes"], run.server.served()), (&5.into(), 5));
+            assert!(read("out.html").starts_with("<!doctype html>") && read("out.CSV").starts_with("at_s,"));
+        },
+        bad: &[
+            ("--report out.txt", 2, "ends in .json, .html or .csv"),
+            ("--report nowhere/out.json", 2, "there is no directory `nowhere`"),
+        ],
+    },
+    Row {
+        option: "threshold",
+        good: |door| {
+            for (line, code, told) in [
+                ("-r 4 --threshold successes==4", 0, "met     successes==4  (4)"),
+                ("-r 4 --threshold successes==5", 1, "broken  successes==5  (4)"),
+                ("-r 4 --threshold failures<1% --threshold p95(cart)<1us -s cart", 1, "broken  p95(cart)<1us"),
+            ] {
+                let run = door.run_at("", line);
+                assert_eq!(run.output.code, Some(code), "{line}: {:#?}", run.output);
+                assert!(run.output.stdout.contains(told), "{line}: {:#?}", run.output);
+            }
+        },
+        bad: &[("--threshold p95<200", 2, "a time needs a unit"), ("--threshold p95<200", 2, "      ^^^\n")],
+    },
+    Row {
+        option: "list",
+        good: |door| {
+            let run = door.run("--list");
+            assert_eq!(run.server.served(), 0);
+            assert!(["browse", "cart", "admire"].iter().all(|name| run.output.stdout.contains(name)));
+        },
+        bad: &[("--list=1", 2, FLAG)],
+    },
+    Row {
+        option: "color",
+        good: |door| {
+            for (line, colored) in [("--color always", true), ("--color never", false), ("--color auto", false)] {
+                let output = door.run_at("/fail", &format!("-r 1 {line}")).output;
+                assert_eq!(output.stdout.contains('\u{1b}'), colored, "{line}: {output:#?}");
+            }
+        },
+        bad: &[("--color pink", 2, "[possible values: auto, always, never]")],
+    },
+    Row {
+        option: "timeout",
+        good: |door| {
+            let run = door.run_at("/hold", "-r 1 --timeout 0.2");
+            assert_eq!((run.output.code, run.output.totals()), (Some(0), (0, 1)), "{:#?}", run.output);
+            assert!(run.output.took >= Duration::from_millis(200));
+        },
+        bad: &[("--timeout 0", 2, "'--timeout <TIME>': the time must be longer than 0")],
+    },
+];
