@@ -58,9 +58,6 @@ EXPECTED = {
     "events_session_kind": ({"seen"}, "the session of an event is the scenario's own"),
     "script_sys_modules": ({"seen"}, "the script can be pickled (the original: PicklingError)"),
     # Not there yet.
-    "option_config": ({"seen", "totals", "exit"}, "--config is not available yet"),
-    "option_config_default": ({"seen", "totals", "exit"}, "--config is not available yet"),
-    "option_processes": ({"seen", "totals", "exit"}, "--processes is not available yet"),
 }
 
 

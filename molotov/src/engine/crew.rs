@@ -12,7 +12,7 @@ use super::{
     board::Doing,
     coordinator::Message,
     plan::Plan,
-    shard::{self, GRACE, Handle, Outbox, Shardling},
+    shard::{self, GRACE, Handle, Outbox, Process, Shardling},
     update::{Command, Update},
 };
 use crate::{
@@ -61,12 +61,12 @@ impl Crew {
             Err(error) => (None, Some(error)),
         };
         tracing::debug!(workers, threads, process, "the workers are started");
+        let process = Process { epoch, number: process, shards: threads, statsd };
         let (mut shards, mut here) = (Vec::new(), None);
         for number in 0..threads {
             let outbox = Outbox { shard: number, sender: sender.clone() };
             let mine = (number..workers).step_by(threads).map(WorkerId);
-            let (shard, mut handle) =
-                shard::prepare(plan, scope.clone(), outbox, epoch, process, threads, statsd.clone(), mine);
+            let (shard, mut handle) = shard::prepare(plan, scope.clone(), outbox, &process, mine);
             if let Some(event_loop) = &event_loop {
                 here = Some((event_loop.clone(), shard));
                 shards.push((handle, false));

@@ -96,11 +96,21 @@ pub(super) struct Shardling {
     scope: Arc<Scope>,
     board: Arc<Board>,
     outbox: Outbox,
-    epoch: Instant,
-    process: usize,
-    shards: usize,
-    statsd: Option<Statsd>,
+    process: Process,
     inbox: UnboundedReceiver<Command>,
+}
+
+/// What the shards of a process have in common.
+#[derive(Clone)]
+pub(super) struct Process {
+    /// When the run began.
+    pub(super) epoch: Instant,
+    /// The number of the process, from 0.
+    pub(super) number: usize,
+    /// How many shards it has.
+    pub(super) shards: usize,
+    /// Its way to statsd.
+    pub(super) statsd: Option<Statsd>,
 }
 
 /// Prepares a shard that runs `workers`, counted from 0 in the process.
@@ -108,16 +118,13 @@ pub(super) fn prepare(
     plan: &Plan,
     scope: Arc<Scope>,
     outbox: Outbox,
-    epoch: Instant,
-    process: usize,
-    shards: usize,
-    statsd: Option<Statsd>,
+    process: &Process,
     workers: impl Iterator<Item = WorkerId>,
 ) -> (Shardling, Handle) {
-    let board = Arc::new(Board::new(epoch, workers));
+    let board = Arc::new(Board::new(process.epoch, workers));
     let (commands, inbox) = unbounded_channel();
     let handle = Handle { thread: None, commands, board: board.clone() };
-    (Shardling { plan: plan.clone(), scope, board, outbox, epoch, process, shards, statsd, inbox }, handle)
+    (Shardling { plan: plan.clone(), scope, board, outbox, process: process.clone(), inbox }, handle)
 }
 
 impl Shardling {
@@ -148,8 +155,9 @@ impl Shardling {
 }
 
 async fn run(shardling: Shardling) {
-    let Shardling { plan, scope: _, board, outbox, epoch, process, shards, statsd, inbox: mut commands } = shardling;
-    let recorder = Recorder::new(Limits::for_shards(shards));
+    let Shardling { plan, scope: _, board, outbox, process, inbox: mut commands } = shardling;
+    let Process { epoch, number: process, shards, statsd } = process;
+    let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
     let stop = Stop::new(board.workers().len());
     let shard = Rc::new(Shard {
         plan: ShardPlan::new(&plan, &recorder),

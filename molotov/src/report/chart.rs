@@ -116,7 +116,7 @@ fn moments(seconds: f64) -> Vec<f64> {
 
 fn moment(seconds: f64) -> String {
     match seconds {
-        seconds if seconds == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         seconds if seconds < 1.0 => format!("{seconds:.1} s"),
         seconds if seconds < 60.0 => format!("{seconds:.0} s"),
         seconds if seconds < 3_600.0 && seconds % 60.0 == 0.0 => format!("{:.0} min", seconds / 60.0),
