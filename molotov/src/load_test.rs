@@ -11,7 +11,7 @@ use crate::{
     metrics::{Counts, ErrorGroup, Stats},
     options::Args,
     registry::{Registry, RegistryError, Scenario},
-    report::Summary,
+    report::{Summary, Threshold},
     session::Session,
     ui::{Quiet, Screen},
     vars::Scope,
@@ -333,6 +333,29 @@ impl Report {
     /// From the start of the run to its end.
     pub fn elapsed(&self) -> Duration {
         self.summary.elapsed
+    }
+
+    /// Asserts a condition, as `--threshold` takes it: `"failures < 1%"`, `"p95(browse) < 200ms"`.
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().workers(50).max_runs(20).run()?;
+    /// report.assert("failures == 0");
+    /// report.assert("p99(GET /cart) < 1s");
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the condition does not hold, with what was measured; when it cannot be read, with the place.
+    #[track_caller]
+    pub fn assert(&self, threshold: &str) {
+        let judged = match threshold.parse::<Threshold>() {
+            Ok(threshold) => threshold.judge(&self.summary),
+            Err(error) => panic!("{error}"),
+        };
+        let actual = judged.actual.as_deref().unwrap_or("nothing was measured");
+        assert!(judged.passed, "`{}` does not hold: {actual}\n{self}", judged.expression);
     }
 
     /// The measures of a scenario, by its name; `None` where it never ran.

@@ -31,6 +31,8 @@ async fn fifty_users_browse() {
         .await
         .unwrap();
     assert_eq!((report.successes(), report.failures()), (200, 0), "{report}");
+    report.assert("failures == 0");
+    report.assert("p99(browse) < 5s");
     assert_eq!(report.request("GET /").unwrap().count(), 200);
     assert!(report.scenario("buy").is_none(), "it was not chosen");
     assert!(report.scenario("browse").unwrap().percentile(99.0) < secs(5));

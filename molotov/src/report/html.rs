@@ -172,13 +172,13 @@ fn charts(page: &mut String, summary: &Summary) {
         series("succeeded", "a", false, &|point| Some(point.per_second(point.successes))),
         series("failed", "bad", true, &|point| Some(point.per_second(point.failures))),
     ];
-    page.push_str(&figure("Scenarios a second", seconds, &throughput, format::rate));
+    page.push_str(&figure("Scenarios a second", seconds, &throughput, number));
     if requests {
         let throughput = [
             series("requests", "a", false, &|point| Some(point.per_second(point.requests))),
             series("failed", "bad", true, &|point| Some(point.per_second(point.request_failures))),
         ];
-        page.push_str(&figure("Requests a second", seconds, &throughput, format::rate));
+        page.push_str(&figure("Requests a second", seconds, &throughput, number));
     }
     let percentiles = [
         series("p50", "a", false, &latency(50.0)),
@@ -192,8 +192,13 @@ fn charts(page: &mut String, summary: &Summary) {
     };
     page.push_str(&figure(caption, seconds, &percentiles, time));
     let workers = [series("workers", "a", true, &|point| Some(point.workers as f64))];
-    page.push_str(&figure("Workers", seconds, &workers, format::rate));
+    page.push_str(&figure("Workers", seconds, &workers, number));
     page.push_str("</div>\n");
+}
+
+/// A number beside an axis: whole where it can be.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value < 100_000.0 { format::count(value as u64) } else { format::rate(value) }
 }
 
 fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summary: &Summary, requests: bool) {
