@@ -1,7 +1,10 @@
 //! What each worker of a shard does now, for the coordinator to read when a worker does not end.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -58,56 +61,78 @@ impl Doing {
     }
 }
 
-/// One line a worker; written by the shard, read by anyone, without a lock.
+/// A place for each worker; written by the shard, read by anyone. Workers that come later get places of their own.
 #[derive(Debug)]
 pub(crate) struct Board {
     epoch: Instant,
-    lines: Box<[Line]>,
+    places: Mutex<Vec<Arc<Place>>>,
 }
 
+/// What one worker does.
 #[derive(Debug)]
-struct Line {
+pub(crate) struct Place {
+    epoch: Instant,
     worker: WorkerId,
     doing: AtomicU32,
     /// Milliseconds from the epoch to the moment the worker's duration is over; `u64::MAX` before it is known.
     over: AtomicU64,
 }
 
+impl Place {
+    fn new(epoch: Instant, worker: WorkerId) -> Arc<Place> {
+        let (doing, over) = (AtomicU32::new(Doing::Waiting.code()), AtomicU64::new(u64::MAX));
+        Arc::new(Place { epoch, worker, doing, over })
+    }
+
+    pub(crate) fn set(&self, doing: Doing) {
+        self.doing.store(doing.code(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_over(&self, at: Instant) {
+        let millis = at.saturating_duration_since(self.epoch).as_millis();
+        self.over.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn doing(&self) -> Doing {
+        Doing::from_code(self.doing.load(Ordering::Relaxed))
+    }
+}
+
 impl Board {
     pub(crate) fn new(epoch: Instant, workers: impl Iterator<Item = WorkerId>) -> Board {
-        let line =
-            |worker| Line { worker, doing: AtomicU32::new(Doing::Waiting.code()), over: AtomicU64::new(u64::MAX) };
-        Board { epoch, lines: workers.map(line).collect() }
+        Board { epoch, places: Mutex::new(workers.map(|worker| Place::new(epoch, worker)).collect()) }
     }
 
-    pub(crate) fn workers(&self) -> impl ExactSizeIterator<Item = WorkerId> {
-        self.lines.iter().map(|line| line.worker)
+    fn places(&self) -> MutexGuard<'_, Vec<Arc<Place>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set(&self, slot: usize, doing: Doing) {
-        self.lines[slot].doing.store(doing.code(), Ordering::Relaxed);
+    pub(crate) fn workers(&self) -> Vec<WorkerId> {
+        self.places().iter().map(|place| place.worker).collect()
     }
 
-    pub(crate) fn set_over(&self, slot: usize, at: Instant) {
-        let millis = at.saturating_duration_since(self.epoch).as_millis();
-        self.lines[slot].over.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// The place of the worker in that slot.
+    pub(crate) fn place(&self, slot: usize) -> Arc<Place> {
+        self.places()[slot].clone()
+    }
+
+    /// A worker has come, in the next slot.
+    pub(crate) fn add(&self, worker: WorkerId) {
+        self.places().push(Place::new(self.epoch, worker));
     }
 
     /// The workers that have not ended, and what they do.
-    pub(crate) fn unfinished(&self) -> impl Iterator<Item = (WorkerId, Doing)> {
-        let doing = |line: &Line| (line.worker, Doing::from_code(line.doing.load(Ordering::Relaxed)));
-        self.lines.iter().map(doing).filter(|(_, doing)| *doing != Doing::Ended)
+    pub(crate) fn unfinished(&self) -> Vec<(WorkerId, Doing)> {
+        let doing = |place: &Arc<Place>| (place.worker, place.doing());
+        self.places().iter().map(doing).filter(|(_, doing)| *doing != Doing::Ended).collect()
     }
 
     /// Whether every worker that has not ended should have done so, by its duration, at least `grace` ago.
     pub(crate) fn overdue(&self, grace: Duration) -> bool {
         let late = u64::try_from(self.epoch.elapsed().saturating_sub(grace).as_millis()).unwrap_or(u64::MAX);
-        let mut unfinished = self
-            .lines
-            .iter()
-            .filter(|line| Doing::from_code(line.doing.load(Ordering::Relaxed)) != Doing::Ended)
-            .peekable();
-        unfinished.peek().is_some() && unfinished.all(|line| line.over.load(Ordering::Relaxed) < late)
+        let places = self.places();
+        let mut unfinished = places.iter().filter(|place| place.doing() != Doing::Ended).peekable();
+        unfinished.peek().is_some() && unfinished.all(|place| place.over.load(Ordering::Relaxed) < late)
     }
 }
 
@@ -130,12 +155,12 @@ mod tests {
         let epoch = Instant::now() - Duration::from_secs(10);
         let board = Board::new(epoch, (0..2).map(WorkerId));
         assert!(!board.overdue(Duration::ZERO), "no worker's end is known yet");
-        board.set_over(0, epoch + Duration::from_secs(1));
+        board.place(0).set_over(epoch + Duration::from_secs(1));
         assert!(!board.overdue(Duration::ZERO));
-        board.set(1, Doing::Ended);
+        board.place(1).set(Doing::Ended);
         assert!(board.overdue(Duration::from_secs(5)));
         assert!(!board.overdue(Duration::from_secs(60)));
-        board.set(0, Doing::Ended);
+        board.place(0).set(Doing::Ended);
         assert!(!board.overdue(Duration::ZERO), "nobody is left");
     }
 }

@@ -23,6 +23,16 @@ impl Control {
         let _ = self.sender.send(Message::Stop);
     }
 
+    /// Holds the workers before their next scenario, or lets them go on.
+    pub fn pause(&self, paused: bool) {
+        let _ = self.sender.send(Message::Pause(paused));
+    }
+
+    /// Adds a tenth of the workers that there are to be, or takes it away: at least one, and one in each thread stays.
+    pub fn change_workers(&self, more: bool) {
+        let _ = self.sender.send(Message::ChangeWorkers(more));
+    }
+
     /// Shows a line in order with the run's own; `false` when the run has ended.
     #[cfg(feature = "python")]
     pub(crate) fn line(&self, line: crate::report::Line) -> bool {

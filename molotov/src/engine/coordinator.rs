@@ -37,6 +37,10 @@ pub(crate) enum Message {
     FromProcess(usize, Option<Word>),
     /// From the listeners of the run.
     Line(Line),
+    /// Hold the workers, or let them go on.
+    Pause(bool),
+    /// A tenth of the workers more, or less.
+    ChangeWorkers(bool),
     /// The first Ctrl-C.
     Stop,
     /// The second.
@@ -105,6 +109,9 @@ struct Run<'a> {
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
+    paused: bool,
+    /// How many workers each process is to have.
+    workers: usize,
     /// The run was asked to stop from outside.
     interrupted: bool,
     rate: Rate,
@@ -149,6 +156,8 @@ impl<'a> Run<'a> {
             timeline: Timeline::default(),
             started: None,
             sizing: Sizing::of(&plan.args),
+            paused: false,
+            workers: plan.args.workers,
             interrupted: false,
             rate: Rate::default(),
             most_workers: 0,
@@ -359,6 +368,15 @@ impl<'a> Run<'a> {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Line(line) => self.screen.line(&line),
+            Message::Pause(paused) => {
+                if self.paused != paused {
+                    self.paused = paused;
+                    let text = if paused { "Paused: running scenarios may end" } else { "Going on" };
+                    self.screen.line(&Line::info(text));
+                    self.send(Command::Pause(paused));
+                }
+            }
+            Message::ChangeWorkers(more) => self.change_workers(more),
             Message::Stop => {
                 self.interrupted = true;
                 if self.phase == Phase::Running {
@@ -432,11 +450,28 @@ impl<'a> Run<'a> {
             Phase::Stopping => Command::Stop,
             Phase::Forced => Command::Force,
         };
+        self.send(command);
+    }
+
+    fn send(&mut self, command: Command) {
         match &mut self.workforce {
             Workforce::None => {}
             Workforce::Crew(crew) => crew.commands().send(command),
             Workforce::Processes(processes) => processes.send(command),
         }
+    }
+
+    fn change_workers(&mut self, more: bool) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let step = self.workers.div_ceil(10);
+        // Each shard keeps one: a shard without workers has ended.
+        let least = crew::threads(self.plan);
+        self.workers = if more { self.workers + step } else { self.workers.saturating_sub(step).max(least) };
+        self.screen
+            .line(&Line::info(format!("{} wanted", crate::report::format::plural(self.workers as u64, "worker"))));
+        self.send(Command::Workers(self.workers));
     }
 
     /// Notices shards that do not end, processes that have, and a service that bears no more.

@@ -171,7 +171,7 @@ impl Commands {
         if command == Command::Force {
             self.0.forced.get_or_init(Instant::now);
         }
-        if let Some(event_loop) = &self.0.event_loop {
+        if let (Some(event_loop), Command::Stop | Command::Force) = (&self.0.event_loop, command) {
             event_loop.stopping();
         }
         for shard in &self.0.shards {

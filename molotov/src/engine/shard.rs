@@ -66,6 +66,13 @@ pub(super) struct Shard {
     pub(super) cutting: Cell<bool>,
     /// Failures of listeners that were said already.
     said: RefCell<HashSet<String>>,
+    /// The number of the shard in its process, and how many there are.
+    number: usize,
+    shards: usize,
+    /// Slots of workers that were sent away.
+    dismissed: RefCell<HashSet<usize>>,
+    /// Slots of workers that were called in the middle of the run: they take no part in the ramp-up.
+    late: RefCell<HashSet<usize>>,
 }
 
 /// A shard's way to the coordinator.
@@ -157,6 +164,7 @@ impl Shardling {
 async fn run(shardling: Shardling) {
     let Shardling { plan, scope: _, board, outbox, process, inbox: mut commands } = shardling;
     let Process { epoch, number: process, shards, statsd } = process;
+    let number = outbox.shard;
     let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
     let stop = Stop::new(board.workers().len());
     let shard = Rc::new(Shard {
@@ -174,17 +182,17 @@ async fn run(shardling: Shardling) {
         most: Cell::new(0),
         cutting: Cell::new(false),
         said: RefCell::default(),
+        number,
+        shards,
+        dismissed: RefCell::default(),
+        late: RefCell::default(),
         args: plan.args,
     });
     crate::failure::capture_backtraces(shard.backtraces);
 
     let mut workers = JoinSet::new();
-    for (slot, id) in shard.board.workers().enumerate() {
-        let shard = shard.clone();
-        workers.spawn_local(async move {
-            let worker = Worker::new(shard.clone(), id, slot);
-            shard.stop.watch(slot, worker.live()).await;
-        });
+    for (slot, id) in shard.board.workers().into_iter().enumerate() {
+        shard.employ(&mut workers, slot, id);
     }
 
     let mut period = shard.args.console_update.max(Duration::from_millis(20));
@@ -201,6 +209,8 @@ async fn run(shardling: Shardling) {
             Some(command) = commands.recv() => match command {
                 Command::Stop => shard.stop.raise(Phase::Stopping),
                 Command::Force => shard.stop.raise(Phase::Forced),
+                Command::Pause(paused) => shard.stop.pause(paused),
+                Command::Workers(all) => shard.want(&mut workers, all),
             },
             ended = workers.join_next() => match ended {
                 Some(Ok(())) => {}
@@ -239,6 +249,44 @@ async fn run(shardling: Shardling) {
 }
 
 impl Shard {
+    /// Lets a worker begin its life.
+    fn employ(self: &Rc<Self>, workers: &mut JoinSet<()>, slot: usize, id: WorkerId) {
+        let shard = self.clone();
+        workers.spawn_local(async move {
+            let worker = Worker::new(shard.clone(), id, slot);
+            shard.stop.watch(slot, worker.live()).await;
+            if slot >= shard.stop.wanted() {
+                shard.dismissed.borrow_mut().insert(slot);
+            }
+        });
+    }
+
+    /// Has the workers that this shard has when the process has `all`: at least one.
+    fn want(self: &Rc<Self>, workers: &mut JoinSet<()>, all: usize) {
+        let mine = all.saturating_sub(self.number).div_ceil(self.shards).max(1);
+        self.stop.want(mine);
+        for slot in 0..mine {
+            let id = WorkerId(self.number + slot * self.shards);
+            let known = self.board.workers().len();
+            if slot >= known {
+                self.board.add(id);
+            }
+            // One that has ended by itself has done its work; one that was sent away comes back.
+            if slot >= known || self.dismissed.borrow_mut().remove(&slot) {
+                self.late.borrow_mut().insert(slot);
+                self.employ(workers, slot, id);
+            }
+        }
+    }
+
+    /// How long a worker waits before it starts.
+    pub(super) fn start_of(&self, slot: usize, id: WorkerId) -> Duration {
+        if self.late.borrow().contains(&slot) {
+            return Duration::ZERO;
+        }
+        self.pacing.start_of(id).saturating_sub(self.epoch.elapsed())
+    }
+
     pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {
         let outbox = self.outbox.clone();
         let printer = Rc::new(move |worker: WorkerId, text: String| {

@@ -19,13 +19,16 @@ pub(crate) enum Phase {
     Forced,
 }
 
-/// The phase, and the wakers of all workers of the shard.
+/// The phase, which workers are wanted, and the wakers of all workers of the shard.
 ///
 /// Nothing is registered for a sleep or a request: a worker that waits is woken when the phase changes and looks.
 /// In the steady state the cost is one comparison of wakers a poll.
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
+    paused: Cell<bool>,
+    /// Workers from this slot on are not wanted any more.
+    wanted: Cell<usize>,
     workers: RefCell<Vec<Option<Waker>>>,
 }
 
@@ -35,7 +38,54 @@ pub(crate) struct Cancelled;
 
 impl Stop {
     pub(crate) fn new(workers: usize) -> Stop {
-        Stop { phase: Cell::new(Phase::Running), workers: RefCell::new(vec![None; workers]) }
+        Stop {
+            phase: Cell::new(Phase::Running),
+            paused: Cell::new(false),
+            wanted: Cell::new(workers),
+            workers: RefCell::new(vec![None; workers]),
+        }
+    }
+
+    /// Whether the worker in that slot may begin a scenario, now or after a pause.
+    pub(crate) fn goes_on(&self, slot: usize) -> bool {
+        self.phase.get() == Phase::Running && slot < self.wanted.get()
+    }
+
+    /// How many workers are wanted.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted.get()
+    }
+
+    /// Wants that many workers, the first ones.
+    pub(crate) fn want(&self, workers: usize) {
+        let mut wakers = self.workers.borrow_mut();
+        if wakers.len() < workers {
+            wakers.resize(workers, None);
+        }
+        drop(wakers);
+        self.wanted.set(workers);
+        self.wake();
+    }
+
+    /// Holds all workers before their next scenario, or lets them go.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.set(paused);
+        self.wake();
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    /// Waits while the run is paused and the worker may go on after.
+    pub(crate) async fn wait_out_the_pause(&self, slot: usize) {
+        poll_fn(|_| if self.paused.get() && self.goes_on(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
+    fn wake(&self) {
+        for waker in self.workers.borrow().iter().flatten() {
+            waker.wake_by_ref();
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -46,9 +96,7 @@ impl Stop {
     pub(crate) fn raise(&self, phase: Phase) {
         if phase > self.phase.get() {
             self.phase.set(phase);
-            for waker in self.workers.borrow().iter().flatten() {
-                waker.wake_by_ref();
-            }
+            self.wake();
         }
     }
 
@@ -67,13 +115,13 @@ impl Stop {
         .await
     }
 
-    /// Sleeps, at most until the run begins to stop.
-    pub(crate) async fn sleep(&self, time: Duration) {
+    /// Sleeps, at most until the run begins to stop or the worker is not wanted any more.
+    pub(crate) async fn sleep(&self, slot: usize, time: Duration) {
         if time.is_zero() {
             return;
         }
         let mut sleep = pin!(tokio::time::sleep(time));
-        poll_fn(|cx| if self.phase() >= Phase::Stopping { Poll::Ready(()) } else { sleep.as_mut().poll(cx) }).await;
+        poll_fn(|cx| if self.goes_on(slot) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
     }
 
     /// Polls `work` until it ends or the run is forced down.
@@ -120,7 +168,7 @@ mod tests {
                     stop.watch(0, async {
                         let _ = begun.send(());
                         let work = pin!(async { 7 });
-                        stop.sleep(Duration::from_secs(3600)).await;
+                        stop.sleep(0, Duration::from_secs(3600)).await;
                         stop.cancellable(work).await
                     })
                     .await

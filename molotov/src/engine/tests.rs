@@ -390,3 +390,93 @@ fn short_runs_know_how_many_workers_they_had() {
     let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
     assert!((1..=5).contains(&report.summary.workers), "{}", report.summary.workers);
 }
+
+/// Waits until a condition holds.
+#[track_caller]
+fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A scenario that takes a millisecond and keeps which workers have run it.
+fn seen_workers(counter: &Arc<AtomicU64>, seen: &Arc<Mutex<std::collections::BTreeSet<usize>>>) -> Scripted {
+    let (counter, seen) = (counter.clone(), seen.clone());
+    scenario(
+        "short",
+        1.0,
+        Box::new(move |slots| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            seen.lock().unwrap().insert(slots.context().worker_id().0);
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(())
+            })
+        }),
+    )
+}
+
+#[test]
+fn a_pause_holds_all_workers() {
+    for threads in [1, 3] {
+        let (counter, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let args = Args { workers: 6, threads: Some(threads), ..Args::default() };
+        let plan = plan(args, [seen_workers(&counter, &seen)]);
+        let (control, inbox) = Control::new();
+        let screen = Kept::default();
+        let mut shown = screen.clone();
+        let runner = std::thread::spawn(move || run(&plan, &mut shown, inbox));
+        let count = || counter.load(Ordering::SeqCst);
+        until("it runs", || count() > 100);
+        control.pause(true);
+        until("it is told", || screen.has("Paused"));
+        // Scenarios that had begun end; then nothing moves.
+        let mut last = count();
+        until("it stands still", || {
+            std::thread::sleep(Duration::from_millis(100));
+            std::mem::replace(&mut last, count()) == count()
+        });
+        control.pause(false);
+        until("it goes on", || count() > last + 100);
+        control.pause(true);
+        control.stop();
+        let summary = runner.join().unwrap().summary;
+        assert_eq!((summary.successes, summary.interrupted), (count(), 0), "a paused run can be stopped");
+    }
+}
+
+#[test]
+fn workers_come_and_go() {
+    for threads in [1, 2] {
+        let (counter, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let args = Args { workers: 10, threads: Some(threads), ..Args::default() };
+        let plan = plan(args, [seen_workers(&counter, &seen)]);
+        let (control, inbox) = Control::new();
+        let runner = std::thread::spawn(move || run(&plan, &mut Kept::default(), inbox));
+        let now = || {
+            seen.lock().unwrap().clear();
+            let since = counter.load(Ordering::SeqCst);
+            until("some have run", || counter.load(Ordering::SeqCst) > since + 400);
+            seen.lock().unwrap().iter().copied().collect::<Vec<_>>()
+        };
+        until("ten run", || now() == (0..10).collect::<Vec<_>>());
+        control.change_workers(true);
+        until("eleven run", || now() == (0..11).collect::<Vec<_>>());
+        for _ in 0..3 {
+            control.change_workers(false);
+        }
+        // 11, less 2, less 1, less 1.
+        until("seven run", || now() == (0..7).collect::<Vec<_>>());
+        control.change_workers(true);
+        until("eight run", || now() == (0..8).collect::<Vec<_>>());
+        for _ in 0..20 {
+            control.change_workers(false);
+        }
+        until("one runs in each thread", || now() == (0..threads).collect::<Vec<_>>());
+        control.stop();
+        let summary = runner.join().unwrap().summary;
+        assert_eq!((summary.successes, summary.failures), (counter.load(Ordering::SeqCst), 0));
+    }
+}

@@ -39,4 +39,8 @@ pub(crate) enum Command {
     Stop,
     /// Cancel what runs.
     Force,
+    /// Begin no scenario until it is said again; running ones end.
+    Pause(bool),
+    /// Have that many workers in each process: the first ones. At least one in each shard stays.
+    Workers(usize),
 }

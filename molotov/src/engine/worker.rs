@@ -9,6 +9,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use std::{
 use tokio::{task::coop, time::Sleep};
 
 use super::{
-    board::Doing,
+    board::{Doing, Place},
     observe::WorkerObserver,
     order::{Next, Order},
     panic::CatchPanic,
@@ -33,19 +34,22 @@ pub(super) struct Worker {
     /// Its number within the shard.
     slot: usize,
     context: Context,
+    /// Its place on the board.
+    place: Arc<Place>,
 }
 
 impl Worker {
     pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize) -> Worker {
         let context = shard.context_of(id);
-        Worker { shard, id, slot, context }
+        let place = shard.board.place(slot);
+        Worker { shard, id, slot, context, place }
     }
 
     /// The whole life.
     pub(super) async fn live(self) {
         let shard = self.shard.clone();
-        shard.stop.sleep(shard.pacing.start_of(self.id).saturating_sub(shard.epoch.elapsed())).await;
-        if shard.stop.phase() == Phase::Running {
+        shard.stop.sleep(self.slot, shard.start_of(self.slot, self.id)).await;
+        if shard.stop.goes_on(self.slot) {
             shard.worker_started();
             self.say("Starting");
             self.work().await;
@@ -72,12 +76,20 @@ impl Worker {
         let begun = Instant::now();
         let over = begun.checked_add(shard.args.duration);
         if let Some(over) = over {
-            shard.board.set_over(self.slot, over);
+            self.place.set_over(over);
         }
         let mut limit = Limit::new(shard.args.force_shutdown.then_some(over).flatten());
         let mut order = Order::new(&shard.plan, &shard.args);
         let mut step = 0;
-        while shard.stop.phase() == Phase::Running {
+        while shard.stop.goes_on(self.slot) {
+            if shard.stop.is_paused() {
+                self.now(Doing::Resting);
+                shard.stop.wait_out_the_pause(self.slot).await;
+                if over.is_some_and(|over| Instant::now() >= over) {
+                    break;
+                }
+                continue;
+            }
             let index = match order.next(&self.context, step + 1) {
                 Next::Scenario(index) => index,
                 Next::Unknown(failure) => {
@@ -106,7 +118,7 @@ impl Worker {
                 coop::consume_budget().await;
             } else {
                 let left = over.map_or(Duration::MAX, |over| over.saturating_duration_since(Instant::now()));
-                shard.stop.sleep(rest.min(left)).await;
+                shard.stop.sleep(self.slot, rest.min(left)).await;
                 if over.is_some_and(|over| Instant::now() >= over) {
                     break;
                 }
@@ -227,7 +239,7 @@ impl Worker {
     }
 
     fn now(&self, doing: Doing) {
-        self.shard.board.set(self.slot, doing);
+        self.place.set(doing);
     }
 
     fn say(&self, text: &str) {

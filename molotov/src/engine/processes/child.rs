@@ -151,7 +151,8 @@ impl Teller<'_> {
             Message::Update(..) => {}
             Message::Stop => self.crew.commands().send(Command::Stop),
             Message::Force => self.crew.commands().send(Command::Force),
-            Message::FromProcess(..) => unreachable!("a child has no children of its own"),
+            // These are the parent's: nobody asks a child.
+            Message::Pause(_) | Message::ChangeWorkers(_) | Message::FromProcess(..) => {}
         }
     }
 
