@@ -8,7 +8,7 @@ use crate::{
     options::{Args, Color},
     registry::{self, Registry},
     report, statsd,
-    ui::{Console, Quiet, Screen},
+    ui::{Console, Dashboard, Quiet, Screen, Wish},
 };
 
 /// Runs what is registered, and says with which code to exit.
@@ -59,17 +59,27 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     crate::python::set_control(Some(control.clone()));
     // Nothing may run beside the fork of processes, not even who listens to signals.
     let signals = signals::keep();
-    let listen = |signals: io::Result<signals::Kept>| {
-        let listening = signals.and_then(|signals| signals.listen(control));
+    let outside = control.clone();
+    let listen = move |signals: io::Result<signals::Kept>| {
+        let listening = signals.and_then(|signals| signals.listen(outside));
         if let Err(error) = &listening {
             note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
         }
         listening
     };
     tracing::debug!(?args, open_files = ?allowed, "the run begins");
-    let mut screen: Box<dyn Screen> = match args.quiet {
-        true => Box::new(Quiet),
-        false => Box::new(Console::stdout(args.color)),
+    let mut screen: Box<dyn Screen> = if args.quiet {
+        Box::new(Quiet)
+    } else if args.console || !Dashboard::fits() {
+        Box::new(Console::stdout(args.color))
+    } else {
+        let control = control.clone();
+        Box::new(Dashboard::new(args.color, move |wish| match wish {
+            Wish::Stop => control.stop(),
+            Wish::Force => control.force(),
+            Wish::Pause(paused) => control.pause(paused),
+            Wish::Workers(more) => control.change_workers(more),
+        }))
     };
     let (begun, listening) = if args.processes > 1 {
         let begun = engine::begin(&plan, &mut *screen, inbox);

@@ -47,6 +47,7 @@ impl Kept {
                     1 => control.force(),
                     _ => {
                         // Who asks a third time has no patience for teardowns. There is nothing to do if this fails.
+                        crate::ui::restore_terminal();
                         let _ = emulate_default_handler(signal);
                     }
                 }

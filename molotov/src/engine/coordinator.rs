@@ -23,8 +23,9 @@ use super::{
 };
 use crate::{
     metrics::{ProcessProbe, Snapshot},
+    options::Args,
     report::{Line, Progress, Summary, Timeline},
-    ui::Screen,
+    ui::{About, Screen},
     vars::Scope,
 };
 
@@ -219,6 +220,7 @@ impl<'a> Run<'a> {
             self.screen.line(&Line::warning(text));
         }
         self.screen.line(&Line::info(format!("Forking {number} processes")));
+        self.screen.before_fork();
         match Processes::fork(self.plan, &self.plan.scope, &mut self.inbox) {
             Ok(processes) => self.workforce = Workforce::Processes(processes),
             Err(error) => {
@@ -242,12 +244,27 @@ impl<'a> Run<'a> {
             return;
         }
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
+        self.screen.begin(&self.about());
         self.epoch = Instant::now();
         self.started = Some(SystemTime::now());
         match std::mem::replace(&mut self.workforce, Workforce::None) {
             Workforce::Processes(processes) => self.work_apart(processes),
             Workforce::None | Workforce::Crew(_) => self.work_here(scope),
         }
+    }
+
+    /// How far the run is to go.
+    fn about(&self) -> About {
+        let args = &self.plan.args;
+        let workers = (args.workers * args.processes) as u64;
+        let runs = if args.single_run { Some(self.plan.selection.scenarios.len() as u64) } else { args.max_runs };
+        let duration = (args.duration < Args::default().duration && args.max_runs.is_none()).then(|| {
+            // The last worker starts one step before the end of the ramp-up.
+            args.duration + args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64)
+        });
+        let mut about = About::default();
+        (about.duration, about.runs) = (duration, runs.map(|runs| runs.saturating_mul(workers)));
+        about
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
@@ -401,7 +418,7 @@ impl<'a> Run<'a> {
         match word {
             Some(Word::Update(shard, update)) => self.update(number * threads + shard, Some(pid), update),
             Some(Word::Line(line)) => self.screen.line(&line.by_process(pid)),
-            Some(Word::Measures(measures)) => self.measured(&measures),
+            Some(Word::Measures(measures)) => self.measured(Some(pid), &measures),
             Some(Word::Ended) => processes.told(number),
             None => processes.silent(number),
         }
@@ -414,7 +431,7 @@ impl<'a> Run<'a> {
         }
         match update {
             Update::Line(line) => self.screen.line(&Line { pid, ..line }),
-            Update::Measures(measures) => self.measured(&measures),
+            Update::Measures(measures) => self.measured(pid, &measures),
             Update::Workers { running, most } => {
                 self.shards[shard].running = running;
                 self.shards[shard].most = most;
@@ -434,7 +451,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn measured(&mut self, measures: &Snapshot) {
+    fn measured(&mut self, process: Option<u32>, measures: &Snapshot) {
+        self.screen.measures(process, measures);
         self.totals.merge(measures);
         self.timeline.add(measures);
     }
@@ -531,7 +549,8 @@ impl<'a> Run<'a> {
 
     fn tell_workers(&mut self) {
         if self.plan.args.processes == 1 {
-            self.totals.health.merge(&self.probe.sample());
+            let measures = Snapshot { health: self.probe.sample(), ..Snapshot::default() };
+            self.measured(None, &measures);
         }
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());

@@ -1,15 +1,24 @@
 //! Screens: what a person sees of a run while it goes on. They read data and never reach into the engine.
 
 mod console;
+mod dashboard;
 mod quiet;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use console::{Console, Medium};
+pub use dashboard::{Dashboard, Wish};
 pub use quiet::Quiet;
 
-use crate::report::{Line, Progress, Summary};
+pub(crate) use dashboard::restore_terminal;
+
+use std::time::Duration;
+
+use crate::{
+    metrics::Snapshot,
+    report::{Line, Progress, Summary},
+};
 
 /// Where a run is shown.
 ///
@@ -21,6 +30,29 @@ pub trait Screen: Send {
     /// How far the run is, every `--console-update` seconds.
     fn progress(&mut self, progress: &Progress);
 
+    /// What was measured since the last call, by one of several processes or by this one.
+    fn measures(&mut self, process: Option<u32>, measures: &Snapshot) {
+        let _ = (process, measures);
+    }
+
+    /// The program is about to fork: there may be no thread before that is done.
+    fn before_fork(&mut self) {}
+
+    /// The workers are about to start.
+    fn begin(&mut self, about: &About) {
+        let _ = about;
+    }
+
     /// The run is over; nothing comes after.
     fn finish(&mut self, summary: &Summary);
+}
+
+/// How far a run is to go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct About {
+    /// How long it takes in all, where that was said.
+    pub duration: Option<Duration>,
+    /// How many scenarios are run in all, where that was said.
+    pub runs: Option<u64>,
 }

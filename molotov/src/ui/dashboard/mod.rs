@@ -1,0 +1,250 @@
+//! The dashboard: what a terminal shows while a run goes on.
+//!
+//! `state` is fed by lines, measures and progress, `render` draws it, `input` knows the keys, `terminal` takes the terminal over
+//! and gives it back. All of it lives on a thread of its own, so that neither the run waits for the screen nor the screen for
+//! the run.
+
+mod input;
+mod render;
+mod state;
+mod terminal;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    sync::mpsc::{Receiver, Sender, TryRecvError, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use ratatui::crossterm::event::{self, Event};
+
+pub(crate) use self::terminal::restore as restore_terminal;
+use self::{
+    input::Ask,
+    state::{Feed, State},
+};
+use super::{About, Console, Screen};
+use crate::{
+    metrics::Snapshot,
+    options::Color,
+    report::{Line, LineKind, Progress, Summary},
+};
+
+/// How long a key may wait to be seen.
+const KEYS: Duration = Duration::from_millis(40);
+
+/// What who looks at the dashboard asks of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Stop: running scenarios may end.
+    Stop,
+    /// Cut what runs.
+    Force,
+    /// Hold the workers, or let them go on.
+    Pause(bool),
+    /// A tenth of the workers more, or less.
+    Workers(bool),
+}
+
+/// The dashboard. Until the run begins it only keeps what it is told.
+pub struct Dashboard {
+    color: Color,
+    wishes: Option<Box<dyn Fn(Wish) + Send>>,
+    feed: Sender<Feed>,
+    fed: Option<Receiver<Feed>>,
+    captured: Option<File>,
+    shown: Option<JoinHandle<State>>,
+    /// Whether the run is in several processes, whose measures are told apart.
+    over: bool,
+}
+
+impl std::fmt::Debug for Dashboard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dashboard").field("shown", &self.shown.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Dashboard {
+    /// Whether there is a terminal for it.
+    pub fn fits() -> bool {
+        terminal::is_there()
+    }
+
+    /// A dashboard that hands on what is asked of the run.
+    pub fn new(color: Color, wishes: impl Fn(Wish) + Send + 'static) -> Dashboard {
+        let (feed, fed) = channel();
+        Dashboard {
+            color,
+            wishes: Some(Box::new(wishes)),
+            feed,
+            fed: Some(fed),
+            captured: None,
+            shown: None,
+            over: false,
+        }
+    }
+
+    fn tell(&self, feed: Feed) {
+        // A screen that has gone shows nothing any more; the run goes on.
+        let _ = self.feed.send(feed);
+    }
+
+    /// Ends the thread and gives the terminal back; gives what was known last.
+    fn end(&mut self) -> Option<State> {
+        self.tell(Feed::End);
+        let state = self.shown.take().and_then(|shown| shown.join().ok());
+        terminal::restore();
+        state
+    }
+}
+
+impl Screen for Dashboard {
+    fn line(&mut self, line: &Line) {
+        self.tell(Feed::Line(line.clone()));
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.tell(Feed::Progress(*progress));
+    }
+
+    fn measures(&mut self, process: Option<u32>, measures: &Snapshot) {
+        self.tell(Feed::Measures(process, Box::new(measures.clone())));
+    }
+
+    fn before_fork(&mut self) {
+        // Where this fails the terminal is shared: what is written runs over the screen, and nothing is lost.
+        self.captured = terminal::capture().ok();
+    }
+
+    fn begin(&mut self, about: &About) {
+        if self.captured.is_none() {
+            self.captured = terminal::capture().ok();
+        }
+        let (Some(captured), Some(fed), Some(wishes)) = (self.captured.take(), self.fed.take(), self.wishes.take())
+        else {
+            return;
+        };
+        let feed = self.feed.clone();
+        let reader = thread::Builder::new().name("molotov-output".to_owned());
+        let _ = reader.spawn(move || read(captured, &feed));
+        let state = State::new(about.clone(), self.color != Color::Never && std::env::var_os("NO_COLOR").is_none());
+        let screen = thread::Builder::new().name("molotov-screen".to_owned());
+        self.shown = screen.spawn(move || show(&fed, state, &*wishes)).ok();
+    }
+
+    fn finish(&mut self, summary: &Summary) {
+        self.over = true;
+        let mut console = Console::stdout(self.color);
+        if self.fed.is_some() {
+            terminal::restore();
+            // It has never begun: what it was told is all there is to see.
+            for feed in self.fed.take().iter().flat_map(Receiver::try_iter) {
+                if let Feed::Line(line) = feed {
+                    console.line(&line);
+                }
+            }
+        } else {
+            self.end();
+        }
+        console.finish(summary);
+    }
+}
+
+/// Left in the middle, by a panic: the terminal is given back, with what was written last.
+impl Drop for Dashboard {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let state = self.end();
+        let mut err = io::stderr().lock();
+        for line in state.iter().flat_map(|state| state.lines.iter().rev().take(40).rev()) {
+            if line.kind == LineKind::Print && line.worker.is_none() {
+                let _ = writeln!(err, "{}", line.text);
+            }
+        }
+    }
+}
+
+/// Reads what the program's libraries and children write.
+fn read(captured: File, feed: &Sender<Feed>) {
+    let mut captured = BufReader::new(captured);
+    let mut line = Vec::new();
+    while let Ok(1..) = captured.read_until(b'\n', &mut line) {
+        let text = String::from_utf8_lossy(&line);
+        if feed.send(Feed::Line(Line::print(text.trim_end_matches(['\n', '\r'])))).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// Gives the terminal back when the thread goes, however it goes.
+struct Restored;
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        terminal::restore();
+    }
+}
+
+/// Shows a run until its end.
+fn show(fed: &Receiver<Feed>, mut state: State, wishes: &dyn Fn(Wish)) -> State {
+    let _restored = Restored;
+    let Ok(mut screen) = terminal::enter() else { return state };
+    let mut stops = 0;
+    let mut next_draw = Instant::now();
+    loop {
+        let mut changed = false;
+        loop {
+            match fed.try_recv() {
+                Ok(Feed::End) | Err(TryRecvError::Disconnected) => return state,
+                Ok(feed) => {
+                    changed |= matches!(feed, Feed::Progress(_));
+                    state.feed(feed);
+                }
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        if event::poll(KEYS).unwrap_or(false)
+            && let Ok(Event::Key(key)) = event::read()
+        {
+            changed = true;
+            match input::key(&mut state, key) {
+                None => {}
+                Some(Ask::Stop) => {
+                    stops += 1;
+                    state.stopping = true;
+                    match stops {
+                        1 => wishes(Wish::Stop),
+                        2 => wishes(Wish::Force),
+                        _ => {
+                            // Who asks a third time has no patience for teardowns.
+                            terminal::restore();
+                            std::process::exit(130);
+                        }
+                    }
+                }
+                Some(Ask::Pause(paused)) => wishes(Wish::Pause(paused)),
+                Some(Ask::Workers(more)) => wishes(Wish::Workers(more)),
+                Some(Ask::Suspend) => match terminal::suspend() {
+                    Ok(again) => screen = again,
+                    Err(_) => return state,
+                },
+                Some(Ask::Redraw) => {
+                    let _ = screen.clear();
+                }
+            }
+        }
+        changed |= terminal::follow(&mut screen).unwrap_or(false);
+        if changed || Instant::now() >= next_draw {
+            // What cannot be drawn is drawn the next time.
+            let _ = screen.draw(|frame| render::draw(frame, &state));
+            next_draw = Instant::now() + Duration::from_secs(1);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The terminal: taken over for a while, and given back as it was, whatever happens.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Write},
+    os::fd::{AsFd, OwnedFd},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use ratatui::{
+    Terminal, TerminalOptions, Viewport,
+    backend::CrosstermBackend,
+    crossterm::{
+        cursor::{Hide, Show},
+        execute,
+        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    },
+    layout::Rect,
+};
+use rustix::{
+    io::dup,
+    pipe::pipe,
+    process::{Pid, Signal, getpgrp, kill_process_group},
+    stdio::{dup2_stderr, dup2_stdout},
+    termios::tcgetwinsize,
+};
+
+/// The screen that ratatui draws on.
+pub(super) type Screen = Terminal<CrosstermBackend<File>>;
+
+/// What has to be given back.
+static TAKEN: Mutex<Taken> = Mutex::new(Taken { stdout: None, stderr: None, raw: false });
+
+struct Taken {
+    /// Where standard output went before.
+    stdout: Option<OwnedFd>,
+    /// Where standard error went before, if that was the terminal.
+    stderr: Option<OwnedFd>,
+    /// Keys come one by one, and the other screen is shown.
+    raw: bool,
+}
+
+fn taken() -> MutexGuard<'static, Taken> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether there is a terminal to take: one to read keys from, and one to draw on.
+pub(super) fn is_there() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
+}
+
+/// Leads what the program and its children write into a pipe, so that it does not run over the screen. Gives the end to read
+/// from.
+pub(super) fn capture() -> io::Result<File> {
+    io::stdout().flush()?;
+    io::stderr().flush()?;
+    let (read, write) = pipe()?;
+    // Programs that scripts start get the pipe as their output, and nothing else of ours.
+    for end in [&read, &write] {
+        rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    let mut taken = taken();
+    taken.stdout = Some(dup(rustix::stdio::stdout())?);
+    dup2_stdout(&write)?;
+    if io::stderr().is_terminal() {
+        taken.stderr = Some(dup(rustix::stdio::stderr())?);
+        dup2_stderr(&write)?;
+    }
+    Ok(File::from(read))
+}
+
+/// Shows the other screen, and takes keys one by one.
+pub(super) fn enter() -> io::Result<Screen> {
+    let mut taken = taken();
+    let mut out = match &taken.stdout {
+        Some(stdout) => File::from(dup(stdout)?),
+        None => return Err(io::ErrorKind::NotFound.into()),
+    };
+    enable_raw_mode()?;
+    taken.raw = true;
+    execute!(out, EnterAlternateScreen, Hide)?;
+    drop(taken);
+    let size = size(&out);
+    Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport: Viewport::Fixed(size) })
+}
+
+/// The room there is.
+fn size(out: &impl AsFd) -> Rect {
+    let (columns, rows) = tcgetwinsize(out).map_or((80, 24), |size| (size.ws_col, size.ws_row));
+    Rect::new(0, 0, columns.max(1), rows.max(1))
+}
+
+/// Follows the terminal when its size has changed.
+pub(super) fn follow(screen: &mut Screen) -> io::Result<bool> {
+    let size = match &taken().stdout {
+        Some(stdout) => size(stdout),
+        None => return Ok(false),
+    };
+    if screen.get_frame().area() == size {
+        return Ok(false);
+    }
+    screen.resize(size)?;
+    Ok(true)
+}
+
+/// Gives the keys and the screen back, not the output.
+fn leave(taken: &mut Taken) {
+    if !std::mem::take(&mut taken.raw) {
+        return;
+    }
+    let _ = disable_raw_mode();
+    if let Some(mut out) = taken.stdout.as_ref().and_then(|stdout| dup(stdout).ok()).map(File::from) {
+        let _ = execute!(out, LeaveAlternateScreen, Show);
+    }
+}
+
+/// Gives all of it back. May be called at any time, and more than once.
+pub(crate) fn restore() {
+    let mut taken = taken();
+    leave(&mut taken);
+    let _ = io::stdout().flush();
+    let _ = io::stderr().flush();
+    if let Some(stdout) = taken.stdout.take() {
+        let _ = dup2_stdout(&stdout);
+    }
+    if let Some(stderr) = taken.stderr.take() {
+        let _ = dup2_stderr(&stderr);
+    }
+}
+
+/// Gives the terminal back and stops, with all processes of the run, until the shell lets them go on.
+pub(super) fn suspend() -> io::Result<Screen> {
+    leave(&mut taken());
+    let group: Pid = getpgrp();
+    kill_process_group(group, Signal::TSTP)?;
+    enter()
+}

@@ -1,0 +1,188 @@
+//! Every view in every size, and what becomes of odd texts.
+
+use std::time::{Duration, SystemTime};
+
+use ratatui::{Terminal, backend::TestBackend};
+
+use super::{
+    render::draw,
+    state::{Feed, State, View},
+};
+use crate::{
+    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
+    report::{Line, Progress, SizingProgress},
+    ui::About,
+};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn about() -> About {
+    About { duration: Some(Duration::from_secs(60)), runs: None }
+}
+
+/// A state after so many seconds of a run in which every `failing`-th fails.
+fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
+    let mut state = State::new(about(), true);
+    state.feed(Feed::Line(Line::info("Preparing 10 workers...")));
+    let mut counts = (0, 0);
+    for second in 1..=seconds {
+        let recorder = Recorder::new(Limits::default());
+        let browse = recorder.scenario_id("browse");
+        for n in 0..20 + second * 3 {
+            let fails = n % failing == 0;
+            let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
+            *(if fails { &mut counts.1 } else { &mut counts.0 }) += 1;
+            recorder.scenario(browse, outcome, Duration::from_millis(5 + n % 17));
+            recorder.request(
+                "GET /users/{n}",
+                &RequestSample {
+                    outcome,
+                    status: Some(if fails { 503 } else { 200 }),
+                    first_byte: Some(Duration::from_millis(2)),
+                    total: Duration::from_millis(3 + n % 17),
+                    bytes_in: 100,
+                    bytes_out: 50,
+                },
+            );
+            if fails {
+                recorder.error(ErrorSample {
+                    kind: "AssertionError",
+                    message: "status is 503, 漢字 and 🦀 and \u{1b}[31mred\nsecond line",
+                    place: Some("loadtest.py:12"),
+                    scenario: "browse",
+                    detail: Some("Traceback (most recent call last):\n\tFile \"loadtest.py\", line 12".to_owned()),
+                    at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second),
+                });
+            }
+        }
+        let mut measures = recorder.take();
+        measures.health = Health::default();
+        measures.health.threads_cpu = Duration::from_millis(400);
+        measures.health.threads_wall = Duration::from_secs(1);
+        measures.health.process_cpu = Duration::from_millis(500);
+        measures.health.process_wall = Duration::from_secs(1);
+        measures.health.open_files = 17;
+        measures.health.open_files_limit = Some(1024);
+        let process = match processes {
+            [] => None,
+            many => Some(many[second as usize % many.len()]),
+        };
+        state.feed(Feed::Measures(process, Box::new(measures)));
+        let line =
+            Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
+        state.feed(Feed::Line(process.into_iter().fold(line, Line::by_process)));
+        state.feed(Feed::Progress(Progress {
+            elapsed: Duration::from_secs(second),
+            successes: counts.0,
+            failures: counts.1,
+            interrupted: 0,
+            workers: 10,
+            processes: processes.len().max(1),
+            rate: 42.5,
+            sizing: None,
+        }));
+    }
+    state
+}
+
+fn screen(state: &State, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, state)).unwrap();
+    terminal.backend().to_string()
+}
+
+#[track_caller]
+fn check(name: &str, mut state: State) {
+    for view in View::ALL {
+        state.view = view;
+        for size in SIZES {
+            insta::assert_snapshot!(format!("{name}-{view:?}-{}x{}", size.0, size.1), screen(&state, size));
+        }
+    }
+}
+
+#[test]
+fn empty() {
+    check("empty", State::new(about(), true));
+}
+
+#[test]
+fn busy() {
+    check("busy", after(30, 9, &[]));
+}
+
+#[test]
+fn all_failing() {
+    check("failing", after(12, 1, &[]));
+}
+
+#[test]
+fn several_processes() {
+    check("processes", after(12, 50, &[4711, 4712, 4713]));
+}
+
+#[test]
+fn a_long_error() {
+    let mut state = State::new(about(), true);
+    let recorder = Recorder::new(Limits::default());
+    let message = "the answer is wrong, and ".repeat(12);
+    recorder.error(ErrorSample {
+        kind: "assertion",
+        message: &message,
+        place: Some("src/a/very/long/path/of/modules/that/does/not/fit/anywhere/lib.rs:1234"),
+        scenario: "browse",
+        detail: None,
+        at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+    });
+    let mut measures = recorder.take();
+    measures.health = Health::default();
+    state.feed(Feed::Measures(None, Box::new(measures)));
+    state.feed(Feed::Line(Line::failure(message).by_worker(3)));
+    check("long", state);
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let mut state = after(10, 3, &[1, 2]);
+    state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
+    for help in [false, true] {
+        state.help = help;
+        for view in View::ALL {
+            state.view = view;
+            for width in [1, 5, 20, 49, 50, 79, 300] {
+                for height in [1, 2, 3, 5, 9, 16, 23, 100] {
+                    screen(&state, (width, height));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_from_outside_controls_the_terminal() {
+    let mut state = after(5, 2, &[]);
+    for view in View::ALL {
+        state.view = view;
+        for size in SIZES {
+            assert!(!screen(&state, size).contains('\u{1b}'));
+        }
+    }
+}
+
+#[test]
+fn colours_can_be_left_out() {
+    let mut state = after(5, 2, &[]);
+    state.colored = false;
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
+    for view in View::ALL {
+        state.view = view;
+        terminal.draw(|frame| draw(frame, &state)).unwrap();
+        let colors = terminal
+            .backend()
+            .buffer()
+            .content()
+            .iter()
+            .any(|cell| cell.fg != ratatui::style::Color::Reset || cell.bg != ratatui::style::Color::Reset);
+        assert!(!colors, "{view:?}");
+    }
+}
