@@ -74,6 +74,15 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
         statsd.count_with_tags("bought", 2).with_tag("kind", "tea").send();
         statsd.gauge("stock", 3.5).expect("a gauge is taken");
     }
+    if asked("write") {
+        println!("written to stdout by {scenario}");
+        eprintln!("written to stderr by {scenario}");
+    }
+    if asked("panic") && ctx.step() == 3 {
+        // One that the engine catches, and one on a thread that it knows nothing of.
+        let _ = std::thread::spawn(|| panic!("a thread of the user's own")).join();
+        panic!("a scenario panics");
+    }
     if asked("threads") {
         note(&format!("{:?}", std::thread::current().id()));
     }

@@ -5,12 +5,14 @@ mod options;
 mod program;
 mod server;
 mod sizing;
+mod tmux;
 
 pub use inside::{asked, note, target};
 pub use options::{Door, every_option};
 pub use program::{Output, Program, Running};
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found};
+pub use tmux::Tmux;
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Histogram;
+use super::{Histogram, files::opened};
 
 /// From this share of an interval on, a thread counts as saturated.
 const BUSY: f64 = 0.9;
@@ -37,6 +37,8 @@ pub struct Health {
     pub open_files: u64,
     /// The lowest limit of open files of any process; `None`: unlimited, or not known.
     pub open_files_limit: Option<u64>,
+    /// The most TCP connections that any process had at once, as seen each second.
+    pub connections: u64,
 }
 
 /// What made the generator the bottleneck.
@@ -61,6 +63,7 @@ impl Health {
         self.process_wall += other.process_wall;
         self.lag.merge(&other.lag);
         self.open_files = self.open_files.max(other.open_files);
+        self.connections = self.connections.max(other.connections);
         self.open_files_limit = match (self.open_files_limit, other.open_files_limit) {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
@@ -151,17 +154,10 @@ impl ProcessProbe {
     /// What the process used since the last call; to be merged into a snapshot's health.
     pub(crate) fn sample(&mut self) -> Health {
         let (process_cpu, process_wall) = self.0.lap();
-        let open_files = open_files();
+        let (open_files, connections) = opened();
         let open_files_limit = getrlimit(Resource::Nofile).current;
-        Health { process_cpu, process_wall, open_files, open_files_limit, ..Health::default() }
+        Health { process_cpu, process_wall, open_files, open_files_limit, connections, ..Health::default() }
     }
-}
-
-/// How many files this process has open; 0 where the system does not tell.
-fn open_files() -> u64 {
-    let listed = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"));
-    // The listing itself is one of them.
-    listed.map_or(0, |files| (files.count() as u64).saturating_sub(1))
 }
 
 /// A CPU clock beside the wall clock.

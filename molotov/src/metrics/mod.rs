@@ -2,6 +2,7 @@
 
 mod counter;
 mod errors;
+mod files;
 mod health;
 mod histogram;
 mod names;

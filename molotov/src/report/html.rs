@@ -279,10 +279,11 @@ fn generator(page: &mut String, summary: &Summary) {
     let _ = writeln!(
         page,
         "<h2>Generator</h2>\n<p>The threads that run workers were busy {:.0} % of the time; the event loop was up to {} late \
-         (p95); at most {} files were open{limit}.</p>",
+         (p95); at most {} files were open{limit}, {} of them TCP connections.</p>",
         (health.cpu() * 100.0).min(100.0),
         format::latency(health.lag.percentile(95.0)),
         format::count(health.open_files),
+        format::count(health.connections),
     );
 }
 

@@ -42,6 +42,7 @@ pub fn json(summary: &Summary) -> String {
             "lag_ms": latency(&health.lag),
             "open_files": health.open_files,
             "open_files_limit": health.open_files_limit,
+            "connections": health.connections,
             "advice": health.advice(),
         },
         "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),

@@ -147,8 +147,9 @@ impl Screen for Dashboard {
                     console.line(&line);
                 }
             }
-        } else {
-            self.end();
+        } else if let Some(state) = self.end() {
+            // The screen is gone; what was warned of is not.
+            state.lines.iter().filter(|line| line.kind == LineKind::Warning).for_each(|line| console.line(line));
         }
         console.finish(summary);
     }

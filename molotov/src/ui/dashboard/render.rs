@@ -231,23 +231,22 @@ fn draw_error_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(Paragraph::new(shown), inner);
 }
 
+/// Seconds of the run, and what was measured then.
+type Values = Vec<(f64, f64)>;
+
 /// A chart of some lines over the last seconds.
 fn draw_chart(
     frame: &mut Frame<'_>,
     area: Rect,
     title: String,
-    lines: &[(&str, Style, Vec<(f64, f64)>)],
+    lines: &[(&str, Style, Values)],
     written: impl Fn(f64) -> String,
     state: &State,
 ) {
     let points = state.timeline.points();
     let end = points.last().map_or(1.0, |point| point.at.as_secs_f64()).max(1.0);
-    let begin = points
-        .iter()
-        .rev()
-        .take(SHOWN)
-        .last()
-        .map_or(0.0, |point| (point.at.saturating_sub(point.period)).as_secs_f64());
+    let first = points.get(points.len().saturating_sub(SHOWN));
+    let begin = first.map_or(0.0, |point| point.at.saturating_sub(point.period).as_secs_f64());
     let highest = lines.iter().flat_map(|(_, _, values)| values.iter().map(|(_, value)| *value)).fold(0.0, f64::max);
     let top = round_up(highest);
     let datasets = lines
@@ -280,7 +279,7 @@ fn draw_chart(
 fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let points = &state.timeline.points()[state.timeline.points().len().saturating_sub(SHOWN)..];
-    let values = |count: fn(&crate::report::Point) -> u64| -> Vec<(f64, f64)> {
+    let values = |count: fn(&crate::report::Point) -> u64| -> Values {
         points.iter().map(|point| (point.at.as_secs_f64(), point.per_second(count(point)))).collect()
     };
     let lines = [
@@ -293,7 +292,7 @@ fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
 fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let points = &state.timeline.points()[state.timeline.points().len().saturating_sub(SHOWN)..];
-    let values = |percent: f64| -> Vec<(f64, f64)> {
+    let values = |percent: f64| -> Values {
         let timed = points.iter().filter(|point| !point.latency.is_empty());
         timed.map(|point| (point.at.as_secs_f64(), point.latency.percentile(percent).as_secs_f64())).collect()
     };
@@ -394,7 +393,10 @@ fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
             Text::styled(cut(&text, columns), if number == selected { MARKED } else { Style::new() })
         })
         .collect();
-    frame.render_widget(Paragraph::new(lines).block(block(format!(" Errors ({}) ", format::plural(errors.len() as u64, "kind")))), top);
+    frame.render_widget(
+        Paragraph::new(lines).block(block(format!(" Errors ({}) ", format::plural(errors.len() as u64, "kind")))),
+        top,
+    );
 
     let group = errors[selected];
     let course = state.course(group);
@@ -421,24 +423,30 @@ fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 fn draw_generator(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
-    let header = ["Process", "CPU of threads", "Cores", "Loop lag p95", "Open files"];
-    let rows = state.processes.iter().skip(state.scroll).map(|(process, health)| {
+    let header = ["Process", "CPU of threads", "Cores", "Loop lag p95", "Connections", "Open files"];
+    let rows = state.processes.iter().skip(state.scroll).map(|(process, recent)| {
+        let process = Cell::new(process.map_or_else(|| "this one".to_owned(), |pid| pid.to_string()));
+        let Some(health) = recent.health() else {
+            return Row::new([process, Cell::new("ended")]).style(palette.faint());
+        };
         let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
         let busy = if health.cpu() >= 0.9 { palette.bad() } else { Style::new() };
         Row::new([
-            Cell::new(process.map_or_else(|| "this one".to_owned(), |pid| pid.to_string())),
+            process,
             Cell::new(format!("{:.0} %", (health.cpu() * 100.0).min(100.0))).style(busy),
             Cell::new(format!("{:.2}", health.cores())),
             Cell::new(format::latency(health.lag.percentile(95.0))),
+            Cell::new(format::count(health.connections)),
             Cell::new(format!("{}{limit}", format::count(health.open_files))),
         ])
     });
-    let widths = [10, 15, 8, 14, 20].map(Constraint::Length);
+    let widths = [9, 14, 6, 12, 11, 18].map(Constraint::Length);
     let advice = state.totals.health.advice();
     let note = if advice.is_some() { 4 } else { 0 };
     let [table, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(note)]).areas(area);
-    let shown =
-        Table::new(rows, widths).header(Row::new(header).style(BOLD)).block(block(" Load generator ".to_owned()));
+    let shown = Table::new(rows, widths)
+        .header(Row::new(header).style(BOLD))
+        .block(block(" Load generator, the last seconds ".to_owned()));
     frame.render_widget(shown, table);
     if let Some(advice) = advice {
         let columns = usize::from(below.width.saturating_sub(2)).max(1);

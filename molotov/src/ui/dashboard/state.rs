@@ -16,6 +16,9 @@ const LINES: usize = 2_000;
 /// Seconds of an error's course kept.
 pub(super) const COURSE: usize = 120;
 
+/// Seconds that a process's health is shown over.
+const RECENT: u64 = 5;
+
 /// What is told to the dashboard.
 #[derive(Debug)]
 pub(super) enum Feed {
@@ -107,9 +110,22 @@ pub(super) struct State {
     pub(super) totals: Snapshot,
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
-    pub(super) processes: BTreeMap<Option<u32>, Health>,
+    pub(super) processes: BTreeMap<Option<u32>, Recent>,
     courses: HashMap<ErrorKey, Course>,
     second: u64,
+}
+
+/// How a process fared in the last seconds.
+#[derive(Debug, Default)]
+pub(super) struct Recent(VecDeque<(u64, Health)>);
+
+impl Recent {
+    /// All of it; `None` where nothing came any more.
+    pub(super) fn health(&self) -> Option<Health> {
+        let mut all = self.0.front()?.1.clone();
+        self.0.iter().skip(1).for_each(|(_, health)| all.merge(health));
+        Some(all)
+    }
 }
 
 /// What makes errors the same.
@@ -146,7 +162,7 @@ impl State {
             Feed::Measures(process, measures) => {
                 self.totals.merge(&measures);
                 self.timeline.add(&measures);
-                self.processes.entry(process).or_default().merge(&measures.health);
+                self.processes.entry(process).or_default().0.push_back((self.second, measures.health.clone()));
             }
             Feed::Progress(progress) => {
                 self.progress = progress;
@@ -164,6 +180,9 @@ impl State {
         }
         let passed = (second - self.second).min(COURSE as u64);
         self.second = second;
+        for recent in self.processes.values_mut() {
+            recent.0.retain(|(at, _)| at + RECENT >= second);
+        }
         for group in &self.totals.errors {
             let course = self.courses.entry(key_of(group)).or_default();
             for _ in 1..passed {

@@ -4,7 +4,11 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Write},
     os::fd::{AsFd, OwnedFd},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use ratatui::{
@@ -18,15 +22,18 @@ use ratatui::{
     layout::Rect,
 };
 use rustix::{
-    io::dup,
+    io::fcntl_dupfd_cloexec,
     pipe::pipe,
-    process::{Pid, Signal, getpgrp, kill_process_group},
+    process::{Signal, getpgrp, kill_process_group},
     stdio::{dup2_stderr, dup2_stdout},
     termios::tcgetwinsize,
 };
 
 /// The screen that ratatui draws on.
 pub(super) type Screen = Terminal<CrosstermBackend<File>>;
+
+/// After so long, a stop that was asked for does not come.
+const UNSTOPPED: Duration = Duration::from_millis(500);
 
 /// What has to be given back.
 static TAKEN: Mutex<Taken> = Mutex::new(Taken { stdout: None, stderr: None, raw: false });
@@ -61,20 +68,25 @@ pub(super) fn capture() -> io::Result<File> {
         rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
     }
     let mut taken = taken();
-    taken.stdout = Some(dup(rustix::stdio::stdout())?);
+    taken.stdout = Some(kept(rustix::stdio::stdout())?);
     dup2_stdout(&write)?;
     if io::stderr().is_terminal() {
-        taken.stderr = Some(dup(rustix::stdio::stderr())?);
+        taken.stderr = Some(kept(rustix::stdio::stderr())?);
         dup2_stderr(&write)?;
     }
     Ok(File::from(read))
+}
+
+/// The same open file under another number, which programs that scripts start do not get.
+fn kept(file: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(fcntl_dupfd_cloexec(file, 3)?)
 }
 
 /// Shows the other screen, and takes keys one by one.
 pub(super) fn enter() -> io::Result<Screen> {
     let mut taken = taken();
     let mut out = match &taken.stdout {
-        Some(stdout) => File::from(dup(stdout)?),
+        Some(stdout) => File::from(kept(stdout)?),
         None => return Err(io::ErrorKind::NotFound.into()),
     };
     enable_raw_mode()?;
@@ -110,7 +122,7 @@ fn leave(taken: &mut Taken) {
         return;
     }
     let _ = disable_raw_mode();
-    if let Some(mut out) = taken.stdout.as_ref().and_then(|stdout| dup(stdout).ok()).map(File::from) {
+    if let Some(mut out) = taken.stdout.as_ref().and_then(|stdout| kept(stdout).ok()).map(File::from) {
         let _ = execute!(out, LeaveAlternateScreen, Show);
     }
 }
@@ -132,7 +144,15 @@ pub(crate) fn restore() {
 /// Gives the terminal back and stops, with all processes of the run, until the shell lets them go on.
 pub(super) fn suspend() -> io::Result<Screen> {
     leave(&mut taken());
-    let group: Pid = getpgrp();
-    kill_process_group(group, Signal::TSTP)?;
+    // The stop comes when the system sees fit: what is done to the terminal before it is undone by the shell.
+    let continued = Arc::new(AtomicBool::new(false));
+    let registered = signal_hook::flag::register(signal_hook::consts::SIGCONT, continued.clone())?;
+    kill_process_group(getpgrp(), Signal::TSTP)?;
+    let asked = Instant::now();
+    // Where there is no shell to come back from, nobody stops.
+    while !continued.load(Ordering::Relaxed) && asked.elapsed() < UNSTOPPED {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal_hook::low_level::unregister(registered);
     enter()
 }

@@ -62,6 +62,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
         measures.health.process_cpu = Duration::from_millis(500);
         measures.health.process_wall = Duration::from_secs(1);
         measures.health.open_files = 17;
+        measures.health.connections = 10;
         measures.health.open_files_limit = Some(1024);
         let process = match processes {
             [] => None,

@@ -1,0 +1,164 @@
+//! The dashboard on a real terminal, with real keys.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{thread, time::Duration};
+
+use molotov_tests::{Server, Tmux, wait_until};
+
+const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+
+/// Waits until the server has seen no request for a while.
+#[track_caller]
+fn stands_still(server: &Server) {
+    let mut last = server.served();
+    wait_until("no request comes any more", || {
+        thread::sleep(Duration::from_millis(300));
+        std::mem::replace(&mut last, server.served()) == server.served()
+    });
+}
+
+#[track_caller]
+fn goes_on(server: &Server) {
+    let before = server.served();
+    wait_until("requests come", || server.served() > before + 5);
+}
+
+#[test]
+fn a_run_is_watched_paused_changed_suspended_and_stopped() {
+    let server = Server::new();
+    let tmux = Tmux::new(100, 30, &server, &[]);
+    let before = tmux.settings();
+    tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02"));
+    tmux.wait_for("┌ Activity ");
+    goes_on(&server);
+    let screen = tmux.screen();
+    assert!(screen.contains("Scenarios a second") && screen.contains("Latency"), "{screen}");
+    assert!(screen.contains("left"), "{screen}");
+    tmux.wait_for("WORKERS: 4");
+    tmux.wait_for("PROCESSES: 1");
+
+    for (key, shown) in
+        [("2", "GET /ok/browse"), ("3", "No errors so far."), ("4", "Open files"), ("Tab", "┌ Activity ")]
+    {
+        tmux.key(key);
+        tmux.wait_for(shown);
+    }
+    tmux.key("?");
+    tmux.wait_for("a tenth of the workers more, or less");
+    tmux.key("Escape");
+    tmux.wait_until_gone("a tenth of the workers more, or less");
+
+    tmux.key("p");
+    tmux.wait_for("paused");
+    stands_still(&server);
+    tmux.key("p");
+    tmux.wait_until_gone("  paused");
+    goes_on(&server);
+
+    tmux.key("+");
+    tmux.wait_for("WORKERS: 5");
+    tmux.key("-");
+    tmux.wait_for("WORKERS: 4");
+
+    tmux.resize(60, 16);
+    wait_until("the screen follows", || {
+        let screen = tmux.screen();
+        let rows: Vec<_> = screen.lines().collect();
+        rows.len() == 16 && rows[14].starts_with(" SUCCESS: ") && !screen.contains("Latency")
+    });
+    tmux.resize(100, 30);
+    tmux.wait_for("Latency");
+
+    tmux.key("C-z");
+    tmux.wait_for("Stopped");
+    stands_still(&server);
+    assert!(!tmux.screen().contains("Activity"));
+    tmux.line("fg");
+    tmux.wait_for("┌ Activity ");
+    goes_on(&server);
+
+    tmux.key("q");
+    tmux.wait_for("*** Bye ***");
+    tmux.line("echo code $?");
+    tmux.wait_for("code 0");
+    let history = tmux.history();
+    assert!(history.contains("**** Molotov v") && history.contains("GET /ok/browse"), "{history}");
+    assert!(history.contains(&format!("SUCCESSES: {} | FAILURES: 0", server.served())), "{history}");
+    assert_eq!(tmux.settings(), before);
+}
+
+#[test]
+fn what_others_write_does_not_run_over_the_screen() {
+    let server = Server::new();
+    let tmux = Tmux::new(120, 30, &server, &[("DO", "write")]);
+    let before = tmux.settings();
+    for line in ["-w 1 -d 1h --delay 0.05", "-p 2 -w 1 -d 1h --delay 0.05"] {
+        tmux.line(&format!("clear; {STEADY} {line}"));
+        tmux.wait_for("written to stdout by ");
+        tmux.wait_for("written to stderr by ");
+        for row in tmux.screen().lines().filter(|row| row.contains("written to")) {
+            assert!(row.starts_with('│') && row.trim_end().ends_with('│'), "{row}");
+        }
+        tmux.key("C-c");
+        tmux.wait_for("*** Bye ***");
+        assert_eq!(tmux.settings(), before);
+    }
+}
+
+#[test]
+fn panics_leave_the_terminal_as_it_was() {
+    let server = Server::new();
+    let tmux = Tmux::new(120, 30, &server, &[("DO", "panic")]);
+    let before = tmux.settings();
+    tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05"));
+    tmux.wait_for("a scenario panics");
+    tmux.key("3");
+    tmux.wait_for("The first of them");
+    goes_on(&server);
+    tmux.key("q");
+    tmux.wait_for("FAILURES: 2");
+    tmux.wait_for("*** Bye ***");
+    assert_eq!(tmux.settings(), before);
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
+    let server = Server::new();
+    let tmux = Tmux::new(120, 30, &server, &[("DO", "process")]);
+    let before = tmux.settings();
+    tmux.line(&format!("{STEADY} -p 2 -w 2 -d 1h --delay 0.05"));
+    tmux.wait_for("PROCESSES: 2");
+    goes_on(&server);
+    let journal = std::fs::read_to_string(tmux.path().join("journal")).unwrap();
+    let pid: i32 =
+        journal.lines().find_map(|line| line.strip_prefix("process 1 ")?.split(' ').next()?.parse().ok()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+    tmux.wait_for(&format!("the process {pid} was killed by SIGKILL"));
+    tmux.wait_for("PROCESSES: 1");
+    goes_on(&server);
+    tmux.key("4");
+    tmux.wait_for("Load generator");
+    tmux.key("q");
+    tmux.wait_for("*** Bye ***");
+    tmux.line("echo code $?");
+    tmux.wait_for("code 1");
+    assert_eq!(tmux.settings(), before);
+}
+
+#[test]
+fn a_second_stop_cuts_what_runs() {
+    let server = Server::new();
+    let url = format!("{}/hold", server.url());
+    let tmux = Tmux::new(120, 30, &server, &[("TARGET", &url)]);
+    let before = tmux.settings();
+    tmux.line(&format!("{STEADY} -w 3 -d 1h"));
+    wait_until("all wait for the server", || server.served() == 3);
+    tmux.wait_for("┌ Activity ");
+    tmux.key("q");
+    tmux.wait_for("stopping");
+    tmux.key("q");
+    tmux.wait_for("3 scenarios were interrupted");
+    tmux.wait_for("*** Bye ***");
+    assert_eq!(tmux.settings(), before);
+}
