@@ -123,6 +123,55 @@ fn panics_leave_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_program_that_calls_exit_leaves_the_terminal_as_it_was() {
+    let server = Server::new();
+    let tmux = Tmux::new(100, 30, &server, &[("DO", "exit")]);
+    let before = tmux.settings();
+    tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05; echo \"it ended by $?\""));
+    tmux.wait_for("┌ Activity ");
+    tmux.wait_for("it ended by 7");
+    assert!(!tmux.screen().contains('┌'), "{}", tmux.screen());
+    assert_eq!(tmux.settings(), before);
+}
+
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    let server = Server::new();
+    let tmux = Tmux::new(100, 30, &server, &[]);
+    let before = tmux.settings();
+    for (signal, code) in [("TERM", 0), ("INT", 0)] {
+        tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05; echo \"{signal} ended it by $?\""));
+        tmux.wait_for("┌ Activity ");
+        goes_on(&server);
+        tmux.signal(signal);
+        tmux.wait_for(&format!("{signal} ended it by {code}"));
+        assert!(tmux.history().contains("*** Bye ***"), "{}", tmux.history());
+        assert_eq!(tmux.settings(), before);
+    }
+}
+
+#[test]
+fn processes_are_paused_and_changed_together() {
+    let server = Server::new();
+    let tmux = Tmux::new(100, 30, &server, &[]);
+    tmux.line(&format!("{STEADY} -p 2 -w 5 -d 1h --delay 0.05"));
+    tmux.wait_for("WORKERS: 10 ");
+    tmux.key("p");
+    tmux.wait_for("paused");
+    stands_still(&server);
+    tmux.key("p");
+    goes_on(&server);
+    tmux.key("+");
+    tmux.wait_for("WORKERS: 12 ");
+    tmux.key("-");
+    tmux.wait_for("WORKERS: 10 ");
+    tmux.key("4");
+    tmux.wait_for("Connections");
+    tmux.key("q");
+    tmux.wait_for("*** Bye ***");
+}
+
+#[test]
 fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[("DO", "process")]);

@@ -78,6 +78,9 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
         println!("written to stdout by {scenario}");
         eprintln!("written to stderr by {scenario}");
     }
+    if asked("exit") && ctx.step() == 20 {
+        std::process::exit(7);
+    }
     if asked("panic") && ctx.step() == 3 {
         // One that the engine catches, and one on a thread that it knows nothing of.
         let _ = std::thread::spawn(|| panic!("a thread of the user's own")).join();

@@ -70,6 +70,14 @@ impl Tmux {
         self.run(&["send-keys", key]);
     }
 
+    /// Sends a signal to what the shell runs.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
+        let status = Command::new("pkill").args([&format!("-{name}"), "-P", shell.trim()]).status();
+        assert!(status.expect("pkill is there").success(), "nothing runs in shell {shell}");
+    }
+
     /// What the screen shows.
     pub fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])

@@ -30,7 +30,7 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
     io::stdout().flush()?;
     io::stderr().flush()?;
     // SAFETY: flushes all of C's streams.
-    unsafe { nix::libc::fflush(std::ptr::null_mut()) };
+    unsafe { libc::fflush(std::ptr::null_mut()) };
     // Until the child has its own handlers, a signal to it would be told to the parent's.
     let mut ours = SigSet::empty();
     ours.add(Signal::SIGINT);
@@ -68,7 +68,7 @@ pub(super) fn leave(code: i32) -> ! {
     let _ = io::stderr().flush();
     // SAFETY: the first flushes all of C's streams; the second ends the process and cannot fail.
     unsafe {
-        nix::libc::fflush(std::ptr::null_mut());
-        nix::libc::_exit(code)
+        libc::fflush(std::ptr::null_mut());
+        libc::_exit(code)
     }
 }

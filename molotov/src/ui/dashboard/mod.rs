@@ -244,7 +244,7 @@ fn show(fed: &Receiver<Feed>, mut state: State, wishes: &dyn Fn(Wish)) -> State 
         changed |= terminal::follow(&mut screen).unwrap_or(false);
         if changed || Instant::now() >= next_draw {
             // What cannot be drawn is drawn the next time.
-            let _ = screen.draw(|frame| render::draw(frame, &state));
+            let _ = terminal::draw(&mut screen, |frame| render::draw(frame, &state));
             next_draw = Instant::now() + Duration::from_secs(1);
         }
     }

@@ -1,18 +1,19 @@
 //! The terminal: taken over for a while, and given back as it was, whatever happens.
+#![allow(unsafe_code, reason = "the system calls us at its exit only so; the block says why it holds")]
 
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
     os::fd::{AsFd, OwnedFd},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use ratatui::{
-    Terminal, TerminalOptions, Viewport,
+    Frame, Terminal, TerminalOptions, Viewport,
     backend::CrosstermBackend,
     crossterm::{
         cursor::{Hide, Show},
@@ -91,10 +92,33 @@ pub(super) fn enter() -> io::Result<Screen> {
     };
     enable_raw_mode()?;
     taken.raw = true;
+    restore_at_exit();
     execute!(out, EnterAlternateScreen, Hide)?;
     drop(taken);
     let size = size(&out);
     Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport: Viewport::Fixed(size) })
+}
+
+/// Gives the terminal back when something in the program calls `exit`.
+fn restore_at_exit() {
+    extern "C" fn at_exit() {
+        restore();
+    }
+    static ASKED: Once = Once::new();
+    // SAFETY: the function is there as long as the program, and does not unwind. Where there is no room for it in the system's
+    // list, exit is as it was without it.
+    ASKED.call_once(|| {
+        let _ = unsafe { libc::atexit(at_exit) };
+    });
+}
+
+/// Draws the screen, unless the terminal was given back meanwhile.
+pub(super) fn draw(screen: &mut Screen, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    let taken = taken();
+    if taken.raw {
+        screen.draw(render)?;
+    }
+    Ok(())
 }
 
 /// The room there is.
