@@ -308,3 +308,28 @@ async def busy(session):
     let gains = [gain(), gain(), gain()];
     assert!(gains.iter().any(|gain| *gain >= 1.8), "{gains:?}");
 }
+
+#[test]
+fn a_failure_is_told_in_full_where_the_directory_is_gone() {
+    let scripts = Scripts::new(&[(
+        "loadtest.py",
+        r#"
+import os, tempfile
+import molotov
+
+@molotov.global_setup()
+def leave(args):
+    gone = tempfile.mkdtemp()
+    os.chdir(gone)
+    os.rmdir(gone)
+
+@molotov.scenario()
+async def fails(session):
+    raise ValueError("no luck")
+"#,
+    )]);
+    let output = scripts.program("loadtest.py -c --single-run").run();
+    assert!(output.stdout.contains("`fails` failed: ValueError: no luck (at "), "{output:?}");
+    assert!(output.stdout.contains("loadtest.py:13)"), "{output:?}");
+    assert!(output.stdout.contains("1 × ValueError in fails"), "{output:?}");
+}

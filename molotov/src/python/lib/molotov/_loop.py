@@ -109,6 +109,14 @@ def _ours(frame):
     return name == "molotov" or name.startswith(("molotov.", "importlib.", "_frozen_importlib"))
 
 
+def _here():
+    try:
+        return os.getcwd() + os.sep
+    except OSError:
+        # The directory was removed meanwhile; whole paths are shown.
+        return os.sep * 2
+
+
 def describe(error):
     """An exception for the console: type, message, where it left the script, and the traceback of the script's part."""
     trace = error.__traceback__
@@ -118,7 +126,7 @@ def describe(error):
         trace = None
     place = None
     step = trace
-    here = os.getcwd() + os.sep
+    here = _here()
     site = ("site-packages", os.path.dirname(os.__file__), "<frozen")
     while step is not None:
         path = step.tb_frame.f_code.co_filename
