@@ -54,10 +54,8 @@ const OPTIONS: [&str; 30] = [
 pub(crate) struct Config {
     file: File,
     /// Variables of the environment, for who installs a test before it runs.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `moloslave`, which is to come"))]
     pub(crate) env: BTreeMap<String, String>,
     /// The file of packages that the tests need, likewise.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `moloslave`, which is to come"))]
     pub(crate) requirements: Option<String>,
     /// Where the tests stand, by name.
     tests: BTreeMap<String, Range<usize>>,

@@ -9,14 +9,62 @@ mod run;
 mod signals;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use options::{Door, Request};
 
 use crate::{options::Args, registry::Registry};
+
+/// A test of a `molotov.json`, as whoever installs it before it runs has to know it.
+#[doc(hidden)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Variables of the environment.
+    pub env: BTreeMap<String, String>,
+    /// The file of Python packages that it needs.
+    pub requirements: Option<String>,
+    /// The script that it runs, if it names one.
+    pub scenario: Option<String>,
+}
+
+/// Reads a test of a `molotov.json`.
+///
+/// # Errors
+///
+/// When the file cannot be read, has no such test, or anything in it is wrong: the message with the place.
+#[doc(hidden)]
+pub fn plan(path: &Path, test: &str) -> Result<Plan, String> {
+    let config = config::read(path).map_err(|error| error.to_string())?;
+    let (args, _) = config.apply(test, Args::default()).map_err(|error| error.to_string())?;
+    Ok(Plan { env: config.env, requirements: config.requirements, scenario: args.scenario })
+}
+
+/// A command that the wheel brings beside `molotov`; [`inventory`] collects them.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Program {
+    /// What it is called.
+    pub name: &'static str,
+    /// Runs its command line, for the Python that has started it; gives the exit code.
+    pub run: fn(Vec<OsString>, Option<Wheel>) -> u8,
+}
+
+/// The Python that has started a command, where one has.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Wheel {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The directory that holds the package `molotov`.
+    pub packages: PathBuf,
+}
+
+inventory::collect!(Program);
 
 /// Runs the load test that the program is: its registered scenarios, with the options of its command line.
 ///

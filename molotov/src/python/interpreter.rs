@@ -66,7 +66,7 @@ fn of_environment(directory: &Path) -> Result<PathBuf, String> {
         let (name, value) = line.split_once('=')?;
         matches!(name.trim(), "version" | "version_info").then(|| value.trim().to_owned())
     });
-    let ours = built_with();
+    let ours = self::version();
     match version {
         Some(version) if !version.starts_with(&format!("{ours}.")) && version != ours => Err(format!(
             "the active virtual environment {} has Python {version}, and this command was built with Python {ours}; \
@@ -79,7 +79,8 @@ fn of_environment(directory: &Path) -> Result<PathBuf, String> {
 }
 
 /// Major and minor version of the Python that this program is linked with.
-fn built_with() -> String {
+#[doc(hidden)]
+pub fn version() -> String {
     // SAFETY: a static string, which is there before the interpreter is.
     let text = unsafe { std::ffi::CStr::from_ptr(ffi::Py_GetVersion()) }.to_string_lossy().into_owned();
     let number = text.split_whitespace().next().unwrap_or_default();

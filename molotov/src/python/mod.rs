@@ -17,6 +17,8 @@ mod worker;
 
 use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
 
+#[doc(hidden)]
+pub use interpreter::version;
 pub use modules::_core;
 pub(crate) use modules::set_control;
 pub(crate) use script::{LoadError, finish, load};

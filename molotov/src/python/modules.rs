@@ -120,6 +120,7 @@ impl Stdout {
 #[pymodule]
 pub mod _core {
     use super::*;
+    use crate::cli::{Program, Wheel};
 
     #[pymodule_export]
     use super::super::awaitable::{Awaitable, Token};
@@ -181,6 +182,21 @@ pub mod _core {
     #[pyfunction]
     fn main(py: Python<'_>, line: Vec<std::ffi::OsString>) -> u8 {
         py.detach(|| crate::cli::command_line(line))
+    }
+
+    /// Runs the command line of one of the commands beside `molotov`; gives back the code to exit with.
+    #[pyfunction]
+    fn program(
+        py: Python<'_>,
+        line: Vec<std::ffi::OsString>,
+        python: std::path::PathBuf,
+        packages: std::path::PathBuf,
+    ) -> PyResult<u8> {
+        let named = |program: &&Program| line.first().is_some_and(|name| name == program.name);
+        let Some(program) = inventory::iter::<Program>().find(named) else {
+            return Err(pyo3::exceptions::PyValueError::new_err("there is no such command"));
+        };
+        Ok(py.detach(|| (program.run)(line, Some(Wheel { python, packages }))))
     }
 
     type Pairs = Vec<(Py<PyBytes>, Py<PyBytes>)>;
