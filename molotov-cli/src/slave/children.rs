@@ -1,12 +1,13 @@
 //! Programs that are waited for, and what a signal does to them.
 
 use std::{
-    io::{self, Read},
-    os::unix::process::ExitStatusExt,
+    io::{self, IsTerminal, Read},
+    os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
+use rustix::process::{self, Pid, Signal};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
     iterator::{SignalsInfo, exfiltrator::WithOrigin},
@@ -28,21 +29,38 @@ pub(super) enum Failed {
 pub(super) struct Children {
     signals: SignalsInfo<WithOrigin>,
     stopped: Option<i32>,
+    /// Each program leads a group of its own, and signals go to all of it: what it has started ends with it. A terminal needs
+    /// them in our group, which is the one in its foreground.
+    grouped: bool,
 }
 
 impl Children {
     pub(super) fn new() -> io::Result<Children> {
-        Ok(Children { signals: SignalsInfo::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?, stopped: None })
+        Ok(Children {
+            signals: SignalsInfo::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?,
+            stopped: None,
+            grouped: !(io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()),
+        })
     }
 
     /// Runs a program to its end, whatever that is.
     pub(super) fn run(&mut self, command: &mut Command) -> Result<ExitStatus, Failed> {
-        self.take_signals(None);
+        let mut child = self.spawn(command)?;
+        self.wait(&mut child).map_err(Failed::Start)
+    }
+
+    fn spawn(&mut self, command: &mut Command) -> Result<Child, Failed> {
+        let arrived: Vec<_> = self.signals.pending().collect();
+        for origin in arrived {
+            self.take(origin.signal, origin.cause, None);
+        }
         if let Some(signal) = self.stopped {
             return Err(Failed::Stopped(signal));
         }
-        let mut child = command.spawn().map_err(Failed::Start)?;
-        self.wait(&mut child).map_err(Failed::Start)
+        if self.grouped {
+            command.process_group(0);
+        }
+        command.spawn().map_err(Failed::Start)
     }
 
     /// Runs a program that has to succeed.
@@ -52,11 +70,7 @@ impl Children {
 
     /// Runs a program, and gives what it wrote to its standard output, and to its standard error.
     pub(super) fn listen(&mut self, command: &mut Command) -> Result<(Result<(), Failed>, String), Failed> {
-        self.take_signals(None);
-        if let Some(signal) = self.stopped {
-            return Err(Failed::Stopped(signal));
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(Failed::Start)?;
+        let mut child = self.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let readers = [
             child.stdout.take().map(|pipe| thread::spawn(move || read(pipe))),
             child.stderr.take().map(|pipe| thread::spawn(move || read(pipe))),
@@ -92,30 +106,26 @@ impl Children {
         }
     }
 
-    fn take_signals(&mut self, child: Option<&Child>) {
-        let arrived: Vec<_> = self.signals.pending().collect();
-        for origin in arrived {
-            self.take(origin.signal, origin.cause, child);
-        }
-    }
-
     fn take(&mut self, signal: i32, cause: Cause, child: Option<&Child>) {
         if signal == SIGCHLD {
             return;
         }
         self.stopped.get_or_insert(signal);
-        // What the terminal sends, it sends to the child too.
-        if let (Some(child), Cause::Sent(_)) = (child, cause) {
-            send(child, signal);
+        // What the terminal sends, it sends to all of our group.
+        let reached = !self.grouped && !matches!(cause, Cause::Sent(_));
+        if let (Some(child), false) = (child, reached) {
+            self.send(child, signal);
         }
     }
-}
 
-fn send(child: &Child, signal: i32) {
-    let known = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    if let (Some(pid), Some(signal)) = (known, rustix::process::Signal::from_named_raw(signal)) {
+    fn send(&self, child: &Child, signal: i32) {
+        let known = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (Some(pid), Some(signal)) = (known, Signal::from_named_raw(signal)) else { return };
         // One that has just ended takes none.
-        let _ = rustix::process::kill_process(pid, signal);
+        let _ = match self.grouped {
+            true => process::kill_process_group(pid, signal),
+            false => process::kill_process(pid, signal),
+        };
     }
 }
 

@@ -114,25 +114,30 @@ impl Slave {
     fn run(&self, wheel: Option<&Wheel>) -> Result<u8, Problem> {
         let told = |what: &str, error: io::Error| Problem::Told(format!("{what}: {error}"));
         let mut children = Children::new().map_err(|error| told("signals cannot be followed", error))?;
-        // Removed when it goes out of scope, whatever happens.
-        let temporary;
-        let top = match &self.directory {
-            Some(directory) => {
-                fs::create_dir_all(directory).map_err(|error| told(&directory.display().to_string(), error))?;
-                if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
-                    return Err(Problem::Told(format!("{} is not empty", directory.display())));
-                }
-                directory.canonicalize().map_err(|error| told(&directory.display().to_string(), error))?
+        let Some(directory) = &self.directory else {
+            let temporary = tempfile::Builder::new().prefix("moloslave-").tempdir();
+            let temporary = temporary.map_err(|error| told("there is no temporary directory", error))?;
+            let result = self.run_in(&mut children, &temporary.path().join("repository"), wheel);
+            let path = temporary.path().to_owned();
+            if let Err(error) = temporary.close() {
+                say(&format!("{} is not removed: {error}", path.display()));
             }
-            None => {
-                temporary = tempfile::Builder::new().prefix("moloslave-").tempdir();
-                let temporary = temporary.as_ref().map_err(|error| Problem::Told(format!("no directory: {error}")))?;
-                temporary.path().join("repository")
-            }
+            return result;
         };
+        let shown = directory.display().to_string();
+        fs::create_dir_all(directory).map_err(|error| told(&shown, error))?;
+        let mut entries = fs::read_dir(directory).map_err(|error| told(&shown, error))?;
+        if entries.next().is_some() {
+            return Err(Problem::Told(format!("{shown} is not empty")));
+        }
+        let top = directory.canonicalize().map_err(|error| told(&shown, error))?;
+        self.run_in(&mut children, &top, wheel)
+    }
+
+    fn run_in(&self, children: &mut Children, top: &Path, wheel: Option<&Wheel>) -> Result<u8, Problem> {
         say(&format!("Cloning {} into {}", self.repository, top.display()));
         let (branch, revision) = (self.branch.as_deref(), self.rev.as_deref());
-        repository::clone(&mut children, &self.repository, &top, branch, revision)?;
+        repository::clone(children, &self.repository, top, branch, revision)?;
 
         let config = top.join(&self.config);
         if !config.is_file() {
@@ -145,8 +150,8 @@ impl Slave {
                 return Err(Problem::Told(format!("`env`: {name:?} cannot be a variable of the environment")));
             }
         }
-        let mut command = self.command(&mut children, &top, &config, &plan, wheel)?;
-        command.envs(&plan.env).arg("--config").arg(&self.config).arg("--").arg(&self.test).current_dir(&top);
+        let mut command = self.command(children, top, &config, &plan, wheel)?;
+        command.envs(&plan.env).arg("--config").arg(&self.config).arg("--").arg(&self.test).current_dir(top);
         say(&format!("Running: molotov --config {} {}", self.config.display(), self.test));
         match children.run(&mut command) {
             Ok(status) => Ok(children::code(status)),
