@@ -4,6 +4,7 @@
 - the command, built with the Python that cargo finds, against the original: all cases of `compare.py`;
 - the examples against the examples' target server;
 - a virtual environment that is active is the one that the command uses;
+- `molostart --language python`, as a program and from the wheel, and the commands that it prints; `moloslave` from the wheel;
 - the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
   `--quick`, one script). Interpreters that are not found are listed.
 """
@@ -11,9 +12,12 @@ import argparse
 import glob
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -112,6 +116,84 @@ def quick(command, packages):
         server.wait()
 
 
+def start(molostart, source, python, options=()):
+    """Has a load test written, and types what `molostart` prints into a shell whose `python3` is that one."""
+    work = WORK / "start"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    line = [molostart, "a shop", "--language", "python", "--source", source, "--yes", *options]
+    told = subprocess.run([str(word) for word in line], cwd=work, check=True, capture_output=True, text=True).stdout
+    commands = "".join(row[4:] + "\n" for row in told.splitlines() if row.startswith("    "))
+    print(commands, flush=True)
+    # A checkout is built by pip, with an optimisation that takes minutes.
+    environment = {**os.environ, "MATURIN_PEP517_ARGS": "--profile dev", "CARGO_TARGET_DIR": str(TARGET),
+                   "PATH": os.pathsep.join([os.path.dirname(python), os.environ["PATH"]])}
+    with open(work / "told", "w+") as output:
+        shell = subprocess.Popen(["bash", "-c", "set -e\n" + commands], cwd=work, env=environment, stdout=output,
+                                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            code = shell.wait(timeout=900)
+        finally:
+            # The service that runs in the background.
+            os.killpg(shell.pid, signal.SIGTERM)
+        output.seek(0)
+        told = output.read()
+    if code != 0 or not re.search(r"^SUCCESSES: [1-9]\d* \| FAILURES: 0$", told, re.M):
+        sys.exit("what molostart prints ended with %s:\n%s" % (code, told))
+    print(re.search("^SUCCESSES.*", told, re.M)[0], flush=True)
+
+
+SLAVE = """{"molotov": {"requirements": "requirements.txt", "env": {"MESSAGE": "from env"}, "tests": {
+    "good": {"scenario": "loadtest.py", "workers": 5, "max_runs": 20},
+    "bad": {"scenario": "loadtest.py", "max_runs": 1, "threshold": "failures > 0"}}}}"""
+
+
+def slave(moloslave, wheel):
+    """Runs tests of a repository with the wheel's `moloslave`."""
+    repository = WORK / "slave"
+    shutil.rmtree(repository, ignore_errors=True)
+    repository.mkdir()
+    (repository / "molotov.json").write_text(SLAVE)
+    # A package of ours, by its path; the line that names Molotov itself is skipped.
+    (repository / "requirements.txt").write_text("molotov\n%s\n" % wheel)
+    (repository / "loadtest.py").write_text(QUICK.replace("import only_here", "import needed_here").replace(
+        "only_here.known", "needed_here.known and os.environ['MESSAGE'] == 'from env'"))
+    identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
+    for line in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message=tests"]):
+        call("git", *line, cwd=repository)
+    temporary = WORK / "slave-temporary"
+    temporary.mkdir(exist_ok=True)
+    server = subprocess.Popen([sys.executable, HERE / "server.py"], stdout=subprocess.PIPE, text=True)
+    try:
+        environment = {**os.environ, "TARGET": "http://127.0.0.1:%d" % int(server.stdout.readline()),
+                       "TMPDIR": str(temporary)}
+        for test, code, totals in (("good", 0, "SUCCESSES: 100 |"), ("bad", 1, "SUCCESSES: 1 |")):
+            told = subprocess.run([str(moloslave), "file://%s" % repository, test], env=environment, text=True,
+                                  capture_output=True, timeout=300)
+            if told.returncode != code or totals not in told.stdout or list(temporary.iterdir()):
+                sys.exit("moloslave ended with %d:\n%s%s" % (told.returncode, told.stdout, told.stderr))
+            print("moloslave %s: exit code %d" % (test, code), flush=True)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def small_wheel():
+    """A wheel of one module, `needed_here`."""
+    path = WORK / "needed_here-1.0-py3-none-any.whl"
+    files = {
+        "needed_here.py": "known = True\n",
+        "needed_here-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: needed_here\nVersion: 1.0\n",
+        "needed_here-1.0.dist-info/WHEEL":
+            "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "needed_here-1.0.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return path
+
+
 def packages_of(programs):
     return pathlib.Path(glob.glob(str(programs.parent / "lib/python3*/site-packages"))[0])
 
@@ -137,6 +219,9 @@ def main():
     call(sys.executable, HERE / "compare.py", "--ours", command, "--original", original / "molotov", env=active)
     call(sys.executable, HERE / "examples.py", "--molotov", command, "--target", built / "target-server", env=active)
 
+    say("molostart, with pip and this checkout")
+    start(built / "molostart", ROOT, python)
+
     found = interpreters()
     for version in VERSIONS:
         if version not in found:
@@ -152,6 +237,9 @@ def main():
         # People start it both ways.
         quick([installed / "molotov"], packages_of(installed))
         quick([installed / "python", installed / "molotov"], packages_of(installed))
+        if version == next(iter(found)):
+            start(installed / "molostart", wheel, interpreter, ["--no-makefile"])
+            slave(installed / "moloslave", small_wheel())
         if not options.quick and interpreter != python:
             original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP)
             call(interpreter, HERE / "compare.py", "--ours", installed / "molotov", "--original", original / "molotov")
