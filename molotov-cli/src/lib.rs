@@ -10,15 +10,28 @@ use std::{
 };
 
 use clap::Parser;
+use molotov::cli::generated;
 pub use molotov::python::_core;
 
 /// Reads a command line, or gives the code to exit with: it was wrong, or asked for the help or the version.
 fn read<T: Parser>(line: Vec<OsString>) -> Result<T, u8> {
-    T::try_parse_from(line).map_err(|refused| {
-        // A closed pipe has read enough.
-        let _ = refused.print();
-        refused.exit_code().try_into().unwrap_or(2)
-    })
+    let mut command = molotov::cli::with_generate(T::command());
+    let read = command.try_get_matches_from_mut(line).and_then(|matches| match generated(&matches, &command) {
+        Some(text) => Ok(Err(text)),
+        None => T::from_arg_matches(&matches).map(Ok),
+    });
+    match read {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(text)) => {
+            // A closed pipe has read enough.
+            let _ = io::stdout().lock().write_all(text.as_bytes());
+            Err(0)
+        }
+        Err(refused) => {
+            let _ = refused.print();
+            Err(refused.exit_code().try_into().unwrap_or(2))
+        }
+    }
 }
 
 /// Writes why a command cannot go on to standard error.

@@ -2,6 +2,8 @@
 
 mod config;
 mod duration;
+#[cfg(feature = "python")]
+mod generate;
 mod open_files;
 mod options;
 mod prefix;
@@ -16,6 +18,9 @@ use std::{
     process::ExitCode,
 };
 
+#[cfg(feature = "python")]
+#[doc(hidden)]
+pub use generate::{generated, with_generate};
 use options::{Door, Request};
 
 use crate::{options::Args, registry::Registry};

@@ -255,6 +255,12 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
         }
         Err(shown) => return Ok(Request::Show(shown.render().to_string())),
     };
+    #[cfg(feature = "python")]
+    if door == Door::Command
+        && let Some(text) = super::generated(&matches, &command)
+    {
+        return Ok(Request::Show(text));
+    }
     let line = CommandLine::from_arg_matches(&matches).map_err(|error| Refusal::new(error.to_string()))?;
     if line.version {
         return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
@@ -271,7 +277,11 @@ fn command(door: Door) -> clap::Command {
             ": workers run its scenarios and measure the service they hit."
         )),
         Door::Command => {
-            command.name("molotov").about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
+            let command = command.name("molotov");
+            // A crate that a user builds goes without.
+            #[cfg(feature = "python")]
+            let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(NEW));
+            command.about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
         }
     }
 }

@@ -1,0 +1,57 @@
+# syntax=docker/dockerfile:1
+# Runs a load test of a git repository to its end, and exits as it did:
+#
+#     docker build --tag molotov .
+#     docker run --rm --env TEST_REPO=https://git.example.com/shop.git --env TEST_NAME=smoke molotov
+#
+# `--target crates` builds an image with cargo as well, for load tests written in Rust.
+
+FROM rust:1.95.0-slim-bookworm AS toolchain
+
+# The wheel, for exactly the Python that the image has.
+FROM python:3.13.9-slim-bookworm AS build
+# Debian keeps one version of each: there is none to pin.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=toolchain /usr/local/cargo /usr/local/cargo
+COPY --from=toolchain /usr/local/rustup /usr/local/rustup
+ENV CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
+RUN pip install --no-cache-dir maturin==1.16.0
+WORKDIR /source
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/source/target \
+    maturin build --release --locked --interpreter python3 --compatibility linux --out /wheels
+
+FROM python:3.13.9-slim-bookworm AS scripts
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git openssh-client \
+    && rm -rf /var/lib/apt/lists/* \
+    # A repository that is mounted belongs to somebody else.
+    && git config --system safe.directory '*' \
+    && useradd --create-home --uid 10001 molotov
+RUN --mount=type=bind,from=build,source=/wheels,target=/wheels pip install --no-cache-dir /wheels/*.whl
+# A number, which Kubernetes can see is not root.
+USER 10001:10001
+WORKDIR /home/molotov
+ENV PYTHONUNBUFFERED=1
+# The repository and the test are TEST_REPO and TEST_NAME, or arguments; options may follow in any case.
+ENTRYPOINT ["moloslave"]
+
+FROM scripts AS crates
+# hadolint ignore=DL3002
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=toolchain /usr/local/cargo/bin /usr/local/cargo/bin
+COPY --from=toolchain /usr/local/rustup /usr/local/rustup
+ENV RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
+USER 10001:10001
+
+# Without --target, the smaller one.
+FROM scripts
