@@ -31,7 +31,7 @@ fn man_pages_and_completions_are_made_for_all() {
     for program in [env!("CARGO_BIN_EXE_molotov"), env!("CARGO_BIN_EXE_molostart"), env!("CARGO_BIN_EXE_moloslave")] {
         for kind in ["man", "bash", "elvish", "fish", "powershell", "zsh"] {
             let made = Program::new(program, &format!("--generate {kind}")).run().exited(0);
-            assert!(made.stdout.lines().count() > 20 && made.stderr.is_empty(), "{made:#?}");
+            assert!(made.stdout.contains("help") && made.stderr.is_empty(), "{made:#?}");
         }
         let output = Program::new(program, "--generate nothing").run().exited(2);
         assert!(output.stderr.contains("invalid value 'nothing'"), "{output:#?}");

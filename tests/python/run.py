@@ -4,7 +4,8 @@
 - the command, built with the Python that cargo finds, against the original: all cases of `compare.py`;
 - the examples against the examples' target server;
 - a virtual environment that is active is the one that the command uses;
-- `molostart --language python`, as a program and from the wheel, and the commands that it prints; `moloslave` from the wheel;
+- `molostart --language python`, as a program and from the wheel, and the commands that it prints; `moloslave` from the wheel, and as
+  the image runs it;
 - the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
   `--quick`, one script). Interpreters that are not found are listed.
 """
@@ -240,6 +241,7 @@ def main():
         if version == next(iter(found)):
             start(installed / "molostart", wheel, interpreter, ["--no-makefile"])
             slave(installed / "moloslave", small_wheel())
+            call(sys.executable, HERE / "image.py", "--programs", installed)
         if not options.quick and interpreter != python:
             original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP)
             call(interpreter, HERE / "compare.py", "--ours", installed / "molotov", "--original", original / "molotov")
