@@ -1,0 +1,22 @@
+//! The book's blocks of Rust, and the README's, as documentation tests.
+
+#![cfg(doctest)]
+
+macro_rules! pages {
+    ($($name:ident = $file:literal;)*) => {
+        $(
+            #[doc = include_str!($file)]
+            mod $name {}
+        )*
+    };
+}
+
+pages! {
+    readme = "../README.md";
+    sessions = "src/sessions.md";
+    events = "src/events.md";
+    tests = "src/tests.md";
+    from_molotov = "src/from-molotov.md";
+    from_others = "src/from-others.md";
+    troubleshooting = "src/troubleshooting.md";
+}
