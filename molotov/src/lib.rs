@@ -62,7 +62,7 @@
 //!
 //! [`LoadTest`] runs scenarios inside `cargo test`, and its [`Report`] asserts what `--threshold` takes:
 //!
-//! ```
+//! ```standalone_crate
 //! use molotov::{LoadTest, prelude::*};
 //!
 //! let report = LoadTest::new()
