@@ -377,6 +377,15 @@ fn what_is_missing_is_named() {
     let output = place.slave("--config other.json --python python-of-nobody").arg(&place.url()).arg("good").run();
     told(&output.exited(1), &["python-of-nobody", "--python"]);
 
+    let output = place.slave("--config other.json --virtualenv nobodys-virtualenv").arg(&place.url()).arg("good").run();
+    told(&output.exited(1), &["the virtual environment was not made", "nobodys-virtualenv"]);
+    let maker = place.path("virtualenv");
+    fs::write(&maker, "#!/bin/sh\necho there is no room >&2\nexit 7\n").unwrap();
+    fs::set_permissions(&maker, fs::Permissions::from_mode(0o755)).unwrap();
+    let maker = maker.to_str().unwrap();
+    let output = place.slave("--config other.json --virtualenv").arg(maker).arg(&place.url()).arg("good").run();
+    told(&output.exited(1), &["there is no room", "the virtual environment was not made"]);
+
     place.commit(&[("molotov.json", "{\"molotov\": {\n  \"tests\": [}")]);
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
     told(&output, &["molotov.json", ":2:"]);
@@ -418,6 +427,27 @@ fn a_signal_ends_the_clone() {
         assert!(output.took < Duration::from_secs(20), "{output:#?}");
         place.is_clean();
     }
+}
+
+/// Whoever makes the environment, and what that has started, ends too; what it writes then is not shown.
+#[test]
+fn a_signal_ends_the_making_of_the_environment() {
+    let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
+    let (maker, pids) = (place.path("virtualenv"), place.path("pids"));
+    let script = "#!/bin/bash\necho unwanted >&2\nsleep 600 &\necho $$ $! >PIDS\nwait\n";
+    fs::write(&maker, script.replace("PIDS", pids.to_str().unwrap())).unwrap();
+    fs::set_permissions(&maker, fs::Permissions::from_mode(0o755)).unwrap();
+    let running = place.slave("--virtualenv").arg(maker.to_str().unwrap()).arg(&place.url()).arg("good").start();
+    wait_until("the maker runs", || fs::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n')));
+    running.signal(Signal::TERM);
+    let output = running.wait().exited(143);
+    assert!(!output.stderr.contains("unwanted"), "{output:#?}");
+    for pid in fs::read_to_string(&pids).unwrap().split_whitespace() {
+        let status = format!("/proc/{pid}/stat");
+        // One that nobody has waited for yet is dead all the same.
+        wait_until("it ends", || fs::read_to_string(&status).map_or(true, |text| text.contains(") Z ")));
+    }
+    place.is_clean();
 }
 
 #[test]

@@ -75,8 +75,13 @@ impl Maker {
             }
         };
         let what = command.get_program().to_string_lossy().into_owned();
-        let done = children.step(command.arg(directory).stdin(Stdio::null()).stdout(io::stderr()));
-        done.map_err(|failed| Problem::of(failed, &what, "the virtual environment was not made"))?;
+        let problem = |failed| Problem::of(failed, &what, "the virtual environment was not made");
+        // What it writes when it is stopped is nothing to read.
+        let (done, told) = children.listen(command.arg(directory).stdin(Stdio::null())).map_err(problem)?;
+        if let Err(Failed::Ended(_)) = done {
+            say(told.trim());
+        }
+        done.map_err(problem)?;
         Ok(Environment { directory: directory.to_owned() })
     }
 }
