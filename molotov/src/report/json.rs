@@ -1,4 +1,4 @@
-//! The report as JSON, for programs: `molotov-report/1`, described in `docs/report.md`.
+//! The report as JSON, for programs: `molotov-report/1`, described in `book/src/reference/report.md`.
 //!
 //! Times are milliseconds, as numbers with fractions; moments are seconds from the start, or RFC 3339. Names are only ever
 //! added within a version of the schema.
