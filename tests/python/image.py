@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """image.py --programs DIRECTORY: the image and its neighbours, as far as that goes without an engine that builds images.
 
-- the Dockerfile is linted; the compose file and the Kubernetes job fit their schemas;
+- the Dockerfile is linted, and what it copies is enough for cargo; the compose file and the Kubernetes job fit their schemas;
 - the image's entrypoint, which is in that directory, runs what the compose file and the job tell it to run, with their
   variables, in a repository made of what they name.
 """
@@ -54,6 +54,21 @@ def repository(place):
     return "file://%s" % place
 
 
+def check_context(place):
+    """What the image is built from is enough for cargo: all members of the workspace, and the wheel's description."""
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    tracked = subprocess.run(["git", "ls-files", *kept], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in tracked.splitlines():
+        if (ROOT / name).is_file() and not name.startswith("tests/python/"):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, place / name)
+    subprocess.run(["cargo", "metadata", "--quiet", "--no-deps", "--locked", "--format-version", "1"], cwd=place, check=True,
+                   stdout=subprocess.DEVNULL)
+    readme = re.search(r'^readme = "(.*)"$', (place / "pyproject.toml").read_text(), re.M)[1]
+    if not (place / readme).is_file():
+        sys.exit("the image is built without " + readme)
+
+
 def run(line, programs, **variables):
     environment = {**os.environ, **variables, "PATH": os.pathsep.join([str(programs), os.environ["PATH"]])}
     told = subprocess.run(line, env=environment, text=True, capture_output=True, timeout=300)
@@ -70,6 +85,9 @@ def main():
                  ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", ROOT / "docker/compose.yaml"],
                  ["kubernetes-validate", "--strict", ROOT / "docker/job.yaml"]):
         subprocess.run([judges / line[0], *line[1:]], check=True)
+
+    with tempfile.TemporaryDirectory() as place:
+        check_context(pathlib.Path(place))
 
     entrypoint = json.loads(re.findall(r"^ENTRYPOINT (.*)$", (ROOT / "Dockerfile").read_text(), re.M)[-1])
     service = read(ROOT / "docker/compose.yaml", judges / "python")["services"]["molotov"]
