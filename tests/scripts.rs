@@ -333,3 +333,21 @@ async def fails(session):
     assert!(output.stdout.contains("loadtest.py:13)"), "{output:?}");
     assert!(output.stdout.contains("1 × ValueError in fails"), "{output:?}");
 }
+
+#[test]
+fn what_only_aiohttp_can_do_says_so_where_it_is_missing() {
+    let script = r#"
+import molotov
+
+@molotov.scenario()
+async def one(session):
+    await session.get("https://127.0.0.1:1/", ssl=False)
+"#;
+    // As if it were not installed, wherever it may be.
+    let missing = "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n";
+    let scripts = Scripts::new(&[("loadtest.py", script), ("aiohttp.py", missing)]);
+    let output = scripts.program("-c -r 1").run().exited(0);
+    assert_eq!(output.totals(), (0, 1));
+    assert!(output.stdout.contains("only aiohttp itself can do that, and it is not installed"), "{output:#?}");
+    assert!(output.stdout.contains("pip install aiohttp"), "{output:#?}");
+}

@@ -720,7 +720,7 @@ async def _body(keywords, options):
     if plain is not None:
         return urlencode(plain, doseq=True, encoding="utf-8").encode(), None, "application/x-www-form-urlencoded"
     # Files and forms with files: aiohttp's own payloads write them.
-    import aiohttp
+    aiohttp = _needed()
     from aiohttp import payload
 
     if isinstance(data, aiohttp.FormData):
@@ -848,18 +848,31 @@ async def _real(session):
         return session._aiohttp
     except AttributeError:
         pass
-    import aiohttp
-
+    aiohttp = _needed()
     _say_once("a request asks for what only aiohttp itself can do: aiohttp makes it, and it is not among the measures")
     options = dict(session._options or {})
     session._aiohttp = aiohttp.ClientSession(**options)
     return session._aiohttp
 
 
+def _needed():
+    """aiohttp, for what only it can do."""
+    try:
+        import aiohttp
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        raise ModuleNotFoundError(
+            "only aiohttp itself can do that, and it is not installed where this script runs: `pip install aiohttp` in the "
+            "virtual environment that is active",
+            name="aiohttp",
+        ) from None
+    return aiohttp
+
+
 def real_session(options):
     """A real aiohttp session in the place of ours."""
-    import aiohttp
-
+    aiohttp = _needed()
     _say_once(
         "`setup` asks for what only aiohttp itself can do (%s): its sessions make the requests, at its own speed"
         % ", ".join(only_aiohttp(options))
@@ -891,8 +904,7 @@ class _WebSocket:
         self._socket = None
 
     async def _connect(self, session, url, keywords):
-        import aiohttp
-
+        aiohttp = _needed()
         real = session.__dict__.get("_aiohttp")
         if real is None:
             real = session._aiohttp = aiohttp.ClientSession(**dict(session._options or {}))
