@@ -8,7 +8,8 @@ use super::{Summary, json::millis};
 const COLUMNS: &str = "at_s,period_s,workers,successes,failures,interrupted,requests,request_failures,bytes_in,bytes_out,\
                        p50_ms,p95_ms,p99_ms,max_ms\n";
 
-/// A run's course as CSV. All that stands in it are numbers; a latency of nothing is empty.
+/// A run's course as CSV: numbers only. The percentiles are those of what [`Timeline::timed`](super::Timeline::timed) names;
+/// they are empty for a period in which nothing of it ended.
 pub fn csv(summary: &Summary) -> String {
     let mut text = COLUMNS.to_owned();
     for point in summary.timeline.points() {

@@ -8,7 +8,7 @@ use super::{
     format,
     layout::harmless,
     summary::Sizing,
-    timeline::Point,
+    timeline::{Point, Timed},
 };
 use crate::metrics::{ErrorGroup, Stats};
 
@@ -167,13 +167,13 @@ fn charts(page: &mut String, summary: &Summary) {
         move |point: &Point| (!point.latency.is_empty()).then(|| point.latency.percentile(percent).as_secs_f64())
     };
     page.push_str("<h2>Over time</h2>\n<div class=\"charts\">\n");
-    let requests = points.iter().any(|point| point.requests > 0);
+    let timed = summary.timeline.timed();
     let throughput = [
         series("succeeded", "a", false, &|point| Some(point.per_second(point.successes))),
         series("failed", "bad", true, &|point| Some(point.per_second(point.failures))),
     ];
     page.push_str(&figure("Scenarios a second", seconds, &throughput, number));
-    if requests {
+    if timed == Timed::Requests {
         let throughput = [
             series("requests", "a", false, &|point| Some(point.per_second(point.requests))),
             series("failed", "bad", true, &|point| Some(point.per_second(point.request_failures))),
@@ -185,12 +185,12 @@ fn charts(page: &mut String, summary: &Summary) {
         series("p95", "b", false, &latency(95.0)),
         series("p99", "c", false, &latency(99.0)),
     ];
-    let caption = if requests { "Time of requests" } else { "Time of scenarios" };
+    let caption = format!("Latency of {}", timed.name());
     let time = |seconds: f64| match seconds {
         0.0 => "0".to_owned(),
         seconds => format::latency(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default()),
     };
-    page.push_str(&figure(caption, seconds, &percentiles, time));
+    page.push_str(&figure(&caption, seconds, &percentiles, time));
     let workers = [series("workers", "a", true, &|point| Some(point.workers as f64))];
     page.push_str(&figure("Workers", seconds, &workers, number));
     page.push_str("</div>\n");

@@ -45,6 +45,7 @@ pub fn json(summary: &Summary) -> String {
             "connections": health.connections,
             "advice": health.advice(),
         },
+        "timeline_latency": summary.timeline.timed().name(),
         "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),
     });
     // A map of numbers and texts can always be written.

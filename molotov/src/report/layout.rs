@@ -30,6 +30,11 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     }
 }
 
+/// The first of these texts that fits, or nothing. A number that is cut reads as another number: leave it out instead.
+pub(crate) fn fitting(texts: impl IntoIterator<Item = String>, columns: usize) -> String {
+    texts.into_iter().find(|text| width(text) <= columns).unwrap_or_default()
+}
+
 /// The most whole characters from the start that fit.
 fn start(text: &str, columns: usize) -> &str {
     let mut taken = 0;
@@ -134,6 +139,12 @@ mod tests {
         assert_eq!(shorten("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 5), "👩‍👩‍👧‍👦…👩‍👩‍👧‍👦", "a family is not split");
         assert_eq!(shorten("abc", 0), "");
         assert_eq!(cut("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn texts_that_do_not_fit_give_way_to_shorter_ones() {
+        let texts = |columns| fitting(["p50 3ms p95 12ms", "p95 12ms"].map(str::to_owned), columns);
+        assert_eq!([20, 16, 15, 8, 7].map(texts), ["p50 3ms p95 12ms", "p50 3ms p95 12ms", "p95 12ms", "p95 12ms", ""]);
     }
 
     #[test]

@@ -24,4 +24,4 @@ pub use json::json;
 pub use live::{Line, LineKind, Progress, SizingProgress};
 pub use summary::{Judged, Sizing, Summary};
 pub use threshold::{Threshold, ThresholdError};
-pub use timeline::{Point, Timeline};
+pub use timeline::{Point, Timed, Timeline};

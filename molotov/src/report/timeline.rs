@@ -18,6 +18,29 @@ pub struct Timeline {
     /// What was reported since the last point.
     open: Point,
     began: Duration,
+    timed: Timed,
+}
+
+/// What the latencies of a [`Timeline`] are those of.
+///
+/// Think time is part of a scenario but not of a request, so one timeline never mixes the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Timed {
+    /// Scenarios: the run made no requests.
+    #[default]
+    Scenarios,
+    /// Requests.
+    Requests,
+}
+
+impl Timed {
+    /// `scenarios` or `requests`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Timed::Scenarios => "scenarios",
+            Timed::Requests => "requests",
+        }
+    }
 }
 
 /// What ended in a period of a run.
@@ -44,7 +67,7 @@ pub struct Point {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// How long requests took; scenarios, where the run makes no requests.
+    /// Latency of what [`Timeline::timed`] names. Empty if nothing of it ended in the period.
     pub latency: Histogram,
 }
 
@@ -76,6 +99,11 @@ impl Timeline {
         &self.points
     }
 
+    /// What the points' latencies are those of.
+    pub fn timed(&self) -> Timed {
+        self.timed
+    }
+
     /// Takes what was measured since the last call.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
         let counts = measures.totals();
@@ -88,7 +116,15 @@ impl Timeline {
             self.open.bytes_in += stats.bytes_in;
             self.open.bytes_out += stats.bytes_out;
         }
-        let timed = if measures.requests.is_empty() { &measures.scenarios } else { &measures.requests };
+        if self.timed == Timed::Scenarios && !measures.requests.is_empty() {
+            self.timed = Timed::Requests;
+            // Scenarios ended before the first request did.
+            self.points.iter_mut().chain([&mut self.open]).for_each(|point| point.latency = Histogram::default());
+        }
+        let timed = match self.timed {
+            Timed::Scenarios => &measures.scenarios,
+            Timed::Requests => &measures.requests,
+        };
         timed.values().for_each(|stats: &Stats| self.open.latency.merge(&stats.latency));
     }
 
@@ -139,13 +175,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::{Limits, Outcome, Recorder};
+    use crate::metrics::{Limits, Outcome, Recorder, RequestSample};
+
+    fn measures_of(record: impl FnOnce(&Recorder)) -> Snapshot {
+        let recorder = Recorder::new(Limits::default());
+        record(&recorder);
+        recorder.take()
+    }
 
     fn measures(runs: u64) -> Snapshot {
-        let recorder = Recorder::new(Limits::default());
-        let id = recorder.scenario_id("one");
-        (0..runs).for_each(|n| recorder.scenario(id, Outcome::Ok, Duration::from_millis(n)));
-        recorder.take()
+        measures_of(|recorder| {
+            let id = recorder.scenario_id("one");
+            (0..runs).for_each(|n| recorder.scenario(id, Outcome::Ok, ms(n)));
+        })
+    }
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
     }
 
     proptest! {
@@ -175,6 +221,41 @@ mod tests {
                 before = point.at;
             }
         }
+    }
+
+    /// A `GET` of 0.4 ms, then 600 ms of think time: the second in which only the scenario ends has no latency.
+    #[test]
+    fn think_time_is_not_request_latency() {
+        let scenario = || measures_of(|recorder| recorder.scenario(recorder.scenario_id("one"), Outcome::Ok, ms(601)));
+        let request = || {
+            measures_of(|recorder| {
+                let total = Duration::from_micros(400);
+                let (outcome, status) = (Outcome::Ok, Some(200));
+                let sample = RequestSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1 };
+                recorder.request("GET /", &sample);
+            })
+        };
+        let mut timeline = Timeline::default();
+        for second in [scenario(), request(), scenario(), request()].iter().zip(1..) {
+            timeline.add(second.0);
+            timeline.tick(Duration::from_secs(second.1), 1);
+        }
+        assert_eq!(timeline.timed(), Timed::Requests);
+        let longest: Vec<_> = timeline.points().iter().map(|point| point.latency.max()).collect();
+        let (none, short) = (Duration::ZERO, Duration::from_micros(400));
+        assert_eq!(longest, [none, short, none, short]);
+        assert_eq!(timeline.points().iter().map(|point| point.latency.count()).collect::<Vec<_>>(), [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_run_without_requests_times_its_scenarios() {
+        let mut timeline = Timeline::default();
+        timeline.add(&measures_of(|recorder| {
+            recorder.scenario(recorder.scenario_id("one"), Outcome::Ok, ms(601));
+            recorder.step("pay", Outcome::Ok, ms(5));
+        }));
+        timeline.tick(Duration::from_secs(1), 1);
+        assert_eq!((timeline.timed(), timeline.points()[0].latency.max()), (Timed::Scenarios, ms(601)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     metrics::Stats,
     report::{
         LineKind, format,
-        layout::{cut, harmless, shorten, wrap},
+        layout::{cut, fitting, harmless, shorten, wrap},
     },
 };
 
@@ -297,13 +297,23 @@ fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
         timed.map(|point| (point.at.as_secs_f64(), point.latency.percentile(percent).as_secs_f64())).collect()
     };
     let lines = [("p50", palette.first(), values(50.0)), ("p95", palette.second(), values(95.0))];
-    let last = points.iter().rev().find(|point| !point.latency.is_empty());
-    let now = last.map(|point| {
-        let at = |percent| format::latency(point.latency.percentile(percent));
-        format!("p50 {} p95 {} ", at(50.0), at(95.0))
-    });
+    let timed = state.timeline.timed().name();
+    let mut titles = vec![format!(" Latency of {timed} "), " Latency ".to_owned()];
+    if let Some(point) = points.iter().rev().find(|point| !point.latency.is_empty()) {
+        let [p50, p95] = [50.0, 95.0].map(|percent| format::latency(point.latency.percentile(percent)));
+        titles.splice(
+            0..0,
+            [
+                format!(" Latency of {timed}: p50 {p50}, p95 {p95} "),
+                format!(" Latency of {timed}: p95 {p95} "),
+                format!(" p50 {p50}, p95 {p95} "),
+                format!(" p95 {p95} "),
+            ],
+        );
+    }
+    let title = fitting(titles, usize::from(area.width.saturating_sub(2)));
     let time = |seconds: f64| format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    draw_chart(frame, area, format!(" Latency {}", now.unwrap_or_default()), &lines, time, state);
+    draw_chart(frame, area, title, &lines, time, state);
 }
 
 /// A round number not below this one.
