@@ -1,7 +1,6 @@
 //! The average response time, worked out by a listener: the table has it too, this shows how to have your own.
 
 use std::{
-    cell::RefCell,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
@@ -12,16 +11,12 @@ use molotov_examples::at;
 static MICROS: AtomicU64 = AtomicU64::new(0);
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
-/// When the worker's request was sent.
-struct Sent(RefCell<Option<Instant>>);
-
 #[events]
 async fn take_the_time(event: &Event<'_>) {
     match event {
-        Event::SendingRequest { session, .. } => session.attach(Sent(RefCell::new(Some(Instant::now())))),
-        Event::ResponseReceived { session, .. } => {
-            let sent = session.attached::<Sent>().and_then(|sent| sent.0.borrow_mut().take());
-            if let Some(sent) = sent {
+        Event::SendingRequest { request, .. } => request.attach(Instant::now()),
+        Event::ResponseReceived { request, .. } => {
+            if let Some(sent) = request.attached::<Instant>() {
                 MICROS.fetch_add(u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
                 ANSWERS.fetch_add(1, Ordering::Relaxed);
             }

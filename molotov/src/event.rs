@@ -13,12 +13,12 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A request is about to be sent; each hop of a redirect is told.
+    /// A request is about to be sent. Each hop of a redirect is a request of its own.
     #[non_exhaustive]
     SendingRequest {
         /// The session that sends it.
         session: &'a Session,
-        /// The request, the same object in both events.
+        /// The request. What listeners [attach](Request::attach) to it is there in both events.
         request: &'a Request,
     },
     /// The answer has come, after redirects; the scenario has not seen it yet.
@@ -26,7 +26,7 @@ pub enum Event<'a> {
     ResponseReceived {
         /// The session that sent the request.
         session: &'a Session,
-        /// The request, the same object in both events.
+        /// The request that was answered: after redirects, the last one.
         request: &'a Request,
         /// The answer; [`Response::buffered`] reads its body and leaves it to the scenario.
         response: &'a Response,

@@ -1,8 +1,6 @@
 //! Listeners of scripts: what happens in the run, by the names and keywords they know.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
     future::poll_fn,
     task::{Poll, Waker},
 };
@@ -34,18 +32,8 @@ use crate::{
 /// A coroutine that is told what happens.
 pub(super) struct Listener(Function);
 
-thread_local! {
-    /// Requests that are under way, so that both events of one get the same object.
-    static REQUESTS: RefCell<HashMap<u64, Py<PyAny>>> = RefCell::default();
-}
-
-/// The run has ended.
-pub(super) fn forget_requests() {
-    REQUESTS.take();
-}
-
-/// Requests that failed never come to their second event: past so many, they are forgotten.
-const REMEMBERED: usize = 10_000;
+/// The object that scripts know a request by: the request owns it, so it lives as long as the request.
+struct Known(Py<PyAny>);
 
 impl Listener {
     pub(super) fn new(function: Function) -> Listener {
@@ -57,8 +45,11 @@ impl Listener {
     }
 }
 
-/// A request as the listeners see it.
+/// A request as listeners see it: the same object for all listeners, in both events.
 fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
+    if let Some(known) = request.attached::<Known>() {
+        return Ok(known.0.clone_ref(py));
+    }
     let headers: Vec<_> = request
         .headers()
         .iter()
@@ -67,12 +58,7 @@ fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
     let body = request.body().map(|body| PyBytes::new(py, body));
     let arguments = (request.method().as_str(), request.url().as_str(), request.original_url().as_str(), headers, body);
     let made = module(py, "_http")?.call_method1(intern!(py, "EventRequest"), arguments)?.unbind();
-    REQUESTS.with_borrow_mut(|known| {
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(request.number(), made.clone_ref(py));
-    });
+    request.attach(Known(made.clone_ref(py)));
     Ok(made)
 }
 
@@ -123,8 +109,7 @@ impl Listener {
                 let session = session(of).await?;
                 let (told, coroutine) = Python::attach(|py| {
                     let keywords = PyDict::new(py);
-                    let known = REQUESTS.with_borrow(|all| all.get(&sent.number()).map(|known| known.clone_ref(py)));
-                    let told = known.map_or_else(|| request(py, sent), Ok)?;
+                    let told = request(py, sent)?;
                     keywords.set_item("session", session)?;
                     keywords.set_item("request", &told)?;
                     PyResult::Ok((told, self.call(py, "sending_request", &keywords)?))
@@ -137,23 +122,21 @@ impl Listener {
                 // An error of the body is the scenario's to meet.
                 let body = response.buffered().await.unwrap_or_default();
                 Python::attach(|py| {
-                    let known = REQUESTS.with_borrow_mut(|known| known.remove(&sent.number()));
-                    let known = known.map_or_else(|| request(py, sent), Ok)?;
+                    let request = request(py, sent)?;
                     let earlier = Response::known(py, response);
                     let response = match earlier {
                         Some(known) => known.into_bound(py),
                         None => {
                             let made = Bound::new(py, Response::told(py, response, body)?)?;
-                            made.setattr("request", known.clone_ref(py))?;
+                            made.setattr("request", request.clone_ref(py))?;
                             *response.extension.borrow_mut() = Some(Box::new(made.clone().unbind()));
                             made
                         }
                     };
-                    REQUESTS.with_borrow_mut(|all| all.insert(sent.number(), known.clone_ref(py)));
                     let keywords = PyDict::new(py);
                     keywords.set_item("session", session)?;
                     keywords.set_item("response", response)?;
-                    keywords.set_item("request", known)?;
+                    keywords.set_item("request", request)?;
                     self.call(py, "response_received", &keywords)
                 })?
             }

@@ -82,7 +82,6 @@ pub(crate) fn finish() {
     }
     Python::attach(|py| {
         sessions::forget_args();
-        listeners::forget_requests();
         let restored = (|| match modules::finish_stdout(py)? {
             Some(original) => py.import("sys")?.setattr("stdout", original),
             None => Ok(()),

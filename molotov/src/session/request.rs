@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use serde::Serialize;
 use url::Url;
 
-use super::{Redirect, Response, Session, follow::Parts, multipart, options};
+use super::{Redirect, Response, Session, attach::Attachments, follow::Parts, multipart, options};
 use crate::http::{BoxError, Error, ErrorKind, target::Target, wire::Body};
 
 /// What can be asked for: text, or a [`Url`].
@@ -328,13 +328,9 @@ pub struct Request {
     body: Option<Bytes>,
     streamed: bool,
     name: Rc<str>,
-    number: u64,
+    attachments: Attachments,
     /// The headers that a listener wants to be sent instead.
     changed: std::cell::RefCell<Option<HeaderMap>>,
-}
-
-thread_local! {
-    static NUMBERS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 impl Request {
@@ -347,7 +343,7 @@ impl Request {
             body,
             streamed: matches!(parts.body, Body::Stream { .. }),
             name: parts.name(),
-            number: NUMBERS.replace(NUMBERS.get() + 1),
+            attachments: Attachments::default(),
             changed: std::cell::RefCell::default(),
         }
     }
@@ -363,10 +359,36 @@ impl Request {
         self.changed.borrow_mut().take()
     }
 
-    /// A number that no other request of the thread has.
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only Python has objects of its own for requests"))]
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    /// Keeps a value of any type with this request, by its type, until the request is over. A value of the same type is
+    /// replaced.
+    ///
+    /// Each hop of a redirect is a request of its own; [`Event::ResponseReceived`](crate::Event) has the last one.
+    ///
+    /// ```no_run
+    /// use std::time::Instant;
+    ///
+    /// use molotov::prelude::*;
+    ///
+    /// #[events]
+    /// async fn time(event: &Event<'_>) {
+    ///     match event {
+    ///         Event::SendingRequest { request, .. } => request.attach(Instant::now()),
+    ///         Event::ResponseReceived { request, .. } => {
+    ///             if let Some(sent) = request.attached::<Instant>() {
+    ///                 println!("{} took {:?}", request.url(), sent.elapsed());
+    ///             }
+    ///         }
+    ///         _ => {}
+    ///     }
+    /// }
+    /// ```
+    pub fn attach<T: 'static>(&self, value: T) {
+        self.attachments.attach(value);
+    }
+
+    /// Returns the value of type `T` that a listener attached to this request, or `None`.
+    pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
+        self.attachments.attached()
     }
 
     /// The method; a redirect may have changed it.
