@@ -12,6 +12,7 @@ mod control;
 mod coordinator;
 mod crew;
 mod exchange;
+mod lag;
 mod listeners;
 mod observe;
 mod order;

@@ -195,6 +195,11 @@ async fn run(shardling: Shardling) {
         shard.employ(&mut workers, slot, id);
     }
 
+    // In the queue behind the workers, where it waits as they do. It ends when it is dropped.
+    let mut lag = JoinSet::new();
+    let seed = shard.args.seed.unwrap_or_default() ^ ((process as u64) << 32) ^ number as u64;
+    lag.spawn_local(super::lag::record(shard.recorder.clone(), seed));
+
     let mut period = shard.args.console_update.max(Duration::from_millis(20));
     if shard.args.sizing {
         // What is decided by the measures wants them soon.
@@ -223,7 +228,6 @@ async fn run(shardling: Shardling) {
                 None => break,
             },
             () = &mut tick => {
-                shard.recorder.lag(next_report.elapsed());
                 shard.report();
                 next_report = Instant::now() + period;
             }
