@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use molotov_tests::{Door, Output, Program, Ramp, Server, every_option, found, wait_until};
+use molotov_tests::{Door, Output, Program, Ramp, Server, Tmux, every_option, found, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const MOLOTOV: &str = env!("CARGO_BIN_EXE_molotov");
@@ -46,6 +46,27 @@ fn lives(pid: i32) -> bool {
 #[test]
 fn every_option_does_what_it_says() {
     every_option(&Door::python(MOLOTOV));
+}
+
+#[test]
+fn a_pause_uses_up_no_duration() {
+    let server = Server::new();
+    let tmux = Tmux::new(120, 30, &server, &[]);
+    let script = "import molotov, os\n\n@molotov.scenario(delay=0.02)\nasync def one(session):\n    \
+                  await session.get(os.environ['TARGET'] + '/ok')\n";
+    fs::write(tmux.path().join("loadtest.py"), script).unwrap();
+    tmux.line(&format!("{MOLOTOV} -p 2 -w 2 -d 100 loadtest.py"));
+    wait_until("it runs", || server.served() > 5);
+    tmux.wait_for("PROCESSES: 2");
+    tmux.key("p");
+    tmux.wait_for("paused");
+    tmux.duration_stands_still();
+    let before = server.served();
+    tmux.key("p");
+    wait_until("it goes on", || server.served() > before + 5);
+    tmux.key("q");
+    tmux.wait_for("paused) ·");
+    tmux.wait_for("*** Bye ***");
 }
 
 const COUNTING: &str = r#"

@@ -394,7 +394,7 @@ impl Report {
     }
 
     fn row<'a>(&'a self, stats: Option<&'a Stats>) -> Option<Row<'a>> {
-        stats.map(|stats| Row { stats, elapsed: self.summary.elapsed })
+        stats.map(|stats| Row { stats, elapsed: self.summary.active() })
     }
 }
 

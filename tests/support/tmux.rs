@@ -105,6 +105,28 @@ impl Tmux {
         wait_until(&format!("the screen shows {text:?} no more"), || !self.screen().contains(text));
     }
 
+    /// Waits until a dashboard has counted two seconds more, and asserts that they used up no part of the run's duration.
+    ///
+    /// # Panics
+    ///
+    /// When they did.
+    #[track_caller]
+    pub fn duration_stands_still(&self) {
+        let left = |screen: &str| screen.lines().find(|line| line.contains(" left")).map(str::to_owned);
+        let elapsed = |screen: &str| {
+            let clock = screen.split("ELAPSED: ").nth(1).unwrap_or_default();
+            clock.split([' ', 's', 'm']).next().and_then(|seconds| seconds.parse::<u64>().ok())
+        };
+        wait_until("the dashboard shows its duration", || {
+            let screen = self.screen();
+            left(&screen).is_some() && elapsed(&screen).is_some()
+        });
+        let before = self.screen();
+        wait_until("two seconds are over", || elapsed(&self.screen()) >= elapsed(&before).map(|seconds| seconds + 2));
+        let after = self.screen();
+        assert_eq!(left(&after), left(&before), "{before}\n{after}");
+    }
+
     /// The settings of the terminal.
     ///
     /// # Panics

@@ -5,9 +5,10 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use super::clock::Clock;
 use crate::options::WorkerId;
 
 /// What a worker does.
@@ -63,34 +64,33 @@ impl Doing {
 
 /// A place for each worker; written by the shard, read by anyone. Workers that come later get places of their own.
 #[derive(Debug)]
-pub(crate) struct Board {
-    epoch: Instant,
+pub(super) struct Board {
+    clock: Arc<Clock>,
     places: Mutex<Vec<Arc<Place>>>,
 }
 
 /// What one worker does.
 #[derive(Debug)]
 pub(crate) struct Place {
-    epoch: Instant,
     worker: WorkerId,
     doing: AtomicU32,
-    /// Milliseconds from the epoch to the moment the worker's duration is over; `u64::MAX` before it is known.
+    /// Milliseconds on the run's clock at which the worker's duration is over; `u64::MAX` until that is known.
     over: AtomicU64,
 }
 
 impl Place {
-    fn new(epoch: Instant, worker: WorkerId) -> Arc<Place> {
+    fn new(worker: WorkerId) -> Arc<Place> {
         let (doing, over) = (AtomicU32::new(Doing::Waiting.code()), AtomicU64::new(u64::MAX));
-        Arc::new(Place { epoch, worker, doing, over })
+        Arc::new(Place { worker, doing, over })
     }
 
     pub(crate) fn set(&self, doing: Doing) {
         self.doing.store(doing.code(), Ordering::Relaxed);
     }
 
-    pub(crate) fn set_over(&self, at: Instant) {
-        let millis = at.saturating_duration_since(self.epoch).as_millis();
-        self.over.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// The worker's duration is over when the run's clock shows `over`.
+    pub(crate) fn set_over(&self, over: Duration) {
+        self.over.store(millis(over), Ordering::Relaxed);
     }
 
     fn doing(&self) -> Doing {
@@ -99,8 +99,8 @@ impl Place {
 }
 
 impl Board {
-    pub(crate) fn new(epoch: Instant, workers: impl Iterator<Item = WorkerId>) -> Board {
-        Board { epoch, places: Mutex::new(workers.map(|worker| Place::new(epoch, worker)).collect()) }
+    pub(crate) fn new(clock: Arc<Clock>, workers: impl Iterator<Item = WorkerId>) -> Board {
+        Board { clock, places: Mutex::new(workers.map(Place::new).collect()) }
     }
 
     fn places(&self) -> MutexGuard<'_, Vec<Arc<Place>>> {
@@ -118,7 +118,7 @@ impl Board {
 
     /// A worker has come, in the next slot.
     pub(crate) fn add(&self, worker: WorkerId) {
-        self.places().push(Place::new(self.epoch, worker));
+        self.places().push(Place::new(worker));
     }
 
     /// The workers that have not ended, and what they do.
@@ -127,17 +127,24 @@ impl Board {
         self.places().iter().map(doing).filter(|(_, doing)| *doing != Doing::Ended).collect()
     }
 
-    /// Whether every worker that has not ended should have done so, by its duration, at least `grace` ago.
+    /// Whether every worker that has not ended should have done so, by its duration, at least `grace` ago. Pauses do not
+    /// count.
     pub(crate) fn overdue(&self, grace: Duration) -> bool {
-        let late = u64::try_from(self.epoch.elapsed().saturating_sub(grace).as_millis()).unwrap_or(u64::MAX);
+        let late = millis(self.clock.now().saturating_sub(grace));
         let places = self.places();
         let mut unfinished = places.iter().filter(|place| place.doing() != Doing::Ended).peekable();
         unfinished.peek().is_some() && unfinished.all(|place| place.over.load(Ordering::Relaxed) < late)
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -152,15 +159,31 @@ mod tests {
 
     #[test]
     fn only_workers_past_their_time_are_overdue() {
-        let epoch = Instant::now() - Duration::from_secs(10);
-        let board = Board::new(epoch, (0..2).map(WorkerId));
+        let clock = Arc::new(Clock::new(Instant::now() - Duration::from_secs(10)));
+        let board = Board::new(clock, (0..2).map(WorkerId));
         assert!(!board.overdue(Duration::ZERO), "no worker's end is known yet");
-        board.place(0).set_over(epoch + Duration::from_secs(1));
+        board.place(0).set_over(Duration::from_secs(1));
         assert!(!board.overdue(Duration::ZERO));
         board.place(1).set(Doing::Ended);
         assert!(board.overdue(Duration::from_secs(5)));
         assert!(!board.overdue(Duration::from_secs(60)));
         board.place(0).set(Doing::Ended);
         assert!(!board.overdue(Duration::ZERO), "nobody is left");
+    }
+
+    #[test]
+    fn paused_workers_are_never_overdue() {
+        let clock = Arc::new(Clock::new(Instant::now() - Duration::from_secs(10)));
+        let board = Board::new(clock.clone(), [WorkerId(0)].into_iter());
+        clock.pause(true);
+        // Its duration goes on after the pause, however long that is.
+        board.place(0).set_over(clock.now() + Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!board.overdue(Duration::ZERO));
+        clock.pause(false);
+        let resumed = Instant::now();
+        while !board.overdue(Duration::ZERO) {
+            assert!(resumed.elapsed() < Duration::from_secs(10));
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     RunReport, Verdict,
+    clock::Clock,
     control::Inbox,
     crew::{self, Crew, Started},
     listeners::RunListeners,
@@ -95,10 +96,11 @@ struct Run<'a> {
     inbox: Inbox,
     /// `global_setup` went well.
     set_up: bool,
-    /// When the workers started.
-    epoch: Instant,
-    /// When the last shard ended, since then.
+    /// Counts from the start of the workers.
+    clock: Arc<Clock>,
+    /// Real time from then to the end of the last shard, and how much of it were pauses.
     elapsed: Duration,
+    paused: Duration,
     workforce: Workforce,
     /// All shards, wherever they are: those of a process stand together.
     shards: Vec<Shard>,
@@ -110,7 +112,6 @@ struct Run<'a> {
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
-    paused: bool,
     /// How many workers each process is to have.
     workers: usize,
     /// The run was asked to stop from outside.
@@ -145,8 +146,9 @@ impl<'a> Run<'a> {
             screen,
             inbox,
             set_up: false,
-            epoch: Instant::now(),
+            clock: Arc::new(Clock::new(Instant::now())),
             elapsed: Duration::ZERO,
+            paused: Duration::ZERO,
             workforce: Workforce::None,
             shards: Vec::new(),
             listeners: None,
@@ -157,7 +159,6 @@ impl<'a> Run<'a> {
             timeline: Timeline::default(),
             started: None,
             sizing: Sizing::of(&plan.args),
-            paused: false,
             workers: plan.args.workers,
             interrupted: false,
             rate: Rate::default(),
@@ -245,7 +246,7 @@ impl<'a> Run<'a> {
         }
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
         self.screen.begin(&self.about());
-        self.epoch = Instant::now();
+        self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
         match std::mem::replace(&mut self.workforce, Workforce::None) {
             Workforce::Processes(processes) => self.work_apart(processes),
@@ -268,7 +269,7 @@ impl<'a> Run<'a> {
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
-        let Started { crew, here, refused } = Crew::start(self.plan, scope, &self.inbox.sender, self.epoch, 0);
+        let Started { crew, here, refused } = Crew::start(self.plan, scope, &self.inbox.sender, self.clock.clone(), 0);
         self.shards = vec![Shard::default(); crew.len()];
         self.workforce = Workforce::Crew(crew);
         if let Some(error) = refused {
@@ -386,8 +387,8 @@ impl<'a> Run<'a> {
         match message {
             Message::Line(line) => self.screen.line(&line),
             Message::Pause(paused) => {
-                if self.paused != paused {
-                    self.paused = paused;
+                if self.phase == Phase::Running && self.clock.is_paused() != paused {
+                    self.clock.pause(paused);
                     let text = if paused { "Paused: running scenarios may end" } else { "Going on" };
                     self.screen.line(&Line::info(text));
                     self.send(Command::Pause(paused));
@@ -442,7 +443,7 @@ impl<'a> Run<'a> {
                 self.raise(Phase::Stopping);
             }
             Update::Done => {
-                tracing::debug!(shard, elapsed = ?self.epoch.elapsed(), "a shard has ended");
+                tracing::debug!(shard, elapsed = ?self.clock.real(), "a shard has ended");
                 self.shard_ended(shard);
                 if let Workforce::Crew(crew) = &mut self.workforce {
                     crew.ended(shard);
@@ -462,7 +463,9 @@ impl<'a> Run<'a> {
             return;
         }
         self.phase = phase;
-        tracing::debug!(?phase, elapsed = ?self.epoch.elapsed(), "the run is stopped");
+        // A run that stops holds nobody any more.
+        self.clock.pause(false);
+        tracing::debug!(?phase, elapsed = ?self.clock.real(), "the run is stopped");
         let command = match phase {
             Phase::Running => return,
             Phase::Stopping => Command::Stop,
@@ -495,10 +498,10 @@ impl<'a> Run<'a> {
     /// Notices shards that do not end, processes that have, and a service that bears no more.
     fn look_after(&mut self) {
         let workers = self.running();
-        self.timeline.tick(self.epoch.elapsed(), workers);
+        self.timeline.tick(self.clock.real(), workers);
         if self.phase == Phase::Running
             && let Some(sizing) = &mut self.sizing
-            && sizing.look(self.epoch.elapsed(), self.totals.totals(), workers)
+            && sizing.look(self.clock.now(), self.totals.totals(), workers)
         {
             self.raise(Phase::Stopping);
         }
@@ -521,7 +524,7 @@ impl<'a> Run<'a> {
         let shard = &mut self.shards[shard];
         if !shard.done {
             (shard.running, shard.done) = (0, true);
-            self.elapsed = self.epoch.elapsed();
+            (self.elapsed, self.paused) = (self.clock.real(), self.clock.paused());
         }
     }
 
@@ -558,10 +561,11 @@ impl<'a> Run<'a> {
     }
 
     fn show_progress(&mut self) {
-        let elapsed = self.epoch.elapsed();
+        let elapsed = self.clock.real();
         let counts = self.totals.totals();
         self.screen.progress(&Progress {
             elapsed,
+            paused: self.clock.paused(),
             successes: counts.ok,
             failures: counts.failed,
             interrupted: counts.interrupted,
@@ -584,6 +588,7 @@ impl<'a> Run<'a> {
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             elapsed: self.elapsed,
+            paused: self.paused,
             successes: counts.ok,
             failures: counts.failed,
             interrupted: counts.interrupted,

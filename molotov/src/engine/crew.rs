@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     board::Doing,
+    clock::Clock,
     coordinator::Message,
     plan::Plan,
     shard::{self, GRACE, Handle, Outbox, Process, Shardling},
@@ -50,7 +51,7 @@ impl Crew {
         plan: &Plan,
         scope: &Arc<Scope>,
         sender: &Sender<Message>,
-        epoch: Instant,
+        clock: Arc<Clock>,
         process: usize,
     ) -> Started {
         let workers = plan.args.workers;
@@ -61,7 +62,7 @@ impl Crew {
             Err(error) => (None, Some(error)),
         };
         tracing::debug!(workers, threads, process, "the workers are started");
-        let process = Process { epoch, number: process, shards: threads, statsd };
+        let process = Process { clock: clock.clone(), number: process, shards: threads, statsd };
         let (mut shards, mut here) = (Vec::new(), None);
         for number in 0..threads {
             let outbox = Outbox { shard: number, sender: sender.clone() };
@@ -86,6 +87,7 @@ impl Crew {
         let commands = Commands(Arc::new(Wires {
             shards: shards.iter().map(|(handle, _)| handle.commands.clone()).collect(),
             event_loop,
+            clock,
             forced: OnceLock::new(),
         }));
         let force_shutdown = plan.args.force_shutdown;
@@ -162,12 +164,19 @@ pub(super) struct Commands(Arc<Wires>);
 struct Wires {
     shards: Vec<UnboundedSender<Command>>,
     event_loop: Option<Arc<dyn EventLoop>>,
+    clock: Arc<Clock>,
     /// When the run was forced down.
     forced: OnceLock<Instant>,
 }
 
 impl Commands {
     pub(super) fn send(&self, command: Command) {
+        match command {
+            Command::Pause(paused) => self.0.clock.pause(paused),
+            // A run that stops holds nobody any more.
+            Command::Stop | Command::Force => self.0.clock.pause(false),
+            Command::Workers(_) => {}
+        }
         if command == Command::Force {
             self.0.forced.get_or_init(Instant::now);
         }

@@ -8,6 +8,7 @@
 //! ```
 
 mod board;
+mod clock;
 mod control;
 mod coordinator;
 mod crew;

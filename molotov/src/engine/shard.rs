@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     board::Board,
+    clock::Clock,
     coordinator::Message,
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
@@ -51,8 +52,7 @@ pub(super) struct Shard {
     pub(super) pacing: Box<dyn Pacing>,
     pub(super) stop: Stop,
     pub(super) board: Arc<Board>,
-    /// When the run began.
-    pub(super) epoch: Instant,
+    pub(super) clock: Arc<Clock>,
     /// The number of the process it is in.
     process: usize,
     /// Whether failures carry backtraces.
@@ -110,8 +110,7 @@ pub(super) struct Shardling {
 /// What the shards of a process have in common.
 #[derive(Clone)]
 pub(super) struct Process {
-    /// When the run began.
-    pub(super) epoch: Instant,
+    pub(super) clock: Arc<Clock>,
     /// The number of the process, from 0.
     pub(super) number: usize,
     /// How many shards it has.
@@ -128,7 +127,7 @@ pub(super) fn prepare(
     process: &Process,
     workers: impl Iterator<Item = WorkerId>,
 ) -> (Shardling, Handle) {
-    let board = Arc::new(Board::new(process.epoch, workers));
+    let board = Arc::new(Board::new(process.clock.clone(), workers));
     let (commands, inbox) = unbounded_channel();
     let handle = Handle { thread: None, commands, board: board.clone() };
     (Shardling { plan: plan.clone(), scope, board, outbox, process: process.clone(), inbox }, handle)
@@ -163,16 +162,16 @@ impl Shardling {
 
 async fn run(shardling: Shardling) {
     let Shardling { plan, scope: _, board, outbox, process, inbox: mut commands } = shardling;
-    let Process { epoch, number: process, shards, statsd } = process;
+    let Process { clock, number: process, shards, statsd } = process;
     let number = outbox.shard;
     let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
-    let stop = Stop::new(board.workers().len());
+    let stop = Stop::new(board.workers().len(), clock.clone());
     let shard = Rc::new(Shard {
         plan: ShardPlan::new(&plan, &recorder),
         pacing: Box::new(ClosedLoop::new(&plan.args)),
         stop,
         board,
-        epoch,
+        clock,
         process,
         backtraces: plan.args.verbose > 0,
         recorder,
@@ -214,7 +213,8 @@ async fn run(shardling: Shardling) {
             Some(command) = commands.recv() => match command {
                 Command::Stop => shard.stop.raise(Phase::Stopping),
                 Command::Force => shard.stop.raise(Phase::Forced),
-                Command::Pause(paused) => shard.stop.pause(paused),
+                // The clock is paused already.
+                Command::Pause(_) => shard.stop.wake(),
                 Command::Workers(all) => shard.want(&mut workers, all),
             },
             ended = workers.join_next() => match ended {
@@ -283,12 +283,9 @@ impl Shard {
         }
     }
 
-    /// How long a worker waits before it starts.
+    /// What the run's clock shows when a worker starts.
     pub(super) fn start_of(&self, slot: usize, id: WorkerId) -> Duration {
-        if self.late.borrow().contains(&slot) {
-            return Duration::ZERO;
-        }
-        self.pacing.start_of(id).saturating_sub(self.epoch.elapsed())
+        if self.late.borrow().contains(&slot) { Duration::ZERO } else { self.pacing.start_of(id) }
     }
 
     pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {

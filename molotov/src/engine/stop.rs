@@ -4,9 +4,12 @@ use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
+
+use super::clock::Clock;
 
 /// How far the end of a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +29,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
-    paused: Cell<bool>,
+    clock: Arc<Clock>,
     /// Workers from this slot on are not wanted any more.
     wanted: Cell<usize>,
     workers: RefCell<Vec<Option<Waker>>>,
@@ -37,10 +40,10 @@ pub(crate) struct Stop {
 pub(crate) struct Cancelled;
 
 impl Stop {
-    pub(crate) fn new(workers: usize) -> Stop {
+    pub(super) fn new(workers: usize, clock: Arc<Clock>) -> Stop {
         Stop {
             phase: Cell::new(Phase::Running),
-            paused: Cell::new(false),
+            clock,
             wanted: Cell::new(workers),
             workers: RefCell::new(vec![None; workers]),
         }
@@ -67,22 +70,17 @@ impl Stop {
         self.wake();
     }
 
-    /// Holds all workers before their next scenario, or lets them go.
-    pub(crate) fn pause(&self, paused: bool) {
-        self.paused.set(paused);
-        self.wake();
-    }
-
     pub(crate) fn is_paused(&self) -> bool {
-        self.paused.get()
+        self.clock.is_paused()
     }
 
     /// Waits while the run is paused and the worker may go on after.
     pub(crate) async fn wait_out_the_pause(&self, slot: usize) {
-        poll_fn(|_| if self.paused.get() && self.goes_on(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
+        poll_fn(|_| if self.is_paused() && self.goes_on(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
-    fn wake(&self) {
+    /// Wakes every worker: the phase, the workers wanted or the clock has changed.
+    pub(crate) fn wake(&self) {
         for waker in self.workers.borrow().iter().flatten() {
             waker.wake_by_ref();
         }
@@ -115,13 +113,31 @@ impl Stop {
         .await
     }
 
-    /// Sleeps, at most until the run begins to stop or the worker is not wanted any more.
-    pub(crate) async fn sleep(&self, slot: usize, time: Duration) {
-        if time.is_zero() {
-            return;
-        }
-        let mut sleep = pin!(tokio::time::sleep(time));
-        poll_fn(|cx| if self.goes_on(slot) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
+    /// Sleeps until the run's clock shows `until` and is not paused; less when the run begins to stop or the worker is not
+    /// wanted any more.
+    pub(crate) async fn sleep_until(&self, slot: usize, until: Duration) {
+        let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
+        poll_fn(|cx| {
+            if !self.goes_on(slot) {
+                return Poll::Ready(());
+            }
+            // The end of the pause wakes the worker.
+            if self.is_paused() {
+                return Poll::Pending;
+            }
+            loop {
+                let left = until.saturating_sub(self.clock.now());
+                if left.is_zero() {
+                    return Poll::Ready(());
+                }
+                if sleep.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                // There was a pause meanwhile.
+                sleep.set(tokio::time::sleep(left));
+            }
+        })
+        .await;
     }
 
     /// Polls `work` until it ends or the run is forced down.
@@ -160,7 +176,7 @@ mod tests {
     #[test]
     fn a_stop_cuts_sleeps_and_leaves_work() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1));
+            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now()))));
             let (begun, begin) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -168,7 +184,7 @@ mod tests {
                     stop.watch(0, async {
                         let _ = begun.send(());
                         let work = pin!(async { 7 });
-                        stop.sleep(0, Duration::from_secs(3600)).await;
+                        stop.sleep_until(0, Duration::from_secs(3600)).await;
                         stop.cancellable(work).await
                     })
                     .await
@@ -185,7 +201,7 @@ mod tests {
     #[test]
     fn force_cancels_and_the_phase_never_goes_back() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1));
+            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now()))));
             let (begun, begin) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -203,6 +219,29 @@ mod tests {
             stop.raise(Phase::Stopping);
             assert_eq!(stop.phase(), Phase::Forced);
             assert_eq!(worker.await.unwrap(), Err(Cancelled));
+        });
+    }
+
+    #[test]
+    fn a_pause_stretches_sleeps() {
+        local().block_on(async {
+            let clock = Arc::new(Clock::new(Instant::now()));
+            let stop = Rc::new(Stop::new(1, clock.clone()));
+            let worker = tokio::task::spawn_local({
+                let (stop, clock) = (stop.clone(), clock.clone());
+                async move { stop.watch(0, stop.sleep_until(0, clock.now() + Duration::from_millis(30))).await }
+            });
+            tokio::task::yield_now().await;
+            clock.pause(true);
+            stop.wake();
+            // The timer fires in the pause, and ends nothing.
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            assert!(!worker.is_finished());
+            clock.pause(false);
+            let shown = clock.now();
+            stop.wake();
+            worker.await.unwrap();
+            assert!(clock.now() >= Duration::from_millis(30), "{shown:?} when it went on");
         });
     }
 }

@@ -16,8 +16,9 @@ use super::{Control, Plan, RunReport, Verdict, run};
 use crate::{
     Failure,
     options::Args,
-    registry::{Need, Origin, Registry, Scenario, Slots},
+    registry::{Need, Origin, Registry, Scenario, Slots, Teardown},
     report::{Line, Progress, Summary},
+    session::Context,
     ui::Screen,
 };
 
@@ -479,4 +480,47 @@ fn workers_come_and_go() {
         let summary = runner.join().unwrap().summary;
         assert_eq!((summary.successes, summary.failures), (counter.load(Ordering::SeqCst), 0));
     }
+}
+
+/// Counts the workers that were torn down.
+struct CountingTeardown(Arc<AtomicU64>, Origin);
+
+impl Teardown for CountingTeardown {
+    fn origin(&self) -> &Origin {
+        &self.1
+    }
+
+    fn run(&self, _: &Context) -> crate::Result {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_pause_uses_up_no_duration_and_ends_no_worker() {
+    const DURATION: Duration = Duration::from_millis(400);
+    let (counter, seen, torn_down) = (Arc::new(AtomicU64::new(0)), Arc::default(), Arc::new(AtomicU64::new(0)));
+    let args = Args { workers: 4, threads: Some(2), duration: DURATION, force_shutdown: true, ..Args::default() };
+    let mut registry = Registry::new();
+    let short = seen_workers(&counter, &seen);
+    let origin = short.origin.clone();
+    registry.add_scenario(short);
+    registry.add_teardown(CountingTeardown(torn_down.clone(), origin));
+    let plan = Plan::new(args, &registry).unwrap();
+    let (control, inbox) = Control::new();
+    let screen = Kept::default();
+    let mut shown = screen.clone();
+    let runner = std::thread::spawn(move || run(&plan, &mut shown, inbox));
+    until("it runs", || counter.load(Ordering::SeqCst) > 0);
+    control.pause(true);
+    until("it is told", || screen.has("Paused"));
+    let paused = Instant::now();
+    until("the duration would be over", || paused.elapsed() > 2 * DURATION);
+    let before = counter.load(Ordering::SeqCst);
+    assert_eq!(torn_down.load(Ordering::SeqCst), 0);
+    control.pause(false);
+    let summary = runner.join().unwrap().summary;
+    assert!(summary.successes > before, "{} after the pause", summary.successes - before);
+    assert!(summary.paused >= 2 * DURATION && summary.active() >= DURATION, "{summary:?}");
+    assert_eq!(torn_down.load(Ordering::SeqCst), 4);
 }

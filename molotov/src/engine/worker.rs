@@ -18,6 +18,7 @@ use tokio::{task::coop, time::Sleep};
 
 use super::{
     board::{Doing, Place},
+    clock::Clock,
     observe::WorkerObserver,
     order::{Next, Order},
     panic::CatchPanic,
@@ -48,7 +49,7 @@ impl Worker {
     /// The whole life.
     pub(super) async fn live(self) {
         let shard = self.shard.clone();
-        shard.stop.sleep(self.slot, shard.start_of(self.slot, self.id)).await;
+        shard.stop.sleep_until(self.slot, shard.start_of(self.slot, self.id)).await;
         if shard.stop.goes_on(self.slot) {
             shard.worker_started();
             self.say("Starting");
@@ -73,21 +74,16 @@ impl Worker {
     /// Picks and runs until there is no more to do; gives back the number of runs.
     async fn run_scenarios(&self, slots: &Slots) -> u64 {
         let shard = &*self.shard;
-        let begun = Instant::now();
-        let over = begun.checked_add(shard.args.duration);
-        if let Some(over) = over {
-            self.place.set_over(over);
-        }
-        let mut limit = Limit::new(shard.args.force_shutdown.then_some(over).flatten());
+        let clock = &*shard.clock;
+        let over = clock.now().saturating_add(shard.args.duration);
+        self.place.set_over(over);
+        let mut limit = Limit::new(clock, shard.args.force_shutdown.then_some(over));
         let mut order = Order::new(&shard.plan, &shard.args);
         let mut step = 0;
         while shard.stop.goes_on(self.slot) {
             if shard.stop.is_paused() {
                 self.now(Doing::Resting);
                 shard.stop.wait_out_the_pause(self.slot).await;
-                if over.is_some_and(|over| Instant::now() >= over) {
-                    break;
-                }
                 continue;
             }
             let index = match order.next(&self.context, step + 1) {
@@ -99,7 +95,7 @@ impl Worker {
                     }
                     shard.failed(self.id, &shard.plan.picker_info, failure).await;
                     coop::consume_budget().await;
-                    if over.is_some_and(|over| Instant::now() >= over) {
+                    if clock.now() >= over {
                         break;
                     }
                     continue;
@@ -109,7 +105,7 @@ impl Worker {
             step += 1;
             let ended = self.run(slots, index, step, &mut limit).await;
             // Checked after a run, not before: a duration of 0 is one run.
-            if over.is_some_and(|over| ended >= over) {
+            if clock.at(ended) >= over {
                 break;
             }
             let rest = shard.pacing.rest_after(shard.plan.scenarios[index].info.delay);
@@ -117,9 +113,9 @@ impl Worker {
                 // A scenario that never waits must not keep the other workers of the thread from running.
                 coop::consume_budget().await;
             } else {
-                let left = over.map_or(Duration::MAX, |over| over.saturating_duration_since(Instant::now()));
-                shard.stop.sleep(self.slot, rest.min(left)).await;
-                if over.is_some_and(|over| Instant::now() >= over) {
+                let rested = clock.now().saturating_add(rest);
+                shard.stop.sleep_until(self.slot, rested.min(over)).await;
+                if clock.now() >= over {
                     break;
                 }
             }
@@ -129,7 +125,7 @@ impl Worker {
     }
 
     /// Runs one scenario once, and records how it went. Gives back when it ended.
-    async fn run(&self, slots: &Slots, index: usize, step: u64, limit: &mut Limit) -> Instant {
+    async fn run(&self, slots: &Slots, index: usize, step: u64, limit: &mut Limit<'_>) -> Instant {
         let shard = &*self.shard;
         let scenario = &shard.plan.scenarios[index];
         self.context.enter(step, &scenario.name);
@@ -281,15 +277,30 @@ impl Drop for Run<'_> {
     }
 }
 
-/// With `--force-shutdown`: the moment at which a running scenario is cancelled. Costs nothing without.
-struct Limit(Option<Pin<Box<Sleep>>>);
+/// With `--force-shutdown`: when a running scenario is cancelled. Costs nothing without.
+struct Limit<'a> {
+    clock: &'a Clock,
+    /// What the clock shows then, and a timer for it.
+    over: Option<(Duration, Pin<Box<Sleep>>)>,
+}
 
-impl Limit {
-    fn new(over: Option<Instant>) -> Limit {
-        Limit(over.map(|over| Box::pin(tokio::time::sleep_until(over.into()))))
+impl<'a> Limit<'a> {
+    fn new(clock: &'a Clock, over: Option<Duration>) -> Limit<'a> {
+        let timer = |over: Duration| Box::pin(tokio::time::sleep(over.saturating_sub(clock.now())));
+        Limit { clock, over: over.map(|over| (over, timer(over))) }
     }
 
+    /// Whether the time is over. The end of a pause has to wake the worker.
     fn is_over(&mut self, cx: &mut std::task::Context<'_>) -> bool {
-        self.0.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+        let Some((over, timer)) = &mut self.over else { return false };
+        while timer.as_mut().poll(cx).is_ready() {
+            let left = over.saturating_sub(self.clock.now());
+            if left.is_zero() || self.clock.is_paused() {
+                return left.is_zero();
+            }
+            // There was a pause meanwhile.
+            timer.set(tokio::time::sleep(left));
+        }
+        false
     }
 }

@@ -58,6 +58,14 @@ pub(crate) fn elapsed(elapsed: Duration) -> String {
     }
 }
 
+/// How long a run took, and how much of that it was paused: `30.0 s (12.5 s paused)`.
+pub(crate) fn elapsed_and_paused(time: Duration, paused: Duration) -> String {
+    match paused.is_zero() {
+        true => elapsed(time),
+        false => format!("{} ({} paused)", elapsed(time), elapsed(paused)),
+    }
+}
+
 /// `1m40s`, `2h03m05s`, to the nearest second.
 pub(crate) fn clock(duration: Duration) -> String {
     let seconds = (duration + Duration::from_millis(500)).as_secs();

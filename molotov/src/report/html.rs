@@ -30,7 +30,7 @@ pub fn html(summary: &Summary) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <main>\n<header><h1>{title}</h1>\n<p>{}, {}{} · Molotov {}</p></header>\n",
-        format::elapsed(summary.elapsed),
+        format::elapsed_and_paused(summary.elapsed, summary.paused),
         format::plural(summary.workers as u64, "worker"),
         match summary.processes {
             0 | 1 => String::new(),
@@ -82,7 +82,7 @@ fn lines(text: &str) -> String {
 }
 
 fn per_second(count: u64, summary: &Summary) -> String {
-    let seconds = summary.elapsed.as_secs_f64();
+    let seconds = summary.active().as_secs_f64();
     format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 })
 }
 

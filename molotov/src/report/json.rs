@@ -22,6 +22,7 @@ pub fn json(summary: &Summary) -> String {
         "version": summary.version,
         "started": summary.started.map(|at| humantime::format_rfc3339_millis(at).to_string()),
         "elapsed_s": summary.elapsed.as_secs_f64(),
+        "paused_s": summary.paused.as_secs_f64(),
         "workers": summary.workers,
         "processes": summary.processes,
         "totals": {
@@ -29,9 +30,9 @@ pub fn json(summary: &Summary) -> String {
             "failures": summary.failures,
             "interrupted": summary.interrupted,
         },
-        "scenarios": rows(&snapshot.scenarios, summary.elapsed),
-        "requests": rows(&snapshot.requests, summary.elapsed),
-        "steps": rows(&snapshot.steps, summary.elapsed),
+        "scenarios": rows(&snapshot.scenarios, summary.active()),
+        "requests": rows(&snapshot.requests, summary.active()),
+        "steps": rows(&snapshot.steps, summary.active()),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
         "thresholds": summary.thresholds,
@@ -52,13 +53,13 @@ pub fn json(summary: &Summary) -> String {
     report.to_string() + "\n"
 }
 
-fn rows(rows: &BTreeMap<Arc<str>, Stats>, elapsed: Duration) -> Vec<Value> {
-    rows.iter().map(|(name, stats)| row(name, stats, elapsed)).collect()
+fn rows(rows: &BTreeMap<Arc<str>, Stats>, active: Duration) -> Vec<Value> {
+    rows.iter().map(|(name, stats)| row(name, stats, active)).collect()
 }
 
-fn row(name: &str, stats: &Stats, elapsed: Duration) -> Value {
+fn row(name: &str, stats: &Stats, active: Duration) -> Value {
     let Counts { ok, failed, interrupted, .. } = stats.counts;
-    let seconds = elapsed.as_secs_f64();
+    let seconds = active.as_secs_f64();
     json!({
         "name": name,
         "count": ok + failed,

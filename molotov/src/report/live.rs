@@ -67,8 +67,10 @@ impl Line {
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Progress {
-    /// Since the run began.
+    /// Time since the start of the run, pauses included.
     pub elapsed: Duration,
+    /// How long the run has been paused so far.
+    pub paused: Duration,
     /// Scenarios that ended as they should.
     pub successes: u64,
     /// Scenarios that failed.
@@ -83,6 +85,13 @@ pub struct Progress {
     pub rate: f64,
     /// How near a sizing is to its end.
     pub sizing: Option<SizingProgress>,
+}
+
+impl Progress {
+    /// Time since the start of the run without pauses: what durations are measured by.
+    pub fn active(&self) -> Duration {
+        self.elapsed.saturating_sub(self.paused)
+    }
 }
 
 /// How near a sizing is to its end.

@@ -14,6 +14,8 @@ pub struct Summary {
     pub version: String,
     /// From the first worker's start to the last one's end.
     pub elapsed: Duration,
+    /// How much of that time the run was paused.
+    pub paused: Duration,
     /// Scenarios that ended as they should.
     pub successes: u64,
     /// Scenarios that failed.
@@ -36,6 +38,13 @@ pub struct Summary {
     pub thresholds: Vec<Judged>,
     /// The run's `-v`: from 1, errors are told with their details.
     pub verbose: u8,
+}
+
+impl Summary {
+    /// The time of the run without pauses: what rates are averaged over.
+    pub fn active(&self) -> Duration {
+        self.elapsed.saturating_sub(self.paused)
+    }
 }
 
 /// What a sizing has found.

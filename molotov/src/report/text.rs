@@ -94,9 +94,12 @@ impl Page {
 
     /// The run in a line or two.
     fn overview(&mut self, summary: &Summary) {
-        let seconds = summary.elapsed.as_secs_f64();
+        let seconds = summary.active().as_secs_f64();
         let ended = summary.successes + summary.failures;
-        let mut parts = vec![format::elapsed(summary.elapsed), format::plural(summary.workers as u64, "worker")];
+        let mut parts = vec![
+            format::elapsed_and_paused(summary.elapsed, summary.paused),
+            format::plural(summary.workers as u64, "worker"),
+        ];
         if summary.processes > 1 {
             parts.push(format::plural(summary.processes as u64, "process"));
         }
@@ -176,11 +179,11 @@ impl Page {
         }
         let left_out = stats.len() - shown.len();
         let mut rows: Vec<Row> =
-            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.elapsed)).collect();
+            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.active())).collect();
         if stats.len() > 1 && !total.is_empty() {
             let mut sum = Stats::default();
             stats.values().for_each(|stats| sum.merge(stats));
-            let mut row = Row::new(total.to_owned(), &sum, summary.elapsed);
+            let mut row = Row::new(total.to_owned(), &sum, summary.active());
             row.total = true;
             rows.push(row);
         }

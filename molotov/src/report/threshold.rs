@@ -293,7 +293,7 @@ impl Threshold {
             Metric::Min => time(&|latency| latency.min()),
             Metric::Max => time(&|latency| latency.max()),
             Metric::Rate => {
-                let seconds = summary.elapsed.as_secs_f64();
+                let seconds = summary.active().as_secs_f64();
                 Some(if seconds > 0.0 { ended as f64 / seconds } else { 0.0 })
             }
             Metric::Count => Some(ended as f64),

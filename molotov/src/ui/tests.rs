@@ -69,7 +69,7 @@ fn progress(successes: u64) -> Progress {
         workers: 50,
         processes: 1,
         rate: 41.46,
-        sizing: None,
+        ..Progress::default()
     }
 }
 

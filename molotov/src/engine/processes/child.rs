@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     engine::{
+        clock::Clock,
         control::Inbox,
         coordinator::{Message, receive},
         crew::{Commands, Crew, LAST_CALL, Started},
@@ -46,7 +47,8 @@ fn work(birth: Birth<'_>) -> i32 {
     let Birth { plan, scope, inbox, mut reader, mut writer, number } = birth;
     // The parent lets all begin at once; when it changes its mind, it goes.
     let Ok(Some(Order::Begin)) = reader.receive() else { return 0 };
-    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, Instant::now(), number);
+    let clock = Arc::new(Clock::new(Instant::now()));
+    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, clock, number);
     let commands = crew.commands().clone();
     let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &commands));
     if let Some(error) = refused.or(begun.err()) {

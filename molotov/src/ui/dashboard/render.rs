@@ -328,7 +328,7 @@ fn round_up(value: f64) -> f64 {
 fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let rows = state.rows();
-    let seconds = state.progress.elapsed.as_secs_f64();
+    let seconds = state.progress.active().as_secs_f64();
     let wide = area.width >= 100;
     let mut columns = vec!["Count", "Failed", "Rate/s", "p50", "p95", "p99"];
     if wide {

@@ -235,16 +235,17 @@ impl State {
 
     /// How far the run is, 0 to 1, and how long it takes still; `None` where it has no end.
     pub(super) fn done(&self) -> Option<(f64, Option<Duration>)> {
-        let elapsed = self.progress.elapsed;
+        // A pause stands still.
+        let active = self.progress.active();
         let ended = self.progress.successes + self.progress.failures;
         if let Some(runs) = self.about.runs.filter(|runs| *runs > 0) {
             let share = (ended as f64 / runs as f64).min(1.0);
-            let left = (share > 0.0).then(|| elapsed.mul_f64((1.0 - share) / share));
+            let left = (share > 0.0).then(|| active.mul_f64((1.0 - share) / share));
             return Some((share, left));
         }
         let duration = self.about.duration?;
-        let share = (elapsed.as_secs_f64() / duration.as_secs_f64().max(1e-9)).min(1.0);
-        Some((share, Some(duration.saturating_sub(elapsed))))
+        let share = (active.as_secs_f64() / duration.as_secs_f64().max(1e-9)).min(1.0);
+        Some((share, Some(duration.saturating_sub(active))))
     }
 
     /// How far the view may be scrolled.

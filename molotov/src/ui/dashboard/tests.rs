@@ -80,7 +80,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             workers: 10,
             processes: processes.len().max(1),
             rate: 42.5,
-            sizing: None,
+            ..Progress::default()
         }));
     }
     state
@@ -186,4 +186,14 @@ fn colours_can_be_left_out() {
             .any(|cell| cell.fg != ratatui::style::Color::Reset || cell.bg != ratatui::style::Color::Reset);
         assert!(!colors, "{view:?}");
     }
+}
+
+#[test]
+fn a_pause_does_not_move_the_progress_bar() {
+    let mut state = after(30, 9, &[]);
+    let before = state.done();
+    state.progress.elapsed += Duration::from_secs(20);
+    state.progress.paused += Duration::from_secs(20);
+    assert_eq!(state.done(), before);
+    assert!(screen(&state, SIZES[0]).contains("50 % · 30s left"), "{}", screen(&state, SIZES[0]));
 }

@@ -1,0 +1,101 @@
+//! The clock of a run, which stands still while the run is paused.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// Set while the clock is paused.
+const PAUSED: u64 = 1 << 63;
+
+/// Counts from the start of the run and leaves pauses out. Durations, ramp-ups and delays are measured by it.
+///
+/// Every thread of a process reads the same clock.
+#[derive(Debug)]
+pub(super) struct Clock {
+    epoch: Instant,
+    /// Running: the nanoseconds of all pauses so far. Paused: [`PAUSED`], and the nanoseconds at which the clock stands.
+    state: AtomicU64,
+}
+
+impl Clock {
+    /// A running clock that shows zero at `epoch`.
+    pub(super) fn new(epoch: Instant) -> Clock {
+        Clock { epoch, state: AtomicU64::new(0) }
+    }
+
+    /// Real time since the start of the run, pauses included.
+    pub(super) fn real(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// What the clock shows.
+    pub(super) fn now(&self) -> Duration {
+        self.at(Instant::now())
+    }
+
+    /// What the clock shows at a moment. That moment must not lie before the last change from running to paused or back.
+    pub(super) fn at(&self, moment: Instant) -> Duration {
+        let state = self.state.load(Ordering::Acquire);
+        match state & PAUSED {
+            0 => moment.saturating_duration_since(self.epoch).saturating_sub(Duration::from_nanos(state)),
+            _ => Duration::from_nanos(state & !PAUSED),
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.state.load(Ordering::Acquire) & PAUSED != 0
+    }
+
+    /// The sum of all pauses so far.
+    pub(super) fn paused(&self) -> Duration {
+        let now = Instant::now();
+        now.saturating_duration_since(self.epoch).saturating_sub(self.at(now))
+    }
+
+    /// Pauses the clock, or lets it run again.
+    pub(super) fn pause(&self, paused: bool) {
+        if self.is_paused() == paused {
+            return;
+        }
+        let now = Instant::now();
+        let shown = self.at(now);
+        let state = match paused {
+            true => nanos(shown) | PAUSED,
+            false => nanos(now.saturating_duration_since(self.epoch).saturating_sub(shown)),
+        };
+        self.state.store(state, Ordering::Release);
+    }
+}
+
+/// Enough for 292 years.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) & !PAUSED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_left_out() {
+        let clock = Clock::new(Instant::now() - Duration::from_secs(10));
+        assert!(clock.now() >= Duration::from_secs(10));
+        clock.pause(true);
+        clock.pause(true);
+        let shown = clock.now();
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(clock.is_paused());
+        assert_eq!(clock.now(), shown);
+        clock.pause(false);
+        clock.pause(false);
+        let paused = clock.paused();
+        assert!(paused >= Duration::from_millis(20) && paused < Duration::from_secs(5), "{paused:?}");
+        assert!(clock.now() >= shown && clock.now() <= clock.real() - Duration::from_millis(20));
+        clock.pause(true);
+        let shown = clock.now();
+        clock.pause(false);
+        assert!(clock.now() >= shown);
+        assert!(clock.paused() >= paused);
+    }
+}
