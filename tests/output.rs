@@ -140,3 +140,22 @@ fn colors_are_for_terminals_that_want_them() {
     assert!(!red(|program| program.env("NO_COLOR", "1")));
     assert!(!red(|program| program.arg("--color=never")));
 }
+
+#[test]
+fn secrets_are_shown_nowhere_unless_asked_for() {
+    const REPORTS: [&str; 3] = ["out.json", "out.html", "out.csv"];
+    for (line, shown) in [("", false), ("-p 2", false), ("--show-secrets", true)] {
+        let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let reports = REPORTS.map(|name| format!("--report {name}")).join(" ");
+        let program = Program::new(TROUBLED, &format!("-s secretive -r 1 -vv {reports} {line}")).against(&server);
+        let output = program.in_directory(directory.path()).run().exited(0);
+        let files = REPORTS.map(|name| std::fs::read_to_string(directory.path().join(name)).unwrap());
+        let all = format!("{}{}{}", output.stdout, output.stderr, files.concat());
+        for secret in ["t0ken", "pa55", "c00kie", "YWRhOnBhNTU="] {
+            assert_eq!(all.contains(secret), shown, "{line}: {secret} in\n{all}");
+        }
+        assert_eq!(all.contains("token=***"), !shown, "{line}: {all}");
+        assert!(all.contains("secretive?token="), "{line}: {all}");
+        assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+    }
+}

@@ -372,3 +372,32 @@ async def one(session):
     assert!(output.stdout.contains("only aiohttp itself can do that, and it is not installed"), "{output:#?}");
     assert!(output.stdout.contains("pip install aiohttp"), "{output:#?}");
 }
+
+const SECRETIVE: &str = r#"
+import os
+import molotov
+
+@molotov.scenario()
+async def one(session):
+    url = os.environ["TARGET"].replace("http://", "http://ada:pa55@") + "/fail/one?token=t0ken"
+    async with session.get(url, headers={"Cookie": "id=c00kie"}) as response:
+        response.raise_for_status()
+
+@molotov.scenario()
+async def two(session):
+    raise ValueError("http://ada:pa55@localhost/?token=t0ken")
+"#;
+
+#[test]
+fn secrets_of_scripts_are_shown_nowhere_unless_asked_for() {
+    for (line, shown) in [("", false), ("-p 2", false), ("--show-secrets", true)] {
+        let scripts = Scripts::new(&[("loadtest.py", SECRETIVE)]);
+        let output = scripts.program(&format!("--single-run -vv --report out.json {line}")).run().exited(0);
+        let all = format!("{}{}{}", output.stdout, output.stderr, scripts.written("out.json"));
+        for secret in ["t0ken", "pa55", "c00kie", "YWRhOnBhNTU="] {
+            assert_eq!(all.contains(secret), shown, "{line}: {secret} in\n{all}");
+        }
+        assert_eq!(all.contains("token=***"), !shown, "{line}: {all}");
+        assert_eq!(scripts.server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+    }
+}

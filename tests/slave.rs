@@ -396,6 +396,52 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn tokens_of_addresses_are_not_shown() {
+    let place = Place::new(&[]);
+    let with =
+        |credentials: &str| place.server.url().replace("http://", &format!("http://{credentials}@")) + "/fail/shop";
+    for address in [with("ada:t0ken"), with("t0ken"), "ftp://ada:t0ken@localhost/shop".to_owned()] {
+        for line in ["", "--rev 0123456789abcdef", "--unknown", "--help"] {
+            let output = place.slave(line).env("TEST_REPO", &address).env("TEST_NAME", "good").run();
+            assert!(!format!("{output:?}").contains("t0ken"), "{line}: {output:#?}");
+            let output = place.slave(line).arg(&address).arg("good").arg(&address).run();
+            assert!(!format!("{output:?}").contains("t0ken"), "{line}: {output:#?}");
+        }
+    }
+    let output = place.slave("").arg(&with("ada:t0ken")).arg("good").run().exited(1);
+    told(&output, &["Cloning http://ada:***@127.0.0.1:", "cannot be cloned"]);
+    let reached = place.server.arrivals();
+    assert!(!reached.is_empty(), "git has tried the address");
+}
+
+#[test]
+fn requirements_stay_inside_the_repository_and_values_are_named() {
+    let place = Place::new(&[]);
+    fs::write(place.path("outside.txt"), "").unwrap();
+    std::os::unix::fs::symlink(place.path("outside.txt"), place.repository().join("link.txt")).unwrap();
+    let outside = place.path("outside.txt").to_str().unwrap().to_owned();
+    for (key, value, why) in [
+        ("requirements", format!("{outside:?}"), "outside the repository; name a file inside it"),
+        (
+            "requirements",
+            "\"../../../../../../etc/hostname\"".to_owned(),
+            "outside the repository; name a file inside it",
+        ),
+        ("requirements", "\"link.txt\"".to_owned(), "outside the repository; name a file inside it"),
+        ("requirements", "\"none.txt\"".to_owned(), "the requirements `none.txt` cannot be read"),
+        ("env", r#"{"GOOD": "bad\u0000"}"#.to_owned(), "the value of `GOOD` holds a NUL character"),
+        ("env", r#"{"A=B": "x"}"#.to_owned(), "\"A=B\" cannot be the name of an environment variable"),
+    ] {
+        let tests = format!(r#"{{"molotov": {{"{key}": {value}, "tests": {{"good": {{}}}}}}}}"#);
+        place.commit(&[("molotov.json", &tests), ("loadtest.py", SCRIPT)]);
+        let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
+        told(&output, &[why]);
+        assert!(!output.stderr.contains("virtual environment"), "refused before anything is made: {output:#?}");
+    }
+    place.is_clean();
+}
+
+#[test]
 fn requirements_that_fail_end_it() {
     let place = Place::new(&[
         (

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Parser;
-use molotov::cli::generated;
+use molotov::cli::{generated, masked};
 pub use molotov::python::_core;
 
 /// Reads a command line, or gives the code to exit with: it was wrong, or asked for the help or the version.
@@ -28,7 +28,11 @@ fn read<T: Parser>(line: Vec<OsString>) -> Result<T, u8> {
             Err(0)
         }
         Err(refused) => {
-            let _ = refused.print();
+            // The help comes this way too. What was refused may be an address with a token.
+            let _ = match refused.use_stderr() {
+                true => write!(io::stderr().lock(), "{}", masked(&refused.render().to_string())),
+                false => refused.print(),
+            };
             Err(refused.exit_code().try_into().unwrap_or(2))
         }
     }
@@ -36,5 +40,5 @@ fn read<T: Parser>(line: Vec<OsString>) -> Result<T, u8> {
 
 /// Writes why a command cannot go on to standard error.
 fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "error: {message}");
+    let _ = writeln!(io::stderr().lock(), "error: {}", masked(message));
 }

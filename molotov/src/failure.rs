@@ -2,6 +2,8 @@
 
 use std::{any::Any, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
 
+use crate::secrets;
+
 /// What scenarios and fixtures return; `Result` alone is `Result<(), Failure>`.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
@@ -57,7 +59,7 @@ impl Failure {
     fn new(kind: impl Into<Cow<'static, str>>, message: String, place: Option<&Location<'_>>) -> Failure {
         Failure(Box::new(Inner {
             kind: kind.into(),
-            message,
+            message: secrets::mask_owned(message),
             place: place.map(|place| format!("{}:{}", place.file(), place.line())),
             backtrace: CAPTURE.get().then(crate::backtrace::capture),
             cause: None,
@@ -71,6 +73,7 @@ impl Failure {
         place: Option<String>,
         backtrace: Option<String>,
     ) -> Failure {
+        let (message, backtrace) = (secrets::mask_owned(message), backtrace.map(secrets::mask_owned));
         Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace, cause: None }))
     }
 
@@ -116,7 +119,8 @@ impl Failure {
         &self.0.kind
     }
 
-    /// What went wrong, with the causes that the error gave.
+    /// What went wrong, with the causes that the error gave. Passwords and tokens in URLs are masked, unless the run
+    /// has `--show-secrets`.
     pub fn message(&self) -> &str {
         &self.0.message
     }

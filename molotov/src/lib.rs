@@ -112,6 +112,7 @@ pub mod prelude;
 pub mod python;
 pub mod registry;
 pub mod report;
+mod secrets;
 pub mod session;
 pub mod statsd;
 pub mod ui;

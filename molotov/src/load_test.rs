@@ -175,6 +175,12 @@ impl LoadTest {
         self
     }
 
+    /// Shows passwords, tokens and cookies in errors and names, which mask them otherwise.
+    pub fn show_secrets(mut self) -> LoadTest {
+        self.args.show_secrets = true;
+        self
+    }
+
     /// Makes picks and the contexts' random numbers repeatable.
     pub fn seed(mut self, seed: u64) -> LoadTest {
         self.args.seed = Some(seed);

@@ -70,6 +70,8 @@ pub struct Args {
     pub color: Color,
     /// Default total timeout of a request.
     pub timeout: Duration,
+    /// Show passwords, tokens and cookies instead of masking them.
+    pub show_secrets: bool,
     /// Keys of the configuration file that are no option, for scripts to read.
     pub extra: BTreeMap<String, serde_json::Value>,
 }
@@ -136,6 +138,7 @@ impl Default for Args {
             list: false,
             color: Color::Auto,
             timeout: Duration::from_secs(300),
+            show_secrets: false,
             extra: BTreeMap::new(),
         }
     }

@@ -4,7 +4,10 @@ use std::{
     any::{Any, type_name},
     cell::RefCell,
     collections::HashMap,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 type Value = Arc<dyn Any + Send + Sync>;
@@ -13,6 +16,7 @@ type Value = Arc<dyn Any + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Scope {
     vars: RwLock<HashMap<String, (Value, &'static str)>>,
+    show_secrets: AtomicBool,
 }
 
 impl std::fmt::Debug for Scope {
@@ -48,8 +52,25 @@ impl Scope {
 
     /// The scope of the calling thread; one for the whole process where no run is.
     pub(crate) fn current() -> Arc<Scope> {
+        CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Scope::outside().clone())
+    }
+
+    fn outside() -> &'static Arc<Scope> {
         static OUTSIDE: OnceLock<Arc<Scope>> = OnceLock::new();
-        CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| OUTSIDE.get_or_init(Arc::default).clone())
+        OUTSIDE.get_or_init(Arc::default)
+    }
+
+    /// Sets whether text of this scope shows secrets; it masks them by default.
+    pub(crate) fn show_secrets(&self, show: bool) {
+        self.show_secrets.store(show, Ordering::Relaxed);
+    }
+
+    /// Whether text made on the calling thread shows secrets.
+    pub(crate) fn shows_secrets() -> bool {
+        CURRENT.with_borrow(|current| {
+            let scope = current.as_ref().unwrap_or_else(|| Scope::outside());
+            scope.show_secrets.load(Ordering::Relaxed)
+        })
     }
 
     fn set(&self, name: String, value: Value, kind: &'static str) {

@@ -108,6 +108,15 @@ async fn posted(session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// A request full of secrets: in its URL, its headers and its name.
+#[scenario]
+async fn secretive(session: &Session) -> Result<()> {
+    let url = target("/fail/secretive?token=t0ken").replace("http://", "http://ada:pa55@");
+    let request = session.get(&url).header("cookie", "id=c00kie").name(format!("GET {url}"));
+    request.send().await?.error_for_status()?;
+    Ok(())
+}
+
 #[scenario]
 async fn stuck() {
     note("stuck");

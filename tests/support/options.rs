@@ -549,4 +549,20 @@ const TABLE: &[Row] = &[
         },
         bad: &[("--timeout 0", 2, "'--timeout <TIME>': the time must be longer than 0")],
     },
+    Row {
+        option: "show-secrets",
+        good: |door| {
+            for (line, shown) in [("", false), ("--show-secrets", true)] {
+                let server = Server::new();
+                let target = server.url().replace("http://", "http://ada:pa55@") + "/ok?token=t0ken&path=";
+                let program = door.program(&format!("-r 1 -vv {line}"), &server, "").env("TARGET", &target);
+                let output = program.run().exited(0);
+                assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+                let told = |text: &str| output.stdout.contains(text) || output.stderr.contains(text);
+                assert_eq!((told("t0ken"), told("YWRhOnBhNTU=")), (shown, shown), "{line}: {output:#?}");
+                assert!(!told("pa55"), "{line}: {output:#?}");
+            }
+        },
+        bad: &[("--show-secrets=1", 2, FLAG)],
+    },
 ];

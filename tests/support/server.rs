@@ -27,6 +27,8 @@ pub struct Arrival {
     pub at: Instant,
     /// Its path.
     pub path: String,
+    /// Its header `Authorization`.
+    pub authorization: Option<String>,
 }
 
 /// Answers until it is dropped. The first part of a path says how:
@@ -128,9 +130,10 @@ impl Drop for Server {
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let number = {
         let mut arrivals = shared.arrivals();
-        arrivals.push(Arrival { at: Instant::now(), path: path.clone() });
+        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization });
         arrivals.len()
     };
     let mut parts = path.split('/').skip(1);

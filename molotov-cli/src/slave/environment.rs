@@ -162,6 +162,18 @@ impl Environment {
     }
 }
 
+/// Checks that a file of requirements is there, and belongs to the repository.
+pub(super) fn check_requirements(top: &Path, shown: &str) -> Result<(), Problem> {
+    let unreadable = |error| Problem::Told(format!("the requirements `{shown}` cannot be read: {error}"));
+    let top = top.canonicalize().map_err(unreadable)?;
+    // Links are followed: they lead out of it as well.
+    let file = top.join(shown).canonicalize().map_err(unreadable)?;
+    if file.starts_with(&top) {
+        return Ok(());
+    }
+    Err(Problem::Told(format!("the requirements `{shown}` are outside the repository; name a file inside it")))
+}
+
 /// The lines of a file of requirements without those that name Molotov; and those.
 fn without_molotov(text: &str) -> (String, Vec<String>) {
     let (mut rest, mut skipped) = (String::new(), Vec::new());

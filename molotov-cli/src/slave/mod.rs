@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::Parser;
-use molotov::cli::{Plan, Program, Wheel, plan};
+use molotov::cli::{Plan, Program, Wheel, masked, plan};
 
 use self::{
     children::{Children, Failed},
@@ -34,7 +34,7 @@ inventory::submit! {
 #[command(name = "moloslave", version, max_term_width = 120, after_help = "It exits as the run does.")]
 pub struct Slave {
     /// Address or path of the git repository
-    #[arg(env = "TEST_REPO", allow_hyphen_values = true)]
+    #[arg(env = "TEST_REPO", hide_env_values = true, allow_hyphen_values = true)]
     repository: String,
     /// Name of the test
     #[arg(env = "TEST_NAME", allow_hyphen_values = true)]
@@ -79,9 +79,9 @@ impl Problem {
     }
 }
 
-/// Writes what is being done. Who has closed the pipe misses it.
+/// Writes what is being done, without the tokens of addresses. Who has closed the pipe misses it.
 fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", masked(text));
 }
 
 /// Runs a command line; gives the code to exit with: the run's, 1 when there was none, 2 when the line is wrong.
@@ -145,10 +145,17 @@ impl Slave {
             return Err(Problem::Told(format!("`{}` has no `{shown}` (--config names another)", self.repository)));
         }
         let plan = plan(&config, &self.test).map_err(Problem::Told)?;
-        for name in plan.env.keys() {
-            if name.is_empty() || name.contains(['=', '\0']) || plan.env[name].contains('\0') {
-                return Err(Problem::Told(format!("`env`: {name:?} cannot be a variable of the environment")));
+        for (name, value) in &plan.env {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(Problem::Told(format!("`env`: {name:?} cannot be the name of an environment variable")));
             }
+            if value.contains('\0') {
+                let why = "holds a NUL character, which no environment variable can hold";
+                return Err(Problem::Told(format!("`env`: the value of `{name}` {why}; remove it")));
+            }
+        }
+        if let Some(requirements) = &plan.requirements {
+            environment::check_requirements(top, requirements)?;
         }
         let mut command = self.command(children, top, &config, &plan, wheel)?;
         command.envs(&plan.env).arg("--config").arg(&self.config).arg("--").arg(&self.test).current_dir(top);

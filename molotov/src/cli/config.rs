@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The option names that a test may have, with underscores.
-const OPTIONS: [&str; 30] = [
+const OPTIONS: [&str; 31] = [
     "scenario",
     "single_run",
     "single_mode",
@@ -47,6 +47,7 @@ const OPTIONS: [&str; 30] = [
     "list",
     "color",
     "timeout",
+    "show_secrets",
 ];
 
 /// What a `molotov.json` holds.
@@ -412,6 +413,7 @@ fn set(args: &mut Args, name: &str, value: Value<'_>) -> Result<(), ConfigError>
             }
         }
         "timeout" => args.timeout = value.time(what, duration::parse_positive)?,
+        "show_secrets" => args.show_secrets = value.boolean(what)?,
         _ => unreachable!("`{name}` is among the options"),
     }
     Ok(())

@@ -23,7 +23,7 @@ fn every_option_may_be_given() {
         "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
-        "color": "never", "timeout": 10"#;
+        "color": "never", "timeout": 10, "show_secrets": true"#;
     let (args, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
     let expected = Args {
@@ -57,6 +57,7 @@ fn every_option_may_be_given() {
         list: true,
         color: Color::Never,
         timeout: seconds(10.0),
+        show_secrets: true,
         ..Args::default()
     };
     assert_eq!((args, warnings), (expected, Vec::new()));

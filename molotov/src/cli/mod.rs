@@ -23,7 +23,7 @@ use std::{
 pub use generate::{generated, with_generate};
 use options::{Door, Request};
 
-use crate::{options::Args, registry::Registry};
+use crate::{options::Args, registry::Registry, secrets, vars::Scope};
 
 /// A test of a `molotov.json`, as whoever installs it before it runs has to know it.
 #[doc(hidden)]
@@ -70,6 +70,12 @@ pub struct Wheel {
 }
 
 inventory::collect!(Program);
+
+/// A text with the passwords and tokens of its URLs masked.
+#[doc(hidden)]
+pub fn masked(text: &str) -> std::borrow::Cow<'_, str> {
+    secrets::mask(text)
+}
 
 /// Runs the load test that the program is: its registered scenarios, with the options of its command line.
 ///
@@ -194,7 +200,7 @@ fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u
             1
         }
         LoadError::Raised(traceback) => {
-            let _ = write!(io::stderr().lock(), "{traceback}");
+            let _ = write!(io::stderr().lock(), "{}", secrets::mask(&traceback));
             1
         }
         LoadError::Exit(code) => code,
@@ -220,6 +226,7 @@ fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
     match options::parse(line, door).map_err(refused)? {
         Request::Run(args) => {
             let args = configured(*args)?;
+            Scope::current().show_secrets(args.show_secrets);
             options::refuse_contradictions(&args).map_err(refused)?;
             Ok(args.completed())
         }
@@ -256,10 +263,10 @@ fn show(text: &str) {
 
 /// Writes an error of the tool itself to standard error.
 fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "error: {message}");
+    let _ = writeln!(io::stderr().lock(), "error: {}", secrets::mask(message));
 }
 
 /// Writes what is worth knowing, and stops nothing, to standard error.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "warning: {message}");
+    let _ = writeln!(io::stderr().lock(), "warning: {}", secrets::mask(message));
 }

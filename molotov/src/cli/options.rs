@@ -21,7 +21,7 @@ const MOST_PROCESSES: u64 = 1_024;
 const MOST_THREADS: u64 = 4_096;
 
 /// What the original does not have. Its own options come first where a beginning fits both.
-const OURS: [&str; 7] = ["threads", "seed", "report", "threshold", "list", "color", "timeout"];
+const OURS: [&str; 8] = ["threads", "seed", "report", "threshold", "list", "color", "timeout", "show-secrets"];
 
 const NEW: &str = "Options the original Molotov does not have";
 
@@ -146,6 +146,9 @@ struct CommandLine {
         help_heading = NEW
     )]
     timeout: Option<Duration>,
+    /// Do not mask passwords, tokens and cookies
+    #[arg(long, help_heading = NEW)]
+    show_secrets: bool,
 
     /// Read the options of the test [SCENARIO] from a molotov.json
     #[arg(long, value_name = "FILE")]
@@ -345,6 +348,7 @@ impl CommandLine {
                 Some(When::Never) => Color::Never,
             },
             timeout: self.timeout.unwrap_or(default.timeout),
+            show_secrets: self.show_secrets,
             extra: default.extra,
         }
     }

@@ -40,7 +40,7 @@ fn without_options_the_defaults_hold() {
 #[test]
 fn every_option_reaches_its_field() {
     type Change = fn(&mut Args);
-    let changed: [(&str, Change); 30] = [
+    let changed: [(&str, Change); 31] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
@@ -71,6 +71,7 @@ fn every_option_reaches_its_field() {
         ("--color never", |a| a.color = Color::Never),
         ("--col=always", |a| a.color = Color::Always),
         ("--timeout 0.5", |a| a.timeout = Duration::from_millis(500)),
+        ("--show-secrets", |a| a.show_secrets = true),
     ];
     for (line, change) in changed {
         let mut expected = Args::default();

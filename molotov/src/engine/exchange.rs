@@ -1,17 +1,20 @@
-//! Requests and responses as text, for `-vv`. What is no readable text is named as what it is, never shown raw.
+//! Requests and responses as text, for `-vv`: secrets are masked, and unreadable bodies are named, never shown raw.
 
 use std::fmt::Write;
 
 use http::{HeaderMap, header};
 
-use crate::session::{Request, Response};
+use crate::{
+    secrets,
+    session::{Request, Response},
+};
 
 /// Longest part of a body that is shown, in bytes.
 const SHOWN: usize = 16 * 1024;
 
 /// A request with its headers and body.
 pub(super) fn request(request: &Request) -> String {
-    let mut text = format!("> {} {}\n", request.method(), request.url());
+    let mut text = format!("> {} {}\n", request.method(), secrets::mask_url(request.url()));
     headers(&mut text, '>', request.headers());
     match request.body() {
         Some(bytes) => body(&mut text, '>', bytes, request.headers()),
@@ -38,7 +41,7 @@ pub(super) async fn response(response: &Response) -> String {
 
 fn headers(text: &mut String, side: char, headers: &HeaderMap) {
     for (name, value) in headers {
-        let _ = writeln!(text, "{side} {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        let _ = writeln!(text, "{side} {name}: {}", secrets::mask_header(name, value));
     }
 }
 
@@ -57,6 +60,7 @@ fn body(text: &mut String, side: char, bytes: &[u8], headers: &HeaderMap) {
     }
     match std::str::from_utf8(bytes) {
         Ok(body) if !body.chars().any(|c| c.is_control() && !c.is_whitespace()) => {
+            let body = if is_form(headers) { secrets::mask_form(body) } else { body.into() };
             let mut end = body.len().min(SHOWN);
             while !body.is_char_boundary(end) {
                 end -= 1;
@@ -75,6 +79,11 @@ fn body(text: &mut String, side: char, bytes: &[u8], headers: &HeaderMap) {
     }
 }
 
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +97,26 @@ mod tests {
         let mut text = String::new();
         body(&mut text, '<', bytes, &map);
         text
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            (header::AUTHORIZATION, "Basic YWRhOnB3"),
+            (header::COOKIE, "id=1"),
+            (header::LOCATION, "http://ada:pw@host/cb?code=42"),
+            (header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8"),
+        ] {
+            map.insert(name, header::HeaderValue::from_static(value));
+        }
+        let mut text = String::new();
+        headers(&mut text, '<', &map);
+        body(&mut text, '<', b"password=pw&user=ada", &map);
+        for part in ["authorization: ***\n", "cookie: ***\n", "location: http://ada:***@host/cb?code=***\n"] {
+            assert!(text.contains(part), "no {part:?} in\n{text}");
+        }
+        assert!(text.ends_with("< password=***&user=ada\n"), "{text}");
     }
 
     #[test]

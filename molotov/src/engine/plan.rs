@@ -35,17 +35,19 @@ impl Plan {
     /// When what is registered does not fit together, or not with the options; all that is wrong is told at once.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        Ok(Plan {
+        let plan = Plan {
             args: Arc::new(args),
             selection: Arc::new(selection),
             scope: Arc::default(),
             statsd: None,
             thresholds: Vec::new(),
-        })
+        };
+        Ok(plan.with_variables(Arc::default()))
     }
 
     /// With variables that are set already.
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
+        scope.show_secrets(self.args.show_secrets);
         Plan { scope, ..self }
     }
 

@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::BoxError;
+use crate::secrets;
 
 /// What went wrong with a request. Errors of a run are grouped by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +66,8 @@ impl fmt::Display for ErrorKind {
 
 /// The error of a request, with the questions of `reqwest::Error`.
 ///
-/// Its message is one sentence: what happened, with which request, what to do. The causes are in
-/// [`source`](std::error::Error::source).
+/// Its message is one sentence: what happened, with which request, what to do. Passwords and tokens of the URL are masked
+/// in it. The causes are in [`source`](std::error::Error::source).
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -180,7 +181,7 @@ impl Error {
         self.kind() == ErrorKind::Decode
     }
 
-    /// The address of the request.
+    /// The URL of the request, without user and password.
     pub fn url(&self) -> Option<&Url> {
         self.0.url.as_ref()
     }
@@ -193,8 +194,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        match (&self.0.method, &self.0.url) {
+        f.write_str(&secrets::mask(&self.0.message))?;
+        let url = self.0.url.as_ref().map(secrets::mask_url);
+        match (&self.0.method, url) {
             (Some(method), Some(url)) => write!(f, " ({method} {url})")?,
             (None, Some(url)) => write!(f, " ({url})")?,
             _ => {}
@@ -211,9 +213,9 @@ impl fmt::Debug for Error {
         let inner = &self.0;
         f.debug_struct("Error")
             .field("kind", &inner.kind)
-            .field("message", &inner.message)
+            .field("message", &secrets::mask(&inner.message))
             .field("method", &inner.method)
-            .field("url", &inner.url.as_ref().map(Url::as_str))
+            .field("url", &inner.url.as_ref().map(secrets::mask_url))
             .field("status", &inner.status)
             .field("source", &inner.source)
             .finish()

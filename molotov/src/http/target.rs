@@ -6,7 +6,9 @@ use std::{
     rc::Rc,
 };
 
-use http::Method;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::{Error, ErrorKind};
@@ -26,7 +28,10 @@ pub(crate) struct Origin {
 /// A URL with all that a transport asks of it.
 #[derive(Debug)]
 pub(crate) struct Target {
+    /// Without user and password, which nobody is to see.
     pub(crate) url: Url,
+    /// The header that sends them.
+    pub(crate) authorization: Option<HeaderValue>,
     pub(crate) https: bool,
     /// The `Host` header: the default port left out, an IPv6 address in brackets.
     pub(crate) authority: String,
@@ -72,7 +77,7 @@ impl Target {
     }
 
     /// The target of a parsed URL.
-    pub(crate) fn from_url(url: Url) -> Result<Rc<Self>, Error> {
+    pub(crate) fn from_url(mut url: Url) -> Result<Rc<Self>, Error> {
         let https = match url.scheme() {
             "http" => false,
             "https" => true,
@@ -89,6 +94,7 @@ impl Target {
                     .with_hint("add one after the scheme"));
             }
         };
+        let authorization = take_credentials(&mut url);
         let port = url.port_or_known_default().unwrap_or(if https { 443 } else { 80 });
         let authority = match url.port() {
             // `Url` drops the default port by itself.
@@ -101,7 +107,8 @@ impl Target {
         };
         let origin = intern(https, &host, port);
         let template = template(url.path());
-        Ok(Rc::new(Self { url, https, authority, path_and_query, origin, template, get_name: OnceCell::new() }))
+        let get_name = OnceCell::new();
+        Ok(Rc::new(Self { url, authorization, https, authority, path_and_query, origin, template, get_name }))
     }
 }
 
@@ -111,6 +118,7 @@ impl Target {
     pub(crate) fn with_path_and_query(&self, path_and_query: &str) -> Rc<Self> {
         Rc::new(Self {
             url: self.url.clone(),
+            authorization: self.authorization.clone(),
             https: self.https,
             authority: self.authority.clone(),
             path_and_query: path_and_query.to_owned(),
@@ -119,6 +127,27 @@ impl Target {
             get_name: OnceCell::new(),
         })
     }
+}
+
+/// Takes user and password out of a URL, as the header that sends them.
+fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let header = basic(&decoded(url.username()), &url.password().map(decoded).unwrap_or_default());
+    // They can be set where they were.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(header)
+}
+
+/// The `Authorization` header of a user and password.
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
+    let text = format!("Basic {}", BASE64_STANDARD.encode([user, b":", password].concat()));
+    let mut value = HeaderValue::from_str(&text).expect("base64 is made of letters, digits and a few signs");
+    value.set_sensitive(true);
+    value
 }
 
 fn intern(https: bool, host: &str, port: u16) -> Rc<Origin> {
@@ -182,6 +211,18 @@ mod tests {
         let target = Target::parse("https://example.org:443").unwrap();
         assert_eq!((target.authority.as_str(), target.origin.port), ("example.org", 443));
         assert_eq!(target.path_and_query, "/");
+    }
+
+    #[test]
+    fn user_and_password_become_a_header() {
+        let target = Target::parse("http://ada:p%40ss%3A@example.org/a?b").unwrap();
+        assert_eq!(target.url.as_str(), "http://example.org/a?b");
+        assert_eq!(target.authority, "example.org");
+        // `ada:p@ss:`
+        assert_eq!(target.authorization.as_ref().unwrap(), "Basic YWRhOnBAc3M6");
+        assert!(!format!("{target:?}").contains("YWRh"));
+        assert_eq!(Target::parse("http://ada@example.org").unwrap().authorization.as_ref().unwrap(), "Basic YWRhOg==");
+        assert_eq!(Target::parse("http://example.org").unwrap().authorization, None);
     }
 
     #[test]

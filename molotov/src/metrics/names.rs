@@ -1,10 +1,13 @@
 //! Names under which measures are kept: bounded in number and length, found without allocating.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
+
+use crate::secrets;
 
 /// Names kept apart for requests, and for steps; the rest goes to [`OTHER`].
 pub(super) const MAX_NAMES: usize = 500;
@@ -39,6 +42,14 @@ impl Names {
 
     #[cold]
     fn add(&mut self, name: &str) -> usize {
+        if let Cow::Owned(masked) = secrets::mask(name) {
+            // Names that differ only in their secrets are one.
+            let number = self.number(&masked);
+            if self.index.len() < self.limit.saturating_mul(2) {
+                self.index.insert(name.into(), number);
+            }
+            return number;
+        }
         if self.names.len() < self.limit {
             return self.push(name);
         }
@@ -122,6 +133,15 @@ mod tests {
     fn a_name_of_the_users_called_other_is_the_same_row() {
         let mut names = Names::new(1);
         assert_eq!([names.number(OTHER), names.number("b"), names.number("c")], [0, 0, 0]);
+    }
+
+    #[test]
+    fn names_that_differ_in_secrets_are_one() {
+        let mut names = Names::new(10);
+        let numbers: Vec<_> = (0..50).map(|n| names.number(&format!("GET /x?token={n}"))).collect();
+        assert!(numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");
+        assert_eq!(&**names.name(numbers[0]), "GET /x?token=***");
+        assert!(names.index.len() <= 20, "{}", names.index.len());
     }
 
     #[test]

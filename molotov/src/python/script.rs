@@ -161,6 +161,7 @@ fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> PyResult<Py<
     options.set_item("seed", args.seed)?;
     options.set_item("list", args.list)?;
     options.set_item("timeout", args.timeout.as_secs_f64())?;
+    options.set_item("show_secrets", args.show_secrets)?;
     for (name, value) in &args.extra {
         let value = super::json::loads(py, value.to_string().as_bytes())?;
         options.set_item(name, value)?;

@@ -185,6 +185,9 @@ impl Session {
             parts.headers = headers;
             parts.stripped = true;
         }
+        if let Some(authorization) = &target.authorization {
+            parts.headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
         if becomes_get {
             parts.method = Method::GET;
             parts.body = Body::Empty;

@@ -1,6 +1,7 @@
 //! What a session is made with.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -9,9 +10,10 @@ use crate::http::{
     Certificate, Error, ErrorKind, Identity,
     decode::Decompression,
     redirect::Redirect,
+    target,
     wire::{HttpVersionPolicy, WireOptions},
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
+use crate::secrets;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What a session is made with: what the fixture `setup` gives back.
@@ -25,7 +27,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 /// let session = Session::new(options)?;
 /// # Ok::<(), molotov::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct SessionOptions {
     pub(crate) headers: HeaderMap,
@@ -56,6 +58,21 @@ pub enum Transport {
 
 /// How long a request may take in all, where nothing else is said.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
+
+// By hand, so that no secret is shown.
+impl fmt::Debug for SessionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionOptions")
+            .field("headers", &secrets::Headers(&self.headers))
+            .field("cookie_store", &self.cookie_store)
+            .field("timeout", &self.timeout)
+            .field("redirect", &self.redirect)
+            .field("decompression", &self.decompression)
+            .field("wire", &self.wire)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Default for SessionOptions {
     fn default() -> Self {
@@ -92,8 +109,8 @@ impl SessionOptions {
     /// A header of every request; one that the request sets itself wins.
     pub fn header<K, V>(mut self, name: K, value: V) -> Self
     where
-        K: TryInto<HeaderName, Error: std::fmt::Display>,
-        V: TryInto<HeaderValue, Error: std::fmt::Display>,
+        K: TryInto<HeaderName, Error: fmt::Display>,
+        V: TryInto<HeaderValue, Error: fmt::Display>,
     {
         match (name.try_into(), value.try_into()) {
             (Ok(name), Ok(value)) => {
@@ -114,7 +131,7 @@ impl SessionOptions {
     /// The `User-Agent`; `molotov/` and the version by default.
     pub fn user_agent<V>(mut self, value: V) -> Self
     where
-        V: TryInto<HeaderValue, Error: std::fmt::Display>,
+        V: TryInto<HeaderValue, Error: fmt::Display>,
     {
         match value.try_into() {
             Ok(value) => {
@@ -126,13 +143,13 @@ impl SessionOptions {
     }
 
     /// A user and password, sent with every request.
-    pub fn basic_auth(mut self, user: impl std::fmt::Display, password: Option<impl std::fmt::Display>) -> Self {
+    pub fn basic_auth(mut self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
         self.headers.insert(header::AUTHORIZATION, basic(user, password));
         self
     }
 
     /// A token, sent with every request.
-    pub fn bearer_auth(mut self, token: impl std::fmt::Display) -> Self {
+    pub fn bearer_auth(mut self, token: impl fmt::Display) -> Self {
         match bearer(token) {
             Ok(value) => {
                 self.headers.insert(header::AUTHORIZATION, value);
@@ -335,16 +352,13 @@ pub(crate) fn replace(headers: &mut HeaderMap, new: HeaderMap) {
 }
 
 /// The header of a user and password.
-pub(crate) fn basic(user: impl std::fmt::Display, password: Option<impl std::fmt::Display>) -> HeaderValue {
+pub(crate) fn basic(user: impl fmt::Display, password: Option<impl fmt::Display>) -> HeaderValue {
     let password = password.map_or(String::new(), |password| password.to_string());
-    let text = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-    let mut value = HeaderValue::from_str(&text).expect("base64 is made of letters, digits and a few signs");
-    value.set_sensitive(true);
-    value
+    target::basic(user.to_string().as_bytes(), password.as_bytes())
 }
 
 /// The header of a token.
-pub(crate) fn bearer(token: impl std::fmt::Display) -> Result<HeaderValue, Error> {
+pub(crate) fn bearer(token: impl fmt::Display) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
         .map_err(|error| Error::new(ErrorKind::Builder, "the token cannot be sent in a header").with_source(error))?;
     value.set_sensitive(true);

@@ -9,11 +9,15 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Redirect, Response, Session, attach::Attachments, follow::Parts, multipart, options};
-use crate::http::{BoxError, Error, ErrorKind, target::Target, wire::Body};
+use crate::{
+    http::{BoxError, Error, ErrorKind, target::Target, wire::Body},
+    secrets,
+};
 
 /// What can be asked for: text, or a [`Url`].
 ///
-/// Text that was used before on the same thread is not parsed again.
+/// Text that was used before on the same thread is not parsed again. A user and password in the URL
+/// (`http://user:password@host/`) are sent as Basic authorization, and are no part of the URL afterwards.
 pub trait IntoUrl: sealed::IntoTarget {}
 
 impl<T: sealed::IntoTarget> IntoUrl for T {}
@@ -121,8 +125,8 @@ impl RequestBuilder {
     pub(super) fn new(session: Session, method: Method, url: impl IntoUrl) -> RequestBuilder {
         let parts = url.into_target().map(|target| Parts {
             method,
+            headers: target.authorization.iter().map(|value| (header::AUTHORIZATION, value.clone())).collect(),
             target,
-            headers: HeaderMap::new(),
             body: Body::Empty,
             version: None,
             timeout: None,
@@ -154,7 +158,12 @@ impl RequestBuilder {
             let bad = |error: http::Error| builder("a header cannot be sent").with_source(error);
             let name = name.try_into().map_err(|error| bad(error.into()))?;
             let value = value.try_into().map_err(|error| bad(error.into()))?;
-            parts.headers.append(name, value);
+            if name == header::AUTHORIZATION {
+                // There can be only one; the URL may have brought another.
+                parts.headers.insert(name, value);
+            } else {
+                parts.headers.append(name, value);
+            }
             Ok(())
         })
     }
@@ -305,7 +314,7 @@ impl RequestBuilder {
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.parts {
-            Ok(parts) => write!(f, "RequestBuilder({} {})", parts.method, parts.target.url),
+            Ok(parts) => write!(f, "RequestBuilder({} {})", parts.method, secrets::mask_url(&parts.target.url)),
             Err(error) => write!(f, "RequestBuilder({error:?})"),
         }
     }
@@ -429,6 +438,6 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({} {})", self.method, self.url)
+        write!(f, "Request({} {})", self.method, secrets::mask_url(&self.url))
     }
 }

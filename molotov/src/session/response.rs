@@ -16,10 +16,13 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::body::Incoming;
-use crate::http::{
-    Error, ErrorKind,
-    target::Target,
-    wire::{LazyHeaders, WireResponse},
+use crate::{
+    http::{
+        Error, ErrorKind,
+        target::Target,
+        wire::{LazyHeaders, WireResponse},
+    },
+    secrets,
 };
 
 /// The answer to a request. Its head is here; its body may still be on its way.
@@ -301,6 +304,9 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response").field("url", &self.target.url.as_str()).field("status", &self.status).finish()
+        f.debug_struct("Response")
+            .field("url", &secrets::mask_url(&self.target.url))
+            .field("status", &self.status)
+            .finish()
     }
 }

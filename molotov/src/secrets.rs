@@ -1,0 +1,298 @@
+//! Secrets in text: passwords, tokens and cookies are replaced by `***` before a person or a file sees them.
+//!
+//! A run with `--show-secrets` shows them as they are.
+
+use std::{borrow::Cow, fmt, ops::Range};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use url::Url;
+
+use crate::vars::Scope;
+
+/// What is shown in place of a secret.
+const MASK: &str = "***";
+
+/// Query names that hold a secret, without case and punctuation.
+const NAMES: [&str; 14] = [
+    "assertion",
+    "auth",
+    "code",
+    "jsessionid",
+    "jwt",
+    "key",
+    "otp",
+    "pass",
+    "passphrase",
+    "phpsessid",
+    "pwd",
+    "session",
+    "sid",
+    "sig",
+];
+
+/// Ends of query and header names that hold a secret, likewise: `X-Api-Key`, `access_token`, `clientSecret`.
+const ENDS: [&str; 14] = [
+    "accesskey",
+    "apikey",
+    "authorization",
+    "credential",
+    "credentials",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
+    "secretkey",
+    "sessionid",
+    "signature",
+    "subscriptionkey",
+    "token",
+];
+
+/// Masks the secrets of URLs, whole or in part, wherever they stand in a text.
+pub(crate) fn mask(text: &str) -> Cow<'_, str> {
+    masked(text, Part::Text)
+}
+
+/// A URL with its secrets masked.
+pub(crate) fn mask_url(url: &Url) -> Cow<'_, str> {
+    masked(url.as_str(), Part::Whole)
+}
+
+/// A form (`application/x-www-form-urlencoded`) with its secrets masked.
+pub(crate) fn mask_form(form: &str) -> Cow<'_, str> {
+    masked(form, Part::Form)
+}
+
+/// The value of a header as text, masked where the header or a URL in it is secret.
+pub(crate) fn mask_header<'a>(name: &HeaderName, value: &'a HeaderValue) -> Cow<'a, str> {
+    if is_secret_header(name) && !Scope::shows_secrets() {
+        return Cow::Borrowed(MASK);
+    }
+    match String::from_utf8_lossy(value.as_bytes()) {
+        Cow::Borrowed(text) => mask(text),
+        Cow::Owned(text) => Cow::Owned(mask(&text).into_owned()),
+    }
+}
+
+/// Masks a text that is owned; nothing is copied where nothing is secret.
+pub(crate) fn mask_owned(text: String) -> String {
+    match mask(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => masked,
+    }
+}
+
+/// Headers whose `Debug` output masks secrets.
+pub(crate) struct Headers<'a>(pub(crate) &'a HeaderMap);
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(name, value)| (name, mask_header(name, value)))).finish()
+    }
+}
+
+fn is_secret_header(name: &HeaderName) -> bool {
+    matches!(*name, header::AUTHORIZATION | header::PROXY_AUTHORIZATION | header::COOKIE | header::SET_COOKIE)
+        || ends_secretly(&squashed(name.as_str()))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = squashed(&percent_encoding::percent_decode_str(name).decode_utf8_lossy());
+    NAMES.contains(&name.as_str()) || ends_secretly(&name)
+}
+
+fn ends_secretly(name: &str) -> bool {
+    ENDS.iter().any(|end| name.ends_with(end))
+}
+
+/// Letters and digits in lower case: `api-key`, `API_KEY` and `apiKey` are one name.
+fn squashed(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What is masked, which decides where a value ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    /// Any text: quotes, spaces and punctuation may follow a URL.
+    Text,
+    /// A URL and nothing else.
+    Whole,
+    /// A form: the first name has no `?` before it.
+    Form,
+}
+
+fn masked(text: &str, part: Part) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    // Most texts hold neither, and are not looked at further.
+    if memchr::memchr2(b'@', b'=', bytes).is_none() || Scope::shows_secrets() {
+        return Cow::Borrowed(text);
+    }
+    let mut secrets = Vec::new();
+    let mut at = 0;
+    if part == Part::Form {
+        at = pair(text, 0, part, &mut secrets);
+    }
+    while at < bytes.len() {
+        at = match bytes[at] {
+            b'?' | b'&' | b'#' | b';' => pair(text, at + 1, part, &mut secrets),
+            b':' if bytes[at..].starts_with(b"://") => authority(text, at, &mut secrets),
+            _ => at + 1,
+        };
+    }
+    if secrets.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut shown = 0;
+    for secret in secrets {
+        out.push_str(&text[shown..secret.start]);
+        out.push_str(MASK);
+        shown = secret.end;
+    }
+    out.push_str(&text[shown..]);
+    Cow::Owned(out)
+}
+
+/// Looks at `name=value`; returns where to go on.
+fn pair(text: &str, start: usize, part: Part, secrets: &mut Vec<Range<usize>>) -> usize {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.%[]$".contains(byte);
+    let bytes = text.as_bytes();
+    let end = start + bytes[start..].iter().take_while(|byte| in_name(byte)).count();
+    if bytes.get(end) != Some(&b'=') || !is_secret_name(&text[start..end]) {
+        return end;
+    }
+    let value = value(text, end + 1, part);
+    let next = value.end;
+    if !value.is_empty() && text[value.clone()] != *MASK {
+        secrets.push(value);
+    }
+    next
+}
+
+fn value(text: &str, start: usize, part: Part) -> Range<usize> {
+    let rest = &text[start..];
+    let ends = |c: char| match part {
+        Part::Text => is_around_urls(c) || matches!(c, '&' | '#'),
+        Part::Whole | Part::Form => matches!(c, '&' | '#'),
+    };
+    let mut value = &rest[..rest.find(ends).unwrap_or(rest.len())];
+    if part == Part::Text {
+        value = value.trim_end_matches([')', ']', '}', ',', '.', ';', ':', '!', '?']);
+    }
+    start..start + value.len()
+}
+
+/// Looks at the user and password of `scheme://user:password@host`; returns where to go on.
+fn authority(text: &str, colon: usize, secrets: &mut Vec<Range<usize>>) -> usize {
+    let start = colon + "://".len();
+    let rest = &text[start..];
+    let token = &rest[..rest.find(is_around_urls).unwrap_or(rest.len())];
+    let mut authority = &token[..token.find(['/', '?', '#', '\\']).unwrap_or(token.len())];
+    if !authority.contains('@')
+        && let Some((host, port)) = authority.split_once(':')
+        && !host.starts_with('[')
+        && !port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        // That is no port: a password that holds a slash.
+        authority = token;
+    }
+    let Some(at) = authority.rfind('@') else { return start };
+    let password = match authority[..at].find(':') {
+        Some(colon) => colon + 1..at,
+        // Some services take a token as the user. Over SSH the user is only a name.
+        None if ends_with_http(&text[..colon]) => 0..at,
+        None => return start,
+    };
+    let password = start + password.start..start + password.end;
+    if !password.is_empty() && text[password.clone()] != *MASK {
+        secrets.push(password);
+    }
+    start + at
+}
+
+fn ends_with_http(text: &str) -> bool {
+    let scheme = &text[text.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1)..];
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+}
+
+/// What stands around a URL in a text, and never inside of it.
+fn is_around_urls(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn passwords_and_tokens_in_text_are_masked() {
+        for (text, expected) in [
+            ("no secret here", "no secret here"),
+            ("GET http://ada:pw@host:80/x?a=1", "GET http://ada:***@host:80/x?a=1"),
+            ("http://ada:p@w@host/", "http://ada:***@host/"),
+            ("(https://ghp_123@github.com/a/b.git)", "(https://***@github.com/a/b.git)"),
+            ("git+https://x:tok@github.com/a", "git+https://x:***@github.com/a"),
+            ("ssh://git@host/x and git@host:x", "ssh://git@host/x and git@host:x"),
+            ("`http://ada:pa/ss@host` is not a URL", "`http://ada:***@host` is not a URL"),
+            ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+            ("http://host:8080/a@b?x=@", "http://host:8080/a@b?x=@"),
+            ("/login?token=abc&user=ada", "/login?token=***&user=ada"),
+            ("(GET http://h/?user=ada&access_token=abc): try", "(GET http://h/?user=ada&access_token=***): try"),
+            ("url='http://h/?apiKey=a.b-c~d', x", "url='http://h/?apiKey=***', x"),
+            ("?X-Amz-Signature=12&X-Amz-Date=3", "?X-Amz-Signature=***&X-Amz-Date=3"),
+            ("http://h/cb#id_token=e.y.j&state=1", "http://h/cb#id_token=***&state=1"),
+            ("?api%5Fkey=1&keyword=2&key=", "?api%5Fkey=***&keyword=2&key="),
+            ("?code=1#x", "?code=***#x"),
+            ("http://u:p@one/ http://v:q@two/?sig=z", "http://u:***@one/ http://v:***@two/?sig=***"),
+            ("?pwd=ü€ end", "?pwd=*** end"),
+        ] {
+            assert_eq!(mask(text), expected);
+            assert!(matches!(mask(expected), Cow::Borrowed(_)), "masked twice: {expected}");
+        }
+        for name in [
+            "token",
+            "access_token",
+            "api_key",
+            "apikey",
+            "key",
+            "secret",
+            "password",
+            "passwd",
+            "pwd",
+            "auth",
+            "signature",
+            "sig",
+            "session",
+            "code",
+        ] {
+            assert_eq!(mask(&format!("?a=b&{name}=v")), format!("?a=b&{name}=***"));
+        }
+        let url = Url::parse("http://u:p@h/?token=a).").expect("a URL");
+        assert_eq!(mask_url(&url), "http://u:***@h/?token=***");
+        assert_eq!(mask_form("password=a b)&user=ada"), "password=***&user=ada");
+    }
+
+    #[test]
+    fn header_values_are_masked_by_name() {
+        let shown = |name: &'static str, value: &'static str| {
+            mask_header(&HeaderName::from_static(name), &HeaderValue::from_static(value)).into_owned()
+        };
+        for name in ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"] {
+            assert_eq!(shown(name, "abc"), "***", "{name}");
+        }
+        assert_eq!(shown("location", "/cb?code=1&x=2"), "/cb?code=***&x=2");
+        assert_eq!(shown("accept", "*/*"), "*/*");
+    }
+
+    #[test]
+    fn a_run_that_shows_secrets_shows_them() {
+        let scope = Arc::new(Scope::default());
+        scope.show_secrets(true);
+        let entered = scope.enter();
+        assert_eq!(mask("?token=abc"), "?token=abc");
+        drop(entered);
+        assert_eq!(mask("?token=abc"), "?token=***");
+    }
+}
