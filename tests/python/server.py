@@ -221,6 +221,14 @@ async def respond(request, reader, writer):
     elif path == "/deflate":
         answer(writer, request, zlib.compress(b'{"packed": "deflate"}'),
                kind="application/json", headers=[("Content-Encoding", "deflate")])
+    elif path == "/bad-gzip":
+        answer(writer, request, b"not gzip!", headers=[("Content-Encoding", "gzip")])
+    elif path == "/endless":
+        # Until the client closes.
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+        await writer.drain()
+        await reader.read()
+        return False
     elif path == "/slow":
         await asyncio.sleep(int(request.arg("ms", "100")) / 1000)
         answer(writer, request, b"slow")

@@ -72,6 +72,7 @@ pub(crate) struct WireResponse {
 }
 
 /// Headers that become a `HeaderMap` only when somebody asks for one.
+#[derive(Clone)]
 pub(crate) struct LazyHeaders {
     /// A checked HTTP/1 head: status line, header lines, empty line, each ended by CRLF.
     raw: Bytes,

@@ -119,15 +119,17 @@ impl Listener {
             }
             Event::ResponseReceived { session: of, request: sent, response } => {
                 let session = session(of).await?;
-                // An error of the body is the scenario's to meet.
-                let body = response.buffered().await.unwrap_or_default();
                 Python::attach(|py| {
                     let request = request(py, sent)?;
                     let earlier = Response::known(py, response);
                     let response = match earlier {
                         Some(known) => known.into_bound(py),
                         None => {
-                            let made = Bound::new(py, Response::told(py, response, body)?)?;
+                            let gone =
+                                || pyo3::exceptions::PyRuntimeError::new_err("the response has no body to share");
+                            let view = response.view().ok_or_else(gone)?;
+                            let method = view.method().as_str().to_owned();
+                            let made = Bound::new(py, Response::new(view, method, None))?;
                             made.setattr("request", request.clone_ref(py))?;
                             *response.extension.borrow_mut() = Some(Box::new(made.clone().unbind()));
                             made

@@ -25,8 +25,6 @@ struct Inner {
     /// The request's method, as it was asked for.
     method: String,
     body: OnceCell<Bytes>,
-    /// The body where a listener's event has fetched it, until somebody reads it.
-    fetched: Option<Bytes>,
     /// The head's parts that were asked for, as Python has them.
     head: Option<Py<PyDict>>,
     /// The content type, kept where the response itself is not.
@@ -49,7 +47,6 @@ impl Response {
                 response: Some(response),
                 method,
                 body: OnceCell::new(),
-                fetched: None,
                 head: None,
                 stated: None,
                 request_info,
@@ -59,27 +56,7 @@ impl Response {
         }
     }
 
-    /// A response as a listener sees it, with its body.
-    pub(super) fn told(py: Python<'_>, response: &session::Response, body: Bytes) -> PyResult<Response> {
-        let stated = stated(response);
-        let head = head_of(py, response)?;
-        Ok(Response {
-            inner: Held::new(Inner {
-                status: response.status().as_u16(),
-                response: None,
-                method: response.method().as_str().to_owned(),
-                body: OnceCell::new(),
-                fetched: Some(body),
-                head: Some(head.unbind()),
-                stated,
-                request_info: None,
-                released: false,
-                stream: None,
-            }),
-        })
-    }
-
-    /// What a listener has been told of this response.
+    /// The object that listeners know this response by.
     pub(super) fn known(py: Python<'_>, response: &session::Response) -> Option<Py<Response>> {
         let extension = response.extension.borrow();
         extension.as_ref()?.downcast_ref::<Py<Response>>().map(|known| known.clone_ref(py))
@@ -105,7 +82,6 @@ impl Response {
             error.write_unraisable(py, Some(slf));
         }
         let mut inner = this.inner.borrow_mut(py);
-        inner.fetched = None;
         if let Some(response) = inner.response.take() {
             inner.stated = stated(&response);
         }
@@ -137,7 +113,6 @@ impl Response {
         }
         match &inner.response {
             Some(_) => None,
-            None if inner.fetched.is_some() => None,
             None => Some(Err(match module(py, "_http").and_then(|module| module.call_method0("released")) {
                 Ok(error) => PyErr::from_value(error),
                 Err(error) => error,
@@ -153,13 +128,6 @@ impl Response {
         let (py, this) = (slf.py(), slf.get());
         if let Some(body) = this.body_now(py) {
             return Awaitable::ready(body.and_then(|body| make(slf, body)));
-        }
-        let fetched = this.inner.borrow_mut(py).fetched.take();
-        if let Some(body) = fetched {
-            return Awaitable::ready(after_stream(slf, body).and_then(|body| {
-                let _ = this.inner.borrow(py).body.set(body.clone());
-                make(slf, body)
-            }));
         }
         let Some(response) = this.inner.borrow(py).response.clone() else {
             return Awaitable::ready(Ok(py.None()));
@@ -312,10 +280,7 @@ impl Response {
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         let inner = self.inner.borrow(py);
-        inner.released
-            || inner.body.get().is_some()
-            || inner.fetched.is_some()
-            || inner.response.as_ref().is_some_and(|one| one.is_complete())
+        inner.released || inner.body.get().is_some() || inner.response.as_ref().is_some_and(|one| one.is_complete())
     }
 
     #[getter(_released)]
@@ -425,14 +390,6 @@ impl Response {
         let inner = this.inner.borrow(py);
         if inner.body.get().is_some() {
             return Awaitable::ready(Ok(py.None()));
-        }
-        if inner.fetched.is_some() {
-            drop(inner);
-            let fetched = this.inner.borrow_mut(py).fetched.replace(Bytes::new()).unwrap_or_default();
-            return Awaitable::ready(Ok(match fetched.is_empty() {
-                true => py.None(),
-                false => PyBytes::new(py, &fetched).into_any().unbind(),
-            }));
         }
         let Some(response) = inner.response.clone() else {
             drop(inner);

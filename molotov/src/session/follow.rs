@@ -129,7 +129,10 @@ impl Session {
         }
         let response = finish(wire, codings, parts, history, measure, self.0.options.keep_coding_headers);
         if let (Some(observer), Some(request)) = (listened, &told) {
+            #[cfg(feature = "python")]
+            let response = response.share();
             observer.received(self, request, &response).await;
+            return Ok(response);
         }
         Ok(response)
     }

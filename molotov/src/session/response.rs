@@ -31,13 +31,36 @@ pub struct Response {
     version: Version,
     status: StatusCode,
     headers: LazyHeaders,
-    body: RefCell<Incoming>,
+    body: Body,
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
     /// What a listener of another language has made of it.
     #[cfg(feature = "python")]
     pub(crate) extension: RefCell<Option<Box<dyn std::any::Any>>>,
+}
+
+/// The body, which belongs to one response or to several views of one.
+#[cfg_attr(feature = "python", expect(clippy::large_enum_variant, reason = "most responses own their body"))]
+enum Body {
+    Owned(RefCell<Incoming>),
+    #[cfg(feature = "python")]
+    Shared(Rc<RefCell<Incoming>>),
+}
+
+impl Body {
+    /// The next part; `None` when there is no more. Borrows the body for each step only, so that others may look at it meanwhile.
+    async fn chunk(&self) -> Option<Result<Bytes, Error>> {
+        poll_fn(|cx| self.cell().borrow_mut().poll_chunk(cx)).await
+    }
+
+    fn cell(&self) -> &RefCell<Incoming> {
+        match self {
+            Body::Owned(body) => body,
+            #[cfg(feature = "python")]
+            Body::Shared(body) => body,
+        }
+    }
 }
 
 /// A redirect on the way to a response.
@@ -100,7 +123,7 @@ impl Response {
             version,
             status,
             headers,
-            body: RefCell::new(body),
+            body: Body::Owned(RefCell::new(body)),
             target,
             remote_addr,
             history,
@@ -164,8 +187,11 @@ impl Response {
     ///
     /// When it broke off, took too long, or could not be decompressed.
     pub async fn bytes(self) -> Result<Bytes, Error> {
-        let mut body = self.body.into_inner();
-        body.read().await.map_err(|error| error.at_url(&self.target.url))
+        match self.body {
+            Body::Owned(body) => body.into_inner().read().await.map_err(|error| error.at_url(&self.target.url)),
+            #[cfg(feature = "python")]
+            Body::Shared(_) => self.buffered().await,
+        }
     }
 
     /// The whole body as text, in the charset that the server states, UTF-8 otherwise; what is not valid in it is
@@ -223,21 +249,47 @@ impl Response {
     ///
     /// As for [`bytes`](Self::bytes).
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let body = self.body.get_mut();
-        poll_fn(|cx| body.poll_chunk(cx)).await.transpose().map_err(|error| error.at_url(&self.target.url))
+        self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
 
     /// As [`chunk`](Self::chunk), for whoever shares the response.
     #[cfg(feature = "python")]
     pub(crate) async fn chunk_shared(&self) -> Result<Option<Bytes>, Error> {
-        let part = poll_fn(|cx| self.body.borrow_mut().poll_chunk(cx)).await;
-        part.transpose().map_err(|error| error.at_url(&self.target.url))
+        self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
+    }
+
+    /// Another response with the same head and the same body, for a listener that outlives its call.
+    ///
+    /// What one of them reads in parts is gone for the other; what [`buffered`](Self::buffered) reads stays.
+    #[cfg(feature = "python")]
+    pub(crate) fn view(&self) -> Option<Response> {
+        let Body::Shared(body) = &self.body else { return None };
+        Some(Response {
+            method: self.method.clone(),
+            version: self.version,
+            status: self.status,
+            headers: self.headers.clone(),
+            body: Body::Shared(body.clone()),
+            target: self.target.clone(),
+            remote_addr: self.remote_addr,
+            history: self.history.clone(),
+            extension: RefCell::default(),
+        })
+    }
+
+    /// Lets [`view`](Self::view) make responses with this one's body.
+    #[cfg(feature = "python")]
+    pub(super) fn share(mut self) -> Response {
+        if let Body::Owned(body) = self.body {
+            self.body = Body::Shared(Rc::new(body));
+        }
+        self
     }
 
     /// Whether the body need not be waited for.
     #[cfg(feature = "python")]
     pub(crate) fn is_complete(&self) -> bool {
-        self.body.borrow().is_complete()
+        self.body.cell().borrow().is_complete()
     }
 
     /// The head as it came.
@@ -248,9 +300,9 @@ impl Response {
 
     /// The body as a stream of parts, as they come.
     pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
-        let (mut body, target) = (self.body.into_inner(), self.target);
+        let (body, target) = (self.body, self.target);
         stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
-            body.poll_chunk(cx).map_err(|error| error.at_url(&target.url))
+            body.cell().borrow_mut().poll_chunk(cx).map_err(|error| error.at_url(&target.url))
         })
     }
 
@@ -262,9 +314,7 @@ impl Response {
     pub async fn buffered(&self) -> Result<Bytes, Error> {
         let mut all = Vec::new();
         loop {
-            // Borrowed for each step only: others may look at the response meanwhile.
-            let part = poll_fn(|cx| self.body.borrow_mut().poll_chunk(cx)).await;
-            match part {
+            match self.body.chunk().await {
                 Some(Ok(bytes)) => all.push(bytes),
                 Some(Err(error)) => return Err(error.at_url(&self.target.url)),
                 None => break,
@@ -274,7 +324,7 @@ impl Response {
             1 => all.swap_remove(0),
             _ => all.concat().into(),
         };
-        self.body.borrow_mut().keep(bytes.clone());
+        self.body.cell().borrow_mut().keep(bytes.clone());
         Ok(bytes)
     }
 

@@ -32,7 +32,7 @@ def outcome(error):
     if isinstance(error, aiohttp.ClientOSError):
         return "closed"
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "decode" if "decode" in str(error).lower() else "body"
+        return "body" if "not completed" in str(error) else "decode"
     if isinstance(error, aiohttp.ClientResponseError):
         return "status" if error.status == 500 else "protocol"
     raise error
