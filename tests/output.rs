@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::{Duration, Instant};
+
 use molotov_tests::{Program, Server, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
@@ -157,5 +159,28 @@ fn secrets_are_shown_nowhere_unless_asked_for() {
         assert_eq!(all.contains("token=***"), !shown, "{line}: {all}");
         assert!(all.contains("secretive?token="), "{line}: {all}");
         assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+    }
+}
+
+/// Failing at full speed, for a while: memory in MiB.
+fn memory_while_failing(program: Program) -> u64 {
+    let running = program.start();
+    let started = Instant::now();
+    wait_until("it has failed for a while", || started.elapsed() > Duration::from_millis(1_500));
+    let memory = running.peak_memory();
+    running.interrupt();
+    running.read();
+    running.wait().exited(0);
+    memory
+}
+
+#[test]
+fn memory_stays_bounded_while_everything_fails() {
+    for line in ["", "-p 2", "-q"] {
+        for reader in [Program::unread, Program::discarded] {
+            let program = Program::new(TROUBLED, &format!("-s unparsable -w 20 {line}"));
+            let memory = memory_while_failing(reader(program));
+            assert!(memory < 100, "{memory} MiB with {line:?}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use molotov_tests::{Output, Program, Server, wait_until};
+use molotov_tests::{Output, Program, Running, Server, wait_until};
 use rustix::process::Signal;
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
@@ -104,7 +104,7 @@ fn the_end_of_the_duration_waits_for_scenarios() {
     wait_until("both workers wait for the server", || server.served() == 2);
     std::thread::scope(|scope| {
         // Past the duration the run must still be there: the server answers only then.
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         wait_until("the duration is over", || started.elapsed() > Duration::from_millis(300));
         scope.spawn(|| server.release());
     });
@@ -152,4 +152,50 @@ fn a_third_signal_ends_even_a_fixture_that_hangs() {
     running.wait_for_journal("hanging");
     let output = running.wait_with(|running| running.interrupt());
     assert_eq!(output.code, None, "killed by the signal: {output:#?}");
+}
+
+/// A run whose standard output is a pipe that nobody reads, and full.
+fn unread(line: &str) -> Running {
+    let running = Program::new(TROUBLED, &format!("-s unparsable -w 5 {line}")).unread().start();
+    let started = Instant::now();
+    wait_until("the pipe is full", || started.elapsed() > Duration::from_millis(700));
+    running
+}
+
+/// What has to happen while a program ends, and the time it took.
+fn ends(running: Running, mut meanwhile: impl FnMut(&Running)) -> (Output, Duration) {
+    let started = Instant::now();
+    let mut ended = Duration::MAX;
+    let output = running.wait_with(|running| {
+        meanwhile(running);
+        ended = started.elapsed();
+    });
+    (output, ended)
+}
+
+#[test]
+fn one_signal_ends_an_unread_run_once_the_reader_goes_on() {
+    for line in ["", "-p 2", "-q"] {
+        let running = unread(line);
+        running.interrupt();
+        running.read();
+        let (output, took) = ends(running, |_| ());
+        assert!(took < Duration::from_secs(1), "{took:?} with {line:?}");
+        assert_eq!(output.code, Some(0), "{line:?}: {}", output.stderr);
+        assert!(line == "-q" || output.totals().1 > 0);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_an_unread_run_at_once() {
+    for line in ["", "-p 2"] {
+        let running = unread(line);
+        running.interrupt();
+        let first = Instant::now();
+        wait_until("the first has come", || first.elapsed() > Duration::from_millis(300));
+        running.interrupt();
+        let (output, took) = ends(running, |_| ());
+        assert!(took < Duration::from_secs(1), "{took:?} with {line:?}");
+        assert_eq!(output.code, Some(0), "{line:?}: {}", output.stderr);
+    }
 }

@@ -110,6 +110,7 @@ pub mod options;
 pub mod prelude;
 #[cfg(feature = "python")]
 pub mod python;
+mod queue;
 pub mod registry;
 pub mod report;
 mod secrets;

@@ -8,6 +8,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ pub struct Program {
     command: Command,
     journal: PathBuf,
     terminal: Option<File>,
+    /// Nobody reads its standard output yet.
+    unread: bool,
 }
 
 /// What a program left behind.
@@ -61,7 +64,7 @@ impl Program {
         }
         command.env("JOURNAL", &journal);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Program { command, journal, terminal: None }
+        Program { command, journal, terminal: None, unread: false }
     }
 
     /// One argument more, whatever it holds.
@@ -104,6 +107,18 @@ impl Program {
         self
     }
 
+    /// Leaves its standard output unread until [`Running::read`].
+    pub fn unread(mut self) -> Program {
+        self.unread = true;
+        self
+    }
+
+    /// Sends its standard output to `/dev/null`.
+    pub fn discarded(mut self) -> Program {
+        self.command.stdout(Stdio::null());
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Output {
         self.start().wait()
@@ -117,14 +132,21 @@ impl Program {
     pub fn start(mut self) -> Running {
         let started = Instant::now();
         let mut child = self.command.spawn().expect("the program starts");
-        let stdout = match self.terminal {
-            Some(terminal) => Reader::new(terminal),
-            None => Reader::new(child.stdout.take().expect("it is piped")),
+        let (reading, held) = channel();
+        if !self.unread {
+            let _ = reading.send(());
+        }
+        let stdout = match (self.terminal, child.stdout.take()) {
+            (Some(terminal), _) => Reader::new(terminal, held),
+            (None, Some(pipe)) => Reader::new(pipe, held),
+            (None, None) => Reader::new(std::io::empty(), held),
         };
-        let stderr = Reader::new(child.stderr.take().expect("it is piped"));
+        let (at_once, held) = channel();
+        let _ = at_once.send(());
+        let stderr = Reader::new(child.stderr.take().expect("it is piped"), held);
         // With the command goes our end of what it was given: the terminal ends when the program does.
         drop(self.command);
-        Running { child, stdout, stderr, journal: self.journal, started }
+        Running { child, stdout, stderr, journal: self.journal, started, reading }
     }
 }
 
@@ -135,6 +157,7 @@ pub struct Running {
     stderr: Reader,
     journal: PathBuf,
     started: Instant,
+    reading: Sender<()>,
 }
 
 impl Running {
@@ -166,6 +189,26 @@ impl Running {
         let path = format!("/proc/{0}/task/{0}/children", self.id());
         let children = fs::read_to_string(path).expect("it still runs");
         children.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+    }
+
+    /// The most memory that it or one of its children has held so far, in MiB.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    pub fn peak_memory(&self) -> u64 {
+        let own = self.id().cast_signed();
+        let peak = |pid: i32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) / 1024
+        };
+        std::iter::once(own).chain(self.children()).map(peak).max().expect("there is one")
+    }
+
+    /// Reads the standard output that was left [`unread`](Program::unread), from now on.
+    pub fn read(&self) {
+        let _ = self.reading.send(());
     }
 
     /// Sends it SIGINT, as Ctrl-C does.
@@ -215,6 +258,7 @@ impl Running {
         let took = self.started.elapsed();
         assert!(took < PATIENCE, "it took {took:?}");
         let journal = read_journal(&self.journal);
+        self.read();
         Output {
             code: code.and_then(|status| status.code()),
             stdout: self.stdout.rest(),
@@ -245,11 +289,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(mut pipe: impl Read + Send + 'static) -> Reader {
+    /// Reads as soon as something comes through `held`.
+    fn new(mut pipe: impl Read + Send + 'static, held: Receiver<()>) -> Reader {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let closed = Arc::new(AtomicBool::new(false));
         let (into, stop) = (bytes.clone(), closed.clone());
         let thread = thread::spawn(move || {
+            let _ = held.recv();
             let mut chunk = [0; 4096];
             // A terminal ends with an error, when the program has closed it.
             while let (false, Ok(read @ 1..)) = (stop.load(Ordering::Relaxed), pipe.read(&mut chunk)) {

@@ -71,7 +71,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)
     } else if args.console || !Dashboard::fits() {
-        Box::new(Console::stdout(args.color))
+        Box::new(Console::stdout(args.color).in_background())
     } else {
         let control = control.clone();
         Box::new(Dashboard::new(args.color, move |wish| match wish {

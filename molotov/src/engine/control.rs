@@ -1,8 +1,7 @@
 //! The handle by which the outside world ends a run.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-
-use super::coordinator::Message;
+use super::message::Message;
+use crate::queue::{Receiver, Sender, queue};
 
 /// Asks a run to end; clones are handles on the same run, and may be used from any thread.
 #[derive(Debug, Clone)]
@@ -13,35 +12,35 @@ pub struct Control {
 impl Control {
     /// A control, and what its run listens to.
     pub fn new() -> (Control, Inbox) {
-        let (sender, receiver) = channel();
+        let (sender, receiver) = queue();
         (Control { sender: sender.clone() }, Inbox { sender, receiver })
     }
 
     /// As the first Ctrl-C: no scenario is begun any more, running ones end, teardowns run.
     pub fn stop(&self) {
         // A run that has ended does not listen any more: then there is nothing to stop.
-        let _ = self.sender.send(Message::Stop);
+        self.sender.send(Message::Stop);
     }
 
     /// Holds the workers before their next scenario, or lets them go on.
     pub fn pause(&self, paused: bool) {
-        let _ = self.sender.send(Message::Pause(paused));
+        self.sender.send(Message::Pause(paused));
     }
 
     /// Adds a tenth of the workers that there are to be, or takes it away: at least one, and one in each thread stays.
     pub fn change_workers(&self, more: bool) {
-        let _ = self.sender.send(Message::ChangeWorkers(more));
+        self.sender.send(Message::ChangeWorkers(more));
     }
 
     /// Shows a line in order with the run's own; `false` when the run has ended.
     #[cfg(feature = "python")]
     pub(crate) fn line(&self, line: crate::report::Line) -> bool {
-        self.sender.send(Message::Line(line)).is_ok()
+        self.sender.send(Message::Line(line))
     }
 
     /// As the second Ctrl-C: what runs is cancelled at once and counted as interrupted; teardowns run.
     pub fn force(&self) {
-        let _ = self.sender.send(Message::Force);
+        self.sender.send(Message::Force);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, mpsc::Receiver},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -14,6 +14,7 @@ use super::{
     control::Inbox,
     crew::{self, Crew, Started},
     listeners::RunListeners,
+    message::Message,
     panic,
     plan::Plan,
     processes::{self, Ending, Processes, Word},
@@ -29,25 +30,6 @@ use crate::{
     ui::{About, Screen},
     vars::Scope,
 };
-
-/// What the coordinator is woken by.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// From the shard of that number in this process.
-    Update(usize, Update),
-    /// From the child of that number; `None` when it has gone.
-    FromProcess(usize, Option<Word>),
-    /// From the listeners of the run.
-    Line(Line),
-    /// Hold the workers, or let them go on.
-    Pause(bool),
-    /// A tenth of the workers more, or less.
-    ChangeWorkers(bool),
-    /// The first Ctrl-C.
-    Stop,
-    /// The second.
-    Force,
-}
 
 /// Runs a plan on the calling thread, to its end.
 ///
@@ -340,7 +322,7 @@ impl<'a> Run<'a> {
                 self.show_progress();
                 next_progress = now + period;
             }
-            if let Some(message) = receive(&self.inbox.receiver, next_progress.min(next_count).min(next_look)) {
+            if let Ok(message) = self.inbox.receiver.receive_until(next_progress.min(next_count).min(next_look)) {
                 // A process that says no more is about to end.
                 if matches!(message, Message::FromProcess(_, None)) {
                     next_look = now;
@@ -378,7 +360,7 @@ impl<'a> Run<'a> {
     }
 
     fn drain(&mut self) {
-        while let Ok(message) = self.inbox.receiver.try_recv() {
+        while let Ok(message) = self.inbox.receiver.try_receive() {
             self.handle(message);
         }
     }
@@ -578,7 +560,7 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> RunReport {
         // What `global_teardown` has printed; shards have been heard to their end.
-        while let Ok(message) = self.inbox.receiver.try_recv() {
+        while let Ok(message) = self.inbox.receiver.try_receive() {
             if let Message::Line(line) = message {
                 self.screen.line(&line);
             }
@@ -605,6 +587,7 @@ impl<'a> Run<'a> {
         summary.thresholds = self.plan.thresholds.iter().map(|threshold| threshold.judge(&summary)).collect();
         let broken = summary.thresholds.iter().any(|judged| !judged.passed);
         self.screen.finish(&summary);
+        self.settle();
         let verdict = match self.fixture_failure.take() {
             Some(failed) => Verdict::FixtureFailed(failed),
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
@@ -614,12 +597,17 @@ impl<'a> Run<'a> {
         };
         RunReport { summary, verdict }
     }
-}
 
-/// The next message, or `None` at `until`.
-pub(super) fn receive(receiver: &Receiver<Message>, until: Instant) -> Option<Message> {
-    // The run holds a sender itself, so the channel is never closed: the only error is the time.
-    receiver.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+    /// Waits until all is written, or until somebody who has no patience finds that nobody reads.
+    fn settle(&mut self) {
+        let mut forced = self.phase == Phase::Forced;
+        let receiver = &self.inbox.receiver;
+        self.screen.settle(&mut || {
+            forced |=
+                std::iter::from_fn(|| receiver.try_receive().ok()).any(|message| matches!(message, Message::Force));
+            forced
+        });
+    }
 }
 
 /// The throughput of the last second, from totals seen now and then.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock, mpsc::Sender},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     board::Doing,
     clock::Clock,
-    coordinator::Message,
+    message::Message,
     plan::Plan,
     shard::{self, GRACE, Handle, Outbox, Process, Shardling},
     update::{Command, Update},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     metrics::Snapshot,
     options::{Args, WorkerId},
+    queue::Sender,
     registry::EventLoop,
     report::Line,
     statsd::Statsd,

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{self, Receiver, RecvTimeoutError, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -12,12 +12,12 @@ use std::{
 
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{coordinator::Message, panic::CatchPanic, plan::Plan};
-use crate::{event::Event, report::Line, vars::Scope};
+use super::{message::Message, panic::CatchPanic, plan::Plan};
+use crate::{event::Event, queue::Sender, report::Line, vars::Scope};
 
 /// Tells the run's own events; there is none without a listener.
 pub(super) struct RunListeners {
-    counts: Sender<usize>,
+    counts: mpsc::Sender<usize>,
     ended: Receiver<()>,
     thread: JoinHandle<()>,
 }
@@ -70,7 +70,7 @@ async fn tell_all(plan: &Plan, inbox: &Receiver<usize>, outbox: &Sender<Message>
                 let text = failure.describe("events", false);
                 // Told once a second: the same complaint once is enough.
                 if said.as_ref() != Some(&text) {
-                    let _ = outbox.send(Message::Line(Line::warning(text.clone())));
+                    outbox.send(Message::Line(Line::warning(text.clone())));
                     said = Some(text);
                 }
             }

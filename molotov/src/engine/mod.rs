@@ -15,6 +15,7 @@ mod crew;
 mod exchange;
 mod lag;
 mod listeners;
+mod message;
 mod observe;
 mod order;
 mod pacing;

@@ -6,7 +6,7 @@ use std::{
     io,
     pin::pin,
     rc::Rc,
-    sync::{Arc, mpsc::Sender},
+    sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     board::Board,
     clock::Clock,
-    coordinator::Message,
+    message::Message,
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
     stop::{Phase, Stop},
@@ -33,7 +33,8 @@ use crate::{
     event::{Event, ScenarioInfo},
     metrics::{ErrorSample, Limits, Outcome, Recorder},
     options::{Args, WorkerId},
-    report::{Line, LineKind},
+    queue::Sender,
+    report::{Line, LineKind, format},
     session::Context,
     statsd::Statsd,
     vars::Scope,
@@ -64,6 +65,8 @@ pub(super) struct Shard {
     most: Cell<usize>,
     /// Whether a worker is being cut short right now: what it drops is interrupted then.
     pub(super) cutting: Cell<bool>,
+    /// Lines about failures in this second.
+    failures: FailureLines,
     /// Failures of listeners that were said already.
     said: RefCell<HashSet<String>>,
     /// The number of the shard in its process, and how many there are.
@@ -73,6 +76,33 @@ pub(super) struct Shard {
     dismissed: RefCell<HashSet<usize>>,
     /// Slots of workers that were called in the middle of the run: they take no part in the ramp-up.
     late: RefCell<HashSet<usize>>,
+}
+
+/// How many failures a shard shows in a second; the rest is counted.
+const FAILURE_LINES: u64 = 1_000;
+
+/// The lines about failures that a shard has shown in this second, and those that it has left out.
+#[derive(Default)]
+struct FailureLines {
+    since: Cell<Option<Instant>>,
+    count: Cell<u64>,
+}
+
+impl FailureLines {
+    /// Counts a failure: whether there is to be a line about it.
+    fn count(&self) -> bool {
+        self.count.set(self.count.get() + 1);
+        self.count.get() <= FAILURE_LINES
+    }
+
+    /// Begins a new second, when the last one is over or `now`: the number of failures without a line.
+    fn turn(&self, now: bool) -> u64 {
+        if !now && self.since.get().is_some_and(|since| since.elapsed() < Duration::from_secs(1)) {
+            return 0;
+        }
+        self.since.set(Some(Instant::now()));
+        self.count.replace(0).saturating_sub(FAILURE_LINES)
+    }
 }
 
 /// A shard's way to the coordinator.
@@ -85,7 +115,7 @@ pub(super) struct Outbox {
 impl Outbox {
     fn send(&self, update: Update) {
         // The coordinator goes first only when it has given this shard up; nobody counts it any more then.
-        let _ = self.sender.send(Message::Update(self.shard, update));
+        self.sender.send(Message::Update(self.shard, update));
     }
 }
 
@@ -180,6 +210,7 @@ async fn run(shardling: Shardling) {
         running: Cell::new(0),
         most: Cell::new(0),
         cutting: Cell::new(false),
+        failures: FailureLines::default(),
         said: RefCell::default(),
         number,
         shards,
@@ -228,6 +259,7 @@ async fn run(shardling: Shardling) {
                 None => break,
             },
             () = &mut tick => {
+                shard.sum_up_failures(false);
                 shard.report();
                 next_report = Instant::now() + period;
             }
@@ -249,6 +281,7 @@ async fn run(shardling: Shardling) {
         }
     }
     shard.running.set(0);
+    shard.sum_up_failures(true);
     shard.report();
 }
 
@@ -290,7 +323,11 @@ impl Shard {
 
     pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {
         let outbox = self.outbox.clone();
+        let quiet = self.args.quiet;
         let printer = Rc::new(move |worker: WorkerId, text: String| {
+            if quiet {
+                return;
+            }
             outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
         });
         Context::new(worker, self.process, self.args.clone(), Some(self.recorder.clone()), Some(printer))
@@ -320,7 +357,19 @@ impl Shard {
         }
     }
 
+    /// Says how many failures of the last second have no line of their own.
+    fn sum_up_failures(&self, now: bool) {
+        let more = self.failures.turn(now);
+        if more > 0 && !self.args.quiet {
+            let text = format!("... and {}", format::plural(more, "more failure"));
+            self.outbox.send(Update::Line(Line::failure(text)));
+        }
+    }
+
     pub(super) fn line(&self, worker: WorkerId, kind: LineKind, text: String) {
+        if self.args.quiet {
+            return;
+        }
         self.outbox.send(Update::Line(Line { kind, ..Line::info(text) }.by_worker(worker.0)));
     }
 
@@ -337,13 +386,16 @@ impl Shard {
         }
         self.recorder.error(ErrorSample {
             kind: failure.kind(),
-            message: &failure.to_string(),
+            message: failure.message(),
             place: failure.place(),
             scenario: &scenario.name,
             detail: failure.backtrace().map(str::to_owned),
             at: std::time::SystemTime::now(),
         });
-        self.line(worker, LineKind::Failure, failure.describe(&scenario.name, self.backtraces));
+        // At full speed a line for each would cost more than the scenario.
+        if self.failures.count() {
+            self.line(worker, LineKind::Failure, failure.describe(&scenario.name, self.backtraces));
+        }
         if self.has_listeners() {
             self.tell(&Event::ScenarioFailure { scenario, failure: &failure, worker }).await;
         }

@@ -51,6 +51,11 @@ impl Line {
         Line { kind: LineKind::Print, ..Line::info(text) }
     }
 
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.text.len() + 160
+    }
+
     /// The same line, as told by a worker.
     #[must_use]
     pub fn by_worker(self, worker: usize) -> Line {

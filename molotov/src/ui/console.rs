@@ -2,12 +2,16 @@
 
 use std::{
     fmt::Write as _,
-    io::{IsTerminal, Stdout, Write},
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anstyle::{AnsiColor, Style};
 
-use super::Screen;
+use super::{Background, Screen};
 use crate::{
     options::Color,
     report::{Line, LineKind, Progress, Summary, format, layout, text},
@@ -65,11 +69,43 @@ pub struct Console<W> {
     closed: bool,
 }
 
-impl Console<Stdout> {
+/// Standard output without the lock and the buffer of [`std::io::Stdout`], which others would wait for while a write blocks.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// How many bytes were written.
+    written: Arc<AtomicU64>,
+}
+
+/// Bytes in one write: small enough to see a slow reader read.
+const WRITE: usize = 4096;
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(WRITE)];
+        let written = loop {
+            match rustix::io::write(rustix::stdio::stdout(), bytes) {
+                // Whoever shares it may have made it non-blocking.
+                Err(rustix::io::Errno::AGAIN) => {
+                    let stdout = rustix::stdio::stdout();
+                    let mut polled = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
+                    rustix::event::poll(&mut polled, None)?;
+                }
+                written => break written?,
+            }
+        };
+        self.written.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Console<Output> {
     /// The console on standard output, as it is: a terminal or not, with colours or without.
-    pub fn stdout(color: Color) -> Console<Stdout> {
-        let out = std::io::stdout();
-        let terminal = out.is_terminal();
+    pub fn stdout(color: Color) -> Console<Output> {
+        let terminal = io::stdout().is_terminal();
         let color = match color {
             Color::Always => true,
             Color::Never => false,
@@ -79,7 +115,22 @@ impl Console<Stdout> {
                 terminal && !set("NO_COLOR") && !dumb
             }
         };
-        Console::new(out, if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
+        Console::new(Output::default(), if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
+    }
+
+    /// The same, counting what is written in `written`.
+    pub(super) fn stdout_counted(color: Color, written: Arc<AtomicU64>) -> Console<Output> {
+        Console { out: Output { written }, ..Console::stdout(color) }
+    }
+
+    /// The same, written by a thread of its own: nobody waits for a reader that does not read.
+    pub fn in_background(self) -> Background<Console<Output>> {
+        let written = self.written();
+        Background::new(self, written)
+    }
+
+    pub(super) fn written(&self) -> Arc<AtomicU64> {
+        self.out.written.clone()
     }
 }
 
@@ -98,6 +149,30 @@ impl<W: Write> Console<W> {
         self.put(&text);
     }
 
+    fn add(&self, lines: &mut String, line: &Line) {
+        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
+        // What a scenario prints stays as the scenario printed it.
+        let worker = line.worker.filter(|_| line.kind != LineKind::Print);
+        let mut prefix = worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
+        if line.kind == LineKind::Warning {
+            prefix.push_str("Warning: ");
+        }
+        let style = match line.kind {
+            LineKind::Info | LineKind::Print => Style::new(),
+            LineKind::Failure => AnsiColor::Red.on_default(),
+            LineKind::Warning => AnsiColor::Yellow.on_default(),
+        };
+        let nothing = line.text.is_empty().then_some("");
+        for text in line.text.lines().chain(nothing) {
+            // Tabs are harmless here, and columns for who reads them from a pipe.
+            let text = text.split('\t').map(layout::harmless).collect::<Vec<_>>().join("\t");
+            let text = format!("{}{text}", std::mem::take(&mut prefix));
+            let text = if style == Style::new() { text } else { self.paint(style, &text) };
+            // Writing to a string cannot fail.
+            let _ = writeln!(lines, "{process}{text}");
+        }
+    }
+
     /// A closed pipe is no reason to fail: the run is judged by its exit code too.
     fn put(&mut self, text: &str) {
         if !self.closed && (self.out.write_all(text.as_bytes()).is_err() || self.out.flush().is_err()) {
@@ -112,29 +187,16 @@ impl<W: Write> Console<W> {
 
 impl<W: Write + Send> Screen for Console<W> {
     fn line(&mut self, line: &Line) {
-        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
-        // What a scenario prints stays as the scenario printed it.
-        let worker = line.worker.filter(|_| line.kind != LineKind::Print);
-        let mut prefix = worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
-        if line.kind == LineKind::Warning {
-            prefix.push_str("Warning: ");
+        self.lines(std::slice::from_ref(line));
+    }
+
+    fn lines(&mut self, lines: &[Line]) {
+        if lines.is_empty() || self.closed {
+            return;
         }
-        let style = match line.kind {
-            LineKind::Info | LineKind::Print => Style::new(),
-            LineKind::Failure => AnsiColor::Red.on_default(),
-            LineKind::Warning => AnsiColor::Yellow.on_default(),
-        };
-        let mut lines = String::new();
-        let nothing = line.text.is_empty().then_some("");
-        for text in line.text.lines().chain(nothing) {
-            // Tabs are harmless here, and columns for who reads them from a pipe.
-            let text = text.split('\t').map(layout::harmless).collect::<Vec<_>>().join("\t");
-            let text = format!("{}{text}", std::mem::take(&mut prefix));
-            let text = if style == Style::new() { text } else { self.paint(style, &text) };
-            // Writing to a string cannot fail.
-            let _ = writeln!(lines, "{process}{text}");
-        }
-        self.write(&lines);
+        let mut text = String::new();
+        lines.iter().for_each(|line| self.add(&mut text, line));
+        self.write(&text);
     }
 
     fn progress(&mut self, progress: &Progress) {

@@ -1,13 +1,16 @@
 //! Screens: what a person sees of a run while it goes on. They read data and never reach into the engine.
 
+mod background;
 mod console;
 mod dashboard;
+mod feed;
 mod quiet;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use console::{Console, Medium};
+pub use background::Background;
+pub use console::{Console, Medium, Output};
 pub use dashboard::{Dashboard, Wish};
 pub use quiet::Quiet;
 
@@ -27,6 +30,11 @@ pub trait Screen: Send {
     /// Something to tell, in order.
     fn line(&mut self, line: &Line);
 
+    /// Several things to tell, in order.
+    fn lines(&mut self, lines: &[Line]) {
+        lines.iter().for_each(|line| self.line(line));
+    }
+
     /// How far the run is, every `--console-update` seconds.
     fn progress(&mut self, progress: &Progress);
 
@@ -45,6 +53,11 @@ pub trait Screen: Send {
 
     /// The run is over; nothing comes after.
     fn finish(&mut self, summary: &Summary);
+
+    /// Waits until everything is written. While `hurry` returns `true`, a reader that does not read is not waited for.
+    fn settle(&mut self, hurry: &mut dyn FnMut() -> bool) {
+        let _ = hurry;
+    }
 }
 
 /// How far a run is to go.

@@ -15,13 +15,14 @@ use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
-        coordinator::{Message, receive},
         crew::{Commands, Crew, LAST_CALL, Started},
+        message::Message,
         plan::Plan,
         shard::GRACE,
         update::{Command, FixtureFailure, Update},
     },
     metrics::{ProcessProbe, Snapshot},
+    queue::{self, Sender},
     vars::Scope,
 };
 
@@ -44,21 +45,37 @@ pub(super) fn live(birth: Birth<'_>) -> ! {
 }
 
 fn work(birth: Birth<'_>) -> i32 {
-    let Birth { plan, scope, inbox, mut reader, mut writer, number } = birth;
+    let Birth { plan, scope, inbox, mut reader, writer, number } = birth;
     // The parent lets all begin at once; when it changes its mind, it goes.
     let Ok(Some(Order::Begin)) = reader.receive() else { return 0 };
     let clock = Arc::new(Clock::new(Instant::now()));
     let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, clock, number);
     let commands = crew.commands().clone();
+    let (words, waiting) = queue::queue::<Word>();
+    // Of its own, so that a parent that does not read holds up nobody here.
+    let write = move || {
+        let mut writer = writer;
+        while let Some(word) = waiting.receive() {
+            // A parent that has gone is noticed by who listens to it.
+            if writer.send(&word).is_err() {
+                return;
+            }
+        }
+    };
+    let written = match thread::Builder::new().name("molotov-report".to_owned()).spawn(write) {
+        Ok(written) => written,
+        // The parent sees that it is told nothing.
+        Err(_) => return 1,
+    };
     let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &commands));
     if let Some(error) = refused.or(begun.err()) {
         let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
         crew.commands().send(Command::Stop);
         let failure = FixtureFailure { fixture: "thread".into(), message };
-        let _ = writer.send(&Word::Update(0, Update::FixtureFailed(failure)));
+        words.send(Word::Update(0, Update::FixtureFailed(failure)));
     }
     let event_loop = plan.selection.event_loop.clone();
-    let mut teller = Teller { plan, crew, inbox, writer, probe: ProcessProbe::start() };
+    let mut teller = Teller { plan, crew, inbox, words, probe: ProcessProbe::start() };
     match here {
         None => teller.tell(),
         // The shard wants this thread.
@@ -71,6 +88,7 @@ fn work(birth: Birth<'_>) -> i32 {
         event_loop.leave();
     }
     teller.end();
+    let _ = written.join();
     0
 }
 
@@ -90,7 +108,7 @@ struct Teller<'a> {
     plan: &'a Plan,
     crew: Crew,
     inbox: &'a mut Inbox,
-    writer: Writer,
+    words: Sender<Word>,
     probe: ProcessProbe,
 }
 
@@ -114,7 +132,7 @@ impl Teller<'_> {
                 }
                 next_look = now + period;
             }
-            if let Some(message) = receive(&self.inbox.receiver, next_look.min(next_sample)) {
+            if let Ok(message) = self.inbox.receiver.receive_until(next_look.min(next_sample)) {
                 self.pass_on(message);
             }
         }
@@ -130,7 +148,7 @@ impl Teller<'_> {
     }
 
     fn drain(&mut self) {
-        while let Ok(message) = self.inbox.receiver.try_recv() {
+        while let Ok(message) = self.inbox.receiver.try_receive() {
             self.pass_on(message);
         }
     }
@@ -159,7 +177,6 @@ impl Teller<'_> {
     }
 
     fn send(&mut self, word: Word) {
-        // A parent that has gone is noticed by who listens to it.
-        let _ = self.writer.send(&word);
+        self.words.send(word);
     }
 }

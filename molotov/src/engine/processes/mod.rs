@@ -11,7 +11,7 @@ use std::{
     io,
     net::Shutdown,
     os::unix::net::UnixStream,
-    sync::{Arc, mpsc::Sender},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -28,13 +28,13 @@ use serde::{Deserialize, Serialize};
 use self::link::{Reader, Writer};
 use super::{
     control::Inbox,
-    coordinator::Message,
     crew::LAST_CALL,
+    message::Message,
     plan::Plan,
     shard::GRACE,
     update::{Command, Update},
 };
-use crate::{metrics::Snapshot, report::Line, vars::Scope};
+use crate::{metrics::Snapshot, queue::Sender, report::Line, vars::Scope};
 
 /// From a child.
 #[derive(Debug, Serialize, Deserialize)]
@@ -147,11 +147,11 @@ impl Processes {
             let sender = sender.clone();
             thread::Builder::new().name(format!("molotov-process-{number}")).spawn(move || {
                 while let Ok(Some(word)) = reader.receive() {
-                    if sender.send(Message::FromProcess(number, Some(word))).is_err() {
+                    if !sender.send(Message::FromProcess(number, Some(word))) {
                         return;
                     }
                 }
-                let _ = sender.send(Message::FromProcess(number, None));
+                sender.send(Message::FromProcess(number, None));
             })?;
             // One that has died already is noticed by its end.
             let _ = child.writer.send(&Order::Begin);

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn scrolling_stays_within() {
         let mut state = State::default();
-        (0..20).for_each(|n| state.feed(super::super::state::Feed::Line(Line::info(n.to_string()))));
+        (0..20).for_each(|n| state.feed(crate::ui::feed::Feed::Line(Line::info(n.to_string()))));
         press(&mut state, KeyCode::Down);
         assert_eq!(state.scroll, 0);
         press(&mut state, KeyCode::PageUp);

@@ -15,7 +15,10 @@ mod tests;
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
-    sync::mpsc::{Receiver, Sender, TryRecvError, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -23,14 +26,12 @@ use std::{
 use ratatui::crossterm::event::{self, Event};
 
 pub(crate) use self::terminal::restore as restore_terminal;
-use self::{
-    input::Ask,
-    state::{Feed, State},
-};
-use super::{About, Console, Screen};
+use self::{input::Ask, state::State};
+use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{
     metrics::Snapshot,
     options::Color,
+    queue::{Empty, Receiver, Sender, queue},
     report::{Line, LineKind, Progress, Summary},
 };
 
@@ -57,8 +58,12 @@ pub struct Dashboard {
     feed: Sender<Feed>,
     fed: Option<Receiver<Feed>>,
     captured: Option<File>,
-    shown: Option<JoinHandle<State>>,
-    /// Whether the run is in several processes, whose measures are told apart.
+    shown: Option<JoinHandle<Option<State>>>,
+    /// Where the end is shown when the dashboard never was.
+    console: Option<Background<Console<Output>>>,
+    /// Counts what is drawn and written, for who waits for it.
+    written: Arc<AtomicU64>,
+    /// The run has come to its end.
     over: bool,
 }
 
@@ -76,7 +81,7 @@ impl Dashboard {
 
     /// A dashboard that hands on what is asked of the run.
     pub fn new(color: Color, wishes: impl Fn(Wish) + Send + 'static) -> Dashboard {
-        let (feed, fed) = channel();
+        let (feed, fed) = queue();
         Dashboard {
             color,
             wishes: Some(Box::new(wishes)),
@@ -84,19 +89,23 @@ impl Dashboard {
             fed: Some(fed),
             captured: None,
             shown: None,
+            console: None,
+            written: Arc::default(),
             over: false,
         }
     }
 
     fn tell(&self, feed: Feed) {
         // A screen that has gone shows nothing any more; the run goes on.
-        let _ = self.feed.send(feed);
+        self.feed.send(feed);
     }
 
     /// Ends the thread and gives the terminal back; gives what was known last.
     fn end(&mut self) -> Option<State> {
         self.tell(Feed::End);
-        let state = self.shown.take().and_then(|shown| shown.join().ok());
+        let shown = self.shown.take()?;
+        background::wait(&shown, &self.written, &mut || true);
+        let state = if shown.is_finished() { shown.join().ok().flatten() } else { None };
         terminal::restore();
         state
     }
@@ -133,25 +142,39 @@ impl Screen for Dashboard {
         let _ = reader.spawn(move || read(captured, &feed));
         let state = State::new(about.clone(), self.color != Color::Never && std::env::var_os("NO_COLOR").is_none());
         let screen = thread::Builder::new().name("molotov-screen".to_owned());
-        self.shown = screen.spawn(move || show(&fed, state, &*wishes)).ok();
+        let (color, written) = (self.color, self.written.clone());
+        let shown = screen.spawn(move || match show(&fed, state, &*wishes, &written) {
+            (state, None) => Some(state),
+            (state, Some(summary)) => {
+                conclude(color, &state, &summary, &written);
+                None
+            }
+        });
+        self.shown = shown.ok();
     }
 
     fn finish(&mut self, summary: &Summary) {
         self.over = true;
-        let mut console = Console::stdout(self.color);
-        if self.fed.is_some() {
-            terminal::restore();
-            // It has never begun: what it was told is all there is to see.
-            for feed in self.fed.take().iter().flat_map(Receiver::try_iter) {
-                if let Feed::Line(line) = feed {
-                    console.line(&line);
-                }
-            }
-        } else if let Some(state) = self.end() {
-            // The screen is gone; what was warned of is not.
-            state.lines.iter().filter(|line| line.kind == LineKind::Warning).for_each(|line| console.line(line));
+        if self.shown.is_some() {
+            return self.tell(Feed::Finish(Box::new(summary.clone())));
+        }
+        terminal::restore();
+        let mut console = Console::stdout(self.color).in_background();
+        // It has never begun: what it was told is all there is to see.
+        while let Some(Ok(feed)) = self.fed.as_ref().map(Receiver::try_receive) {
+            console.feed(feed);
         }
         console.finish(summary);
+        self.console = Some(console);
+    }
+
+    fn settle(&mut self, hurry: &mut dyn FnMut() -> bool) {
+        if let Some(console) = &mut self.console {
+            console.settle(hurry);
+        }
+        if let Some(shown) = &self.shown {
+            background::wait(shown, &self.written, hurry);
+        }
     }
 }
 
@@ -177,7 +200,7 @@ fn read(captured: File, feed: &Sender<Feed>) {
     let mut line = Vec::new();
     while let Ok(1..) = captured.read_until(b'\n', &mut line) {
         let text = String::from_utf8_lossy(&line);
-        if feed.send(Feed::Line(Line::print(text.trim_end_matches(['\n', '\r'])))).is_err() {
+        if !feed.send(Feed::Line(Line::print(text.trim_end_matches(['\n', '\r'])))) {
             return;
         }
         line.clear();
@@ -193,22 +216,47 @@ impl Drop for Restored {
     }
 }
 
-/// Shows a run until its end.
-fn show(fed: &Receiver<Feed>, mut state: State, wishes: &dyn Fn(Wish)) -> State {
+/// Writes what remains of a run when the dashboard is gone.
+fn conclude(color: Color, state: &State, summary: &Summary, written: &Arc<AtomicU64>) {
+    let mut console = Console::stdout_counted(color, written.clone());
+    // The screen is gone; what was warned of is not.
+    state.lines.iter().filter(|line| line.kind == LineKind::Warning).for_each(|line| console.line(line));
+    console.finish(summary);
+}
+
+/// Takes what is told without a terminal to show it on.
+fn listen(fed: &Receiver<Feed>, mut state: State) -> (State, Option<Box<Summary>>) {
+    loop {
+        match fed.receive() {
+            Some(Feed::Finish(summary)) => return (state, Some(summary)),
+            Some(Feed::End) | None => return (state, None),
+            Some(feed) => state.feed(feed),
+        }
+    }
+}
+
+/// Shows a run until its end: what it knows then, and what the run came to.
+fn show(
+    fed: &Receiver<Feed>,
+    mut state: State,
+    wishes: &dyn Fn(Wish),
+    written: &AtomicU64,
+) -> (State, Option<Box<Summary>>) {
     let _restored = Restored;
-    let Ok(mut screen) = terminal::enter() else { return state };
+    let Ok(mut screen) = terminal::enter() else { return listen(fed, state) };
     let mut stops = 0;
     let mut next_draw = Instant::now();
     loop {
         let mut changed = false;
         loop {
-            match fed.try_recv() {
-                Ok(Feed::End) | Err(TryRecvError::Disconnected) => return state,
+            match fed.try_receive() {
+                Ok(Feed::Finish(summary)) => return (state, Some(summary)),
+                Ok(Feed::End) | Err(Empty::ForGood) => return (state, None),
                 Ok(feed) => {
                     changed |= matches!(feed, Feed::Progress(_));
                     state.feed(feed);
                 }
-                Err(TryRecvError::Empty) => break,
+                Err(Empty::Yet) => break,
             }
         }
         if event::poll(KEYS).unwrap_or(false)
@@ -234,7 +282,7 @@ fn show(fed: &Receiver<Feed>, mut state: State, wishes: &dyn Fn(Wish)) -> State 
                 Some(Ask::Workers(more)) => wishes(Wish::Workers(more)),
                 Some(Ask::Suspend) => match terminal::suspend() {
                     Ok(again) => screen = again,
-                    Err(_) => return state,
+                    Err(_) => return listen(fed, state),
                 },
                 Some(Ask::Redraw) => {
                     let _ = screen.clear();
@@ -245,6 +293,7 @@ fn show(fed: &Receiver<Feed>, mut state: State, wishes: &dyn Fn(Wish)) -> State 
         if changed || Instant::now() >= next_draw {
             // What cannot be drawn is drawn the next time.
             let _ = terminal::draw(&mut screen, |frame| render::draw(frame, &state));
+            written.fetch_add(1, Ordering::Relaxed);
             next_draw = Instant::now() + Duration::from_secs(1);
         }
     }

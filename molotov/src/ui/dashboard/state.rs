@@ -8,7 +8,7 @@ use std::{
 use crate::{
     metrics::{ErrorGroup, Health, Snapshot, Stats},
     report::{Line, Progress, Timeline},
-    ui::About,
+    ui::{About, feed::Feed},
 };
 
 /// Lines kept; older ones go.
@@ -18,19 +18,6 @@ pub(super) const COURSE: usize = 120;
 
 /// Seconds that a process's health is shown over.
 const RECENT: u64 = 5;
-
-/// What is told to the dashboard.
-#[derive(Debug)]
-pub(super) enum Feed {
-    /// Something to show.
-    Line(Line),
-    /// Measures since the last ones, of a process where there are several.
-    Measures(Option<u32>, Box<Snapshot>),
-    /// How far the run is.
-    Progress(Progress),
-    /// The run is over.
-    End,
-}
 
 /// What the screen shows most of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -169,7 +156,7 @@ impl State {
                 self.timeline.tick(progress.elapsed, progress.workers);
                 self.tick(progress.elapsed.as_secs());
             }
-            Feed::End => {}
+            Feed::Finish(_) | Feed::End => {}
         }
     }
 

@@ -6,12 +6,12 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use super::{
     render::draw,
-    state::{Feed, State, View},
+    state::{State, View},
 };
 use crate::{
     metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
     report::{Line, Progress, SizingProgress},
-    ui::About,
+    ui::{About, feed::Feed},
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];

@@ -1,0 +1,104 @@
+//! What wakes the coordinator: control from outside, which overtakes, and telemetry from shards, which is bounded.
+
+use super::{processes::Word, update::Update};
+use crate::{
+    queue::Item,
+    report::{Line, format},
+};
+
+/// What the coordinator is woken by.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// From the shard of that number in this process.
+    Update(usize, Update),
+    /// From the child of that number; `None` when it has gone.
+    FromProcess(usize, Option<Word>),
+    /// From the listeners of the run.
+    Line(Line),
+    /// Hold the workers, or let them go on.
+    Pause(bool),
+    /// A tenth of the workers more, or less.
+    ChangeWorkers(bool),
+    /// The first Ctrl-C.
+    Stop,
+    /// The second.
+    Force,
+}
+
+impl Item for Message {
+    fn is_urgent(&self) -> bool {
+        matches!(self, Message::Pause(_) | Message::ChangeWorkers(_) | Message::Stop | Message::Force)
+    }
+
+    fn droppable(&self) -> Option<usize> {
+        match self {
+            Message::Line(line) => Some(line.memory()),
+            Message::Update(_, update) => update.droppable(),
+            Message::FromProcess(_, word) => word.as_ref()?.droppable(),
+            _ => None,
+        }
+    }
+
+    fn dropped(count: u64) -> Message {
+        Message::Line(more_lines(count))
+    }
+
+    fn merge(&mut self, newer: Message) -> Option<Message> {
+        match (self, newer) {
+            (Message::Update(shard, update), Message::Update(of, newer)) if *shard == of => {
+                update.merge(newer).map(|newer| Message::Update(of, newer))
+            }
+            (Message::FromProcess(process, Some(word)), Message::FromProcess(of, Some(newer))) if *process == of => {
+                word.merge(newer).map(|newer| Message::FromProcess(of, Some(newer)))
+            }
+            (_, newer) => Some(newer),
+        }
+    }
+}
+
+impl Update {
+    fn droppable(&self) -> Option<usize> {
+        if let Update::Line(line) = self { Some(line.memory()) } else { None }
+    }
+
+    fn merge(&mut self, newer: Update) -> Option<Update> {
+        match (self, newer) {
+            (Update::Measures(measures), Update::Measures(newer)) => measures.merge(&newer),
+            (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
+            (_, newer) => return Some(newer),
+        }
+        None
+    }
+}
+
+impl Item for Word {
+    fn droppable(&self) -> Option<usize> {
+        match self {
+            Word::Line(line) => Some(line.memory()),
+            Word::Update(_, update) => update.droppable(),
+            Word::Measures(_) | Word::Ended => None,
+        }
+    }
+
+    fn dropped(count: u64) -> Word {
+        Word::Line(more_lines(count))
+    }
+
+    fn merge(&mut self, newer: Word) -> Option<Word> {
+        match (self, newer) {
+            (Word::Update(shard, update), Word::Update(of, newer)) if *shard == of => {
+                update.merge(newer).map(|newer| Word::Update(of, newer))
+            }
+            (Word::Measures(measures), Word::Measures(newer)) => {
+                measures.merge(&newer);
+                None
+            }
+            (_, newer) => Some(newer),
+        }
+    }
+}
+
+/// The line in place of so many that were dropped.
+fn more_lines(count: u64) -> Line {
+    Line::info(format!("... and {}", format::plural(count, "more line")))
+}

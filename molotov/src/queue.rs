@@ -1,0 +1,330 @@
+//! A queue whose senders never wait and whose memory is bounded: urgent items overtake, lines are dropped and counted
+//! when there is no room for them, and measures merge.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Memory for lines that wait, in bytes.
+const ROOM: usize = 12 << 20;
+/// From so many waiting items that cannot be dropped, new ones merge into those that wait.
+const CROWDED: usize = 64;
+
+/// What a [`Sender`] sends.
+pub(crate) trait Item: Sized {
+    /// Whether it overtakes all that are not urgent.
+    fn is_urgent(&self) -> bool {
+        false
+    }
+
+    /// The memory of an item that may be dropped, in bytes; `None` for one that must arrive.
+    fn droppable(&self) -> Option<usize>;
+
+    /// What arrives in place of so many dropped items.
+    fn dropped(count: u64) -> Self;
+
+    /// Merges a newer item of the same source and kind into this one, or returns it.
+    fn merge(&mut self, newer: Self) -> Option<Self>;
+}
+
+/// A new queue.
+pub(crate) fn queue<T: Item>() -> (Sender<T>, Receiver<T>) {
+    let state = State {
+        urgent: VecDeque::new(),
+        waiting: VecDeque::new(),
+        bytes: 0,
+        fixed: 0,
+        senders: 1,
+        receiver_gone: false,
+    };
+    let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Condvar::new() });
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+/// The sending end; clones send to the same queue.
+pub(crate) struct Sender<T>(Arc<Shared<T>>);
+
+/// The receiving end.
+pub(crate) struct Receiver<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    arrived: Condvar,
+}
+
+struct State<T> {
+    urgent: VecDeque<T>,
+    waiting: VecDeque<Entry<T>>,
+    /// Memory of the waiting items that may be dropped.
+    bytes: usize,
+    /// How many waiting items must arrive.
+    fixed: usize,
+    senders: usize,
+    receiver_gone: bool,
+}
+
+enum Entry<T> {
+    Item(T),
+    /// Here so many items were dropped.
+    Dropped(u64),
+}
+
+/// Nothing was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Empty {
+    /// Nothing came in time.
+    Yet,
+    /// Nothing waits, and there is no sender any more.
+    ForGood,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Item> Sender<T> {
+    /// Sends an item without waiting; `false` when there is no receiver any more.
+    pub(crate) fn send(&self, item: T) -> bool {
+        let mut state = self.0.lock();
+        if state.receiver_gone {
+            return false;
+        }
+        if item.is_urgent() {
+            state.urgent.push_back(item);
+        } else {
+            state.push(item);
+        }
+        drop(state);
+        self.0.arrived.notify_one();
+        true
+    }
+}
+
+impl<T: Item> State<T> {
+    fn push(&mut self, item: T) {
+        match item.droppable() {
+            Some(bytes) if self.bytes.saturating_add(bytes) > ROOM => match self.waiting.back_mut() {
+                Some(Entry::Dropped(count)) => *count += 1,
+                _ => self.waiting.push_back(Entry::Dropped(1)),
+            },
+            Some(bytes) => {
+                self.bytes += bytes;
+                self.waiting.push_back(Entry::Item(item));
+            }
+            None => {
+                let mut item = Some(item);
+                if self.fixed >= CROWDED {
+                    for waiting in self.waiting.iter_mut().rev() {
+                        if let (Entry::Item(waiting), Some(newer)) = (waiting, item.take()) {
+                            item = waiting.merge(newer);
+                        }
+                        if item.is_none() {
+                            return;
+                        }
+                    }
+                }
+                self.waiting.extend(item.map(Entry::Item));
+                self.fixed += 1;
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        if let Some(urgent) = self.urgent.pop_front() {
+            return Some(urgent);
+        }
+        match self.waiting.pop_front()? {
+            Entry::Dropped(count) => Some(T::dropped(count)),
+            Entry::Item(item) => {
+                match item.droppable() {
+                    Some(bytes) => self.bytes -= bytes,
+                    None => self.fixed -= 1,
+                }
+                Some(item)
+            }
+        }
+    }
+}
+
+impl<T: Item> Receiver<T> {
+    /// The next item, if one is there.
+    pub(crate) fn try_receive(&self) -> Result<T, Empty> {
+        let mut state = self.0.lock();
+        let empty = if state.senders == 0 { Empty::ForGood } else { Empty::Yet };
+        state.pop().ok_or(empty)
+    }
+
+    /// The next item; waits for it until a moment.
+    pub(crate) fn receive_until(&self, until: Instant) -> Result<T, Empty> {
+        let mut state = self.0.lock();
+        loop {
+            if let Some(item) = state.pop() {
+                return Ok(item);
+            }
+            if state.senders == 0 {
+                return Err(Empty::ForGood);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Empty::Yet);
+            }
+            let waited = self.0.arrived.wait_timeout(state, left);
+            state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
+        }
+    }
+
+    /// The next item; waits for it as long as there is a sender.
+    pub(crate) fn receive(&self) -> Option<T> {
+        loop {
+            match self.receive_until(Instant::now() + Duration::from_secs(3600)) {
+                Ok(item) => return Some(item),
+                Err(Empty::ForGood) => return None,
+                Err(Empty::Yet) => {}
+            }
+        }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.lock().senders += 1;
+        Sender(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.lock().senders -= 1;
+        self.0.arrived.notify_one();
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.receiver_gone = true;
+        state.urgent = VecDeque::new();
+        state.waiting = VecDeque::new();
+    }
+}
+
+impl<T> std::fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+impl<T> std::fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver").field("waiting", &self.0.lock().waiting.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Sent {
+        Urgent,
+        Line(String),
+        Dropped(u64),
+        Count(u8, u64),
+    }
+
+    impl Item for Sent {
+        fn is_urgent(&self) -> bool {
+            *self == Sent::Urgent
+        }
+
+        fn droppable(&self) -> Option<usize> {
+            if let Sent::Line(text) = self { Some(text.len()) } else { None }
+        }
+
+        fn dropped(count: u64) -> Self {
+            Sent::Dropped(count)
+        }
+
+        fn merge(&mut self, newer: Self) -> Option<Self> {
+            match (self, newer) {
+                (Sent::Count(of, count), Sent::Count(also, more)) if *of == also => *count += more,
+                (_, newer) => return Some(newer),
+            }
+            None
+        }
+    }
+
+    fn line() -> Sent {
+        Sent::Line("x".repeat(1 << 20))
+    }
+
+    #[test]
+    fn drops_lines_beyond_its_room_and_says_how_many() {
+        let (sender, receiver) = queue();
+        for _ in 0..20 {
+            sender.send(line());
+        }
+        sender.send(Sent::Count(0, 1));
+        sender.send(line());
+        for _ in 0..12 {
+            assert_eq!(receiver.try_receive(), Ok(line()));
+        }
+        sender.send(line());
+        let rest: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
+        assert_eq!(rest, [Sent::Dropped(8), Sent::Count(0, 1), Sent::Dropped(1), line()]);
+    }
+
+    #[test]
+    fn urgent_items_overtake() {
+        let (sender, receiver) = queue();
+        sender.send(line());
+        sender.send(Sent::Urgent);
+        assert_eq!(receiver.try_receive(), Ok(Sent::Urgent));
+        assert_eq!(receiver.try_receive(), Ok(line()));
+    }
+
+    #[test]
+    fn merges_what_must_arrive_when_it_is_crowded() {
+        let (sender, receiver) = queue();
+        for n in 0..10_000 {
+            sender.send(Sent::Count((n % 3) as u8, 1));
+        }
+        let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
+        assert_eq!(counts.len(), CROWDED);
+        let sum = |of| {
+            counts
+                .iter()
+                .map(|sent| {
+                    if let Sent::Count(n, count) = sent
+                        && *n == of
+                    {
+                        *count
+                    } else {
+                        0
+                    }
+                })
+                .sum()
+        };
+        let sums: [u64; 3] = [sum(0), sum(1), sum(2)];
+        assert_eq!(sums, [3_334, 3_333, 3_333]);
+    }
+
+    #[test]
+    fn ends_with_its_senders_and_its_receiver() {
+        let (sender, receiver) = queue();
+        let other = sender.clone();
+        assert!(other.send(Sent::Urgent));
+        drop(sender);
+        drop(other);
+        assert_eq!(receiver.receive(), Some(Sent::Urgent));
+        assert_eq!(receiver.receive(), None);
+        let (sender, receiver) = queue();
+        drop(receiver);
+        assert!(!sender.send(Sent::Urgent));
+    }
+}

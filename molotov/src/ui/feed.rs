@@ -1,0 +1,41 @@
+//! What a screen on a thread of its own is fed with.
+
+use crate::{
+    metrics::Snapshot,
+    queue::Item,
+    report::{Line, Progress, Summary, format},
+};
+
+/// What is told to a screen.
+#[derive(Debug)]
+pub(super) enum Feed {
+    /// Something to show.
+    Line(Line),
+    /// Measures since the last ones, of a process where there are several.
+    Measures(Option<u32>, Box<Snapshot>),
+    /// How far the run is.
+    Progress(Progress),
+    /// The run is over, and this is what it came to.
+    Finish(Box<Summary>),
+    /// The run was left in the middle.
+    End,
+}
+
+impl Item for Feed {
+    fn droppable(&self) -> Option<usize> {
+        if let Feed::Line(line) = self { Some(line.memory()) } else { None }
+    }
+
+    fn dropped(count: u64) -> Feed {
+        Feed::Line(Line::info(format!("... and {}", format::plural(count, "more line"))))
+    }
+
+    fn merge(&mut self, newer: Feed) -> Option<Feed> {
+        match (self, newer) {
+            (Feed::Measures(process, measures), Feed::Measures(of, newer)) if *process == of => measures.merge(&newer),
+            (Feed::Progress(progress), Feed::Progress(newer)) => *progress = newer,
+            (_, newer) => return Some(newer),
+        }
+        None
+    }
+}
