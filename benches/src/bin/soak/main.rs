@@ -35,7 +35,7 @@ const BEHAVIORS: [(&str, &str); 10] = [
 ];
 
 /// How long the client waits for a response.
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Workers of the load test.
 const WORKERS: usize = 64;

@@ -52,7 +52,7 @@ impl Server {
 }
 
 /// The behavior for a request: one in ten fails, another one in ten redirects, and one in ten thousand, which costs its
-/// worker half a second, gets no response.
+/// worker two seconds, gets no response.
 fn behavior(request: u64) -> usize {
     match request % 10_000 {
         9_999 => 9,

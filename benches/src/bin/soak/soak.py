@@ -12,16 +12,16 @@ import molotov
 URL = os.environ["SOAK_URL"]
 SEEN = collections.Counter()
 EVENTS = collections.Counter()
-STARTED = {}
 
 
 @molotov.events()
 async def count(event, **info):
     EVENTS[event] += 1
     if event == "sending_request":
-        STARTED[info["request"]] = info["request"].body
+        # Kept by the request, so that those that never get a response leave nothing behind.
+        info["request"].sent = EVENTS[event]
     elif event == "response_received":
-        del STARTED[info["request"]]
+        assert info["request"].sent > 0
 
 
 def outcome(error):
