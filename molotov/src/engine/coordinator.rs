@@ -24,7 +24,7 @@ use super::{
     update::{Command, FixtureFailure, Update},
 };
 use crate::{
-    metrics::{ProcessProbe, Snapshot},
+    metrics::{MachineProbe, ProcessProbe, Snapshot},
     options::Args,
     report::{Line, Progress, Summary, Timeline},
     ui::{About, Screen},
@@ -101,6 +101,7 @@ struct Run<'a> {
     rate: Rate,
     most_workers: usize,
     probe: ProcessProbe,
+    machine: MachineProbe,
 }
 
 /// Where the shards are.
@@ -146,6 +147,7 @@ impl<'a> Run<'a> {
             rate: Rate::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
+            machine: MachineProbe::start(),
         }
     }
 
@@ -228,6 +230,8 @@ impl<'a> Run<'a> {
         }
         self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
         self.screen.begin(&self.about());
+        // What `global_setup` has used is no part of the run.
+        (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
         self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
         match std::mem::replace(&mut self.workforce, Workforce::None) {
@@ -533,10 +537,11 @@ impl<'a> Run<'a> {
     }
 
     fn tell_workers(&mut self) {
+        let mut health = self.machine.sample();
         if self.plan.args.processes == 1 {
-            let measures = Snapshot { health: self.probe.sample(), ..Snapshot::default() };
-            self.measured(None, &measures);
+            health.merge(&self.probe.sample());
         }
+        self.measured(None, &Snapshot { health, ..Snapshot::default() });
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());
         }

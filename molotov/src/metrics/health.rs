@@ -1,21 +1,29 @@
 //! How the load generator itself fared: a slow generator measures itself, so a run has to say when it was the bottleneck.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::{
-    process::{Resource, getrlimit},
-    time::{ClockId, clock_gettime},
-};
 use serde::{Deserialize, Serialize};
 
-use super::{Histogram, files::opened};
+use super::Histogram;
 
-/// From this share of an interval on, a thread counts as saturated.
-const BUSY: f64 = 0.9;
-/// From this lag on, measured latencies are as much the generator's as the server's.
-const LATE: Duration = Duration::from_millis(50);
 /// Shorter than this, a run has no steady state to judge.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// The event loop's timers are exact to a millisecond or two; from here on, a lag is one.
+const LATE: Duration = Duration::from_millis(5);
+/// From this share of the measured latency on, a lag falsifies it.
+const LATE_SHARE: f64 = 0.25;
+/// The lag that counts if nothing was measured that it could be compared with.
+const LATE_ALONE: Duration = Duration::from_millis(50);
+/// A quota that is used up in this share of its periods shows in the percentiles.
+const THROTTLED: f64 = 0.02;
+/// A standstill as long as this share of the measured p99 falsifies it.
+const THROTTLED_SHARE: f64 = 0.1;
+/// From this share on, the machine has no CPU time to spare.
+const FULL: f64 = 0.85;
+/// From this share of their time on, threads that wait for a CPU are kept from their work.
+const WAITING: f64 = 0.1;
+/// From this share of the CPU time on, the hypervisor keeps the machine from its work.
+const STOLEN: f64 = 0.05;
 
 /// Load on the generator, merged over threads and processes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +31,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub struct Health {
     /// CPU time of the threads that run workers.
     pub threads_cpu: Duration,
+    /// How long those threads waited for a CPU although they had something to do; zero if the system does not tell.
+    pub threads_delay: Duration,
     /// How long those threads lived, added up.
     pub threads_wall: Duration,
     /// The part of `threads_wall` in which a thread was busy nearly all the time.
@@ -39,24 +49,100 @@ pub struct Health {
     pub open_files_limit: Option<u64>,
     /// The most TCP connections that any process had at once, as seen each second.
     pub connections: u64,
+    /// CPU time of the machine that the run was on.
+    pub machine: Machine,
+    /// The CPU quota that the run was under.
+    pub quota: Quota,
+}
+
+/// CPU time of the machine during a run, added up over its CPUs. All zero if the system does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Machine {
+    /// Spent by all programs, those outside of the run included.
+    pub busy: Duration,
+    /// Taken by the hypervisor for other virtual machines.
+    pub stolen: Duration,
+    /// All of it: the run's time, once for each CPU.
+    pub total: Duration,
+}
+
+/// The CPU quota of a control group, as containers have it. All zero if there is none, or the system does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Quota {
+    /// Periods in which the group had something to do; usually of 100 ms each.
+    pub periods: u64,
+    /// Those in which the quota was used up, and the group stood still for the rest of the period.
+    pub throttled_periods: u64,
+    /// How long it stood still, added up over CPUs.
+    pub throttled: Duration,
 }
 
 /// What made the generator the bottleneck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bottleneck {
-    /// Its threads were busy nearly all the time.
-    Cpu,
-    /// Its event loops answered late.
-    Lag,
     /// It came close to the limit of open files.
     OpenFiles,
+    /// Its control group used up a CPU quota and stood still.
+    Quota,
+    /// Its threads were busy nearly all the time.
+    Cpu,
+    /// The hypervisor gave the machine's CPUs to other virtual machines.
+    Steal,
+    /// All CPUs of the machine were busy, so it waited for them.
+    Machine,
+    /// Its threads waited for a CPU although the machine had others to spare.
+    CpuWait,
+    /// Its event loops ran late, since something in them takes long.
+    Lag,
+}
+
+impl Bottleneck {
+    /// Its name in reports: `open_files`, `quota`, `cpu`, `steal`, `machine`, `cpu_wait` or `lag`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bottleneck::OpenFiles => "open_files",
+            Bottleneck::Quota => "quota",
+            Bottleneck::Cpu => "cpu",
+            Bottleneck::Steal => "steal",
+            Bottleneck::Machine => "machine",
+            Bottleneck::CpuWait => "cpu_wait",
+            Bottleneck::Lag => "lag",
+        }
+    }
+}
+
+impl Machine {
+    /// Share of the machine's CPU time that was spent, 0 to 1.
+    pub fn busy_share(&self) -> f64 {
+        share(self.busy, self.total)
+    }
+
+    /// Share of the machine's CPU time that the hypervisor took, 0 to 1.
+    pub fn stolen_share(&self) -> f64 {
+        share(self.stolen, self.total)
+    }
+}
+
+impl Quota {
+    /// Share of the periods in which the quota was used up, 0 to 1.
+    pub fn throttled_share(&self) -> f64 {
+        if self.periods == 0 { 0.0 } else { self.throttled_periods as f64 / self.periods as f64 }
+    }
+
+    /// How long the group stood still each time, on average, added up over CPUs.
+    pub fn mean_throttled(&self) -> Duration {
+        u32::try_from(self.throttled_periods.max(1)).map_or(Duration::ZERO, |periods| self.throttled / periods)
+    }
 }
 
 impl Health {
     /// Adds what another thread or process, or the same one later, came to.
     pub fn merge(&mut self, other: &Health) {
         self.threads_cpu += other.threads_cpu;
+        self.threads_delay += other.threads_delay;
         self.threads_wall += other.threads_wall;
         self.saturated += other.saturated;
         self.process_cpu += other.process_cpu;
@@ -68,6 +154,12 @@ impl Health {
             (Some(ours), Some(theirs)) => Some(ours.min(theirs)),
             (ours, theirs) => ours.or(theirs),
         };
+        self.machine.busy += other.machine.busy;
+        self.machine.stolen += other.machine.stolen;
+        self.machine.total += other.machine.total;
+        self.quota.periods += other.quota.periods;
+        self.quota.throttled_periods += other.quota.throttled_periods;
+        self.quota.throttled += other.quota.throttled;
     }
 
     /// Share of the time in which the threads that run workers used a CPU, 0 to 1.
@@ -75,116 +167,124 @@ impl Health {
         share(self.threads_cpu, self.threads_wall)
     }
 
+    /// Share of the time in which the threads that run workers waited for a CPU, 0 to 1.
+    pub fn cpu_wait(&self) -> f64 {
+        share(self.threads_delay, self.threads_wall)
+    }
+
     /// Cores in use by a process, all its threads included, on average.
     pub fn cores(&self) -> f64 {
         share(self.process_cpu, self.process_wall)
     }
 
-    /// Whether the generator, not the service under load, limited the run.
-    pub fn bottleneck(&self) -> Option<Bottleneck> {
+    /// Whether the generator, not the service under load, limited the run or falsified the latencies it measured, which are
+    /// given: a lag that does not matter beside 500 ms makes 5 ms worthless.
+    ///
+    /// [`Snapshot::bottleneck`](super::Snapshot::bottleneck) compares with what the run measured.
+    pub fn bottleneck(&self, measured: &Histogram) -> Option<Bottleneck> {
         let near_limit = self.open_files_limit.is_some_and(|limit| self.open_files >= limit - limit / 20);
         if near_limit {
             Some(Bottleneck::OpenFiles)
         } else if self.threads_wall < SHORTEST {
             None
+        } else if self.throttled(measured) {
+            Some(Bottleneck::Quota)
         } else if share(self.saturated, self.threads_wall) >= 0.5 {
             Some(Bottleneck::Cpu)
-        } else if self.lag.percentile(95.0) >= LATE {
-            Some(Bottleneck::Lag)
-        } else {
+        } else if !self.late(measured) {
             None
+        } else if self.machine.stolen_share() >= STOLEN {
+            Some(Bottleneck::Steal)
+        } else if self.machine.busy_share() >= FULL {
+            Some(Bottleneck::Machine)
+        } else if self.cpu_wait() >= WAITING {
+            Some(Bottleneck::CpuWait)
+        } else {
+            Some(Bottleneck::Lag)
         }
     }
 
-    /// One sentence about the bottleneck, and what to do about it.
-    pub fn advice(&self) -> Option<String> {
-        Some(match self.bottleneck()? {
-            Bottleneck::Cpu => format!(
-                "The load generator was the bottleneck: its threads were busy {:.0} % of the time; use more threads, \
-                 processes or machines, or fewer workers.",
-                (self.cpu() * 100.0).min(100.0)
-            ),
-            Bottleneck::Lag => format!(
-                "The load generator was the bottleneck: its event loop answered up to {} ms late (p95); look for code in \
-                 scenarios that blocks.",
-                self.lag.percentile(95.0).as_millis()
-            ),
+    fn throttled(&self, measured: &Histogram) -> bool {
+        self.quota.throttled_share() >= THROTTLED
+            && self.quota.mean_throttled() >= measured.percentile(99.0).mul_f64(THROTTLED_SHARE)
+    }
+
+    fn late(&self, measured: &Histogram) -> bool {
+        let lag = self.lag.percentile(95.0);
+        let much = match measured.is_empty() {
+            true => LATE_ALONE,
+            false => measured.percentile(95.0).mul_f64(LATE_SHARE),
+        };
+        lag >= LATE.max(much)
+    }
+
+    /// One sentence that says what the bottleneck was, and what to do about it; `None` if the generator was none.
+    ///
+    /// `subject` names what `measured` holds the latencies of: `requests`.
+    pub fn advice(&self, subject: &str, measured: &Histogram) -> Option<String> {
+        let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
+        let millis = |time: Duration| format!("{:.*} ms", usize::from(time < LATE), time.as_secs_f64() * 1e3);
+        let late = || {
+            let lag = millis(self.lag.percentile(95.0));
+            match measured.is_empty() {
+                true => format!("its event loop ran up to {lag} late (p95)"),
+                false => format!(
+                    "its event loop ran up to {lag} late (p95), where {subject} took {} (p95)",
+                    millis(measured.percentile(95.0))
+                ),
+            }
+        };
+        let reason = match self.bottleneck(measured)? {
             Bottleneck::OpenFiles => format!(
-                "The load generator was the bottleneck: {} files were open of {} allowed; raise the limit (ulimit -n) or \
-                 use fewer workers.",
+                "{} files were open of {} allowed; raise the limit (ulimit -n) or use fewer workers",
                 self.open_files,
                 self.open_files_limit.unwrap_or_default()
             ),
-        })
+            Bottleneck::Quota => format!(
+                "it used up its CPU quota in {} of the scheduler's periods, so {}; raise the quota (cpu.max of the control group, \
+                 the container's CPU limit) or use fewer workers",
+                percent(self.quota.throttled_share()),
+                late()
+            ),
+            Bottleneck::Cpu => format!(
+                "its threads were busy {} of the time; use more threads, processes or machines, or fewer workers",
+                percent(self.cpu())
+            ),
+            Bottleneck::Steal => format!(
+                "{}, while the hypervisor gave {} of the machine's CPU time to other virtual machines; use a machine with CPUs \
+                 of its own",
+                late(),
+                percent(self.machine.stolen_share())
+            ),
+            Bottleneck::Machine => {
+                let own = share(self.process_cpu, self.machine.total).min(self.machine.busy_share());
+                let others = self.machine.busy_share() - own;
+                let full =
+                    format!("{}, while the machine's CPUs were {} busy", late(), percent(self.machine.busy_share()));
+                match others >= own / 4.0 {
+                    true => format!(
+                        "{full}, {} with other programs; run the service and everything else on another machine",
+                        percent(others)
+                    ),
+                    false => format!("{full} with the load itself; use a larger machine, or fewer workers"),
+                }
+            }
+            Bottleneck::CpuWait => format!(
+                "{}, since its threads waited for a CPU {} of the time; give it more CPUs (taskset, cpuset), or use fewer \
+                 threads and processes",
+                late(),
+                percent(self.cpu_wait())
+            ),
+            Bottleneck::Lag => {
+                format!("{}; look for code in scenarios that blocks, or use more threads or processes", late())
+            }
+        };
+        Some(format!("The load generator was the bottleneck: {reason}."))
     }
 }
 
-fn share(part: Duration, whole: Duration) -> f64 {
+pub(super) fn share(part: Duration, whole: Duration) -> f64 {
     if whole.is_zero() { 0.0 } else { part.as_secs_f64() / whole.as_secs_f64() }
-}
-
-/// CPU time of one thread, interval by interval.
-#[derive(Debug)]
-pub(super) struct ThreadProbe(Clocks);
-
-impl ThreadProbe {
-    /// Watches the calling thread from now on.
-    pub(super) fn start() -> ThreadProbe {
-        ThreadProbe(Clocks::start(ClockId::ThreadCPUTime))
-    }
-
-    /// What the thread used since the last call, which has to come from the same thread.
-    pub(super) fn sample(&mut self) -> Health {
-        let (cpu, wall) = self.0.lap();
-        let saturated = if share(cpu, wall) >= BUSY { wall } else { Duration::ZERO };
-        Health { threads_cpu: cpu, threads_wall: wall, saturated, ..Health::default() }
-    }
-}
-
-/// CPU and open files of this process; asked about once a second by whoever leads the process's shards.
-#[derive(Debug)]
-pub(crate) struct ProcessProbe(Clocks);
-
-impl ProcessProbe {
-    /// Watches this process from now on.
-    pub(crate) fn start() -> ProcessProbe {
-        ProcessProbe(Clocks::start(ClockId::ProcessCPUTime))
-    }
-
-    /// What the process used since the last call; to be merged into a snapshot's health.
-    pub(crate) fn sample(&mut self) -> Health {
-        let (process_cpu, process_wall) = self.0.lap();
-        let (open_files, connections) = opened();
-        let open_files_limit = getrlimit(Resource::Nofile).current;
-        Health { process_cpu, process_wall, open_files, open_files_limit, connections, ..Health::default() }
-    }
-}
-
-/// A CPU clock beside the wall clock.
-#[derive(Debug)]
-struct Clocks {
-    clock: ClockId,
-    cpu: Duration,
-    wall: Instant,
-}
-
-impl Clocks {
-    fn start(clock: ClockId) -> Clocks {
-        Clocks { clock, cpu: now(clock), wall: Instant::now() }
-    }
-
-    /// CPU and wall time since the last call.
-    fn lap(&mut self) -> (Duration, Duration) {
-        let (cpu, wall) = (now(self.clock), Instant::now());
-        let lap = (cpu.saturating_sub(self.cpu), wall - self.wall);
-        (self.cpu, self.wall) = (cpu, wall);
-        lap
-    }
-}
-
-fn now(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -192,55 +292,141 @@ fn now(clock: ClockId) -> Duration {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_busy_thread_is_seen() {
-        let mut probe = ThreadProbe::start();
-        let started = now(ClockId::ThreadCPUTime);
-        while now(ClockId::ThreadCPUTime) - started < Duration::from_millis(20) {}
-        let health = probe.sample();
-        assert!(health.threads_cpu >= Duration::from_millis(20));
-        assert!(health.threads_wall >= Duration::from_millis(20));
-        assert!(probe.sample().threads_cpu < Duration::from_millis(20), "a lap counts once");
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn ms(millis: f64) -> Duration {
+        Duration::from_secs_f64(millis / 1e3)
+    }
+
+    /// A hundred times this long.
+    fn all(millis: f64) -> Histogram {
+        [ms(millis); 100].into_iter().collect()
+    }
+
+    /// Ten seconds of a thread on a machine of two CPUs, both a tenth busy.
+    fn idle() -> Health {
+        Health {
+            threads_wall: TEN,
+            threads_cpu: ms(1_000.0),
+            process_cpu: ms(1_200.0),
+            process_wall: TEN,
+            lag: all(1.4),
+            machine: Machine { busy: ms(2_000.0), stolen: Duration::ZERO, total: TEN * 2 },
+            ..Health::default()
+        }
+    }
+
+    #[track_caller]
+    fn judged(health: &Health, measured: f64, bottleneck: Bottleneck, advice: &str) {
+        let measured = all(measured);
+        assert_eq!(health.bottleneck(&measured), Some(bottleneck));
+        let text = health.advice("requests", &measured).unwrap();
+        assert_eq!(text, format!("The load generator was the bottleneck: {advice}."));
     }
 
     #[test]
-    fn open_files_are_counted() {
-        let mut probe = ProcessProbe::start();
-        let before = probe.sample();
-        let files: Vec<_> = (0..40).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
-        let after = probe.sample();
-        drop(files);
-        // Other tests of this binary open and close files meanwhile.
-        assert!(after.open_files >= before.open_files + 20, "{} then {}", before.open_files, after.open_files);
-        assert!(after.open_files_limit.is_none_or(|limit| limit >= after.open_files));
+    fn an_idle_generator_is_no_bottleneck() {
+        for measured in [all(0.1), all(1.0), all(500.0), Histogram::default()] {
+            assert_eq!((idle().bottleneck(&measured), idle().advice("requests", &measured)), (None, None));
+        }
     }
 
     #[test]
-    fn the_verdict_names_what_limits() {
-        let ten = Duration::from_secs(10);
-        let idle = Health { threads_wall: ten, threads_cpu: Duration::from_secs(1), ..Health::default() };
-        assert_eq!((idle.bottleneck(), idle.advice()), (None, None));
-        let busy = Health { threads_cpu: ten, saturated: Duration::from_secs(6), ..idle.clone() };
-        assert_eq!(busy.bottleneck(), Some(Bottleneck::Cpu));
-        assert!(busy.advice().unwrap().contains("busy 100 % of the time"));
-        let short = Health { threads_wall: Duration::from_millis(200), ..busy };
-        assert_eq!(short.bottleneck(), None);
-        let late = Health { lag: [Duration::from_millis(80); 20].into_iter().collect(), ..idle.clone() };
-        assert_eq!(late.bottleneck(), Some(Bottleneck::Lag));
-        assert!(late.advice().unwrap().contains("80 ms late"));
-        let full = Health { open_files: 980, open_files_limit: Some(1000), ..idle.clone() };
-        assert_eq!(full.bottleneck(), Some(Bottleneck::OpenFiles));
-        assert!(full.advice().unwrap().contains("980 files were open of 1000 allowed"));
+    fn busy_threads_are_the_bottleneck() {
+        let busy = Health { threads_cpu: TEN, saturated: ms(6_000.0), ..idle() };
+        let advice =
+            "its threads were busy 100 % of the time; use more threads, processes or machines, or fewer workers";
+        judged(&busy, 20.0, Bottleneck::Cpu, advice);
+        let short = Health { threads_wall: ms(200.0), ..busy };
+        assert_eq!(short.bottleneck(&all(20.0)), None, "too short to judge");
+    }
+
+    /// Beside the service on two CPUs: a lag of 18 ms where requests take 4.5 ms, with threads half busy.
+    #[test]
+    fn a_machine_shared_with_the_service_is_the_bottleneck() {
+        let shared = Health {
+            threads_cpu: ms(10_000.0),
+            threads_delay: ms(7_000.0),
+            threads_wall: TEN * 2,
+            process_cpu: ms(10_400.0),
+            lag: all(18.0),
+            machine: Machine { busy: ms(19_600.0), stolen: Duration::ZERO, total: TEN * 2 },
+            ..idle()
+        };
+        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the machine's CPUs \
+                      were 98 % busy, 46 % with other programs; run the service and everything else on another machine";
+        judged(&shared, 4.5, Bottleneck::Machine, advice);
+
+        let alone = Health { process_cpu: ms(19_000.0), ..shared.clone() };
+        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the machine's CPUs \
+                      were 98 % busy with the load itself; use a larger machine, or fewer workers";
+        judged(&alone, 4.5, Bottleneck::Machine, advice);
+        assert_eq!(shared.bottleneck(&all(100.0)), None, "18 ms are little beside 100 ms");
+
+        let pinned = Health { machine: idle().machine, ..shared.clone() };
+        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), since its threads waited \
+                      for a CPU 35 % of the time; give it more CPUs (taskset, cpuset), or use fewer threads and processes";
+        judged(&pinned, 4.5, Bottleneck::CpuWait, advice);
+
+        let machine = Machine { stolen: ms(2_400.0), ..shared.machine };
+        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the hypervisor gave \
+                      12 % of the machine's CPU time to other virtual machines; use a machine with CPUs of its own";
+        judged(&Health { machine, ..shared }, 4.5, Bottleneck::Steal, advice);
+    }
+
+    /// A quota of 30 %: threads are seen running whenever somebody looks, and p99 is as long as a standstill.
+    #[test]
+    fn a_used_up_quota_is_the_bottleneck() {
+        let quota = Quota { periods: 100, throttled_periods: 95, throttled: ms(95.0 * 70.0) };
+        let throttled = Health { threads_cpu: ms(3_000.0), lag: all(68.0), quota, ..idle() };
+        let advice = "it used up its CPU quota in 95 % of the scheduler's periods, so its event loop ran up to 68 ms late \
+                      (p95), where requests took 71 ms (p95); raise the quota (cpu.max of the control group, the container's \
+                      CPU limit) or use fewer workers";
+        judged(&throttled, 71.0, Bottleneck::Quota, advice);
+        assert_eq!(throttled.bottleneck(&all(2_000.0)), None, "70 ms are little beside 2 s");
+        let once = Health { quota: Quota { throttled_periods: 1, throttled: ms(70.0), ..quota }, ..idle() };
+        assert_eq!(once.bottleneck(&all(71.0)), None, "once is nothing");
+    }
+
+    #[test]
+    fn code_that_blocks_is_the_bottleneck() {
+        let blocked = Health { lag: all(80.0), ..idle() };
+        let advice = "its event loop ran up to 80 ms late (p95), where requests took 20 ms (p95); look for code in scenarios \
+                      that blocks, or use more threads or processes";
+        judged(&blocked, 20.0, Bottleneck::Lag, advice);
+        let text = blocked.advice("requests", &Histogram::default()).unwrap();
+        assert!(text.contains("ran up to 80 ms late (p95); look for"), "{text}");
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_the_bottleneck() {
+        let full = Health { open_files: 980, open_files_limit: Some(1000), ..idle() };
+        let advice = "980 files were open of 1000 allowed; raise the limit (ulimit -n) or use fewer workers";
+        judged(&full, 1.0, Bottleneck::OpenFiles, advice);
     }
 
     #[test]
     fn merging_adds_times_and_keeps_the_tightest_limit() {
         let second = Duration::from_secs(1);
         let mut health = Health { threads_cpu: second, threads_wall: second, open_files: 3, ..Health::default() };
-        let other = Health { threads_wall: second, open_files: 9, open_files_limit: Some(20), ..Health::default() };
+        let other = Health {
+            threads_wall: second,
+            threads_delay: second,
+            open_files: 9,
+            open_files_limit: Some(20),
+            machine: Machine { busy: second, stolen: second, total: second * 4 },
+            quota: Quota { periods: 10, throttled_periods: 5, throttled: second },
+            ..Health::default()
+        };
         health.merge(&other);
         health.merge(&Health { open_files_limit: Some(30), ..Health::default() });
+        health.merge(&other);
         assert_eq!((health.open_files, health.open_files_limit), (9, Some(20)));
-        assert!((health.cpu() - 0.5).abs() < 1e-9);
+        assert!((health.cpu() - 1.0 / 3.0).abs() < 1e-9 && (health.cpu_wait() - 2.0 / 3.0).abs() < 1e-9);
+        assert!(
+            (health.machine.busy_share() - 0.25).abs() < 1e-9 && (health.machine.stolen_share() - 0.25).abs() < 1e-9
+        );
+        assert!((health.quota.throttled_share() - 0.5).abs() < 1e-9);
+        assert_eq!(health.quota.mean_throttled(), second / 5);
     }
 }

@@ -6,19 +6,21 @@ mod files;
 mod health;
 mod histogram;
 mod names;
+mod probe;
 mod recorder;
 mod sample;
 mod snapshot;
+mod system;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use errors::ErrorGroup;
-pub use health::{Bottleneck, Health};
+pub use health::{Bottleneck, Health, Machine, Quota};
 pub use histogram::Histogram;
 pub use sample::{Outcome, RequestSample};
 pub use snapshot::{Counts, Snapshot, Stats};
 
 pub(crate) use errors::ErrorSample;
-pub(crate) use health::ProcessProbe;
+pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, ScenarioId};

@@ -6,8 +6,8 @@ use super::{
     Counts, ErrorSample, Outcome, RequestSample, Snapshot, Stats,
     counter::{Counter, Pool},
     errors::{ErrorTable, MAX_ERRORS},
-    health::ThreadProbe,
     names::{MAX_NAMES, Names},
+    probe::ThreadProbe,
 };
 
 /// Bounds on what a recorder keeps.

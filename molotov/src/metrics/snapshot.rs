@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ErrorGroup, Health, Histogram, Outcome, errors,
+    Bottleneck, ErrorGroup, Health, Histogram, Outcome, errors,
     names::{MAX_NAMES, OTHER},
 };
 
@@ -103,6 +103,26 @@ impl Snapshot {
         let mut totals = Counts::default();
         self.scenarios.values().for_each(|stats| totals.merge(&stats.counts));
         totals
+    }
+
+    /// Whether the load generator limited the run or falsified what it measured.
+    pub fn bottleneck(&self) -> Option<Bottleneck> {
+        self.health.bottleneck(&self.measured().1)
+    }
+
+    /// One sentence that says what in the load generator was the bottleneck, and what to do about it; `None` if nothing was.
+    pub fn advice(&self) -> Option<String> {
+        let (subject, latency) = self.measured();
+        self.health.advice(subject, &latency)
+    }
+
+    /// What the run measured most closely, and its latencies: requests, else steps, else scenarios.
+    fn measured(&self) -> (&'static str, Histogram) {
+        let kinds = [("requests", &self.requests), ("steps", &self.steps), ("scenarios", &self.scenarios)];
+        let (subject, rows) = kinds.into_iter().find(|(_, rows)| !rows.is_empty()).unwrap_or(kinds[0]);
+        let mut latency = Histogram::default();
+        rows.values().for_each(|stats| latency.merge(&stats.latency));
+        (subject, latency)
     }
 
     /// Bytes taken by measures.

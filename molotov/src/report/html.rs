@@ -110,7 +110,7 @@ fn tiles(page: &mut String, summary: &Summary) {
 }
 
 fn notes(page: &mut String, summary: &Summary) {
-    let mut notes: Vec<String> = summary.snapshot.health.advice().into_iter().collect();
+    let mut notes: Vec<String> = summary.snapshot.advice().into_iter().collect();
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {
             Sizing::Found { workers, ratio, .. } => {
@@ -275,16 +275,33 @@ fn errors(page: &mut String, errors: &[ErrorGroup]) {
 
 fn generator(page: &mut String, summary: &Summary) {
     let health = &summary.snapshot.health;
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
     let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
-    let _ = writeln!(
+    let _ = write!(
         page,
-        "<h2>Generator</h2>\n<p>The threads that run workers were busy {:.0} % of the time; the event loop was up to {} late \
-         (p95); at most {} files were open{limit}, {} of them TCP connections.</p>",
-        (health.cpu() * 100.0).min(100.0),
+        "<h2>Generator</h2>\n<p>The threads that run workers were busy {} of the time and waited for a CPU {} of it; the event \
+         loop was up to {} late (p95); at most {} files were open{limit}, {} of them TCP connections.",
+        percent(health.cpu()),
+        percent(health.cpu_wait()),
         format::latency(health.lag.percentile(95.0)),
         format::count(health.open_files),
         format::count(health.connections),
     );
+    if !health.machine.total.is_zero() {
+        let (busy, stolen) = (health.machine.busy_share(), health.machine.stolen_share());
+        let _ = write!(
+            page,
+            " The machine’s CPUs were {} busy, and the hypervisor took {}.",
+            percent(busy),
+            percent(stolen)
+        );
+    }
+    if health.quota.throttled_periods > 0 {
+        let share = percent(health.quota.throttled_share());
+        let each = format::latency(health.quota.mean_throttled());
+        let _ = write!(page, " A CPU quota was used up in {share} of its periods, for {each} each time.");
+    }
+    page.push_str("</p>\n");
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 
 use super::{Summary, summary::Sizing, timeline::Point};
-use crate::metrics::{Counts, ErrorGroup, Histogram, Stats};
+use crate::metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats};
 
 /// Name and version of what is written.
 const SCHEMA: &str = "molotov-report/1";
@@ -39,12 +39,19 @@ pub fn json(summary: &Summary) -> String {
         "sizing": summary.sizing.as_ref().map(sizing),
         "generator": {
             "cpu": health.cpu(),
+            "cpu_wait": health.cpu_wait(),
             "cores": health.cores(),
+            "machine_cpu": health.machine.busy_share(),
+            "machine_steal": health.machine.stolen_share(),
+            "quota_periods": health.quota.periods,
+            "throttled_periods": health.quota.throttled_periods,
+            "throttled_s": health.quota.throttled.as_secs_f64(),
             "lag_ms": latency(&health.lag),
             "open_files": health.open_files,
             "open_files_limit": health.open_files_limit,
             "connections": health.connections,
-            "advice": health.advice(),
+            "bottleneck": snapshot.bottleneck().map(Bottleneck::name),
+            "advice": snapshot.advice(),
         },
         "timeline_latency": summary.timeline.timed().name(),
         "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),

@@ -35,6 +35,26 @@ pub(crate) fn fitting(texts: impl IntoIterator<Item = String>, columns: usize) -
     texts.into_iter().find(|text| width(text) <= columns).unwrap_or_default()
 }
 
+/// The places of the parts that fit next to each other, given by rank and width: those of a low rank come first. A part left
+/// out lets in none that matters less, so parts come and go in one order as the room changes.
+pub(crate) fn fitting_parts(room: usize, parts: impl IntoIterator<Item = (u8, usize)>) -> Vec<usize> {
+    let mut by_rank: Vec<_> = parts.into_iter().enumerate().collect();
+    by_rank.sort_by_key(|(_, (rank, _))| *rank);
+    let mut taken = 0;
+    let fits = by_rank.into_iter().take_while(|(_, (_, width))| {
+        taken += width;
+        taken <= room
+    });
+    let mut places: Vec<usize> = fits.map(|(place, _)| place).collect();
+    places.sort_unstable();
+    places
+}
+
+/// The most columns that names may take from numbers in a table of this width.
+pub(crate) fn room_for_names(room: usize) -> usize {
+    if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 }
+}
+
 /// The most whole characters from the start that fit.
 fn start(text: &str, columns: usize) -> &str {
     let mut taken = 0;
@@ -145,6 +165,15 @@ mod tests {
     fn texts_that_do_not_fit_give_way_to_shorter_ones() {
         let texts = |columns| fitting(["p50 3ms p95 12ms", "p95 12ms"].map(str::to_owned), columns);
         assert_eq!([20, 16, 15, 8, 7].map(texts), ["p50 3ms p95 12ms", "p50 3ms p95 12ms", "p95 12ms", "p95 12ms", ""]);
+    }
+
+    #[test]
+    fn parts_come_and_go_in_the_order_of_their_ranks() {
+        let parts = |room| fitting_parts(room, [(1, 5), (3, 1), (0, 4), (2, 6)]);
+        assert_eq!(
+            [16, 15, 14, 9, 8, 3].map(parts),
+            [vec![0, 1, 2, 3], vec![0, 2, 3], vec![0, 2], vec![0, 2], vec![2], vec![]]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::{
     format,
-    layout::{right, width},
+    layout::{fitting_parts, right, room_for_names, width},
     text::BAD,
 };
 use crate::metrics::Stats;
@@ -78,20 +78,13 @@ impl Columns {
                 *widest = width(cell).max(*widest);
             }
         }
-        let name_at_least = longest.min(if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 });
-        let mut by_rank: Vec<usize> = (0..COLUMNS.len()).filter(|index| widths[*index] > 0).collect();
-        by_rank.sort_by_key(|index| COLUMNS[*index].rank);
-        let (mut taken, mut chosen) = (0, Vec::new());
-        for index in by_rank {
-            let column = GAP + widths[index].max(width(COLUMNS[index].head));
-            // A column left out lets none that matters less in: columns come and go in one order.
-            if name_at_least + taken + column > room {
-                break;
-            }
-            taken += column;
-            chosen.push((index, column));
-        }
-        chosen.sort_unstable();
+        let name_at_least = longest.min(room_for_names(room));
+        let used: Vec<usize> = (0..COLUMNS.len()).filter(|index| widths[*index] > 0).collect();
+        let column = |index: usize| GAP + widths[index].max(width(COLUMNS[index].head));
+        let parts = used.iter().map(|index| (COLUMNS[*index].rank, column(*index)));
+        let fitting = fitting_parts(room - name_at_least, parts);
+        let chosen: Vec<_> = fitting.into_iter().map(|place| (used[place], column(used[place]))).collect();
+        let taken: usize = chosen.iter().map(|(_, column)| column).sum();
         Columns { name: longest.min(room - taken), chosen }
     }
 

@@ -1,8 +1,11 @@
 //! The end-of-run table as people see it.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
-use super::{Summary, text::table};
+use super::{Judged, Summary, text::table};
 use crate::metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample};
 
 /// Latencies that look like a server's, the same in every test run.
@@ -169,13 +172,31 @@ fn warnings_stand_at_the_end() {
     insta::assert_snapshot!("warnings_80", table(&summary, 80, false));
 }
 
+/// Words in which there are digits.
+fn numbers(text: &str) -> BTreeSet<&str> {
+    text.split_whitespace().filter(|word| word.contains(|c: char| c.is_ascii_digit())).collect()
+}
+
 #[test]
-fn no_line_is_wider_than_the_screen() {
-    for summary in [summary(&busy()), summary(&failing())] {
+fn no_line_is_wider_than_the_screen_and_no_number_is_cut() {
+    for mut summary in [summary(&busy()), summary(&failing())] {
+        summary.thresholds = ["p95(GET /products/{n}/reviews/{uuid}/comments) < 1234ms", "failures < 12.5%"]
+            .map(|expression| Judged {
+                expression: expression.to_owned(),
+                actual: Some("1,234,567".to_owned()),
+                ..Judged::default()
+            })
+            .to_vec();
+        summary.snapshot.health.open_files = 19_990;
+        summary.snapshot.health.open_files_limit = Some(20_000);
+        let whole = table(&summary, 400, false);
         for width in 40..200 {
             let table = table(&summary, width, false);
             let widest = table.lines().map(super::layout::width).max().unwrap();
             assert!(widest <= width, "{widest} columns of {width}:\n{table}");
+            let cut: Vec<_> =
+                numbers(&table).difference(&numbers(&whole)).copied().filter(|word| !word.contains('…')).collect();
+            assert!(cut.is_empty(), "{cut:?} in {width} columns:\n{table}");
         }
     }
 }

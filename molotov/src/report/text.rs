@@ -292,9 +292,12 @@ impl Page {
         for judged in thresholds {
             let (style, sign) = if judged.passed { (GOOD, "met") } else { (BAD, "broken") };
             let actual = judged.actual.as_deref().unwrap_or("nothing was measured");
-            let text = cut(&harmless(&judged.expression), self.width.saturating_sub(30).max(20));
-            let line = format!("  {}  {text}  ({actual})", self.paint(style, &left(sign, 6)));
-            self.line(&line);
+            let text = format!("{}  ({actual})", harmless(&judged.expression));
+            let mut sign = self.paint(style, &left(sign, 6));
+            for line in wrap(&text, self.width - 10) {
+                self.line(&format!("  {sign}  {line}"));
+                sign = " ".repeat(6);
+            }
         }
     }
 
@@ -317,7 +320,7 @@ impl Page {
                     .to_owned(),
             );
         }
-        notes.extend(summary.snapshot.health.advice());
+        notes.extend(summary.snapshot.advice());
         for note in notes {
             self.end_section();
             for line in wrap(&note, self.width) {

@@ -201,22 +201,26 @@ impl<W: Write + Send> Screen for Console<W> {
 
     fn progress(&mut self, progress: &Progress) {
         let Medium::Terminal(width) = self.medium else { return };
-        let processes =
-            if progress.processes > 1 { format!(" | PROCESSES: {}", progress.processes) } else { String::new() };
-        let sizing = match progress.sizing {
-            Some(sizing) => format!(" | SIZING: {:.1} % of {} % fail", sizing.ratio * 100.0, sizing.tolerance * 100.0),
-            None => String::new(),
-        };
-        let text = format!(
-            "SUCCESSES: {} | FAILURES: {} | WORKERS: {}{processes}{sizing} | {}/s | {}",
-            progress.successes,
-            progress.failures,
-            progress.workers,
-            format::rate(progress.rate),
-            format::clock(progress.elapsed),
-        );
+        let mut parts = vec![
+            (0, format!("SUCCESSES: {}", progress.successes)),
+            (1, format!("FAILURES: {}", progress.failures)),
+            (4, format!("WORKERS: {}", progress.workers)),
+        ];
+        if progress.processes > 1 {
+            parts.push((6, format!("PROCESSES: {}", progress.processes)));
+        }
+        if let Some(sizing) = progress.sizing {
+            let text = format!("SIZING: {:.1} % of {} % fail", sizing.ratio * 100.0, sizing.tolerance * 100.0);
+            parts.push((2, text));
+        }
+        parts.push((5, format!("{}/s", format::rate(progress.rate))));
+        parts.push((3, format::clock(progress.elapsed)));
+        const BETWEEN: &str = " | ";
         // The last column stays free: some terminals wrap there.
-        self.shown = layout::cut(&text, width().saturating_sub(1));
+        let room = width().saturating_sub(1) + BETWEEN.len();
+        let fitting =
+            layout::fitting_parts(room, parts.iter().map(|(rank, text)| (*rank, layout::width(text) + BETWEEN.len())));
+        self.shown = fitting.into_iter().map(|place| &*parts[place].1).collect::<Vec<_>>().join(BETWEEN);
         let text = format!("{ERASE}{}", self.shown);
         self.put(&text);
     }

@@ -131,11 +131,18 @@ fn no_progress_is_left_on_the_terminal() {
 }
 
 #[test]
-fn progress_never_wraps() {
-    let written = Written::default();
-    let mut console = Console::new(written.clone(), Medium::Terminal(|| 20), false);
-    console.progress(&progress(123_456_789));
-    assert_eq!(written.text(), "\r\x1b[KSUCCESSES: 1234567…");
+fn progress_never_wraps_and_its_numbers_are_never_cut() {
+    for (width, expected) in [
+        (Medium::Terminal(|| 80), "SUCCESSES: 123456789 | FAILURES: 2 | WORKERS: 50 | 41.5/s | 1m05s"),
+        (Medium::Terminal(|| 50), "SUCCESSES: 123456789 | FAILURES: 2 | 1m05s"),
+        (Medium::Terminal(|| 40), "SUCCESSES: 123456789 | FAILURES: 2"),
+        (Medium::Terminal(|| 21), "SUCCESSES: 123456789"),
+        (Medium::Terminal(|| 20), ""),
+    ] {
+        let written = Written::default();
+        Console::new(written.clone(), width, false).progress(&progress(123_456_789));
+        assert_eq!(written.text(), format!("\r\x1b[K{expected}"));
+    }
 }
 
 #[test]

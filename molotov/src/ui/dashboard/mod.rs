@@ -6,6 +6,7 @@
 
 mod input;
 mod render;
+mod rows;
 mod state;
 mod terminal;
 #[cfg(test)]

@@ -8,20 +8,25 @@ use ratatui::{
     style::{Color, Modifier, Style},
     symbols::Marker,
     text::{Line as Text, Span},
-    widgets::{Axis, Block, Borders, Cell, Chart, Clear, Dataset, Gauge, GraphType, Paragraph, Row, Sparkline, Table},
+    widgets::{Axis, Block, Borders, Chart, Clear, Dataset, Gauge, GraphType, Paragraph, Sparkline},
 };
 
-use super::state::{State, View};
+use super::{
+    rows::{Head, Line, draw_rows},
+    state::{State, View},
+};
 use crate::{
-    metrics::Stats,
+    metrics::{Health, Stats},
     report::{
         LineKind, format,
-        layout::{cut, fitting, harmless, shorten, wrap},
+        layout::{cut, fitting, fitting_parts, harmless, width, wrap},
     },
 };
 
 /// With fewer rows than this, charts go.
 const ROOM_FOR_CHARTS: u16 = 20;
+/// With fewer columns than this, the numbers beside two charts have no room.
+const WIDTH_FOR_CHARTS: u16 = 40;
 /// Points that a chart shows.
 const SHOWN: usize = 120;
 
@@ -87,12 +92,13 @@ impl Palette {
     }
 }
 
-const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+pub(super) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const MARKED: Style = Style::new().add_modifier(Modifier::REVERSED);
 
 fn draw_header(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
-    let mut spans = vec![Span::styled(format!(" Molotov {} ", env!("CARGO_PKG_VERSION")), BOLD)];
+    let name = [format!(" Molotov {} ", env!("CARGO_PKG_VERSION")), " Molotov ".to_owned()];
+    let mut spans = vec![Span::styled(fitting(name, usize::from(area.width)), BOLD)];
     let narrow = area.width < 76;
     for (number, view) in View::ALL.into_iter().enumerate() {
         let name = if narrow { view.name().split(' ').next().unwrap_or_default() } else { view.name() };
@@ -109,10 +115,11 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 fn draw_progress(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let Some((share, left)) = state.done() else { return };
-    let left = left.map(|left| format!(" · {} left", format::clock(left))).unwrap_or_default();
+    let done = format!("{:.0} %", share * 100.0);
+    let left = left.map(|left| format!("{done} · {} left", format::clock(left)));
     let gauge = Gauge::default()
         .ratio(share.clamp(0.0, 1.0))
-        .label(format!("{:.0} %{left}", share * 100.0))
+        .label(fitting(left.into_iter().chain([done]), usize::from(area.width)))
         .gauge_style(Palette::of(state).first());
     frame.render_widget(gauge, area);
 }
@@ -121,23 +128,20 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let progress = &state.progress;
     let failed = if progress.failures > 0 { palette.bad().add_modifier(Modifier::BOLD) } else { BOLD };
-    let mut spans = vec![
-        Span::styled(
-            format!(" SUCCESS: {} ", format::count(progress.successes)),
-            palette.good().add_modifier(Modifier::BOLD),
-        ),
-        Span::styled(format!(" FAILED: {} ", format::count(progress.failures)), failed),
-        Span::styled(format!(" WORKERS: {} ", format::count(progress.workers as u64)), BOLD),
-        Span::styled(format!(" PROCESSES: {} ", progress.processes), BOLD),
-        Span::styled(format!(" ELAPSED: {} ", format::clock(progress.elapsed)), BOLD),
-        Span::raw(format!(" {}/s", format::rate(progress.rate))),
+    let mut parts = vec![
+        (0, format!(" SUCCESS: {} ", format::count(progress.successes)), palette.good().add_modifier(Modifier::BOLD)),
+        (1, format!(" FAILED: {} ", format::count(progress.failures)), failed),
+        (4, format!(" WORKERS: {} ", format::count(progress.workers as u64)), BOLD),
+        (6, format!(" PROCESSES: {} ", progress.processes), BOLD),
+        (3, format!(" ELAPSED: {} ", format::clock(progress.elapsed)), BOLD),
+        (5, format!(" {}/s ", format::rate(progress.rate)), Style::new()),
     ];
     if let Some(sizing) = progress.sizing {
-        spans.push(Span::styled(
-            format!("  SIZING: {:.1} % of {} %", sizing.ratio * 100.0, sizing.tolerance * 100.0),
-            palette.odd(),
-        ));
+        let text = format!(" SIZING: {:.1} % of {} % ", sizing.ratio * 100.0, sizing.tolerance * 100.0);
+        parts.push((2, text, palette.odd()));
     }
+    let shown = fitting_parts(usize::from(area.width), parts.iter().map(|(rank, text, _)| (*rank, width(text))));
+    let spans: Vec<_> = shown.into_iter().map(|place| Span::styled(parts[place].1.clone(), parts[place].2)).collect();
     let keys = if state.filtering {
         format!(" filter: {}▏ (Enter keeps it, Esc drops it)", harmless(&state.filter))
     } else {
@@ -157,7 +161,7 @@ fn block(title: String) -> Block<'static> {
 
 fn draw_live(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let charts = match area.height {
-        height if height + 4 < ROOM_FOR_CHARTS => 0,
+        height if height + 4 < ROOM_FOR_CHARTS || area.width < WIDTH_FOR_CHARTS => 0,
         height => (height / 3).clamp(7, 14),
     };
     let [top, panes] = Layout::vertical([Constraint::Length(charts), Constraint::Min(0)]).areas(area);
@@ -326,16 +330,11 @@ fn round_up(value: f64) -> f64 {
 }
 
 fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    const COLUMNS: [Head; 8] =
+        [("Count", 0), ("Failed", 1), ("Rate/s", 4), ("p50", 3), ("p95", 2), ("p99", 5), ("Mean", 7), ("Max", 6)];
     let palette = Palette::of(state);
-    let rows = state.rows();
     let seconds = state.progress.active().as_secs_f64();
-    let wide = area.width >= 100;
-    let mut columns = vec!["Count", "Failed", "Rate/s", "p50", "p95", "p99"];
-    if wide {
-        columns.extend(["Mean", "Max"]);
-    }
-    let name_width = usize::from(area.width).saturating_sub(4 + 10 * columns.len()).max(12);
-    let cells = |kind: &str, name: &str, stats: &Stats| {
+    let line = |(kind, name, stats): (&str, &str, &Stats)| {
         let ended = stats.counts.ok + stats.counts.failed;
         let rate = if seconds > 0.0 { ended as f64 / seconds } else { 0.0 };
         let time = |time: Duration| match stats.latency.is_empty() {
@@ -343,34 +342,25 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
             false => format::latency(time),
         };
         let at = |percent| time(stats.latency.percentile(percent));
-        let name = if kind == "scenario" { harmless(name) } else { format!("  {}", harmless(name)) };
-        let mut texts = vec![
-            format::count(ended),
-            format::count(stats.counts.failed),
-            format::rate(rate),
-            at(50.0),
-            at(95.0),
-            at(99.0),
-        ];
-        if wide {
-            texts.extend([time(stats.latency.mean()), time(stats.latency.max())]);
+        let failed = if stats.counts.failed > 0 { palette.bad() } else { Style::new() };
+        let plain = |text| (text, Style::new());
+        Line {
+            name: if kind == "scenario" { harmless(name) } else { format!("  {}", harmless(name)) },
+            cells: vec![
+                plain(format::count(ended)),
+                (format::count(stats.counts.failed), failed),
+                plain(format::rate(rate)),
+                plain(at(50.0)),
+                plain(at(95.0)),
+                plain(at(99.0)),
+                plain(time(stats.latency.mean())),
+                plain(time(stats.latency.max())),
+            ],
         }
-        let mut cells = vec![Cell::new(shorten(&name, name_width))];
-        cells.extend(texts.into_iter().enumerate().map(|(column, text)| {
-            let style = if column == 1 && stats.counts.failed > 0 { palette.bad() } else { Style::new() };
-            Cell::new(Text::raw(text).right_aligned()).style(style)
-        }));
-        Row::new(cells)
     };
-    let shown = rows.iter().skip(state.scroll).map(|(kind, name, stats)| cells(kind, name, stats));
-    let header = std::iter::once(Cell::new("Name"))
-        .chain(columns.iter().map(|column| Cell::new(Text::raw(*column).right_aligned())));
-    let mut widths = vec![Constraint::Min(12)];
-    widths.extend(columns.iter().map(|_| Constraint::Length(9)));
-    let table = Table::new(shown, widths)
-        .header(Row::new(header).style(BOLD))
-        .block(block(format!(" Scenarios & requests, by {} ", state.sort.name())));
-    frame.render_widget(table, area);
+    let lines = state.rows().into_iter().skip(state.scroll).take(usize::from(area.height)).map(line).collect();
+    let block = block(format!(" Scenarios & requests, by {} ", state.sort.name()));
+    draw_rows(frame, area, block, "Name", &COLUMNS, lines);
 }
 
 fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
@@ -418,7 +408,8 @@ fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
         frame.render_widget(spark.block(block(" Each second ".to_owned())), over_time);
     }
     let times = [group.first, group.last].map(humantime::format_rfc3339_seconds);
-    let mut lines = vec![Text::styled(format!("first {}, last {}", times[0], times[1]), palette.faint())];
+    let times = wrap(&format!("first {}, last {}", times[0], times[1]), columns.max(1));
+    let mut lines: Vec<_> = times.into_iter().map(|line| Text::styled(line, palette.faint())).collect();
     for line in group.message.lines() {
         lines.extend(wrap(&harmless(line), columns.max(1)).into_iter().map(Text::raw));
     }
@@ -432,36 +423,57 @@ fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
 }
 
 fn draw_generator(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    const COLUMNS: [Head; 6] = [
+        ("CPU of threads", 0),
+        ("CPU wait", 2),
+        ("Cores", 5),
+        ("Loop lag p95", 1),
+        ("Connections", 3),
+        ("Open files", 4),
+    ];
     let palette = Palette::of(state);
-    let header = ["Process", "CPU of threads", "Cores", "Loop lag p95", "Connections", "Open files"];
-    let rows = state.processes.iter().skip(state.scroll).map(|(process, recent)| {
-        let process = Cell::new(process.map_or_else(|| "this one".to_owned(), |pid| pid.to_string()));
+    let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
+    let lines = state.processes.iter().skip(state.scroll).map(|(process, recent)| {
+        let name = process.map_or_else(|| "this one".to_owned(), |pid| pid.to_string());
         let Some(health) = recent.health() else {
-            return Row::new([process, Cell::new("ended")]).style(palette.faint());
+            return Line { name, cells: vec![("ended".to_owned(), palette.faint())] };
         };
         let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
         let busy = if health.cpu() >= 0.9 { palette.bad() } else { Style::new() };
-        Row::new([
-            process,
-            Cell::new(format!("{:.0} %", (health.cpu() * 100.0).min(100.0))).style(busy),
-            Cell::new(format!("{:.2}", health.cores())),
-            Cell::new(format::latency(health.lag.percentile(95.0))),
-            Cell::new(format::count(health.connections)),
-            Cell::new(format!("{}{limit}", format::count(health.open_files))),
-        ])
+        let plain = |text| (text, Style::new());
+        Line {
+            name,
+            cells: vec![
+                (percent(health.cpu()), busy),
+                plain(percent(health.cpu_wait())),
+                plain(format!("{:.2}", health.cores())),
+                plain(format::latency(health.lag.percentile(95.0))),
+                plain(format::count(health.connections)),
+                plain(format!("{}{limit}", format::count(health.open_files))),
+            ],
+        }
     });
-    let widths = [9, 14, 6, 12, 11, 18].map(Constraint::Length);
-    let advice = state.totals.health.advice();
-    let note = if advice.is_some() { 4 } else { 0 };
-    let [table, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(note)]).areas(area);
-    let shown = Table::new(rows, widths)
-        .header(Row::new(header).style(BOLD))
-        .block(block(" Load generator, the last seconds ".to_owned()));
-    frame.render_widget(shown, table);
-    if let Some(advice) = advice {
-        let columns = usize::from(below.width.saturating_sub(2)).max(1);
-        let lines: Vec<_> = wrap(&advice, columns).into_iter().map(|line| Text::styled(line, palette.odd())).collect();
-        frame.render_widget(Paragraph::new(lines).block(block(" Note ".to_owned())), below);
+    let columns = usize::from(area.width.saturating_sub(2));
+    let advice: Vec<_> = state.totals.advice().map(|advice| wrap(&advice, columns)).unwrap_or_default();
+    let note = if advice.is_empty() { 0 } else { u16::try_from(advice.len() + 2).unwrap_or(u16::MAX) };
+    let [table, below] = Layout::vertical([Constraint::Min(4), Constraint::Length(note)]).areas(area);
+    let mut block = block(" Load generator, the last seconds ".to_owned());
+    if let Some(Health { machine, quota, .. }) = state.machine.health() {
+        let mut texts = vec![format!(" Machine: CPUs {} busy ", percent(machine.busy_share()))];
+        let longer = format!("{}, {} stolen ", texts[0].trim_end(), percent(machine.stolen_share()));
+        texts.insert(0, longer);
+        if quota.throttled_periods > 0 {
+            let share = percent(quota.throttled_share());
+            let quota = format!("CPU quota used up in {share} of its periods ");
+            texts.insert(0, format!(" {quota}"));
+            texts.insert(0, format!("{}, {quota}", texts[1].trim_end()));
+        }
+        block = block.title_bottom(fitting(texts, columns));
+    }
+    draw_rows(frame, table, block, "Process", &COLUMNS, lines.collect());
+    if !advice.is_empty() {
+        let lines: Vec<_> = advice.into_iter().map(|line| Text::styled(line, palette.odd())).collect();
+        frame.render_widget(Paragraph::new(lines).block(self::block(" Note ".to_owned())), below);
     }
 }
 

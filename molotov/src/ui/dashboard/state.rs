@@ -98,11 +98,13 @@ pub(super) struct State {
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
     pub(super) processes: BTreeMap<Option<u32>, Recent>,
+    /// The machine's CPU time and quota alone.
+    pub(super) machine: Recent,
     courses: HashMap<ErrorKey, Course>,
     second: u64,
 }
 
-/// How a process fared in the last seconds.
+/// How a process, or the machine, fared in the last seconds.
 #[derive(Debug, Default)]
 pub(super) struct Recent(VecDeque<(u64, Health)>);
 
@@ -149,7 +151,15 @@ impl State {
             Feed::Measures(process, measures) => {
                 self.totals.merge(&measures);
                 self.timeline.add(&measures);
-                self.processes.entry(process).or_default().0.push_back((self.second, measures.health.clone()));
+                let health = measures.health;
+                if !health.machine.total.is_zero() {
+                    let Health { machine, quota, .. } = health;
+                    self.machine.0.push_back((self.second, Health { machine, quota, ..Health::default() }));
+                }
+                // With several processes, what is known of the machine comes from none of them.
+                if !(health.process_wall + health.threads_wall).is_zero() {
+                    self.processes.entry(process).or_default().0.push_back((self.second, health));
+                }
             }
             Feed::Progress(progress) => {
                 self.progress = progress;
@@ -167,7 +177,7 @@ impl State {
         }
         let passed = (second - self.second).min(COURSE as u64);
         self.second = second;
-        for recent in self.processes.values_mut() {
+        for recent in self.processes.values_mut().chain([&mut self.machine]) {
             recent.0.retain(|(at, _)| at + RECENT >= second);
         }
         for group in &self.totals.errors {

@@ -1,6 +1,9 @@
 //! Every view in every size, and what becomes of odd texts.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
 use ratatui::{Terminal, backend::TestBackend};
 
@@ -9,7 +12,7 @@ use super::{
     state::{State, View},
 };
 use crate::{
-    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
+    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample, Snapshot, Stats},
     report::{Line, Progress, SizingProgress},
     ui::{About, feed::Feed},
 };
@@ -61,6 +64,8 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
         measures.health.threads_wall = Duration::from_secs(1);
         measures.health.process_cpu = Duration::from_millis(500);
         measures.health.process_wall = Duration::from_secs(1);
+        measures.health.machine.busy = Duration::from_millis(1_930);
+        measures.health.machine.total = Duration::from_secs(2);
         measures.health.open_files = 17;
         measures.health.connections = 10;
         measures.health.open_files_limit = Some(1024);
@@ -157,6 +162,63 @@ fn every_size_can_be_drawn() {
             }
         }
     }
+}
+
+/// Words of a screen in which there are digits.
+fn numbers(screen: &str) -> BTreeSet<String> {
+    let part_of_a_word = |c: char| c.is_alphanumeric() || ".,:%µ…-<>/{}".contains(c);
+    // Behind its rows, the backend tells about wide characters.
+    let rows = screen.lines().map(|row| row.split("\" Hidden").next().unwrap_or(row));
+    let words = rows.flat_map(|row| row.split(|c| !part_of_a_word(c)));
+    words.filter(|word| word.contains(|c: char| c.is_ascii_digit())).map(str::to_owned).collect()
+}
+
+/// A number that is cut is another number: columns and words go as a whole, or show that something is missing.
+#[test]
+fn digits_are_never_cut() {
+    let mut state = after(40, 3, &[1_234_567, 2_345_678]);
+    state.progress.successes = 1_234_567;
+    state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
+    let mut measures = Snapshot::default();
+    measures.requests.insert("POST /orders/{n}/items".into(), Stats::default());
+    measures.requests.values_mut().for_each(|stats| stats.counts.ok = 9_876_543);
+    measures.health.lag = [Duration::from_millis(123); 100].into_iter().collect();
+    measures.health.open_files_limit = Some(1_048_576);
+    measures.health.quota.periods = 1_000;
+    measures.health.quota.throttled_periods = 987;
+    measures.health.machine.total = Duration::from_secs(2);
+    state.feed(Feed::Measures(Some(1_234_567), Box::new(measures)));
+    for view in View::ALL {
+        state.view = view;
+        let whole = numbers(&screen(&state, (400, 100)));
+        assert!(whole.contains("1,234,567"), "{view:?}: {whole:?}");
+        for width in (24..60).step_by(3).chain([40, 50, 70, 80, 100]) {
+            for height in [16, 24] {
+                let screen = screen(&state, (width, height));
+                let cut: Vec<_> =
+                    numbers(&screen).into_iter().filter(|word| !whole.contains(word) && !word.contains('…')).collect();
+                assert!(cut.is_empty(), "{view:?} at {width}x{height}: {cut:?}\n{screen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_narrow_table_leaves_whole_columns_out() {
+    let mut state = after(40, 3, &[]);
+    state.view = View::Table;
+    insta::assert_snapshot!("narrow-Table-40x12", screen(&state, (40, 12)));
+}
+
+#[test]
+fn the_generator_view_says_what_limits() {
+    let mut state = after(12, 50, &[]);
+    let mut measures = Snapshot::default();
+    measures.health.lag = std::iter::repeat_n(Duration::from_millis(18), 20_000).collect();
+    measures.health.threads_wall = Duration::from_secs(12);
+    state.feed(Feed::Measures(None, Box::new(measures)));
+    state.view = View::Generator;
+    insta::assert_snapshot!("limited-Generator-80x24", screen(&state, (80, 24)));
 }
 
 #[test]

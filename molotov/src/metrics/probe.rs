@@ -1,0 +1,196 @@
+//! Takes samples of what the generator uses: a thread, a process, the machine.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    process::{Resource, getrlimit},
+    time::{ClockId, clock_gettime},
+};
+
+use super::{
+    files::opened,
+    health::{Health, Machine, Quota, share},
+    system::{self, CpuTimes, QuotaTimes},
+};
+
+/// From this share of an interval on, a thread counts as saturated.
+const BUSY: f64 = 0.9;
+
+/// CPU time of one thread, interval by interval.
+#[derive(Debug)]
+pub(super) struct ThreadProbe {
+    clocks: Clocks,
+    delay: Option<Duration>,
+}
+
+impl ThreadProbe {
+    /// Watches the calling thread from now on.
+    pub(super) fn start() -> ThreadProbe {
+        ThreadProbe { clocks: Clocks::start(ClockId::ThreadCPUTime), delay: system::run_delay() }
+    }
+
+    /// What the thread used since the last call, which has to come from the same thread.
+    pub(super) fn sample(&mut self) -> Health {
+        let (cpu, wall) = self.clocks.lap();
+        let before = std::mem::replace(&mut self.delay, system::run_delay());
+        let threads_delay = self.delay.zip(before).map(|(now, before)| now.saturating_sub(before)).unwrap_or_default();
+        let saturated = if share(cpu, wall) >= BUSY { wall } else { Duration::ZERO };
+        Health { threads_cpu: cpu, threads_wall: wall, threads_delay, saturated, ..Health::default() }
+    }
+}
+
+/// CPU and open files of this process; asked about once a second by whoever leads the process's shards.
+#[derive(Debug)]
+pub(crate) struct ProcessProbe(Clocks);
+
+impl ProcessProbe {
+    /// Watches this process from now on.
+    pub(crate) fn start() -> ProcessProbe {
+        ProcessProbe(Clocks::start(ClockId::ProcessCPUTime))
+    }
+
+    /// What the process used since the last call; to be merged into a snapshot's health.
+    pub(crate) fn sample(&mut self) -> Health {
+        let (process_cpu, process_wall) = self.0.lap();
+        let (open_files, connections) = opened();
+        let open_files_limit = getrlimit(Resource::Nofile).current;
+        Health { process_cpu, process_wall, open_files, open_files_limit, connections, ..Health::default() }
+    }
+}
+
+/// CPU time of the machine and quotas on it: sampled by one process for the whole run.
+#[derive(Debug)]
+pub(crate) struct MachineProbe {
+    cpu: Option<CpuTimes>,
+    quotas: Vec<(PathBuf, QuotaTimes)>,
+}
+
+impl MachineProbe {
+    /// Watches this machine, and the control groups of this process, from now on.
+    pub(crate) fn start() -> MachineProbe {
+        let quotas = system::quota_files().into_iter().filter_map(|file| {
+            let times = system::quota_times(&file)?;
+            Some((file, times))
+        });
+        MachineProbe { cpu: system::cpu_times(), quotas: quotas.collect() }
+    }
+
+    /// What happened since the last call; to be merged into a snapshot's health.
+    pub(crate) fn sample(&mut self) -> Health {
+        let before = std::mem::replace(&mut self.cpu, system::cpu_times());
+        let mut machine = Machine::default();
+        if let Some((now, before)) = self.cpu.zip(before) {
+            // Some of these counters go back now and then, by a little.
+            machine.busy = now.busy.saturating_sub(before.busy);
+            machine.stolen = now.stolen.saturating_sub(before.stolen);
+            machine.total = now.total.saturating_sub(before.total);
+        }
+        let quotas = self.quotas.iter_mut().filter_map(|(file, times)| {
+            let before = std::mem::replace(times, system::quota_times(file)?);
+            Some(Quota {
+                periods: times.periods.saturating_sub(before.periods),
+                throttled_periods: times.throttled_periods.saturating_sub(before.throttled_periods),
+                throttled: times.throttled.saturating_sub(before.throttled),
+            })
+        });
+        // The tightest of the groups above each other; one that is throttled stops all below.
+        let quota = quotas.max_by_key(|quota| (quota.throttled_periods, quota.periods)).unwrap_or_default();
+        Health { machine, quota, ..Health::default() }
+    }
+}
+
+/// A CPU clock beside the wall clock.
+#[derive(Debug)]
+struct Clocks {
+    clock: ClockId,
+    cpu: Duration,
+    wall: Instant,
+}
+
+impl Clocks {
+    fn start(clock: ClockId) -> Clocks {
+        Clocks { clock, cpu: now(clock), wall: Instant::now() }
+    }
+
+    /// CPU and wall time since the last call.
+    fn lap(&mut self) -> (Duration, Duration) {
+        let (cpu, wall) = (now(self.clock), Instant::now());
+        let lap = (cpu.saturating_sub(self.cpu), wall - self.wall);
+        (self.cpu, self.wall) = (cpu, wall);
+        lap
+    }
+}
+
+fn now(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_thread_is_seen() {
+        let mut probe = ThreadProbe::start();
+        let started = now(ClockId::ThreadCPUTime);
+        while now(ClockId::ThreadCPUTime) - started < Duration::from_millis(20) {}
+        let health = probe.sample();
+        assert!(health.threads_cpu >= Duration::from_millis(20));
+        assert!(health.threads_wall >= Duration::from_millis(20));
+        assert!(probe.sample().threads_cpu < Duration::from_millis(20), "a lap counts once");
+    }
+
+    #[test]
+    fn open_files_are_counted() {
+        let mut probe = ProcessProbe::start();
+        let before = probe.sample();
+        let files: Vec<_> = (0..40).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+        let after = probe.sample();
+        drop(files);
+        // Other tests of this binary open and close files meanwhile.
+        assert!(after.open_files >= before.open_files + 20, "{} then {}", before.open_files, after.open_files);
+        assert!(after.open_files_limit.is_none_or(|limit| limit >= after.open_files));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_machine_is_watched() {
+        let mut probe = MachineProbe::start();
+        let started = now(ClockId::ThreadCPUTime);
+        while now(ClockId::ThreadCPUTime) - started < Duration::from_millis(60) {}
+        let Machine { busy, stolen, total } = probe.sample().machine;
+        assert!(busy >= Duration::from_millis(30), "{busy:?}: counted in steps of 10 ms");
+        assert!(busy + stolen <= total);
+        assert!(probe.sample().machine.total < total, "a lap counts once");
+    }
+
+    /// Two threads that want the same CPU wait for each other.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_waits_for_a_cpu_is_seen() {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        let allowed = sched_getaffinity(None).unwrap();
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).unwrap());
+        let busy = move |probe: bool| {
+            sched_setaffinity(None, &one).unwrap();
+            let mut probe = probe.then(ThreadProbe::start);
+            let until = Instant::now() + Duration::from_millis(300);
+            while Instant::now() < until {}
+            probe.as_mut().map(ThreadProbe::sample)
+        };
+        let [watched, other] = [true, false].map(|probe| std::thread::spawn(move || busy(probe)));
+        let health = watched.join().unwrap().unwrap();
+        other.join().unwrap();
+        assert!(health.threads_delay >= Duration::from_millis(60), "{health:?}");
+        assert!(
+            health.threads_cpu + health.threads_delay <= health.threads_wall + Duration::from_millis(5),
+            "{health:?}"
+        );
+    }
+}
