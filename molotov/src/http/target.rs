@@ -2,19 +2,20 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashMap,
+    num::NonZeroUsize,
     rc::Rc,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderValue, Method};
+use lru::LruCache;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::{Error, ErrorKind};
 
-/// How many URLs and origins a thread keeps; past it the cache starts anew.
-const KEPT: usize = 4096;
+/// How many URLs and origins a thread keeps; one more takes the place of the one that was used least recently.
+const KEPT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// Where requests of one kind of connection go.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ pub(crate) struct Target {
     /// The `Host` header: the default port left out, an IPv6 address in brackets.
     pub(crate) authority: String,
     pub(crate) path_and_query: String,
-    /// Interned per thread, so that pools compare pointers.
+    /// Interned per thread, so that comparing two is mostly comparing pointers.
     pub(crate) origin: Rc<Origin>,
     /// The path with numbers, UUIDs and long hex strings replaced: the default name of a request.
     pub(crate) template: String,
@@ -45,8 +46,8 @@ pub(crate) struct Target {
 }
 
 thread_local! {
-    static TARGETS: RefCell<HashMap<String, Rc<Target>>> = RefCell::default();
-    static ORIGINS: RefCell<HashMap<(bool, String, u16), Rc<Origin>>> = RefCell::default();
+    static TARGETS: RefCell<LruCache<String, Rc<Target>>> = RefCell::new(LruCache::sparse(KEPT));
+    static ORIGINS: RefCell<LruCache<Rc<Origin>, ()>> = RefCell::new(LruCache::sparse(KEPT));
 }
 
 impl Target {
@@ -58,7 +59,7 @@ impl Target {
 
     /// The target of a string URL, from the thread's cache where it was seen before.
     pub(crate) fn parse(url: &str) -> Result<Rc<Self>, Error> {
-        if let Some(target) = TARGETS.with_borrow(|kept| kept.get(url).cloned()) {
+        if let Some(target) = TARGETS.with_borrow_mut(|kept| kept.get(url).cloned()) {
             return Ok(target);
         }
         let parsed = Url::parse(url).map_err(|error| {
@@ -67,12 +68,7 @@ impl Target {
                 .with_source(error)
         })?;
         let target = Self::from_url(parsed)?;
-        TARGETS.with_borrow_mut(|kept| {
-            if kept.len() >= KEPT {
-                kept.clear();
-            }
-            kept.insert(url.to_owned(), Rc::clone(&target));
-        });
+        TARGETS.with_borrow_mut(|kept| kept.put(url.to_owned(), Rc::clone(&target)));
         Ok(target)
     }
 
@@ -105,7 +101,7 @@ impl Target {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let origin = intern(https, &host, port);
+        let origin = intern(Origin { https, host, port });
         let template = template(url.path());
         let get_name = OnceCell::new();
         Ok(Rc::new(Self { url, authorization, https, authority, path_and_query, origin, template, get_name }))
@@ -150,18 +146,14 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     value
 }
 
-fn intern(https: bool, host: &str, port: u16) -> Rc<Origin> {
-    ORIGINS.with_borrow_mut(|kept| {
-        let key = (https, host.to_owned(), port);
-        if let Some(origin) = kept.get(&key) {
-            return Rc::clone(origin);
+fn intern(origin: Origin) -> Rc<Origin> {
+    ORIGINS.with_borrow_mut(|kept| match kept.get_key_value(&origin) {
+        Some((known, ())) => Rc::clone(known),
+        None => {
+            let origin = Rc::new(origin);
+            kept.put(Rc::clone(&origin), ());
+            origin
         }
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        let origin = Rc::new(Origin { https, host: host.to_owned(), port });
-        kept.insert(key, Rc::clone(&origin));
-        origin
     })
 }
 
@@ -230,10 +222,21 @@ mod tests {
         let first = Target::parse("http://example.org/kept").unwrap();
         assert!(Rc::ptr_eq(&first, &Target::parse("http://example.org/kept").unwrap()));
         assert!(Rc::ptr_eq(&first.origin, &Target::parse("http://example.org/other").unwrap().origin));
-        for n in 0..2 * KEPT {
-            Target::parse(&format!("http://example.org/{n}")).unwrap();
+    }
+
+    #[test]
+    fn full_caches_forget_what_was_not_used_for_longest() {
+        let first = Target::parse("http://example.org/first").unwrap();
+        let origin = || Origin { https: false, host: "example.org".into(), port: 80 };
+        for n in 0..2 * KEPT.get() {
+            Target::parse(&format!("http://host-{n}.example.org/")).unwrap();
+            // Both stay, since they are used all the time.
+            let used = Target::parse("http://example.org/first").unwrap();
+            assert!(Rc::ptr_eq(&first, &used), "after {n} others");
+            assert!(Rc::ptr_eq(&first.origin, &intern(origin())), "after {n} others");
         }
-        assert!(TARGETS.with_borrow(HashMap::len) <= KEPT);
+        assert_eq!(TARGETS.with_borrow(LruCache::len), KEPT.get());
+        assert_eq!(ORIGINS.with_borrow(LruCache::len), KEPT.get());
     }
 
     #[test]
