@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     rc::Rc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -95,6 +95,13 @@ impl Incoming {
                 Source::Ended => return,
             };
             measure.body_in(received);
+        }
+    }
+
+    /// So much of the time that has passed was not the request's; of no concern to one that is over.
+    pub(crate) fn leave_out(&mut self, time: Duration) {
+        if let Some(measure) = &mut self.measure {
+            measure.leave_out(time);
         }
     }
 

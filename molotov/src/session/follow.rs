@@ -77,7 +77,7 @@ impl Session {
         let mut measure = observer.clone().map(|observer| Measure::start(observer, parts.name()));
         let started = measure.as_ref().map_or_else(Instant::now, Measure::started);
         let timeout = parts.timeout.or(self.0.options.timeout).unwrap_or(super::options::TIMEOUT);
-        let deadline = started.checked_add(timeout);
+        let mut deadline = started.checked_add(timeout);
 
         let mut previous = Vec::new();
         let mut history = Vec::new();
@@ -118,10 +118,16 @@ impl Session {
             }
             drop(wire);
             if let (Some(observer), Some(original)) = (listened, &original) {
+                let paused = Instant::now();
                 let request = self.told(&parts, original);
                 observer.sending(self, &request).await;
                 self.change(&mut parts, &request);
                 told = Some(request);
+                let paused = paused.elapsed();
+                deadline = deadline.and_then(|deadline| deadline.checked_add(paused));
+                if let Some(measure) = &mut measure {
+                    measure.leave_out(paused);
+                }
             }
         };
         if let Some(measure) = &mut measure {
@@ -131,7 +137,9 @@ impl Session {
         if let (Some(observer), Some(request)) = (listened, &told) {
             #[cfg(feature = "python")]
             let response = response.share();
+            let paused = Instant::now();
             observer.received(self, request, &response).await;
+            response.leave_out(paused.elapsed());
             return Ok(response);
         }
         Ok(response)
@@ -180,7 +188,7 @@ impl Session {
             return Ok(false);
         }
         let target = Target::from_url(url)?;
-        if !Rc::ptr_eq(&target.origin, &parts.target.origin) {
+        if target.origin != parts.target.origin {
             // The defaults too: what identifies the user belongs to the server it was meant for.
             let mut headers = self.merged(parts, None);
             redirect::strip_secrets(&mut headers);

@@ -49,6 +49,11 @@ impl Measure {
         self.started
     }
 
+    /// So much of the time that has passed was not the request's.
+    pub(crate) fn leave_out(&mut self, time: Duration) {
+        self.started += time;
+    }
+
     /// The final answer comes from this request.
     pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
         self.metric = self.observer.metric(method, url);

@@ -9,6 +9,8 @@ mod observer;
 mod options;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::{OnceCell, RefCell},

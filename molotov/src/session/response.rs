@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -130,6 +131,11 @@ impl Response {
             #[cfg(feature = "python")]
             extension: RefCell::default(),
         }
+    }
+
+    /// So much of the time that has passed was not the request's.
+    pub(super) fn leave_out(&self, time: Duration) {
+        self.body.cell().borrow_mut().leave_out(time);
     }
 
     /// The method of the request that it answers; a redirect may have changed it.

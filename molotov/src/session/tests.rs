@@ -1,0 +1,104 @@
+//! What a session tells its observer.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::LocalBoxFuture;
+use http::Method;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
+use url::Url;
+
+use super::*;
+use crate::metrics::RequestSample;
+
+/// How long a listener takes for each event.
+const LISTENING: Duration = Duration::from_millis(200);
+
+/// A listener that takes its time, and what was measured.
+#[derive(Default)]
+struct Slow(RefCell<Vec<RequestSample>>);
+
+impl Observer for Slow {
+    fn has_listeners(&self) -> bool {
+        true
+    }
+
+    fn is_cutting(&self) -> bool {
+        false
+    }
+
+    fn sending<'a>(&'a self, _: &'a Session, _: &'a Request) -> LocalBoxFuture<'a, ()> {
+        Box::pin(tokio::time::sleep(LISTENING))
+    }
+
+    fn received<'a>(&'a self, _: &'a Session, _: &'a Request, _: &'a Response) -> LocalBoxFuture<'a, ()> {
+        Box::pin(tokio::time::sleep(LISTENING))
+    }
+
+    fn metric(&self, _: &Method, _: &Url) -> Option<String> {
+        None
+    }
+
+    fn measured(&self, _: &str, _: Option<&str>, sample: RequestSample) {
+        self.0.borrow_mut().push(sample);
+    }
+}
+
+/// A server that redirects `/` twice, to an answer whose body comes after its head.
+async fn redirecting() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut socket = BufReader::new(socket);
+        loop {
+            let mut first = String::new();
+            socket.read_line(&mut first).await.unwrap();
+            let mut line = String::new();
+            while socket.read_line(&mut line).await.unwrap() > 2 {
+                line.clear();
+            }
+            let answer = match first.split(' ').nth(1) {
+                Some("/") => "HTTP/1.1 302 Found\r\nlocation: /second\r\ncontent-length: 0\r\n\r\n",
+                Some("/second") => "HTTP/1.1 302 Found\r\nlocation: /last\r\ncontent-length: 0\r\n\r\n",
+                Some("/last") => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n",
+                _ => break,
+            };
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            if first.starts_with("GET /last") {
+                tokio::task::yield_now().await;
+                socket.write_all(b"ok").await.unwrap();
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn time_in_listeners_is_not_the_requests() {
+    tokio::join!(send_with_slow_listener(Transport::Direct), send_with_slow_listener(Transport::Reqwest));
+}
+
+async fn send_with_slow_listener(transport: Transport) {
+    let url = redirecting().await;
+    // The three requests and their listeners take longer than this, the requests alone do not.
+    let timeout = 2 * LISTENING;
+    let session = Session::new(SessionOptions::new().transport(transport).timeout(timeout)).unwrap();
+    let observer = Rc::new(Slow::default());
+    session.observe(Context::outside(), observer.clone());
+    let before = Instant::now();
+    let body = session.get(url).send().await.unwrap().bytes().await;
+    assert!(before.elapsed() >= 4 * LISTENING);
+    let samples = observer.0.borrow();
+    assert_eq!(samples.len(), 1);
+    assert!(samples[0].total < LISTENING, "{transport:?}: {:?}", samples[0]);
+    assert!(samples[0].first_byte.unwrap() < LISTENING, "{transport:?}: {:?}", samples[0]);
+    assert_eq!(body.unwrap(), "ok", "{transport:?}");
+}
