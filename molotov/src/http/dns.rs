@@ -3,22 +3,37 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
+    io,
     net::{IpAddr, SocketAddr},
-    rc::Rc,
+    num::NonZeroUsize,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Error, ErrorKind, target::Origin, wire::WireOptions};
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use lru::LruCache;
+
+use super::{BoxError, Error, ErrorKind, target::Origin, wire::WireOptions};
 
 /// How long an answer of the resolver is used.
 const REMEMBERED: Duration = Duration::from_secs(30);
-const KEPT: usize = 1024;
+/// Names that a thread remembers.
+const KEPT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
+/// What the resolver says: addresses in the order in which they shall be tried.
+type Found = Result<Arc<[IpAddr]>, Arc<io::Error>>;
 /// When a name was resolved, and to what.
-type Answer = (Instant, Rc<[IpAddr]>);
+type Answer = (Instant, Arc<[IpAddr]>);
+/// A lookup that everybody who asks for the same name waits for.
+type Lookup = Shared<BoxFuture<'static, Found>>;
 
 thread_local! {
-    static ANSWERS: RefCell<HashMap<String, Answer>> = RefCell::default();
+    static ANSWERS: RefCell<LruCache<String, Answer>> = RefCell::new(LruCache::sparse(KEPT));
+    /// Lookups under way, for as long as somebody waits for them.
+    static LOOKUPS: RefCell<HashMap<String, WeakShared<BoxFuture<'static, Found>>>> = RefCell::default();
 }
 
 /// The addresses of an origin, in the order in which they shall be tried; never empty.
@@ -33,34 +48,65 @@ pub(crate) async fn resolve(origin: &Origin, options: &WireOptions) -> Result<Ve
     if let Ok(address) = origin.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, origin.port)]);
     }
-    let known = ANSWERS.with_borrow(|kept| {
-        kept.get(&origin.host).filter(|(at, _)| at.elapsed() < REMEMBERED).map(|(_, found)| Rc::clone(found))
-    });
-    let found = match known {
-        Some(found) => found,
-        None => ask(&origin.host).await?,
-    };
-    Ok(found.iter().map(|address| SocketAddr::new(*address, origin.port)).collect())
-}
-
-async fn ask(host: &str) -> Result<Rc<[IpAddr]>, Error> {
     let unknown = |message: String| {
         Error::new(ErrorKind::Dns, message).with_hint("check the name, or give its address in the session's options")
     };
-    let found = tokio::net::lookup_host((host, 0))
+    let host = &origin.host;
+    let found = addresses(host)
         .await
         .map_err(|error| unknown(format!("the host `{host}` could not be resolved")).with_source(error))?;
-    let found = interleave(found.map(|address| address.ip()));
     if found.is_empty() {
         return Err(unknown(format!("the host `{host}` has no address")));
     }
-    let found: Rc<[IpAddr]> = found.into();
-    ANSWERS.with_borrow_mut(|kept| {
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(host.to_owned(), (Instant::now(), Rc::clone(&found)));
+    Ok(found.iter().map(|address| SocketAddr::new(*address, origin.port)).collect())
+}
+
+/// The thread's resolver, for `reqwest`.
+pub(crate) struct Resolver;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let found = addresses(name.as_str()).await.map_err(BoxError::from)?;
+            let found: Vec<_> = found.iter().map(|address| SocketAddr::new(*address, 0)).collect();
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// The addresses of a name: remembered ones, or those of one lookup for all that ask at the same time.
+async fn addresses(host: &str) -> Found {
+    let known = ANSWERS.with_borrow_mut(|kept| {
+        kept.get(host).filter(|(at, _)| at.elapsed() < REMEMBERED).map(|(_, found)| Arc::clone(found))
     });
+    match known {
+        Some(found) => Ok(found),
+        None => lookup(host).await,
+    }
+}
+
+fn lookup(host: &str) -> Lookup {
+    LOOKUPS.with_borrow_mut(|lookups| {
+        if let Some(lookup) = lookups.get(host).and_then(WeakShared::upgrade) {
+            return lookup;
+        }
+        // Those that everybody has given up on are still there.
+        lookups.retain(|_, lookup| lookup.upgrade().is_some());
+        let lookup = ask(host.to_owned()).boxed().shared();
+        if let Some(weak) = lookup.downgrade() {
+            lookups.insert(host.to_owned(), weak);
+        }
+        lookup
+    })
+}
+
+async fn ask(host: String) -> Found {
+    let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+    LOOKUPS.with_borrow_mut(|lookups| lookups.remove(&host));
+    let found: Arc<[IpAddr]> = interleave(found.map_err(Arc::new)?.map(|address| address.ip())).into();
+    if !found.is_empty() {
+        ANSWERS.with_borrow_mut(|kept| kept.put(host, (Instant::now(), Arc::clone(&found))));
+    }
     Ok(found)
 }
 
@@ -105,5 +151,28 @@ mod tests {
         options.resolve.insert("nowhere.invalid".into(), vec!["127.0.0.1:0".parse().unwrap()]);
         assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
         assert_eq!(resolve(&origin, &WireOptions::default()).await.unwrap_err().kind(), ErrorKind::Dns);
+    }
+
+    #[test]
+    fn one_lookup_serves_all_that_ask_for_a_name_at_once() {
+        use std::sync::{Arc, Mutex};
+        // The runtime makes a thread for each lookup under way.
+        let threads = Arc::new(Mutex::new(0));
+        let started = Arc::clone(&threads);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_start(move || *started.lock().unwrap() += 1)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            for host in ["localhost", "empty..label"] {
+                let origin = Origin { https: false, host: host.into(), port: 81 };
+                let options = WireOptions::default();
+                let asked = (0..50).map(|_| resolve(&origin, &options));
+                let found = futures_util::future::join_all(asked).await;
+                assert!(found.iter().all(|found| found.is_ok() == (host == "localhost")), "{found:?}");
+            }
+        });
+        assert!(*threads.lock().unwrap() <= 2, "{} threads for two names", threads.lock().unwrap());
     }
 }

@@ -6,6 +6,8 @@ pub(crate) mod direct;
 mod dns;
 mod error;
 pub mod multipart;
+mod permits;
+mod pump;
 pub(crate) mod redirect;
 pub(crate) mod reqwest;
 pub(crate) mod target;

@@ -1,24 +1,17 @@
 //! The transport by `reqwest`: for proxies, and for a client that the user hands in.
 
-use std::{
-    cell::RefCell,
-    future::{Future, poll_fn},
-    pin::pin,
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
-};
+use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use http::{HeaderMap, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
-    BoxError, Error, ErrorKind,
-    target::Origin,
+    Error, ErrorKind, dns,
+    permits::Permits,
+    pump::{self, Outgoing},
     tls,
-    wire::{Body, HttpVersionPolicy, LazyHeaders, LocalByteStream, WireBody, WireRequest, WireResponse},
+    wire::{HttpVersionPolicy, LazyHeaders, WireBody, WireRequest, WireResponse},
 };
 use crate::session::SessionOptions;
 
@@ -27,32 +20,6 @@ pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
     keep_alive: bool,
     permits: Permits,
-}
-
-/// `max_connections`, which `reqwest` has no word for: so many requests to an origin are under way at a time.
-struct Permits {
-    most: Option<usize>,
-    origins: RefCell<Vec<(Rc<Origin>, Arc<Semaphore>)>>,
-}
-
-impl Permits {
-    fn new(most: Option<usize>) -> Self {
-        Self { most, origins: RefCell::default() }
-    }
-
-    async fn acquire(&self, origin: &Rc<Origin>) -> Option<OwnedSemaphorePermit> {
-        let most = self.most?;
-        let permits = {
-            let mut origins = self.origins.borrow_mut();
-            let known = origins.iter().find(|(known, _)| known == origin).map(|(_, permits)| Arc::clone(permits));
-            known.unwrap_or_else(|| {
-                let permits = Arc::new(Semaphore::new(most.max(1)));
-                origins.push((Rc::clone(origin), Arc::clone(&permits)));
-                permits
-            })
-        };
-        permits.acquire_owned().await.ok()
-    }
 }
 
 impl ReqwestTransport {
@@ -69,7 +36,9 @@ impl ReqwestTransport {
             .retry(reqwest::retry::never())
             .local_address(wire.local_address)
             .tcp_nodelay(wire.tcp_nodelay)
-            .pool_idle_timeout(wire.pool_idle_timeout);
+            .pool_idle_timeout(wire.pool_idle_timeout)
+            .pool_max_idle_per_host(if keep_alive { wire.pool_max_idle_per_host } else { 0 })
+            .dns_resolver(dns::Resolver);
         if options.proxies.is_empty() {
             // What the environment says is for other programs: a measure must not depend on it.
             builder = builder.no_proxy();
@@ -88,9 +57,6 @@ impl ReqwestTransport {
             HttpVersionPolicy::Http1Only => builder.http1_only(),
             HttpVersionPolicy::Http2PriorKnowledge => builder.http2_prior_knowledge(),
         };
-        if !keep_alive {
-            builder = builder.pool_max_idle_per_host(0);
-        }
         let client = builder
             .build()
             .map_err(|error| Error::new(ErrorKind::Builder, "the reqwest client cannot be made").with_source(error))?;
@@ -113,26 +79,11 @@ impl ReqwestTransport {
         if !self.keep_alive && !request.headers.contains_key(header::CONNECTION) {
             built = built.header(header::CONNECTION, "close");
         }
-        let mut body_out = 0;
-        let mut feeding = None;
-        built = match request.body {
-            Body::Empty => built,
-            Body::Bytes(bytes) => {
-                body_out = bytes.len() as u64;
-                built.body(bytes.clone())
-            }
-            Body::Stream { .. } => {
-                let Body::Stream { stream, length } = std::mem::take(request.body) else {
-                    unreachable!("it has just been one")
-                };
-                if let Some(length) = length {
-                    built = built.header(header::CONTENT_LENGTH, length);
-                    body_out = length;
-                }
-                let (feed, parts) = channel();
-                feeding = Some((feed, stream));
-                built.body(reqwest::Body::wrap_stream(parts))
-            }
+        let (body, mut pump) = pump::outgoing(request.body);
+        built = match body {
+            Outgoing::Whole(bytes) if bytes.is_empty() => built,
+            Outgoing::Whole(bytes) => built.body(bytes),
+            streamed => built.body(reqwest::Body::wrap(streamed)),
         };
         if let Some(version) = request.version {
             built = built.version(version);
@@ -140,59 +91,31 @@ impl ReqwestTransport {
         if let Some(deadline) = request.deadline {
             built = built.timeout(deadline.saturating_duration_since(Instant::now()));
         }
-        let response = while_feeding(built.send(), feeding).await.map_err(|error| explain(error).at(method, url))?;
-        let first_byte = Instant::now();
+        let answer = pump.until(built.send()).await.map_err(|error| error.at(method, url))?;
+        let response = answer.map_err(|error| explain(error).at(method, url))?;
+        let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());
         let (version, status, remote_addr) = (response.version(), response.status(), response.remote_addr());
         let headers = response.headers().clone();
         let head_bytes = size(&headers);
-        let body = response.bytes_stream().map_err(explain).inspect(move |_| {
-            // It is given back with the stream.
-            let _ = &permit;
-        });
+        let body = match response.content_length() {
+            // Of the body itself, whatever the header says: nothing is to come after a HEAD.
+            Some(0) => WireBody::whole(Bytes::new()),
+            _ => {
+                let body = response.bytes_stream().map_err(explain);
+                WireBody::stream(pump.beside(body, permit), request.deadline)
+            }
+        };
         Ok(WireResponse {
             version,
             status,
             headers: LazyHeaders::from_map(headers),
-            body: WireBody::stream(body, request.deadline),
+            body,
             first_byte,
-            bytes_out: bytes_out + body_out,
+            bytes_out,
             head_bytes,
             remote_addr,
         })
     }
-}
-
-/// `reqwest` wants to send a body from any thread, and ours belongs to one: a channel lies between.
-type Feed = mpsc::Sender<Result<Bytes, BoxError>>;
-
-fn channel() -> (Feed, impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static) {
-    let (feed, receiver) = mpsc::channel(1);
-    let stream = stream::unfold(receiver, |mut receiver| async move {
-        let part = receiver.recv().await?;
-        Some((part, receiver))
-    });
-    (feed, stream)
-}
-
-/// Waits for the answer, and passes the body's parts on until it comes.
-async fn while_feeding<F: Future>(answer: F, feeding: Option<(Feed, LocalByteStream)>) -> F::Output {
-    let mut answer = pin!(answer);
-    let Some((feed, mut stream)) = feeding else { return answer.await };
-    let feeding = async move {
-        while let Some(part) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-            let broken = part.is_err();
-            if feed.send(part).await.is_err() || broken {
-                break;
-            }
-        }
-    };
-    let mut feeding = pin!(feeding.fuse());
-    poll_fn(|cx| {
-        // Whether it is through does not matter: the answer does.
-        let _ = feeding.as_mut().poll(cx);
-        answer.as_mut().poll(cx)
-    })
-    .await
 }
 
 /// The size of a head as HTTP/1.1 would write it; what really went over the wire is not told.

@@ -304,6 +304,8 @@ pub(crate) struct WireOptions {
     pub(crate) resolve: HashMap<String, Vec<SocketAddr>>,
     pub(crate) keep_alive: bool,
     pub(crate) pool_idle_timeout: Option<Duration>,
+    /// Idle connections kept for one origin.
+    pub(crate) pool_max_idle_per_host: usize,
     /// Connections to one origin at a time; further requests wait in line.
     pub(crate) max_connections: Option<usize>,
     pub(crate) tcp_nodelay: bool,
@@ -319,6 +321,7 @@ impl Default for WireOptions {
             resolve: HashMap::new(),
             keep_alive: true,
             pool_idle_timeout: Some(Duration::from_secs(90)),
+            pool_max_idle_per_host: 1024,
             max_connections: None,
             tcp_nodelay: true,
         }

@@ -299,6 +299,13 @@ impl SessionOptions {
         self
     }
 
+    /// How many connections to one server may wait for their next request, for each worker; 1,024 by default. More are
+    /// closed once their request is over.
+    pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
+        self.wire.pool_max_idle_per_host = most;
+        self
+    }
+
     /// How many requests a worker may have under way at one server at the same time; no limit by default.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.wire.max_connections = Some(most);

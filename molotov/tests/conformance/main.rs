@@ -18,7 +18,8 @@ use molotov::{
     ErrorKind,
     session::{Redirect, RequestBody, Session, SessionOptions, Transport},
 };
-use server::Server;
+use server::{Server, Upload};
+use tokio::sync::mpsc;
 
 const BOTH: [Transport; 2] = [Transport::Direct, Transport::Reqwest];
 
@@ -293,6 +294,77 @@ async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
         let large = "x".repeat(20_000_000);
         let response = session(transport).post(server.url("/early-answer")).body(large).send().await.unwrap();
         assert_eq!(response.status(), 413, "{transport:?}");
+    }
+}
+
+/// A body that grows as the test sends, and ends when the test drops its end.
+fn growing() -> (mpsc::UnboundedSender<&'static str>, RequestBody) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let parts = stream::unfold(receiver, async |mut receiver: mpsc::UnboundedReceiver<&'static str>| {
+        Some((Ok::<_, std::io::Error>(receiver.recv().await?), receiver))
+    });
+    (sender, RequestBody::wrap_stream(parts))
+}
+
+#[tokio::test]
+async fn a_body_is_sent_on_while_its_answer_is_read() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        let (sender, body) = growing();
+        sender.send("first").unwrap();
+        let mut response = session(transport).post(server.url("/echo")).body(body).send().await.unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "first", "{transport:?}");
+        sender.send("second").unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), "second", "{transport:?}");
+        drop(sender);
+        assert_eq!(response.chunk().await.unwrap(), None, "{transport:?}");
+        assert_eq!(server.upload().await, Upload::Complete(11), "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_short_does_not_look_complete() {
+    let server = Server::start().await;
+    for transport in BOTH {
+        // The answer is complete, or given up on, before the body is.
+        for path in ["/answers-first", "/echo"] {
+            let (sender, body) = growing();
+            sender.send("first").unwrap();
+            let response = session(transport).post(server.url(path)).body(body).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            if path == "/answers-first" {
+                assert_eq!(response.bytes().await.unwrap(), "ok", "{transport:?}");
+            } else {
+                drop(response);
+            }
+            assert_eq!(server.upload().await, Upload::CutShort, "{transport:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_with_their_server_however_many_others_were_seen() {
+    for transport in BOTH {
+        let server = Server::start().await;
+        let session = session(transport);
+        let request = session.post(server.url("/redirect/307")).bearer_auth("secret").body("data");
+        for n in 0..5000 {
+            let _ = session.get(format!("http://host-{n}.test/"));
+        }
+        request.send().await.unwrap();
+        assert!(server.seen("/landed")[0].headers.contains_key("authorization"), "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_body_holds_no_place_within_the_limit() {
+    for transport in BOTH {
+        let server = Server::start().await;
+        let limited = Session::new(options(transport).max_connections(1).timeout(Duration::from_secs(2))).unwrap();
+        let head = limited.head(server.url("/head")).send().await.unwrap();
+        let empty = limited.get(server.url("/204")).send().await.unwrap();
+        assert_eq!(get(&limited, &server.url("/")).await, Ok((200, "ok".into())), "{transport:?}");
+        drop((head, empty));
     }
 }
 

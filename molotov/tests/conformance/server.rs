@@ -23,6 +23,15 @@ pub(crate) struct Server {
 struct State {
     requests: HashMap<String, Vec<Seen>>,
     connections: usize,
+    uploads: Vec<Upload>,
+}
+
+/// How an upload ended that the server answered before it was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upload {
+    /// With its last chunk, after so many bytes.
+    Complete(usize),
+    CutShort,
 }
 
 /// A request as the server saw it.
@@ -61,6 +70,17 @@ impl Server {
         self.state.lock().unwrap().connections
     }
 
+    /// The next upload that was answered before it had ended.
+    pub(crate) async fn upload(&self) -> Upload {
+        for _ in 0..1000 {
+            if let Some(upload) = self.state.lock().unwrap().uploads.pop() {
+                return upload;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("no upload has ended");
+    }
+
     async fn plain(self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
         // The client going away ends the connection either way.
@@ -87,6 +107,10 @@ impl Server {
             for step in script(&path, &method, nth, self.address) {
                 match step {
                     Step::Send(bytes) => stream.write_all(&bytes).await?,
+                    Step::ReadUpload { echo } => {
+                        let upload = read_upload(stream, &mut buffer, echo).await.unwrap_or(Upload::CutShort);
+                        self.state.lock().unwrap().uploads.push(upload);
+                    }
                     Step::Wait => tokio::time::sleep(Duration::from_millis(5)).await,
                     Step::Hang => {
                         while stream.read_buf(&mut buffer).await? > 0 {}
@@ -109,6 +133,10 @@ enum Step {
     Send(Vec<u8>),
     /// A moment: the rest comes in another packet.
     Wait,
+    /// Reads the request's chunks, and sends each back as one where asked.
+    ReadUpload {
+        echo: bool,
+    },
     /// Until the client gives up.
     Hang,
     Close,
@@ -139,7 +167,7 @@ async fn request<S: AsyncRead + Unpin>(
         .collect();
     let mut body = Vec::new();
     // Answered at once, without the body.
-    if path == "/early-answer" {
+    if ["/early-answer", "/answers-first", "/echo"].contains(&path.as_str()) {
         return Ok(Some((path, Seen { method, headers, body })));
     }
     if let Some(length) = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()) {
@@ -172,6 +200,38 @@ async fn request<S: AsyncRead + Unpin>(
         }
     }
     Ok(Some((path, Seen { method, headers, body })))
+}
+
+async fn read_upload<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    buffer: &mut Vec<u8>,
+    echo: bool,
+) -> std::io::Result<Upload> {
+    let mut size = 0;
+    loop {
+        let line_end = loop {
+            match buffer.windows(2).position(|window| window == b"\r\n") {
+                Some(at) => break at,
+                None if stream.read_buf(buffer).await? == 0 => return Ok(Upload::CutShort),
+                None => {}
+            }
+        };
+        let length = usize::from_str_radix(std::str::from_utf8(&buffer[..line_end]).unwrap(), 16).unwrap();
+        let chunk_end = line_end + 2 + length + 2;
+        while buffer.len() < chunk_end {
+            if stream.read_buf(buffer).await? == 0 {
+                return Ok(Upload::CutShort);
+            }
+        }
+        if echo {
+            stream.write_all(&buffer[..chunk_end]).await?;
+        }
+        buffer.drain(..chunk_end);
+        size += length;
+        if length == 0 {
+            return Ok(Upload::Complete(size));
+        }
+    }
 }
 
 fn send(text: impl AsRef<[u8]>) -> Step {
@@ -248,6 +308,8 @@ fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step
             Step::Wait,
             Step::Close,
         ],
+        "/answers-first" => vec![ok("", "ok"), Step::ReadUpload { echo: false }],
+        "/echo" => vec![head_only("transfer-encoding: chunked\r\n"), Step::ReadUpload { echo: true }],
         "/stale" if nth == 2 => vec![Step::Close],
         "/set-cookie" => vec![ok("set-cookie: a=1; Path=/\r\nset-cookie: b=2; Path=/elsewhere\r\n", "ok")],
         "/loop" => redirect(302, "/loop"),

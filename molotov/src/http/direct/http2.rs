@@ -1,26 +1,26 @@
 //! HTTP/2 by hyper: one connection to an origin, many requests on it.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
-    task::{Context, Poll},
+    pin::Pin,
+    task::{Poll, ready},
     time::Instant,
 };
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http::{Request, Version, header};
 use hyper::{
-    body::{Body as _, Frame, Incoming, SizeHint},
+    body::{Body as _, Incoming},
     client::conn::http2::{SendRequest, handshake},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::sync::mpsc;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::stream::Opened;
 use crate::http::{
-    BoxError, Error, ErrorKind,
-    wire::{Body, LazyHeaders, LocalByteStream, WireBody, WireRequest, WireResponse},
+    Error, ErrorKind,
+    pump::{self, Outgoing},
+    wire::{LazyHeaders, WireBody, WireRequest, WireResponse},
 };
 
 /// A handle on a connection; its clones share it.
@@ -51,31 +51,29 @@ impl Client {
         self.sender.is_closed()
     }
 
-    pub(crate) async fn send(&mut self, request: &mut WireRequest<'_>) -> Result<WireResponse, Failed> {
+    /// Sends a request. The permit is taken if there is more to come of the answer than its head.
+    pub(crate) async fn send(
+        &mut self,
+        request: &mut WireRequest<'_>,
+        permit: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<WireResponse, Failed> {
         self.sender.ready().await.map_err(|error| Failed { error: failed(error), unprocessed: true })?;
-        let (body, mut pump) = outgoing(request.body);
-        let bytes_out = body.size_hint().exact().unwrap_or(0);
+        let (body, mut pump) = pump::outgoing(request.body);
         let outgoing = head(request, body).map_err(|error| Failed { error, unprocessed: false })?;
-        let mut answer = pin!(self.sender.send_request(outgoing));
-        let answered = poll_fn(|cx| {
-            if let Poll::Ready(Err(source)) = pump.poll(cx) {
-                let message = format!("the body of the request failed: {source}");
-                return Poll::Ready(Err(Failed {
-                    error: Error::new(ErrorKind::Body, message).with_source(source),
-                    unprocessed: false,
-                }));
-            }
-            answer.as_mut().poll(cx).map_err(|error| {
+        let answer = pump.until(self.sender.send_request(outgoing)).await;
+        let answer = answer.map_err(|error| Failed { error, unprocessed: false })?;
+        let (parts, incoming) = match answer {
+            Ok(answer) => answer.into_parts(),
+            Err(error) => {
                 let unprocessed = is_unprocessed(&error);
-                Failed { error: failed(error), unprocessed }
-            })
-        });
-        let (parts, incoming) = answered.await?.into_parts();
-        let first_byte = Instant::now();
+                return Err(Failed { error: failed(error), unprocessed });
+            }
+        };
+        let (first_byte, bytes_out) = (Instant::now(), pump.moved());
         let head_bytes = parts.headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) as u64).sum();
         let body = match incoming.is_end_stream() {
             true => WireBody::whole(Bytes::new()),
-            false => WireBody::stream(read(incoming, pump), request.deadline),
+            false => WireBody::stream(pump.beside(data(incoming), permit.take()), request.deadline),
         };
         Ok(WireResponse {
             version: Version::HTTP_2,
@@ -112,22 +110,18 @@ fn head(request: &WireRequest<'_>, body: Outgoing) -> Result<Request<Outgoing>, 
     Ok(built)
 }
 
-fn read(incoming: Incoming, pump: Pump) -> impl futures_util::Stream<Item = Result<Bytes, Error>> {
-    stream::unfold(Some((incoming, pump)), |state| async move {
-        let (mut incoming, mut pump) = state?;
+/// The pieces of a body; trailers are left out.
+fn data(mut incoming: Incoming) -> impl Stream<Item = Result<Bytes, Error>> {
+    stream::poll_fn(move |cx| {
         loop {
-            let frame = poll_fn(|cx| {
-                // A body that fails after the answer has begun resets the stream; reading says so.
-                let _ = pump.poll(cx);
-                Pin::new(&mut incoming).poll_frame(cx)
-            });
-            match frame.await? {
-                Ok(frame) => match frame.into_data() {
+            match ready!(Pin::new(&mut incoming).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => {}
-                    Ok(data) => return Some((Ok(data), Some((incoming, pump)))),
+                    Ok(data) => return Poll::Ready(Some(Ok(data))),
                     Err(_trailers) => {}
                 },
-                Err(error) => return Some((Err(failed(error)), None)),
+                Some(Err(error)) => return Poll::Ready(Some(Err(failed(error)))),
+                None => return Poll::Ready(None),
             }
         }
     })
@@ -156,83 +150,5 @@ fn is_unprocessed(error: &hyper::Error) -> bool {
                     || (h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR)))
         }
         None => error.is_canceled(),
-    }
-}
-
-/// The body as hyper wants it, able to change threads. A stream of the session's own is pumped into it.
-enum Outgoing {
-    Whole(Bytes),
-    Pumped { pieces: mpsc::Receiver<Result<Bytes, BoxError>>, length: Option<u64> },
-}
-
-enum Pump {
-    Done,
-    Running { stream: LocalByteStream, sender: tokio_util::sync::PollSender<Result<Bytes, BoxError>> },
-}
-
-fn outgoing(body: &mut Body) -> (Outgoing, Pump) {
-    match body {
-        Body::Empty => (Outgoing::Whole(Bytes::new()), Pump::Done),
-        Body::Bytes(bytes) => (Outgoing::Whole(bytes.clone()), Pump::Done),
-        Body::Stream { .. } => match std::mem::take(body) {
-            Body::Stream { stream, length } => {
-                let (sender, pieces) = mpsc::channel(1);
-                let sender = tokio_util::sync::PollSender::new(sender);
-                (Outgoing::Pumped { pieces, length }, Pump::Running { stream, sender })
-            }
-            _ => (Outgoing::Whole(Bytes::new()), Pump::Done),
-        },
-    }
-}
-
-impl Pump {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        loop {
-            let Self::Running { stream, sender } = self else { return Poll::Ready(Ok(())) };
-            match sender.poll_reserve(cx) {
-                Poll::Pending => return Poll::Pending,
-                // Nobody listens: the request is over.
-                Poll::Ready(Err(_)) => *self = Self::Done,
-                Poll::Ready(Ok(())) => match stream.as_mut().poll_next(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(None) => *self = Self::Done,
-                    Poll::Ready(Some(Ok(bytes))) => {
-                        if sender.send_item(Ok(bytes)).is_err() {
-                            *self = Self::Done;
-                        }
-                    }
-                    Poll::Ready(Some(Err(error))) => {
-                        let _ = sender.send_item(Err(error.to_string().into()));
-                        *self = Self::Done;
-                        return Poll::Ready(Err(error));
-                    }
-                },
-            }
-        }
-    }
-}
-
-impl hyper::body::Body for Outgoing {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Pumped { pieces, .. } => pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(bytes) if bytes.is_empty())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Pumped { length: Some(length), .. } => SizeHint::with_exact(*length),
-            Self::Pumped { length: None, .. } => SizeHint::default(),
-        }
     }
 }

@@ -73,10 +73,7 @@ impl Direct {
             return Err(Error::new(ErrorKind::Request, "CONNECT opens a tunnel, which a session does not"));
         }
         let origin = &request.target.origin;
-        let mut permit = match self.pool.permits(origin) {
-            Some(permits) => permits.acquire_owned().await.ok(),
-            None => None,
-        };
+        let mut permit = self.pool.permits.acquire(origin).await;
         let replayable = !matches!(request.body, Body::Stream { .. });
         let repeatable = replayable && is_idempotent(request.method);
         let mut fresh = false;
@@ -89,11 +86,11 @@ impl Direct {
                         Err(failed) => return Err(failed.error),
                     }
                 }
-                Way::Http2 { mut client } => match client.send(request).await {
+                Way::Http2 { mut client } => match client.send(request, &mut permit).await {
                     Ok(response) => return Ok(response),
                     Err(failed) if !fresh && replayable && failed.unprocessed => {
                         fresh = true;
-                        self.pool.set_http2(origin, None);
+                        self.pool.drop_http2(origin);
                     }
                     Err(failed) => return Err(failed.error),
                 },
@@ -112,21 +109,21 @@ impl Direct {
             Some(_) => HttpVersionPolicy::Http1Only,
             None => pool.options.http_version,
         };
+        let now = Instant::now();
         if version != HttpVersionPolicy::Http1Only
             && !fresh
-            && let Some(client) = pool.http2(origin)
+            && let Some(client) = pool.http2(origin, now)
         {
             return Ok(Way::Http2 { client });
         }
         if version != HttpVersionPolicy::Http2PriorKnowledge && !fresh {
-            let now = Instant::now();
             let kept = poll_fn(|cx| Poll::Ready(pool.take(origin, now, repeatable, cx))).await;
             if let Some(connection) = kept {
                 return Ok(Way::Http1 { connection, reused: true });
             }
         }
         let limit = request.connect_timeout.or(pool.options.connect_timeout);
-        let mut limit = limit.map(|limit| Deadline::new(Instant::now() + limit));
+        let mut limit = limit.map(|limit| Deadline::new(now + limit));
         let open = async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {
@@ -134,11 +131,11 @@ impl Direct {
                 return Ok(Way::Http1 { connection, reused: false });
             }
             // Requests side by side may all have opened one: the first stays.
-            if !fresh && let Some(client) = pool.http2(origin) {
+            if !fresh && let Some(client) = pool.http2(origin, Instant::now()) {
                 return Ok(Way::Http2 { client });
             }
             let client = http2::Client::new(opened).await?;
-            pool.set_http2(origin, Some(client.clone()));
+            pool.keep_http2(origin, client.clone(), Instant::now());
             Ok(Way::Http2 { client })
         };
         within(&mut limit, open).await.unwrap_or_else(|| {

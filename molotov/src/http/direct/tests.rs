@@ -1,6 +1,9 @@
 //! The direct transport against real sockets on this machine.
 #![allow(clippy::unwrap_used)]
 
+mod http2;
+mod idle;
+
 use std::{net::SocketAddr, rc::Rc, time::Duration, time::Instant};
 
 use bytes::Bytes;

@@ -12,7 +12,7 @@ use tokio::io::AsyncWrite;
 
 use super::stream::Io;
 use crate::http::{
-    BoxError,
+    BoxError, pump,
     wire::{Body, LocalByteStream, WireRequest},
 };
 
@@ -104,13 +104,10 @@ impl Upload {
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(UploadError::Body(error))),
                     Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {}
                     Poll::Ready(Some(Ok(bytes))) => match left {
-                        Some(left) => match left.checked_sub(bytes.len() as u64) {
-                            Some(rest) => {
-                                *left = rest;
-                                self.piece = bytes;
-                            }
-                            None => return Poll::Ready(Err(length("longer"))),
-                        },
+                        Some(_) => {
+                            pump::count(left, bytes.len() as u64).map_err(UploadError::Body)?;
+                            self.piece = bytes;
+                        }
                         None => {
                             let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
                             chunk.extend_from_slice(&bytes);
@@ -122,7 +119,7 @@ impl Upload {
                         match left {
                             None => self.piece = Bytes::from_static(b"0\r\n\r\n"),
                             Some(0) => {}
-                            Some(_) => return Poll::Ready(Err(length("shorter"))),
+                            Some(_) => return Poll::Ready(Err(UploadError::Body(pump::wrong_length("shorter")))),
                         }
                         self.rest = Rest::Flush;
                     }
@@ -135,10 +132,6 @@ impl Upload {
             }
         }
     }
-}
-
-fn length(than: &str) -> UploadError {
-    UploadError::Body(format!("the stream is {than} than its length says").into())
 }
 
 /// Writes the head of a request, and a small body behind it. Whether the connection may be kept, as the request has it.

@@ -1,0 +1,128 @@
+//! HTTP/2 over plain TCP, against a server that looks at each stream.
+
+use futures_util::StreamExt;
+use h2::server::SendResponse;
+use http::Response;
+use tokio::sync::mpsc;
+
+use super::*;
+
+fn prior_knowledge() -> WireOptions {
+    WireOptions { http_version: HttpVersionPolicy::Http2PriorKnowledge, ..WireOptions::default() }
+}
+
+/// How the server saw the end of an upload.
+#[derive(Debug, PartialEq)]
+enum Upload {
+    /// The stream ended as it should, after so many bytes.
+    Ended(usize),
+    Reset,
+}
+
+/// A server that answers each stream by its path, and reports how uploads end.
+async fn server() -> (String, mpsc::UnboundedReceiver<Upload>, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (uploads, seen) = mpsc::unbounded_channel();
+    let (connections, accepted) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let _ = connections.send(());
+            let uploads = uploads.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, answer))) = connection.accept().await {
+                    tokio::spawn(serve(request, answer, uploads.clone()));
+                }
+            });
+        }
+    });
+    (url, seen, accepted)
+}
+
+async fn serve(
+    request: http::Request<h2::RecvStream>,
+    mut answer: SendResponse<Bytes>,
+    uploads: mpsc::UnboundedSender<Upload>,
+) {
+    let hangs = request.uri().path() == "/hangs";
+    let mut body = answer.send_response(Response::new(()), !hangs).unwrap();
+    if hangs {
+        body.send_data("half".into(), false).unwrap();
+    }
+    let mut upload = request.into_body();
+    let mut size = 0;
+    let end = loop {
+        match upload.data().await {
+            None => break Upload::Ended(size),
+            Some(Err(_)) => break Upload::Reset,
+            Some(Ok(data)) => {
+                size += data.len();
+                upload.flow_control().release_capacity(data.len()).unwrap();
+            }
+        }
+    };
+    let _ = uploads.send(end);
+    if hangs {
+        // Until the client resets the stream.
+        let _ = poll_fn(|cx| body.poll_reset(cx)).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_hold_their_permit_until_their_body_ends() {
+    let (url, ..) = server().await;
+    let direct = Direct::new(Rc::new(WireOptions { max_connections: Some(1), ..prior_knowledge() }));
+    let held = send(&direct, Method::GET, &format!("{url}/hangs"), Body::Empty).await.unwrap();
+    let soon = Some(Instant::now() + Duration::from_millis(50));
+    let second = send_until(&direct, Method::GET, &url, &mut Body::Empty, soon).await;
+    assert!(second.is_err_and(|error| error.is_timeout()), "a second request went out beside the first");
+    drop(held);
+    // A body that has ended holds nothing, read or not.
+    let ended = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    drop(ended);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_short_does_not_look_complete() {
+    let (url, mut seen, _) = server().await;
+    let direct = Direct::new(Rc::new(prior_knowledge()));
+    let unfinished = || {
+        let pieces = stream::iter([Ok(Bytes::from("hello"))]).chain(stream::pending());
+        Body::Stream { stream: Box::pin(pieces), length: None }
+    };
+    // The answer is complete before the request is.
+    send(&direct, Method::POST, &url, unfinished()).await.unwrap();
+    assert_eq!(seen.recv().await, Some(Upload::Reset));
+    // The answer is dropped half-read.
+    let mut response = send(&direct, Method::POST, &format!("{url}/hangs"), unfinished()).await.unwrap();
+    assert_eq!(poll_fn(|cx| response.body.poll_chunk(cx)).await.unwrap().unwrap(), "half");
+    drop(response);
+    assert_eq!(seen.recv().await, Some(Upload::Reset));
+    // A stream that is through ends well, and one that is shorter than it says does not.
+    let whole = |length| Body::Stream { stream: Box::pin(stream::iter([Ok(Bytes::from("hello"))])), length };
+    send(&direct, Method::POST, &format!("{url}/hangs"), whole(Some(5))).await.unwrap();
+    assert_eq!(seen.recv().await, Some(Upload::Ended(5)));
+    let short = send(&direct, Method::POST, &format!("{url}/hangs"), whole(Some(6))).await;
+    let broken = match short {
+        Ok(_) => seen.recv().await == Some(Upload::Reset),
+        Err(error) => error.kind() == ErrorKind::Body,
+    };
+    assert!(broken, "a body that is shorter than stated");
+}
+
+#[tokio::test]
+async fn an_idle_connection_expires() {
+    let (url, _, mut accepted) = server().await;
+    let idle = Some(Duration::from_millis(30));
+    let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..prior_knowledge() }));
+    for _ in 0..3 {
+        send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    }
+    accepted.recv().await.unwrap();
+    assert!(accepted.is_empty());
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(5), accepted.recv()).await.is_ok(), "no second connection");
+}

@@ -1,0 +1,149 @@
+//! What becomes of connections that wait for their next request.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use super::*;
+
+/// A server that keeps its connections open and counts those that the client has not closed.
+struct Server {
+    url: String,
+    open: Arc<AtomicUsize>,
+    /// The connection of the latest request.
+    latest: Arc<AtomicUsize>,
+    close_others: watch::Sender<bool>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (open, latest) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (close_others, closing) = watch::channel(false);
+        let server = Self { url, open, latest, close_others };
+        let (open, latest) = (Arc::clone(&server.open), Arc::clone(&server.latest));
+        tokio::spawn(async move {
+            let mut id = 0;
+            while let Ok((socket, _)) = listener.accept().await {
+                id += 1;
+                open.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve(socket, id, Arc::clone(&open), Arc::clone(&latest), closing.clone()));
+            }
+        });
+        server
+    }
+
+    fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    async fn get(&self, direct: &Direct) {
+        let mut response = send(direct, Method::GET, &self.url, Body::Empty).await.unwrap();
+        assert_eq!(read(&mut response).await.unwrap(), b"ok");
+    }
+
+    /// So many requests at the same time, each on its own connection.
+    async fn burst(&self, direct: &Direct, requests: usize) {
+        join_all((0..requests).map(|_| self.get(direct))).await;
+    }
+
+    /// Sends one request after the other until the client has closed all but so many connections.
+    async fn get_until_open(&self, direct: &Direct, connections: usize) {
+        let all_closed = async {
+            while self.open() > connections {
+                self.get(direct).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(5), all_closed).await.is_err() {
+            panic!("{} connections are still open, not {connections}", self.open());
+        }
+    }
+}
+
+async fn serve(
+    mut socket: TcpStream,
+    id: usize,
+    open: Arc<AtomicUsize>,
+    latest: Arc<AtomicUsize>,
+    mut closing: watch::Receiver<bool>,
+) {
+    loop {
+        let head = tokio::select! {
+            head = request(&mut socket) => head,
+            () = told_to_close(&mut closing, || latest.load(Ordering::SeqCst) == id) => {
+                socket.shutdown().await.unwrap();
+                // What the client still sends, up to its own end.
+                let _ = socket.read_to_end(&mut Vec::new()).await;
+                break;
+            }
+        };
+        if head.is_empty() {
+            break;
+        }
+        latest.store(id, Ordering::SeqCst);
+        socket.write_all(OK).await.unwrap();
+    }
+    open.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// Waits for ever where the connection is the one that stays.
+async fn told_to_close(closing: &mut watch::Receiver<bool>, stays: impl Fn() -> bool) {
+    if closing.wait_for(|close| *close).await.is_err() || stays() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_the_server_closed_are_closed() {
+    let server = Server::start().await;
+    let direct = direct();
+    server.burst(&direct, 20).await;
+    server.get(&direct).await;
+    assert_eq!(server.open(), 20);
+    server.close_others.send(true).unwrap();
+    server.get_until_open(&direct, 1).await;
+}
+
+#[tokio::test]
+async fn expired_connections_are_closed() {
+    let server = Server::start().await;
+    let idle = Some(Duration::from_millis(50));
+    let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..WireOptions::default() }));
+    server.burst(&direct, 20).await;
+    assert_eq!(server.open(), 20);
+    server.get_until_open(&direct, 1).await;
+}
+
+#[tokio::test]
+async fn no_more_connections_stay_idle_than_allowed() {
+    let server = Server::start().await;
+    let direct = Direct::new(Rc::new(WireOptions { pool_max_idle_per_host: 3, ..WireOptions::default() }));
+    server.burst(&direct, 20).await;
+    server.get_until_open(&direct, 3).await;
+    server.burst(&direct, 3).await;
+    assert_eq!(server.open(), 3);
+}
+
+#[tokio::test]
+async fn origins_are_forgotten() {
+    let server = Server::start().await;
+    let port = Target::parse(&server.url).unwrap().origin.port;
+    let idle = Some(Duration::from_millis(1));
+    let mut options = WireOptions { pool_idle_timeout: idle, max_connections: Some(1), ..WireOptions::default() };
+    for n in 0..200 {
+        options.resolve.insert(format!("host-{n}.test"), vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
+    }
+    let direct = Direct::new(Rc::new(options));
+    for n in 0..200 {
+        send(&direct, Method::GET, &format!("http://host-{n}.test:{port}/"), Body::Empty).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    server.get(&direct).await;
+    assert!(direct.pool.origins() <= 2, "{} origins", direct.pool.origins());
+}
