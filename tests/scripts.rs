@@ -117,7 +117,7 @@ fn every_run_of_every_process_is_counted() {
 #[test]
 fn a_process_that_is_killed_is_told_and_the_others_go_on() {
     let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
-    let running = scripts.program("-p 4 -w 50 -r 20 --delay 0.1 -c").start();
+    let running = scripts.program("-p 4 -w 50 -r 20 --delay 0.1 -c --console-update 10").start();
     wait_until("the run is under way", || scripts.server.served() > 1_200);
     let children = running.children();
     let killed = children[2];

@@ -114,6 +114,35 @@ impl Door {
     }
 }
 
+impl Door {
+    /// Runs two processes at an even rate for two seconds and a bit, and asserts that the reports show that rate in both.
+    ///
+    /// # Panics
+    ///
+    /// When they do not.
+    #[track_caller]
+    fn course_is_even(&self, update: &str) {
+        let line = format!(
+            "-p 2 -w 2 -d 2.3 --delay 0.02 -q --console-update {update} --report {update}.csv --report {update}.json"
+        );
+        let run = self.run(&line);
+        let csv = fs::read_to_string(self.path().join(format!("{update}.csv"))).expect("the report is there");
+        let rows: Vec<Vec<f64>> =
+            csv.lines().skip(1).map(|row| row.split(',').flat_map(str::parse).collect()).collect();
+        let ended: Vec<f64> = rows.iter().map(|row| row[3]).collect();
+        let rates: Vec<f64> = rows.iter().map(|row| row[3] / row[1]).collect();
+        assert_eq!((rows.len(), rows[0][0], rows[0][1]), (2, 1.0, 1.0), "{update}: {csv}");
+        // At most 200 a second: as many of them in the first second as later.
+        assert!(rates.iter().all(|rate| (40.0..210.0).contains(rate)), "{update}: {rates:?}");
+        assert!((rates[0] / rates[1] - 1.0).abs() < 0.4, "{update}: {rates:?}");
+        assert_eq!(ended.iter().sum::<f64>(), run.server.served() as f64, "{update}: {csv}");
+        let json = fs::read_to_string(self.path().join(format!("{update}.json"))).expect("the report is there");
+        let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+        let course = json["timeline"].as_array().expect("points").iter().map(|point| point["successes"].as_f64());
+        assert!(course.eq(ended.iter().copied().map(Some)), "{update}: {csv} {json}");
+    }
+}
+
 /// One option: its long name, what a good use does, and lines that are refused, each with an exit code and a part of what is
 /// told.
 struct Row {
@@ -297,6 +326,12 @@ const TABLE: &[Row] = &[
             };
             let (often, never) = (shown("0"), shown("1h"));
             assert!(often > 10 && never == 1, "{often} times, and {never}");
+            // How often the screen is drawn changes no number.
+            std::thread::scope(|threads| {
+                for update in ["5", "0.2", "0"] {
+                    threads.spawn(move || door.course_is_even(update));
+                }
+            });
         },
         bad: &[("--console-update x", 2, "'--console-update <TIME>': write seconds")],
     },

@@ -24,6 +24,11 @@ impl Clock {
         Clock { epoch, state: AtomicU64::new(0) }
     }
 
+    /// When the run started.
+    pub(super) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
     /// Real time since the start of the run, pauses included.
     pub(super) fn real(&self) -> Duration {
         self.epoch.elapsed()

@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
 
     fn work_apart(&mut self, mut processes: Processes) {
         self.shards = vec![Shard::default(); processes.len() * crew::threads(self.plan)];
-        let begun = processes.begin(&self.inbox.sender);
+        let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
         self.workforce = Workforce::Processes(processes);
         if let Err(error) = begun {
             let message = format!("cannot listen to the processes: {error}");
@@ -309,7 +309,7 @@ impl<'a> Run<'a> {
         let period = self.plan.args.console_update.max(Duration::from_millis(20));
         let mut next_progress = Instant::now() + period;
         let mut next_count = Instant::now();
-        let mut next_look = Instant::now() + self.patience().min(period);
+        let mut next_look = Instant::now() + self.patience();
         while !self.all_ended() {
             let now = Instant::now();
             if now >= next_count {
@@ -318,7 +318,7 @@ impl<'a> Run<'a> {
             }
             if now >= next_look {
                 self.look_after();
-                next_look = now + self.patience().min(period);
+                next_look = now + self.patience();
                 // There may be nobody left to say anything.
                 continue;
             }
@@ -340,7 +340,7 @@ impl<'a> Run<'a> {
             listeners.end(GRACE);
         }
         self.drain();
-        self.timeline.end(self.elapsed, self.running());
+        self.timeline.end(self.elapsed);
         self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
         if let Workforce::Crew(crew) = std::mem::replace(&mut self.workforce, Workforce::None) {
             crew.join();
@@ -541,7 +541,7 @@ impl<'a> Run<'a> {
         if self.plan.args.processes == 1 {
             health.merge(&self.probe.sample());
         }
-        self.measured(None, &Snapshot { health, ..Snapshot::default() });
+        self.measured(None, &Snapshot { until: self.clock.real(), health, ..Snapshot::default() });
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());
         }

@@ -132,7 +132,7 @@ impl Crew {
             if let (None, Some(event_loop)) = (&handle.thread, &self.commands.0.event_loop) {
                 event_loop.interrupt();
             }
-            let mut cut = Snapshot::default();
+            let mut cut = Snapshot { until: self.commands.0.clock.real(), ..Snapshot::default() };
             for (worker, doing) in handle.board.unfinished() {
                 said.push((shard, Update::Line(left_behind(worker, doing, &self.names))));
                 if let Doing::Scenario(index) = doing {

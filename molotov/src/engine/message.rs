@@ -63,7 +63,10 @@ impl Update {
 
     fn merge(&mut self, newer: Update) -> Option<Update> {
         match (self, newer) {
-            (Update::Measures(measures), Update::Measures(newer)) => measures.merge(&newer),
+            // The course of the run tells seconds apart.
+            (Update::Measures(measures), Update::Measures(newer)) if measures.is_of_the_second_of(&newer) => {
+                measures.merge(&newer);
+            }
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
             (_, newer) => return Some(newer),
         }
@@ -101,4 +104,25 @@ impl Item for Word {
 /// The line in place of so many that were dropped.
 fn more_lines(count: u64) -> Line {
     Line::info(format!("... and {}", format::plural(count, "more line")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metrics::Snapshot;
+
+    #[test]
+    fn measures_of_different_seconds_stay_apart() {
+        let until = |millis| {
+            let measures = Snapshot { until: Duration::from_millis(millis), ..Snapshot::default() };
+            Update::Measures(Box::new(measures))
+        };
+        let mut waiting = until(1_200);
+        assert!(waiting.merge(until(2_000)).is_none());
+        assert!(waiting.merge(until(2_200)).is_some());
+        let Update::Measures(measures) = waiting else { unreachable!("it was made above") };
+        assert_eq!(measures.until, Duration::from_secs(2));
+    }
 }

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     Failure,
     event::{Event, ScenarioInfo},
-    metrics::{ErrorSample, Limits, Outcome, Recorder},
+    metrics::{ErrorSample, Limits, Outcome, Recorder, Snapshot},
     options::{Args, WorkerId},
     queue::Sender,
     report::{Line, LineKind, format},
@@ -42,6 +42,9 @@ use crate::{
 
 /// How long teardowns may take once the run is forced down.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// Measures are reported at multiples of this time since the start of the run: no report spans the end of a second.
+const REPORT: Duration = Duration::from_millis(200);
 
 /// How many different complaints of listeners are shown.
 const SAID: usize = 100;
@@ -59,6 +62,10 @@ pub(super) struct Shard {
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
     pub(super) recorder: Recorder,
+    /// When the next report is due.
+    due: Cell<Instant>,
+    /// When the shard's own loop last ran.
+    looked: Cell<Instant>,
     pub(super) statsd: Option<Statsd>,
     outbox: Outbox,
     running: Cell<usize>,
@@ -201,10 +208,12 @@ async fn run(shardling: Shardling) {
         pacing: Box::new(ClosedLoop::new(&plan.args)),
         stop,
         board,
-        clock,
+        clock: clock.clone(),
         process,
         backtraces: plan.args.verbose > 0,
         recorder,
+        due: Cell::new(clock.epoch() + REPORT),
+        looked: Cell::new(Instant::now()),
         statsd,
         outbox,
         running: Cell::new(0),
@@ -230,15 +239,10 @@ async fn run(shardling: Shardling) {
     let seed = shard.args.seed.unwrap_or_default() ^ ((process as u64) << 32) ^ number as u64;
     lag.spawn_local(super::lag::record(shard.recorder.clone(), seed));
 
-    let mut period = shard.args.console_update.max(Duration::from_millis(20));
-    if shard.args.sizing {
-        // What is decided by the measures wants them soon.
-        period = period.min(Duration::from_millis(200));
-    }
-    let mut next_report = Instant::now() + period;
     let mut forced_at = None;
     loop {
-        let mut tick = pin!(tokio::time::sleep_until(next_report.into()));
+        shard.looked.set(Instant::now());
+        let mut tick = pin!(tokio::time::sleep_until(shard.due.get().into()));
         tokio::select! {
             biased;
             Some(command) = commands.recv() => match command {
@@ -260,8 +264,7 @@ async fn run(shardling: Shardling) {
             },
             () = &mut tick => {
                 shard.sum_up_failures(false);
-                shard.report();
-                next_report = Instant::now() + period;
+                shard.report_what_is_due(Instant::now());
             }
         }
         if shard.stop.phase() == Phase::Forced {
@@ -282,7 +285,8 @@ async fn run(shardling: Shardling) {
     }
     shard.running.set(0);
     shard.sum_up_failures(true);
-    shard.report();
+    shard.report_what_is_due(Instant::now());
+    shard.report(shard.clock.real());
 }
 
 impl Shard {
@@ -334,9 +338,21 @@ impl Shard {
             .with_statsd(self.statsd.clone())
     }
 
-    fn report(&self) {
+    /// Reports what was measured up to the end of the period that is over at `now`, if one is.
+    fn report_what_is_due(&self, now: Instant) {
+        let due = self.due.get();
+        if now < due {
+            return;
+        }
+        self.report(due - self.clock.epoch());
+        let missed = (now - due).as_nanos() / REPORT.as_nanos();
+        self.due.set(due + REPORT * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
+    }
+
+    /// Reports what was measured since the last report, as measured by `until`.
+    fn report(&self, until: Duration) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
-        self.outbox.send(Update::Measures(Box::new(self.recorder.take())));
+        self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..self.recorder.take() })));
         if let Some(statsd) = &self.statsd {
             statsd.flush();
         }
@@ -374,8 +390,15 @@ impl Shard {
     }
 
     /// Records how a run of a scenario ended.
-    pub(super) fn ran(&self, index: usize, outcome: Outcome, time: Duration) {
-        self.recorder.scenario(self.plan.scenarios[index].id, outcome, time);
+    pub(super) fn ran(&self, index: usize, outcome: Outcome, started: Instant, ended: Instant) {
+        // Code that blocks the thread holds up the shard's own loop too: what ended before is no part of this period.
+        self.report_what_is_due(ended);
+        self.recorder.scenario(self.plan.scenarios[index].id, outcome, ended - started);
+    }
+
+    /// Whether code that blocks the thread keeps the shard's own loop from running.
+    pub(super) fn is_held_up(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.looked.get()) > 2 * REPORT
     }
 
     /// Everything that a failed scenario entails, but for its count.

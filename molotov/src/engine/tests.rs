@@ -524,3 +524,25 @@ fn a_pause_uses_up_no_duration_and_ends_no_worker() {
     assert!(summary.paused >= 2 * DURATION && summary.active() >= DURATION, "{summary:?}");
     assert_eq!(torn_down.load(Ordering::SeqCst), 4);
 }
+
+#[test]
+fn scenarios_that_block_their_thread_are_counted_in_their_second() {
+    let blocking = scenario(
+        "blocks",
+        1.0,
+        Box::new(|_| {
+            Box::pin(async {
+                std::thread::sleep(Duration::from_millis(90));
+                Ok(())
+            })
+        }),
+    );
+    let args = Args { threads: Some(1), duration: Duration::from_millis(1_600), ..Args::default() };
+    let (report, _) = execute(plan(args, [blocking]));
+    let points = report.summary.timeline.points();
+    let course: Vec<_> = points.iter().map(|point| point.successes).collect();
+    // One in 90 ms at most, and one that had begun before.
+    let possible = |point: &crate::report::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;
+    assert_eq!(course.len(), 2, "{course:?}");
+    assert!(points.iter().all(|point| (1..=possible(point)).contains(&point.successes)), "{course:?}");
+}

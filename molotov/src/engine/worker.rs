@@ -111,7 +111,10 @@ impl Worker {
             let rest = shard.pacing.rest_after(shard.plan.scenarios[index].info.delay);
             if rest.is_zero() {
                 // A scenario that never waits must not keep the other workers of the thread from running.
-                coop::consume_budget().await;
+                match shard.is_held_up(ended) {
+                    true => tokio::task::yield_now().await,
+                    false => coop::consume_budget().await,
+                }
             } else {
                 let rested = clock.now().saturating_add(rest);
                 shard.stop.sleep_until(self.slot, rested.min(over)).await;
@@ -264,7 +267,7 @@ impl Run<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
-        self.shard.ran(self.index, outcome, now - self.started);
+        self.shard.ran(self.index, outcome, self.started, now);
         now
     }
 }
@@ -272,7 +275,7 @@ impl Run<'_> {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         if self.ended.get().is_none() {
-            self.shard.ran(self.index, Outcome::Interrupted, self.started.elapsed());
+            self.shard.ran(self.index, Outcome::Interrupted, self.started, Instant::now());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What was measured up to a moment: plain data that serialises and merges exactly.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
+    /// The end of the time in which all this was measured, counted from the start of the run.
+    pub until: Duration,
     /// By the scenario's name.
     pub scenarios: BTreeMap<Arc<str>, Stats>,
     /// By the request's name.
@@ -90,12 +92,19 @@ impl Counts {
 impl Snapshot {
     /// Adds what another shard or process, or the same one later, measured.
     pub fn merge(&mut self, other: &Snapshot) {
+        self.until = self.until.max(other.until);
         merge_rows(&mut self.scenarios, &other.scenarios, usize::MAX);
         let exceeded = merge_rows(&mut self.requests, &other.requests, MAX_NAMES)
             | merge_rows(&mut self.steps, &other.steps, MAX_NAMES);
         self.names_exceeded |= exceeded | other.names_exceeded;
         errors::merge(&mut self.errors, &other.errors);
         self.health.merge(&other.health);
+    }
+
+    /// Whether both were measured in the same second of the run.
+    pub(crate) fn is_of_the_second_of(&self, other: &Snapshot) -> bool {
+        let second = |until: Duration| until.saturating_sub(Duration::from_nanos(1)).as_secs();
+        second(self.until) == second(other.until)
     }
 
     /// How all scenarios ended.

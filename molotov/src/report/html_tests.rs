@@ -46,12 +46,13 @@ fn second(number: u64) -> Snapshot {
 fn summary(seconds: u64) -> Summary {
     let (mut timeline, mut snapshot) = (Timeline::default(), Snapshot::default());
     for n in 1..=seconds {
-        let measures = second(n % 4);
+        let until = Duration::from_secs(n);
+        let measures = Snapshot { until, ..second(n % 4) };
         timeline.add(&measures);
-        timeline.tick(Duration::from_secs(n), 5);
+        timeline.tick(until, 5);
         snapshot.merge(&measures);
     }
-    timeline.end(Duration::from_secs(seconds), 0);
+    timeline.end(Duration::from_secs(seconds));
     snapshot.health = Default::default();
     let counts = snapshot.totals();
     Summary {

@@ -7,17 +7,22 @@ use crate::metrics::{Histogram, Snapshot, Stats};
 /// Past so many points, neighbours become one: an hour by the second, two hours by two seconds, ...
 const MOST: usize = 3_600;
 
+/// How long after its end a point waits for the last measures before it is shown; what comes later is added.
+const LATE: Duration = Duration::from_millis(100);
+
 /// The course of a run in points of one second, or of more in a long run.
 ///
-/// What is counted belongs to the second in which it was reported, which is up to `--console-update` after it ended.
+/// Every measure belongs to the second in which it was taken, however late it arrives.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
+    /// Point `i` begins after `i` periods.
     points: Vec<Point>,
+    /// How many of the points are over.
+    over: usize,
     /// How many seconds make a point; 0 stands for 1.
     seconds: u32,
-    /// What was reported since the last point.
-    open: Point,
-    began: Duration,
+    /// Workers seen last.
+    workers: usize,
     timed: Timed,
 }
 
@@ -78,6 +83,10 @@ impl Point {
         if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
     }
 
+    fn is_empty(&self) -> bool {
+        self.successes + self.failures + self.interrupted + self.requests == 0
+    }
+
     fn merge(&mut self, later: &Point) {
         self.at = later.at;
         self.period += later.period;
@@ -94,9 +103,9 @@ impl Point {
 }
 
 impl Timeline {
-    /// The points so far, in order.
+    /// The points that are over, in order.
     pub fn points(&self) -> &[Point] {
-        &self.points
+        &self.points[..self.over]
     }
 
     /// What the points' latencies are those of.
@@ -104,68 +113,99 @@ impl Timeline {
         self.timed
     }
 
-    /// Takes what was measured since the last call.
+    /// Takes measures of the second in which they end.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
-        let counts = measures.totals();
-        self.open.successes += counts.ok;
-        self.open.failures += counts.failed;
-        self.open.interrupted += counts.interrupted;
-        for stats in measures.requests.values() {
-            self.open.requests += stats.counts.ok + stats.counts.failed;
-            self.open.request_failures += stats.counts.failed;
-            self.open.bytes_in += stats.bytes_in;
-            self.open.bytes_out += stats.bytes_out;
+        if measures.scenarios.is_empty() && measures.requests.is_empty() {
+            return;
         }
         if self.timed == Timed::Scenarios && !measures.requests.is_empty() {
             self.timed = Timed::Requests;
             // Scenarios ended before the first request did.
-            self.points.iter_mut().chain([&mut self.open]).for_each(|point| point.latency = Histogram::default());
+            self.points.iter_mut().for_each(|point| point.latency = Histogram::default());
         }
         let timed = match self.timed {
             Timed::Scenarios => &measures.scenarios,
             Timed::Requests => &measures.requests,
         };
-        timed.values().for_each(|stats: &Stats| self.open.latency.merge(&stats.latency));
+        let counts = measures.totals();
+        let point = self.point_at(measures.until);
+        point.successes += counts.ok;
+        point.failures += counts.failed;
+        point.interrupted += counts.interrupted;
+        for stats in measures.requests.values() {
+            point.requests += stats.counts.ok + stats.counts.failed;
+            point.request_failures += stats.counts.failed;
+            point.bytes_in += stats.bytes_in;
+            point.bytes_out += stats.bytes_out;
+        }
+        timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
     }
 
-    /// Closes the point under way when its time is over.
+    /// Notes the workers that run now.
     pub(crate) fn tick(&mut self, elapsed: Duration, workers: usize) {
-        if elapsed.saturating_sub(self.began) >= Duration::from_secs(u64::from(self.seconds.max(1))) {
-            self.close(elapsed, workers);
-        }
+        self.workers = workers;
+        self.point_at(elapsed).workers = workers;
+        let over = self.points.iter().skip(self.over).take_while(|point| point.at + LATE <= elapsed).count();
+        self.over += over;
     }
 
-    /// Closes the last point, however short it is.
-    pub(crate) fn end(&mut self, elapsed: Duration, workers: usize) {
-        let empty = Point { workers: self.open.workers, ..Point::default() };
-        match self.points.last_mut() {
-            // A moment by itself would be a peak that never was.
-            Some(last) if elapsed.saturating_sub(self.began) < Duration::from_millis(500) => {
-                self.open.at = elapsed.max(last.at);
-                self.open.period = elapsed.saturating_sub(self.began);
-                self.open.workers = last.workers;
-                let rest = std::mem::take(&mut self.open);
-                last.merge(&rest);
-            }
-            None if self.open == empty => {}
-            _ => self.close(elapsed, workers),
+    /// The run is over: so is its last point, however short it is.
+    pub(crate) fn end(&mut self, elapsed: Duration) {
+        self.point_at(elapsed);
+        let last = self.index_of(elapsed);
+        for later in self.points.split_off(last + 1) {
+            let workers = self.points[last].workers;
+            self.points[last].merge(&Point { workers, ..later });
         }
+        let (at, period) = (elapsed, elapsed.saturating_sub(self.period() * last as u32));
+        (self.points[last].at, self.points[last].period) = (at, period);
+        // A moment by itself would be a peak that never was.
+        if period < Duration::from_millis(500) && last > 0 {
+            let moment = self.points.pop().unwrap_or_default();
+            let last = &mut self.points[last - 1];
+            last.merge(&Point { workers: last.workers, ..moment });
+        }
+        if matches!(&*self.points, [only] if only.is_empty()) {
+            self.points.clear();
+        }
+        self.over = self.points.len();
     }
 
-    fn close(&mut self, elapsed: Duration, workers: usize) {
-        let mut point = std::mem::take(&mut self.open);
-        (point.at, point.period, point.workers) = (elapsed, elapsed.saturating_sub(self.began), workers);
-        self.began = elapsed;
-        self.points.push(point);
-        if self.points.len() > MOST {
-            let merged = self.points.chunks(2).map(|pair| {
-                let mut point = pair[0].clone();
-                pair[1..].iter().for_each(|later| point.merge(later));
-                point
-            });
-            self.points = merged.collect();
-            self.seconds = self.seconds.max(1) * 2;
+    fn period(&self) -> Duration {
+        Duration::from_secs(u64::from(self.seconds.max(1)))
+    }
+
+    /// The number of the point that a moment belongs to: the end of a period is part of it.
+    fn index_of(&self, moment: Duration) -> usize {
+        let index = moment.saturating_sub(Duration::from_nanos(1)).as_nanos() / self.period().as_nanos();
+        usize::try_from(index).unwrap_or(usize::MAX)
+    }
+
+    /// The point that a moment belongs to.
+    fn point_at(&mut self, moment: Duration) -> &mut Point {
+        while self.index_of(moment) >= MOST {
+            self.coarsen();
         }
+        let (index, period) = (self.index_of(moment), self.period());
+        while self.points.len() <= index {
+            let at = period * (self.points.len() as u32 + 1);
+            self.points.push(Point { at, period, workers: self.workers, ..Point::default() });
+        }
+        &mut self.points[index]
+    }
+
+    /// Makes one point of each two.
+    fn coarsen(&mut self) {
+        self.seconds = self.seconds.max(1) * 2;
+        let period = self.period();
+        let merged = self.points.chunks(2).zip(1..).map(|(pair, number)| {
+            let mut point = pair[0].clone();
+            pair[1..].iter().for_each(|later| point.merge(later));
+            Point { at: period * number, period, ..point }
+        });
+        self.points = merged.collect();
+        // A pair that is half over goes on.
+        self.over /= 2;
     }
 }
 
@@ -199,18 +239,21 @@ mod tests {
 
         /// Whatever comes when: nothing is lost, points follow each other without a gap, and there are not too many.
         #[test]
-        fn nothing_is_lost(steps in prop::collection::vec((0_u64..3, 1_u64..4_000), 1..200), times in 1_u64..60) {
+        fn nothing_is_lost(
+            steps in prop::collection::vec((0_u64..3, 1_u64..4_000, 0_u64..3_000), 1..200),
+            times in 1_u64..60,
+        ) {
             let mut timeline = Timeline::default();
             let (mut elapsed, mut all) = (Duration::ZERO, 0);
             for _ in 0..times {
-                for (runs, millis) in &steps {
-                    timeline.add(&measures(*runs));
+                for (runs, millis, late) in &steps {
+                    timeline.add(&Snapshot { until: elapsed.saturating_sub(ms(*late)), ..measures(*runs) });
                     all += runs;
-                    elapsed += Duration::from_millis(*millis);
+                    elapsed += ms(*millis);
                     timeline.tick(elapsed, 1);
                 }
             }
-            timeline.end(elapsed, 0);
+            timeline.end(elapsed);
             let points = timeline.points();
             prop_assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), all);
             prop_assert_eq!(points.iter().map(|point| point.latency.count()).sum::<u64>(), all);
@@ -220,7 +263,48 @@ mod tests {
                 prop_assert_eq!(point.at, before + point.period);
                 before = point.at;
             }
+            prop_assert!(all == 0 || before == elapsed);
         }
+
+        /// The course does not depend on when measures arrive, nor on how often somebody looks.
+        #[test]
+        fn measures_belong_to_the_second_in_which_they_were_taken(
+            parts in prop::collection::vec((1_u64..100_000, 0_u64..40), 1..60),
+            looks in prop::collection::vec(1_u64..20_000, 0..40),
+        ) {
+            let mut timeline = Timeline::default();
+            let mut counts = [0; 100];
+            for (until, runs) in &parts {
+                timeline.add(&Snapshot { until: ms(*until), ..measures(*runs) });
+                counts[(*until as usize - 1) / 1000] += runs;
+            }
+            let mut elapsed = 0;
+            for look in looks {
+                elapsed += look;
+                timeline.tick(ms(elapsed.min(100_000)), 1);
+            }
+            timeline.end(Duration::from_secs(100));
+            let course: Vec<_> = timeline.points().iter().map(|point| point.successes).collect();
+            prop_assert!(course == counts || course.is_empty() && counts == [0; 100], "{:?}", course);
+        }
+    }
+
+    #[test]
+    fn what_arrives_late_is_added_to_its_second() {
+        let mut timeline = Timeline::default();
+        timeline.add(&Snapshot { until: ms(900), ..measures(2) });
+        timeline.tick(ms(1000), 3);
+        assert_eq!(timeline.points(), [], "more of this second may still come");
+        timeline.tick(ms(2200), 4);
+        timeline.add(&Snapshot { until: ms(1000), ..measures(1) });
+        timeline.add(&Snapshot { until: ms(1001), ..measures(5) });
+        let seen: Vec<_> = timeline.points().iter().map(|point| (point.successes, point.workers)).collect();
+        assert_eq!(seen, [(3, 3), (5, 4)]);
+        timeline.add(&Snapshot { until: ms(2200), ..measures(1) });
+        timeline.end(ms(2300));
+        let last = timeline.points().last().unwrap();
+        assert_eq!((last.at, last.period, last.successes), (ms(2300), ms(1300), 6), "a moment is no point of its own");
+        assert_eq!(timeline.points().len(), 2);
     }
 
     /// A `GET` of 0.4 ms, then 600 ms of think time: the second in which only the scenario ends has no latency.
@@ -237,9 +321,9 @@ mod tests {
         };
         let mut timeline = Timeline::default();
         for second in [scenario(), request(), scenario(), request()].iter().zip(1..) {
-            timeline.add(second.0);
-            timeline.tick(Duration::from_secs(second.1), 1);
+            timeline.add(&Snapshot { until: Duration::from_secs(second.1), ..second.0.clone() });
         }
+        timeline.end(Duration::from_secs(4));
         assert_eq!(timeline.timed(), Timed::Requests);
         let longest: Vec<_> = timeline.points().iter().map(|point| point.latency.max()).collect();
         let (none, short) = (Duration::ZERO, Duration::from_micros(400));
@@ -254,7 +338,7 @@ mod tests {
             recorder.scenario(recorder.scenario_id("one"), Outcome::Ok, ms(601));
             recorder.step("pay", Outcome::Ok, ms(5));
         }));
-        timeline.tick(Duration::from_secs(1), 1);
+        timeline.end(Duration::from_secs(1));
         assert_eq!((timeline.timed(), timeline.points()[0].latency.max()), (Timed::Scenarios, ms(601)));
     }
 
@@ -262,10 +346,10 @@ mod tests {
     fn a_long_run_has_longer_points() {
         let mut timeline = Timeline::default();
         for second in 1..=7_300 {
-            timeline.add(&measures(1));
+            timeline.add(&Snapshot { until: Duration::from_secs(second), ..measures(1) });
             timeline.tick(Duration::from_secs(second), 3);
         }
-        timeline.end(Duration::from_secs(7_300), 0);
+        timeline.end(Duration::from_secs(7_300));
         let points = timeline.points();
         assert!((1_800..=MOST).contains(&points.len()), "{}", points.len());
         assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), 7_300);

@@ -26,6 +26,9 @@ use crate::{
     vars::Scope,
 };
 
+/// How often it is looked whether all is as it should be.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What a child begins with.
 pub(super) struct Birth<'a> {
     pub(super) plan: &'a Plan,
@@ -35,6 +38,8 @@ pub(super) struct Birth<'a> {
     pub(super) reader: Reader,
     pub(super) writer: Writer,
     pub(super) number: usize,
+    /// A moment that the parent knows too.
+    pub(super) forked: Instant,
 }
 
 /// Lives to the end, and ends the process.
@@ -45,11 +50,11 @@ pub(super) fn live(birth: Birth<'_>) -> ! {
 }
 
 fn work(birth: Birth<'_>) -> i32 {
-    let Birth { plan, scope, inbox, mut reader, writer, number } = birth;
+    let Birth { plan, scope, inbox, mut reader, writer, number, forked } = birth;
     // The parent lets all begin at once; when it changes its mind, it goes.
-    let Ok(Some(Order::Begin)) = reader.receive() else { return 0 };
-    let clock = Arc::new(Clock::new(Instant::now()));
-    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, clock, number);
+    let Ok(Some(Order::Begin(began))) = reader.receive() else { return 0 };
+    let clock = Arc::new(Clock::new(forked + began));
+    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, clock.clone(), number);
     let commands = crew.commands().clone();
     let (words, waiting) = queue::queue::<Word>();
     // Of its own, so that a parent that does not read holds up nobody here.
@@ -75,7 +80,7 @@ fn work(birth: Birth<'_>) -> i32 {
         words.send(Word::Update(0, Update::FixtureFailed(failure)));
     }
     let event_loop = plan.selection.event_loop.clone();
-    let mut teller = Teller { plan, crew, inbox, words, probe: ProcessProbe::start() };
+    let mut teller = Teller { clock, crew, inbox, words, probe: ProcessProbe::start() };
     match here {
         None => teller.tell(),
         // The shard wants this thread.
@@ -105,7 +110,7 @@ fn obey(mut reader: Reader, commands: &Commands) {
 
 /// Tells the parent what happens here.
 struct Teller<'a> {
-    plan: &'a Plan,
+    clock: Arc<Clock>,
     crew: Crew,
     inbox: &'a mut Inbox,
     words: Sender<Word>,
@@ -114,8 +119,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn tell(&mut self) {
-        let period = self.plan.args.console_update.clamp(Duration::from_millis(20), Duration::from_millis(200));
-        let (mut next_look, mut next_sample) = (Instant::now() + period, Instant::now());
+        let (mut next_look, mut next_sample) = (Instant::now() + LOOK, Instant::now());
         let mut terminated = false;
         while !self.crew.all_ended() {
             let now = Instant::now();
@@ -130,7 +134,7 @@ impl Teller<'_> {
                 for (shard, update) in self.crew.give_up_the_stuck() {
                     self.send(Word::Update(shard, update));
                 }
-                next_look = now + period;
+                next_look = now + LOOK;
             }
             if let Ok(message) = self.inbox.receiver.receive_until(next_look.min(next_sample)) {
                 self.pass_on(message);
@@ -154,7 +158,8 @@ impl Teller<'_> {
     }
 
     fn sample(&mut self) {
-        let measures = Snapshot { health: self.probe.sample(), ..Snapshot::default() };
+        let (until, health) = (self.clock.real(), self.probe.sample());
+        let measures = Snapshot { until, health, ..Snapshot::default() };
         self.send(Word::Measures(Box::new(measures)));
     }
 

@@ -52,8 +52,8 @@ pub(crate) enum Word {
 /// To a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Order {
-    /// All are there: the workers may start.
-    Begin,
+    /// All are there: the workers may start. The run began so long after the moment of the fork.
+    Begin(Duration),
     /// For its shards.
     Command(Command),
 }
@@ -73,6 +73,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The children of a run.
 pub(super) struct Processes {
     children: Vec<Child>,
+    /// A moment before the first fork.
+    forked: Instant,
     forced: Option<Instant>,
 }
 
@@ -103,10 +105,10 @@ impl Processes {
         let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
         let mut ours: Vec<_> = ours.into_iter().map(Some).collect();
-        let mut processes = Processes { children: Vec::new(), forced: None };
+        let forked = Instant::now();
+        let mut processes = Processes { children: Vec::new(), forked, forced: None };
         for number in 0..number {
-            let forked = fork::fork_one(plan.selection.event_loop.as_deref());
-            let pid = match forked {
+            let pid = match fork::fork_one(plan.selection.event_loop.as_deref()) {
                 Ok(Some(pid)) => pid,
                 Ok(None) => {
                     let stream = theirs[number].take();
@@ -116,7 +118,7 @@ impl Processes {
                     let Some((reader, writer)) = link else { fork::leave(1) };
                     let (reader, writer) = (Reader::new(reader), Writer::new(writer));
                     let scope = scope.clone();
-                    child::live(child::Birth { plan, scope, inbox, reader, writer, number });
+                    child::live(child::Birth { plan, scope, inbox, reader, writer, number, forked });
                 }
                 Err(error) => {
                     drop((ours, theirs));
@@ -140,8 +142,9 @@ impl Processes {
         Ok(processes)
     }
 
-    /// Lets the children begin, and listens to them.
-    pub(super) fn begin(&mut self, sender: &Sender<Message>) -> io::Result<()> {
+    /// Lets the children begin a run that started at `epoch`, and listens to them.
+    pub(super) fn begin(&mut self, sender: &Sender<Message>, epoch: Instant) -> io::Result<()> {
+        let began = epoch.saturating_duration_since(self.forked);
         for (number, child) in self.children.iter_mut().enumerate() {
             let mut reader = Reader::new(child.stream.try_clone()?);
             let sender = sender.clone();
@@ -154,7 +157,7 @@ impl Processes {
                 sender.send(Message::FromProcess(number, None));
             })?;
             // One that has died already is noticed by its end.
-            let _ = child.writer.send(&Order::Begin);
+            let _ = child.writer.send(&Order::Begin(began));
         }
         Ok(())
     }

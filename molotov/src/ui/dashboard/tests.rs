@@ -59,6 +59,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             }
         }
         let mut measures = recorder.take();
+        measures.until = Duration::from_secs(second);
         measures.health = Health::default();
         measures.health.threads_cpu = Duration::from_millis(400);
         measures.health.threads_wall = Duration::from_secs(1);
@@ -88,6 +89,10 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             ..Progress::default()
         }));
     }
+    // The measures of the last second are complete a moment after its end.
+    let progress = state.progress;
+    state.feed(Feed::Progress(Progress { elapsed: progress.elapsed + Duration::from_millis(100), ..progress }));
+    state.progress = progress;
     state
 }
 
