@@ -331,7 +331,13 @@ def end():
 
 /// Starts a run, waits until the server is being hit, and sends these signals, half a second apart.
 fn interrupted(scripts: &Scripts, line: &str, signals: &[&str]) -> (Run, Duration) {
+    interrupted_with(scripts, line, signals, &[])
+}
+
+/// As [`interrupted`], with these variables.
+fn interrupted_with(scripts: &Scripts, line: &str, signals: &[&str], variables: &[(&str, &str)]) -> (Run, Duration) {
     let mut command = scripts.command(line);
+    command.envs(variables.iter().copied());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
     while scripts.server.served() == 0 {
@@ -421,6 +427,68 @@ async def busy(session):
     assert_eq!(run.interrupted(), 1, "{run:#?}");
     assert!(run.out.contains("did not end within"), "{run:#?}");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+/// Blocks its thread in the way that `BLOCK` names; all of it is known to the server before.
+const BLOCKING: &str = r#"
+import os
+import threading
+import time
+import molotov
+@molotov.scenario()
+async def blocks(session):
+    async with session.get(os.environ["TARGET"]) as response:
+        assert response.status == 200
+    if os.environ["BLOCK"] == "sleep":
+        time.sleep(3600)
+    elif os.environ["BLOCK"] == "lock":
+        threading.Event().wait()
+    while True:
+        pass
+@molotov.teardown_session()
+async def closing(worker, session):
+    print("teardown_session")
+"#;
+
+#[test]
+fn the_second_signal_breaks_into_code_that_blocks() {
+    let blocking = |block: &'static str, line: &'static str| {
+        move || {
+            let scripts = Scripts::new(&[("loadtest.py", BLOCKING)]);
+            let (run, took) = interrupted_with(&scripts, line, &["-INT", "-INT"], &[("BLOCK", block)]);
+            assert!(took < Duration::from_secs(6), "{block} {line}: {took:?} {run:#?}");
+            assert_eq!((run.code, run.total("SUCCESSES"), run.total("FAILURES")), (Some(0), 0, 0), "{run:#?}");
+            assert!(run.interrupted() > 0 && run.out.contains("interrupted in the scenario `blocks`"), "{run:#?}");
+            assert_eq!(
+                run.out.matches("teardown_session").count(),
+                if line.contains("-p") { 4 } else { 2 },
+                "{run:#?}"
+            );
+        }
+    };
+    let runs = [("loop", "-c -w 2"), ("sleep", "-c -w 2"), ("lock", "-c -w 2"), ("sleep", "-c -w 2 -p 2")];
+    let runs = runs.map(|(block, line)| thread::spawn(blocking(block, line)));
+    let runs = runs.map(thread::JoinHandle::join);
+    assert!(runs.iter().all(Result::is_ok));
+}
+
+#[test]
+fn a_worker_leaves_its_context_whatever_its_task_does() {
+    let script = r#"
+import asyncio
+import molotov
+from molotov import _core
+@molotov.scenario()
+async def leaves(session):
+    assert _core.current_context() is not None
+    asyncio.tasks._leave_task(asyncio.get_running_loop(), asyncio.current_task())
+@molotov.global_teardown()
+def end():
+    print("context", _core.current_context())
+"#;
+    let run = Scripts::new(&[("loadtest.py", script)]).run("-c -r 1");
+    run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
+    assert!(run.out.contains("context None"), "{run:#?}");
 }
 
 #[test]

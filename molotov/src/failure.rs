@@ -35,6 +35,8 @@ struct Inner {
     message: String,
     place: Option<String>,
     backtrace: Option<String>,
+    /// The run has broken into the code.
+    interrupted: bool,
     /// The error of another language that it was made of.
     #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only other languages have one"))]
     cause: Option<Box<dyn Any + Send + Sync>>,
@@ -62,6 +64,7 @@ impl Failure {
             message: secrets::mask_owned(message),
             place: place.map(|place| format!("{}:{}", place.file(), place.line())),
             backtrace: CAPTURE.get().then(crate::backtrace::capture),
+            interrupted: false,
             cause: None,
         }))
     }
@@ -74,7 +77,19 @@ impl Failure {
         backtrace: Option<String>,
     ) -> Failure {
         let (message, backtrace) = (secrets::mask_owned(message), backtrace.map(secrets::mask_owned));
-        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace, cause: None }))
+        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace, interrupted: false, cause: None }))
+    }
+
+    /// It did not fail by itself: the run has broken into it.
+    #[cfg(feature = "python")]
+    pub(crate) fn by_interruption(mut self) -> Failure {
+        self.0.interrupted = true;
+        self
+    }
+
+    /// Whether the run has broken into the code.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.0.interrupted
     }
 
     /// Keeps what it was made of, for listeners of the same language.

@@ -98,6 +98,8 @@ struct Run<'a> {
     workers: usize,
     /// The run was asked to stop from outside.
     interrupted: bool,
+    /// A shard was left that did not end.
+    gave_up: bool,
     rate: Rate,
     most_workers: usize,
     probe: ProcessProbe,
@@ -144,6 +146,7 @@ impl<'a> Run<'a> {
             sizing: Sizing::of(&plan.args),
             workers: plan.args.workers,
             interrupted: false,
+            gave_up: false,
             rate: Rate::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
@@ -266,10 +269,16 @@ impl<'a> Run<'a> {
         match here {
             None => self.watch(),
             // The shard wants this thread, so the coordinator takes another.
-            Some((event_loop, shard)) => std::thread::scope(|threads| {
-                threads.spawn(|| self.watch());
-                shard.run(|runtime, work| event_loop.run(runtime, work));
-            }),
+            Some((event_loop, shard)) => crew::run_here(
+                &*event_loop,
+                || shard.run(|runtime, work| event_loop.run(runtime, work)),
+                self,
+                |run| run.watch(),
+                |run| {
+                    run.drain();
+                    run.gave_up || run.phase == Phase::Forced
+                },
+            ),
         }
     }
 
@@ -494,7 +503,10 @@ impl<'a> Run<'a> {
         match &mut self.workforce {
             Workforce::None => {}
             Workforce::Crew(crew) => {
-                for (shard, update) in crew.give_up_the_stuck() {
+                crew.break_in();
+                let given_up = crew.give_up_the_stuck();
+                self.gave_up |= !given_up.is_empty();
+                for (shard, update) in given_up {
                     self.update(shard, None, update);
                 }
             }

@@ -2,7 +2,11 @@
 
 use std::{
     io,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -14,6 +18,7 @@ use super::{
     message::Message,
     plan::Plan,
     shard::{self, GRACE, Handle, Outbox, Process, Shardling},
+    stop::{Announced, Phase},
     update::{Command, Update},
 };
 use crate::{
@@ -28,6 +33,9 @@ use crate::{
 
 /// How long a shard may take to give itself up before the crew does.
 pub(super) const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// How long a shard that is forced down may keep its thread busy before its code is broken into.
+const UNANSWERED: Duration = Duration::from_secs(1);
 
 /// The shards of this process.
 pub(super) struct Crew {
@@ -86,7 +94,7 @@ impl Crew {
             }
         }
         let commands = Commands(Arc::new(Wires {
-            shards: shards.iter().map(|(handle, _)| handle.commands.clone()).collect(),
+            shards: shards.iter().map(|(handle, _)| (handle.commands.clone(), handle.announced.clone())).collect(),
             event_loop,
             clock,
             forced: OnceLock::new(),
@@ -118,6 +126,21 @@ impl Crew {
         self.shards.iter().all(|(_, ended)| *ended)
     }
 
+    /// Breaks into code that keeps the thread of an event loop busy though it should have ended. To be called again and again:
+    /// the next worker may do the same.
+    pub(super) fn break_in(&self) {
+        let Some(event_loop) = &self.commands.0.event_loop else { return };
+        let forced = self.commands.0.forced.get().map_or(Duration::ZERO, Instant::elapsed);
+        // A shard that learns in time cancels its workers and drops them after the grace.
+        let late = GRACE + LAST_CALL / 4;
+        for (handle, _) in self.shards.iter().filter(|(handle, _)| handle.thread.is_none()) {
+            let unanswered = forced >= UNANSWERED && !handle.announced.is_answered();
+            if unanswered || forced >= late || (self.force_shutdown && handle.board.overdue(late)) {
+                event_loop.interrupt();
+            }
+        }
+    }
+
     /// Leaves shards that should have ended and do not even answer, since a scenario keeps the thread busy; gives back what
     /// they would have said.
     pub(super) fn give_up_the_stuck(&mut self) -> Vec<(usize, Update)> {
@@ -129,9 +152,6 @@ impl Crew {
                 continue;
             }
             *ended = true;
-            if let (None, Some(event_loop)) = (&handle.thread, &self.commands.0.event_loop) {
-                event_loop.interrupt();
-            }
             let mut cut = Snapshot { until: self.commands.0.clock.real(), ..Snapshot::default() };
             for (worker, doing) in handle.board.unfinished() {
                 said.push((shard, Update::Line(left_behind(worker, doing, &self.names))));
@@ -163,7 +183,7 @@ impl Crew {
 pub(super) struct Commands(Arc<Wires>);
 
 struct Wires {
-    shards: Vec<UnboundedSender<Command>>,
+    shards: Vec<(UnboundedSender<Command>, Arc<Announced>)>,
     event_loop: Option<Arc<dyn EventLoop>>,
     clock: Arc<Clock>,
     /// When the run was forced down.
@@ -171,6 +191,11 @@ struct Wires {
 }
 
 impl Commands {
+    /// Whether the run was forced down.
+    pub(super) fn are_forced(&self) -> bool {
+        self.0.forced.get().is_some()
+    }
+
     pub(super) fn send(&self, command: Command) {
         match command {
             Command::Pause(paused) => self.0.clock.pause(paused),
@@ -184,11 +209,45 @@ impl Commands {
         if let (Some(event_loop), Command::Stop | Command::Force) = (&self.0.event_loop, command) {
             event_loop.stopping();
         }
-        for shard in &self.0.shards {
+        for (shard, announced) in &self.0.shards {
+            match command {
+                Command::Stop => announced.announce(Phase::Stopping),
+                Command::Force => announced.announce(Phase::Forced),
+                Command::Pause(_) | Command::Workers(_) => {}
+            }
             // A shard that has ended takes no commands, and needs none.
             let _ = shard.send(command);
         }
     }
+}
+
+/// Runs a shard in an event loop on this thread, and `beside` on another. When `beside` is over and the shard's code keeps this
+/// thread, it is broken into, as soon as `is_forced`.
+pub(super) fn run_here<T: Send>(
+    event_loop: &dyn EventLoop,
+    work: impl FnOnce(),
+    watched: T,
+    beside: impl FnOnce(&mut T) + Send,
+    mut is_forced: impl FnMut(&mut T) -> bool + Send,
+) {
+    let returned = AtomicBool::new(false);
+    let is_back = || returned.load(Ordering::Acquire);
+    thread::scope(|threads| {
+        let watcher = threads.spawn(move || {
+            let mut watched = watched;
+            beside(&mut watched);
+            let mut forced = None;
+            while !is_back() {
+                if is_forced(&mut watched) && forced.get_or_insert_with(Instant::now).elapsed() >= UNANSWERED {
+                    event_loop.interrupt();
+                }
+                thread::park_timeout(Duration::from_millis(100));
+            }
+        });
+        work();
+        returned.store(true, Ordering::Release);
+        watcher.thread().unpark();
+    });
 }
 
 /// How many shards each process of a run has.
@@ -198,7 +257,7 @@ pub(super) fn threads(plan: &Plan) -> usize {
 
 /// How many threads run the workers of a process: never one without a worker.
 fn threads_for(args: &Args) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from) / args.processes.max(1);
+    let cores = || thread::available_parallelism().map_or(1, usize::from) / args.processes.max(1);
     args.threads.unwrap_or_else(cores).clamp(1, args.workers.max(1))
 }
 

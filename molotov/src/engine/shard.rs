@@ -24,7 +24,7 @@ use super::{
     message::Message,
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
-    stop::{Phase, Stop},
+    stop::{Announced, Phase, Stop},
     update::{Command, FixtureFailure, Update},
     worker::Worker,
 };
@@ -132,6 +132,7 @@ pub(super) struct Handle {
     pub(super) thread: Option<JoinHandle<()>>,
     pub(super) commands: UnboundedSender<Command>,
     pub(super) board: Arc<Board>,
+    pub(super) announced: Arc<Announced>,
 }
 
 /// A shard that is not running yet.
@@ -139,6 +140,7 @@ pub(super) struct Shardling {
     plan: Plan,
     scope: Arc<Scope>,
     board: Arc<Board>,
+    announced: Arc<Announced>,
     outbox: Outbox,
     process: Process,
     inbox: UnboundedReceiver<Command>,
@@ -166,8 +168,9 @@ pub(super) fn prepare(
 ) -> (Shardling, Handle) {
     let board = Arc::new(Board::new(process.clock.clone(), workers));
     let (commands, inbox) = unbounded_channel();
-    let handle = Handle { thread: None, commands, board: board.clone() };
-    (Shardling { plan: plan.clone(), scope, board, outbox, process: process.clone(), inbox }, handle)
+    let announced = Arc::<Announced>::default();
+    let handle = Handle { thread: None, commands, board: board.clone(), announced: announced.clone() };
+    (Shardling { plan: plan.clone(), scope, board, announced, outbox, process: process.clone(), inbox }, handle)
 }
 
 impl Shardling {
@@ -198,11 +201,11 @@ impl Shardling {
 }
 
 async fn run(shardling: Shardling) {
-    let Shardling { plan, scope: _, board, outbox, process, inbox: mut commands } = shardling;
+    let Shardling { plan, scope: _, board, announced, outbox, process, inbox: mut commands } = shardling;
     let Process { clock, number: process, shards, statsd } = process;
     let number = outbox.shard;
     let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
-    let stop = Stop::new(board.workers().len(), clock.clone());
+    let stop = Stop::new(board.workers().len(), clock.clone(), announced);
     let shard = Rc::new(Shard {
         plan: ShardPlan::new(&plan, &recorder),
         pacing: Box::new(ClosedLoop::new(&plan.args)),

@@ -4,7 +4,10 @@ use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -22,6 +25,34 @@ pub(crate) enum Phase {
     Forced,
 }
 
+/// How far the end of the run has come, as the outside has announced it. The shard's own event loop learns it later: not before
+/// its thread is given back.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    phase: AtomicU8,
+    /// The shard has learned that it is forced down.
+    answered: AtomicBool,
+}
+
+impl Announced {
+    pub(super) fn announce(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Running,
+            1 => Phase::Stopping,
+            _ => Phase::Forced,
+        }
+    }
+
+    /// Whether the shard has learned that it is forced down.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
 /// The phase, which workers are wanted, and the wakers of all workers of the shard.
 ///
 /// Nothing is registered for a sleep or a request: a worker that waits is woken when the phase changes and looks.
@@ -29,6 +60,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
+    announced: Arc<Announced>,
     clock: Arc<Clock>,
     /// Workers from this slot on are not wanted any more.
     wanted: Cell<usize>,
@@ -40,9 +72,10 @@ pub(crate) struct Stop {
 pub(crate) struct Cancelled;
 
 impl Stop {
-    pub(super) fn new(workers: usize, clock: Arc<Clock>) -> Stop {
+    pub(super) fn new(workers: usize, clock: Arc<Clock>, announced: Arc<Announced>) -> Stop {
         Stop {
             phase: Cell::new(Phase::Running),
+            announced,
             clock,
             wanted: Cell::new(workers),
             workers: RefCell::new(vec![None; workers]),
@@ -51,7 +84,7 @@ impl Stop {
 
     /// Whether the worker in that slot may begin a scenario, now or after a pause.
     pub(crate) fn goes_on(&self, slot: usize) -> bool {
-        self.phase.get() == Phase::Running && slot < self.wanted.get()
+        self.phase() == Phase::Running && slot < self.wanted.get()
     }
 
     /// How many workers are wanted.
@@ -87,11 +120,14 @@ impl Stop {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        self.phase.get()
+        self.phase.get().max(self.announced.phase())
     }
 
     /// Goes on to a later phase and wakes every worker; never back.
     pub(crate) fn raise(&self, phase: Phase) {
+        if phase == Phase::Forced {
+            self.announced.answered.store(true, Ordering::Relaxed);
+        }
         if phase > self.phase.get() {
             self.phase.set(phase);
             self.wake();
@@ -176,7 +212,7 @@ mod tests {
     #[test]
     fn a_stop_cuts_sleeps_and_leaves_work() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now()))));
+            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
             let (begun, begin) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -201,7 +237,7 @@ mod tests {
     #[test]
     fn force_cancels_and_the_phase_never_goes_back() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now()))));
+            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
             let (begun, begin) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -226,7 +262,7 @@ mod tests {
     fn a_pause_stretches_sleeps() {
         local().block_on(async {
             let clock = Arc::new(Clock::new(Instant::now()));
-            let stop = Rc::new(Stop::new(1, clock.clone()));
+            let stop = Rc::new(Stop::new(1, clock.clone(), Arc::default()));
             let worker = tokio::task::spawn_local({
                 let (stop, clock) = (stop.clone(), clock.clone());
                 async move { stop.watch(0, stop.sleep_until(0, clock.now() + Duration::from_millis(30))).await }

@@ -26,7 +26,9 @@ use super::{
     stop::Phase,
     update::FixtureFailure,
 };
-use crate::{Failure, event::Event, metrics::Outcome, options::WorkerId, registry::Slots, session::Context};
+use crate::{
+    Failure, event::Event, metrics::Outcome, options::WorkerId, registry::Slots, report::LineKind, session::Context,
+};
 
 /// A worker of a shard.
 pub(super) struct Worker {
@@ -165,6 +167,14 @@ impl Worker {
                 if shard.has_listeners() {
                     shard.tell(&Event::ScenarioSuccess { scenario: &scenario.info, worker: self.id }).await;
                 }
+                ended
+            }
+            Err(failure) if failure.is_interruption() => {
+                let text = format!("kept its thread busy: interrupted in the scenario `{}`", scenario.name);
+                shard.line(self.id, LineKind::Warning, text);
+                let ended = run.end(Outcome::Interrupted);
+                // The shard may have a command waiting.
+                tokio::task::yield_now().await;
                 ended
             }
             Err(failure) => {

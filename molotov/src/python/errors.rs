@@ -2,7 +2,7 @@
 
 use pyo3::{intern, prelude::*};
 
-use super::module;
+use super::{interrupted, module};
 use crate::{Failure, http::Error};
 
 /// The exception that aiohttp would raise.
@@ -41,6 +41,10 @@ pub(super) fn failure(error: PyErr) -> Failure {
             Ok((kind, message, place, traceback)) => Failure::from_parts(kind, message, place, Some(traceback)),
             // An exception that cannot even be described.
             Err(_) => Failure::from_parts("exception", error.to_string(), None, None),
+        };
+        let failure = match error.is_instance(py, interrupted(py).as_any()) {
+            true => failure.by_interruption(),
+            false => failure,
         };
         failure.with_cause(error.into_value(py))
     })

@@ -6,7 +6,10 @@ use std::{
     os::fd::{BorrowedFd, OwnedFd, RawFd},
     pin::pin,
     rc::Rc,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Poll, Waker},
     time::Duration,
 };
@@ -27,6 +30,13 @@ thread_local! {
     /// What the thread held before it was parked.
     static PARKED: Cell<*mut ffi::PyThreadState> = const { Cell::new(std::ptr::null_mut()) };
 }
+
+/// Whether the event loop's thread waits for something to happen: then there is no code to break into.
+static IDLE: AtomicBool = AtomicBool::new(false);
+/// Whether the code that the event loop runs is to be broken into.
+static BREAK_IN: AtomicBool = AtomicBool::new(false);
+/// The signal that interrupts system calls, such as those of `time.sleep`. It is ignored where nobody asks for it.
+const SIGNAL: i32 = libc::SIGURG;
 
 /// The runtime under asyncio's event loop.
 pub(super) struct Loop {
@@ -111,6 +121,7 @@ impl Loop {
 
     /// Runs the runtime until asyncio has something to do: `true` when one of its own sockets is ready.
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
+        BREAK_IN.store(false, Ordering::Relaxed);
         // A timeout of 0 is one turn of the runtime: asyncio has callbacks to run.
         let mut turns = if timeout == Some(0.0) { Some(0) } else { None };
         let still = self.lingering.get() && self.is_readable();
@@ -176,7 +187,18 @@ pub(super) fn wait(py: Python<'_>, timeout: Option<f64>) -> Option<bool> {
     Loop::current().map(|this| this.wait(py, timeout))
 }
 
+/// Python's handler of [`SIGNAL`]: what runs ends with an exception.
+#[pyfunction]
+#[pyo3(name = "break_in", signature = (_signal, _frame, /))]
+pub(super) fn break_in(_signal: i32, _frame: Option<Py<PyAny>>) -> PyResult<()> {
+    match BREAK_IN.swap(false, Ordering::Relaxed) {
+        true => Err(super::Interrupted::new_err("the run has ended, and this code kept its thread busy")),
+        false => Ok(()),
+    }
+}
+
 fn release() {
+    IDLE.store(true, Ordering::Relaxed);
     // SAFETY: the runtime runs inside `wait`, which holds the interpreter; nothing of Python is touched until `acquire`.
     PARKED.set(unsafe { ffi::PyEval_SaveThread() });
 }
@@ -187,13 +209,34 @@ fn acquire() {
         // SAFETY: it is what `release` got on this very thread.
         unsafe { ffi::PyEval_RestoreThread(parked) };
     }
+    BREAK_IN.store(false, Ordering::Relaxed);
+    IDLE.store(false, Ordering::Relaxed);
 }
 
 /// Runs the workers of a process under asyncio.
 pub(super) struct Asyncio {
     debug: bool,
-    /// The thread it runs on, as Python numbers them.
-    thread: Mutex<Option<u64>>,
+    thread: Mutex<Option<Thread>>,
+}
+
+/// The thread that an event loop runs on.
+struct Thread {
+    /// As Python numbers them.
+    ident: u64,
+    /// As the system does, where [`SIGNAL`] is ours.
+    signalled: Option<libc::pthread_t>,
+}
+
+/// Has Python answer [`SIGNAL`] by an exception; gives back what it did before. `None` where a script has use for the signal, or
+/// where this is not the thread that Python answers signals on.
+fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    let signal = py.import("signal")?;
+    let before = signal.call_method1("getsignal", (SIGNAL,))?;
+    if !before.eq(signal.getattr("SIG_DFL")?)? {
+        return Ok(None);
+    }
+    let handler = py.import("molotov._core")?.getattr("break_in")?;
+    Ok(signal.call_method1("signal", (SIGNAL, handler)).ok().map(Bound::unbind))
 }
 
 impl Asyncio {
@@ -204,7 +247,10 @@ impl Asyncio {
     fn run_under(&self, py: Python<'_>, mut builder: Builder, work: LocalBoxFuture<'static, ()>) -> PyResult<()> {
         let asyncio = asyncio(py, self.debug)?;
         let ident = py.import("threading")?.call_method0("get_ident")?.extract()?;
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(ident);
+        let before = listen(py)?;
+        // SAFETY: it only names the calling thread.
+        let signalled = before.is_some().then(|| unsafe { libc::pthread_self() });
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(Thread { ident, signalled });
         let runtime = builder.on_thread_park(release).on_thread_unpark(acquire).build_local(LocalOptions::default())?;
         let descriptor: RawFd = asyncio.getattr("_selector")?.call_method0("fileno")?.extract()?;
         // SAFETY: it is the selector's, which is open as long as its loop.
@@ -248,6 +294,9 @@ impl Asyncio {
         }
         let closed = module(py, "_loop")?.call_method1("close", (&asyncio,));
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(before) = before {
+            py.import("signal")?.call_method1("signal", (SIGNAL, before))?;
+        }
         CURRENT.set(None);
         closed.map(|_| ())
     }
@@ -292,15 +341,30 @@ impl EventLoop for Asyncio {
     }
 
     fn stopping(&self) {
-        super::modules::STOPPING.store(true, std::sync::atomic::Ordering::Relaxed);
+        super::modules::STOPPING.store(true, Ordering::Relaxed);
     }
 
     fn interrupt(&self) {
-        let thread = *self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(thread) = thread else { return };
-        Python::attach(|py| {
-            // SAFETY: a number and a class, under the interpreter's lock; a thread that is gone is ignored.
-            unsafe { ffi::PyThreadState_SetAsyncExc(thread as _, interrupted(py).as_ptr()) };
-        });
+        if IDLE.load(Ordering::Relaxed) {
+            return;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*thread {
+            None => {}
+            Some(Thread { signalled: Some(thread), .. }) => {
+                BREAK_IN.store(true, Ordering::Relaxed);
+                // SAFETY: the thread is there as long as it stands here, and it has a handler for the signal.
+                unsafe { libc::pthread_kill(*thread, SIGNAL) };
+            }
+            Some(Thread { ident, .. }) => {
+                let ident = *ident;
+                // Whoever holds the interpreter may wait for the other lock.
+                drop(thread);
+                Python::attach(|py| {
+                    // SAFETY: a number and a class, under the interpreter's lock; a thread that is gone is ignored.
+                    unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, interrupted(py).as_ptr()) };
+                });
+            }
+        }
     }
 }

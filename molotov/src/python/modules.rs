@@ -125,7 +125,7 @@ pub mod _core {
     #[pymodule_export]
     use super::super::awaitable::{Awaitable, Token};
     #[pymodule_export]
-    use super::super::event_loop::wait;
+    use super::super::event_loop::{break_in, wait};
     #[pymodule_export]
     use super::super::response::Response;
     #[pymodule_export]

@@ -245,31 +245,67 @@ impl Worker {
 
     /// Calls `work` as asyncio would: with the worker's task as the current one, in its context.
     fn inside<T>(&self, context: &Context, py: Python<'_>, work: impl FnOnce() -> T) -> PyResult<T> {
-        let event_loop = self.event_loop.asyncio(py);
-        let variables = self.parked.bind(py).get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
-        let before = RUNNING.replace(Some(context.clone()));
-        names::enter_task(py, event_loop, &self.task)?;
-        let entered = match &variables {
-            // SAFETY: a context that asyncio gave; it is left below, whatever the work did.
-            Some(variables) => unsafe { ffi::PyContext_Enter(variables.as_ptr()) == 0 },
-            None => false,
-        };
-        if !entered {
+        let _running = RunningAs::set(context);
+        let _entered = Entered::enter(self, py)?;
+        Ok(work())
+    }
+}
+
+/// Sets the context of the running worker, and the one before when it goes.
+struct RunningAs(Option<Context>);
+
+impl RunningAs {
+    fn set(context: &Context) -> RunningAs {
+        RunningAs(RUNNING.replace(Some(context.clone())))
+    }
+}
+
+impl Drop for RunningAs {
+    fn drop(&mut self) {
+        RUNNING.set(self.0.take());
+    }
+}
+
+/// Makes a worker's task the current one, in its context, until it goes.
+struct Entered<'a, 'py> {
+    worker: &'a Worker,
+    py: Python<'py>,
+    /// The context variables, if they were entered.
+    variables: Option<Py<PyAny>>,
+}
+
+impl<'a, 'py> Entered<'a, 'py> {
+    fn enter(worker: &'a Worker, py: Python<'py>) -> PyResult<Entered<'a, 'py>> {
+        names::enter_task(py, worker.event_loop.asyncio(py), &worker.task)?;
+        let variables = worker.parked.bind(py).get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
+        // SAFETY: a context that asyncio gave; it is left when this goes.
+        let variables = variables.filter(|variables| unsafe { ffi::PyContext_Enter(variables.as_ptr()) == 0 });
+        if variables.is_none() {
             // It is entered already: the coroutine runs inside itself. Nothing to do but to go on without.
             drop(PyErr::take(py));
         }
-        let output = work();
-        if let (true, Some(variables)) = (entered, &variables) {
-            let error = PyErr::take(py);
-            // SAFETY: it was entered above.
+        Ok(Entered { worker, py, variables })
+    }
+}
+
+impl Drop for Entered<'_, '_> {
+    fn drop(&mut self) {
+        let py = self.py;
+        // An error that is on its way stays so.
+        let error = PyErr::take(py);
+        if let Some(variables) = &self.variables {
+            // SAFETY: it was entered by `enter`.
             unsafe { ffi::PyContext_Exit(variables.as_ptr()) };
-            if let Some(error) = error {
-                error.restore(py);
-            }
+            drop(PyErr::take(py));
         }
-        names::leave_task(py, event_loop, &self.task)?;
-        RUNNING.set(before);
-        Ok(output)
+        let event_loop = self.worker.event_loop.asyncio(py);
+        // A script that has left the task by itself has no part in what its coroutine came to.
+        if let Err(error) = names::leave_task(py, event_loop, &self.worker.task) {
+            error.write_unraisable(py, Some(self.worker.task.bind(py)));
+        }
+        if let Some(error) = error {
+            error.restore(py);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
-        crew::{Commands, Crew, LAST_CALL, Started},
+        crew::{self, Commands, Crew, LAST_CALL, Started},
         message::Message,
         plan::Plan,
         shard::GRACE,
@@ -84,10 +84,13 @@ fn work(birth: Birth<'_>) -> i32 {
     match here {
         None => teller.tell(),
         // The shard wants this thread.
-        Some((event_loop, shard)) => thread::scope(|threads| {
-            threads.spawn(|| teller.tell());
-            shard.run(|runtime, work| event_loop.run(runtime, work));
-        }),
+        Some((event_loop, shard)) => crew::run_here(
+            &*event_loop,
+            || shard.run(|runtime, work| event_loop.run(runtime, work)),
+            &mut teller,
+            |teller| teller.tell(),
+            |teller| teller.crew.commands().are_forced(),
+        ),
     }
     if let Some(event_loop) = event_loop {
         event_loop.leave();
@@ -131,6 +134,7 @@ impl Teller<'_> {
                 if fork::was_terminated() && !std::mem::replace(&mut terminated, true) {
                     self.crew.commands().send(Command::Stop);
                 }
+                self.crew.break_in();
                 for (shard, update) in self.crew.give_up_the_stuck() {
                     self.send(Word::Update(shard, update));
                 }
