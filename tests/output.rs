@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use molotov_tests::{Program, Server, wait_until};
+use molotov_tests::{Program, Quota, Server, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -182,5 +182,24 @@ fn memory_stays_bounded_while_everything_fails() {
             let memory = memory_while_failing(reader(program));
             assert!(memory < 100, "{memory} MiB with {line:?}");
         }
+    }
+}
+
+/// The quota stops the generator in each of the scheduler's periods, and its threads are never busy when somebody looks.
+#[test]
+fn a_used_up_cpu_quota_is_named() {
+    let Some(quota) = Quota::new(20) else { return };
+    let runs = ["", "-p 2"].map(|line| {
+        let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let program = quota.program(STEADY, &format!("-w 4 -d 1.5 --report out.json {line}"));
+        (program.against(&server).in_directory(directory.path()).start(), server, directory)
+    });
+    for (running, _server, directory) in runs {
+        let output = running.wait().exited(0);
+        let report = std::fs::read(directory.path().join("out.json")).unwrap();
+        let generator = &serde_json::from_slice::<serde_json::Value>(&report).unwrap()["generator"];
+        assert_eq!(generator["bottleneck"], "quota", "{generator}");
+        let text = output.stdout.replace('\n', " ");
+        assert!(text.contains("The load generator was the bottleneck: it used up its CPU quota in "), "{text}");
     }
 }

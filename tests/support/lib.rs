@@ -3,6 +3,7 @@
 mod inside;
 mod options;
 mod program;
+mod quota;
 mod server;
 mod sizing;
 mod tmux;
@@ -10,6 +11,7 @@ mod tmux;
 pub use inside::{asked, note, target};
 pub use options::{Door, every_option};
 pub use program::{Output, Program, Running};
+pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found};
 pub use tmux::Tmux;

@@ -14,9 +14,11 @@ const LATE: Duration = Duration::from_millis(5);
 const LATE_SHARE: f64 = 0.25;
 /// The lag that counts if nothing was measured that it could be compared with.
 const LATE_ALONE: Duration = Duration::from_millis(50);
-/// A quota that is used up in this share of its periods shows in the percentiles.
-const THROTTLED: f64 = 0.02;
-/// A standstill as long as this share of the measured p99 falsifies it.
+/// A quota that is used up in this share of its periods limits the run.
+const THROTTLED: f64 = 0.2;
+/// One that is used up in this share of its periods shows in the percentiles...
+const THROTTLED_NOW_AND_THEN: f64 = 0.02;
+/// ... if the standstills are as long as this share of the measured p99.
 const THROTTLED_SHARE: f64 = 0.1;
 /// From this share on, the machine has no CPU time to spare.
 const FULL: f64 = 0.85;
@@ -205,8 +207,9 @@ impl Health {
     }
 
     fn throttled(&self, measured: &Histogram) -> bool {
-        self.quota.throttled_share() >= THROTTLED
-            && self.quota.mean_throttled() >= measured.percentile(99.0).mul_f64(THROTTLED_SHARE)
+        let share = self.quota.throttled_share();
+        let long = self.quota.mean_throttled() >= measured.percentile(99.0).mul_f64(THROTTLED_SHARE);
+        share >= THROTTLED || share >= THROTTLED_NOW_AND_THEN && long
     }
 
     fn late(&self, measured: &Histogram) -> bool {
@@ -383,7 +386,10 @@ mod tests {
                       (p95), where requests took 71 ms (p95); raise the quota (cpu.max of the control group, the container's \
                       CPU limit) or use fewer workers";
         judged(&throttled, 71.0, Bottleneck::Quota, advice);
-        assert_eq!(throttled.bottleneck(&all(2_000.0)), None, "70 ms are little beside 2 s");
+        assert_eq!(throttled.bottleneck(&all(2_000.0)), Some(Bottleneck::Quota), "it limits the rate");
+        let seldom = Health { quota: Quota { throttled_periods: 5, throttled: ms(350.0), ..quota }, ..idle() };
+        assert_eq!(seldom.bottleneck(&all(71.0)), Some(Bottleneck::Quota));
+        assert_eq!(seldom.bottleneck(&all(2_000.0)), None, "70 ms now and then are little beside 2 s");
         let once = Health { quota: Quota { throttled_periods: 1, throttled: ms(70.0), ..quota }, ..idle() };
         assert_eq!(once.bottleneck(&all(71.0)), None, "once is nothing");
     }
