@@ -1,23 +1,107 @@
 //! The cookies of a session: none of them costs anything until a server or the user sets one.
+//!
+//! What servers set is bounded as in browsers: in the size of a cookie, in the number and size of the cookies of a host,
+//! and in the number of all cookies. The oldest make room. What the user sets is not bounded.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::VecDeque};
 
-use cookie_store::CookieStore;
+use cookie_store::{Cookie, CookieStore, StoreAction};
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
 use super::{Error, ErrorKind};
 
+/// The largest name and value of a cookie, together, in bytes.
+const MAX_COOKIE: usize = 4096;
+/// The largest attribute of a cookie, in bytes.
+const MAX_ATTRIBUTE: usize = 1024;
+/// The most cookies of a domain.
+const MAX_OF_DOMAIN: usize = 180;
+/// The most bytes of names and values of a domain: more than any server accepts in a request.
+const MAX_SIZE_OF_DOMAIN: usize = 48 * 1024;
+/// The most cookies of all domains.
+const MAX_COOKIES: usize = 3000;
+
 /// A worker's cookies.
 #[derive(Debug, Default)]
-pub(crate) struct Jar(RefCell<Option<Box<CookieStore>>>);
+pub(crate) struct Jar(RefCell<Option<Box<Cookies>>>);
+
+#[derive(Debug, Default)]
+struct Cookies {
+    store: CookieStore,
+    /// The cookies that servers have set, the oldest first.
+    set: VecDeque<Key>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    domain: String,
+    path: String,
+    name: String,
+    /// The length of the name and the value.
+    size: usize,
+}
+
+impl Cookies {
+    /// Keeps a cookie that a server at `url` sets; drops one that is malformed, too large, or for another site, as
+    /// browsers do.
+    fn set(&mut self, text: &str, url: &Url) {
+        let Ok(cookie) = Cookie::parse(text, url) else { return };
+        let size = cookie.name().len() + cookie.value().len();
+        let domain = String::from(&cookie.domain);
+        if size > MAX_COOKIE || domain.len() > MAX_ATTRIBUTE || cookie.path.len() > MAX_ATTRIBUTE {
+            return;
+        }
+        let key = Key { domain, path: String::from(&cookie.path), name: cookie.name().to_owned(), size };
+        let known = |other: &Key| other.name == key.name && other.path == key.path && other.domain == key.domain;
+        match self.store.insert(cookie.into_owned(), url) {
+            Ok(StoreAction::Inserted) => {
+                self.set.retain(|other| !known(other));
+                self.set.push_back(key);
+            }
+            // One of the user's stays the user's.
+            Ok(StoreAction::UpdatedExisting) => {
+                if let Some(known) = self.set.iter_mut().find(|other| known(other)) {
+                    known.size = size;
+                } else {
+                    return;
+                }
+            }
+            Ok(StoreAction::ExpiredExisting) => {
+                self.store.remove(&key.domain, &key.path, &key.name);
+                self.set.retain(|other| !known(other));
+                return;
+            }
+            Err(_) => return,
+        }
+        self.bound();
+    }
+
+    /// Drops the oldest cookies of the domain that the newest one belongs to, and the oldest ones of all.
+    fn bound(&mut self) {
+        let Some(newest) = self.set.back() else { return };
+        let of_domain = |key: &&Key| key.domain == newest.domain;
+        let (mut count, mut size) =
+            self.set.iter().filter(of_domain).fold((0, 0), |(count, size), key| (count + 1, size + key.size));
+        let domain = newest.domain.clone();
+        while count > MAX_OF_DOMAIN || size > MAX_SIZE_OF_DOMAIN || self.set.len() > MAX_COOKIES {
+            let over = count > MAX_OF_DOMAIN || size > MAX_SIZE_OF_DOMAIN;
+            let oldest = self.set.iter().position(|key| !over || key.domain == domain);
+            let Some(key) = oldest.and_then(|oldest| self.set.remove(oldest)) else { return };
+            if key.domain == domain {
+                (count, size) = (count - 1, size - key.size);
+            }
+            self.store.remove(&key.domain, &key.path, &key.name);
+        }
+    }
+}
 
 impl Jar {
     /// Keeps a cookie, as a server at `url` would set it.
     pub(crate) fn add(&self, text: &str, url: &Url) -> Result<(), Error> {
-        let mut store = self.0.borrow_mut();
-        let store = store.get_or_insert_with(Box::default);
-        store.parse(text, url).map(|_| ()).map_err(|error| {
+        let mut cookies = self.0.borrow_mut();
+        let cookies = cookies.get_or_insert_with(Box::default);
+        cookies.store.parse(text, url).map(|_| ()).map_err(|error| {
             Error::new(ErrorKind::Builder, format!("`{text}` is not a cookie that {url} can have")).with_source(error)
         })
     }
@@ -28,19 +112,18 @@ impl Jar {
         if set.peek().is_none() {
             return;
         }
-        let mut store = self.0.borrow_mut();
-        let store = store.get_or_insert_with(Box::default);
+        let mut cookies = self.0.borrow_mut();
+        let cookies = cookies.get_or_insert_with(Box::default);
         for text in set.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()) {
-            // One that is malformed, or for another site, is dropped, as browsers do.
-            let _ = store.parse(text, url);
+            cookies.set(text, url);
         }
     }
 
     /// The `Cookie` header for a request.
     pub(crate) fn header(&self, url: &Url) -> Option<HeaderValue> {
-        let store = self.0.borrow();
+        let kept = self.0.borrow();
         let mut text = String::new();
-        let mut cookies: Vec<_> = store.as_ref()?.matches(url);
+        let mut cookies: Vec<_> = kept.as_ref()?.store.matches(url);
         // The longest path first, as browsers do; the rest in an order that is always the same.
         cookies.sort_by_key(|cookie| (std::cmp::Reverse(cookie.path.len()), cookie.name().to_owned()));
         for (name, value) in cookies.iter().map(|cookie| cookie.name_value()) {
@@ -57,8 +140,8 @@ impl Jar {
     /// All cookies, for whatever server.
     #[cfg(feature = "python")]
     pub(crate) fn all(&self) -> Vec<(String, String)> {
-        let store = self.0.borrow();
-        let all = store.iter().flat_map(|store| store.iter_unexpired());
+        let cookies = self.0.borrow();
+        let all = cookies.iter().flat_map(|cookies| cookies.store.iter_unexpired());
         all.map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
     }
 
@@ -92,5 +175,44 @@ mod tests {
         jar.add("mine=4", &url).unwrap();
         assert_eq!(jar.header(&url).unwrap(), "mine=4");
         assert!(jar.add("", &url).unwrap_err().is_builder());
+    }
+
+    #[test]
+    fn servers_set_so_many_and_no_more() {
+        let jar = Jar::default();
+        let url = Url::parse("http://shop.test/a/b").unwrap();
+        let set = |text: String, url: &Url| {
+            jar.store(&HeaderMap::from_iter([(header::SET_COOKIE, HeaderValue::from_str(&text).unwrap())]), url);
+        };
+        let sent = || jar.header(&url).map_or(0, |header| header.to_str().unwrap().split("; ").count());
+        let tracked = || jar.0.borrow().as_ref().map_or(0, |cookies| cookies.set.len());
+        jar.add("mine=1; Path=/", &url).unwrap();
+        for n in 0..500 {
+            set(format!("c{n}=1; Path=/"), &url);
+        }
+        assert_eq!((sent(), tracked()), (MAX_OF_DOMAIN + 1, MAX_OF_DOMAIN), "the user's own, and the newest of others");
+        let header = jar.header(&url).unwrap();
+        assert!(header.to_str().unwrap().contains("c499=1") && header.to_str().unwrap().contains("mine=1"));
+        // Renewed, removed and set again: nothing is left over.
+        for n in 0..500 {
+            set(format!("c499={n}; Path=/"), &url);
+            set("c498=; Path=/; Max-Age=0".to_owned(), &url);
+        }
+        assert_eq!((sent(), tracked()), (MAX_OF_DOMAIN, MAX_OF_DOMAIN - 1));
+        assert_eq!(jar.0.borrow().as_ref().unwrap().store.iter_any().count(), MAX_OF_DOMAIN);
+
+        for n in 0..100 {
+            set(format!("large{n}={}; Path=/", "v".repeat(4000)), &url);
+        }
+        assert!(jar.header(&url).unwrap().len() < MAX_SIZE_OF_DOMAIN + 1000);
+        set(format!("larger={}; Path=/", "v".repeat(4096)), &url);
+        set(format!("deep=1; Path=/a/{}", "b".repeat(2000)), &Url::parse("http://shop.test/a/").unwrap());
+        assert!(jar.0.borrow().as_ref().unwrap().store.iter_any().all(|c| c.name() != "larger" && c.name() != "deep"));
+
+        for n in 0..4000 {
+            set("c=1".to_owned(), &Url::parse(&format!("http://h{n}.test/")).unwrap());
+        }
+        assert_eq!(tracked(), MAX_COOKIES);
+        assert!(sent() <= 1, "the first host's were the oldest");
     }
 }
