@@ -25,8 +25,11 @@ fn by_hyper(pieces: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
                 tokio::task::yield_now().await;
             }
         });
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(client)).await.map_err(|error| error.to_string())?;
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .handshake(TokioIo::new(client))
+            .await
+            .map_err(|error| error.to_string())?;
         let connection = tokio::spawn(connection);
         let request = hyper::Request::get("/").header("host", "x").body(Empty::<Bytes>::new()).unwrap();
         let answer = async {

@@ -33,6 +33,7 @@ impl ReqwestTransport {
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .retry(reqwest::retry::never())
             .local_address(wire.local_address)
             .tcp_nodelay(wire.tcp_nodelay)

@@ -74,7 +74,7 @@ pub(crate) struct WireResponse {
 /// Headers that become a `HeaderMap` only when somebody asks for one.
 #[derive(Clone)]
 pub(crate) struct LazyHeaders {
-    /// A checked HTTP/1 head: status line, header lines, empty line, each ended by CRLF.
+    /// A checked HTTP/1 head: status line, header lines, empty line, each ended by CRLF or LF; no folded headers.
     raw: Bytes,
     map: OnceCell<Box<HeaderMap>>,
 }
@@ -125,8 +125,9 @@ impl LazyHeaders {
     /// The reason beside the status, where that is known.
     #[cfg(feature = "python")]
     pub(crate) fn reason(&self) -> Option<&[u8]> {
-        let end = memchr::memchr(b'\r', &self.raw)?;
-        let mut parts = self.raw[..end].splitn(3, |byte| *byte == b' ');
+        let end = memchr::memchr(b'\n', &self.raw)?;
+        let line = self.raw[..end].strip_suffix(b"\r").unwrap_or(&self.raw[..end]);
+        let mut parts = line.splitn(3, |byte| *byte == b' ');
         parts.next()?;
         parts.next()?;
         Some(parts.next().unwrap_or_default())

@@ -34,6 +34,9 @@ use crate::http::{
 /// Interim responses (1xx) accepted before the final one.
 const MAX_INTERIM: usize = 64;
 
+/// How often a head is parsed before it is complete.
+const MAX_GLANCES: usize = 64;
+
 /// What all connections of a thread read into and write from; a connection itself keeps bytes only while
 /// a response is incomplete, so an idle one costs next to nothing.
 struct Scratch {
@@ -90,6 +93,8 @@ pub(crate) struct Exchange<'a> {
     upload: Option<Upload>,
     first_byte: Option<Instant>,
     interim: usize,
+    /// How often an incomplete head was looked at.
+    glances: usize,
     keep: bool,
     /// Writing failed; the server may have answered before it closed.
     broken: Option<io::Error>,
@@ -97,7 +102,7 @@ pub(crate) struct Exchange<'a> {
 
 impl<'a> Exchange<'a> {
     pub(crate) fn new(method: &'a Method, upgrade: bool) -> Self {
-        Self { method, upgrade, upload: None, first_byte: None, interim: 0, keep: true, broken: None }
+        Self { method, upgrade, upload: None, first_byte: None, interim: 0, glances: 0, keep: true, broken: None }
     }
 
     fn poll(
@@ -183,10 +188,15 @@ impl<'a> Exchange<'a> {
             buffer.extend_from_slice(&fresh[used..]);
             return Ok(answer);
         }
+        let seen = buffer.len();
         buffer.extend_from_slice(fresh);
-        // A head ends with a line's end: without one in the new bytes it cannot have become complete.
-        if memchr::memchr(b'\n', fresh).is_none() && buffer.len() <= head::MAX_HEAD {
-            return Ok(None);
+        if buffer.len() <= head::MAX_HEAD && !head::has_empty_line(&buffer[seen.saturating_sub(2)..]) {
+            // It cannot be complete. After a whole line it is looked at nevertheless, since it may be malformed, but not
+            // as often as a server chooses to send lines.
+            if self.glances >= MAX_GLANCES || memchr::memchr(b'\n', fresh).is_none() {
+                return Ok(None);
+            }
+            self.glances += 1;
         }
         let (answer, used) = self.parse(buffer)?;
         buffer.advance(used);
@@ -225,7 +235,12 @@ impl<'a> Exchange<'a> {
                 self.first_byte = None;
                 continue;
             }
-            let (raw, body, used) = body(rest, &head).map_err(malformed)?;
+            let (mut raw, body, used) = body(rest, &head).map_err(malformed)?;
+            if head.folded {
+                let mut unfolded = Vec::from(raw);
+                head::unfold(&mut unfolded);
+                raw = unfolded.into();
+            }
             let upload = self.upload.take().unwrap_or_else(|| Upload::new(&mut Body::Empty));
             let answer = Answer {
                 keep: self.keep && head.keep_alive,

@@ -34,7 +34,7 @@ pub(crate) struct Decoder {
 enum State {
     Data(u64),
     Close,
-    Size { size: u64, digits: u8 },
+    Size { size: u64, begun: bool },
     SizeSpace { size: u64 },
     Extension { size: u64 },
     SizeEnd { size: u64 },
@@ -49,7 +49,7 @@ enum State {
     Ended,
 }
 
-const SIZE: State = State::Size { size: 0, digits: 0 };
+const SIZE: State = State::Size { size: 0, begun: false };
 
 impl Decoder {
     pub(crate) fn new(framing: Framing) -> Self {
@@ -103,16 +103,18 @@ impl Decoder {
 
     fn step(&mut self, state: State, byte: u8) -> Result<State, Malformed> {
         let next = match (state, byte) {
-            (State::Size { size, digits }, byte) if byte.is_ascii_hexdigit() => {
-                if digits >= 15 {
+            (State::Size { size, begun }, byte) if byte.is_ascii_hexdigit() => {
+                if size >= 1 << 56 {
                     return Err(Malformed("the size of a chunk is too large"));
                 }
                 let digit = (byte as char).to_digit(16).map_or(0, u64::from);
-                return Ok(State::Size { size: size * 16 + digit, digits: digits + 1 });
+                let next = State::Size { size: size * 16 + digit, begun: true };
+                // Zeros before the size are padding, and there must not be any number of them.
+                if size == 0 && begun { next } else { return Ok(next) }
             }
-            (State::Size { size, digits: 1.. }, b'\r') => return Ok(State::SizeEnd { size }),
-            (State::Size { size, digits: 1.. } | State::SizeSpace { size }, b';') => State::Extension { size },
-            (State::Size { size, digits: 1.. } | State::SizeSpace { size }, b' ' | b'\t') => State::SizeSpace { size },
+            (State::Size { size, begun: true }, b'\r') => return Ok(State::SizeEnd { size }),
+            (State::Size { size, begun: true } | State::SizeSpace { size }, b';') => State::Extension { size },
+            (State::Size { size, begun: true } | State::SizeSpace { size }, b' ' | b'\t') => State::SizeSpace { size },
             (State::SizeSpace { size }, b'\r') => State::SizeEnd { size },
             (State::Size { .. } | State::SizeSpace { .. }, _) => {
                 return Err(Malformed("the size of a chunk is not a number"));
@@ -180,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn padded_sizes() {
+        let body = Ok((b"abc".to_vec(), true));
+        for size in ["3", "003", "00000000000000000000003", "3 ", "3 \t ", "0003 ;x=y"] {
+            let wire = format!("{size}\r\nabc\r\n0000\r\n\r\n");
+            assert_eq!(read(Framing::Chunked, &[wire.as_bytes()]), body, "{size:?}");
+        }
+    }
+
+    #[test]
     fn bad_chunks() {
         for bytes in [
             &b"\r\n"[..],
@@ -200,6 +211,7 @@ mod tests {
         }
         let long = [b"3;".to_vec(), vec![b'x'; MAX_HEAD + 1]].concat();
         assert!(read(Framing::Chunked, &[&long]).is_err());
+        assert!(read(Framing::Chunked, &[&vec![b'0'; MAX_HEAD + 2]]).is_err());
     }
 
     proptest! {

@@ -1,4 +1,5 @@
-//! The head of an HTTP/1 response, read strictly: what two readers could understand differently is refused.
+//! The head of an HTTP/1 response. What real servers get wrong is accepted where it has one meaning: bare line feeds,
+//! folded headers, a length that is stated twice. What two readers could understand differently is refused.
 
 use std::mem::MaybeUninit;
 
@@ -24,6 +25,30 @@ pub(crate) struct Head {
     pub(crate) framing: Framing,
     /// Whether the server leaves the connection open after the body.
     pub(crate) keep_alive: bool,
+    /// Whether a header goes on in further lines: see [`unfold`].
+    pub(crate) folded: bool,
+}
+
+/// Joins the lines of folded headers, in place: each line break becomes spaces (RFC 9112, 5.2).
+pub(crate) fn unfold(head: &mut [u8]) {
+    for at in 0..head.len() {
+        if is_fold(head, at) {
+            head[at] = b' ';
+            if at > 0 && head[at - 1] == b'\r' {
+                head[at - 1] = b' ';
+            }
+        }
+    }
+}
+
+/// Whether there is a line feed, and the next line continues this one.
+fn is_fold(head: &[u8], at: usize) -> bool {
+    head[at] == b'\n' && matches!(head.get(at + 1), Some(b' ' | b'\t'))
+}
+
+/// Whether the line that ends a head may be in these bytes.
+pub(crate) fn has_empty_line(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', bytes).any(|at| matches!(&bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
 /// Reads a head; `None` while it is incomplete.
@@ -33,19 +58,17 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
     }
     let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed =
-        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, &mut headers);
+    let parsed = httparse::ParserConfig::default()
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .parse_response_with_uninit_headers(&mut response, bytes, &mut headers);
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
         Ok(httparse::Status::Partial) if bytes.len() <= MAX_HEAD => return Ok(None),
         Ok(_) => return Err(Malformed("its headers take more than 128 KiB")),
         Err(error) => return Err(Malformed(reason(error))),
     };
-    // httparse takes a bare LF for the end of a line.
-    let mut ends = memchr::memchr_iter(b'\n', &bytes[..length]);
-    if ends.any(|at| at == 0 || bytes[at - 1] != b'\r') {
-        return Err(Malformed("a line of its head ends without CR"));
-    }
+    let bytes = &bytes[..length];
+    let folded = memchr::memchr_iter(b'\n', bytes).any(|at| is_fold(bytes, at));
     let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let status = response
         .code
@@ -56,14 +79,20 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
     let mut chunked = false;
     let (mut close, mut keep) = (false, false);
     for header in response.headers.iter() {
+        if folded && is_folded_framing(header, bytes) {
+            return Err(Malformed("its Content-Length or Transfer-Encoding is folded"));
+        }
         // The length of a name is enough to pass over nearly all headers.
         match header.name.len() {
             14 if header.name.eq_ignore_ascii_case("content-length") => {
-                let length = decimal(header.value).ok_or(Malformed("its Content-Length is not a number"))?;
-                if content_length.is_some_and(|other| other != length) {
-                    return Err(Malformed("it has two differing Content-Length"));
+                // The same length may be stated more than once, in one line or in several.
+                for length in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                    let length = decimal(length).ok_or(Malformed("its Content-Length is not a number"))?;
+                    if content_length.is_some_and(|other| other != length) {
+                        return Err(Malformed("it has two differing Content-Length"));
+                    }
+                    content_length = Some(length);
                 }
-                content_length = Some(length);
             }
             17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
                 if chunked || !header.value.eq_ignore_ascii_case(b"chunked") {
@@ -97,7 +126,18 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
         None => Framing::Close,
     };
     let keep_alive = framing != Framing::Close && !close && (version == Version::HTTP_11 || keep);
-    Ok(Some(Head { version, status, length, framing, keep_alive }))
+    Ok(Some(Head { version, status, length, framing, keep_alive, folded }))
+}
+
+/// Whether a header that decides where the body ends is written in more than one line.
+fn is_folded_framing(header: &httparse::Header<'_>, head: &[u8]) -> bool {
+    if !["content-length", "transfer-encoding"].iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
+        return false;
+    }
+    // Both are parts of the head.
+    let from = header.name.as_ptr().addr() - head.as_ptr().addr();
+    let to = header.value.as_ptr().addr() + header.value.len() - head.as_ptr().addr();
+    memchr::memchr(b'\n', &head[from..to]).is_some()
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
@@ -148,6 +188,24 @@ mod tests {
     }
 
     #[test]
+    fn accepted_though_it_is_not_the_standard() {
+        let five = (Framing::Length(5), true);
+        assert_eq!(framing("HTTP/1.1 200 OK\nContent-Length: 5\n\n"), five);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nA: b\nContent-Length: 5\r\n\n"), five);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n"), five);
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nA: b\r\n\t folded\r\nContent-Length: 5\r\n\r\n"), five);
+    }
+
+    #[test]
+    fn folded_headers_become_one_line() {
+        let mut head = *b"HTTP/1.1 200 OK\r\nA: b\r\n\tc\n d\r\nE:\r\n f\r\n\r\n";
+        assert!(parse(&head, &Method::GET).unwrap().unwrap().folded);
+        unfold(&mut head);
+        assert_eq!(head, *b"HTTP/1.1 200 OK\r\nA: b  \tc  d\r\nE:   f\r\n\r\n");
+        assert!(!parse(&head, &Method::GET).unwrap().unwrap().folded);
+    }
+
+    #[test]
     fn incomplete() {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         for end in 0..whole.len() {
@@ -161,7 +219,12 @@ mod tests {
         let long = format!("HTTP/1.1 200 OK\r\na: {}\r\n", "x".repeat(MAX_HEAD));
         for head in [
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5,\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding\r\n : chunked\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
@@ -169,10 +232,13 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-            "HTTP/1.1 200 OK\nContent-Length: 5\n\n",
-            "HTTP/1.1 200 OK\r\nA: b\nContent-Length: 5\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\rContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 200 OK\rA: b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n",
             "HTTP/1.1 099 OK\r\n\r\n",
             "HTTP/2.0 200 OK\r\n\r\n",
             "\r\nHTTP/1.1 200 OK\r\n\r\n",
