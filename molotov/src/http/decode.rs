@@ -1,21 +1,35 @@
 //! Bodies as they were before they were compressed, as they come.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     io,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Instant,
 };
 
-use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::{
+    tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder},
+    zstd::DParameter,
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http::{HeaderMap, header};
-use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
+use tokio::{
+    io::{AsyncBufRead, AsyncRead, BufReader, ReadBuf},
+    task::coop,
+};
 use tokio_util::io::StreamReader;
 
 use super::{Error, ErrorKind, wire::WireBody};
+
+/// How many codings of one response are undone. Each one takes memory and a level of the stack, and the server chooses
+/// how many there are.
+const MAX_CODINGS: usize = 5;
+
+/// The largest window of zstd, as a power of two: 8 MiB, the limit of the content coding (RFC 9659).
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Which compressions are asked for and undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,22 +68,30 @@ impl Decompression {
     }
 
     /// The compressions to undo, the outermost first; `None` where there is none, or one that is not ours to undo.
-    pub(crate) fn to_undo(self, headers: &HeaderMap) -> Option<Vec<Coding>> {
+    ///
+    /// # Errors
+    /// When the server states more than [`MAX_CODINGS`].
+    pub(crate) fn to_undo(self, headers: &HeaderMap) -> Result<Option<Vec<Coding>>, Error> {
         let mut codings = Vec::new();
         for value in headers.get_all(header::CONTENT_ENCODING) {
-            for name in value.to_str().ok()?.split(',').map(str::trim) {
+            let Ok(names) = value.to_str() else { return Ok(None) };
+            for name in names.split(',').map(str::trim) {
                 match name.to_ascii_lowercase().as_str() {
                     "identity" | "" => {}
                     "gzip" | "x-gzip" if self.gzip => codings.push(Coding::Gzip),
                     "deflate" if self.deflate => codings.push(Coding::Deflate),
                     "br" if self.brotli => codings.push(Coding::Brotli),
                     "zstd" if self.zstd => codings.push(Coding::Zstd),
-                    _ => return None,
+                    _ => return Ok(None),
                 }
             }
         }
+        if codings.len() > MAX_CODINGS {
+            let what = format!("the response has {} content codings, more than {MAX_CODINGS}", codings.len());
+            return Err(Error::new(ErrorKind::Decode, what).with_hint("look at the server"));
+        }
         codings.reverse();
-        Some(codings).filter(|codings| !codings.is_empty())
+        Ok(Some(codings).filter(|codings| !codings.is_empty()))
     }
 }
 
@@ -82,118 +104,287 @@ pub(crate) enum Coding {
     Zstd,
 }
 
+impl Coding {
+    fn decoder(self, input: Pin<Box<dyn AsyncBufRead>>) -> Pin<Box<dyn AsyncRead>> {
+        let source = Source::new(input);
+        match self {
+            Coding::Gzip => Box::pin(Paced(Members::<GzipDecoder<Source>>::First(source))),
+            Coding::Deflate => Box::pin(Paced(Deflate::Unknown(source))),
+            Coding::Brotli => Box::pin(Paced(BrotliDecoder::new(source))),
+            Coding::Zstd => Box::pin(Paced(Members::<ZstdDecoder<Source>>::First(source))),
+        }
+    }
+}
+
 /// A body that is decompressed while it comes.
 pub(crate) struct Decoded {
     reader: Pin<Box<dyn AsyncRead>>,
+    body: Rc<RefCell<WireBody>>,
     buffer: BytesMut,
-    received: Rc<Cell<u64>>,
+    deadline: Option<Instant>,
+    /// All data has been decoded; the rest of the body is skipped.
+    decoded: bool,
 }
 
 /// How much is decompressed at once.
 const PART: usize = 16 * 1024;
 
 impl Decoded {
-    /// `received` counts what comes over the wire.
-    pub(crate) fn new(body: WireBody, codings: &[Coding], received: Rc<Cell<u64>>) -> Decoded {
-        let mut reader: Pin<Box<dyn AsyncBufRead>> =
-            Box::pin(StreamReader::new(Parts { body, received: received.clone() }));
-        for coding in codings {
-            reader = match coding {
-                Coding::Gzip => {
-                    let mut decoder = GzipDecoder::new(reader);
-                    decoder.multiple_members(true);
-                    buffered(decoder)
+    /// A body with these codings, the outermost first. Decoding may take until `deadline`: a few bytes can become
+    /// gigabytes.
+    pub(crate) fn new(body: WireBody, codings: &[Coding], deadline: Option<Instant>) -> Decoded {
+        let body = Rc::new(RefCell::new(body));
+        let mut input: Pin<Box<dyn AsyncBufRead>> = Box::pin(StreamReader::new(Parts(body.clone())));
+        let reader = match codings.split_last() {
+            None => Box::pin(input),
+            Some((last, outer)) => {
+                for coding in outer {
+                    input = Box::pin(BufReader::new(coding.decoder(input)));
                 }
-                Coding::Deflate => Box::pin(tokio::io::BufReader::new(Deflate::Unknown(Some(reader)))),
-                Coding::Brotli => buffered(BrotliDecoder::new(reader)),
-                Coding::Zstd => {
-                    let mut decoder = ZstdDecoder::new(reader);
-                    decoder.multiple_members(true);
-                    buffered(decoder)
-                }
-            };
-        }
-        Decoded { reader: Box::pin(reader), buffer: BytesMut::new(), received }
+                last.decoder(input)
+            }
+        };
+        Decoded { reader, body, buffer: BytesMut::new(), deadline, decoded: false }
     }
 
     /// The next part; `None` when there is no more.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        self.buffer.resize(PART, 0);
-        let mut part = ReadBuf::new(&mut self.buffer);
-        match self.reader.as_mut().poll_read(cx, &mut part) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => match error.downcast::<Error>() {
-                // The wire's own.
-                Ok(error) => Poll::Ready(Some(Err(error))),
-                // No body at all is no broken one: servers state a compression for it too.
-                Err(_) if self.received.get() == 0 => Poll::Ready(None),
-                Err(error) => {
-                    let what = "the body cannot be decompressed";
-                    Poll::Ready(Some(Err(Error::new(ErrorKind::Decode, what).with_source(error))))
-                }
-            },
-            Poll::Ready(Ok(())) => match part.filled().len() {
-                0 => Poll::Ready(None),
-                read => Poll::Ready(Some(Ok(self.buffer.split_to(read).freeze()))),
-            },
+        if !self.decoded {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, "the body was not decompressed in time")
+                    .with_hint("raise the timeout, or look at the server"))));
+            }
+            self.buffer.resize(PART, 0);
+            let mut part = ReadBuf::new(&mut self.buffer);
+            match ready!(self.reader.as_mut().poll_read(cx, &mut part)) {
+                Ok(()) => match part.filled().len() {
+                    0 => self.decoded = true,
+                    read => return Poll::Ready(Some(Ok(self.buffer.split_to(read).freeze()))),
+                },
+                Err(error) => match error.downcast::<Error>() {
+                    // The wire's own.
+                    Ok(error) => return Poll::Ready(Some(Err(error))),
+                    // No body at all is no broken one: servers state a compression for it too.
+                    Err(_) if self.received() == 0 => return Poll::Ready(None),
+                    Err(error) => {
+                        let what = "the body cannot be decompressed";
+                        return Poll::Ready(Some(Err(Error::new(ErrorKind::Decode, what).with_source(error))));
+                    }
+                },
+            }
         }
+        // The last chunk of the framing is still to come: only after it can the connection be used again.
+        loop {
+            match ready!(self.body.borrow_mut().poll_chunk(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Bytes that came over the wire so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.body.borrow().received()
     }
 }
 
-fn buffered(reader: impl AsyncRead + 'static) -> Pin<Box<dyn AsyncBufRead>> {
-    Box::pin(tokio::io::BufReader::new(Box::pin(reader)))
-}
-
 /// The parts of a body, for readers.
-struct Parts {
-    body: WireBody,
-    received: Rc<Cell<u64>>,
-}
+struct Parts(Rc<RefCell<WireBody>>);
 
 impl Stream for Parts {
     type Item = io::Result<Bytes>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let part = self.body.poll_chunk(cx);
-        if let Poll::Ready(Some(Ok(bytes))) = &part {
-            self.received.set(self.received.get() + bytes.len() as u64);
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.0.borrow_mut().poll_chunk(cx).map(|part| part.map(|part| part.map_err(io::Error::other)))
+    }
+}
+
+/// A decoder that lets other tasks run now and then, even when its input never has to be waited for.
+struct Paced<R>(R);
+
+impl<R: AsyncRead + Unpin> AsyncRead for Paced<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let pace = ready!(coop::poll_proceed(cx));
+        let polled = Pin::new(&mut self.0).poll_read(cx, out);
+        if polled.is_ready() {
+            pace.made_progress();
         }
-        part.map(|part| part.map(|part| part.map_err(io::Error::other)))
+        polled
+    }
+}
+
+/// A reader whose first bytes can be looked at.
+struct Source {
+    reader: Pin<Box<dyn AsyncBufRead>>,
+    /// Bytes that were taken out of the reader to be looked at and are still to be read: those in this range.
+    peeked: [u8; 4],
+    from: usize,
+    to: usize,
+}
+
+impl Source {
+    fn new(reader: Pin<Box<dyn AsyncBufRead>>) -> Source {
+        Source { reader, peeked: [0; 4], from: 0, to: 0 }
+    }
+
+    /// The next bytes: `count` of them, or fewer before the end. All that was peeked at before has to be consumed.
+    fn poll_peek(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<&[u8]>> {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+        }
+        while self.to < count {
+            let available = ready!(self.reader.as_mut().poll_fill_buf(cx))?;
+            if available.is_empty() {
+                break;
+            }
+            let taken = available.len().min(count - self.to);
+            self.peeked[self.to..self.to + taken].copy_from_slice(&available[..taken]);
+            self.reader.as_mut().consume(taken);
+            self.to += taken;
+        }
+        Poll::Ready(Ok(&self.peeked[self.from..self.to]))
+    }
+}
+
+impl AsyncRead for Source {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let available = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let taken = available.len().min(out.remaining());
+        out.put_slice(&available[..taken]);
+        self.consume(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncBufRead for Source {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        match this.from < this.to {
+            true => Poll::Ready(Ok(&this.peeked[this.from..this.to])),
+            false => this.reader.as_mut().poll_fill_buf(cx),
+        }
+    }
+
+    fn consume(mut self: Pin<&mut Self>, amount: usize) {
+        match self.from < self.to {
+            true => self.from += amount,
+            false => self.reader.as_mut().consume(amount),
+        }
+    }
+}
+
+/// What gzip and zstd are made of: one after the other, each complete in itself.
+trait Member: AsyncRead + Unpin {
+    fn open(source: Source) -> Self;
+
+    fn close(self) -> Source;
+
+    /// Whether another one begins with these four bytes.
+    fn begins(bytes: &[u8]) -> bool;
+}
+
+impl Member for GzipDecoder<Source> {
+    fn open(source: Source) -> Self {
+        GzipDecoder::new(source)
+    }
+
+    fn close(self) -> Source {
+        self.into_inner()
+    }
+
+    fn begins(bytes: &[u8]) -> bool {
+        bytes.starts_with(&[0x1f, 0x8b])
+    }
+}
+
+impl Member for ZstdDecoder<Source> {
+    fn open(source: Source) -> Self {
+        ZstdDecoder::with_params(source, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)])
+    }
+
+    fn close(self) -> Source {
+        self.into_inner()
+    }
+
+    fn begins(bytes: &[u8]) -> bool {
+        match bytes {
+            [0x28, 0xb5, 0x2f, 0xfd] => true,
+            // A frame to be skipped.
+            [first, 0x2a, 0x4d, 0x18] => first & 0xf0 == 0x50,
+            _ => false,
+        }
+    }
+}
+
+/// Reads members until something follows that is none; that is ignored, as browsers and `gzip` do.
+enum Members<M> {
+    First(Source),
+    Reading(M),
+    Between(Source),
+    Ended,
+}
+
+impl<M: Member> AsyncRead for Members<M> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            match this {
+                Members::Reading(member) => {
+                    let before = out.filled().len();
+                    ready!(Pin::new(member).poll_read(cx, out))?;
+                    if out.filled().len() > before {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Members::Between(source) => {
+                    // Members may be empty, and very many.
+                    let pace = ready!(coop::poll_proceed(cx));
+                    let begins = M::begins(ready!(source.poll_peek(cx, 4))?);
+                    pace.made_progress();
+                    if !begins {
+                        *this = Members::Ended;
+                    }
+                }
+                Members::First(_) => {}
+                Members::Ended => return Poll::Ready(Ok(())),
+            }
+            *this = match std::mem::replace(this, Members::Ended) {
+                Members::First(source) | Members::Between(source) => Members::Reading(M::open(source)),
+                Members::Reading(member) => Members::Between(member.close()),
+                Members::Ended => Members::Ended,
+            };
+        }
     }
 }
 
 /// `deflate` is zlib by the standard and bare by the habit of some servers: the first bytes tell.
 enum Deflate {
-    Unknown(Option<Pin<Box<dyn AsyncBufRead>>>),
-    Known(Pin<Box<dyn AsyncRead>>),
+    Unknown(Source),
+    Zlib(ZlibDecoder<Source>),
+    Bare(DeflateDecoder<Source>),
+    Empty,
 }
 
 impl AsyncRead for Deflate {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Deflate::Unknown(reader) = &mut *self {
-            let Some(source) = reader else { return Poll::Ready(Ok(())) };
-            let first = match source.as_mut().poll_fill_buf(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(first)) => first,
+        if let Deflate::Unknown(source) = &mut *self {
+            // The method in the low half of the first byte is 8, and both bytes together are a multiple of 31.
+            let zlib = match ready!(source.poll_peek(cx, 2))? {
+                [] => None,
+                [method, flags] => Some(method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0),
+                _ => Some(false),
             };
-            // The method in the low half is 8, and both bytes together are a multiple of 31; one byte must do where
-            // only one has come.
-            let zlib = match first {
-                [] => return Poll::Ready(Ok(())),
-                [method] => method & 0x0f == 8,
-                [method, flags, ..] => method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0,
+            *self = match (std::mem::replace(&mut *self, Deflate::Empty), zlib) {
+                (Deflate::Unknown(source), Some(true)) => Deflate::Zlib(ZlibDecoder::new(source)),
+                (Deflate::Unknown(source), Some(false)) => Deflate::Bare(DeflateDecoder::new(source)),
+                _ => Deflate::Empty,
             };
-            let Some(source) = reader.take() else { return Poll::Ready(Ok(())) };
-            *self = Deflate::Known(if zlib {
-                Box::pin(ZlibDecoder::new(source))
-            } else {
-                Box::pin(DeflateDecoder::new(source))
-            });
         }
         match &mut *self {
-            Deflate::Known(reader) => reader.as_mut().poll_read(cx, out),
-            Deflate::Unknown(_) => Poll::Ready(Ok(())),
+            Deflate::Zlib(reader) => Pin::new(reader).poll_read(cx, out),
+            Deflate::Bare(reader) => Pin::new(reader).poll_read(cx, out),
+            Deflate::Unknown(_) | Deflate::Empty => Poll::Ready(Ok(())),
         }
     }
 }
@@ -212,7 +403,7 @@ mod tests {
     }
 
     async fn decoded(bytes: Bytes, codings: &[Coding]) -> Result<Vec<u8>, Error> {
-        let mut decoded = Decoded::new(WireBody::whole(bytes), codings, Rc::default());
+        let mut decoded = Decoded::new(WireBody::whole(bytes), codings, None);
         let mut body = Vec::new();
         while let Some(part) = poll_fn(|cx| decoded.poll_chunk(cx)).await {
             body.extend_from_slice(&part?);
@@ -246,12 +437,74 @@ mod tests {
     fn only_what_is_known_is_undone() {
         let all = Decompression { gzip: true, deflate: true, brotli: true, zstd: true };
         let of = |text| HeaderMap::from_iter([(header::CONTENT_ENCODING, http::HeaderValue::from_static(text))]);
-        assert_eq!(all.to_undo(&of("gzip")), Some(vec![Coding::Gzip]));
-        assert_eq!(all.to_undo(&of("BR, gzip")), Some(vec![Coding::Gzip, Coding::Brotli]));
-        assert_eq!(all.to_undo(&of("identity")), None);
-        assert_eq!(all.to_undo(&of("sdch")), None);
-        assert_eq!(Decompression { gzip: false, ..all }.to_undo(&of("gzip")), None);
+        let undo = |names| all.to_undo(&of(names)).unwrap();
+        assert_eq!(undo("gzip"), Some(vec![Coding::Gzip]));
+        assert_eq!(undo("BR, gzip"), Some(vec![Coding::Gzip, Coding::Brotli]));
+        assert_eq!(undo("identity"), None);
+        assert_eq!(undo("sdch"), None);
+        assert_eq!(undo("br, gzip, deflate, br, zstd").unwrap().len(), MAX_CODINGS);
+        assert!(all.to_undo(&of("br, gzip, deflate, br, zstd, gzip")).unwrap_err().is_decode());
+        assert_eq!(Decompression { gzip: false, ..all }.to_undo(&of("gzip")).unwrap(), None);
         assert_eq!(all.accepted(), Some("gzip, deflate, br, zstd"));
         assert_eq!(Decompression { gzip: true, deflate: false, brotli: false, zstd: false }.accepted(), Some("gzip"));
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_last_member_is_ignored() {
+        let (gzip, zstd) = (encoded(GzipEncoder::new(&b"one"[..])).await, encoded(ZstdEncoder::new(&b"one"[..])).await);
+        let skipped = [0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+        for (member, coding) in [(&gzip, Coding::Gzip), (&zstd, Coding::Zstd)] {
+            for (tail, expected) in [
+                (&b""[..], "one"),
+                (&member[..], "oneone"),
+                (b"\0\0\0\0\0\0", "one"),
+                (b"\x1f", "one"),
+                (b"garbage", "one"),
+                (&skipped, "one"),
+            ] {
+                let whole = [&member[..], tail].concat();
+                let body = decoded(whole.into(), &[coding]).await.unwrap();
+                assert_eq!(body, expected.as_bytes(), "{coding:?} {tail:?}");
+            }
+            let cut = [&member[..], &member[..member.len() - 1]].concat();
+            assert!(decoded(cut.into(), &[coding]).await.unwrap_err().is_decode(), "{coding:?}");
+        }
+        for coding in [Coding::Brotli, Coding::Deflate] {
+            let bytes = match coding {
+                Coding::Brotli => encoded(BrotliEncoder::new(&b"one"[..])).await,
+                _ => encoded(ZlibEncoder::new(&b"one"[..])).await,
+            };
+            let body = decoded([&bytes[..], b"garbage"].concat().into(), &[coding]).await.unwrap();
+            assert_eq!(body, b"one", "{coding:?}");
+        }
+    }
+
+    /// A few kilobytes that become gigabytes take no longer than the deadline, and let others run.
+    #[tokio::test]
+    async fn decoding_stops_at_the_deadline() {
+        let zeros = encoded(GzipEncoder::new(&vec![0; 4 << 20][..])).await;
+        let inner = Bytes::from(zeros.repeat(1000));
+        let bomb = encoded(GzipEncoder::new(&inner[..])).await;
+        assert!(bomb.len() < 64 << 10, "{}", bomb.len());
+        let deadline = Instant::now() + std::time::Duration::from_millis(100);
+        let codings = [Coding::Gzip, Coding::Gzip];
+        let mut body = Decoded::new(WireBody::whole(bomb), &codings, Some(deadline));
+        let (mut others, mut all) = (0, 0);
+        let reading = async {
+            loop {
+                match poll_fn(|cx| body.poll_chunk(cx)).await {
+                    Some(Ok(part)) => all += part.len(),
+                    end => break end,
+                }
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            () = async { loop { others += 1; tokio::task::yield_now().await } } => unreachable!("it never ends"),
+            ended = reading => ended,
+        };
+        assert!(ended.is_some_and(|end| end.is_err_and(|error| error.is_timeout())));
+        assert!(deadline.elapsed() < std::time::Duration::from_secs(1), "{:?}", deadline.elapsed());
+        assert!(all > 0 && others > 10, "{all} bytes, {others} turns of others");
     }
 }

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Protocol,
     /// A body could not be sent or read.
     Body,
+    /// The body of a response is larger than the session's `max_body`.
+    TooLarge,
     /// A body could not be decoded (compression, character set, JSON).
     Decode,
     /// Redirects could not be followed.
@@ -49,6 +51,7 @@ impl ErrorKind {
             Self::Closed => "closed",
             Self::Protocol => "protocol",
             Self::Body => "body",
+            Self::TooLarge => "too large",
             Self::Decode => "decode",
             Self::Redirect => "redirect",
             Self::Status => "status",
@@ -171,9 +174,9 @@ impl Error {
         matches!(self.kind(), Connect | Dns | Tls | Closed | Protocol | Request | Timeout)
     }
 
-    /// Whether a body could not be sent or read.
+    /// Whether a body could not be sent or read, or was larger than the session's `max_body`.
     pub fn is_body(&self) -> bool {
-        self.kind() == ErrorKind::Body
+        matches!(self.kind(), ErrorKind::Body | ErrorKind::TooLarge)
     }
 
     /// Whether a body could not be decoded.

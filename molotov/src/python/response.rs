@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use super::{awaitable::Awaitable, errors, json, local::Held, module};
-use crate::session;
+use crate::{ErrorKind, session};
 
 /// An answer, with its body where it has been read.
 #[pyclass(frozen, dict, weakref, subclass, name = "ClientResponse", module = "molotov.session")]
@@ -143,7 +143,7 @@ impl Response {
                 let _ = slf.get().inner.borrow(py).body.set(body.clone());
                 make(slf, body)
             }
-            Err(error) if error.is_body() => {
+            Err(error) if error.kind() == ErrorKind::Body => {
                 let exception = module(slf.py(), "_http")?.call_method1("half_body", (slf,))?;
                 Err(PyErr::from_value(exception))
             }

@@ -1,13 +1,11 @@
 //! The body of a response, on its way from the wire to the scenario.
 
 use std::{
-    cell::Cell,
-    rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::measure::Measure;
 use crate::http::{
@@ -24,36 +22,33 @@ pub(crate) struct Incoming {
     /// A failure that a listener met, for the scenario to meet again.
     failed: Option<(ErrorKind, String)>,
     measure: Option<Measure>,
+    /// The most bytes that are kept in memory.
+    max_body: u64,
 }
 
 enum Source {
     Wire(WireBody),
-    Decoded(Box<Decoded>, Rc<Cell<u64>>),
+    Decoded(Box<Decoded>),
+    /// It is not read, for this reason.
+    Refused(Error),
     Ended,
 }
 
 impl Incoming {
-    /// `measure` is there unless the request is over already.
-    pub(crate) fn new(body: WireBody, codings: Option<&[Coding]>, measure: Option<Measure>) -> Self {
+    /// `codings` are to be undone, until `deadline`; `measure` is there unless the request is over already.
+    pub(crate) fn new(
+        body: WireBody,
+        codings: Option<Result<Vec<Coding>, Error>>,
+        deadline: Option<Instant>,
+        measure: Option<Measure>,
+        max_body: u64,
+    ) -> Self {
         let source = match codings {
             None => Source::Wire(body),
-            Some(codings) => {
-                let received = Rc::new(Cell::new(0));
-                Source::Decoded(Box::new(Decoded::new(body, codings, received.clone())), received)
-            }
+            Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
+            Some(Err(error)) => Source::Refused(error),
         };
-        Incoming { source, kept: None, failed: None, measure }
-    }
-
-    /// All of it, where all of it is here.
-    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
-        if self.kept.is_some() {
-            return self.kept.take();
-        }
-        match &mut self.source {
-            Source::Wire(body) if self.measure.is_none() && self.failed.is_none() => body.take_whole(),
-            _ => None,
-        }
+        Incoming { source, kept: None, failed: None, measure, max_body }
     }
 
     /// The next part; `None` when there is no more.
@@ -66,7 +61,11 @@ impl Incoming {
         }
         let polled = match &mut self.source {
             Source::Wire(body) => body.poll_chunk(cx),
-            Source::Decoded(body, _) => body.poll_chunk(cx),
+            Source::Decoded(body) => body.poll_chunk(cx),
+            Source::Refused(_) => match std::mem::replace(&mut self.source, Source::Ended) {
+                Source::Refused(error) => Poll::Ready(Some(Err(error))),
+                _ => Poll::Ready(None),
+            },
             Source::Ended => return Poll::Ready(None),
         };
         match polled {
@@ -91,8 +90,8 @@ impl Incoming {
         if let Some(measure) = &mut self.measure {
             let received = match &self.source {
                 Source::Wire(body) => body.received(),
-                Source::Decoded(_, received) => received.get(),
-                Source::Ended => return,
+                Source::Decoded(body) => body.received(),
+                Source::Refused(_) | Source::Ended => return,
             };
             measure.body_in(received);
         }
@@ -118,27 +117,40 @@ impl Incoming {
         }
     }
 
+    /// Takes another part, and says whether there was one: for reading to the end.
+    ///
+    /// # Errors
+    /// When the body broke off, or when it is larger than may be kept in memory.
+    pub(crate) fn poll_collect(
+        &mut self,
+        cx: &mut Context<'_>,
+        collected: &mut Collected,
+    ) -> Poll<Result<bool, Error>> {
+        let part = match ready!(self.poll_chunk(cx)) {
+            Some(part) => part?,
+            None => return Poll::Ready(Ok(false)),
+        };
+        if (collected.len() as u64).saturating_add(part.len() as u64) > self.max_body {
+            let what = format!("the body is larger than `max_body`, which is {} bytes", self.max_body);
+            let error = Error::new(ErrorKind::TooLarge, what).with_hint("raise it, or read the body in parts");
+            self.end(Some(&error));
+            return Poll::Ready(Err(error));
+        }
+        collected.push(part);
+        Poll::Ready(Ok(true))
+    }
+
     /// Reads it to its end.
     pub(crate) async fn read(&mut self) -> Result<Bytes, Error> {
-        if let Some(whole) = self.take_whole() {
-            return Ok(whole);
-        }
-        let mut first = Bytes::new();
-        let mut all = BytesMut::new();
-        while let Some(part) = std::future::poll_fn(|cx| self.poll_chunk(cx)).await {
-            let part = part?;
-            // Most bodies are one part, and need not be copied.
-            if first.is_empty() && all.is_empty() {
-                first = part;
-            } else {
-                if all.is_empty() {
-                    all.extend_from_slice(&first);
-                    first = Bytes::new();
-                }
-                all.extend_from_slice(&part);
-            }
-        }
-        Ok(if all.is_empty() { first } else { all.freeze() })
+        let mut collected = Collected::default();
+        while std::future::poll_fn(|cx| self.poll_collect(cx, &mut collected)).await? {}
+        Ok(collected.into_bytes())
+    }
+
+    /// The most bytes that are kept in memory.
+    #[cfg(feature = "python")]
+    pub(crate) fn max_body(&self) -> u64 {
+        self.max_body
     }
 
     /// Whether all of it is here, or gone.
@@ -147,7 +159,7 @@ impl Incoming {
         self.kept.is_some()
             || match &self.source {
                 Source::Wire(body) => body.is_whole() || body.is_end(),
-                Source::Decoded(..) => false,
+                Source::Decoded(_) | Source::Refused(_) => false,
                 Source::Ended => true,
             }
     }
@@ -155,5 +167,40 @@ impl Incoming {
     /// Puts what was read back, for whoever reads next.
     pub(crate) fn keep(&mut self, bytes: Bytes) {
         self.kept = Some(bytes);
+    }
+}
+
+/// The parts of a body, joined as they come: never twice in memory.
+#[derive(Default)]
+pub(crate) struct Collected {
+    /// Most bodies are one part, which need not be copied.
+    first: Bytes,
+    joined: Vec<u8>,
+}
+
+impl Collected {
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn push(&mut self, part: Bytes) {
+        if self.len() == 0 {
+            self.first = part;
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        let more = first.len() + part.len();
+        if self.joined.capacity() - self.joined.len() < more {
+            // Not doubled, as a vector would by itself: large ones grow by a quarter. The system moves their pages
+            // and copies nothing.
+            let ahead = self.joined.capacity().clamp(4096, 1 << 20).max(self.joined.capacity() / 4);
+            self.joined.reserve_exact(more.max(ahead));
+        }
+        self.joined.extend_from_slice(&first);
+        self.joined.extend_from_slice(&part);
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.into() }
     }
 }

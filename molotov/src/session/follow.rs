@@ -13,6 +13,7 @@ use super::{
     Session,
     body::Incoming,
     measure::Measure,
+    options::SessionOptions,
     request::Request,
     response::{Hop, Response},
 };
@@ -133,7 +134,7 @@ impl Session {
         if let Some(measure) = &mut measure {
             measure.answered_to(&parts.method, &parts.target.url);
         }
-        let response = finish(wire, codings, parts, history, measure, self.0.options.keep_coding_headers);
+        let response = finish(wire, codings, deadline, parts, history, measure, &self.0.options);
         if let (Some(observer), Some(request)) = (listened, &told) {
             #[cfg(feature = "python")]
             let response = response.share();
@@ -224,9 +225,10 @@ impl Session {
         headers
     }
 
-    fn codings(&self, method: &Method, wire: &WireResponse) -> Option<Vec<Coding>> {
+    /// The codings of the body to undo, or why it cannot be read.
+    fn codings(&self, method: &Method, wire: &WireResponse) -> Option<Result<Vec<Coding>, Error>> {
         let bodiless = *method == Method::HEAD || wire.body.is_end();
-        if bodiless { None } else { self.0.options.decompression.to_undo(wire.headers.map()) }
+        if bodiless { None } else { self.0.options.decompression.to_undo(wire.headers.map()).transpose() }
     }
 
     /// Takes over what listeners have changed.
@@ -247,11 +249,12 @@ impl Session {
 
 fn finish(
     mut wire: WireResponse,
-    codings: Option<Vec<Coding>>,
+    codings: Option<Result<Vec<Coding>, Error>>,
+    deadline: Option<Instant>,
     parts: Parts,
     history: Vec<Hop>,
     mut measure: Option<Measure>,
-    keep_coding_headers: bool,
+    options: &SessionOptions,
 ) -> Response {
     if let Some(measure) = &mut measure {
         measure.answered(wire.status, wire.first_byte);
@@ -262,11 +265,11 @@ fn finish(
             measure.body_in(wire.body.received());
             measure.completed(wire.first_byte);
         }
-    } else if codings.is_some() && !keep_coding_headers {
+    } else if codings.is_some() && !options.keep_coding_headers {
         let headers = wire.headers.map_mut();
         headers.remove(header::CONTENT_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
     }
-    let body = Incoming::new(wire.body, codings.as_deref(), measure);
+    let body = Incoming::new(wire.body, codings, deadline, measure, options.max_body);
     Response::new(parts.method, wire.version, wire.status, wire.headers, body, parts.target, wire.remote_addr, history)
 }

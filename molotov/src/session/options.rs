@@ -40,6 +40,8 @@ pub struct SessionOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) redirect: Redirect,
     pub(crate) decompression: Decompression,
+    /// The most bytes of a body that are kept in memory.
+    pub(crate) max_body: u64,
     pub(crate) wire: WireOptions,
     pub(crate) proxies: Vec<reqwest::Proxy>,
     pub(crate) client: Option<reqwest::Client>,
@@ -55,6 +57,9 @@ pub enum Transport {
     /// A `reqwest` client of the worker's own: chosen by itself where a proxy or a client is given.
     Reqwest,
 }
+
+/// The most bytes of a body that are kept in memory, unless the session says otherwise.
+pub(crate) const MAX_BODY: u64 = 256 << 20;
 
 /// How long a request may take in all, where nothing else is said.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
@@ -93,6 +98,7 @@ impl SessionOptions {
             timeout: None,
             redirect: Redirect::default(),
             decompression: Decompression { gzip: true, deflate: true, brotli: true, zstd: true },
+            max_body: MAX_BODY,
             wire: WireOptions::default(),
             proxies: Vec::new(),
             client: None,
@@ -284,6 +290,20 @@ impl SessionOptions {
     /// Whether zstd is asked for and undone; it is by default.
     pub fn zstd(mut self, enable: bool) -> Self {
         self.decompression.zstd = enable;
+        self
+    }
+
+    /// The largest body that [`Response::bytes`](super::Response::bytes) and the like keep in memory, in bytes after
+    /// decompression; 256 MiB by default. A larger one fails with [`ErrorKind::TooLarge`], so that a server cannot take
+    /// all memory. Reading in parts, as [`Response::chunk`](super::Response::chunk) does, has no limit.
+    ///
+    /// ```
+    /// # use molotov::prelude::*;
+    /// let options = SessionOptions::new().max_body(2 << 30); // 2 GiB
+    /// # let _ = options;
+    /// ```
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = bytes;
         self
     }
 

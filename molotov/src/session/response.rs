@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, StatusCode, Version, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::body::Incoming;
+use super::body::{Collected, Incoming};
 use crate::{
     http::{
         Error, ErrorKind,
@@ -191,7 +191,8 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// When it broke off, took too long, or could not be decompressed.
+    /// When it broke off, took too long, could not be decompressed, or is larger than
+    /// [`max_body`](super::SessionOptions::max_body).
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.body {
             Body::Owned(body) => body.into_inner().read().await.map_err(|error| error.at_url(&self.target.url)),
@@ -249,11 +250,11 @@ impl Response {
         })
     }
 
-    /// The next part of the body, as it comes; `None` at its end.
+    /// The next part of the body, as it comes; `None` at its end. Bodies of any size can be read this way.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes).
+    /// When it broke off, took too long, or could not be decompressed.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
@@ -292,6 +293,12 @@ impl Response {
         self
     }
 
+    /// The most bytes of a body that are kept in memory.
+    #[cfg(feature = "python")]
+    pub(crate) fn max_body(&self) -> u64 {
+        self.body.cell().borrow().max_body()
+    }
+
     /// Whether the body need not be waited for.
     #[cfg(feature = "python")]
     pub(crate) fn is_complete(&self) -> bool {
@@ -304,7 +311,7 @@ impl Response {
         &self.headers
     }
 
-    /// The body as a stream of parts, as they come.
+    /// The body as a stream of parts, as they come. Bodies of any size can be read this way.
     pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
         let (body, target) = (self.body, self.target);
         stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
@@ -318,18 +325,13 @@ impl Response {
     ///
     /// As for [`bytes`](Self::bytes); whoever reads the body next meets the same error.
     pub async fn buffered(&self) -> Result<Bytes, Error> {
-        let mut all = Vec::new();
-        loop {
-            match self.body.chunk().await {
-                Some(Ok(bytes)) => all.push(bytes),
-                Some(Err(error)) => return Err(error.at_url(&self.target.url)),
-                None => break,
-            }
-        }
-        let bytes = match all.len() {
-            1 => all.swap_remove(0),
-            _ => all.concat().into(),
-        };
+        let mut all = Collected::default();
+        // Borrowed for each step only: others may look at the response meanwhile.
+        while poll_fn(|cx| self.body.cell().borrow_mut().poll_collect(cx, &mut all))
+            .await
+            .map_err(|error| error.at_url(&self.target.url))?
+        {}
+        let bytes = all.into_bytes();
         self.body.cell().borrow_mut().keep(bytes.clone());
         Ok(bytes)
     }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use crate::hostile;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -111,6 +112,11 @@ impl Server {
                         let upload = read_upload(stream, &mut buffer, echo).await.unwrap_or(Upload::CutShort);
                         self.state.lock().unwrap().uploads.push(upload);
                     }
+                    Step::Repeat(bytes, times) => {
+                        for _ in 0..times {
+                            stream.write_all(&bytes).await?;
+                        }
+                    }
                     Step::Wait => tokio::time::sleep(Duration::from_millis(5)).await,
                     Step::Hang => {
                         while stream.read_buf(&mut buffer).await? > 0 {}
@@ -129,8 +135,10 @@ pub(crate) enum How {
     Reset,
 }
 
-enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
+    /// The same bytes so many times, or until the client goes away.
+    Repeat(Vec<u8>, usize),
     /// A moment: the rest comes in another packet.
     Wait,
     /// Reads the request's chunks, and sends each back as one where asked.
@@ -234,7 +242,7 @@ async fn read_upload<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn send(text: impl AsRef<[u8]>) -> Step {
+pub(crate) fn send(text: impl AsRef<[u8]>) -> Step {
     Step::Send(text.as_ref().to_vec())
 }
 
@@ -294,8 +302,6 @@ fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step
             let head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n";
             vec![send(head), send("2\r\nok\r\n0\r\n\r\n"), Step::Close]
         }
-        "/bare-lf" => vec![send("HTTP/1.1 200 OK\ncontent-length: 2\n\nok"), Step::Close],
-        "/folded" => vec![send("HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 2\r\n\r\nok"), Step::Close],
         "/bad-chunk" => vec![head_only("transfer-encoding: chunked\r\n"), send("zz\r\nok\r\n0\r\n\r\n"), Step::Close],
         "/negative-length" => vec![head_only("content-length: -1\r\n"), send("ok"), Step::Close],
         "/overflowing-length" => {
@@ -317,9 +323,11 @@ fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step
         "/no-location" => vec![send("HTTP/1.1 302 Found\r\ncontent-length: 2\r\n\r\nok")],
         "/relative/a" => redirect(302, "b?x=1"),
         "/cross" => redirect(307, &format!("http://localhost:{}/landed", address.port())),
-        path => match path.strip_prefix("/redirect/").and_then(|status| status.parse().ok()) {
-            Some(status) => redirect(status, "/landed"),
-            None => vec![ok("", "ok")],
-        },
+        path => hostile::script(path).unwrap_or_else(|| {
+            match path.strip_prefix("/redirect/").and_then(|status| status.parse().ok()) {
+                Some(status) => redirect(status, "/landed"),
+                None => vec![ok("", "ok")],
+            }
+        }),
     }
 }

@@ -64,7 +64,7 @@ def exception(kind, message, url, connecting, errno, causes):
         return errors.ServerDisconnectedError()
     if kind == "body":
         return errors.ClientPayloadError("Response payload is not completed")
-    if kind == "decode":
+    if kind in ("decode", "too large"):
         return errors.ClientPayloadError(message)
     if kind == "redirect":
         return errors.TooManyRedirects(_info(url), (), status=0, message=message)
