@@ -408,6 +408,12 @@ impl Response {
         }))
     }
 
+    /// The most bytes that `content` keeps.
+    #[getter(_max_body)]
+    fn max_body(&self, py: Python<'_>) -> Option<u64> {
+        self.inner.borrow(py).response.as_ref().map(|response| response.max_body())
+    }
+
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         if slf.get().inner.borrow(py).status < 400 {

@@ -435,9 +435,16 @@ type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<SessionOptions> {
     // As the original: what the client sends by itself is what aiohttp sends.
     let mut options = SessionOptions::new().brotli(false).zstd(false).redirect(up_to(MOST_HOPS)).like_aiohttp();
-    let Some(given) = given else { return Ok(options) };
+    let Some(given) = given else { return Ok(options.http1_only()) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
-    let (headers, timeout, decodes): (Pairs, Option<f64>, bool) = plain.extract()?;
+    let (headers, timeout, decodes, http2, max_body): (Pairs, Option<f64>, bool, bool, Option<u64>) =
+        plain.extract()?;
+    if !http2 {
+        options = options.http1_only();
+    }
+    if let Some(max_body) = max_body {
+        options = options.max_body(max_body);
+    }
     for (name, value) in headers {
         let (name, value) = (HeaderName::from_bytes(&name), HeaderValue::from_bytes(&value));
         match (name, value) {

@@ -346,24 +346,36 @@ class Content:
 
     def __init__(self, response):
         self._response = response
-        self._left = b""
+        self._left = bytearray()
         self._ended = False
 
     def _give_back(self):
         """What has come and was not taken: `read()` of the response begins with it."""
-        left, self._left, self._ended = self._left, b"", True
-        return left
+        self._ended = True
+        return self._take(len(self._left))
 
     async def _more(self):
         part = None if self._ended else await self._response._chunk()
         if part is None:
             self._ended = True
             return False
+        most = self._response._max_body
+        if most is not None and len(self._left) + len(part) > most:
+            self._ended = True
+            self._left.clear()
+            self._response.close()
+            raise errors.ClientPayloadError(
+                "the body is larger than `max_body`, which is %d bytes: raise it, or read the body in parts" % most
+            )
         self._left += part
         return True
 
     def _take(self, size):
-        taken, self._left = self._left[:size], self._left[size:]
+        if size >= len(self._left):
+            left, self._left = self._left, bytearray()
+            return bytes(left)
+        taken = bytes(self._left[:size])
+        del self._left[:size]
         return taken
 
     async def read(self, n=-1):
@@ -388,10 +400,14 @@ class Content:
         return self._take(n)
 
     async def readuntil(self, separator=b"\n"):
-        while separator not in self._left and await self._more():
-            pass
-        end = self._left.find(separator)
-        return self._take(len(self._left) if end < 0 else end + len(separator))
+        searched = 0
+        while True:
+            end = self._left.find(separator, searched)
+            if end >= 0:
+                return self._take(end + len(separator))
+            searched = max(0, len(self._left) - len(separator) + 1)
+            if not await self._more():
+                return self._take(len(self._left))
 
     async def readline(self):
         return await self.readuntil()
@@ -757,7 +773,11 @@ def _form(data):
 
 # ---------------------------------------------------------------- sessions
 
-_SESSION = frozenset(("headers", "cookies", "auth", "timeout", "raise_for_status", "json_serialize", "conn_timeout", "read_timeout"))
+# Options that aiohttp does not have.
+_OURS = frozenset(("http2", "max_body"))
+_SESSION = _OURS | frozenset(
+    ("headers", "cookies", "auth", "timeout", "raise_for_status", "json_serialize", "conn_timeout", "read_timeout")
+)
 
 
 def only_aiohttp(options):
@@ -766,8 +786,14 @@ def only_aiohttp(options):
     return sorted(name for name, value in options.items() if name not in _SESSION | harmless and value is not None)
 
 
+def _for_aiohttp(options):
+    """A session's options, without those that aiohttp does not have."""
+    return {name: value for name, value in (options or {}).items() if name not in _OURS}
+
+
 def session_options(options):
-    """The plain options of a session: headers, timeout in seconds, cookies."""
+    """The plain options of a session: headers with cookies, timeout in seconds, whether bodies are decompressed, whether HTTP/2
+    may be negotiated, the largest body."""
     headers = _pairs(options.get("headers"))
     auth = options.get("auth")
     if auth is not None:
@@ -777,7 +803,10 @@ def session_options(options):
     if cookies:
         headers.append(("Cookie", _cookie_header(dict(cookies))))
     encoded = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
-    return encoded, timeout, bool(options.get("auto_decompress", True))
+    most = options.get("max_body")
+    if most is not None and (not isinstance(most, int) or most < 0):
+        raise ValueError("max_body is %r: give a number of bytes" % (most,))
+    return encoded, timeout, bool(options.get("auto_decompress", True)), bool(options.get("http2")), most
 
 
 def of_session(session, name):
@@ -850,8 +879,7 @@ async def _real(session):
         pass
     aiohttp = _needed()
     _say_once("a request asks for what only aiohttp itself can do: aiohttp makes it, and it is not among the measures")
-    options = dict(session._options or {})
-    session._aiohttp = aiohttp.ClientSession(**options)
+    session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
     return session._aiohttp
 
 
@@ -877,7 +905,7 @@ def real_session(options):
         "`setup` asks for what only aiohttp itself can do (%s): its sessions make the requests, at its own speed"
         % ", ".join(only_aiohttp(options))
     )
-    return aiohttp.ClientSession(**options)
+    return aiohttp.ClientSession(**_for_aiohttp(options))
 
 
 async def close(session):
@@ -907,7 +935,7 @@ class _WebSocket:
         aiohttp = _needed()
         real = session.__dict__.get("_aiohttp")
         if real is None:
-            real = session._aiohttp = aiohttp.ClientSession(**dict(session._options or {}))
+            real = session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
         self._socket = await real.ws_connect(url, **keywords)
         return self._socket
 
