@@ -117,6 +117,14 @@ impl File {
         bare.trim_end().to_owned()
     }
 
+    /// The warning about an entry whose name was used before.
+    fn repeated(&self, entry: &Entry<'_>, earlier: &Entry<'_>) -> String {
+        let message = format!("`{}` is set more than once; the last value is used", entry.name);
+        let line = self.text[..earlier.name_place.start.min(self.text.len())].matches('\n').count() + 1;
+        let help = format!("remove the earlier one, in line {line}");
+        self.show(Level::WARNING, &message, entry.name_place.clone(), "this one is used", Some(&help))
+    }
+
     fn place_of(&self, part: &str) -> Range<usize> {
         let start = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         start..start + part.len()
@@ -206,7 +214,9 @@ impl<'a> Value<'a> {
         self.raw.get() == "null"
     }
 
-    fn entries(&self, what: &str) -> Result<Vec<Entry<'a>>, ConfigError> {
+    /// The entries of an object. Of those with the same name the last is returned, as Python's JSON reader does, with a
+    /// warning.
+    fn entries(&self, what: &str, warnings: &mut Vec<String>) -> Result<Vec<Entry<'a>>, ConfigError> {
         let Ok(Entries(entries)) = serde_json::from_str::<Entries<'a>>(self.raw.get()) else {
             return Err(self.wrong(what, "an object"));
         };
@@ -221,10 +231,14 @@ impl<'a> Value<'a> {
                 }
                 Cow::Owned(_) => value.place(),
             };
-            if known.iter().any(|entry| entry.name == name) {
-                return Err(self.file.error(&format!("`{name}` is there twice"), name_place, "the second one"));
+            let entry = Entry { name, name_place, value };
+            match known.iter_mut().find(|earlier| earlier.name == entry.name) {
+                Some(earlier) => {
+                    warnings.push(self.file.repeated(&entry, earlier));
+                    *earlier = entry;
+                }
+                None => known.push(entry),
             }
-            known.push(Entry { name, name_place, value });
         }
         Ok(known)
     }
@@ -282,7 +296,8 @@ impl Config {
             }
         };
         let whole = Value { file: &file, raw };
-        let entries = whole.entries("the configuration")?;
+        let mut warnings = Vec::new();
+        let entries = whole.entries("the configuration", &mut warnings)?;
         let Some(molotov) = entries.iter().find(|entry| entry.name == "molotov") else {
             return Err(file.error(
                 "there is no `molotov` in the configuration",
@@ -290,12 +305,12 @@ impl Config {
                 "`molotov` is missing",
             ));
         };
-        let (mut env, mut requirements, mut tests, mut warnings) = (BTreeMap::new(), None, None, Vec::new());
+        let (mut env, mut requirements, mut tests) = (BTreeMap::new(), None, None);
         let place = molotov.value.place();
-        for entry in molotov.value.entries("`molotov`")? {
+        for entry in molotov.value.entries("`molotov`", &mut warnings)? {
             match &*entry.name {
                 "env" => {
-                    for variable in entry.value.entries("`env`")? {
+                    for variable in entry.value.entries("`env`", &mut warnings)? {
                         let what = format!("the variable `{}`", variable.name);
                         env.insert(variable.name.into_owned(), variable.value.text(&what)?);
                     }
@@ -304,8 +319,9 @@ impl Config {
                 "requirements" => requirements = Some(entry.value.text("`requirements`")?),
                 "tests" => {
                     let mut known = BTreeMap::new();
-                    for test in entry.value.entries("`tests`")? {
-                        test.value.entries(&format!("the test `{}`", test.name))?;
+                    for test in entry.value.entries("`tests`", &mut warnings)? {
+                        // Whoever runs the test is warned of what is repeated in it.
+                        test.value.entries(&format!("the test `{}`", test.name), &mut Vec::new())?;
                         known.insert(test.name.into_owned(), test.value.place());
                     }
                     tests = Some((known, entry.value.place()));
@@ -340,7 +356,7 @@ impl Config {
         let raw: &RawValue = raw.map_err(|error| ConfigError(error.to_string()))?;
         let mut args = Args { scenario: None, ..args };
         let mut warnings = self.warnings.clone();
-        for entry in (Value { file: &self.file, raw }).entries("the test")? {
+        for entry in (Value { file: &self.file, raw }).entries("the test", &mut warnings)? {
             if entry.value.is_null() {
                 continue;
             }
@@ -355,6 +371,28 @@ impl Config {
         }
         Ok((args, warnings))
     }
+}
+
+/// Sets an option, checked as in a file; `null` takes a limit away.
+///
+/// # Errors
+///
+/// When the value cannot be used: why, in one line.
+#[cfg(feature = "python")]
+pub(super) fn change(args: &mut Args, name: &str, json: String) -> Result<(), String> {
+    match (name, &*json) {
+        ("max_runs", "null") => args.max_runs = None,
+        ("fail", "null") => args.fail = None,
+        ("seed", "null") => args.seed = None,
+        _ => {
+            let file = File { name: String::new(), text: json };
+            let raw: &RawValue = serde_json::from_str(&file.text).map_err(|error| error.to_string())?;
+            // The rest shows the place in the file.
+            let first = |error: ConfigError| error.0.lines().next().unwrap_or_default().to_owned();
+            set(args, name, Value { file: &file, raw }).map_err(first)?;
+        }
+    }
+    Ok(())
 }
 
 fn set(args: &mut Args, name: &str, value: Value<'_>) -> Result<(), ConfigError> {

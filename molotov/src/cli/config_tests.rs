@@ -87,6 +87,23 @@ fn unknown_keys_are_kept_and_told() {
 }
 
 #[test]
+fn the_last_of_repeated_keys_is_used_with_a_warning() {
+    let (args, warnings) = applied("\n\"workers\": 3,\n\"max_runs\": 5,\n\"workers\": 4\n").unwrap();
+    assert_eq!((args.workers, args.max_runs, warnings.len()), (4, Some(5), 1));
+    let text = r#"{
+  "molotov": {"env": {"A": "1", "A": "2"}, "tests": {
+    "test": {"workers": 3, "workers": 3},
+    "other": {"workers": 2, "workers": 1},
+    "test": {"workers": 4}
+  }}
+}"#;
+    let config = parse(text).unwrap();
+    let (args, rest) = config.apply("test", Args::default()).unwrap();
+    assert_eq!((args.workers, config.env["A"].as_str()), (4, "2"));
+    insta::assert_snapshot!(warnings.into_iter().chain(rest).collect::<Vec<_>>().join("\n\n"));
+}
+
+#[test]
 fn what_is_wrong_is_shown_where_it_stands() {
     let mut shown = String::new();
     for text in [
@@ -100,7 +117,6 @@ fn what_is_wrong_is_shown_where_it_stands() {
         "{\"molotov\": {\n  \"env\": {}\n}}",
         "{\"molotov\": {\"tests\": [\"test\"]}}",
         "{\"molotov\": {\"tests\": {\"test\": 3}}}",
-        "{\"molotov\": {\"tests\": {\n  \"test\": {},\n  \"test\": {}}}}",
         "{\"molotov\": {\"tests\": {\n  \"tset\": {},\n  \"other\": {}}}}",
         "{\"molotov\": {\"tests\": {}}}",
     ] {

@@ -1,0 +1,2 @@
+# args: --config support/repeated.json {none}
+# A configuration file in which keys stand twice: the last ones count.
