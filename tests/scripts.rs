@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "scripts/event_loop.rs"]
+mod event_loop;
+#[path = "scripts/global_setup.rs"]
+mod global_setup;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

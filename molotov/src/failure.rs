@@ -40,6 +40,8 @@ struct Inner {
     /// The error of another language that it was made of.
     #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only other languages have one"))]
     cause: Option<Box<dyn Any + Send + Sync>>,
+    /// The exit code that it asks for.
+    exit: Option<u8>,
 }
 
 thread_local! {
@@ -66,6 +68,7 @@ impl Failure {
             backtrace: CAPTURE.get().then(crate::backtrace::capture),
             interrupted: false,
             cause: None,
+            exit: None,
         }))
     }
 
@@ -77,7 +80,15 @@ impl Failure {
         backtrace: Option<String>,
     ) -> Failure {
         let (message, backtrace) = (secrets::mask_owned(message), backtrace.map(secrets::mask_owned));
-        Failure(Box::new(Inner { kind: kind.into(), message, place, backtrace, interrupted: false, cause: None }))
+        Failure(Box::new(Inner {
+            kind: kind.into(),
+            message,
+            place,
+            backtrace,
+            interrupted: false,
+            cause: None,
+            exit: None,
+        }))
     }
 
     /// It did not fail by itself: the run has broken into it.
@@ -97,6 +108,18 @@ impl Failure {
     pub(crate) fn with_cause(mut self, cause: impl Any + Send + Sync) -> Failure {
         self.0.cause = Some(Box::new(cause));
         self
+    }
+
+    /// Asks the program to exit with this code, as `sys.exit()` in a script does.
+    #[cfg(feature = "python")]
+    pub(crate) fn with_exit(mut self, code: Option<u8>) -> Failure {
+        self.0.exit = code;
+        self
+    }
+
+    /// The exit code that it asks for, if it does.
+    pub(crate) fn exit(&self) -> Option<u8> {
+        self.0.exit
     }
 
     /// What it was made of.

@@ -287,9 +287,11 @@ fn execute(plan: &Plan, screen: &mut dyn Screen) -> Result<Report, LoadTestError
 fn judge(run: RunReport) -> Result<Report, LoadTestError> {
     match run.verdict {
         Verdict::FixtureFailed(failed) => Err(LoadTestError::Fixture(failed)),
-        Verdict::Ended | Verdict::TooManyFailures | Verdict::ThresholdBroken | Verdict::ProcessLost(_) => {
-            Ok(Report { summary: run.summary })
-        }
+        Verdict::Ended
+        | Verdict::TooManyFailures
+        | Verdict::ThresholdBroken
+        | Verdict::ProcessLost(_)
+        | Verdict::Exit(_) => Ok(Report { summary: run.summary }),
     }
 }
 

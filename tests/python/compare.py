@@ -43,6 +43,8 @@ EXPECTED = {
     "fail_interrupt_in_scenario": ({"seen", "totals"}, "a KeyboardInterrupt that is raised is a failure (the original: the end)"),
     "picker_failing": ({"seen", "totals"}, "a picker that fails is counted (the original: the worker dies)"),
     "fail_global_setup": ({"totals"}, "there are always totals (the original: none)"),
+    "fail_exit_in_global_setup": ({"totals"}, "there are always totals (the original: none)"),
+    "fail_exit_in_global_teardown": ({"totals"}, "there are always totals (the original: none)"),
     # Where a client of its own may differ.
     "content_chunks": ({"seen"}, "parts of a body that came together are one part"),
     "data_async_generator_failing": ({"seen"}, "the error of the generator itself is raised"),

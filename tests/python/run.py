@@ -238,6 +238,7 @@ def main():
         # People start it both ways.
         quick([installed / "molotov"], packages_of(installed))
         quick([installed / "python", installed / "molotov"], packages_of(installed))
+        call(installed / "python", HERE / "twice.py", timeout=60)
         if version == next(iter(found)):
             start(installed / "molostart", wheel, interpreter, ["--no-makefile"])
             slave(installed / "moloslave", small_wheel())

@@ -207,6 +207,16 @@ fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u
     })
 }
 
+/// Sets an option as a `molotov.json` does, from its value as JSON: for scripts, which may change options.
+///
+/// # Errors
+///
+/// When the value cannot be used: why, in a few words.
+#[cfg(feature = "python")]
+pub(crate) fn change_option(args: &mut Args, name: &str, json: String) -> Result<(), String> {
+    config::change(args, name, json)
+}
+
 #[cfg(not(feature = "python"))]
 fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry, u8> {
     complain(&format!(

@@ -4,7 +4,7 @@ use std::io;
 
 use super::{complain, note, open_files, show, signals};
 use crate::{
-    engine::{self, Control, Plan, Verdict},
+    engine::{self, Control, FixtureFailure, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
     report, statsd,
@@ -116,6 +116,8 @@ fn judge(verdict: Verdict, quiet: bool) -> u8 {
             complain(&how);
             1
         }
+        // What asked for it was a script, and the console has told.
+        Verdict::Exit(code) | Verdict::FixtureFailed(FixtureFailure { exit: Some(code), .. }) => code,
         Verdict::FixtureFailed(failed) => {
             complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
             1

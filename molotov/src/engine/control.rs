@@ -1,5 +1,10 @@
 //! The handle by which the outside world ends a run.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use super::message::Message;
 use crate::queue::{Receiver, Sender, queue};
 
@@ -7,17 +12,20 @@ use crate::queue::{Receiver, Sender, queue};
 #[derive(Debug, Clone)]
 pub struct Control {
     sender: Sender<Message>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Control {
     /// A control, and what its run listens to.
     pub fn new() -> (Control, Inbox) {
         let (sender, receiver) = queue();
-        (Control { sender: sender.clone() }, Inbox { sender, receiver })
+        let stopped = Arc::<AtomicBool>::default();
+        (Control { sender: sender.clone(), stopped: stopped.clone() }, Inbox { sender, receiver, stopped })
     }
 
-    /// As the first Ctrl-C: no scenario is begun any more, running ones end, teardowns run.
+    /// As the first Ctrl-C: no scenario begins after this call, running ones end, teardowns run.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         // A run that has ended does not listen any more: then there is nothing to stop.
         self.sender.send(Message::Stop);
     }
@@ -49,4 +57,6 @@ impl Control {
 pub struct Inbox {
     pub(super) sender: Sender<Message>,
     pub(super) receiver: Receiver<Message>,
+    /// The run was asked to stop; the message may still be on its way.
+    pub(super) stopped: Arc<AtomicBool>,
 }

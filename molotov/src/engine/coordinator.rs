@@ -46,9 +46,9 @@ pub fn begin<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Be
     panic::install_hook();
     let _entered = plan.scope.enter();
     crate::failure::capture_backtraces(plan.args.verbose > 0);
-    let mut run = Run::new(plan, screen, inbox);
+    let mut run = Run::new(plan.clone(), screen, inbox);
     run.set_up = run.global_setup();
-    if run.set_up && plan.args.processes > 1 {
+    if run.set_up && run.plan.args.processes > 1 {
         run.fork();
     }
     Begun(run)
@@ -73,7 +73,7 @@ impl Begun<'_> {
 }
 
 struct Run<'a> {
-    plan: &'a Plan,
+    plan: Plan,
     screen: &'a mut dyn Screen,
     inbox: Inbox,
     /// `global_setup` went well.
@@ -90,6 +90,8 @@ struct Run<'a> {
     phase: Phase,
     totals: Snapshot,
     fixture_failure: Option<FixtureFailure>,
+    /// The exit code that `global_teardown` asked for.
+    exit: Option<u8>,
     lost: Option<String>,
     timeline: Timeline,
     started: Option<SystemTime>,
@@ -125,7 +127,8 @@ struct Shard {
 }
 
 impl<'a> Run<'a> {
-    fn new(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Run<'a> {
+    fn new(plan: Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Run<'a> {
+        let (sizing, workers) = (Sizing::of(&plan.args), plan.args.workers);
         Run {
             plan,
             screen,
@@ -140,11 +143,12 @@ impl<'a> Run<'a> {
             phase: Phase::Running,
             totals: Snapshot::default(),
             fixture_failure: None,
+            exit: None,
             lost: None,
             timeline: Timeline::default(),
             started: None,
-            sizing: Sizing::of(&plan.args),
-            workers: plan.args.workers,
+            sizing,
+            workers,
             interrupted: false,
             gave_up: false,
             rate: Rate::default(),
@@ -156,32 +160,58 @@ impl<'a> Run<'a> {
 
     /// Runs the `global_setup` fixtures; `false` when one failed, and with it the run.
     fn global_setup(&mut self) -> bool {
-        let args = &self.plan.args;
-        for fixture in &self.plan.selection.global_setups {
-            let outcome = panic::catch(args.verbose > 0, || fixture.run(args));
-            if let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) {
-                let text = failure.describe("global_setup", args.verbose > 0);
-                self.refused("global_setup", failure.to_string(), text);
-                return false;
+        let selection = self.plan.selection.clone();
+        let mut args = Args::clone(&self.plan.args);
+        for fixture in &selection.global_setups {
+            let backtraces = args.verbose > 0;
+            let outcome = panic::catch(backtraces, || fixture.run(&mut args));
+            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
+            match failure.exit() {
+                Some(code) => {
+                    self.screen.line(&Line::info(format!("`global_setup` exits with code {code}")));
+                    self.raise(Phase::Stopping);
+                }
+                None => {
+                    let text = failure.describe("global_setup", backtraces);
+                    self.refused("global_setup", failure.to_string(), text);
+                }
             }
+            let message = failure.to_string();
+            let exit = failure.exit();
+            self.fixture_failure = Some(FixtureFailure { fixture: "global_setup".into(), message, exit });
+            return false;
         }
+        self.change(args);
         true
+    }
+
+    /// Takes over the options as `global_setup` has left them.
+    fn change(&mut self, args: Args) {
+        if args == *self.plan.args {
+            return;
+        }
+        crate::failure::capture_backtraces(args.verbose > 0);
+        self.sizing = Sizing::of(&args);
+        self.workers = args.workers;
+        self.plan.args = Arc::new(args);
     }
 
     fn global_teardown(&mut self) {
         for fixture in &self.plan.selection.global_teardowns {
             let outcome = panic::catch(self.plan.args.verbose > 0, || fixture.run(&self.plan.args));
-            if let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) {
-                let text = failure.describe("global_teardown", self.plan.args.verbose > 0);
-                self.screen.line(&Line::warning(text));
-            }
+            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
+            self.screen.line(&match failure.exit() {
+                Some(code) => Line::info(format!("`global_teardown` exits with code {code}")),
+                None => Line::warning(failure.describe("global_teardown", self.plan.args.verbose > 0)),
+            });
+            self.exit = failure.exit().or(self.exit);
         }
     }
 
     /// The run cannot go on.
     fn refused(&mut self, what: &'static str, message: String, text: String) {
         self.screen.line(&Line::failure(text));
-        self.fixture_failure = Some(FixtureFailure { fixture: what.into(), message });
+        self.fixture_failure = Some(FixtureFailure::new(what, message));
         self.raise(Phase::Stopping);
     }
 
@@ -209,7 +239,7 @@ impl<'a> Run<'a> {
         }
         self.screen.line(&Line::info(format!("Forking {number} processes")));
         self.screen.before_fork();
-        match Processes::fork(self.plan, &self.plan.scope, &mut self.inbox) {
+        match Processes::fork(&self.plan, &self.plan.scope, &mut self.inbox) {
             Ok(processes) => self.workforce = Workforce::Processes(processes),
             Err(error) => {
                 let message = format!("cannot fork {number} processes: {error}; try a lower `--processes`");
@@ -231,7 +261,7 @@ impl<'a> Run<'a> {
             }
             return;
         }
-        self.listeners = RunListeners::start(self.plan, scope.clone(), self.inbox.sender.clone());
+        self.listeners = RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone());
         self.screen.begin(&self.about());
         // What `global_setup` has used is no part of the run.
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
@@ -258,7 +288,7 @@ impl<'a> Run<'a> {
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
-        let Started { crew, here, refused } = Crew::start(self.plan, scope, &self.inbox.sender, self.clock.clone(), 0);
+        let Started { crew, here, refused } = Crew::start(&self.plan, scope, &self.inbox, self.clock.clone(), 0);
         self.shards = vec![Shard::default(); crew.len()];
         self.workforce = Workforce::Crew(crew);
         if let Some(error) = refused {
@@ -283,7 +313,7 @@ impl<'a> Run<'a> {
     }
 
     fn work_apart(&mut self, mut processes: Processes) {
-        self.shards = vec![Shard::default(); processes.len() * crew::threads(self.plan)];
+        self.shards = vec![Shard::default(); processes.len() * crew::threads(&self.plan)];
         let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
         self.workforce = Workforce::Processes(processes);
         if let Err(error) = begun {
@@ -408,7 +438,7 @@ impl<'a> Run<'a> {
 
     /// What a child has to say.
     fn hear(&mut self, number: usize, word: Option<Word>) {
-        let threads = crew::threads(self.plan);
+        let threads = crew::threads(&self.plan);
         let Workforce::Processes(processes) = &mut self.workforce else { return };
         let pid = processes.pid(number);
         match word {
@@ -483,7 +513,7 @@ impl<'a> Run<'a> {
         }
         let step = self.workers.div_ceil(10);
         // Each shard keeps one: a shard without workers has ended.
-        let least = crew::threads(self.plan);
+        let least = crew::threads(&self.plan);
         self.workers = if more { self.workers + step } else { self.workers.saturating_sub(step).max(least) };
         self.screen
             .line(&Line::info(format!("{} wanted", crate::report::format::plural(self.workers as u64, "worker"))));
@@ -527,7 +557,7 @@ impl<'a> Run<'a> {
     }
 
     fn process_ended(&mut self, number: usize, ending: Ending) {
-        let threads = crew::threads(self.plan);
+        let threads = crew::threads(&self.plan);
         for shard in (number * threads..).take(threads) {
             self.shard_ended(shard);
         }
@@ -582,7 +612,7 @@ impl<'a> Run<'a> {
                 self.screen.line(&line);
             }
         }
-        let args = &self.plan.args;
+        let args = self.plan.args.clone();
         let counts = self.totals.totals();
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -610,7 +640,7 @@ impl<'a> Run<'a> {
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
             None if broken => Verdict::ThresholdBroken,
             None if args.fail.is_some_and(|limit| summary.failures >= limit) => Verdict::TooManyFailures,
-            None => Verdict::Ended,
+            None => self.exit.map_or(Verdict::Ended, Verdict::Exit),
         };
         RunReport { summary, verdict }
     }

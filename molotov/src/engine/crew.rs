@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     board::Doing,
     clock::Clock,
-    message::Message,
+    control::Inbox,
     plan::Plan,
     shard::{self, GRACE, Handle, Outbox, Process, Shardling},
     stop::{Announced, Phase},
@@ -24,7 +24,6 @@ use super::{
 use crate::{
     metrics::Snapshot,
     options::{Args, WorkerId},
-    queue::Sender,
     registry::EventLoop,
     report::Line,
     statsd::Statsd,
@@ -55,14 +54,8 @@ pub(super) struct Started {
 }
 
 impl Crew {
-    /// Starts the shards of the process of that number; each tells `sender` what happens.
-    pub(super) fn start(
-        plan: &Plan,
-        scope: &Arc<Scope>,
-        sender: &Sender<Message>,
-        clock: Arc<Clock>,
-        process: usize,
-    ) -> Started {
+    /// Starts the shards of the process of that number; each tells `inbox` what happens.
+    pub(super) fn start(plan: &Plan, scope: &Arc<Scope>, inbox: &Inbox, clock: Arc<Clock>, process: usize) -> Started {
         let workers = plan.args.workers;
         let event_loop = plan.selection.event_loop.clone();
         let threads = threads(plan);
@@ -71,10 +64,11 @@ impl Crew {
             Err(error) => (None, Some(error)),
         };
         tracing::debug!(workers, threads, process, "the workers are started");
-        let process = Process { clock: clock.clone(), number: process, shards: threads, statsd };
+        let process =
+            Process { clock: clock.clone(), number: process, shards: threads, statsd, stopped: inbox.stopped.clone() };
         let (mut shards, mut here) = (Vec::new(), None);
         for number in 0..threads {
-            let outbox = Outbox { shard: number, sender: sender.clone() };
+            let outbox = Outbox { shard: number, sender: inbox.sender.clone() };
             let mine = (number..workers).step_by(threads).map(WorkerId);
             let (shard, mut handle) = shard::prepare(plan, scope.clone(), outbox, &process, mine);
             if let Some(event_loop) = &event_loop {

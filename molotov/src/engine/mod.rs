@@ -63,4 +63,6 @@ pub enum Verdict {
     ProcessLost(String),
     /// A fixture failed, and the run with it.
     FixtureFailed(FixtureFailure),
+    /// `global_teardown` asked the program to exit with this code.
+    Exit(u8),
 }

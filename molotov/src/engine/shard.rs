@@ -6,7 +6,7 @@ use std::{
     io,
     pin::pin,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -156,6 +156,8 @@ pub(super) struct Process {
     pub(super) shards: usize,
     /// Its way to statsd.
     pub(super) statsd: Option<Statsd>,
+    /// Set when the run is asked to stop.
+    pub(super) stopped: Arc<AtomicBool>,
 }
 
 /// Prepares a shard that runs `workers`, counted from 0 in the process.
@@ -168,7 +170,7 @@ pub(super) fn prepare(
 ) -> (Shardling, Handle) {
     let board = Arc::new(Board::new(process.clock.clone(), workers));
     let (commands, inbox) = unbounded_channel();
-    let announced = Arc::<Announced>::default();
+    let announced = Arc::new(Announced::new(process.stopped.clone()));
     let handle = Handle { thread: None, commands, board: board.clone(), announced: announced.clone() };
     (Shardling { plan: plan.clone(), scope, board, announced, outbox, process: process.clone(), inbox }, handle)
 }
@@ -191,10 +193,10 @@ impl Shardling {
         builder.enable_all().on_thread_start(move || scope.adopt());
         let work = run(self);
         if let Err(error) = block_on(builder, Box::pin(work)) {
-            outbox.send(Update::FixtureFailed(FixtureFailure {
-                fixture: "runtime".into(),
-                message: format!("cannot start a thread's event loop: {error}"),
-            }));
+            outbox.send(Update::FixtureFailed(FixtureFailure::new(
+                "runtime",
+                format!("cannot start a thread's event loop: {error}"),
+            )));
         }
         outbox.send(Update::Done);
     }
@@ -202,7 +204,7 @@ impl Shardling {
 
 async fn run(shardling: Shardling) {
     let Shardling { plan, scope: _, board, announced, outbox, process, inbox: mut commands } = shardling;
-    let Process { clock, number: process, shards, statsd } = process;
+    let Process { clock, number: process, shards, statsd, stopped: _ } = process;
     let number = outbox.shard;
     let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
     let stop = Stop::new(board.workers().len(), clock.clone(), announced);
@@ -258,10 +260,10 @@ async fn run(shardling: Shardling) {
             ended = workers.join_next() => match ended {
                 Some(Ok(())) => {}
                 // The worker's own code is at fault then: user code cannot panic through it.
-                Some(Err(error)) if error.is_panic() => shard.outbox.send(Update::FixtureFailed(FixtureFailure {
-                    fixture: "worker".into(),
-                    message: super::panic::payload_message(&*error.into_panic()),
-                })),
+                Some(Err(error)) if error.is_panic() => shard.outbox.send(Update::FixtureFailed(FixtureFailure::new(
+                    "worker",
+                    super::panic::payload_message(&*error.into_panic()),
+                ))),
                 Some(Err(_cancelled)) => {}
                 None => break,
             },

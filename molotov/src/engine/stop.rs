@@ -30,18 +30,25 @@ pub(crate) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Announced {
     phase: AtomicU8,
+    /// The run was asked to stop: set by who asks, before anybody is told.
+    stopped: Arc<AtomicBool>,
     /// The shard has learned that it is forced down.
     answered: AtomicBool,
 }
 
 impl Announced {
+    pub(super) fn new(stopped: Arc<AtomicBool>) -> Announced {
+        Announced { stopped, ..Announced::default() }
+    }
+
     pub(super) fn announce(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::Relaxed);
     }
 
     fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Relaxed) {
-            0 => Phase::Running,
+            0 if !self.stopped.load(Ordering::Relaxed) => Phase::Running,
+            0 => Phase::Stopping,
             1 => Phase::Stopping,
             _ => Phase::Forced,
         }

@@ -30,6 +30,14 @@ pub struct FixtureFailure {
     pub fixture: Cow<'static, str>,
     /// The message, with its causes.
     pub message: String,
+    /// The exit code that the fixture asked for, as `sys.exit()` in a script does.
+    pub exit: Option<u8>,
+}
+
+impl FixtureFailure {
+    pub(crate) fn new(fixture: impl Into<Cow<'static, str>>, message: String) -> FixtureFailure {
+        FixtureFailure { fixture: fixture.into(), message, exit: None }
+    }
 }
 
 /// From the coordinator to a shard.

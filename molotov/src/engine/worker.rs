@@ -239,11 +239,8 @@ impl Worker {
             Ok(Err(caught)) => (name, caught.into()),
             Err(_cancelled) => return Err(Ended),
         };
-        self.shard.fixture_failed(
-            self.id,
-            FixtureFailure { fixture: fixture.into(), message: failure.to_string() },
-            failure,
-        );
+        let failed = FixtureFailure { fixture: fixture.into(), message: failure.to_string(), exit: failure.exit() };
+        self.shard.fixture_failed(self.id, failed, failure);
         Err(Ended)
     }
 

@@ -46,8 +46,23 @@ pub(super) fn failure(error: PyErr) -> Failure {
             true => failure.by_interruption(),
             false => failure,
         };
-        failure.with_cause(error.into_value(py))
+        let exit = exit(py, &error).map(|(code, _)| code);
+        failure.with_exit(exit).with_cause(error.into_value(py))
     })
+}
+
+/// The code that `sys.exit()` asks for, with its message if there is one; `None` for other exceptions.
+pub(super) fn exit(py: Python<'_>, error: &PyErr) -> Option<(u8, Option<String>)> {
+    if !error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
+        return None;
+    }
+    match error.value(py).getattr(intern!(py, "code")) {
+        Ok(code) if !code.is_none() => Some(match code.extract::<i32>() {
+            Ok(code) => (code as u8, None),
+            Err(_) => (1, Some(code.to_string())),
+        }),
+        _ => Some((0, None)),
+    }
 }
 
 /// The type of an exception, its message, where it left the script, and its traceback.

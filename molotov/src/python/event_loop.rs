@@ -56,7 +56,7 @@ pub(super) struct Loop {
     root: RefCell<Option<Waker>>,
 }
 
-/// The asyncio loop of the process: made before `global_setup`, and anew in every child.
+/// The asyncio loop of the process: made before the script is loaded, so that scripts may keep it.
 static ASYNCIO: Mutex<Option<Py<PyAny>>> = Mutex::new(None);
 
 /// The asyncio loop, which is made when it is first asked for.
@@ -67,6 +67,39 @@ pub(super) fn asyncio(py: Python<'_>, debug: bool) -> PyResult<Bound<'_, PyAny>>
     let made = module(py, "_loop")?.call_method1("make", (debug,))?;
     ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner).replace(made.clone().unbind());
     Ok(made)
+}
+
+/// The asyncio loop for a run: another one where the script has closed the first, or runs it in a thread of its own.
+fn asyncio_to_run(py: Python<'_>, debug: bool) -> PyResult<Bound<'_, PyAny>> {
+    let known = asyncio(py, debug)?;
+    if module(py, "_loop")?.call_method1("is_usable", (&known,))?.is_truthy()? {
+        return Ok(known);
+    }
+    forget();
+    asyncio(py, debug)
+}
+
+/// Takes the asyncio loop out of its place.
+fn forget() -> Option<Py<PyAny>> {
+    ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Has asyncio end what belongs to the time before `global_teardown`, such as listeners that were called last.
+pub(super) fn catch_up(py: Python<'_>) -> PyResult<()> {
+    let helper = module(py, "_loop")?;
+    let asyncio = asyncio(py, false)?;
+    if helper.call_method1("is_usable", (&asyncio,))?.is_truthy()? {
+        helper.call_method1("catch_up", (&asyncio,))?;
+    }
+    Ok(())
+}
+
+/// Closes the asyncio loop, if there is one.
+pub(super) fn close(py: Python<'_>) -> PyResult<()> {
+    match forget() {
+        Some(known) => module(py, "_loop")?.call_method1("close", (known,)).map(drop),
+        None => Ok(()),
+    }
 }
 
 impl Loop {
@@ -217,6 +250,8 @@ fn acquire() {
 pub(super) struct Asyncio {
     debug: bool,
     thread: Mutex<Option<Thread>>,
+    /// This process is a child: it ends with the run.
+    forked: AtomicBool,
 }
 
 /// The thread that an event loop runs on.
@@ -241,11 +276,11 @@ fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
 
 impl Asyncio {
     pub(super) fn new(debug: bool) -> Asyncio {
-        Asyncio { debug, thread: Mutex::new(None) }
+        Asyncio { debug, thread: Mutex::new(None), forked: AtomicBool::new(false) }
     }
 
     fn run_under(&self, py: Python<'_>, mut builder: Builder, work: LocalBoxFuture<'static, ()>) -> PyResult<()> {
-        let asyncio = asyncio(py, self.debug)?;
+        let asyncio = asyncio_to_run(py, self.debug)?;
         let ident = py.import("threading")?.call_method0("get_ident")?.extract()?;
         let before = listen(py)?;
         // SAFETY: it only names the calling thread.
@@ -292,13 +327,17 @@ impl Asyncio {
                 error.write_unraisable(py, Some(&done));
             }
         }
-        let closed = module(py, "_loop")?.call_method1("close", (&asyncio,));
+        // In the parent the loop stays open: `global_teardown` may use it.
+        let ended = match self.forked.load(Ordering::Relaxed) {
+            true => close(py),
+            false => module(py, "_loop")?.call_method1("settle", (&asyncio,)).map(drop),
+        };
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(before) = before {
             py.import("signal")?.call_method1("signal", (SIGNAL, before))?;
         }
         CURRENT.set(None);
-        closed.map(|_| ())
+        ended
     }
 }
 
@@ -315,11 +354,12 @@ impl EventLoop for Asyncio {
             if pid > 0 {
                 return Ok(Some(pid));
             }
-            // The parent's loop has descriptors that are the parent's too: it is put aside as it is.
-            if let Some(parents) = ASYNCIO.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                helper.call_method1("put_aside", (parents,))?;
+            self.forked.store(true, Ordering::Relaxed);
+            let parents = asyncio(py, self.debug)?;
+            if !module(py, "_loop")?.call_method1("adopt", (parents,))?.is_truthy()? {
+                forget();
+                asyncio(py, self.debug)?;
             }
-            asyncio(py, self.debug)?;
             Ok(None)
         });
         forked.map_err(|error| {

@@ -7,7 +7,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{
-        Once,
+        Mutex, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -125,11 +125,42 @@ fn initialize(program: Option<&Path>, line: &[OsString]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether this program has started the interpreter: then it ends with the run.
+pub(super) fn is_ours() -> bool {
+    OURS.load(Ordering::Relaxed)
+}
+
+/// Our own handlers, from a run that is over: whoever listens to signals installs them once in a process.
+static HANDLERS: Mutex<Vec<(libc::c_int, libc::sigaction)>> = Mutex::new(Vec::new());
+
 /// What is done with the interpreter's own handling of Ctrl-C: ours takes its place.
 pub(super) fn leave_signals_to_us(py: Python<'_>) -> PyResult<()> {
+    let threading = py.import("threading")?;
+    if !threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?) {
+        // Python lets its main thread only change handlers.
+        return Ok(());
+    }
     let signal = py.import("signal")?;
     for name in ["SIGINT", "SIGTERM"] {
         signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
     }
+    for (number, handler) in HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // SAFETY: a handler that was installed for this signal before, by a library that stays loaded.
+        unsafe { libc::sigaction(number, &handler, std::ptr::null_mut()) };
+    }
     Ok(())
+}
+
+/// Keeps our handlers for the next run, before the interpreter gets its own back.
+pub(super) fn keep_signal_handlers() {
+    let mut kept = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for number in [libc::SIGINT, libc::SIGTERM] {
+        let mut handler = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: there is room for the handler, which is read only when it was written.
+        unsafe {
+            if libc::sigaction(number, std::ptr::null(), handler.as_mut_ptr()) == 0 {
+                kept.push((number, handler.assume_init()));
+            }
+        }
+    }
 }

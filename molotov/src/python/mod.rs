@@ -10,6 +10,7 @@ mod listeners;
 mod local;
 mod modules;
 mod names;
+mod options;
 mod response;
 mod script;
 mod session;

@@ -20,7 +20,6 @@ use crate::{blocking::BlockingRequest, engine::Control, report::Line};
 
 /// Whether the run has begun to stop.
 pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);
-static REASON: Mutex<Option<String>> = Mutex::new(None);
 static CONTROL: Mutex<Option<Control>> = Mutex::new(None);
 
 /// Lets scripts end the run, and print in it; `None` when it is over.
@@ -144,10 +143,8 @@ pub mod _core {
 
     /// Asks the run to stop.
     #[pyfunction]
-    #[pyo3(signature = (why=None))]
-    fn stop(why: Option<String>) {
+    fn stop() {
         STOPPING.store(true, Ordering::Relaxed);
-        *REASON.lock().unwrap_or_else(PoisonError::into_inner) = why;
         if let Some(control) = &*CONTROL.lock().unwrap_or_else(PoisonError::into_inner) {
             control.stop();
         }
@@ -156,11 +153,6 @@ pub mod _core {
     #[pyfunction]
     fn is_stopped() -> bool {
         STOPPING.load(Ordering::Relaxed)
-    }
-
-    #[pyfunction]
-    fn stop_reason() -> Option<String> {
-        REASON.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The context of the worker whose code is running.
@@ -238,7 +230,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 13] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -248,6 +240,7 @@ const SOURCES: [(&str, &str); 12] = [
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),
     ("molotov._processes", include_str!("lib/molotov/_processes.py")),
+    ("molotov._runs", include_str!("lib/molotov/_runs.py")),
     ("molotov._statsd", include_str!("lib/molotov/_statsd.py")),
     ("molotov._finder", include_str!("lib/molotov/_finder.py")),
     ("molotov", include_str!("lib/molotov/__init__.py")),

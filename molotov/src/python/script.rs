@@ -1,6 +1,15 @@
 //! Loading a script: what its decorators have registered becomes part of the registry.
 
-use std::{any::Any, any::TypeId, borrow::Cow, cell::RefCell, ffi::OsString, path::Path, rc::Rc, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    cell::RefCell,
+    ffi::OsString,
+    path::Path,
+    rc::Rc,
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use futures_util::future::LocalBoxFuture;
 use pyo3::{
@@ -12,7 +21,7 @@ use pyo3::{
 use super::{
     errors,
     event_loop::{self, Asyncio},
-    interpreter, listeners, module, modules,
+    interpreter, listeners, module, modules, options,
     session::{self as sessions, WorkerContext},
     worker::Worker,
 };
@@ -37,6 +46,11 @@ pub(crate) enum LoadError {
     Exit(u8),
 }
 
+thread_local! {
+    /// What the run has changed in an interpreter that goes on after it.
+    static RUN: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
 /// Loads the extensions and the script that the command line names, and gives back what they registered.
 pub(crate) fn load(
     args: &Args,
@@ -48,6 +62,10 @@ pub(crate) fn load(
     Python::attach(|py| {
         let loaded = (|| {
             modules::install(py)?;
+            modules::STOPPING.store(false, Ordering::Relaxed);
+            if !interpreter::is_ours() {
+                RUN.set(Some(module(py, "_runs")?.call_method0("Run")?.unbind()));
+            }
             interpreter::leave_signals_to_us(py)?;
             let sys = py.import("sys")?;
             let stdout = modules::Stdout::new(sys.getattr("stdout")?.unbind(), args.quiet);
@@ -59,7 +77,7 @@ pub(crate) fn load(
                 }
             }
             event_loop::asyncio(py, args.debug)?;
-            sessions::set_args(namespace(py, args, extensions)?);
+            sessions::set_args(options::namespace(py, args, extensions)?);
             for extension in extensions {
                 if !args.quiet {
                     println!("Loading extension '{extension}'");
@@ -82,6 +100,9 @@ pub(crate) fn finish() {
     }
     Python::attach(|py| {
         sessions::forget_args();
+        if let Err(error) = event_loop::close(py) {
+            error.write_unraisable(py, None);
+        }
         let restored = (|| match modules::finish_stdout(py)? {
             Some(original) => py.import("sys")?.setattr("stdout", original),
             None => Ok(()),
@@ -89,24 +110,22 @@ pub(crate) fn finish() {
         if let Err(error) = restored {
             error.write_unraisable(py, None);
         }
+        if let Some(run) = RUN.take() {
+            interpreter::keep_signal_handlers();
+            if let Err(error) = run.call_method0(py, "end") {
+                error.write_unraisable(py, None);
+            }
+        }
     });
     interpreter::end();
 }
 
 fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
-    if error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
-        let code = error.value(py).getattr("code").ok();
-        return match code {
-            Some(code) if code.is_none() => LoadError::Exit(0),
-            Some(code) => match code.extract::<i32>() {
-                Ok(code) => LoadError::Exit(code as u8),
-                Err(_) => {
-                    eprintln!("{code}");
-                    LoadError::Exit(1)
-                }
-            },
-            None => LoadError::Exit(0),
-        };
+    if let Some((code, message)) = errors::exit(py, error) {
+        if let Some(message) = message {
+            eprintln!("{message}");
+        }
+        return LoadError::Exit(code);
     }
     let missing = module(py, "_loop").and_then(|module| module.getattr("NoScript"));
     if missing.is_ok_and(|missing| error.is_instance(py, &missing)) {
@@ -116,57 +135,6 @@ fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
         Ok((.., traceback)) => LoadError::Raised(traceback),
         Err(_) => LoadError::Raised(error.to_string()),
     }
-}
-
-/// The options of the run as scripts see them: a namespace with every option as an attribute.
-fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> PyResult<Py<PyAny>> {
-    let options = PyDict::new(py);
-    let seconds = |time: Duration| -> PyResult<Py<PyAny>> {
-        let seconds = time.as_secs_f64();
-        // Whole seconds are whole numbers, as on the original's command line.
-        Ok(if seconds.fract() == 0.0 {
-            (seconds as u64).into_pyobject(py)?.into_any().unbind()
-        } else {
-            seconds.into_pyobject(py)?.into_any().unbind()
-        })
-    };
-    options.set_item("scenario", args.scenario.as_deref().unwrap_or("loadtest.py"))?;
-    options.set_item("single_run", args.single_run)?;
-    options.set_item("single_mode", &args.single_mode)?;
-    options.set_item("config", args.config.as_deref().map(Path::to_string_lossy))?;
-    options.set_item("version", false)?;
-    options.set_item("debug", args.debug)?;
-    options.set_item("verbose", args.verbose)?;
-    options.set_item("workers", args.workers)?;
-    options.set_item("ramp_up", args.ramp_up.as_secs_f64())?;
-    options.set_item("sizing", args.sizing)?;
-    options.set_item("sizing_tolerance", args.sizing_tolerance)?;
-    options.set_item("delay", args.delay.as_secs_f64())?;
-    options.set_item("console_update", args.console_update.as_secs_f64())?;
-    options.set_item("processes", args.processes)?;
-    options.set_item("duration", seconds(args.duration)?)?;
-    options.set_item("max_runs", args.max_runs)?;
-    options.set_item("quiet", args.quiet)?;
-    options.set_item("exception", args.exception)?;
-    options.set_item("fail", args.fail)?;
-    options.set_item("console", args.console)?;
-    options.set_item("statsd", args.statsd)?;
-    options.set_item("statsd_address", &args.statsd_address)?;
-    options.set_item("uvloop", args.uvloop)?;
-    let extensions: Vec<_> = args.use_extension.iter().chain(extensions).collect();
-    let extensions = (!extensions.is_empty()).then_some(extensions);
-    options.set_item("use_extension", extensions)?;
-    options.set_item("force_shutdown", args.force_shutdown)?;
-    options.set_item("threads", args.threads)?;
-    options.set_item("seed", args.seed)?;
-    options.set_item("list", args.list)?;
-    options.set_item("timeout", args.timeout.as_secs_f64())?;
-    options.set_item("show_secrets", args.show_secrets)?;
-    for (name, value) in &args.extra {
-        let value = super::json::loads(py, value.to_string().as_bytes())?;
-        options.set_item(name, value)?;
-    }
-    Ok(module(py, "_http")?.call_method1("namespace", (options,))?.unbind())
 }
 
 /// What the decorators have collected.
@@ -329,13 +297,29 @@ impl Scenario for Scripted {
 
 struct OnGlobal(Function);
 
+impl OnGlobal {
+    /// What `sys.exit()` says goes to standard error, as Python does it.
+    fn failure(error: PyErr) -> Failure {
+        if let Some((_, Some(message))) = Python::attach(|py| errors::exit(py, &error)) {
+            eprintln!("{message}");
+        }
+        errors::failure(error)
+    }
+}
+
 impl GlobalSetup for OnGlobal {
     fn origin(&self) -> &Origin {
         &self.0.origin
     }
 
-    fn run(&self, _args: &Args) -> Result {
-        Python::attach(|py| self.0.function.bind(py).call1((sessions::args(py),)).map(drop)).map_err(errors::failure)
+    fn run(&self, args: &mut Args) -> Result {
+        Python::attach(|py| {
+            let namespace = sessions::args(py).into_bound(py);
+            let before = options::Seen::new(&namespace)?;
+            self.0.function.bind(py).call1((&namespace,))?;
+            before.apply_changes(&namespace, args)
+        })
+        .map_err(OnGlobal::failure)
     }
 }
 
@@ -345,7 +329,11 @@ impl GlobalTeardown for OnGlobal {
     }
 
     fn run(&self, _args: &Args) -> Result {
-        Python::attach(|py| self.0.function.bind(py).call0().map(drop)).map_err(errors::failure)
+        Python::attach(|py| {
+            event_loop::catch_up(py)?;
+            self.0.function.bind(py).call0().map(drop)
+        })
+        .map_err(OnGlobal::failure)
     }
 }
 

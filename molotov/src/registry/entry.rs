@@ -142,7 +142,7 @@ impl GlobalSetup for Function<Begin> {
         &self.origin
     }
 
-    fn run(&self, args: &Args) -> Result {
+    fn run(&self, args: &mut Args) -> Result {
         (self.call.0)(args)
     }
 }

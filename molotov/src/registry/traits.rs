@@ -35,8 +35,8 @@ pub trait Scenario: Send + Sync {
 pub trait GlobalSetup: Send + Sync {
     /// Where it was written.
     fn origin(&self) -> &Origin;
-    /// Runs it.
-    fn run(&self, args: &Args) -> Result;
+    /// Runs it. It may change the options of the run.
+    fn run(&self, args: &mut Args) -> Result;
 }
 
 /// Runs once for each worker, before its session is opened, and says how to open it.

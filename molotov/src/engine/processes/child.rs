@@ -54,7 +54,7 @@ fn work(birth: Birth<'_>) -> i32 {
     // The parent lets all begin at once; when it changes its mind, it goes.
     let Ok(Some(Order::Begin(began))) = reader.receive() else { return 0 };
     let clock = Arc::new(Clock::new(forked + began));
-    let Started { crew, here, refused } = Crew::start(plan, &scope, &inbox.sender, clock.clone(), number);
+    let Started { crew, here, refused } = Crew::start(plan, &scope, inbox, clock.clone(), number);
     let commands = crew.commands().clone();
     let (words, waiting) = queue::queue::<Word>();
     // Of its own, so that a parent that does not read holds up nobody here.
@@ -76,7 +76,7 @@ fn work(birth: Birth<'_>) -> i32 {
     if let Some(error) = refused.or(begun.err()) {
         let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
         crew.commands().send(Command::Stop);
-        let failure = FixtureFailure { fixture: "thread".into(), message };
+        let failure = FixtureFailure::new("thread", message);
         words.send(Word::Update(0, Update::FixtureFailed(failure)));
     }
     let event_loop = plan.selection.event_loop.clone();

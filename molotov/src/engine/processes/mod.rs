@@ -288,7 +288,9 @@ fn listed() -> Vec<String> {
             name.trim().to_owned()
         })
     };
-    let mut names: Vec<_> = tasks.flatten().filter_map(name).filter(|name| !name.is_empty()).collect();
+    // Who listens to signals only waits, and a child takes no part in that.
+    let matters = |name: &String| !name.is_empty() && name != "molotov-signals";
+    let mut names: Vec<_> = tasks.flatten().filter_map(name).filter(matters).collect();
     names.sort();
     names
 }

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import selectors
+import signal
 import sys
 import traceback
 
@@ -12,12 +13,16 @@ from molotov import _core
 
 
 class Selector(selectors.DefaultSelector):
-    """Waits for asyncio's own sockets and for those of the requests at once: requests are handled inside `select`."""
+    """Waits for asyncio's own sockets and for those of requests at once: requests are handled inside `select`.
+
+    Outside of a run there are no requests, and it is the selector that it derives from.
+    """
 
     def select(self, timeout=None, _wait=_core.wait, _select=selectors.DefaultSelector.select):
-        if _wait(timeout):
-            return _select(self, 0)
-        return ()
+        ready = _wait(timeout)
+        if ready is None:
+            return _select(self, timeout)
+        return _select(self, 0) if ready else ()
 
 
 def make(debug):
@@ -28,14 +33,66 @@ def make(debug):
     return loop
 
 
+def is_usable(loop):
+    """Whether a run can use the loop: scripts may have closed it, or run it in a thread of their own."""
+    return not loop.is_closed() and not loop.is_running()
+
+
+# What belongs to the parent: releasing it here would take it away from the parent.
+_aside = []
+
+
+def adopt(loop):
+    """Makes the parent's loop that of this process, which was forked: scripts may keep it in a global.
+
+    The selector, the pipe that wakes it and the threads of its executor are the parent's, so this process gets its own.
+    Returns whether that was possible.
+    """
+    if not is_usable(loop):
+        _aside.append(loop)
+        return False
+    parents = loop._selector
+    loop._selector = Selector()
+    for key in parents.get_map().values():
+        try:
+            loop._selector.register(key.fd, key.events, key.data)
+        except OSError:
+            # Its file is closed, and so nobody waits for it.
+            pass
+    parents.close()
+    loop._close_self_pipe()
+    loop._make_self_pipe()
+    if loop._signal_handlers:
+        signal.set_wakeup_fd(loop._csock.fileno())
+    if loop._default_executor is not None:
+        _aside.append(loop._default_executor)
+        loop._default_executor = None
+    asyncio.set_event_loop(loop)
+    return True
+
+
+def settle(loop):
+    """Cancels the tasks that scripts have left behind, as `asyncio.run` does. The loop can be used afterwards."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=5))
+
+
+def catch_up(loop):
+    """Waits for listeners that were called from outside, and not reached before the last worker ended."""
+    loop.run_until_complete(asyncio.sleep(0))
+    if _called:
+        loop.run_until_complete(asyncio.wait(_called, timeout=5))
+
+
 def close(loop):
     """Ends what scripts have left behind, as `asyncio.run` does, and closes the loop."""
+    if not is_usable(loop):
+        return
     try:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.wait(left, timeout=5))
+        settle(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(asyncio.wait_for(loop.shutdown_default_executor(), 5))
     except asyncio.TimeoutError:
@@ -200,14 +257,20 @@ def go_on(loop, coroutine, awaited, done):
     return task
 
 
+# Tasks that run what was called from outside.
+_called = set()
+
+
 def call_from_outside(loop, coroutine):
     """Runs a coroutine on the loop from another thread, without waiting for it."""
 
     def run():
         task = loop.create_task(coroutine)
+        _called.add(task)
         task.add_done_callback(_told)
 
     def _told(task):
+        _called.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _core.warn("`events` failed: %s" % describe(task.exception())[1])
 

@@ -4,9 +4,6 @@ import gc
 import io
 import threading
 
-# Loops of the parent: closing them here would take their descriptors out of what the parent waits for.
-_aside = []
-
 
 def flush():
     """Writes what open files hold back: it would be written by every process otherwise."""
@@ -18,11 +15,6 @@ def flush():
                     stream.flush()
             except (OSError, ValueError):
                 pass
-
-
-def put_aside(loop):
-    """Keeps the parent's loop from being closed in a child."""
-    _aside.append(loop)
 
 
 def leave():

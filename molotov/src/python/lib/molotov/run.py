@@ -8,8 +8,8 @@ from molotov import _core
 
 
 def main(args=None):
-    """Runs the command line, and exits with its code."""
-    sys.exit(_core.main(["molotov", *(sys.argv[1:] if args is None else args)]))
+    """Runs the command line, and returns the code to exit with. It may be called again, for another run."""
+    return _core.main(["molotov", *(sys.argv[1:] if args is None else args)])
 
 
 def _program(name, args):

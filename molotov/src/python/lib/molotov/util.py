@@ -8,6 +8,7 @@ from molotov import _core
 
 _VARS = {}
 _TIMER = None
+_REASONS = []
 
 
 class OptionError(Exception):
@@ -43,8 +44,10 @@ def get_timer():
 
 
 def stop(why=None):
-    """Asks the run to stop: running scenarios may end, none is begun."""
-    _core.stop(None if why is None else str(why))
+    """Asks the run to stop: no scenario begins after this call, running ones may end."""
+    if why is not None:
+        _REASONS.append(why)
+    _core.stop()
 
 
 def is_stopped():
@@ -53,8 +56,8 @@ def is_stopped():
 
 
 def stop_reason():
-    """What `stop` was called with."""
-    return _core.stop_reason()
+    """What `stop` was called with, every time."""
+    return list(_REASONS)
 
 
 async def cancellable_sleep(delay, result=None, *, loop=None):
