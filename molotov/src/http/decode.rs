@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_compression::{
@@ -121,9 +121,42 @@ pub(crate) struct Decoded {
     reader: Pin<Box<dyn AsyncRead>>,
     body: Rc<RefCell<WireBody>>,
     buffer: BytesMut,
-    deadline: Option<Instant>,
+    time: Time,
     /// All data has been decoded; the rest of the body is skipped.
     decoded: bool,
+}
+
+/// How long decompressing may take.
+enum Time {
+    Unlimited,
+    Until(Instant),
+    /// For a body that has arrived: only decompressing takes of this, since a scenario may read such a body as late as it
+    /// likes.
+    Left(Duration),
+}
+
+impl Time {
+    fn new(body: &WireBody, deadline: Option<Instant>) -> Time {
+        match deadline {
+            None => Time::Unlimited,
+            Some(deadline) if body.is_whole() => Time::Left(deadline.saturating_duration_since(Instant::now())),
+            Some(deadline) => Time::Until(deadline),
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        match self {
+            Time::Unlimited => false,
+            Time::Until(deadline) => now >= *deadline,
+            Time::Left(left) => left.is_zero(),
+        }
+    }
+
+    fn spend(&mut self, since: Instant) {
+        if let Time::Left(left) = self {
+            *left = left.saturating_sub(since.elapsed());
+        }
+    }
 }
 
 /// How much is decompressed at once.
@@ -133,6 +166,7 @@ impl Decoded {
     /// A body with these codings, the outermost first. Decoding may take until `deadline`: a few bytes can become
     /// gigabytes.
     pub(crate) fn new(body: WireBody, codings: &[Coding], deadline: Option<Instant>) -> Decoded {
+        let time = Time::new(&body, deadline);
         let body = Rc::new(RefCell::new(body));
         let mut input: Pin<Box<dyn AsyncBufRead>> = Box::pin(StreamReader::new(Parts(body.clone())));
         let reader = match codings.split_last() {
@@ -144,19 +178,22 @@ impl Decoded {
                 last.decoder(input)
             }
         };
-        Decoded { reader, body, buffer: BytesMut::new(), deadline, decoded: false }
+        Decoded { reader, body, buffer: BytesMut::new(), time, decoded: false }
     }
 
     /// The next part; `None` when there is no more.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if !self.decoded {
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let now = Instant::now();
+            if self.time.is_over(now) {
                 return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, "the body was not decompressed in time")
                     .with_hint("raise the timeout, or look at the server"))));
             }
             self.buffer.resize(PART, 0);
             let mut part = ReadBuf::new(&mut self.buffer);
-            match ready!(self.reader.as_mut().poll_read(cx, &mut part)) {
+            let polled = self.reader.as_mut().poll_read(cx, &mut part);
+            self.time.spend(now);
+            match ready!(polled) {
                 Ok(()) => match part.filled().len() {
                     0 => self.decoded = true,
                     read => return Poll::Ready(Some(Ok(self.buffer.split_to(read).freeze()))),
@@ -433,6 +470,15 @@ mod tests {
         assert_eq!(decoded(twice, &[Coding::Gzip, Coding::Brotli]).await.unwrap(), text);
     }
 
+    #[tokio::test]
+    async fn a_body_that_has_arrived_may_be_read_late() {
+        let packed = encoded(GzipEncoder::new(&b"to be"[..])).await;
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let mut body = Decoded::new(WireBody::whole(packed), &[Coding::Gzip], Some(deadline));
+        tokio::time::sleep_until((deadline + Duration::from_millis(1)).into()).await;
+        assert_eq!(poll_fn(|cx| body.poll_chunk(cx)).await.unwrap().unwrap(), "to be");
+    }
+
     #[test]
     fn only_what_is_known_is_undone() {
         let all = Decompression { gzip: true, deflate: true, brotli: true, zstd: true };
@@ -486,7 +532,7 @@ mod tests {
         let inner = Bytes::from(zeros.repeat(1000));
         let bomb = encoded(GzipEncoder::new(&inner[..])).await;
         assert!(bomb.len() < 64 << 10, "{}", bomb.len());
-        let deadline = Instant::now() + std::time::Duration::from_millis(100);
+        let deadline = Instant::now() + Duration::from_millis(100);
         let codings = [Coding::Gzip, Coding::Gzip];
         let mut body = Decoded::new(WireBody::whole(bomb), &codings, Some(deadline));
         let (mut others, mut all) = (0, 0);
@@ -504,7 +550,7 @@ mod tests {
             ended = reading => ended,
         };
         assert!(ended.is_some_and(|end| end.is_err_and(|error| error.is_timeout())));
-        assert!(deadline.elapsed() < std::time::Duration::from_secs(1), "{:?}", deadline.elapsed());
+        assert!(deadline.elapsed() < Duration::from_secs(1), "{:?}", deadline.elapsed());
         assert!(all > 0 && others > 10, "{all} bytes, {others} turns of others");
     }
 }

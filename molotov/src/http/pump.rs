@@ -117,7 +117,12 @@ impl Pump {
             }
             let piece = match stream.as_mut().poll_next(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => continue,
+                // Servers close an HTTP/2 connection that sends many empty frames. A stream of nothing else still has to
+                // let the deadline be looked at.
+                Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Ready(Some(Ok(bytes))) => count(left, bytes.len() as u64).map(|()| Piece::Data(bytes)),
                 Poll::Ready(Some(Err(error))) => Err(error),
                 Poll::Ready(None) if left.is_some_and(|left| left > 0) => Err(wrong_length("shorter")),

@@ -10,8 +10,9 @@ use super::{
     Error, ErrorKind, dns,
     permits::Permits,
     pump::{self, Outgoing},
+    timer::{Deadline, within},
     tls,
-    wire::{HttpVersionPolicy, LazyHeaders, WireBody, WireRequest, WireResponse},
+    wire::{self, HttpVersionPolicy, LazyHeaders, WireBody, WireRequest, WireResponse},
 };
 use crate::session::SessionOptions;
 
@@ -66,15 +67,11 @@ impl ReqwestTransport {
 
     pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
         let (method, url) = (request.method, &request.target.url);
+        // Not the client's own timeout, whose timer does not fire while data keeps coming.
+        let mut deadline = request.deadline.map(Deadline::new);
+        let late = || wire::answer_timeout().at(method, url);
         let waiting = self.permits.acquire(&request.target.origin);
-        let permit = match request.deadline {
-            None => waiting.await,
-            Some(deadline) => tokio::time::timeout_at(deadline.into(), waiting).await.map_err(|_| {
-                Error::new(ErrorKind::Timeout, "no answer came in time")
-                    .with_hint("raise the timeout, or look at the server")
-                    .at(method, url)
-            })?,
-        };
+        let permit = within(&mut deadline, waiting).await.ok_or_else(late)?;
         let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
         let bytes_out = size(request.headers) + request.target.path_and_query.len() as u64;
         if !self.keep_alive && !request.headers.contains_key(header::CONNECTION) {
@@ -89,10 +86,8 @@ impl ReqwestTransport {
         if let Some(version) = request.version {
             built = built.version(version);
         }
-        if let Some(deadline) = request.deadline {
-            built = built.timeout(deadline.saturating_duration_since(Instant::now()));
-        }
-        let answer = pump.until(built.send()).await.map_err(|error| error.at(method, url))?;
+        let answer = within(&mut deadline, pump.until(built.send())).await.ok_or_else(late)?;
+        let answer = answer.map_err(|error| error.at(method, url))?;
         let response = answer.map_err(|error| explain(error).at(method, url))?;
         let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());
         let (version, status, remote_addr) = (response.version(), response.status(), response.remote_addr());

@@ -1,9 +1,12 @@
 //! Deadlines of requests: far ones share one coarse clock per runtime, near ones take a timer of tokio's.
+//!
+//! Timers only wake the task. Whether a deadline has passed is decided by the time itself, because a task that always
+//! finds data to read spends tokio's cooperative budget, and without budget a timer never fires.
 
 use std::{
     cell::RefCell,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -29,7 +32,6 @@ enum State {
     Unarmed,
     Near(Pin<Box<Sleep>>),
     Far { clock: Arc<Clock>, key: usize },
-    Over,
 }
 
 impl Deadline {
@@ -37,40 +39,66 @@ impl Deadline {
         Self { at, state: State::Unarmed }
     }
 
-    /// Ready when the time is over; otherwise the task is woken then.
+    /// Whether the deadline has passed.
+    pub(crate) fn has_passed(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// Ready once the deadline has passed; until then, arranges for the task to be woken.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match &mut self.state {
-                State::Unarmed => self.arm(cx),
-                State::Near(sleep) => return sleep.as_mut().poll(cx),
-                State::Far { clock, key } => {
-                    let mut entries = clock.lock();
-                    let Some(entry) = entries.slots[*key].as_mut() else { return Poll::Ready(()) };
-                    if entry.over {
-                        return Poll::Ready(());
-                    }
-                    if !entry.waker.will_wake(cx.waker()) {
-                        entry.waker.clone_from(cx.waker());
-                    }
-                    return Poll::Pending;
+        let left = self.at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        match &mut self.state {
+            State::Unarmed if left < FAR => {
+                let mut sleep = Box::pin(sleep(left));
+                let polled = sleep.as_mut().poll(cx);
+                self.state = State::Near(sleep);
+                polled
+            }
+            State::Unarmed => {
+                let clock = Clock::current();
+                let key = clock.lock().insert(self.at, cx.waker().clone());
+                self.state = State::Far { clock, key };
+                Poll::Pending
+            }
+            State::Near(sleep) => sleep.as_mut().poll(cx),
+            State::Far { clock, key } => {
+                if let Some(entry) = &mut clock.lock().slots[*key]
+                    && !entry.waker.will_wake(cx.waker())
+                {
+                    entry.waker.clone_from(cx.waker());
                 }
-                State::Over => return Poll::Ready(()),
+                Poll::Pending
             }
         }
     }
+}
 
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        let left = self.at.saturating_duration_since(Instant::now());
-        self.state = if left.is_zero() {
-            State::Over
-        } else if left < FAR {
-            State::Near(Box::pin(sleep(left)))
-        } else {
-            let clock = Clock::current();
-            let key = clock.lock().insert(self.at, cx.waker().clone());
-            State::Far { clock, key }
-        };
+/// Whether a deadline has passed inside a loop that may go on without end. The caller then returns `Pending`: the task
+/// is woken, and whoever owns the deadline ends the request.
+pub(crate) fn has_passed(at: Option<Instant>, cx: &Context<'_>) -> bool {
+    let passed = at.is_some_and(|at| Instant::now() >= at);
+    if passed {
+        cx.waker().wake_by_ref();
     }
+    passed
+}
+
+/// The future's output; `None` if the deadline passes first.
+pub(crate) async fn within<T>(deadline: &mut Option<Deadline>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        match deadline.as_mut().map(|deadline| deadline.poll(cx)) {
+            Some(Poll::Ready(())) => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    })
+    .await
 }
 
 impl Drop for Deadline {
@@ -204,9 +232,21 @@ mod tests {
         for wait in [30, 1_100].map(Duration::from_millis) {
             let start = Instant::now();
             let mut deadline = Deadline::new(start + wait);
-            std::future::poll_fn(|cx| deadline.poll(cx)).await;
+            poll_fn(|cx| deadline.poll(cx)).await;
             assert!(start.elapsed() >= wait);
         }
+    }
+
+    #[tokio::test]
+    async fn a_deadline_holds_for_a_task_that_spends_its_budget() {
+        let before = Instant::now();
+        let mut deadline = Some(Deadline::new(before + Duration::from_millis(20)));
+        let busy = async {
+            while before.elapsed() < Duration::from_secs(2) {
+                tokio::task::coop::consume_budget().await;
+            }
+        };
+        assert_eq!(within(&mut deadline, busy).await, None);
     }
 
     #[tokio::test]
@@ -214,7 +254,7 @@ mod tests {
         let far = Instant::now() + Duration::from_secs(300);
         for _ in 0..3 {
             let mut deadline = Deadline::new(far);
-            std::future::poll_fn(|cx| {
+            poll_fn(|cx| {
                 assert!(deadline.poll(cx).is_pending());
                 Poll::Ready(())
             })

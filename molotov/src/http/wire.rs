@@ -226,6 +226,10 @@ impl WireBody {
         match polled {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.received += bytes.len() as u64;
+                if self.deadline.as_ref().is_some_and(Deadline::has_passed) {
+                    self.finish();
+                    return Poll::Ready(Some(Err(body_timeout())));
+                }
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(end) => {
@@ -238,8 +242,7 @@ impl WireBody {
                     return Poll::Pending;
                 }
                 self.finish();
-                Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, "the body did not arrive in time")
-                    .with_hint("raise the timeout, or look at the server"))))
+                Poll::Ready(Some(Err(body_timeout())))
             }
         }
     }
@@ -275,6 +278,17 @@ impl WireBody {
     pub(crate) fn is_whole(&self) -> bool {
         matches!(self.state, State::Ended | State::Whole(_))
     }
+}
+
+/// The error of a request that has no answer when its deadline passes.
+pub(crate) fn answer_timeout() -> Error {
+    Error::new(ErrorKind::Timeout, "no answer came in time").with_hint("raise the timeout, or look at the server")
+}
+
+/// The error of a body that is incomplete when its deadline passes.
+pub(crate) fn body_timeout() -> Error {
+    Error::new(ErrorKind::Timeout, "the body did not arrive in time")
+        .with_hint("raise the timeout, or look at the server")
 }
 
 impl fmt::Debug for WireBody {
@@ -344,6 +358,22 @@ mod tests {
         assert_eq!(head.map().len(), 4);
         assert_eq!(head.map().get_all("set-cookie").iter().next_back(), Some(&HeaderValue::from_static("c=d:e")));
         assert_eq!(head.get(&HeaderName::from_static("empty")), Some(&b""[..]));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_holds_for_a_body_that_is_always_ready() {
+        let before = Instant::now();
+        let endless = futures_util::stream::repeat_with(|| Ok(Bytes::from_static(b"x")));
+        let mut body = WireBody::stream(endless, Some(before + Duration::from_millis(20)));
+        let error = loop {
+            assert!(before.elapsed() < Duration::from_secs(2));
+            match std::future::poll_fn(|cx| body.poll_chunk(cx)).await.unwrap() {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(error.is_timeout(), "{error}");
+        assert!(body.is_end());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! - Which of `closed`, `body` and `protocol` a broken answer counts as may differ where the breakage is the same.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod deadlines;
 mod hostile;
 mod server;
 mod tls;

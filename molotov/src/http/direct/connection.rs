@@ -28,6 +28,7 @@ use super::{
 use crate::http::{
     Error, ErrorKind,
     target::Target,
+    timer,
     wire::{Body, WireRequest},
 };
 
@@ -115,7 +116,7 @@ impl<'a> Exchange<'a> {
         if self.upload.is_none() {
             let begun = SCRATCH.with_borrow_mut(|scratch| {
                 self.keep = upload::head(&mut scratch.output, request, keep_alive);
-                let upload = self.upload.insert(Upload::new(request.body));
+                let upload = self.upload.insert(Upload::new(request.body, request.deadline));
                 upload.begin(&mut connection.io, cx, &scratch.output)
             });
             self.sent(begun)?;
@@ -142,6 +143,8 @@ impl<'a> Exchange<'a> {
             });
             match step {
                 Poll::Pending => return Poll::Pending,
+                // Most heads come in one read, and need not look at the clock.
+                Poll::Ready(Ok(None)) if timer::has_passed(request.deadline, cx) => return Poll::Pending,
                 Poll::Ready(Ok(None)) => {}
                 Poll::Ready(Ok(Some(answer))) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(failed)) => return Poll::Ready(Err(failed)),
@@ -241,7 +244,7 @@ impl<'a> Exchange<'a> {
                 head::unfold(&mut unfolded);
                 raw = unfolded.into();
             }
-            let upload = self.upload.take().unwrap_or_else(|| Upload::new(&mut Body::Empty));
+            let upload = self.upload.take().unwrap_or_else(|| Upload::new(&mut Body::Empty, None));
             let answer = Answer {
                 keep: self.keep && head.keep_alive,
                 head,

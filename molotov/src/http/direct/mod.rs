@@ -10,13 +10,7 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    rc::Rc,
-    task::Poll,
-    time::Instant,
-};
+use std::{future::poll_fn, rc::Rc, task::Poll, time::Instant};
 
 use bytes::BytesMut;
 use http::{Method, Version};
@@ -28,8 +22,8 @@ use self::{
 };
 use super::{
     Error, ErrorKind,
-    timer::Deadline,
-    wire::{Body, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
+    timer::{Deadline, within},
+    wire::{self, Body, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
 };
 
 pub(crate) use connection::H1Body;
@@ -56,8 +50,7 @@ impl Direct {
         let mut deadline = request.deadline.map(Deadline::new);
         let result = match within(&mut deadline, self.run(&mut request)).await {
             Some(result) => result,
-            None => Err(Error::new(ErrorKind::Timeout, "no answer came in time")
-                .with_hint("raise the timeout, or look at the server")),
+            None => Err(wire::answer_timeout()),
         };
         match result {
             Ok(mut response) => {
@@ -187,21 +180,6 @@ impl Direct {
 
 fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE)
-}
-
-/// The future's output, unless the time is over first.
-async fn within<T>(deadline: &mut Option<Deadline>, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        match deadline.as_mut().map(|deadline| deadline.poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(None),
-            _ => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// What the reader made of some bytes; for fuzzing and conformance tests.

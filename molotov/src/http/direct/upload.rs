@@ -4,6 +4,7 @@ use std::{
     io::{self, Write as _},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::io::AsyncWrite;
 
 use super::stream::Io;
 use crate::http::{
-    BoxError, pump,
+    BoxError, pump, timer,
     wire::{Body, LocalByteStream, WireRequest},
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct Upload {
     piece: Bytes,
     rest: Rest,
     pub(crate) written: u64,
+    deadline: Option<Instant>,
 }
 
 enum Rest {
@@ -42,7 +44,7 @@ enum Rest {
 
 impl Upload {
     /// Takes the body out of the request if it is a stream.
-    pub(crate) fn new(body: &mut Body) -> Self {
+    pub(crate) fn new(body: &mut Body, deadline: Option<Instant>) -> Self {
         let rest = match body {
             Body::Empty => Rest::Flush,
             Body::Bytes(bytes) if bytes.len() <= SMALL => Rest::Flush,
@@ -52,7 +54,7 @@ impl Upload {
                 _ => Rest::Flush,
             },
         };
-        Self { piece: Bytes::new(), rest, written: 0 }
+        Self { piece: Bytes::new(), rest, written: 0, deadline }
     }
 
     /// Writes the head, and keeps what the socket does not take.
@@ -95,6 +97,8 @@ impl Upload {
                     self.piece = std::mem::take(bytes);
                     self.rest = Rest::Flush;
                 }
+                // A stream that is always ready would not let anybody else look at the clock.
+                Rest::Stream { .. } if timer::has_passed(self.deadline, cx) => return Poll::Pending,
                 Rest::Stream { stream, left } => match stream.as_mut().poll_next(cx) {
                     Poll::Pending => {
                         // What was written so far shall not wait for the next piece.

@@ -1,0 +1,204 @@
+//! Timeouts against peers that keep sending, or keep reading, without end.
+
+use std::{
+    convert::Infallible,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use async_compression::tokio::bufread::GzipEncoder;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use molotov::session::{RequestBody, RequestBuilder, Session};
+use tokio::io::AsyncReadExt;
+
+use crate::{BOTH, options};
+
+const TIMEOUT: Duration = Duration::from_millis(60);
+/// Far more than a timeout may be late, and far less than the peers go on for.
+const LATE: Duration = Duration::from_secs(1);
+/// How long a peer goes on.
+const ENDLESS: Duration = Duration::from_secs(4);
+
+/// A server of threads, so that it floods its client whatever the client's runtime does.
+fn peer(script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, script) = (stream.unwrap(), script.clone());
+            thread::spawn(move || {
+                stream.set_write_timeout(Some(ENDLESS)).unwrap();
+                stream.set_read_timeout(Some(ENDLESS)).unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read(&mut byte).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    head.extend(byte);
+                }
+                let head = String::from_utf8(head).unwrap();
+                // The client goes away.
+                let _ = script(head.split(' ').nth(1).unwrap(), &mut stream);
+            });
+        }
+    });
+    address
+}
+
+/// Writes without end.
+fn flood(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> std::io::Result<()> {
+    let before = Instant::now();
+    while before.elapsed() < ENDLESS {
+        stream.write_all(bytes)?;
+        thread::sleep(pause);
+    }
+    Ok(())
+}
+
+async fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    GzipEncoder::new(bytes).read_to_end(&mut packed).await.unwrap();
+    packed
+}
+
+/// Reads an answer to its end, which is its timeout.
+async fn assert_timeout(what: &str, request: RequestBuilder) {
+    let before = Instant::now();
+    let answer = async {
+        let mut response = request.timeout(TIMEOUT).send().await?;
+        while response.chunk().await?.is_some() {
+            assert!(before.elapsed() < LATE, "{what}: still reading after {:?}", before.elapsed());
+        }
+        Ok::<_, molotov::Error>(())
+    };
+    let error = answer.await.expect_err(what);
+    let took = before.elapsed();
+    assert!(error.is_timeout(), "{what}: {error}");
+    assert!(took >= TIMEOUT - Duration::from_millis(2) && took < LATE, "{what}: {took:?}");
+}
+
+#[tokio::test]
+async fn timeouts_hold_while_an_answer_keeps_coming() {
+    let member = gzip(&vec![0; 4_000_000]).await;
+    // Packed twice: little on the wire, and 2 GB of it.
+    let twice = gzip(&member.repeat(500)).await;
+    // Packed twice, and nothing in it.
+    let nothing = gzip(&gzip(b"").await.repeat(300_000)).await;
+    let address = peer(move |path, stream| {
+        let kind = path.strip_prefix('/').unwrap();
+        let coding = match kind {
+            "gzip" => "content-encoding: gzip\r\n",
+            "twice" | "nothing" => "content-encoding: gzip, gzip\r\n",
+            _ => "",
+        };
+        let head = format!("HTTP/1.1 200 OK\r\n{coding}");
+        let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
+        let whole =
+            |bytes: &[u8]| [format!("{head}content-length: {}\r\n\r\n", bytes.len()).as_bytes(), bytes].concat();
+        match kind {
+            "head" => {
+                stream.write_all(format!("{head}x: ").as_bytes())?;
+                flood(stream, b"y", Duration::from_millis(1))
+            }
+            "length" => {
+                stream.write_all(format!("{head}content-length: {}\r\n\r\n", 1_u64 << 40).as_bytes())?;
+                flood(stream, &[b'x'; 1 << 18], Duration::ZERO)
+            }
+            "close" => {
+                stream.write_all(format!("{head}\r\n").as_bytes())?;
+                flood(stream, &[b'x'; 1 << 18], Duration::ZERO)
+            }
+            "chunks" => {
+                stream.write_all(chunked.as_bytes())?;
+                flood(stream, &b"1\r\nx\r\n".repeat(10_000), Duration::ZERO)
+            }
+            "chunk-head" => {
+                stream.write_all(format!("{chunked}1;").as_bytes())?;
+                flood(stream, b"x", Duration::from_millis(1))
+            }
+            "gzip" => {
+                stream.write_all(format!("{head}\r\n").as_bytes())?;
+                flood(stream, &member, Duration::ZERO)
+            }
+            "twice" => stream.write_all(&whole(&twice)),
+            "nothing" => stream.write_all(&whole(&nothing)),
+            _ => unreachable!("{path}"),
+        }
+    });
+    for transport in BOTH {
+        for kind in ["head", "length", "close", "chunks", "chunk-head", "gzip", "twice", "nothing"] {
+            let session = Session::new(options(transport)).unwrap();
+            let url = format!("http://{address}/{kind}");
+            assert_timeout(&format!("{transport:?} {kind}"), session.get(url)).await;
+        }
+    }
+}
+
+/// Bodies of requests that never end, in pieces of this size.
+fn endless(piece: usize) -> RequestBody {
+    let piece = Bytes::from(vec![b'x'; piece]);
+    RequestBody::wrap_stream(stream::repeat_with(move || Ok::<_, Infallible>(piece.clone())))
+}
+
+#[tokio::test]
+async fn timeouts_hold_while_a_body_is_sent() {
+    let address = peer(|path, stream| {
+        if path == "/answers" {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhalf")?;
+        }
+        std::io::copy(stream, &mut std::io::sink()).map(drop)
+    });
+    for transport in BOTH {
+        for (path, piece) in [("", 1 << 16), ("", 1), ("", 0), ("answers", 1 << 16), ("answers", 0)] {
+            let session = Session::new(options(transport)).unwrap();
+            let request = session.post(format!("http://{address}/{path}")).body(endless(piece));
+            assert_timeout(&format!("{transport:?} pieces of {piece} to /{path}"), request).await;
+        }
+    }
+}
+
+/// HTTP/2 without TLS: floods, in frames of 16 kB or of 64 bytes, and reads what it is sent.
+async fn http2_peer() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                if request.uri().path() == "/reads" {
+                    use http_body_util::BodyExt;
+                    let mut body = request.into_body();
+                    while let Some(Ok(_)) = body.frame().await {}
+                    return Err("the client has gone");
+                }
+                let piece = Bytes::from(vec![b'x'; if request.uri().path() == "/small" { 64 } else { 1 << 14 }]);
+                let pieces = stream::repeat_with(move || Ok::<_, Infallible>(Frame::data(piece.clone())));
+                Ok(hyper::Response::new(StreamBody::new(pieces)))
+            });
+            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timeouts_hold_over_http2() {
+    let address = http2_peer().await;
+    for transport in BOTH {
+        for (path, piece) in [("large", None), ("small", None), ("reads", Some(1 << 14)), ("reads", Some(0))] {
+            let session = Session::new(options(transport).http2_prior_knowledge()).unwrap();
+            let mut request = session.post(format!("http://{address}/{path}"));
+            if let Some(piece) = piece {
+                request = request.body(endless(piece));
+            }
+            assert_timeout(&format!("{transport:?} {path} {piece:?}"), request).await;
+        }
+    }
+}
