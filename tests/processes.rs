@@ -82,8 +82,60 @@ fn a_process_that_is_killed_is_told_and_the_others_go_on() {
     assert!(failed == 0 && kept <= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept + 250 >= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept > 0, "{output:#?}");
+    let note = format!("Counts of process 1 (pid {killed}) are incomplete since ");
+    assert!(output.stdout.contains(&note), "{output:#?}");
     assert!(left.into_iter().all(|pid| !lives(pid)), "a process is left");
     assert_eq!(count(&output, "global_teardown"), 1);
+}
+
+#[test]
+fn what_a_stopped_and_killed_process_lost_is_named() {
+    let server = Server::new();
+    let directory = tempfile::tempdir().unwrap();
+    let line = "-p 2 -w 5 --delay 0.02 -c --console-update 10 --report out.json --report out.html";
+    let running = Program::new(STEADY, line).against(&server).in_directory(directory.path()).start();
+    wait_until("the run is under way", || server.served() > 200);
+    let begun = std::time::Instant::now();
+    let [_, stopped] = running.children()[..] else { panic!("two processes") };
+    kill(stopped, Signal::STOP);
+    running
+        .wait_for(&format!("the process {stopped} is stopped and makes no load; `kill -CONT {stopped}` lets it go on"));
+    kill(stopped, Signal::KILL);
+    running.wait_for(&format!("the process {stopped} was killed by SIGKILL; its counts are incomplete since "));
+    let took = begun.elapsed();
+    running.interrupt();
+    let output = running.wait().exited(1);
+    let read = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&read("out.json")).unwrap();
+    let [incomplete] = &json["incomplete"].as_array().unwrap()[..] else { panic!("{json}") };
+    assert_eq!(
+        (&incomplete["process"], &incomplete["pid"], &incomplete["thread"]),
+        (&1.into(), &stopped.into(), &().into())
+    );
+    // Its last report came before it was stopped, and at most a fifth of a second before.
+    let (since, end) = (incomplete["since_s"].as_f64().unwrap(), json["elapsed_s"].as_f64().unwrap());
+    assert!(since > 0.0 && since <= end - took.as_secs_f64() + 0.5, "{since} of {end}, {took:?}");
+    let note = format!("Counts of process 1 (pid {stopped}) are incomplete since ");
+    assert!(output.stdout.contains(&note) && read("out.html").contains(&note), "{output:#?}");
+}
+
+#[test]
+fn a_stopped_process_reports_when_the_run_is_forced_down() {
+    let server = Server::new();
+    let running = Program::new(STEADY, "-p 2 -w 5 --delay 0.02 -c").against(&server).start();
+    wait_until("the run is under way", || server.served() > 50);
+    let stopped = running.children()[1];
+    kill(stopped, Signal::STOP);
+    running.interrupt();
+    running.wait_for("Stopping");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    let (ok, failed) = output.totals();
+    assert_eq!(failed, 0);
+    // Requests that were under way when the process was stopped are interrupted.
+    assert!(ok <= server.served() && ok + 10 >= server.served(), "{ok} of {}: {output:#?}", server.served());
+    assert!(!output.stdout.contains("incomplete"), "{output:#?}");
+    assert_eq!((count(&output, "teardown 0"), count(&output, "teardown 4")), (2, 2), "{output:#?}");
 }
 
 #[test]

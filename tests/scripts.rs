@@ -137,7 +137,26 @@ fn a_process_that_is_killed_is_told_and_the_others_go_on() {
     let kept = ok - 3_000;
     assert!(failed == 0 && kept <= of_the_killed && kept + 250 >= of_the_killed, "{kept} of {of_the_killed}");
     assert!(!children.iter().any(|pid| lives(*pid)), "a process is left");
+    let note = format!("Counts of process 2 (pid {killed}) are incomplete since ");
+    assert!(output.stdout.contains(&note), "{output:#?}");
     assert!(output.stdout.contains("in the parent 0 True"), "{output:#?}");
+}
+
+#[test]
+fn a_stopped_process_reports_when_the_run_is_forced_down() {
+    let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
+    let running = scripts.program("-p 2 -w 5 --delay 0.02 -c --console-update 10").start();
+    wait_until("the run is under way", || scripts.server.served() > 50);
+    let stopped = running.children()[1];
+    kill_process(Pid::from_raw(stopped).unwrap(), Signal::STOP).unwrap();
+    running.wait_for(&format!("the process {stopped} is stopped and makes no load"));
+    running.interrupt();
+    running.wait_for("Stopping");
+    running.interrupt();
+    let output = running.wait().exited(0);
+    let ((ok, failed), served) = (output.totals(), scripts.server.served());
+    assert!(failed == 0 && ok <= served && ok + 10 >= served, "{ok} of {served}: {output:#?}");
+    assert!(!output.stdout.contains("incomplete"), "{output:#?}");
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn what_keeps_a_thread_busy_is_named_and_left() {
     running.interrupt();
     let output = running.wait().exited(0);
     assert!(output.stdout.contains("`stuck`"), "{output:#?}");
+    assert!(output.stdout.contains("Counts of thread 0 are incomplete since "), "{output:#?}");
     assert_eq!((output.totals(), interrupted(&output)), ((0, 0), 1), "{output:#?}");
     assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
 }

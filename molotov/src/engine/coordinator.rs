@@ -17,7 +17,7 @@ use super::{
     message::Message,
     panic,
     plan::Plan,
-    processes::{self, Ending, Processes, Word},
+    processes::{self, Change, Processes, Word},
     shard::GRACE,
     sizing::Sizing,
     stop::Phase,
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     metrics::{MachineProbe, ProcessProbe, Snapshot},
     options::Args,
-    report::{Line, Progress, Summary, Timeline},
+    report::{Incomplete, Line, Progress, Summary, Timeline, format},
     ui::{About, Screen},
     vars::Scope,
 };
@@ -93,6 +93,7 @@ struct Run<'a> {
     /// The exit code that `global_teardown` asked for.
     exit: Option<u8>,
     lost: Option<String>,
+    incomplete: Vec<Incomplete>,
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
@@ -123,6 +124,8 @@ enum Workforce {
 struct Shard {
     running: usize,
     most: usize,
+    /// Until when it has reported its measures.
+    reported: Duration,
     done: bool,
 }
 
@@ -145,6 +148,7 @@ impl<'a> Run<'a> {
             fixture_failure: None,
             exit: None,
             lost: None,
+            incomplete: Vec::new(),
             timeline: Timeline::default(),
             started: None,
             sizing,
@@ -457,7 +461,19 @@ impl<'a> Run<'a> {
         }
         match update {
             Update::Line(line) => self.screen.line(&Line { pid, ..line }),
-            Update::Measures(measures) => self.measured(pid, &measures),
+            Update::Measures(measures) => {
+                self.shards[shard].reported = measures.until;
+                self.measured(pid, &measures);
+            }
+            Update::Abandoned => {
+                let threads = crew::threads(&self.plan);
+                self.incomplete.push(Incomplete {
+                    process: shard / threads,
+                    pid,
+                    thread: Some(shard % threads),
+                    since: self.shards[shard].reported,
+                });
+            }
             Update::Workers { running, most } => {
                 self.shards[shard].running = running;
                 self.shards[shard].most = most;
@@ -515,8 +531,7 @@ impl<'a> Run<'a> {
         // Each shard keeps one: a shard without workers has ended.
         let least = crew::threads(&self.plan);
         self.workers = if more { self.workers + step } else { self.workers.saturating_sub(step).max(least) };
-        self.screen
-            .line(&Line::info(format!("{} wanted", crate::report::format::plural(self.workers as u64, "worker"))));
+        self.screen.line(&Line::info(format!("{} wanted", format::plural(self.workers as u64, "worker"))));
         self.send(Command::Workers(self.workers));
     }
 
@@ -541,8 +556,8 @@ impl<'a> Run<'a> {
                 }
             }
             Workforce::Processes(processes) => {
-                for (number, ending) in processes.look_after() {
-                    self.process_ended(number, ending);
+                for (number, change) in processes.look_after() {
+                    self.process_changed(number, change);
                 }
             }
         }
@@ -556,12 +571,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn process_ended(&mut self, number: usize, ending: Ending) {
-        let threads = crew::threads(&self.plan);
-        for shard in (number * threads..).take(threads) {
-            self.shard_ended(shard);
+    fn process_changed(&mut self, number: usize, change: Change) {
+        let Workforce::Processes(processes) = &self.workforce else { return };
+        let pid = processes.pid(number);
+        if change == Change::Stopped {
+            let text = format!("the process {pid} is stopped and makes no load; `kill -CONT {pid}` lets it go on");
+            return self.screen.line(&Line::warning(text));
         }
-        if let Ending::Lost(how) = ending {
+        let threads = crew::threads(&self.plan);
+        let shards = number * threads..(number + 1) * threads;
+        let unreported = self.shards[shards.clone()].iter().filter(|shard| !shard.done).map(|shard| shard.reported);
+        let since = unreported.min();
+        shards.for_each(|shard| self.shard_ended(shard));
+        if let Change::Lost(mut how) = change {
+            if let Some(since) = since {
+                self.incomplete.push(Incomplete { process: number, pid: Some(pid), thread: None, since });
+                how = format!("{how}; its counts are incomplete since {}", format::elapsed(since));
+            }
             self.screen.line(&Line::failure(how.clone()));
             self.lost.get_or_insert(how);
         }
@@ -627,6 +653,7 @@ impl<'a> Run<'a> {
             thresholds: Vec::new(),
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
+            incomplete: std::mem::take(&mut self.incomplete),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.totals),
         };

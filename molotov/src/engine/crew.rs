@@ -153,6 +153,7 @@ impl Crew {
                     cut.scenarios.entry(self.names[index].as_str().into()).or_default().counts.interrupted += 1;
                 }
             }
+            said.push((shard, Update::Abandoned));
             said.push((shard, Update::Measures(Box::new(cut))));
             said.push((shard, Update::Done));
         }

@@ -110,7 +110,8 @@ fn tiles(page: &mut String, summary: &Summary) {
 }
 
 fn notes(page: &mut String, summary: &Summary) {
-    let mut notes: Vec<String> = summary.snapshot.advice().into_iter().collect();
+    let mut notes: Vec<String> = summary.incomplete.iter().map(ToString::to_string).collect();
+    notes.extend(summary.snapshot.advice());
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {
             Sizing::Found { workers, ratio, .. } => {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Summary, summary::Sizing, timeline::Point};
+use super::{Incomplete, Summary, summary::Sizing, timeline::Point};
 use crate::metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats};
 
 /// Name and version of what is written.
@@ -33,6 +33,7 @@ pub fn json(summary: &Summary) -> String {
         "scenarios": rows(&snapshot.scenarios, summary.active()),
         "requests": rows(&snapshot.requests, summary.active()),
         "steps": rows(&snapshot.steps, summary.active()),
+        "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
         "thresholds": summary.thresholds,
@@ -112,6 +113,15 @@ fn error(group: &ErrorGroup) -> Value {
         "count": group.count,
         "first": humantime::format_rfc3339_millis(group.first).to_string(),
         "last": humantime::format_rfc3339_millis(group.last).to_string(),
+    })
+}
+
+fn incomplete(incomplete: &Incomplete) -> Value {
+    json!({
+        "process": incomplete.process,
+        "pid": incomplete.pid,
+        "thread": incomplete.thread,
+        "since_s": incomplete.since.as_secs_f64(),
     })
 }
 

@@ -22,6 +22,6 @@ pub use file::{WriteError, check, write};
 pub use html::html;
 pub use json::json;
 pub use live::{Line, LineKind, Progress, SizingProgress};
-pub use summary::{Judged, Sizing, Summary};
+pub use summary::{Incomplete, Judged, Sizing, Summary};
 pub use threshold::{Threshold, ThresholdError};
 pub use timeline::{Point, Timed, Timeline};

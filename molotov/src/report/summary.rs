@@ -1,10 +1,13 @@
 //! The whole of a run, as plain data.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::Serialize;
 
-use super::Timeline;
+use super::{Timeline, format};
 use crate::metrics::{Counts, Snapshot};
 
 /// What a run came to; every report is a function of it.
@@ -34,6 +37,8 @@ pub struct Summary {
     pub started: Option<SystemTime>,
     /// The course of the run.
     pub timeline: Timeline,
+    /// Whose counts are incomplete.
+    pub incomplete: Vec<Incomplete>,
     /// What has become of the thresholds.
     pub thresholds: Vec<Judged>,
     /// The run's `-v`: from 1, errors are told with their details.
@@ -79,4 +84,33 @@ pub struct Judged {
     pub actual: Option<String>,
     /// Whether the condition holds.
     pub passed: bool,
+}
+
+/// A process or thread whose last measures are missing from the totals: it was killed, or left because it did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Incomplete {
+    /// The number of the process, from 0.
+    pub process: usize,
+    /// Its process id; `None` when there is only one process.
+    pub pid: Option<u32>,
+    /// The number of the thread in the process, from 0; `None` when the whole process is gone.
+    pub thread: Option<usize>,
+    /// Time since the start of the run up to which its counts are complete.
+    pub since: Duration,
+}
+
+/// One sentence.
+///
+/// ```text
+/// Counts of process 1 (pid 4711) are incomplete since 12.4 s: what it measured later is lost.
+/// ```
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let process = self.pid.map(|pid| format!("process {} (pid {pid})", self.process));
+        let thread = self.thread.map(|thread| format!("thread {thread}"));
+        let who = thread.into_iter().chain(process).collect::<Vec<_>>().join(" of ");
+        let since = format::elapsed(self.since);
+        write!(f, "Counts of {who} are incomplete since {since}: what it measured later is lost.")
+    }
 }

@@ -56,7 +56,8 @@ pub(crate) fn sizing(sizing: &Sizing, summary: &Summary) -> String {
 pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     let snapshot = &summary.snapshot;
     let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
-    if !measured && snapshot.errors.is_empty() && summary.thresholds.is_empty() {
+    let told = !snapshot.errors.is_empty() || !summary.thresholds.is_empty() || !summary.incomplete.is_empty();
+    if !measured && !told {
         return String::new();
     }
     let mut page = Page { text: String::new(), width: width.max(40), color, verbose: summary.verbose > 0 };
@@ -303,7 +304,7 @@ impl Page {
 
     /// What to know before the numbers are believed.
     fn notes(&mut self, summary: &Summary) {
-        let mut notes = Vec::new();
+        let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
         if summary.interrupted > 0 {
             notes.push(format!(
                 "{} interrupted by the end of the run: neither success nor failure, and in no latency.",

@@ -58,14 +58,19 @@ enum Order {
     Command(Command),
 }
 
-/// How a child ended.
+/// What has become of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It told everything.
-    Well,
-    /// It did not, and this is why.
+pub(crate) enum Change {
+    /// It was stopped by a signal, as by `kill -STOP`, and does not go on.
+    Stopped,
+    /// It ended and reported everything.
+    Ended,
+    /// It ended without reporting everything, and this is why.
     Lost(String),
 }
+
+/// How long a child has to be stopped before the user hears of it: with Ctrl-Z and `fg` all processes stop and go on.
+const STOPPED: Duration = Duration::from_millis(500);
 
 /// How long after its end a child's last words may take to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -86,6 +91,8 @@ struct Child {
     told: bool,
     /// Its end of the link is closed.
     silent: bool,
+    /// When it was stopped by a signal.
+    stopped: Option<Instant>,
     /// How it ended, and when that was seen.
     exited: Option<(WaitStatus, Instant)>,
     /// It was ended by the parent.
@@ -134,6 +141,7 @@ impl Processes {
                 stream,
                 told: false,
                 silent: false,
+                stopped: None,
                 exited: None,
                 killed: false,
                 concluded: false,
@@ -199,6 +207,10 @@ impl Processes {
         for child in self.children.iter_mut().filter(|child| !child.silent) {
             // One that has ended takes no commands.
             let _ = child.writer.send(&Order::Command(command));
+            if command == Command::Force && child.exited.is_none() {
+                // One that is stopped goes on, so that it can report and tear down.
+                let _ = kill(child.pid, Signal::SIGCONT);
+            }
         }
     }
 
@@ -212,13 +224,14 @@ impl Processes {
         self.children[number].silent = true;
     }
 
-    /// Notices children that have ended: which, and how.
-    pub(super) fn look_after(&mut self) -> Vec<(usize, Ending)> {
+    /// Notices children that have ended or were stopped.
+    pub(super) fn look_after(&mut self) -> Vec<(usize, Change)> {
         let overdue = self.forced.is_some_and(|at| at.elapsed() >= GRACE + LAST_CALL * 4);
-        let mut concluded = Vec::new();
+        let mut changes = Vec::new();
         for (number, child) in self.children.iter_mut().enumerate().filter(|(_, child)| !child.concluded) {
             if child.exited.is_none() {
-                match waitpid(child.pid, Some(WaitPidFlag::WNOHANG)) {
+                let seen = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
+                match waitpid(child.pid, Some(seen)) {
                     Ok(WaitStatus::StillAlive) if overdue => {
                         child.killed = true;
                         let _ = kill(child.pid, Signal::SIGKILL);
@@ -226,10 +239,16 @@ impl Processes {
                     Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) => {
                         child.exited = Some((status, Instant::now()));
                     }
+                    Ok(WaitStatus::Stopped(..)) => child.stopped = Some(Instant::now()),
+                    Ok(WaitStatus::Continued(_)) => child.stopped = None,
                     Ok(_) => {}
                     // Somebody else has waited for it: how it ended is not known, its words are.
                     Err(_) => child.exited = Some((WaitStatus::Exited(child.pid, 0), Instant::now())),
                 }
+            }
+            if child.stopped.is_some_and(|at| at.elapsed() >= STOPPED) {
+                child.stopped = None;
+                changes.push((number, Change::Stopped));
             }
             let Some((status, at)) = child.exited else { continue };
             if !child.silent {
@@ -241,22 +260,20 @@ impl Processes {
             }
             child.concluded = true;
             let pid = child.pid;
-            let ending = match status {
-                WaitStatus::Exited(_, 0) if child.told => Ending::Well,
-                WaitStatus::Exited(_, code) => Ending::Lost(format!(
-                    "the process {pid} ended with exit code {code} before its work was done; what it had not reported is lost"
-                )),
-                WaitStatus::Signaled(_, Signal::SIGKILL, _) if child.killed => Ending::Lost(format!(
-                    "the process {pid} did not end and was killed; what it had not reported is lost"
-                )),
-                WaitStatus::Signaled(_, signal, _) => {
-                    Ending::Lost(format!("the process {pid} was killed by {signal}; what it had not reported is lost"))
+            let change = match status {
+                WaitStatus::Exited(_, 0) if child.told => Change::Ended,
+                WaitStatus::Exited(_, code) => {
+                    Change::Lost(format!("the process {pid} ended with exit code {code} before its work was done"))
                 }
-                other => Ending::Lost(format!("the process {pid} is gone: {other:?}")),
+                WaitStatus::Signaled(_, Signal::SIGKILL, _) if child.killed => {
+                    Change::Lost(format!("the process {pid} did not end and was killed"))
+                }
+                WaitStatus::Signaled(_, signal, _) => Change::Lost(format!("the process {pid} was killed by {signal}")),
+                other => Change::Lost(format!("the process {pid} is gone: {other:?}")),
             };
-            concluded.push((number, ending));
+            changes.push((number, change));
         }
-        concluded
+        changes
     }
 }
 
