@@ -142,9 +142,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some("fail-at") => parts.next().and_then(|at| at.parse().ok()) == Some(number),
         Some("bear") => {
             let borne: usize = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
-            let fits = shared.under_way.fetch_add(1, Ordering::SeqCst) < borne;
+            // Refused requests take as long but no place, so the share that is refused does not depend on how requests arrive.
+            let place = |taken| (taken < borne).then_some(taken + 1);
+            let fits = shared.under_way.fetch_update(Ordering::SeqCst, Ordering::SeqCst, place).is_ok();
             tokio::time::sleep(SERVICE).await;
-            shared.under_way.fetch_sub(1, Ordering::SeqCst);
+            if fits {
+                shared.under_way.fetch_sub(1, Ordering::SeqCst);
+            }
             !fits
         }
         Some("hold") => {
