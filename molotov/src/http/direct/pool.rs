@@ -90,9 +90,7 @@ impl Pool {
             }
             kept.push((connection, now));
         }
-        if now.saturating_duration_since(idle.swept) >= SWEEP_INTERVAL {
-            self.sweep(&mut idle, now);
-        }
+        self.sweep_if_due(&mut idle, now);
     }
 
     /// The HTTP/2 connection to an origin.
@@ -102,11 +100,16 @@ impl Pool {
         kept.take_if(|http2| http2.client.is_closed() || self.is_expired(http2.used, now));
         let http2 = kept.as_mut()?;
         http2.used = now;
-        Some(http2.client.clone())
+        let client = http2.client.clone();
+        self.sweep_if_due(&mut idle, now);
+        Some(client)
     }
 
+    /// Keeps an HTTP/2 connection, and closes those to other origins that have expired.
     pub(crate) fn keep_http2(&self, origin: &Rc<Origin>, client: http2::Client, now: Instant) {
-        self.idle.borrow_mut().find_or_insert(origin).http2 = Some(Box::new(Http2 { client, used: now }));
+        let mut idle = self.idle.borrow_mut();
+        idle.find_or_insert(origin).http2 = Some(Box::new(Http2 { client, used: now }));
+        self.sweep_if_due(&mut idle, now);
     }
 
     /// Does not send on the HTTP/2 connection to an origin again.
@@ -121,7 +124,10 @@ impl Pool {
     }
 
     /// Looks at every idle connection. A quiet one costs no system call: the runtime knows of those that are readable.
-    fn sweep(&self, idle: &mut Idle, now: Instant) {
+    fn sweep_if_due(&self, idle: &mut Idle, now: Instant) {
+        if now.saturating_duration_since(idle.swept) < SWEEP_INTERVAL {
+            return;
+        }
         idle.swept = now;
         let mut cx = Context::from_waker(Waker::noop());
         idle.origins.retain_mut(|at| {

@@ -11,7 +11,7 @@ use futures_util::stream;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     task::JoinHandle,
 };
 
@@ -53,7 +53,7 @@ async fn read(response: &mut WireResponse) -> Result<Vec<u8>, Error> {
 }
 
 /// Reads a request up to its empty line.
-async fn request(socket: &mut TcpStream) -> String {
+async fn request(socket: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut seen = Vec::new();
     while !seen.ends_with(b"\r\n\r\n") {
         match socket.read_u8().await {
@@ -222,9 +222,8 @@ async fn nobody_listens() {
     assert!(error.to_string().contains("is the server listening there?"), "{error}");
 }
 
-/// A TLS server on hyper that answers `requests` connections with the version spoken.
-async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http::Certificate) {
-    use hyper_util::rt::{TokioExecutor, TokioIo};
+/// What a TLS server for `localhost` needs, and the root that its clients need.
+fn tls_acceptor(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, crate::http::Certificate) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let root = crate::http::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -236,7 +235,13 @@ async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http:
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    (tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config)), root)
+}
+
+/// A TLS server on hyper that answers `requests` connections with the version spoken.
+async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http::Certificate) {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let (acceptor, root) = tls_acceptor(alpn);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
     tokio::spawn(async move {

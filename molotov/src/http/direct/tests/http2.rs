@@ -117,12 +117,27 @@ async fn an_idle_connection_expires() {
     let (url, _, mut accepted) = server().await;
     let idle = Some(Duration::from_millis(30));
     let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..prior_knowledge() }));
-    for _ in 0..3 {
-        send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
-    }
+    let mut running = send(&direct, Method::GET, &format!("{url}/hangs"), Body::Empty).await.unwrap();
+    assert_eq!(poll_fn(|cx| running.body.poll_chunk(cx)).await.unwrap().unwrap(), "half");
     accepted.recv().await.unwrap();
-    assert!(accepted.is_empty());
     tokio::time::sleep(Duration::from_millis(60)).await;
     send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_secs(5), accepted.recv()).await.is_ok(), "no second connection");
+    // A request on the expired connection is not cut off.
+    let more = poll_fn(|cx| running.body.poll_chunk(cx));
+    assert!(tokio::time::timeout(Duration::from_millis(50), more).await.is_err(), "the running request has ended");
+}
+
+#[tokio::test]
+async fn origins_are_forgotten() {
+    let (url, ..) = server().await;
+    let port = Target::parse(&url).unwrap().origin.port;
+    let idle = Some(Duration::from_millis(1));
+    let mut options = WireOptions { pool_idle_timeout: idle, ..prior_knowledge() };
+    options.resolve.insert("elsewhere.test".into(), vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
+    let direct = Direct::new(Rc::new(options));
+    send(&direct, Method::GET, &format!("http://elsewhere.test:{port}/"), Body::Empty).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
+    assert_eq!(direct.pool.origins(), 1);
 }

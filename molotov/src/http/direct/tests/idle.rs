@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use futures_util::future::join_all;
-use tokio::sync::watch;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
 
 use super::*;
 
@@ -21,8 +24,13 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::over(None).await
+    }
+
+    async fn over(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{}/", listener.local_addr().unwrap().port());
         let (open, latest) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (close_others, closing) = watch::channel(false);
         let server = Self { url, open, latest, close_others };
@@ -32,7 +40,13 @@ impl Server {
             while let Ok((socket, _)) = listener.accept().await {
                 id += 1;
                 open.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(socket, id, Arc::clone(&open), Arc::clone(&latest), closing.clone()));
+                let (open, latest, closing) = (Arc::clone(&open), Arc::clone(&latest), closing.clone());
+                match tls.clone() {
+                    None => tokio::spawn(serve(socket, id, open, latest, closing)),
+                    Some(tls) => tokio::spawn(async move {
+                        serve(tls.accept(socket).await.unwrap(), id, open, latest, closing).await;
+                    }),
+                };
             }
         });
         server
@@ -66,8 +80,8 @@ impl Server {
     }
 }
 
-async fn serve(
-    mut socket: TcpStream,
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: S,
     id: usize,
     open: Arc<AtomicUsize>,
     latest: Arc<AtomicUsize>,
@@ -111,12 +125,23 @@ async fn connections_that_the_server_closed_are_closed() {
 }
 
 #[tokio::test]
+async fn connections_under_tls_that_the_server_closed_are_closed() {
+    let (acceptor, root) = tls_acceptor(&[]);
+    let server = Server::over(Some(acceptor)).await;
+    let direct = Direct::new(Rc::new(trusting(&root)));
+    server.burst(&direct, 20).await;
+    server.get(&direct).await;
+    assert_eq!(server.open(), 20);
+    server.close_others.send(true).unwrap();
+    server.get_until_open(&direct, 1).await;
+}
+
+#[tokio::test]
 async fn expired_connections_are_closed() {
     let server = Server::start().await;
     let idle = Some(Duration::from_millis(50));
     let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..WireOptions::default() }));
     server.burst(&direct, 20).await;
-    assert_eq!(server.open(), 20);
     server.get_until_open(&direct, 1).await;
 }
 
