@@ -1,13 +1,14 @@
 //! TLS over rustls: what a session may ask for, and the configuration made of it, one per thread and set of options.
 
-use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::WebPkiServerVerifier,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{WebPkiServerVerifier, verify_server_name},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
 };
 
 use super::{Error, ErrorKind, wire::HttpVersionPolicy};
@@ -130,7 +131,7 @@ type Kept = Vec<(TlsOptions, HttpVersionPolicy, Arc<ClientConfig>)>;
 
 thread_local! {
     static CONFIGS: RefCell<Kept> = RefCell::default();
-    static NATIVE: RefCell<Option<Rc<Vec<CertificateDer<'static>>>>> = RefCell::default();
+    static NATIVE: RefCell<Option<Arc<Native>>> = RefCell::default();
 }
 
 /// The configuration for these options; made once, since reading the system's roots takes milliseconds and 100 KB.
@@ -160,8 +161,9 @@ fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfi
         start.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
     } else {
         let mut roots = RootCertStore::empty();
-        if options.builtin_roots {
-            roots.add_parsable_certificates(native().iter().cloned());
+        let native = options.builtin_roots.then(native);
+        if let Some(native) = &native {
+            roots.add_parsable_certificates(native.certificates.iter().cloned());
         }
         for root in &options.roots {
             roots
@@ -169,17 +171,17 @@ fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfi
                 .map_err(|error| builder("a root certificate cannot be used").with_source(error))?;
         }
         if roots.is_empty() {
-            return Err(Error::new(ErrorKind::Tls, "there is no root certificate to trust")
+            let why =
+                native.and_then(|native| native.error.clone()).map_or(String::new(), |error| format!(": {error}"));
+            return Err(Error::new(ErrorKind::Tls, format!("there is no root certificate to trust{why}"))
                 .with_hint("install the system's certificates, or add a root certificate to the session"));
         }
-        if options.accept_invalid_hostnames {
-            let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
-            start.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(inner)))
-        } else {
-            start.with_root_certificates(roots)
-        }
+        let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
+        let any_name = options.accept_invalid_hostnames;
+        let verifier = Trusting { chains, native, roots: options.roots.clone(), any_name };
+        start.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     };
     let mut config = match &options.identity {
         Some(identity) => {
@@ -198,10 +200,21 @@ fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfi
     Ok(config)
 }
 
-fn native() -> Rc<Vec<CertificateDer<'static>>> {
-    NATIVE.with_borrow_mut(|kept| {
-        Rc::clone(kept.get_or_insert_with(|| Rc::new(rustls_native_certs::load_native_certs().certs)))
-    })
+/// The certificates that the system trusts, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+#[derive(Debug)]
+struct Native {
+    certificates: Vec<CertificateDer<'static>>,
+    /// Why some could not be read.
+    error: Option<String>,
+}
+
+fn native() -> Arc<Native> {
+    let load = || {
+        let loaded = rustls_native_certs::load_native_certs();
+        let error = loaded.errors.first().map(ToString::to_string);
+        Arc::new(Native { certificates: loaded.certs, error })
+    };
+    NATIVE.with_borrow_mut(|kept| Arc::clone(kept.get_or_insert_with(load)))
 }
 
 fn builder(message: &str) -> Error {
@@ -247,11 +260,33 @@ impl ServerCertVerifier for Unchecked {
     }
 }
 
-/// Checks the chain, and lets any name pass.
+/// Checks a server's chain of certificates and its name.
+///
+/// Beyond what webpki accepts, a server may show a certificate that is itself trusted, as self-signed ones are. Those that
+/// OpenSSL makes are certificates of an authority, which webpki refuses for a server.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Trusting {
+    chains: Arc<WebPkiServerVerifier>,
+    native: Option<Arc<Native>>,
+    roots: Vec<Certificate>,
+    /// Whether a certificate may be for another name.
+    any_name: bool,
+}
 
-impl ServerCertVerifier for AnyName {
+impl Trusting {
+    fn is_trusted(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.roots.iter().map(|root| &root.0).any(|root| root == certificate)
+            || self.native.as_ref().is_some_and(|native| native.certificates.contains(certificate))
+    }
+}
+
+/// Whether a certificate was refused for being one of an authority. Its validity has been checked by then.
+fn is_authority(error: &CertificateError) -> bool {
+    let CertificateError::Other(other) = error else { return false };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+impl ServerCertVerifier for Trusting {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -260,12 +295,18 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        use rustls::{CertificateError, Error};
-        match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+        use rustls::Error;
+        match self.chains.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            Err(Error::InvalidCertificate(error)) if is_authority(&error) && self.is_trusted(end_entity) => {
+                if !self.any_name {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
             // The chain is verified before the name, so only the name is wrong here.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
+            )) if self.any_name => Ok(ServerCertVerified::assertion()),
             other => other,
         }
     }
@@ -276,7 +317,7 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.chains.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -285,10 +326,10 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.chains.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.chains.supported_verify_schemes()
     }
 }

@@ -113,6 +113,73 @@ async fn only_who_is_trusted_is_talked_to() {
     }
 }
 
+/// A certificate that nobody else has signed, and its key.
+fn self_signed(name: &str, authority: bool, expired: bool) -> (String, String) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    if authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    if expired {
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    }
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// As `openssl req -x509` makes them (an authority's), and plain ones.
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_as_itself() {
+    for authority in [true, false] {
+        let own = self_signed("shop.test", authority, false);
+        let root = Certificate::from_pem(own.0.as_bytes()).unwrap();
+        let good = serve(own, None).await;
+        let twin = serve(self_signed("shop.test", authority, false), None).await;
+        let old = self_signed("shop.test", authority, true);
+        let old_root = Certificate::from_pem(old.0.as_bytes()).unwrap();
+        let expired = serve(old, None).await;
+        let elsewhere = self_signed("other.test", authority, false);
+        let other_root = Certificate::from_pem(elsewhere.0.as_bytes()).unwrap();
+        let other = serve(elsewhere, None).await;
+        let ok = Ok((200, Bytes::from_static(b"ok")));
+        for transport in BOTH {
+            let trusting = |root: &Certificate| options(transport).add_root_certificate(root.clone());
+            let why = format!("{transport:?}, authority: {authority}");
+            assert_eq!(ask(trusting(&root), good).await, ok, "{why}");
+            assert_eq!(ask(options(transport), good).await, Err(ErrorKind::Tls), "{why}: nobody trusts it");
+            assert_eq!(ask(trusting(&root), twin).await, Err(ErrorKind::Tls), "{why}: another of the same name");
+            assert_eq!(ask(trusting(&old_root), expired).await, Err(ErrorKind::Tls), "{why}: expired");
+            assert_eq!(ask(trusting(&other_root), other).await, Err(ErrorKind::Tls), "{why}: for another name");
+            let any_name = trusting(&other_root).danger_accept_invalid_hostnames(true);
+            assert_eq!(ask(any_name, other).await, ok, "{why}: any name");
+        }
+    }
+}
+
+/// `SSL_CERT_FILE` is read once by a process, so the test runs itself once more with it.
+#[tokio::test]
+async fn ssl_cert_file_may_name_a_self_signed_certificate() {
+    const ADDRESS: &str = "MOLOTOV_TEST_ADDRESS";
+    if let Ok(address) = std::env::var(ADDRESS) {
+        for transport in BOTH {
+            let answer = ask(options(transport), address.parse().unwrap()).await;
+            assert_eq!(answer, Ok((200, Bytes::from_static(b"ok"))), "{transport:?}");
+        }
+        return;
+    }
+    let own = self_signed("shop.test", true, false);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &own.0).unwrap();
+    let address = serve(own, None).await;
+    let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["tls::ssl_cert_file_may_name_a_self_signed_certificate", "--exact"])
+        .env("SSL_CERT_FILE", file.path())
+        .env(ADDRESS, address.to_string())
+        .output();
+    let output = child.await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[tokio::test]
 async fn a_client_certificate_is_shown() {
     let authority = Authority::new();
