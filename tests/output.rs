@@ -203,3 +203,33 @@ fn a_used_up_cpu_quota_is_named() {
         assert!(text.contains("The load generator was the bottleneck: it used up its CPU quota in "), "{text}");
     }
 }
+
+#[test]
+fn a_report_on_standard_output_has_it_for_itself() {
+    for (line, path) in [("", "json:-"), ("-p 2", "json:/dev/stdout"), ("-q", "json:-")] {
+        let server = Server::new();
+        let line = format!("{line} -r 2 --use-extension witness --report {path} --report csv:/dev/null");
+        let output = Program::new(STEADY, &line).env("DO", "print").against(&server).run().exited(0);
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).expect(&output.stdout);
+        assert_eq!(report["totals"]["successes"], server.served(), "{line}");
+        for part in ["SUCCESSES: ", "printed by ", "Loading extension"] {
+            assert_eq!(output.stderr.contains(part), !line.starts_with("-q"), "{line}: {part} in {}", output.stderr);
+        }
+    }
+    let output = Program::new(STEADY, "-r 1 --report json:- --report html:/dev/stdout").run().exited(2);
+    assert!(output.stderr.contains("only one report can go to standard output"), "{output:#?}");
+}
+
+#[test]
+fn reports_are_written_when_standard_output_is_closed() {
+    for line in ["-w 2 -r 200", "-w 1 -p 2 -r 200", "-w 2 -r 200 --use-extension witness"] {
+        let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let program = Program::new(STEADY, &format!("{line} --report out.json")).env("DO", "print").against(&server);
+        let running = program.in_directory(directory.path()).start();
+        running.close_stdout();
+        running.wait().exited(0);
+        let report = std::fs::read_to_string(directory.path().join("out.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((report["totals"]["successes"].as_u64(), server.served()), (Some(400), 400), "{line}");
+    }
+}

@@ -60,7 +60,7 @@ pub struct Args {
     pub threads: Option<usize>,
     /// Makes picks and the context's random data repeatable.
     pub seed: Option<u64>,
-    /// Report files to write.
+    /// Reports to write: `FILE` or `FORMAT:FILE`, where `-` is standard output; see [`report::write`](crate::report::write).
     pub report: Vec<PathBuf>,
     /// Conditions that decide whether the run was good.
     pub threshold: Vec<String>,

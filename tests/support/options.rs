@@ -537,7 +537,7 @@ const TABLE: &[Row] = &[
             assert!(read("out.html").starts_with("<!doctype html>") && read("out.CSV").starts_with("at_s,"));
         },
         bad: &[
-            ("--report out.txt", 2, "ends in .json, .html or .csv"),
+            ("--report out.txt", 2, "has no known format; name a file that ends in .json, .html or .csv"),
             ("--report nowhere/out.json", 2, "there is no directory `nowhere`"),
         ],
     },

@@ -23,7 +23,7 @@ use std::{
 pub use generate::{generated, with_generate};
 use options::{Door, Request};
 
-use crate::{options::Args, registry::Registry, secrets, vars::Scope};
+use crate::{options::Args, registry::Registry, report, secrets, vars::Scope};
 
 /// A test of a `molotov.json`, as whoever installs it before it runs has to know it.
 #[doc(hidden)]
@@ -240,10 +240,7 @@ fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
             options::refuse_contradictions(&args).map_err(refused)?;
             Ok(args.completed())
         }
-        Request::Show(text) => {
-            show(&text);
-            Err(0)
-        }
+        Request::Show(text) => Err(show(&text)),
     }
 }
 
@@ -265,10 +262,31 @@ fn configured(args: Args) -> Result<Args, u8> {
     }
 }
 
-/// Writes a result to standard output. Who closed the pipe has read enough.
-fn show(text: &str) {
+/// Writes a result to standard output, and returns the exit code. A reader that has closed the pipe has read enough.
+fn show(text: &str) -> u8 {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            1
+        }
+        _ => 0,
+    }
+}
+
+/// Announces an extension on the stream that the run is shown on.
+pub(crate) fn announce_extension(args: &Args, name: &str) {
+    let line = format!("Loading extension '{name}'\n");
+    // The console reports what cannot be written.
+    let _ = match shows_on_stderr(args) {
+        true => io::stderr().lock().write_all(line.as_bytes()),
+        false => io::stdout().lock().write_all(line.as_bytes()),
+    };
+}
+
+/// Whether standard output is taken by a report.
+fn shows_on_stderr(args: &Args) -> bool {
+    args.report.iter().any(|path| report::is_standard_output(path))
 }
 
 /// Writes an error of the tool itself to standard error.

@@ -168,7 +168,7 @@ struct CommandLine {
     /// Extensions to load first, in order
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = NonEmptyStringValueParser::new(), action = ArgAction::Append)]
     use_extension: Vec<String>,
-    /// Write a report: .json, .html, .csv
+    /// Write a report: .json, .html, .csv, or json:- (stdout)
     #[arg(long, value_name = "FILE", value_parser = report, action = ArgAction::Append, help_heading = NEW)]
     report: Vec<PathBuf>,
     /// Judge the run: "p95(browse) < 200ms"
@@ -360,6 +360,8 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), Refusal> {
         "You can't use -q and -v at the same time"
     } else if args.single_run && args.single_mode.is_some() {
         "You can't use --single-mode and --single-run at the same time"
+    } else if args.report.iter().filter(|path| report::is_standard_output(path)).count() > 1 {
+        return Err(Refusal::new("only one report can go to standard output; name files for the others"));
     } else {
         return Ok(());
     };

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::{complain, note, open_files, show, signals};
+use super::{announce_extension, complain, note, open_files, show, shows_on_stderr, signals};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
     report, statsd,
-    ui::{Console, Dashboard, Quiet, Screen, Wish},
+    ui::{Console, Dashboard, Medium, Quiet, Screen, Wish},
 };
 
 /// Runs what is registered, and says with which code to exit.
@@ -25,12 +25,11 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     if !args.quiet {
         // Those that are linked in; scripts have told theirs when they were loaded.
         for extension in &args.use_extension {
-            show(&format!("Loading extension '{extension}'\n"));
+            announce_extension(&args, extension);
         }
     }
     if args.list {
-        show(&registry::list(&plan.selection));
-        return 0;
+        return show(&registry::list(&plan.selection));
     }
     let statsd = match args.statsd.then(|| statsd::parse(&args.statsd_address).and_then(statsd::resolve)).transpose() {
         Ok(statsd) => statsd,
@@ -70,6 +69,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     tracing::debug!(?args, open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)
+    } else if shows_on_stderr(&args) {
+        Box::new(Console::new(io::stderr(), Medium::Pipe, false))
     } else if args.console || !Dashboard::fits() {
         Box::new(Console::stdout(args.color).in_background())
     } else {

@@ -5,6 +5,7 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     ffi::OsString,
+    io::Write,
     path::Path,
     rc::Rc,
     sync::atomic::Ordering,
@@ -80,7 +81,7 @@ pub(crate) fn load(
             sessions::set_args(options::namespace(py, args, extensions)?);
             for extension in extensions {
                 if !args.quiet {
-                    println!("Loading extension '{extension}'");
+                    crate::cli::announce_extension(args, extension);
                 }
                 module(py, "_loop")?.call_method1("load_extension", (extension,))?;
             }
@@ -123,7 +124,7 @@ pub(crate) fn finish() {
 fn refused(py: Python<'_>, error: &PyErr) -> LoadError {
     if let Some((code, message)) = errors::exit(py, error) {
         if let Some(message) = message {
-            eprintln!("{message}");
+            let _ = writeln!(std::io::stderr().lock(), "{message}");
         }
         return LoadError::Exit(code);
     }
@@ -301,7 +302,7 @@ impl OnGlobal {
     /// What `sys.exit()` says goes to standard error, as Python does it.
     fn failure(error: PyErr) -> Failure {
         if let Some((_, Some(message))) = Python::attach(|py| errors::exit(py, &error)) {
-            eprintln!("{message}");
+            let _ = writeln!(std::io::stderr().lock(), "{message}");
         }
         errors::failure(error)
     }

@@ -18,6 +18,7 @@ mod threshold;
 mod timeline;
 
 pub use csv::csv;
+pub(crate) use file::is_standard_output;
 pub use file::{WriteError, check, write};
 pub use html::html;
 pub use json::json;
