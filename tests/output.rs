@@ -233,3 +233,18 @@ fn reports_are_written_when_standard_output_is_closed() {
         assert_eq!((report["totals"]["successes"].as_u64(), server.served()), (Some(400), 400), "{line}");
     }
 }
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    for line in ["--list", "--help", "--version", "--report json:-", "", "-p 2", "-x", "--report out.json"] {
+        let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let program = Program::new(STEADY, &format!("-r 2 {line}")).against(&server).in_directory(directory.path());
+        let output = program.full().run().exited(1);
+        assert!(output.stderr.contains("No space left on device"), "{line}: {output:#?}");
+        if line.contains("out.json") {
+            let report = std::fs::read_to_string(directory.path().join("out.json")).unwrap();
+            let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+            assert_eq!(report["totals"]["successes"], server.served());
+        }
+    }
+}

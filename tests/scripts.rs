@@ -603,3 +603,36 @@ async def one(session):
         }
     }
 }
+
+const PRINTING: &str = r#"
+import molotov
+
+print("at import")
+
+@molotov.global_setup()
+def init(args):
+    print("in global_setup")
+
+@molotov.scenario()
+async def one(session):
+    print("in the scenario")
+    await session.get("file:///etc/hostname")
+"#;
+
+#[test]
+fn a_report_of_a_script_on_standard_output_has_it_for_itself() {
+    for line in ["", "-p 2"] {
+        let scripts = Scripts::new(&[("loadtest.py", PRINTING), ("witness.py", "")]);
+        let line = format!("-r 1 --use-extension witness --report json:- {line} -- loadtest.py");
+        let output = scripts.program(&line).run().exited(0);
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).expect(&output.stdout);
+        assert!(report["totals"]["failures"].as_u64() > Some(0), "{output:#?}");
+        let message = report["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("the scheme `file` is not supported; use http or https"), "{message}");
+        for part in ["at import", "in global_setup", "in the scenario", "Loading extension 'witness'"] {
+            assert!(output.stderr.contains(part), "{line}: {output:#?}");
+        }
+        let full = scripts.program("-r 1").full().run().exited(1);
+        assert!(full.stderr.contains("No space left on device"), "{full:#?}");
+    }
+}

@@ -119,6 +119,16 @@ impl Program {
         self
     }
 
+    /// Sends its standard output to `/dev/full`, where every write fails as on a full disk.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no such device.
+    pub fn full(mut self) -> Program {
+        self.command.stdout(File::options().write(true).open("/dev/full").expect("the device"));
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Output {
         self.start().wait()

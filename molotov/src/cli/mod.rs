@@ -284,8 +284,8 @@ pub(crate) fn announce_extension(args: &Args, name: &str) {
     };
 }
 
-/// Whether standard output is taken by a report.
-fn shows_on_stderr(args: &Args) -> bool {
+/// Whether a report takes standard output, so that the run is shown on standard error.
+pub(crate) fn shows_on_stderr(args: &Args) -> bool {
     args.report.iter().any(|path| report::is_standard_output(path))
 }
 

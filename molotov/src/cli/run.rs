@@ -8,7 +8,7 @@ use crate::{
     options::{Args, Color},
     registry::{self, Registry},
     report, statsd,
-    ui::{Console, Dashboard, Medium, Quiet, Screen, Wish},
+    ui::{self, Console, Dashboard, Quiet, Screen, Wish},
 };
 
 /// Runs what is registered, and says with which code to exit.
@@ -70,7 +70,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)
     } else if shows_on_stderr(&args) {
-        Box::new(Console::new(io::stderr(), Medium::Pipe, false))
+        Box::new(Console::stderr().in_background())
     } else if args.console || !Dashboard::fits() {
         Box::new(Console::stdout(args.color).in_background())
     } else {
@@ -95,6 +95,10 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     crate::python::set_control(None);
     tracing::debug!(verdict = ?ended.verdict, "the run has ended");
     let mut code = judge(ended.verdict, args.quiet);
+    if let Some(error) = ui::take_output_error() {
+        complain(&format!("the run could not be shown: {error}; the totals above are incomplete"));
+        code = 1;
+    }
     for path in &args.report {
         if let Err(error) = report::write(&ended.summary, path) {
             complain(&error.to_string());

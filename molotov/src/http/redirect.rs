@@ -139,7 +139,8 @@ pub(crate) fn destination(status: StatusCode, headers: &HeaderMap, from: &Url) -
     let text = std::str::from_utf8(location.as_bytes()).map_err(|_| bad())?;
     let mut url = from.join(text).map_err(|error| bad().with_source(error))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad());
+        let what = format!("the server redirects to `{url}`, whose scheme `{}` is not supported", url.scheme());
+        return Err(Error::new(ErrorKind::Redirect, what));
     }
     // The part of the page that was asked for stays, unless another is named.
     if url.fragment().is_none() {

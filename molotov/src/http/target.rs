@@ -78,8 +78,11 @@ impl Target {
             "http" => false,
             "https" => true,
             other => {
-                return Err(Error::new(ErrorKind::Builder, format!("the scheme `{other}` of `{url}` is not known"))
-                    .with_hint("use http or https"));
+                return Err(Error::new(
+                    ErrorKind::Builder,
+                    format!("the scheme `{other}` of `{url}` is not supported"),
+                )
+                .with_hint("use http or https"));
             }
         };
         let (host, bracketed) = match url.host() {

@@ -69,7 +69,8 @@ pub(crate) fn load(
             }
             interpreter::leave_signals_to_us(py)?;
             let sys = py.import("sys")?;
-            let stdout = modules::Stdout::new(sys.getattr("stdout")?.unbind(), args.quiet);
+            let stream = if crate::cli::shows_on_stderr(args) { "stderr" } else { "stdout" };
+            let stdout = modules::Stdout::new(sys.getattr(stream)?.unbind(), args.quiet);
             sys.setattr("stdout", Bound::new(py, stdout)?)?;
             if args.uvloop {
                 module(py, "_loop")?.call_method0("check_uvloop")?;

@@ -4,12 +4,13 @@ use std::{
     fmt::Write as _,
     io::{self, IsTerminal, Write},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use anstyle::{AnsiColor, Style};
+use rustix::io::Errno;
 
 use super::{Background, Screen};
 use crate::{
@@ -74,6 +75,16 @@ pub struct Console<W> {
 pub struct Output {
     /// How many bytes were written.
     written: Arc<AtomicU64>,
+    /// Whether it is standard error instead.
+    to_stderr: bool,
+}
+
+/// Why the process's console could not be written: a full disk, not a closed pipe.
+static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Why a console could not be written, since the last call. A reader that has closed the pipe is no error.
+pub(crate) fn take_output_error() -> Option<io::Error> {
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Bytes in one write: small enough to see a slow reader read.
@@ -82,15 +93,22 @@ const WRITE: usize = 4096;
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = &bytes[..bytes.len().min(WRITE)];
+        let out = if self.to_stderr { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
         let written = loop {
-            match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            match rustix::io::write(out, bytes) {
                 // Whoever shares it may have made it non-blocking.
-                Err(rustix::io::Errno::AGAIN) => {
-                    let stdout = rustix::stdio::stdout();
-                    let mut polled = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
+                Err(Errno::AGAIN) => {
+                    let mut polled = [rustix::event::PollFd::new(&out, rustix::event::PollFlags::OUT)];
                     rustix::event::poll(&mut polled, None)?;
                 }
-                written => break written?,
+                Ok(written) => break written,
+                Err(error) => {
+                    // A closed descriptor has no reader either.
+                    if !matches!(error, Errno::PIPE | Errno::BADF | Errno::INTR) {
+                        FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.into());
+                    }
+                    return Err(error.into());
+                }
             }
         };
         self.written.fetch_add(written as u64, Ordering::Relaxed);
@@ -120,7 +138,12 @@ impl Console<Output> {
 
     /// The same, counting what is written in `written`.
     pub(super) fn stdout_counted(color: Color, written: Arc<AtomicU64>) -> Console<Output> {
-        Console { out: Output { written }, ..Console::stdout(color) }
+        Console { out: Output { written, to_stderr: false }, ..Console::stdout(color) }
+    }
+
+    /// The console on standard error, as plain text: for runs whose standard output is taken by a report.
+    pub fn stderr() -> Console<Output> {
+        Console::new(Output { to_stderr: true, ..Output::default() }, Medium::Pipe, false)
     }
 
     /// The same, written by a thread of its own: nobody waits for a reader that does not read.

@@ -14,6 +14,7 @@ pub use console::{Console, Medium, Output};
 pub use dashboard::{Dashboard, Wish};
 pub use quiet::Quiet;
 
+pub(crate) use console::take_output_error;
 pub(crate) use dashboard::restore_terminal;
 
 use std::time::Duration;

@@ -523,6 +523,8 @@ async def _start(session, method, url, keywords):
     if insecure and str(url).startswith("https"):
         return await (await _real(session)).request(method, url, **keywords)
     url = _url(url, keywords.get("params"))
+    if url.scheme not in ("http", "https"):
+        raise _unsupported(url)
     headers = _pairs(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
     options = session._options or {}
@@ -633,6 +635,8 @@ def _url(url, params):
                 parsed = yarl.URL(url)
             except ValueError as error:
                 raise errors.InvalidURL(url) from error
+    if parsed.scheme and parsed.scheme not in ("http", "https", "ws", "wss"):
+        raise _unsupported(parsed)
     if not parsed.scheme or not parsed.host:
         raise errors.InvalidURL(parsed)
     if params:
@@ -645,6 +649,13 @@ def _url(url, params):
         query.extend(parsed.with_query(params).query)
         return parsed.with_query(query)
     return parsed
+
+
+def _unsupported(url):
+    error = errors.InvalidURL(url)
+    # Its text is aiohttp's. Before Python 3.11 there is no `add_note`.
+    error.__notes__ = ["the scheme `%s` is not supported; use http or https" % url.scheme]
+    return error
 
 
 def _pairs(headers):

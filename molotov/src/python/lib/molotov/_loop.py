@@ -193,6 +193,9 @@ def describe(error):
     kind = type(error)
     text = "".join(traceback.format_exception(kind, error, trace))
     message = str(error)
+    notes = getattr(error, "__notes__", None)
+    if notes and isinstance(notes, list):
+        message = "%s (%s)" % (message, "; ".join(map(str, notes)))
     return kind.__name__, "%s: %s" % (kind.__name__, message) if message else kind.__name__, place, text
 
 
