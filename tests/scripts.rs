@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use molotov_tests::{Door, Output, Program, Ramp, Server, Tmux, every_option, found, wait_until};
+use molotov_tests::{Door, Output, Program, Ramp, Server, Tmux, every_option, found, redirect_loops_fail, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const MOLOTOV: &str = env!("CARGO_BIN_EXE_molotov");
@@ -72,6 +72,11 @@ fn a_pause_uses_up_no_duration() {
     tmux.key("q");
     tmux.wait_for("paused) ·");
     tmux.wait_for("*** Bye ***");
+}
+
+#[test]
+fn a_redirect_loop_is_one_failed_request() {
+    redirect_loops_fail(&Door::python(MOLOTOV));
 }
 
 const COUNTING: &str = r#"
@@ -635,4 +640,29 @@ fn a_report_of_a_script_on_standard_output_has_it_for_itself() {
         let full = scripts.program("-r 1").full().run().exited(1);
         assert!(full.stderr.contains("No space left on device"), "{full:#?}");
     }
+}
+
+const OUT_OF_FILES: &str = r#"
+import os
+import resource
+import molotov
+
+@molotov.scenario()
+async def one(session):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        await session.get(os.environ["TARGET"] + "/ok")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+"#;
+
+#[test]
+fn too_many_open_files_are_named_and_not_a_directory() {
+    let scripts = Scripts::new(&[("loadtest.py", OUT_OF_FILES)]);
+    let output = scripts.program("-r 1 --report out.json").run().exited(0);
+    let report: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
+    let message = report["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("Too many open files; raise the limit (ulimit -n)"), "{output:#?}");
+    assert!(message.contains("127.0.0.1") && !message.contains("/tmp"), "{message}");
 }

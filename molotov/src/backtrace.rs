@@ -1,8 +1,42 @@
 //! Stack traces as a person wants them: the user's own frames, without the machinery above and below.
 
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+thread_local! {
+    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
 /// The stack of the caller, from where user code failed to where the engine had called it.
 pub(crate) fn capture() -> String {
-    trim(&std::backtrace::Backtrace::force_capture().to_string())
+    aside(|| trim(&std::backtrace::Backtrace::force_capture().to_string()))
+}
+
+/// Describes an error, in time that is not measured.
+pub(crate) fn aside<T>(describe: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let described = describe();
+    SPENT.set(SPENT.get() + started.elapsed());
+    described
+}
+
+/// Runs a future, and adds the time that it spends on describing errors to `spent`.
+pub(crate) async fn apart<F: Future>(spent: &Cell<Duration>, work: F) -> F::Output {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        let before = SPENT.get();
+        let poll = work.as_mut().poll(cx);
+        let after = SPENT.get();
+        if after != before {
+            spent.set(spent.get() + (after - before));
+        }
+        poll
+    })
+    .await
 }
 
 /// What stands above the user's code: the capture itself, the panic, the conversion of an error.

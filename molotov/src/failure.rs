@@ -203,7 +203,7 @@ fn with_sources(error: &dyn StdError) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        if !message.ends_with(&text) {
+        if !message.contains(&text) {
             message.push_str(": ");
             message.push_str(&text);
         }
@@ -331,6 +331,16 @@ mod tests {
         assert_eq!(failure.message(), "the cart is lost: invalid digit found in string");
         assert!(failure.place().unwrap().contains("failure.rs:"), "{:?}", failure.place());
         assert_eq!(failure.backtrace(), None);
+    }
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let refused = std::io::Error::from_raw_os_error(111);
+        let error = crate::Error::new(crate::ErrorKind::Connect, format!("no connection to [::1]:1: {refused}"))
+            .with_hint("is the server listening there?")
+            .with_source(refused);
+        let failure = Failure::from(error);
+        assert_eq!(failure.message().matches("refused").count(), 1, "{failure}");
     }
 
     #[test]

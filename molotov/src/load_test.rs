@@ -124,13 +124,13 @@ impl LoadTest {
         self
     }
 
-    /// How many workers run side by side; 1 by default.
+    /// How many workers run side by side, from 1 to 10,000,000; 1 by default.
     pub fn workers(mut self, workers: usize) -> LoadTest {
         self.args.workers = workers;
         self
     }
 
-    /// How many threads run them; one per core by default.
+    /// How many threads run them, from 1 to 4,096; one per core by default.
     pub fn threads(mut self, threads: usize) -> LoadTest {
         self.args.threads = Some(threads);
         self
@@ -245,6 +245,9 @@ impl LoadTest {
     }
 
     fn plan(self) -> Result<Plan, LoadTestError> {
+        if let Some(why) = self.args.refused() {
+            return Err(LoadTestError::Options(why));
+        }
         let mut registry = Registry::collect();
         if !self.fixtures {
             registry.clear_fixtures();
@@ -302,6 +305,9 @@ pub enum LoadTestError {
     /// What was asked for is not registered.
     #[error("there is no {0}; is its module linked into the test (`use my_crate as _;`)?")]
     NotFound(String),
+    /// A number is out of its range.
+    #[error("the load test cannot run with these options: {0}")]
+    Options(String),
     /// What is registered does not fit together.
     #[error("{}", list(.0))]
     Registry(Vec<RegistryError>),
@@ -469,5 +475,58 @@ impl Row<'_> {
     /// All of it, as plain data.
     pub fn stats(&self) -> &Stats {
         self.stats
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::{
+        sync::Mutex,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::{Failure, Result};
+
+    #[test]
+    fn numbers_out_of_range_are_errors() {
+        let test = || LoadTest::new().scenario("idle", async |_: &Session| ()).without_fixtures();
+        for (test, why) in [
+            (test().workers(0), "workers: 0 is not between 1 and 10000000"),
+            (test().workers(usize::MAX), "workers: 18446744073709551615 is not between"),
+            (test().threads(0), "threads: 0 is not between 1 and 4096"),
+            (test().threads(usize::MAX), "threads: 18446744073709551615 is not between"),
+            (test().timeout(Duration::ZERO), "timeout: the time must be longer than 0"),
+        ] {
+            let error = test.run().unwrap_err();
+            assert!(matches!(error, LoadTestError::Options(_)), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn backtraces_are_no_part_of_what_is_measured() {
+        // How long the slowest took, as the scenario sees it.
+        static TOOK: Mutex<Duration> = Mutex::new(Duration::ZERO);
+
+        async fn fail() -> Result {
+            let started = Instant::now();
+            let failure = Failure::msg("deep");
+            let mut took = TOOK.lock().unwrap();
+            *took = started.elapsed().max(*took);
+            Err(failure)
+        }
+
+        let test = LoadTest::new()
+            .without_fixtures()
+            .scenario("deep", async |session: &Session| session.measure("step", fail()).await);
+        let report = test.backtraces().max_runs(3).run().unwrap();
+        let took = *TOOK.lock().unwrap();
+        for stats in [&report.summary.snapshot.scenarios["deep"], &report.summary.snapshot.steps["step"]] {
+            let slowest = stats.latency.max();
+            assert!(slowest < took / 2, "{slowest:?} measured, of which a backtrace took {took:?}");
+        }
+        assert!(report.summary.snapshot.errors[0].detail.is_some(), "there were backtraces");
     }
 }

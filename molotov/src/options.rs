@@ -92,6 +92,23 @@ impl Args {
     }
 }
 
+/// More workers than any machine holds: a slip is better refused than tried.
+pub(crate) const MOST_WORKERS: usize = 10_000_000;
+/// More threads than any machine runs.
+pub(crate) const MOST_THREADS: usize = 4_096;
+
+impl Args {
+    /// What is wrong with numbers that code has set; the command line checks its own.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let within = |what: &str, number: usize, most: usize| {
+            (number == 0 || number > most).then(|| format!("{what}: {number} is not between 1 and {most}"))
+        };
+        within("workers", self.workers, MOST_WORKERS)
+            .or_else(|| within("threads", self.threads.unwrap_or(1), MOST_THREADS))
+            .or_else(|| self.timeout.is_zero().then(|| "timeout: the time must be longer than 0".to_owned()))
+    }
+}
+
 /// When to write colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {

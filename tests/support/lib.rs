@@ -9,7 +9,7 @@ mod sizing;
 mod tmux;
 
 pub use inside::{asked, note, target};
-pub use options::{Door, every_option};
+pub use options::{Door, every_option, redirect_loops_fail};
 pub use program::{Output, Program, Running};
 pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};

@@ -601,3 +601,23 @@ const TABLE: &[Row] = &[
         bad: &[("--show-secrets=1", 2, FLAG)],
     },
 ];
+
+/// Checks that a redirect loop is one failed request, as often as it is requested.
+///
+/// # Panics
+///
+/// When it is counted otherwise.
+pub fn redirect_loops_fail(door: &Door) {
+    for line in ["-r 3", "-r 3 -p 2"] {
+        let output = door.run_at("/loop", &format!("{line} -s browse --report loop.json")).output;
+        let report = fs::read_to_string(door.path().join("loop.json")).expect("the report is there");
+        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        let runs = if line.contains("-p 2") { 6 } else { 3 };
+        assert_eq!(output.totals(), (0, runs), "{output:#?}");
+        let requests = report["requests"].as_array().expect("a list");
+        assert_eq!(requests.len(), 1, "{requests:#?}");
+        let [ok, failed, statuses] = ["ok", "failed", "statuses"].map(|name| &requests[0][name]);
+        assert_eq!((ok, failed), (&0.into(), &runs.into()), "{line}: {requests:#?}");
+        assert_eq!(statuses, &serde_json::json!({}), "{line}");
+    }
+}

@@ -33,7 +33,7 @@ pub struct Arrival {
 
 /// Answers until it is dropped. The first part of a path says how:
 /// `/ok/...` with 200, `/fail/...` with 500, `/hold/...` with 200 once [`Server::release`] was called,
-/// `/fail-at/N/...` with 500 to the N-th request and 200 to all others,
+/// `/loop/...` with a redirect to itself, `/fail-at/N/...` with 500 to the N-th request and 200 to all others,
 /// `/bear/N/...` after [`SERVICE`] with 200, or with 503 where more than N are under way.
 pub struct Server {
     address: SocketAddr,
@@ -158,6 +158,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         _ => false,
     };
+    if path.starts_with("/loop/") {
+        return (StatusCode::FOUND, [("location", path)]).into_response();
+    }
     match fails {
         true => (StatusCode::INTERNAL_SERVER_ERROR, "broken").into_response(),
         false => Json(json!({ "result": "OK" })).into_response(),

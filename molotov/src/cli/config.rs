@@ -84,6 +84,9 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     let name = path.display();
     let bytes =
         fs::read(path).map_err(|error| ConfigError(format!("cannot read the configuration `{name}`: {error}")))?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(ConfigError(format!("the configuration `{name}` is UTF-16; save it as UTF-8")));
+    }
     let text = String::from_utf8(bytes)
         .map_err(|error| ConfigError(format!("the configuration `{name}` is not UTF-8: {}", error.utf8_error())))?;
     Config::parse(File { name: name.to_string(), text })
@@ -282,6 +285,10 @@ impl<'a> Value<'a> {
 
 impl Config {
     fn parse(file: File) -> Result<Config, ConfigError> {
+        if file.text.starts_with('\u{feff}') {
+            let message = "the configuration begins with a byte order mark; save it as UTF-8 without one";
+            return Err(file.error(message, 0..'\u{feff}'.len_utf8(), "the byte order mark"));
+        }
         let raw: &RawValue = match serde_json::from_str(&file.text) {
             Ok(raw) => raw,
             Err(error) => {

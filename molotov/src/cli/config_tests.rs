@@ -80,6 +80,20 @@ fn the_environment_and_the_requirements_are_read() {
 }
 
 #[test]
+fn a_byte_order_mark_is_named() {
+    let error = parse("\u{feff}{\"molotov\": {\"tests\": {}}}").unwrap_err().to_string();
+    assert!(
+        error.starts_with("the configuration begins with a byte order mark; save it as UTF-8 without one"),
+        "{error}"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("molotov.json");
+    fs::write(&path, [0xff, 0xfe, b'{', 0]).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.ends_with("is UTF-16; save it as UTF-8"), "{error}");
+}
+
+#[test]
 fn unknown_keys_are_kept_and_told() {
     let (args, warnings) = applied(r#""rampup": 3, "mine": {"deep": [1, 2]}"#).unwrap();
     assert_eq!(args.extra["mine"], serde_json::json!({"deep": [1, 2]}));

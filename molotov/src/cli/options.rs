@@ -10,15 +10,12 @@ use clap::{
 
 use super::{duration, prefix};
 use crate::{
-    options::{Args, Color},
+    options::{Args, Color, MOST_THREADS, MOST_WORKERS},
     report::{self, Threshold},
     statsd,
 };
 
-/// More workers than any machine holds: a slip of the pen is better refused than tried.
-const MOST_WORKERS: u64 = 10_000_000;
-const MOST_PROCESSES: u64 = 1_024;
-const MOST_THREADS: u64 = 4_096;
+const MOST_PROCESSES: usize = 1_024;
 
 /// What the original does not have. Its own options come first where a beginning fits both.
 const OURS: [&str; 8] = ["threads", "seed", "report", "threshold", "list", "color", "timeout", "show-secrets"];
@@ -202,10 +199,10 @@ fn at_least_one(text: &str) -> Result<u64, String> {
     }
 }
 
-fn bounded(text: &str, most: u64) -> Result<usize, String> {
-    match at_least_one(text)? {
-        number if number > most => Err(format!("at most {most} can be asked for")),
-        number => usize::try_from(number).map_err(|error| error.to_string()),
+fn bounded(text: &str, most: usize) -> Result<usize, String> {
+    match usize::try_from(at_least_one(text)?) {
+        Ok(number) if number <= most => Ok(number),
+        _ => Err(format!("at most {most} can be asked for")),
     }
 }
 

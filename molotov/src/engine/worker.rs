@@ -139,15 +139,16 @@ impl Worker {
             shard.tell(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
         }
 
-        let run = Run { shard, index, started: Instant::now(), ended: Cell::new(None) };
+        let run =
+            Run { shard, index, started: Instant::now(), aside: Cell::new(Duration::ZERO), ended: Cell::new(None) };
         let mut work = CatchPanic::new(shard.backtraces, scenario.entry.run(slots));
-        let result = poll_fn(|cx| {
+        let ended = poll_fn(|cx| {
             if shard.stop.phase() == Phase::Forced || limit.is_over(cx) {
                 return Poll::Ready(None);
             }
             Pin::new(&mut work).poll(cx).map(Some)
-        })
-        .await;
+        });
+        let result = crate::backtrace::apart(&run.aside, ended).await;
         let result = match result {
             None => {
                 // What the scenario held is given up here, while it still counts as running; a panic in a destructor
@@ -267,6 +268,8 @@ struct Run<'a> {
     shard: &'a Shard,
     index: usize,
     started: Instant,
+    /// Time that went into describing errors.
+    aside: Cell<Duration>,
     ended: Cell<Option<Instant>>,
 }
 
@@ -274,7 +277,7 @@ impl Run<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
-        self.shard.ran(self.index, outcome, self.started, now);
+        self.shard.ran(self.index, outcome, self.started + self.aside.get(), now);
         now
     }
 }

@@ -23,6 +23,8 @@ pub struct Redirect(Policy);
 enum Policy {
     None,
     Limited(usize),
+    #[cfg(feature = "python")]
+    UpTo(usize),
     Custom(Rc<dyn Fn(Attempt<'_>) -> Action>),
 }
 
@@ -37,28 +39,50 @@ impl Redirect {
         Redirect(Policy::None)
     }
 
+    /// Follows up to so many. The answer after them is given to the scenario; if it redirects again, the request has failed.
+    #[cfg(feature = "python")]
+    pub(crate) fn up_to(most: usize) -> Redirect {
+        Redirect(Policy::UpTo(most))
+    }
+
     /// Asks a function each time.
     pub fn custom(decide: impl Fn(Attempt<'_>) -> Action + 'static) -> Redirect {
         Redirect(Policy::Custom(Rc::new(decide)))
     }
 
     /// Whether to go there.
-    pub(crate) fn decide(&self, status: StatusCode, url: &Url, previous: &[Url]) -> Result<bool, Error> {
+    pub(crate) fn decide(&self, status: StatusCode, url: &Url, previous: &[Url]) -> Result<Step, Error> {
         match &self.0 {
-            Policy::None => Ok(false),
+            Policy::None => Ok(Step::Final),
             Policy::Limited(most) if previous.len() > *most => {
                 Err(Error::new(ErrorKind::Redirect, format!("more than {most} redirects in a row")))
             }
-            Policy::Limited(_) => Ok(true),
+            #[cfg(feature = "python")]
+            Policy::UpTo(most) if previous.len() > *most => Ok(Step::TooMany),
+            #[cfg(feature = "python")]
+            Policy::UpTo(_) => Ok(Step::Followed),
+            Policy::Limited(_) => Ok(Step::Followed),
             Policy::Custom(decide) => match decide(Attempt { status, url, previous }).0 {
-                Decision::Follow => Ok(true),
-                Decision::Stop => Ok(false),
+                Decision::Follow => Ok(Step::Followed),
+                Decision::Stop => Ok(Step::Final),
                 Decision::Fail(error) => {
                     Err(Error::new(ErrorKind::Redirect, "the redirect was refused").with_source(error))
                 }
             },
         }
     }
+}
+
+/// What an answer means for its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is a redirect, which is followed.
+    Followed,
+    /// It is the answer.
+    Final,
+    /// It is a redirect too many: the answer of a request that has failed.
+    #[cfg(feature = "python")]
+    TooMany,
 }
 
 impl Default for Redirect {
@@ -72,6 +96,8 @@ impl fmt::Debug for Redirect {
         match &self.0 {
             Policy::None => f.write_str("Redirect::none()"),
             Policy::Limited(most) => write!(f, "Redirect::limited({most})"),
+            #[cfg(feature = "python")]
+            Policy::UpTo(most) => write!(f, "Redirect::up_to({most})"),
             Policy::Custom(_) => f.write_str("Redirect::custom(..)"),
         }
     }

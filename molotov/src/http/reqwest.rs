@@ -121,7 +121,10 @@ fn size(headers: &HeaderMap) -> u64 {
 
 /// `reqwest`'s error as ours: the same kinds for the same troubles.
 fn explain(error: reqwest::Error) -> Error {
-    let (kind, what) = if error.is_timeout() {
+    let connecting = error.is_timeout() && error.is_connect();
+    let (kind, what) = if connecting {
+        (ErrorKind::Timeout, "connecting timed out")
+    } else if error.is_timeout() {
         (ErrorKind::Timeout, "no answer came in time")
     } else if error.is_connect() {
         match cause(&error) {
@@ -141,7 +144,8 @@ fn explain(error: reqwest::Error) -> Error {
         }
     };
     // The URL is told once, by our own message.
-    Error::new(kind, what).with_source(error.without_url())
+    let explained = Error::new(kind, what).with_source(error.without_url());
+    if connecting { explained.while_connecting() } else { explained }
 }
 
 enum Cause {

@@ -260,5 +260,7 @@ mod tests {
         for url in ["", "/path", "ftp://example.org/", "http://"] {
             assert!(Target::parse(url).unwrap_err().is_builder(), "{url}");
         }
+        let error = Target::parse("file:///etc/hostname").unwrap_err().to_string();
+        assert_eq!(error, "the scheme `file` of `file:///etc/hostname` is not supported: use http or https");
     }
 }

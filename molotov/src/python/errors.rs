@@ -37,7 +37,7 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 /// An exception of a script as a failure: its traceback shows the script's lines, not ours.
 pub(super) fn failure(error: PyErr) -> Failure {
     Python::attach(|py| {
-        let failure = match describe(py, &error) {
+        let failure = match crate::backtrace::aside(|| describe(py, &error)) {
             Ok((kind, message, place, traceback)) => Failure::from_parts(kind, message, place, Some(traceback)),
             // An exception that cannot even be described.
             Err(_) => Failure::from_parts("exception", error.to_string(), None, None),

@@ -74,7 +74,7 @@ impl Session {
             } else if !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
                 request = request.body(Bytes::new());
             }
-            return Ok(sending(request, method, this.raises, None, MOST_HOPS));
+            return Ok(sending(request, method, this.raises, None, Some(MOST_HOPS)));
         }
         let coroutine = module(py, "_http")?.call_method1(
             intern!(py, "start"),
@@ -97,19 +97,20 @@ fn is_plain(url: &str) -> bool {
 /// How many redirects aiohttp follows before it gives up: it counts the one that is too many.
 const MOST_HOPS: usize = 9;
 
-/// Follows that many redirects and gives the answer after them, whatever it is.
-fn up_to(most: usize) -> Redirect {
-    Redirect::custom(move |attempt| if attempt.previous().len() > most { attempt.stop() } else { attempt.follow() })
-}
-
-/// The work of a request, from its first byte to the head of its answer.
-fn sending(request: RequestBuilder, method: Method, raises: bool, info: Option<Py<PyAny>>, most: usize) -> Awaitable {
+/// The work of a request, from its first byte to the head of its answer; it follows up to `most` redirects.
+fn sending(
+    request: RequestBuilder,
+    method: Method,
+    raises: bool,
+    info: Option<Py<PyAny>>,
+    most: Option<usize>,
+) -> Awaitable {
     Awaitable::work(Box::pin(async move {
         let answer = request.send().await;
         Python::attach(|py| match answer {
             Ok(response) => {
                 let bad = raises && response.status().as_u16() >= 400;
-                let endless = most > 0 && response.history().len() == most && response.status().is_redirection();
+                let endless = most == Some(response.history().len()) && response.status().is_redirection();
                 let response = match Response::known(py, &response) {
                     // The listeners have seen it: they and the scenario share it.
                     Some(known) => known.into_bound(py),
@@ -224,7 +225,7 @@ impl Session {
         headers: Vec<(Vec<u8>, Vec<u8>)>,
         body: Option<Bound<'_, PyBytes>>,
         timeout: Option<f64>,
-        redirects: Option<usize>,
+        redirects: Option<i64>,
         raises: Option<bool>,
         info: Option<Py<PyAny>>,
         parts: Option<Vec<Vec<u8>>>,
@@ -232,7 +233,8 @@ impl Session {
         let bad = |what: String| pyo3::exceptions::PyValueError::new_err(what);
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
         let mut request = self.inner.borrow(py).request(method.clone(), url);
-        let most = redirects.unwrap_or(MOST_HOPS);
+        // Below 0 none is followed, and a redirect is an answer like any other.
+        let most = redirects.map_or(Some(MOST_HOPS), |most| usize::try_from(most).ok());
         if let Some(rest) = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
             && let rest = rest.strip_suffix('?').unwrap_or(rest)
             && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
@@ -254,7 +256,7 @@ impl Session {
             request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
         }
         if redirects.is_some() {
-            request = request.redirect(up_to(most));
+            request = request.redirect(most.map_or_else(Redirect::none, Redirect::up_to));
         }
         Ok(sending(request, method, raises.unwrap_or(self.raises), info, most))
     }
@@ -434,7 +436,8 @@ type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 /// The engine's options of a session, from what `setup` gave: those that are plain.
 pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<SessionOptions> {
     // As the original: what the client sends by itself is what aiohttp sends.
-    let mut options = SessionOptions::new().brotli(false).zstd(false).redirect(up_to(MOST_HOPS)).like_aiohttp();
+    let mut options =
+        SessionOptions::new().brotli(false).zstd(false).redirect(Redirect::up_to(MOST_HOPS)).like_aiohttp();
     let Some(given) = given else { return Ok(options.http1_only()) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
     let (headers, timeout, decodes, http2, max_body): (Pairs, Option<f64>, bool, bool, Option<u64>) =

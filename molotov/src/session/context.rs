@@ -5,7 +5,7 @@ use std::{
     future::Future,
     rc::Rc,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::attach::Attachments;
@@ -150,8 +150,14 @@ impl Context {
         F: Future,
         F::Output: StepOutcome,
     {
-        let mut running = Step { context: self, name, started: Instant::now(), outcome: Outcome::Interrupted };
-        let output = step.await;
+        let mut running = Step {
+            context: self,
+            name,
+            started: Instant::now(),
+            aside: Cell::default(),
+            outcome: Outcome::Interrupted,
+        };
+        let output = crate::backtrace::apart(&running.aside, step).await;
         running.outcome = if output.succeeded() { Outcome::Ok } else { Outcome::Failed };
         drop(running);
         output
@@ -241,6 +247,8 @@ struct Step<'a> {
     context: &'a Context,
     name: &'a str,
     started: Instant,
+    /// Time that went into describing errors.
+    aside: Cell<Duration>,
     outcome: Outcome,
 }
 
@@ -252,7 +260,7 @@ impl Drop for Step<'_> {
             outcome => outcome,
         };
         if let Some(recorder) = &self.context.0.recorder {
-            recorder.step(self.name, outcome, self.started.elapsed());
+            recorder.step(self.name, outcome, self.started.elapsed().saturating_sub(self.aside.get()));
         }
     }
 }

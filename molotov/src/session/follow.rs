@@ -20,7 +20,7 @@ use super::{
 use crate::http::{
     Error,
     decode::Coding,
-    redirect,
+    redirect::{self, Step},
     target::Target,
     wire::{Body, WireRequest, WireResponse},
 };
@@ -105,8 +105,16 @@ impl Session {
                 self.0.jar.store(wire.headers.map(), &parts.target.url);
             }
             match self.next(&mut parts, &wire, &mut previous) {
-                Ok(true) => history.push(Hop::new(&wire, previous.last().unwrap_or(&parts.target.url))),
-                Ok(false) => {
+                Ok(Step::Followed) => history.push(Hop::new(&wire, previous.last().unwrap_or(&parts.target.url))),
+                Ok(Step::Final) => {
+                    let codings = self.codings(&parts.method, &wire);
+                    break (wire, codings);
+                }
+                #[cfg(feature = "python")]
+                Ok(Step::TooMany) => {
+                    if let Some(measure) = measure.take() {
+                        measure.failed();
+                    }
                     let codings = self.codings(&parts.method, &wire);
                     break (wire, codings);
                 }
@@ -171,22 +179,23 @@ impl Session {
         inner.transport.execute(request).await
     }
 
-    /// Turns the request into the one that a redirect asks for; `false` when the answer is final.
-    fn next(&self, parts: &mut Parts, wire: &WireResponse, previous: &mut Vec<url::Url>) -> Result<bool, Error> {
+    /// Turns the request into the one that a redirect asks for, unless the answer is final.
+    fn next(&self, parts: &mut Parts, wire: &WireResponse, previous: &mut Vec<url::Url>) -> Result<Step, Error> {
         let here = &parts.target.url;
         if !wire.status.is_redirection() {
-            return Ok(false);
+            return Ok(Step::Final);
         }
-        let Some(url) = redirect::destination(wire.status, wire.headers.map(), here)? else { return Ok(false) };
+        let Some(url) = redirect::destination(wire.status, wire.headers.map(), here)? else { return Ok(Step::Final) };
         let becomes_get = redirect::becomes_get(wire.status, &parts.method);
         // What was streamed is gone, and the server has to be content with that.
         if !becomes_get && parts.streamed {
-            return Ok(false);
+            return Ok(Step::Final);
         }
         previous.push(here.clone());
         let policy = parts.redirect.as_ref().unwrap_or(&self.0.options.redirect);
-        if !policy.decide(wire.status, &url, previous)? {
-            return Ok(false);
+        let step = policy.decide(wire.status, &url, previous)?;
+        if step != Step::Followed {
+            return Ok(step);
         }
         let target = Target::from_url(url)?;
         if target.origin != parts.target.origin {
@@ -206,7 +215,7 @@ impl Session {
             redirect::strip_body_headers(&mut parts.headers);
         }
         parts.target = target;
-        Ok(true)
+        Ok(step)
     }
 
     /// All headers of the request: its own, and the defaults that it has not replaced.

@@ -439,3 +439,30 @@ async fn every_request_is_measured_once() {
         assert!(report.request("dropped").is_none_or(|row| row.count() <= 1), "{transport:?}");
     }
 }
+
+/// Whoever waits for a listener whose queue is full waits for a connection.
+#[tokio::test]
+async fn a_timeout_while_connecting_says_so() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(Ok(connection)) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
+    {
+        queued.push(connection);
+    }
+    let url = format!("http://{address}/");
+    for transport in BOTH {
+        let options = options(transport).connect_timeout(Duration::from_millis(100));
+        let error = Session::new(options).unwrap().get(&url).send().await.unwrap_err();
+        assert!(error.is_timeout() && error.is_connect(), "{transport:?}: {error:?}");
+        assert!(error.to_string().starts_with("connecting "), "{transport:?}: {error}");
+    }
+    // The request's own time is over meanwhile.
+    let request = session(Transport::Direct).get(&url).timeout(Duration::from_millis(100));
+    let error = request.send().await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    assert!(error.to_string().starts_with(&format!("connecting to {address} timed out")), "{error}");
+}

@@ -10,7 +10,7 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{future::poll_fn, rc::Rc, task::Poll, time::Instant};
+use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
 
 use bytes::BytesMut;
 use http::{Method, Version};
@@ -22,6 +22,7 @@ use self::{
 };
 use super::{
     Error, ErrorKind,
+    target::Target,
     timer::{Deadline, within},
     wire::{self, Body, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
 };
@@ -48,8 +49,10 @@ impl Direct {
     pub(crate) async fn execute(&self, mut request: WireRequest<'_>) -> Result<WireResponse, Error> {
         let (method, target) = (request.method, request.target);
         let mut deadline = request.deadline.map(Deadline::new);
-        let result = match within(&mut deadline, self.run(&mut request)).await {
+        let connecting = Cell::new(false);
+        let result = match within(&mut deadline, self.run(&mut request, &connecting)).await {
             Some(result) => result,
+            None if connecting.get() => Err(timed_out_connecting(target, "raise the timeout, or check the address")),
             None => Err(wire::answer_timeout()),
         };
         match result {
@@ -61,7 +64,7 @@ impl Direct {
         }
     }
 
-    async fn run(&self, request: &mut WireRequest<'_>) -> Result<WireResponse, Error> {
+    async fn run(&self, request: &mut WireRequest<'_>, connecting: &Cell<bool>) -> Result<WireResponse, Error> {
         if *request.method == Method::CONNECT {
             return Err(Error::new(ErrorKind::Request, "CONNECT opens a tunnel, which a session does not"));
         }
@@ -71,7 +74,7 @@ impl Direct {
         let repeatable = replayable && is_idempotent(request.method);
         let mut fresh = false;
         loop {
-            match self.way(request, repeatable, fresh).await? {
+            match self.way(request, repeatable, fresh, connecting).await? {
                 Way::Http1 { mut connection, reused } => {
                     match connection.exchange(request, self.pool.options.keep_alive).await {
                         Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
@@ -91,7 +94,13 @@ impl Direct {
         }
     }
 
-    async fn way(&self, request: &WireRequest<'_>, repeatable: bool, fresh: bool) -> Result<Way, Error> {
+    async fn way(
+        &self,
+        request: &WireRequest<'_>,
+        repeatable: bool,
+        fresh: bool,
+        connecting: &Cell<bool>,
+    ) -> Result<Way, Error> {
         let (pool, origin) = (&self.pool, &request.target.origin);
         let version = match request.version {
             Some(Version::HTTP_2) => HttpVersionPolicy::Http2PriorKnowledge,
@@ -131,10 +140,12 @@ impl Direct {
             pool.keep_http2(origin, client.clone(), Instant::now());
             Ok(Way::Http2 { client })
         };
-        within(&mut limit, open).await.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Timeout, "no connection was made in time")
-                .while_connecting()
-                .with_hint("raise the connect timeout, or look at the server"))
+        connecting.set(true);
+        let opened = within(&mut limit, open).await;
+        connecting.set(false);
+        opened.unwrap_or_else(|| {
+            Err(timed_out_connecting(request.target, "raise the connect timeout, or check the address")
+                .while_connecting())
         })
     }
 
@@ -176,6 +187,11 @@ impl Direct {
             remote_addr,
         }
     }
+}
+
+fn timed_out_connecting(target: &Target, hint: &'static str) -> Error {
+    let what = format!("connecting to {} timed out", target.authority);
+    Error::new(ErrorKind::Timeout, what).with_hint(hint)
 }
 
 fn is_idempotent(method: &Method) -> bool {

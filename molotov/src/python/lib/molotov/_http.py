@@ -8,7 +8,7 @@ import json as _json
 import sys
 from collections import namedtuple
 from http.cookies import CookieError, Morsel, SimpleCookie
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from molotov import _core
 
@@ -82,6 +82,8 @@ def _strerror(errno):
 
 
 def _connector_error(kind, message, url, errno, causes):
+    if errno in _OUT_OF_FILES:
+        return _out_of_files(url, errno)
     parts = URL(url) if url else None
     https = bool(parts) and parts.scheme == "https"
     host = parts.host if parts else ""
@@ -102,6 +104,20 @@ def _connector_error(kind, message, url, errno, causes):
         errno = 111
     text = "Connect call failed %r" % ((host, port),)
     return errors.ClientConnectorError(key, OSError(errno, text))
+
+
+# EMFILE and ENFILE.
+_OUT_OF_FILES = (24, 23)
+
+
+def _out_of_files(url, errno):
+    """The error of a connection for which there was no file; nothing can be imported from a file either."""
+    from molotov import _errors
+
+    found = _aiohttp() or _errors
+    parts = urlsplit(url or "")
+    key = namedtuple("ConnectionKey", "host port is_ssl ssl")(parts.hostname, parts.port, parts.scheme == "https", True)
+    return found.ClientConnectorError(key, OSError(errno, _strerror(errno) + "; raise the limit (ulimit -n)"))
 
 
 def half_body(response):
@@ -581,7 +597,7 @@ async def _start(session, method, url, keywords):
 
     redirects = None
     if not keywords.get("allow_redirects", True):
-        redirects = 0
+        redirects = -1
     elif "max_redirects" in keywords:
         most = keywords["max_redirects"]
         # aiohttp counts the redirect that is one too many; 0 is no limit.
@@ -611,10 +627,6 @@ async def _start(session, method, url, keywords):
         if type(error) is asyncio.TimeoutError and getattr(timeout, "sock_read", None) and not timeout.total:
             raise errors.ServerTimeoutError("Timeout on reading data from socket") from error
         raise
-    if redirects is not None and redirects == 0 and keywords.get("max_redirects") == 1 and keywords.get("allow_redirects", True):
-        error = too_many_redirects(response)
-        if error is not None:
-            raise error
     if callable(raises):
         await raises(response)
     return response
