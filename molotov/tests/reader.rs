@@ -1,6 +1,8 @@
 //! Our HTTP/1.1 reader against hyper's, on generated answers cut at random places, and against what fuzzing has found.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cases;
+
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt, Empty};
@@ -114,13 +116,7 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    // The same answers each time, so that a change is what breaks it; to look further, change the seed and the number.
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        rng_seed: prop::test_runner::RngSeed::Fixed(1),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases::config(400))]
 
     /// A good answer is the same to both, wherever it is cut.
     #[test]

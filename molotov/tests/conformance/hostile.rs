@@ -23,7 +23,7 @@ const TEXT: &str = "to be, or not to be, that is the question; ";
 /// Codings as a server names them, and how they are made: `bare` is `deflate` without zlib's header.
 const CODINGS: [&str; 6] = ["gzip", "deflate", "bare", "br", "zstd", "gzip, br"];
 
-fn encoded(text: &[u8], coding: &str) -> Vec<u8> {
+pub(crate) fn encoded(text: &[u8], coding: &str) -> Vec<u8> {
     fn all(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
         let mut bytes = Vec::new();
         encoder.read_to_end(&mut bytes).now_or_never().unwrap().unwrap();
@@ -169,7 +169,7 @@ async fn a_body_without_end_fails_at_its_limit() {
 
 /// Memory of this process, in bytes: `VmRSS` is what it has, `VmHWM` the most that it has had.
 #[cfg(target_os = "linux")]
-fn memory(name: &str) -> usize {
+pub(crate) fn memory(name: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024

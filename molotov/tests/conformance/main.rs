@@ -7,7 +7,10 @@
 //! - Which of `closed`, `body` and `protocol` a broken answer counts as may differ where the breakage is the same.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod deadlines;
+mod generated;
 mod hostile;
 mod server;
 mod tls;

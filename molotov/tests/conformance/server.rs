@@ -152,7 +152,7 @@ pub(crate) enum Step {
 }
 
 /// Reads one request with its body.
-async fn request<S: AsyncRead + Unpin>(
+pub(crate) async fn request<S: AsyncRead + Unpin>(
     stream: &mut S,
     buffer: &mut Vec<u8>,
 ) -> std::io::Result<Option<(String, Seen)>> {
