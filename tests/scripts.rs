@@ -6,6 +6,8 @@
 mod event_loop;
 #[path = "scripts/global_setup.rs"]
 mod global_setup;
+#[path = "scripts/nested.rs"]
+mod nested;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -27,6 +27,8 @@ WORK = TARGET / "python"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 # What the cases were written for, and the last that has wheels of it, or needs none.
 AIOHTTP = "aiohttp==3.9.5"
+# What scripts use beside.
+BESIDE = "nest_asyncio"
 ORIGINAL = "molotov==2.6"
 
 
@@ -213,8 +215,8 @@ def main():
     call("cargo", "build", "--locked", *profile, "-p", "molotov-examples", "--bin", "target-server", cwd=ROOT)
     command = built / "molotov"
     python = linked_with()
-    original = environment(python, "original", ORIGINAL, AIOHTTP)
-    beside = environment(python, "beside", AIOHTTP)
+    original = environment(python, "original", ORIGINAL, AIOHTTP, BESIDE)
+    beside = environment(python, "beside", AIOHTTP, BESIDE)
     active = {"VIRTUAL_ENV": str(beside.parent)}
     quick([command], packages_of(beside))
     call(sys.executable, HERE / "compare.py", "--ours", command, "--original", original / "molotov", env=active)
@@ -234,7 +236,7 @@ def main():
         shutil.rmtree(wheels, ignore_errors=True)
         call(maturin, "build", "--quiet", *(profile or ["--profile", "dev"]), "-i", interpreter, "--out", wheels, cwd=ROOT)
         wheel = next(wheels.glob("*.whl"))
-        installed = environment(interpreter, "wheel-" + version, wheel, AIOHTTP)
+        installed = environment(interpreter, "wheel-" + version, wheel, AIOHTTP, BESIDE)
         # People start it both ways.
         quick([installed / "molotov"], packages_of(installed))
         quick([installed / "python", installed / "molotov"], packages_of(installed))
@@ -244,7 +246,7 @@ def main():
             slave(installed / "moloslave", small_wheel())
             call(sys.executable, HERE / "image.py", "--programs", installed)
         if not options.quick and interpreter != python:
-            original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP)
+            original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP, BESIDE)
             call(interpreter, HERE / "compare.py", "--ours", installed / "molotov", "--original", original / "molotov")
     say("all of it is well")
 

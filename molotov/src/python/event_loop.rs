@@ -54,6 +54,10 @@ pub(super) struct Loop {
     /// How many timers there were when asyncio worked out how long to wait. A cancelled one stays among them.
     timers: Cell<usize>,
     root: RefCell<Option<Waker>>,
+    /// The runtime is running, and with it this thread.
+    inside: Cell<bool>,
+    /// Scripts run the loop inside itself.
+    nested: Cell<bool>,
 }
 
 /// The asyncio loop of the process: made before the script is loaded, so that scripts may keep it.
@@ -152,8 +156,38 @@ impl Loop {
             || self.scheduled.bind(py).len().is_ok_and(|timers| timers != self.timers.get())
     }
 
+    /// Whether scripts run the loop inside itself, as `nest_asyncio` lets them.
+    pub(super) fn is_nested(&self) -> bool {
+        self.nested.get()
+    }
+
+    /// Looks whether a script has patched the loop so that it can run inside itself.
+    pub(super) fn look_for_nesting(&self, py: Python<'_>) {
+        if self.asyncio.bind(py).hasattr(intern!(py, "_nest_patched")).unwrap_or(false) {
+            self.nested.set(true);
+        }
+    }
+
     /// Runs the runtime until asyncio has something to do: `true` when one of its own sockets is ready.
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// When the runtime is running: a script runs the loop inside itself, in code that the runtime has called.
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        if self.inside.replace(true) {
+            // From now on the coroutines of workers are stepped where that is possible.
+            self.look_for_nesting(py);
+            return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                "this code cannot run the event loop inside itself: await the coroutine; or call `nest_asyncio.apply()` at \
+                 the top of the script, and run the loop in a scenario or in an `async` fixture",
+            ));
+        }
+        let found = self.run_runtime(py, timeout);
+        self.inside.set(false);
+        Ok(found)
+    }
+
+    fn run_runtime(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
         BREAK_IN.store(false, Ordering::Relaxed);
         // A timeout of 0 is one turn of the runtime: asyncio has callbacks to run.
         let mut turns = if timeout == Some(0.0) { Some(0) } else { None };
@@ -216,8 +250,8 @@ impl Loop {
 /// What the selector calls; `None` outside a run, when there is no runtime.
 #[pyfunction]
 #[pyo3(name = "wait", signature = (timeout, /))]
-pub(super) fn wait(py: Python<'_>, timeout: Option<f64>) -> Option<bool> {
-    Loop::current().map(|this| this.wait(py, timeout))
+pub(super) fn wait(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
+    Loop::current().map(|this| this.wait(py, timeout)).transpose()
 }
 
 /// Python's handler of [`SIGNAL`]: what runs ends with an exception.
@@ -305,6 +339,8 @@ impl Asyncio {
             scheduled: asyncio.getattr("_scheduled")?.unbind(),
             timers: Cell::new(0),
             root: RefCell::default(),
+            inside: Cell::new(false),
+            nested: Cell::new(false),
         });
         CURRENT.set(Some(this.clone()));
         let done = asyncio.call_method0("create_future")?;

@@ -195,6 +195,7 @@ impl Worker {
         let made = Python::attach(|py| -> PyResult<Worker> {
             let event_loop = Loop::current()
                 .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("Python scenarios need their event loop"))?;
+            event_loop.look_for_nesting(py);
             let parked = Bound::new(py, Parked(Held::new(Parking::default())))?;
             let task = event_loop.asyncio(py).call_method1("create_task", (&parked,))?;
             Ok(Worker {
@@ -318,10 +319,67 @@ impl Drop for Worker {
 enum Waiting {
     /// The coroutine is to be stepped.
     Nothing,
+    /// For asyncio to step it.
+    Turn(Py<Turn>),
     /// For a request of ours.
     Request(Py<Token>),
     /// For something that the worker's task waits for.
     Task,
+}
+
+/// A step of a worker's coroutine that asyncio takes: where scripts run the loop inside itself, the runtime must not be
+/// running meanwhile.
+#[pyclass(frozen)]
+struct Turn(Held<Progress>);
+
+enum Progress {
+    Planned(NextStep),
+    /// The coroutine is running, or its worker has given it up.
+    Taken,
+    Yielded(Py<PyAny>),
+    Returned(Py<PyAny>),
+    Raised(PyErr),
+}
+
+struct NextStep {
+    worker: Rc<Worker>,
+    context: Context,
+    coroutine: Py<PyAny>,
+    thrown: Option<PyErr>,
+}
+
+#[pymethods]
+impl Turn {
+    fn __call__(&self, py: Python<'_>) {
+        let Progress::Planned(next) = self.0.replace(py, Progress::Taken) else { return };
+        let NextStep { worker, context, coroutine, thrown } = next;
+        let stepped = worker.inside(&context, py, || step(coroutine.bind(py), thrown));
+        let outcome = match stepped.unwrap_or_else(Stepped::Raised) {
+            Stepped::Yielded(value) => Progress::Yielded(value.unbind()),
+            Stepped::Returned(value) => Progress::Returned(value.unbind()),
+            Stepped::Raised(error) => Progress::Raised(error),
+        };
+        self.0.replace(py, outcome);
+        let waker = worker.parked.bind(py).get().0.borrow_mut(py).waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Turn {
+    /// What the step came to, once it is taken.
+    fn outcome<'py>(&self, py: Python<'py>) -> Option<Stepped<'py>> {
+        if matches!(*self.0.borrow(py), Progress::Planned(_) | Progress::Taken) {
+            return None;
+        }
+        match self.0.replace(py, Progress::Taken) {
+            Progress::Planned(_) | Progress::Taken => None,
+            Progress::Yielded(value) => Some(Stepped::Yielded(value.into_bound(py))),
+            Progress::Returned(value) => Some(Stepped::Returned(value.into_bound(py))),
+            Progress::Raised(error) => Some(Stepped::Raised(error)),
+        }
+    }
 }
 
 /// A coroutine run by a worker.
@@ -339,6 +397,17 @@ impl Running<'_> {
             let mut thrown = None;
             match &self.waiting {
                 Waiting::Nothing => {}
+                Waiting::Turn(turn) => {
+                    let Some(stepped) = turn.bind(py).get().outcome(py) else {
+                        self.watch(py, cx);
+                        return Poll::Pending;
+                    };
+                    self.waiting = Waiting::Nothing;
+                    if let Some(ended) = self.stepped(py, stepped) {
+                        return Poll::Ready(ended);
+                    }
+                    continue;
+                }
                 Waiting::Request(token) => {
                     let cancelled = parked.get().0.borrow_mut(py).cancelled.take();
                     if cancelled.is_some() {
@@ -362,16 +431,32 @@ impl Running<'_> {
             }
             self.waiting = Waiting::Nothing;
             let Some(coroutine) = &self.coroutine else { return Poll::Pending };
+            if self.worker.event_loop.is_nested() {
+                match self.hand_to_asyncio(py, coroutine, thrown) {
+                    Ok(turn) => self.waiting = Waiting::Turn(turn),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+                continue;
+            }
             let stepped = match self.worker.inside(self.context, py, || step(coroutine.bind(py), thrown)) {
                 Ok(stepped) => stepped,
                 Err(error) => Stepped::Raised(error),
             };
-            match stepped {
-                Stepped::Yielded(value) => match value.cast_into::<Token>() {
+            if let Some(ended) = self.stepped(py, stepped) {
+                return Poll::Ready(ended);
+            }
+        }
+    }
+
+    /// Follows what the coroutine did with a step; gives what it ended with.
+    fn stepped(&mut self, py: Python<'_>, stepped: Stepped<'_>) -> Option<PyResult<Py<PyAny>>> {
+        let ended = match stepped {
+            Stepped::Yielded(value) => {
+                match value.cast_into::<Token>() {
                     Ok(token) => self.waiting = Waiting::Request(token.unbind()),
                     Err(other) => {
                         let other = other.into_inner();
-                        if parked.get().0.borrow(py).cancelled.is_some() {
+                        if self.worker.parked.bind(py).get().0.borrow(py).cancelled.is_some() {
                             // The coroutine has cancelled its own task: it gets that here, and what it waits for goes.
                             let _ = other.call_method0(intern!(py, "cancel"));
                         } else {
@@ -379,20 +464,31 @@ impl Running<'_> {
                         }
                         self.waiting = Waiting::Task;
                     }
-                },
-                Stepped::Returned(value) => {
-                    self.coroutine = None;
-                    self.worker.event_loop.nudge(py);
-                    return Poll::Ready(Ok(value.unbind()));
                 }
-                Stepped::Raised(error) => {
-                    self.coroutine = None;
-                    self.worker.event_loop.nudge(py);
-                    return Poll::Ready(Err(error));
-                }
+                None
             }
-            self.worker.event_loop.nudge(py);
+            Stepped::Returned(value) => Some(Ok(value.unbind())),
+            Stepped::Raised(error) => Some(Err(error)),
+        };
+        if ended.is_some() {
+            self.coroutine = None;
         }
+        self.worker.event_loop.nudge(py);
+        ended
+    }
+
+    /// Has asyncio step the coroutine in its next turn, outside of the runtime.
+    fn hand_to_asyncio(&self, py: Python<'_>, coroutine: &Py<PyAny>, thrown: Option<PyErr>) -> PyResult<Py<Turn>> {
+        let step = NextStep {
+            worker: self.worker.clone(),
+            context: self.context.clone(),
+            coroutine: coroutine.clone_ref(py),
+            thrown,
+        };
+        let turn = Bound::new(py, Turn(Held::new(Progress::Planned(step))))?;
+        self.worker.event_loop.asyncio(py).call_method1(intern!(py, "call_soon"), (&turn,))?;
+        self.worker.event_loop.nudge(py);
+        Ok(turn.unbind())
     }
 
     /// Has the worker's task wait for what the coroutine has yielded.
@@ -404,6 +500,14 @@ impl Running<'_> {
             parking.resumed = false;
             parking.wake.take()
         };
+        if self.worker.event_loop.is_nested() {
+            // Another worker's task may be the current one: asyncio runs this in its next turn.
+            let variables = parked.get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
+            if let Some(wake) = wake {
+                self.worker.event_loop.call_soon(py, &wake, parked, variables.as_ref());
+            }
+            return;
+        }
         // The task's own step, as asyncio would call it; it yields what was handed over.
         if let Some(wake) = wake
             && let Err(error) = wake.bind(py).call1((parked,))
@@ -434,8 +538,12 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let Some(coroutine) = self.coroutine.take() else { return };
         Python::attach(|py| {
-            if let Waiting::Request(token) = &self.waiting {
-                token.bind(py).get().abandon(py);
+            match &self.waiting {
+                Waiting::Request(token) => {
+                    token.bind(py).get().abandon(py);
+                }
+                Waiting::Turn(turn) => drop(turn.bind(py).get().0.replace(py, Progress::Taken)),
+                Waiting::Nothing | Waiting::Task => {}
             }
             let coroutine = coroutine.bind(py);
             let cut = self.worker.inside(self.context, py, || {
