@@ -492,6 +492,22 @@ def end():
 }
 
 #[test]
+fn a_signal_while_a_script_loads_exits_with_its_code() {
+    let script = "import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(60)\n";
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let scripts = Scripts::new(&[("loadtest.py", script)]);
+        let mut child = scripts.command("-c").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while !scripts.directory.path().join("begun").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the script does not load");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(Command::new("kill").args([signal, &*child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(expected));
+    }
+}
+
+#[test]
 fn asyncio_is_really_there() {
     let script = r#"
 import asyncio

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use molotov_tests::{Output, Program, Running, Server, wait_until};
+use molotov_tests::{Output, Program, Running, Server, Terminal, wait_until};
 use rustix::process::Signal;
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
@@ -42,7 +45,7 @@ fn the_first_failure_stops_everything() {
 
 #[test]
 fn a_signal_lets_running_scenarios_end() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let server = Server::new();
         let running = Program::new(TROUBLED, "-w 3 -s held").against(&server).start();
         wait_until("all workers wait for the server", || server.served() == 3);
@@ -151,8 +154,63 @@ fn what_keeps_a_thread_busy_is_named_and_left() {
 fn a_third_signal_ends_even_a_fixture_that_hangs() {
     let running = Program::new(TROUBLED, "-s fine").env("DO", "hang").start();
     running.wait_for_journal("hanging");
-    let output = running.wait_with(|running| running.interrupt());
-    assert_eq!(output.code, None, "killed by the signal: {output:#?}");
+    running.wait_with(|running| running.interrupt()).exited(130);
+}
+
+#[test]
+fn a_second_signal_before_the_run_exits_with_its_code() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        // Nobody listens before the fork.
+        let running = Program::new(TROUBLED, "-s fine -p 2").env("DO", "hang").start();
+        running.wait_for_journal("hanging");
+        running.wait_with(|running| running.signal(signal)).exited(code);
+    }
+}
+
+#[test]
+fn nohup_is_respected() {
+    let server = Server::new();
+    let line = format!("nohup {TROUBLED} -w 1 -s held -c 2>/dev/null");
+    let running = Program::new("sh", "-c").arg(&format!("exec {line}")).against(&server).start();
+    wait_until("the worker waits for the server", || server.served() == 1);
+    running.signal(Signal::HUP);
+    running.interrupt();
+    running.wait_for("Stopping");
+    server.release();
+    let output = running.wait().exited(0);
+    assert_eq!(output.stdout.matches("Stopping").count(), 1, "{output:#?}");
+    assert_eq!((output.totals(), interrupted(&output)), ((1, 0), 0), "{output:#?}");
+}
+
+#[test]
+fn interrupts_end_a_dashboard_on_a_terminal_that_takes_nothing() {
+    for (full_at_first, interrupts, expected) in [(true, 3, 130), (false, 3, 130), (false, 2, 0)] {
+        let terminal = Terminal::new();
+        let before = terminal.settings();
+        if full_at_first {
+            terminal.fill();
+        }
+        let line = "-s unparsable -w 5 --console-update 0.02";
+        let mut command = Command::new(TROUBLED);
+        let mut child = terminal.attach(command.args(line.split(' ')).env("TERM", "xterm")).spawn().unwrap();
+        wait_until("keys come one by one", || terminal.settings() != before);
+        if !full_at_first {
+            wait_until("the dashboard is shown", || terminal.is_written());
+            terminal.fill();
+        }
+        let full = Instant::now();
+        wait_until("it draws", || full.elapsed() > Duration::from_millis(150));
+        terminal.press(&b"\x03\x03\x03"[..interrupts]);
+        let last = Instant::now();
+        let mut code = None;
+        wait_until("it ends", || {
+            code = child.try_wait().unwrap();
+            code.is_some()
+        });
+        assert!(last.elapsed() < Duration::from_millis(1_500), "{interrupts}: {:?}", last.elapsed());
+        assert_eq!(code.and_then(|code| code.code()), Some(expected));
+        assert_eq!(terminal.settings(), before);
+    }
 }
 
 /// A run whose standard output is a pipe that nobody reads, and full.

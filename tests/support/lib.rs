@@ -6,6 +6,7 @@ mod program;
 mod quota;
 mod server;
 mod sizing;
+mod terminal;
 mod tmux;
 
 pub use inside::{asked, note, target};
@@ -14,6 +15,7 @@ pub use program::{Output, Program, Running};
 pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found};
+pub use terminal::Terminal;
 pub use tmux::Tmux;
 
 use std::time::{Duration, Instant};

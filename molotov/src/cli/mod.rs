@@ -115,6 +115,7 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     let mut registry = Registry::collect();
     let scripts = Scripts::named(&mut args, &registry);
     if scripts.is_empty() {
+        signals::end_at_once();
         return run::run(args, &registry);
     }
     let code = match load(&args, &scripts, &line) {
@@ -193,7 +194,13 @@ fn end_scripts() {
 fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u8> {
     use crate::python::LoadError;
 
-    let loaded = crate::python::load(args, scripts.script.as_deref(), &scripts.extensions, line);
+    // The interpreter takes signals to itself before it can be told not to.
+    let held = signals::hold();
+    let started = crate::python::start(line);
+    signals::end_at_once();
+    crate::python::keep_handlers();
+    drop(held);
+    let loaded = started.and_then(|()| crate::python::load(args, scripts.script.as_deref(), &scripts.extensions));
     loaded.map_err(|error| match error {
         LoadError::Missing(message) => {
             complain(&message);

@@ -90,7 +90,6 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         (engine::begin(&plan, &mut *screen, inbox), listening)
     };
     let ended = begun.end();
-    drop(listening);
     #[cfg(feature = "python")]
     crate::python::set_control(None);
     tracing::debug!(verdict = ?ended.verdict, "the run has ended");
@@ -105,6 +104,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             code = 1;
         }
     }
+    drop(listening);
     code
 }
 

@@ -1,44 +1,115 @@
-//! Ctrl-C and SIGTERM: the first asks the run to end, the second cuts it, a third kills the process.
+//! Ctrl-C, SIGTERM and SIGHUP: the first asks the run to end, the second cuts it, a third ends the process. Before and after
+//! a run, the first one ends the process. Its exit code is 128 and the number of the signal then.
 
 use std::{
+    ffi::c_int,
     io,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
+#[cfg(feature = "python")]
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use signal_hook::{
     SigId,
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
     iterator::{Handle, Signals},
-    low_level::{emulate_default_handler, unregister},
+    low_level::{exit, unregister},
 };
 
 use crate::engine::Control;
 
+/// The exit code of a program that a signal has ended.
+pub(crate) fn exit_code(signal: c_int) -> c_int {
+    128 + signal
+}
+
+/// The signals that end a run: not SIGHUP where `nohup` has the program ignore it.
+fn endings() -> Vec<c_int> {
+    let mut endings = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        endings.push(SIGHUP);
+    }
+    endings
+}
+
+/// Whether the program ignores a signal. Where the system does not say so, it does not.
+fn is_ignored(signal: c_int) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
+/// Holds signals back from the calling thread until it goes.
+#[cfg(feature = "python")]
+pub(super) struct Held(Option<SigSet>);
+
+#[cfg(feature = "python")]
+/// Holds signals back while the interpreter starts, which has handlers of its own.
+pub(super) fn hold() -> Held {
+    let mut ours = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        ours.add(signal);
+    }
+    Held(ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+}
+
+#[cfg(feature = "python")]
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = before.thread_set_mask();
+        }
+    }
+}
+
+/// Whether the next signal ends the process.
+fn armed() -> io::Result<&'static Arc<AtomicBool>> {
+    static ARMED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(armed) = ARMED.get() {
+        return Ok(armed);
+    }
+    let armed = Arc::new(AtomicBool::new(false));
+    for signal in endings() {
+        flag::register_conditional_shutdown(signal, exit_code(signal), armed.clone())?;
+    }
+    Ok(ARMED.get_or_init(|| armed))
+}
+
+/// From now on, and until [`keep`], the first signal ends the process. To be called when nobody else sets handlers any more.
+pub(super) fn end_at_once() {
+    // Where this fails, the system ends the process.
+    if let Ok(armed) = armed() {
+        armed.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Signals that are kept, from now on, until somebody listens to them. It takes no thread.
 pub(super) struct Kept {
     signals: Signals,
-    /// What ends the program at the second signal, since nobody listens yet.
-    last_resort: Vec<SigId>,
+    armed: &'static Arc<AtomicBool>,
+    /// What arms the second signal, since nobody listens yet.
+    arming: Vec<SigId>,
 }
 
-/// Keeps signals for [`Kept::listen`]: the first waits until then, a second ends the program.
+/// Keeps signals for [`Kept::listen`]: the first waits until then, a second ends the process.
 pub(super) fn keep() -> io::Result<Kept> {
-    let signals = Signals::new([SIGINT, SIGTERM])?;
-    let mut last_resort = Vec::new();
-    let armed = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        last_resort.push(flag::register_conditional_default(signal, armed.clone())?);
-        last_resort.push(flag::register(signal, armed.clone())?);
-    }
-    Ok(Kept { signals, last_resort })
+    let armed = armed()?;
+    let signals = Signals::new(endings())?;
+    armed.store(false, Ordering::Relaxed);
+    let arming = endings().into_iter().map(|signal| flag::register(signal, armed.clone()));
+    Ok(Kept { signals, armed, arming: arming.collect::<io::Result<_>>()? })
 }
 
 impl Kept {
     /// Listens on a thread of its own, so that even a run that hangs in a fixture can be ended.
     pub(super) fn listen(self, control: Control) -> io::Result<Listening> {
-        let Kept { mut signals, last_resort } = self;
+        let Kept { mut signals, armed, arming } = self;
         let handle = signals.handle();
         thread::Builder::new().name("molotov-signals".to_owned()).spawn(move || {
             for (earlier, signal) in signals.forever().enumerate() {
@@ -46,16 +117,17 @@ impl Kept {
                     0 => control.stop(),
                     1 => control.force(),
                     _ => {
-                        // Who asks a third time has no patience for teardowns. There is nothing to do if this fails.
+                        // Who asks a third time has no patience for teardowns.
                         crate::ui::restore_terminal();
-                        let _ = emulate_default_handler(signal);
+                        exit(exit_code(signal));
                     }
                 }
             }
         })?;
-        last_resort.into_iter().for_each(|id| {
+        arming.into_iter().for_each(|id| {
             unregister(id);
         });
+        armed.store(false, Ordering::Relaxed);
         Ok(Listening(handle))
     }
 }
@@ -65,6 +137,7 @@ pub(super) struct Listening(Handle);
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        end_at_once();
         self.0.close();
     }
 }

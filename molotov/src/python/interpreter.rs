@@ -7,7 +7,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{
-        Mutex, Once, PoisonError,
+        Mutex, Once, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -160,6 +160,33 @@ pub(super) fn keep_signal_handlers() {
         unsafe {
             if libc::sigaction(number, std::ptr::null(), handler.as_mut_ptr()) == 0 {
                 kept.push((number, handler.assume_init()));
+            }
+        }
+    }
+}
+
+/// Puts our handlers back in place, which Python has displaced since an earlier run in the same interpreter. To be called when they
+/// are set.
+pub(crate) fn keep_handlers() {
+    const SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
+    static KEPT: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+    match KEPT.get() {
+        None => {
+            KEPT.get_or_init(|| {
+                SIGNALS.map(|signal| {
+                    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+                    // SAFETY: it only reads the action; where it cannot, what is left is the default action.
+                    unsafe {
+                        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
+                        action.assume_init()
+                    }
+                })
+            });
+        }
+        Some(kept) => {
+            for (signal, action) in SIGNALS.into_iter().zip(kept) {
+                // SAFETY: an action that the system gave before; its handler stays loaded as long as the program.
+                unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) };
             }
         }
     }

@@ -18,11 +18,12 @@ mod worker;
 
 use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
 
+pub(crate) use interpreter::keep_handlers;
 #[doc(hidden)]
 pub use interpreter::version;
 pub use modules::_core;
 pub(crate) use modules::set_control;
-pub(crate) use script::{LoadError, finish, load};
+pub(crate) use script::{LoadError, finish, load, start};
 
 create_exception!(
     molotov._core,

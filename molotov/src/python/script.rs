@@ -52,22 +52,30 @@ thread_local! {
     static RUN: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
 }
 
-/// Loads the extensions and the script that the command line names, and gives back what they registered.
-pub(crate) fn load(
-    args: &Args,
-    script: Option<&str>,
-    extensions: &[String],
-    line: &[OsString],
-) -> std::result::Result<Registry, LoadError> {
+/// Starts the interpreter, which leaves signals to us.
+pub(crate) fn start(line: &[OsString]) -> std::result::Result<(), LoadError> {
     interpreter::start(line).map_err(LoadError::Missing)?;
     Python::attach(|py| {
-        let loaded = (|| {
+        let installed = (|| {
             modules::install(py)?;
             modules::STOPPING.store(false, Ordering::Relaxed);
             if !interpreter::is_ours() {
                 RUN.set(Some(module(py, "_runs")?.call_method0("Run")?.unbind()));
             }
-            interpreter::leave_signals_to_us(py)?;
+            interpreter::leave_signals_to_us(py)
+        })();
+        installed.map_err(|error| refused(py, &error))
+    })
+}
+
+/// Loads the extensions and the script that the command line names, and gives back what they registered.
+pub(crate) fn load(
+    args: &Args,
+    script: Option<&str>,
+    extensions: &[String],
+) -> std::result::Result<Registry, LoadError> {
+    Python::attach(|py| {
+        let loaded = (|| {
             let sys = py.import("sys")?;
             let stream = if crate::cli::shows_on_stderr(args) { "stderr" } else { "stdout" };
             let stdout = modules::Stdout::new(sys.getattr(stream)?.unbind(), args.quiet);

@@ -24,7 +24,7 @@ extern "C" fn ignored(_: i32) {}
 
 /// Forks; gives the child's pid to the parent, and `None` to the child.
 ///
-/// The child takes Ctrl-C as a matter of its parent's, and SIGTERM as its own.
+/// The child takes Ctrl-C and the end of the terminal as matters of its parent's, and SIGTERM as its own.
 pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<Pid>> {
     // What is held back is written once, by the parent.
     io::stdout().flush()?;
@@ -35,6 +35,7 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
     let mut ours = SigSet::empty();
     ours.add(Signal::SIGINT);
     ours.add(Signal::SIGTERM);
+    ours.add(Signal::SIGHUP);
     let before = ours.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
     let forked = match event_loop {
         Some(event_loop) => event_loop.fork().map(|child| child.map(|pid| Pid::from_raw(pid.cast_signed()))),
@@ -47,7 +48,8 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
     };
     if let Ok(None) = forked {
         // Handlers, not "ignore": programs that scripts start would inherit that.
-        for (signal, handler) in [(Signal::SIGINT, ignored as extern "C" fn(i32)), (Signal::SIGTERM, terminated)] {
+        let ignored = ignored as extern "C" fn(i32);
+        for (signal, handler) in [(Signal::SIGINT, ignored), (Signal::SIGHUP, ignored), (Signal::SIGTERM, terminated)] {
             let action = SigAction::new(SigHandler::Handler(handler), SaFlags::SA_RESTART, SigSet::empty());
             // SAFETY: both handlers do nothing but store to an atomic.
             unsafe { sigaction(signal, &action)? };

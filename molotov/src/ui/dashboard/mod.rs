@@ -5,6 +5,7 @@
 //! the run.
 
 mod input;
+mod keyboard;
 mod render;
 mod rows;
 mod state;
@@ -19,15 +20,13 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc::RecvTimeoutError,
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use ratatui::crossterm::event::{self, Event};
-
-pub(crate) use self::terminal::restore as restore_terminal;
-use self::{input::Ask, state::State};
+use self::{input::Ask, keyboard::Keyboard, state::State};
 use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{
     metrics::Snapshot,
@@ -52,10 +51,13 @@ pub enum Wish {
     Workers(bool),
 }
 
+/// Hands on what is asked of the run.
+type Wishes = Box<dyn Fn(Wish) + Send + Sync>;
+
 /// The dashboard. Until the run begins it only keeps what it is told.
 pub struct Dashboard {
     color: Color,
-    wishes: Option<Box<dyn Fn(Wish) + Send>>,
+    wishes: Option<Wishes>,
     feed: Sender<Feed>,
     fed: Option<Receiver<Feed>>,
     captured: Option<File>,
@@ -81,7 +83,7 @@ impl Dashboard {
     }
 
     /// A dashboard that hands on what is asked of the run.
-    pub fn new(color: Color, wishes: impl Fn(Wish) + Send + 'static) -> Dashboard {
+    pub fn new(color: Color, wishes: impl Fn(Wish) + Send + Sync + 'static) -> Dashboard {
         let (feed, fed) = queue();
         Dashboard {
             color,
@@ -144,7 +146,8 @@ impl Screen for Dashboard {
         let state = State::new(about.clone(), self.color != Color::Never && std::env::var_os("NO_COLOR").is_none());
         let screen = thread::Builder::new().name("molotov-screen".to_owned());
         let (color, written) = (self.color, self.written.clone());
-        let shown = screen.spawn(move || match show(&fed, state, &*wishes, &written) {
+        let keyboard = Arc::new(Keyboard::new(wishes));
+        let shown = screen.spawn(move || match show(&fed, state, &keyboard, &written) {
             (state, None) => Some(state),
             (state, Some(summary)) => {
                 conclude(color, &state, &summary, &written);
@@ -195,6 +198,11 @@ impl Drop for Dashboard {
     }
 }
 
+/// Gives the terminal back, whatever writes to it. For who ends the process.
+pub(crate) fn restore_terminal() {
+    terminal::restore_within(terminal::RESTORE);
+}
+
 /// Reads what the program's libraries and children write.
 fn read(captured: File, feed: &Sender<Feed>) {
     let mut captured = BufReader::new(captured);
@@ -240,12 +248,16 @@ fn listen(fed: &Receiver<Feed>, mut state: State) -> (State, Option<Box<Summary>
 fn show(
     fed: &Receiver<Feed>,
     mut state: State,
-    wishes: &dyn Fn(Wish),
+    keyboard: &Arc<Keyboard>,
     written: &AtomicU64,
 ) -> (State, Option<Box<Summary>>) {
     let _restored = Restored;
-    let Ok(mut screen) = terminal::enter() else { return listen(fed, state) };
-    let mut stops = 0;
+    // Before the terminal is written to, which blocks where nobody reads.
+    let keys = keyboard::listen(keyboard);
+    let Ok(mut screen) = terminal::enter() else {
+        drop(keys);
+        return listen(fed, state);
+    };
     let mut next_draw = Instant::now();
     loop {
         let mut changed = false;
@@ -260,27 +272,25 @@ fn show(
                 Err(Empty::Yet) => break,
             }
         }
-        if event::poll(KEYS).unwrap_or(false)
-            && let Ok(Event::Key(key)) = event::read()
-        {
+        let key = match keys.pressed.recv_timeout(KEYS) {
+            Ok(key) => Some(key),
+            Err(RecvTimeoutError::Timeout) => None,
+            // There are no keys any more: the terminal is gone, or there is no thread to read them.
+            Err(RecvTimeoutError::Disconnected) => {
+                thread::sleep(KEYS);
+                None
+            }
+        };
+        if let Some(key) = key {
             changed = true;
-            match input::key(&mut state, key) {
+            match key.asks(&mut state) {
                 None => {}
                 Some(Ask::Stop) => {
-                    stops += 1;
                     state.stopping = true;
-                    match stops {
-                        1 => wishes(Wish::Stop),
-                        2 => wishes(Wish::Force),
-                        _ => {
-                            // Who asks a third time has no patience for teardowns.
-                            terminal::restore();
-                            std::process::exit(130);
-                        }
-                    }
+                    keyboard.stop();
                 }
-                Some(Ask::Pause(paused)) => wishes(Wish::Pause(paused)),
-                Some(Ask::Workers(more)) => wishes(Wish::Workers(more)),
+                Some(Ask::Pause(paused)) => keyboard.wish(Wish::Pause(paused)),
+                Some(Ask::Workers(more)) => keyboard.wish(Wish::Workers(more)),
                 Some(Ask::Suspend) => match terminal::suspend() {
                     Ok(again) => screen = again,
                     Err(_) => return listen(fed, state),

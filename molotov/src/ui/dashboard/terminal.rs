@@ -8,7 +8,9 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -27,7 +29,7 @@ use rustix::{
     pipe::pipe,
     process::{Signal, getpgrp, kill_process_group},
     stdio::{dup2_stderr, dup2_stdout},
-    termios::tcgetwinsize,
+    termios::{QueueSelector, tcflush, tcgetwinsize},
 };
 
 /// The screen that ratatui draws on.
@@ -35,6 +37,9 @@ pub(super) type Screen = Terminal<CrosstermBackend<File>>;
 
 /// After so long, a stop that was asked for does not come.
 const UNSTOPPED: Duration = Duration::from_millis(500);
+
+/// How long a terminal that takes nothing any more is given to be restored.
+pub(super) const RESTORE: Duration = Duration::from_millis(500);
 
 /// What has to be given back.
 static TAKEN: Mutex<Taken> = Mutex::new(Taken { stdout: None, stderr: None, raw: false });
@@ -102,7 +107,7 @@ pub(super) fn enter() -> io::Result<Screen> {
 /// Gives the terminal back when something in the program calls `exit`.
 fn restore_at_exit() {
     extern "C" fn at_exit() {
-        restore();
+        restore_within(RESTORE);
     }
     static ASKED: Once = Once::new();
     // SAFETY: the function is there as long as the program, and does not unwind. Where there is no room for it in the system's
@@ -165,6 +170,25 @@ pub(crate) fn restore() {
     }
 }
 
+/// Gives the terminal back, even where it takes nothing any more and something blocks in writing to it. Returns in `time`.
+pub(crate) fn restore_within(time: Duration) {
+    let (done, restored) = mpsc::channel::<()>();
+    let helper = thread::Builder::new().spawn(move || {
+        let _done = done;
+        restore();
+    });
+    let is_restored = |time| restored.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Disconnected);
+    if helper.is_ok() && is_restored(time / 2) {
+        return;
+    }
+    // What waits for a reader is thrown away: this makes room for what gives the screen back.
+    let _ = tcflush(rustix::stdio::stdin(), QueueSelector::OFlush);
+    let _ = disable_raw_mode();
+    if helper.is_ok() {
+        is_restored(time / 2);
+    }
+}
+
 /// Gives the terminal back and stops, with all processes of the run, until the shell lets them go on.
 pub(super) fn suspend() -> io::Result<Screen> {
     leave(&mut taken());
@@ -175,7 +199,7 @@ pub(super) fn suspend() -> io::Result<Screen> {
     let asked = Instant::now();
     // Where there is no shell to come back from, nobody stops.
     while !continued.load(Ordering::Relaxed) && asked.elapsed() < UNSTOPPED {
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     signal_hook::low_level::unregister(registered);
     enter()
