@@ -181,6 +181,14 @@ impl Decoded {
         Decoded { reader, body, buffer: BytesMut::new(), time, decoded: false }
     }
 
+    /// Gives the body more time to arrive.
+    pub(crate) fn postpone_deadline(&mut self, time: Duration) {
+        if let Time::Until(deadline) = &mut self.time {
+            *deadline += time;
+        }
+        self.body.borrow_mut().postpone_deadline(time);
+    }
+
     /// The next part; `None` when there is no more.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if !self.decoded {

@@ -39,6 +39,11 @@ impl Deadline {
         Self { at, state: State::Unarmed }
     }
 
+    /// Moves the deadline back.
+    pub(crate) fn postpone(&mut self, time: Duration) {
+        *self = Self::new(self.at + time);
+    }
+
     /// Whether the deadline has passed.
     pub(crate) fn has_passed(&self) -> bool {
         Instant::now() >= self.at

@@ -215,6 +215,16 @@ impl WireBody {
         }
     }
 
+    /// Gives the body more time to arrive.
+    pub(crate) fn postpone_deadline(&mut self, time: Duration) {
+        if let Some(deadline) = &mut self.deadline {
+            deadline.postpone(time);
+        }
+        if let State::Http1(body) = &mut self.state {
+            body.upload.postpone_deadline(time);
+        }
+    }
+
     /// The next piece, decoded from its framing; `None` at the end. After an error there is nothing more.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let polled = match &mut self.state {

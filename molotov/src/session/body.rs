@@ -97,8 +97,13 @@ impl Incoming {
         }
     }
 
-    /// So much of the time that has passed was not the request's; of no concern to one that is over.
+    /// Leaves time that has passed out of the request's duration and of its timeout, unless the request is over.
     pub(crate) fn leave_out(&mut self, time: Duration) {
+        match &mut self.source {
+            Source::Wire(body) => body.postpone_deadline(time),
+            Source::Decoded(body) => body.postpone_deadline(time),
+            Source::Refused(_) | Source::Ended => {}
+        }
         if let Some(measure) = &mut self.measure {
             measure.leave_out(time);
         }

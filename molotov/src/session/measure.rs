@@ -49,7 +49,7 @@ impl Measure {
         self.started
     }
 
-    /// So much of the time that has passed was not the request's.
+    /// Leaves time that has passed out of the request's duration.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         self.started += time;
     }

@@ -133,7 +133,7 @@ impl Response {
         }
     }
 
-    /// So much of the time that has passed was not the request's.
+    /// Leaves time that has passed out of the request's duration and of its timeout, unless the request is over.
     pub(super) fn leave_out(&self, time: Duration) {
         self.body.cell().borrow_mut().leave_out(time);
     }

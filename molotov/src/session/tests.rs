@@ -19,7 +19,7 @@ use super::*;
 use crate::metrics::RequestSample;
 
 /// How long a listener takes for each event.
-const LISTENING: Duration = Duration::from_millis(200);
+const LISTENING: Duration = Duration::from_millis(250);
 
 /// A listener that takes its time, and what was measured.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Observer for Slow {
 }
 
 /// A server that redirects `/` twice, to an answer whose body comes after its head.
-async fn redirecting() -> String {
+async fn redirecting(last: &'static str, body: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -68,13 +68,13 @@ async fn redirecting() -> String {
             let answer = match first.split(' ').nth(1) {
                 Some("/") => "HTTP/1.1 302 Found\r\nlocation: /second\r\ncontent-length: 0\r\n\r\n",
                 Some("/second") => "HTTP/1.1 302 Found\r\nlocation: /last\r\ncontent-length: 0\r\n\r\n",
-                Some("/last") => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n",
+                Some("/last") => last,
                 _ => break,
             };
             socket.write_all(answer.as_bytes()).await.unwrap();
             if first.starts_with("GET /last") {
                 tokio::task::yield_now().await;
-                socket.write_all(b"ok").await.unwrap();
+                socket.write_all(body).await.unwrap();
             }
         }
     });
@@ -83,14 +83,22 @@ async fn redirecting() -> String {
 
 #[tokio::test]
 async fn time_in_listeners_is_not_the_requests() {
-    tokio::join!(send_with_slow_listener(Transport::Direct), send_with_slow_listener(Transport::Reqwest));
+    let plain = async |transport| {
+        let url = redirecting("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok").await;
+        send_with_slow_listener(transport, url).await;
+    };
+    let compressed = async || {
+        let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 22\r\n\r\n";
+        let gzip = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xcb\xcf\x06\0G\xdd\xdcy\x02\0\0\0";
+        send_with_slow_listener(Transport::Direct, redirecting(head, gzip).await).await;
+    };
+    tokio::join!(plain(Transport::Direct), plain(Transport::Reqwest), compressed());
 }
 
-async fn send_with_slow_listener(transport: Transport) {
-    let url = redirecting().await;
-    // The three requests and their listeners take longer than this, the requests alone do not.
-    let timeout = 2 * LISTENING;
-    let session = Session::new(SessionOptions::new().transport(transport).timeout(timeout)).unwrap();
+async fn send_with_slow_listener(transport: Transport, url: String) {
+    // Each listener takes longer than the request may.
+    let options = SessionOptions::new().transport(transport).timeout(LISTENING / 2);
+    let session = Session::new(options).unwrap();
     let observer = Rc::new(Slow::default());
     session.observe(Context::outside(), observer.clone());
     let before = Instant::now();

@@ -4,7 +4,7 @@ use std::{
     io::{self, Write as _},
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -70,6 +70,11 @@ impl Upload {
             self.rest = Rest::Done;
         }
         Ok(())
+    }
+
+    /// Gives a streamed body more time.
+    pub(crate) fn postpone_deadline(&mut self, time: Duration) {
+        self.deadline = self.deadline.and_then(|deadline| deadline.checked_add(time));
     }
 
     pub(crate) fn is_done(&self) -> bool {
