@@ -11,6 +11,8 @@ use std::{
 const ROOM: usize = 12 << 20;
 /// From so many waiting items that cannot be dropped, new ones merge into those that wait.
 const CROWDED: usize = 64;
+/// From so many, they merge even where that loses detail.
+const FULL: usize = 512;
 
 /// What a [`Sender`] sends.
 pub(crate) trait Item: Sized {
@@ -25,8 +27,9 @@ pub(crate) trait Item: Sized {
     /// What arrives in place of so many dropped items.
     fn dropped(count: u64) -> Self;
 
-    /// Merges a newer item of the same source and kind into this one, or returns it.
-    fn merge(&mut self, newer: Self) -> Option<Self>;
+    /// Merges a newer item of the same source and kind into this one, or returns it. If `exact`, it returns one whose merging
+    /// would lose detail.
+    fn merge(&mut self, newer: Self, exact: bool) -> Option<Self>;
 }
 
 /// A new queue.
@@ -116,18 +119,20 @@ impl<T: Item> State<T> {
                 self.waiting.push_back(Entry::Item(item));
             }
             None => {
-                let mut item = Some(item);
-                if self.fixed >= CROWDED {
+                let mut item = item;
+                for exact in [true, false] {
+                    if self.fixed < if exact { CROWDED } else { FULL } {
+                        break;
+                    }
                     for waiting in self.waiting.iter_mut().rev() {
-                        if let (Entry::Item(waiting), Some(newer)) = (waiting, item.take()) {
-                            item = waiting.merge(newer);
-                        }
-                        if item.is_none() {
-                            return;
+                        let Entry::Item(waiting) = waiting else { continue };
+                        match waiting.merge(item, exact) {
+                            None => return,
+                            Some(returned) => item = returned,
                         }
                     }
                 }
-                self.waiting.extend(item.map(Entry::Item));
+                self.waiting.push_back(Entry::Item(item));
                 self.fixed += 1;
             }
         }
@@ -234,7 +239,7 @@ mod tests {
         Urgent,
         Line(String),
         Dropped(u64),
-        Count(u8, u64),
+        Count(u16, u64),
     }
 
     impl Item for Sent {
@@ -250,9 +255,10 @@ mod tests {
             Sent::Dropped(count)
         }
 
-        fn merge(&mut self, newer: Self) -> Option<Self> {
+        fn merge(&mut self, newer: Self, exact: bool) -> Option<Self> {
             match (self, newer) {
                 (Sent::Count(of, count), Sent::Count(also, more)) if *of == also => *count += more,
+                (Sent::Count(_, count), Sent::Count(_, more)) if !exact => *count += more,
                 (_, newer) => return Some(newer),
             }
             None
@@ -292,7 +298,7 @@ mod tests {
     fn merges_what_must_arrive_when_it_is_crowded() {
         let (sender, receiver) = queue();
         for n in 0..10_000 {
-            sender.send(Sent::Count((n % 3) as u8, 1));
+            sender.send(Sent::Count(n % 3, 1));
         }
         let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
         assert_eq!(counts.len(), CROWDED);
@@ -312,6 +318,28 @@ mod tests {
         };
         let sums: [u64; 3] = [sum(0), sum(1), sum(2)];
         assert_eq!(sums, [3_334, 3_333, 3_333]);
+    }
+
+    #[test]
+    fn merges_nothing_away_where_lines_were_dropped() {
+        let (sender, receiver) = queue();
+        (0..CROWDED).for_each(|_| _ = sender.send(Sent::Count(0, 1)));
+        (0..20).for_each(|_| _ = sender.send(line()));
+        sender.send(Sent::Count(0, 1));
+        sender.send(Sent::Count(1, 1));
+        let counts = std::iter::from_fn(|| receiver.try_receive().ok());
+        let sum: u64 = counts.map(|sent| if let Sent::Count(_, count) = sent { count } else { 0 }).sum();
+        assert_eq!(sum, CROWDED as u64 + 2);
+    }
+
+    #[test]
+    fn loses_detail_rather_than_growing_without_end() {
+        let (sender, receiver) = queue();
+        (0..2_000).for_each(|n| _ = sender.send(Sent::Count(n, 1)));
+        let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
+        assert_eq!(counts.len(), FULL);
+        let sum: u64 = counts.iter().map(|sent| if let Sent::Count(_, count) = sent { *count } else { 0 }).sum();
+        assert_eq!(sum, 2_000);
     }
 
     #[test]

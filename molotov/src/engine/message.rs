@@ -43,13 +43,13 @@ impl Item for Message {
         Message::Line(more_lines(count))
     }
 
-    fn merge(&mut self, newer: Message) -> Option<Message> {
+    fn merge(&mut self, newer: Message, exact: bool) -> Option<Message> {
         match (self, newer) {
             (Message::Update(shard, update), Message::Update(of, newer)) if *shard == of => {
-                update.merge(newer).map(|newer| Message::Update(of, newer))
+                update.merge(newer, exact).map(|newer| Message::Update(of, newer))
             }
             (Message::FromProcess(process, Some(word)), Message::FromProcess(of, Some(newer))) if *process == of => {
-                word.merge(newer).map(|newer| Message::FromProcess(of, Some(newer)))
+                word.merge(newer, exact).map(|newer| Message::FromProcess(of, Some(newer)))
             }
             (_, newer) => Some(newer),
         }
@@ -61,10 +61,10 @@ impl Update {
         if let Update::Line(line) = self { Some(line.memory()) } else { None }
     }
 
-    fn merge(&mut self, newer: Update) -> Option<Update> {
+    fn merge(&mut self, newer: Update, exact: bool) -> Option<Update> {
         match (self, newer) {
             // The course of the run tells seconds apart.
-            (Update::Measures(measures), Update::Measures(newer)) if measures.is_of_the_second_of(&newer) => {
+            (Update::Measures(measures), Update::Measures(newer)) if !exact || measures.is_of_the_second_of(&newer) => {
                 measures.merge(&newer);
             }
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
@@ -87,10 +87,10 @@ impl Item for Word {
         Word::Line(more_lines(count))
     }
 
-    fn merge(&mut self, newer: Word) -> Option<Word> {
+    fn merge(&mut self, newer: Word, exact: bool) -> Option<Word> {
         match (self, newer) {
             (Word::Update(shard, update), Word::Update(of, newer)) if *shard == of => {
-                update.merge(newer).map(|newer| Word::Update(of, newer))
+                update.merge(newer, exact).map(|newer| Word::Update(of, newer))
             }
             (Word::Measures(measures), Word::Measures(newer)) => {
                 measures.merge(&newer);
@@ -120,9 +120,10 @@ mod tests {
             Update::Measures(Box::new(measures))
         };
         let mut waiting = until(1_200);
-        assert!(waiting.merge(until(2_000)).is_none());
-        assert!(waiting.merge(until(2_200)).is_some());
+        assert!(waiting.merge(until(2_000), true).is_none());
+        assert!(waiting.merge(until(2_200), true).is_some());
         let Update::Measures(measures) = waiting else { unreachable!("it was made above") };
         assert_eq!(measures.until, Duration::from_secs(2));
+        assert!(Update::Measures(measures).merge(until(2_200), false).is_none(), "where too many wait");
     }
 }

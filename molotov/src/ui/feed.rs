@@ -30,9 +30,13 @@ impl Item for Feed {
         Feed::Line(Line::info(format!("... and {}", format::plural(count, "more line"))))
     }
 
-    fn merge(&mut self, newer: Feed) -> Option<Feed> {
+    fn merge(&mut self, newer: Feed, exact: bool) -> Option<Feed> {
         match (self, newer) {
-            (Feed::Measures(process, measures), Feed::Measures(of, newer)) if *process == of => measures.merge(&newer),
+            (Feed::Measures(process, measures), Feed::Measures(of, newer))
+                if *process == of && (!exact || measures.is_of_the_second_of(&newer)) =>
+            {
+                measures.merge(&newer);
+            }
             (Feed::Progress(progress), Feed::Progress(newer)) => *progress = newer,
             (_, newer) => return Some(newer),
         }
