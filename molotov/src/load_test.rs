@@ -349,27 +349,30 @@ impl Report {
         self.summary.elapsed
     }
 
-    /// Asserts a condition, as `--threshold` takes it: `"failures < 1%"`, `"p95(browse) < 200ms"`.
+    /// Asserts a condition, as `--threshold` takes it: see [`Threshold`].
+    ///
+    /// Without a name, all scenarios are judged together; all requests after `requests.`.
     ///
     /// ```no_run
     /// # use molotov::LoadTest;
     /// let report = LoadTest::new().workers(50).max_runs(20).run()?;
     /// report.assert("failures == 0");
+    /// report.assert("requests.p95 < 200ms");
     /// report.assert("p99(GET /cart) < 1s");
     /// # Ok::<(), molotov::LoadTestError>(())
     /// ```
     ///
     /// # Panics
     ///
-    /// When the condition does not hold, with what was measured; when it cannot be read, with the place.
+    /// If the condition does not hold, with what was measured; if nothing of that name was, with that; if it cannot be read, with
+    /// the place.
     #[track_caller]
     pub fn assert(&self, threshold: &str) {
         let judged = match threshold.parse::<Threshold>() {
             Ok(threshold) => threshold.judge(&self.summary),
             Err(error) => panic!("{error}"),
         };
-        let actual = judged.actual.as_deref().unwrap_or("nothing was measured");
-        assert!(judged.passed, "`{}` does not hold: {actual}\n{self}", judged.expression);
+        assert!(judged.passed, "`{}` does not hold: {}\n{self}", judged.expression, judged.outcome());
     }
 
     /// The measures of a scenario, by its name; `None` where it never ran.

@@ -548,13 +548,24 @@ const TABLE: &[Row] = &[
                 ("-r 4 --threshold successes==4", 0, "met     successes==4 (4)"),
                 ("-r 4 --threshold successes==5", 1, "broken  successes==5 (4)"),
                 ("-r 4 --threshold failures<1% --threshold p95(cart)<1us -s cart", 1, "broken  p95(cart)<1us"),
+                ("-r 4 --threshold requests.count==4 -s cart", 0, "met     requests.count==4  (4)"),
+                (
+                    "-r 4 --threshold count(nobody)==0",
+                    1,
+                    "broken  count(nobody)==0\n          (no scenario, request or step named",
+                ),
             ] {
                 let run = door.run_at("", line);
                 assert_eq!(run.output.code, Some(code), "{line}: {:#?}", run.output);
                 assert!(run.output.stdout.contains(told), "{line}: {:#?}", run.output);
             }
         },
-        bad: &[("--threshold p95<200", 2, "a time needs a unit"), ("--threshold p95<200", 2, "      ^^^\n")],
+        bad: &[
+            ("--threshold p95<200", 2, "a time needs a unit"),
+            ("--threshold p95<200", 2, "      ^^^\n"),
+            ("--threshold p95(brwose)<1s", 2, "there is no scenario `brwose`; did you mean `browse`?"),
+            ("-s cart --threshold p95(browse)<1s", 2, "the scenario `browse` does not run"),
+        ],
     },
     Row {
         option: "list",

@@ -7,7 +7,8 @@ use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
-    report, statsd,
+    report::{self, Threshold},
+    statsd,
     ui::{self, Console, Dashboard, Quiet, Screen, Wish},
 };
 
@@ -39,7 +40,17 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         }
     };
     // They were read before: here they are kept as what they mean.
-    let thresholds = args.threshold.iter().filter_map(|text| text.parse().ok()).collect();
+    let thresholds: Vec<Threshold> = args.threshold.iter().filter_map(|text| text.parse().ok()).collect();
+    let registered: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
+    let mut running: Vec<&str> = plan.selection.scenarios.iter().map(|scenario| scenario.name()).collect();
+    // Counted as a scenario, where it fails.
+    running.extend(plan.selection.picker.as_ref().map(|_| "scenario_picker"));
+    for threshold in &thresholds {
+        if let Err(error) = threshold.check(&running, &registered) {
+            complain(&format!("invalid threshold: {error}"));
+            return 2;
+        }
+    }
     let plan = plan.with_statsd(statsd).with_thresholds(thresholds);
     if args.debug {
         trace(args.color);

@@ -145,7 +145,7 @@ fn thresholds(page: &mut String, summary: &Summary) {
             page,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"{class}\">{result}</td></tr>",
             line(&judged.expression),
-            escape(judged.actual.as_deref().unwrap_or("nothing")),
+            line(judged.outcome()),
         );
     }
     page.push_str("</tbody></table></div>\n");

@@ -33,7 +33,7 @@ struct Column {
 
 /// All columns, in the order in which they stand.
 const COLUMNS: &[Column] = &[
-    Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.total()) },
+    Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.ok + stats.counts.failed) },
     Column { head: FAILED, rank: 1, cell: |stats, _| format::count(stats.counts.failed) },
     Column { head: "failed %", rank: 11, cell: |stats, _| failed_share(stats) },
     Column { head: "interrupted", rank: 12, cell: |stats, _| unless_zero(stats.counts.interrupted) },

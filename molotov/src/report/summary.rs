@@ -80,10 +80,19 @@ pub enum Sizing {
 pub struct Judged {
     /// The condition as it was written.
     pub expression: String,
-    /// What was measured; `None` where there was nothing to measure.
+    /// What was measured; `None` if there was nothing to measure.
     pub actual: Option<String>,
+    /// Why there was nothing to measure; `None` if there was.
+    pub reason: Option<String>,
     /// Whether the condition holds.
     pub passed: bool,
+}
+
+impl Judged {
+    /// What was measured, or why there was nothing to measure.
+    pub fn outcome(&self) -> &str {
+        self.actual.as_deref().or(self.reason.as_deref()).unwrap_or("nothing was measured")
+    }
 }
 
 /// A process or thread whose last measures are missing from the totals: it was killed, or left because it did not end.

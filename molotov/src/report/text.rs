@@ -109,7 +109,7 @@ impl Page {
         let requests = &summary.snapshot.requests;
         if !requests.is_empty() {
             let sum = |what: fn(&Stats) -> u64| requests.values().map(what).sum::<u64>();
-            parts.push(format!("{} requests/s", per_second(sum(|stats| stats.counts.total()))));
+            parts.push(format!("{} requests/s", per_second(sum(|stats| stats.counts.ok + stats.counts.failed))));
             parts.push(format!("{} in", format::bytes(sum(|stats| stats.bytes_in))));
             parts.push(format!("{} out", format::bytes(sum(|stats| stats.bytes_out))));
         }
@@ -292,10 +292,14 @@ impl Page {
         self.line(&self.paint(TITLE, "Thresholds"));
         for judged in thresholds {
             let (style, sign) = if judged.passed { (GOOD, "met") } else { (BAD, "broken") };
-            let actual = judged.actual.as_deref().unwrap_or("nothing was measured");
-            let text = format!("{}  ({actual})", harmless(&judged.expression));
+            let (expression, outcome) = (harmless(&judged.expression), format!("({})", harmless(judged.outcome())));
+            let (whole, room) = (format!("{expression}  {outcome}"), self.width - 10);
+            let lines = match width(&whole) <= room {
+                true => vec![whole],
+                false => [expression, outcome].iter().flat_map(|text| wrap(text, room)).collect(),
+            };
             let mut sign = self.paint(style, &left(sign, 6));
-            for line in wrap(&text, self.width - 10) {
+            for line in lines {
                 self.line(&format!("  {sign}  {line}"));
                 sign = " ".repeat(6);
             }

@@ -1,0 +1,238 @@
+//! Thresholds: conditions that decide whether a run was good, as in `p95(browse) < 200ms`.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt, ops::Range, str::FromStr, sync::Arc, time::Duration};
+
+pub use self::parse::ThresholdError;
+use self::parse::{Reader, nearest};
+use super::{Summary, format, summary::Judged};
+use crate::metrics::{Histogram, Snapshot, Stats};
+
+/// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
+///
+/// `NAME` is a scenario, a request or a step: `p95(browse) < 200ms`, `p99.9(GET /cart) < 1s`. Without one, all scenarios are
+/// judged together (`failures < 1%`, `p95 < 2s`), or all requests after `requests.` (`requests.p95 < 200ms`,
+/// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` before a measure with a name say which of them is meant;
+/// otherwise it is the first that has the name, in this order.
+///
+/// ```
+/// # use molotov::report::Threshold;
+/// let threshold: Threshold = "p95(browse) < 200ms".parse()?;
+/// let wrong = "p95(browse) < 200".parse::<Threshold>().unwrap_err();
+/// assert_eq!(wrong.to_string(), "\
+/// a time needs a unit: `200ms`, `1.5s`
+///   p95(browse) < 200
+///                 ^^^");
+/// # Ok::<(), molotov::report::ThresholdError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    text: String,
+    subject: Option<Subject>,
+    metric: Metric,
+    name: Option<Name>,
+    comparison: Comparison,
+    value: f64,
+    share: bool,
+}
+
+/// A name in a threshold, and where it stands, parentheses included.
+#[derive(Debug, Clone, PartialEq)]
+struct Name {
+    name: String,
+    at: Range<usize>,
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Scenarios,
+    Requests,
+    Steps,
+}
+
+impl Subject {
+    const ALL: [Subject; 3] = [Subject::Scenarios, Subject::Requests, Subject::Steps];
+
+    fn plural(self) -> &'static str {
+        match self {
+            Subject::Scenarios => "scenarios",
+            Subject::Requests => "requests",
+            Subject::Steps => "steps",
+        }
+    }
+
+    fn singular(self) -> &'static str {
+        self.plural().trim_end_matches('s')
+    }
+
+    fn rows(self, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
+        match self {
+            Subject::Scenarios => &snapshot.scenarios,
+            Subject::Requests => &snapshot.requests,
+            Subject::Steps => &snapshot.steps,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Metric {
+    Percentile(f64),
+    Mean,
+    Min,
+    Max,
+    Successes,
+    Failures,
+    Interrupted,
+    Count,
+    Rate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    Equal,
+    Unequal,
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = ThresholdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What cannot be shown in a column of its own has no place in a threshold.
+        let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Reader { text: clean.trim(), at: 0 }.threshold()
+    }
+}
+
+impl Threshold {
+    /// Refuses a name that cannot be measured in a run of these scenarios, before it starts; `registered` are those that exist.
+    ///
+    /// Requests and steps get their names while the run goes on, so only a name that looks like a misspelled scenario, or has to
+    /// be one, is refused.
+    pub(crate) fn check(&self, running: &[&str], registered: &[&str]) -> Result<(), ThresholdError> {
+        let Some(Name { name, at }) = &self.name else { return Ok(()) };
+        let has_to_be_a_scenario = match self.subject {
+            Some(Subject::Requests | Subject::Steps) => return Ok(()),
+            Some(Subject::Scenarios) => true,
+            None => false,
+        };
+        if running.contains(&&**name) || !has_to_be_a_scenario && is_a_request(name) {
+            return Ok(());
+        }
+        let why = if registered.contains(&&**name) {
+            format!("the scenario `{name}` does not run: another was chosen, or its weight is 0")
+        } else {
+            match (nearest(name, running.iter().copied()), has_to_be_a_scenario) {
+                (Some(near), true) => format!("there is no scenario `{name}`; did you mean `{near}`?"),
+                (Some(near), false) => {
+                    let measure = &self.text[..at.start].trim_end();
+                    format!(
+                        "there is no scenario `{name}`; did you mean `{near}`? For a request or a step of that name, write \
+                         `requests.{measure}({name})` or `steps.{measure}({name})`"
+                    )
+                }
+                (None, true) => format!("there is no scenario `{name}`; there are: {}", running.join(", ")),
+                (None, false) => return Ok(()),
+            }
+        };
+        Err(ThresholdError { why, text: self.text.clone(), at: at.clone() })
+    }
+
+    /// Whether a run meets it. A name that was never measured is met by nothing, not even by `failures(name) == 0`.
+    pub fn judge(&self, summary: &Summary) -> Judged {
+        let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.active()));
+        let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
+            Comparison::Less => *actual < self.value,
+            Comparison::AtMost => *actual <= self.value,
+            Comparison::More => *actual > self.value,
+            Comparison::AtLeast => *actual >= self.value,
+            Comparison::Equal => *actual == self.value,
+            Comparison::Unequal => *actual != self.value,
+        });
+        let (actual, reason) = match actual {
+            Ok(actual) => (Some(self.shown(actual)), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        Judged { expression: self.text.clone(), actual, reason, passed }
+    }
+
+    /// What is judged, or why there is none.
+    fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
+        let Some(Name { name, .. }) = &self.name else {
+            let mut all = Stats::default();
+            self.subject.unwrap_or(Subject::Scenarios).rows(snapshot).values().for_each(|stats| all.merge(stats));
+            return Ok(all);
+        };
+        let subjects = self.subject.map_or(Subject::ALL.to_vec(), |subject| vec![subject]);
+        let rows = || subjects.iter().map(|subject| subject.rows(snapshot));
+        if let Some(stats) = rows().find_map(|rows| rows.get(&**name)) {
+            return Ok(stats.clone());
+        }
+        let kind = self.subject.map_or("scenario, request or step", Subject::singular);
+        let near = nearest(name, rows().flat_map(|rows| rows.keys().map(|name| &**name)));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        Err(format!("no {kind} named `{name}` was measured{near}"))
+    }
+
+    /// The measured value, or why there is none.
+    fn measure(&self, stats: &Stats, elapsed: Duration) -> Result<f64, String> {
+        let ended = stats.counts.ok + stats.counts.failed;
+        let nothing = || match &self.name {
+            Some(Name { name, .. }) => format!("`{name}` never ended"),
+            None => format!("no {} ended", self.subject.unwrap_or(Subject::Scenarios).singular()),
+        };
+        let time = |of: &dyn Fn(&Histogram) -> Duration| {
+            let measured = !stats.latency.is_empty();
+            measured.then(|| of(&stats.latency).as_secs_f64()).ok_or_else(nothing)
+        };
+        let part = |part: u64| match (self.share, ended) {
+            (false, _) => Ok(part as f64),
+            (true, 0) => Err(nothing()),
+            (true, ended) => Ok(part as f64 / ended as f64),
+        };
+        match self.metric {
+            Metric::Percentile(percent) => time(&|latency| latency.percentile(percent)),
+            Metric::Mean => time(&|latency| latency.mean()),
+            Metric::Min => time(&|latency| latency.min()),
+            Metric::Max => time(&|latency| latency.max()),
+            Metric::Rate => {
+                let seconds = elapsed.as_secs_f64();
+                Ok(if seconds > 0.0 { ended as f64 / seconds } else { 0.0 })
+            }
+            Metric::Count => Ok(ended as f64),
+            Metric::Successes => part(stats.counts.ok),
+            Metric::Failures => part(stats.counts.failed),
+            Metric::Interrupted => part(stats.counts.interrupted),
+        }
+    }
+
+    fn shown(&self, actual: f64) -> String {
+        match self.metric {
+            Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
+                format::latency(Duration::try_from_secs_f64(actual).unwrap_or_default())
+            }
+            Metric::Rate => format!("{}/s", format::rate(actual)),
+            _ if self.share => format!("{:.2} %", actual * 100.0),
+            _ => format!("{actual:.0}"),
+        }
+    }
+}
+
+/// Whether a name is of the form that requests have unless they are given another: `GET /cart`.
+fn is_a_request(name: &str) -> bool {
+    let method = name.split_once(' ').map_or("", |(method, _)| method);
+    !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())
+}

@@ -1,0 +1,227 @@
+//! Reads thresholds, and says where one cannot be read.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{Comparison, Metric, Name, Subject, Threshold};
+
+/// The measures, as they are told to somebody who has misspelled one.
+const METRICS: [&str; 10] =
+    ["p95", "mean", "min", "max", "median", "successes", "failures", "interrupted", "count", "rate"];
+
+/// A threshold that cannot be read: why, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThresholdError {
+    pub(super) why: String,
+    pub(super) text: String,
+    pub(super) at: std::ops::Range<usize>,
+}
+
+impl ThresholdError {
+    /// One sentence, without the place.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+impl fmt::Display for ThresholdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = |text: &str| text.width();
+        let (before, place) = (columns(&self.text[..self.at.start]), columns(&self.text[self.at.clone()]).max(1));
+        write!(f, "{}\n  {}\n  {:before$}{:^<place$}", self.why, self.text, "", "^")
+    }
+}
+
+impl std::error::Error for ThresholdError {}
+
+/// What somebody may have meant by a word: the nearest of those there are, or all of them.
+fn suggestion<const N: usize>(word: &str, known: [&str; N]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    }
+}
+
+/// The name that is so near that another was hardly meant.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &word.to_lowercase());
+    let near = known.into_iter().map(|known| (distance(known), known)).min()?;
+    (near.0 <= (word.chars().count() / 3).clamp(1, 3)).then_some(near.1)
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn skip_spaces(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn error(&self, at: std::ops::Range<usize>, why: impl Into<String>) -> ThresholdError {
+        ThresholdError { why: why.into(), text: self.text.to_owned(), at }
+    }
+
+    pub(super) fn threshold(mut self) -> Result<Threshold, ThresholdError> {
+        self.skip_spaces();
+        let start = self.at;
+        let subject = self.subject()?;
+        let metric = self.metric()?;
+        let measure = start..self.at;
+        self.skip_spaces();
+        let open = self.at;
+        let name = if self.rest().starts_with('(') { Some(self.name()?) } else { None };
+        if subject == Some(Subject::Steps) && name.is_none() {
+            let why =
+                format!("steps are of different kinds: name one, as in `{}(payment)`", &self.text[measure.clone()]);
+            return Err(self.error(measure, why));
+        }
+        let name = name.map(|name| Name { name, at: open..self.at });
+        self.skip_spaces();
+        let comparison = self.comparison()?;
+        self.skip_spaces();
+        let (value, share) = self.value(metric)?;
+        Ok(Threshold { text: self.text.to_owned(), subject, metric, name, comparison, value, share })
+    }
+
+    /// What stands before a measure: `requests.`.
+    fn subject(&mut self) -> Result<Option<Subject>, ThresholdError> {
+        let length = self.rest().find(|c: char| !c.is_alphabetic() && c != '_').unwrap_or(self.rest().len());
+        let (word, rest) = self.rest().split_at(length);
+        if word.is_empty() || !rest.starts_with('.') {
+            return Ok(None);
+        }
+        let known = Subject::ALL.into_iter().find(|subject| subject.plural() == word);
+        let Some(subject) = known else {
+            let why = format!("there is no `{word}.`; {}", suggestion(word, Subject::ALL.map(Subject::plural)));
+            return Err(self.error(self.at..self.at + length, why));
+        };
+        self.at += length + 1;
+        Ok(Some(subject))
+    }
+
+    fn metric(&mut self) -> Result<Metric, ThresholdError> {
+        let length =
+            self.rest().find(|c: char| !c.is_alphanumeric() && c != '.' && c != '_').unwrap_or(self.rest().len());
+        let (word, place) = (&self.rest()[..length], self.at..self.at + length);
+        let metric = match word {
+            "mean" | "avg" | "average" => Metric::Mean,
+            "min" => Metric::Min,
+            "max" => Metric::Max,
+            "median" => Metric::Percentile(50.0),
+            "successes" => Metric::Successes,
+            "failures" => Metric::Failures,
+            "interrupted" => Metric::Interrupted,
+            "count" => Metric::Count,
+            "rate" => Metric::Rate,
+            "" => return Err(self.error(place, "expected a measure, such as `p95`, `mean`, `failures` or `rate`")),
+            _ => match word.strip_prefix('p').and_then(|number| number.parse::<f64>().ok()) {
+                Some(percent) if (0.0..=100.0).contains(&percent) => Metric::Percentile(percent),
+                Some(_) => return Err(self.error(place, "a percentile lies between 0 and 100: `p95`, `p99.9`")),
+                None => {
+                    let help = suggestion(word, METRICS);
+                    return Err(self.error(place, format!("there is no measure `{word}`; {help}")));
+                }
+            },
+        };
+        self.at += length;
+        Ok(metric)
+    }
+
+    /// In parentheses, which may stand in the name too, or in quotes within them.
+    fn name(&mut self) -> Result<String, ThresholdError> {
+        let open = self.at;
+        self.at += 1;
+        self.skip_spaces();
+        let unclosed = |reader: &Self| reader.error(open..open + 1, "this parenthesis is not closed");
+        let name = if let Some(quoted) = self.rest().strip_prefix('"') {
+            let end = quoted.find('"').ok_or_else(|| self.error(self.at..self.at + 1, "this quote is not closed"))?;
+            self.at += end + 2;
+            self.skip_spaces();
+            if !self.rest().starts_with(')') {
+                return Err(unclosed(self));
+            }
+            self.at += 1;
+            quoted[..end].to_owned()
+        } else {
+            let mut depth = 1_usize;
+            let end = self.rest().char_indices().find_map(|(at, c)| {
+                match c {
+                    '(' => depth += 1,
+                    ')' => depth -= 1,
+                    _ => {}
+                }
+                (depth == 0).then_some(at)
+            });
+            let end = end.ok_or_else(|| unclosed(self))?;
+            let name = self.rest()[..end].trim().to_owned();
+            self.at += end + 1;
+            name
+        };
+        if name.is_empty() {
+            return Err(self.error(open..self.at, "expected the name of a scenario, a request or a step"));
+        }
+        Ok(name)
+    }
+
+    fn comparison(&mut self) -> Result<Comparison, ThresholdError> {
+        for (sign, comparison) in [
+            ("<=", Comparison::AtMost),
+            (">=", Comparison::AtLeast),
+            ("==", Comparison::Equal),
+            ("!=", Comparison::Unequal),
+            ("<", Comparison::Less),
+            (">", Comparison::More),
+        ] {
+            if self.rest().starts_with(sign) {
+                self.at += sign.len();
+                return Ok(comparison);
+            }
+        }
+        let length = self.rest().chars().next().map_or(0, char::len_utf8);
+        let why = match self.rest().starts_with('=') {
+            true => "write `==` to compare",
+            false => "expected `<`, `<=`, `>`, `>=`, `==` or `!=`",
+        };
+        Err(self.error(self.at..self.at + length, why))
+    }
+
+    fn value(&mut self, metric: Metric) -> Result<(f64, bool), ThresholdError> {
+        let written = self.rest().trim_end();
+        let place = self.at..self.at + written.len();
+        let digits = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
+        let unit = written[digits..].trim();
+        let number = match written[..digits].parse::<f64>() {
+            Ok(number) if number.is_finite() => number,
+            _ => return Err(self.error(place, "expected a number")),
+        };
+        let value = match (metric, unit) {
+            (Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max, unit) => {
+                let factor = match unit {
+                    "us" | "µs" => 1e-6,
+                    "ms" => 1e-3,
+                    "s" => 1.0,
+                    "m" | "min" => 60.0,
+                    "" => return Err(self.error(place, "a time needs a unit: `200ms`, `1.5s`")),
+                    _ => return Err(self.error(place, "expected a time: `250us`, `200ms`, `1.5s`, `2m`")),
+                };
+                (number * factor, false)
+            }
+            (Metric::Rate, "" | "/s") => (number, false),
+            (Metric::Rate, _) => return Err(self.error(place, "expected a rate: `50/s`")),
+            (_, "") => (number, false),
+            (Metric::Count, "%") => {
+                return Err(self.error(place, "a count has no share; use `failures` or `successes`"));
+            }
+            (_, "%") => (number / 100.0, true),
+            _ => return Err(self.error(place, "expected a number, or a share: `1%`")),
+        };
+        Ok(value)
+    }
+}
