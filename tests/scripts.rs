@@ -8,6 +8,8 @@ mod event_loop;
 mod global_setup;
 #[path = "scripts/nested.rs"]
 mod nested;
+#[path = "scripts/printing.rs"]
+mod printing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,7 +125,7 @@ fn every_run_of_every_process_is_counted() {
     }
     let printed = |text: &str| output.stdout.lines().filter(|line| line.ends_with(text)).count();
     assert_eq!((printed("global_setup 4"), printed("in the parent 0 True")), (1, 1), "{output:#?}");
-    assert_eq!(output.stdout.matches("] counted ").count(), 4, "{output:#?}");
+    assert_eq!(output.stdout.matches("\ncounted ").count(), 4, "{output:#?}");
 }
 
 #[test]

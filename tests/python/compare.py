@@ -180,8 +180,8 @@ def run_once(command, path):
     requests = [clean_request(entry) for entry in log]
     if "requests" in unordered:
         requests.sort()
-    # A line may carry prefixes such as [P:12] or [W:0]; source lines of tracebacks are no sightings.
-    seen = [clean(match[1]).rstrip() for match in re.finditer(r"(?m)^(?:\[[^\]\n]*\] ?)*(SEEN .*)$", out)]
+    # Source lines of tracebacks are no sightings, and what scripts print has no prefix.
+    seen = [clean(match[1]).rstrip() for match in re.finditer(r"(?m)^(SEEN .*)$", out)]
     if "seen" in unordered:
         seen.sort()
     totals = re.findall(r"SUCCESSES: \d+ \| FAILURES: \d+", out)

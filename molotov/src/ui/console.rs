@@ -173,6 +173,12 @@ impl<W: Write> Console<W> {
     }
 
     fn add(&self, lines: &mut String, line: &Line) {
+        if matches!(self.medium, Medium::Pipe) && line.kind == LineKind::Print && line.worker.is_none() {
+            // What a script prints into a pipe is for another program to read.
+            lines.push_str(&line.text);
+            lines.push('\n');
+            return;
+        }
         let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
         // What a scenario prints stays as the scenario printed it.
         let worker = line.worker.filter(|_| line.kind != LineKind::Print);
