@@ -28,6 +28,9 @@ use super::{Error, ErrorKind, wire::WireBody};
 /// how many there are.
 const MAX_CODINGS: usize = 5;
 
+/// How many bytes after the end of the compressed data are skipped to keep the connection.
+const MAX_SKIPPED: usize = 64 * 1024;
+
 /// The largest window of zstd, as a power of two: 8 MiB, the limit of the content coding (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -110,7 +113,7 @@ impl Coding {
         match self {
             Coding::Gzip => Box::pin(Paced(Members::<GzipDecoder<Source>>::First(source))),
             Coding::Deflate => Box::pin(Paced(Deflate::Unknown(source))),
-            Coding::Brotli => Box::pin(Paced(BrotliDecoder::new(source))),
+            Coding::Brotli => Box::pin(Paced(Brotli::Unknown(source))),
             Coding::Zstd => Box::pin(Paced(Members::<ZstdDecoder<Source>>::First(source))),
         }
     }
@@ -124,6 +127,8 @@ pub(crate) struct Decoded {
     time: Time,
     /// All data has been decoded; the rest of the body is skipped.
     decoded: bool,
+    /// How much of it was skipped.
+    skipped: usize,
 }
 
 /// How long decompressing may take.
@@ -178,7 +183,7 @@ impl Decoded {
                 last.decoder(input)
             }
         };
-        Decoded { reader, body, buffer: BytesMut::new(), time, decoded: false }
+        Decoded { reader, body, buffer: BytesMut::new(), time, decoded: false, skipped: 0 }
     }
 
     /// Gives the body more time to arrive.
@@ -218,14 +223,18 @@ impl Decoded {
                 },
             }
         }
-        // The last chunk of the framing is still to come: only after it can the connection be used again.
-        loop {
-            match ready!(self.body.borrow_mut().poll_chunk(cx)) {
-                Some(Ok(_)) => {}
+        // The last chunk of the framing is still to come: only after it can the connection be used again. Of what else
+        // comes only so much is waited for; then the connection is closed.
+        let mut body = self.body.borrow_mut();
+        while self.skipped <= MAX_SKIPPED {
+            match ready!(body.poll_chunk(cx)) {
+                Some(Ok(bytes)) => self.skipped += bytes.len(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
         }
+        body.abandon();
+        Poll::Ready(None)
     }
 
     /// Bytes that came over the wire so far.
@@ -403,6 +412,35 @@ impl<M: Member> AsyncRead for Members<M> {
     }
 }
 
+/// Brotli with windows of up to 16 MiB, as the content coding has them (RFC 7932). The decoder itself would also accept
+/// "large windows", which take up to 1 GiB.
+enum Brotli {
+    Unknown(Source),
+    Reading(BrotliDecoder<Source>),
+    Ended,
+}
+
+impl AsyncRead for Brotli {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Brotli::Unknown(source) = &mut *self {
+            let first = ready!(source.poll_peek(cx, 1))?.first();
+            if first.is_some_and(|first| first & 0x7f == 0x11) {
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the window of brotli is too large",
+                )));
+            }
+            if let Brotli::Unknown(source) = std::mem::replace(&mut *self, Brotli::Ended) {
+                *self = Brotli::Reading(BrotliDecoder::new(source));
+            }
+        }
+        match &mut *self {
+            Brotli::Reading(reader) => Pin::new(reader).poll_read(cx, out),
+            Brotli::Unknown(_) | Brotli::Ended => Poll::Ready(Ok(())),
+        }
+    }
+}
+
 /// `deflate` is zlib by the standard and bare by the habit of some servers: the first bytes tell.
 enum Deflate {
     Unknown(Source),
@@ -531,6 +569,18 @@ mod tests {
             let body = decoded([&bytes[..], b"garbage"].concat().into(), &[coding]).await.unwrap();
             assert_eq!(body, b"one", "{coding:?}");
         }
+    }
+
+    /// A server chooses the window, and the decoder makes room for it.
+    #[tokio::test]
+    async fn windows_are_as_large_as_the_content_codings_allow() {
+        let zstd = |log: u8| Bytes::from(vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0]);
+        assert_eq!(decoded(zstd(23), &[Coding::Zstd]).await.unwrap(), b"");
+        assert!(decoded(zstd(27), &[Coding::Zstd]).await.unwrap_err().is_decode());
+        // An empty stream with a window of 1 GiB.
+        assert!(decoded(Bytes::from_static(&[0x11, 0xde]), &[Coding::Brotli]).await.unwrap_err().is_decode());
+        // And one of 16 MiB.
+        assert_eq!(decoded(Bytes::from_static(&[0x3f]), &[Coding::Brotli]).await.unwrap(), b"");
     }
 
     /// A few kilobytes that become gigabytes take no longer than the deadline, and let others run.

@@ -274,6 +274,11 @@ impl WireBody {
         }
     }
 
+    /// Reads no further: what is left of it is closed with its connection.
+    pub(crate) fn abandon(&mut self) {
+        self.finish();
+    }
+
     /// Bytes of body that came so far.
     pub(crate) fn received(&self) -> u64 {
         self.received

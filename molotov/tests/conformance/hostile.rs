@@ -90,6 +90,11 @@ pub(crate) fn script(path: &str) -> Option<Vec<Step>> {
             let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n";
             vec![send(head), Step::Repeat(chunk(&zeros), usize::MAX)]
         }
+        "/garbage-without-end" => {
+            let data = encoded(TEXT.as_bytes(), "gzip");
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n";
+            vec![send(head), send(chunk(&data)), Step::Repeat(chunk(&[b'x'; 32 * 1024]), usize::MAX)]
+        }
         "/large" => {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", LARGE);
             vec![send(head), Step::Repeat(vec![b'x'; 1 << 20], LARGE >> 20)]
@@ -160,6 +165,10 @@ async fn a_body_without_end_fails_at_its_limit() {
             assert!(end.is_err_and(|error| error.is_timeout()), "{transport:?} {path}");
             assert!(before.elapsed() < Duration::from_secs(3), "{transport:?} {path}: {:?}", before.elapsed());
         }
+    }
+    for transport in BOTH {
+        let answer = get(&session(transport), &server.url("/garbage-without-end")).await;
+        assert_eq!(answer, Ok((200, TEXT.into())), "{transport:?}: what follows the data is ignored");
     }
     let exact = Session::new(options(Transport::Direct).max_body(2)).unwrap();
     assert_eq!(get(&exact, &server.url("/")).await, Ok((200, "ok".into())));
