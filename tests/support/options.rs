@@ -545,8 +545,8 @@ const TABLE: &[Row] = &[
         option: "threshold",
         good: |door| {
             for (line, code, told) in [
-                ("-r 4 --threshold successes==4", 0, "met     successes==4 (4)"),
-                ("-r 4 --threshold successes==5", 1, "broken  successes==5 (4)"),
+                ("-r 4 --threshold successes==4", 0, "met     successes==4  (4)"),
+                ("-r 4 --threshold successes==5", 1, "broken  successes==5  (4)"),
                 ("-r 4 --threshold failures<1% --threshold p95(cart)<1us -s cart", 1, "broken  p95(cart)<1us"),
                 ("-r 4 --threshold requests.count==4 -s cart", 0, "met     requests.count==4  (4)"),
                 (
