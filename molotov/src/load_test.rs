@@ -449,6 +449,11 @@ impl Row<'_> {
         self.stats.counts.failed
     }
 
+    /// How many were sent again because a kept connection closed without an answer; 0 but for requests.
+    pub fn retried(&self) -> u64 {
+        self.stats.retried
+    }
+
     /// How many ended a second, over the whole run.
     pub fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();

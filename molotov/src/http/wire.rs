@@ -1,7 +1,7 @@
 //! The seam between a session and its transport: one request out, one response back.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     collections::HashMap,
     fmt,
     net::{IpAddr, SocketAddr},
@@ -32,6 +32,19 @@ pub(crate) struct WireRequest<'a> {
     /// When the whole exchange, the body's last byte included, has to be over.
     pub(crate) deadline: Option<Instant>,
     pub(crate) connect_timeout: Option<Duration>,
+    /// Counts how often the request is sent again, also when nobody waits for its answer any more.
+    pub(crate) retried: &'a Cell<u32>,
+}
+
+/// Whether the server can have seen a request that got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It has: it began to answer, or the fault is ours.
+    Yes,
+    /// The connection closed, or the server says that it did not process the request. It may count it all the same.
+    Maybe,
+    /// Nothing was sent: the connection had been closed before.
+    No,
 }
 
 /// The body of a request.
@@ -333,6 +346,8 @@ pub(crate) struct WireOptions {
     /// Addresses to use for a host instead of asking the resolver; a port of 0 means the URL's.
     pub(crate) resolve: HashMap<String, Vec<SocketAddr>>,
     pub(crate) keep_alive: bool,
+    /// Whether a request may be sent again when its connection closes without an answer.
+    pub(crate) retry: bool,
     pub(crate) pool_idle_timeout: Option<Duration>,
     /// Idle connections kept for one origin.
     pub(crate) pool_max_idle_per_host: usize,
@@ -350,6 +365,7 @@ impl Default for WireOptions {
             local_address: None,
             resolve: HashMap::new(),
             keep_alive: true,
+            retry: true,
             pool_idle_timeout: Some(Duration::from_secs(90)),
             pool_max_idle_per_host: 1024,
             max_connections: None,

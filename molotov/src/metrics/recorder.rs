@@ -98,6 +98,7 @@ impl Recorder {
         }
         row.bytes_in += sample.bytes_in;
         row.bytes_out += sample.bytes_out;
+        row.retried += u64::from(sample.retried);
         if let Some(status) = sample.status {
             row.status(status);
         }
@@ -204,6 +205,7 @@ struct Row {
     first_byte: Counter,
     bytes_in: u64,
     bytes_out: u64,
+    retried: u64,
     statuses: Vec<(u16, u64)>,
 }
 
@@ -232,6 +234,7 @@ impl Row {
             first_byte: self.first_byte.pack(pool),
             bytes_in: std::mem::take(&mut self.bytes_in),
             bytes_out: std::mem::take(&mut self.bytes_out),
+            retried: std::mem::take(&mut self.retried),
             statuses: statuses.map(|(status, count)| (*status, std::mem::take(count))).collect(),
         }
     }

@@ -30,4 +30,6 @@ pub struct RequestSample {
     pub bytes_in: u64,
     /// Bytes sent, heads included.
     pub bytes_out: u64,
+    /// How often it was sent again because a kept connection closed without an answer.
+    pub retried: u32,
 }

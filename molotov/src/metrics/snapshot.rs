@@ -43,6 +43,8 @@ pub struct Stats {
     pub bytes_in: u64,
     /// Requests: bytes sent.
     pub bytes_out: u64,
+    /// Requests: how many were sent again because a kept connection closed without an answer.
+    pub retried: u64,
     /// Requests: how many responses had which status.
     pub statuses: BTreeMap<u16, u64>,
 }
@@ -170,6 +172,7 @@ impl Stats {
         self.first_byte.merge(&other.first_byte);
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
+        self.retried += other.retried;
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
         }

@@ -17,6 +17,7 @@ fn sample(micros: u64) -> RequestSample {
         total: Duration::from_micros(micros),
         bytes_in: 10,
         bytes_out: 3,
+        retried: 2,
     }
 }
 
@@ -135,7 +136,7 @@ fn each_measure_is_where_it_belongs() {
     assert_eq!(browse.latency.max(), Duration::from_millis(9), "what was cut short has no latency");
     let get = &snapshot.requests["GET /"];
     assert_eq!(get.counts, Counts { ok: 1, failed: 2, interrupted: 0 });
-    assert_eq!((get.bytes_in, get.bytes_out), (30, 9));
+    assert_eq!((get.bytes_in, get.bytes_out, get.retried), (30, 9, 6));
     assert_eq!(get.statuses, BTreeMap::from([(200, 1), (500, 1)]));
     assert_eq!((get.latency.count(), get.first_byte.count()), (3, 2));
     assert_eq!(get.latency.mean(), Duration::from_micros(6000));

@@ -440,8 +440,9 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
         SessionOptions::new().brotli(false).zstd(false).redirect(Redirect::up_to(MOST_HOPS)).like_aiohttp();
     let Some(given) = given else { return Ok(options.http1_only()) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
-    let (headers, timeout, decodes, http2, max_body): (Pairs, Option<f64>, bool, bool, Option<u64>) =
+    let (headers, timeout, decodes, http2, max_body, retry): (Pairs, Option<f64>, bool, bool, Option<u64>, bool) =
         plain.extract()?;
+    options = options.retry(retry);
     if !http2 {
         options = options.http1_only();
     }

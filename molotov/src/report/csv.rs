@@ -6,7 +6,7 @@ use super::{Summary, json::millis};
 
 /// The columns, in order.
 const COLUMNS: &str = "at_s,period_s,workers,successes,failures,interrupted,requests,request_failures,bytes_in,bytes_out,\
-                       p50_ms,p95_ms,p99_ms,max_ms\n";
+                       p50_ms,p95_ms,p99_ms,max_ms,retried\n";
 
 /// A run's course as CSV: numbers only. The percentiles are those of what [`Timeline::timed`](super::Timeline::timed) names;
 /// they are empty for a period in which nothing of it ended.
@@ -20,7 +20,7 @@ pub fn csv(summary: &Summary) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{:.3},{:.3},{},{},{},{},{},{},{},{},{},{},{},{}",
+            "{:.3},{:.3},{},{},{},{},{},{},{},{},{},{},{},{},{}",
             point.at.as_secs_f64(),
             point.period.as_secs_f64(),
             point.workers,
@@ -35,6 +35,7 @@ pub fn csv(summary: &Summary) -> String {
             at(95.0),
             at(99.0),
             at(100.0),
+            point.retried,
         );
     }
     text

@@ -208,7 +208,7 @@ fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summar
     }
     let mut columns = vec!["Name", "Count", "Failed", "Rate /s", "Mean", "p50", "p90", "p95", "p99", "Max"];
     if requests {
-        columns.extend(["First byte p95", "In", "Status"]);
+        columns.extend(["First byte p95", "In", "Retried", "Status"]);
     }
     let _ = write!(page, "<h2>{title}</h2>\n<div class=\"scroll\"><table><thead><tr>");
     for column in columns {
@@ -238,9 +238,10 @@ fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summar
                 stats.statuses.iter().map(|(status, count)| format!("{status}: {}", format::count(*count))).collect();
             let _ = write!(
                 page,
-                "<td>{}</td><td>{}</td><td>{}</td>",
+                "<td>{}</td><td>{}</td><td>{}</td><td>{}</td>",
                 format::latency(stats.first_byte.percentile(95.0)),
                 format::bytes(stats.bytes_in),
+                format::count(stats.retried),
                 statuses.join(", "),
             );
         }

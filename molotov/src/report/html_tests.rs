@@ -27,6 +27,7 @@ fn second(number: u64) -> Snapshot {
                 total: Duration::from_millis(5 + n),
                 bytes_in: 120,
                 bytes_out: 60,
+                retried: 1,
             },
         );
     }
@@ -109,6 +110,7 @@ fn the_page_is_well_formed_whatever_was_measured() {
     for seconds in [0, 1, 2, 10, 3_700] {
         let page = html(&summary(seconds));
         well_formed(&page);
+        assert_eq!(page.contains(">Retried</th>"), seconds > 0);
         assert!(!page.contains("NaN") && !page.contains("inf"), "{seconds}");
         assert_eq!(page.matches("<svg").count(), if seconds == 0 { 0 } else { 4 }, "{seconds}");
     }

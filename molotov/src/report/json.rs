@@ -77,6 +77,7 @@ fn row(name: &str, stats: &Stats, active: Duration) -> Value {
         "rate": if seconds > 0.0 { (ok + failed) as f64 / seconds } else { 0.0 },
         "bytes_in": stats.bytes_in,
         "bytes_out": stats.bytes_out,
+        "retried": stats.retried,
         "statuses": stats.statuses.iter().map(|(status, count)| (status.to_string(), *count)).collect::<BTreeMap<_, _>>(),
         "latency_ms": latency(&stats.latency),
         "first_byte_ms": latency(&stats.first_byte),
@@ -155,6 +156,7 @@ fn point(point: &Point) -> Value {
         "p95_ms": at(95.0),
         "p99_ms": at(99.0),
         "max_ms": at(100.0),
+        "retried": point.retried,
     })
 }
 

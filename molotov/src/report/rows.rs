@@ -35,6 +35,7 @@ struct Column {
 const COLUMNS: &[Column] = &[
     Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.ok + stats.counts.failed) },
     Column { head: FAILED, rank: 1, cell: |stats, _| format::count(stats.counts.failed) },
+    Column { head: "retried", rank: 1, cell: |stats, _| unless_zero(stats.retried) },
     Column { head: "failed %", rank: 11, cell: |stats, _| failed_share(stats) },
     Column { head: "interrupted", rank: 12, cell: |stats, _| unless_zero(stats.counts.interrupted) },
     Column { head: "rate/s", rank: 4, cell: rate },

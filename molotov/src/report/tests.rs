@@ -24,6 +24,7 @@ fn request(status: Option<u16>, total: Duration) -> RequestSample {
         total,
         bytes_in: 1234,
         bytes_out: 210,
+        retried: 0,
     }
 }
 
@@ -199,4 +200,13 @@ fn no_line_is_wider_than_the_screen_and_no_number_is_cut() {
             assert!(cut.is_empty(), "{cut:?} in {width} columns:\n{table}");
         }
     }
+}
+
+#[test]
+fn retried_requests_are_shown_by_name_and_in_total() {
+    let recorder = Recorder::new(Limits::default());
+    for (name, retried) in [("GET /", 1), ("GET /", 1), ("GET /cart", 0)] {
+        recorder.request(name, &RequestSample { retried, ..request(Some(200), Duration::from_millis(12)) });
+    }
+    insta::assert_snapshot!("retried_60", table(&summary(&recorder), 60, false));
 }

@@ -72,6 +72,8 @@ pub struct Point {
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
+    /// Requests that were sent again because a kept connection closed without an answer.
+    pub retried: u64,
     /// Latency of what [`Timeline::timed`] names. Empty if nothing of it ended in the period.
     pub latency: Histogram,
 }
@@ -98,6 +100,7 @@ impl Point {
         self.request_failures += later.request_failures;
         self.bytes_in += later.bytes_in;
         self.bytes_out += later.bytes_out;
+        self.retried += later.retried;
         self.latency.merge(&later.latency);
     }
 }
@@ -137,6 +140,7 @@ impl Timeline {
             point.request_failures += stats.counts.failed;
             point.bytes_in += stats.bytes_in;
             point.bytes_out += stats.bytes_out;
+            point.retried += stats.retried;
         }
         timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
     }
@@ -315,7 +319,8 @@ mod tests {
             measures_of(|recorder| {
                 let total = Duration::from_micros(400);
                 let (outcome, status) = (Outcome::Ok, Some(200));
-                let sample = RequestSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1 };
+                let sample =
+                    RequestSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1, retried: 0 };
                 recorder.request("GET /", &sample);
             })
         };

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -83,7 +84,7 @@ impl Session {
         let mut previous = Vec::new();
         let mut history = Vec::new();
         let (wire, codings) = loop {
-            let wire = match self.hop(&mut parts, deadline).await {
+            let wire = match self.hop(&mut parts, deadline, measure.as_ref()).await {
                 Ok(wire) => wire,
                 Err(error) => {
                     if let Some(measure) = measure {
@@ -155,8 +156,14 @@ impl Session {
     }
 
     /// One request over the wire.
-    async fn hop(&self, parts: &mut Parts, deadline: Option<Instant>) -> Result<WireResponse, Error> {
+    async fn hop(
+        &self,
+        parts: &mut Parts,
+        deadline: Option<Instant>,
+        measure: Option<&Measure>,
+    ) -> Result<WireResponse, Error> {
         let inner = &*self.0;
+        let unmeasured = Cell::new(0);
         let cookies = if inner.jar.is_empty() || parts.headers.contains_key(header::COOKIE) {
             None
         } else {
@@ -175,6 +182,7 @@ impl Session {
             version: parts.version,
             deadline,
             connect_timeout: None,
+            retried: measure.map_or(&unmeasured, Measure::retried),
         };
         inner.transport.execute(request).await
     }

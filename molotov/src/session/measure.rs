@@ -1,6 +1,7 @@
 //! One request's measure: recorded once, whatever becomes of the request.
 
 use std::{
+    cell::Cell,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ pub(crate) struct Measure {
     bytes_in: u64,
     body_in: u64,
     bytes_out: u64,
+    retried: Cell<u32>,
     outcome: Option<Outcome>,
     ended: Option<Instant>,
 }
@@ -40,6 +42,7 @@ impl Measure {
             bytes_in: 0,
             body_in: 0,
             bytes_out: 0,
+            retried: Cell::new(0),
             outcome: None,
             ended: None,
         }
@@ -52,6 +55,11 @@ impl Measure {
     /// Leaves time that has passed out of the request's duration.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         self.started += time;
+    }
+
+    /// Counts how often the request is sent again.
+    pub(crate) fn retried(&self) -> &Cell<u32> {
+        &self.retried
     }
 
     /// The final answer comes from this request.
@@ -113,6 +121,7 @@ impl Drop for Measure {
                 total: ended.saturating_duration_since(self.started),
                 bytes_in: self.bytes_in + self.body_in,
                 bytes_out: self.bytes_out,
+                retried: self.retried.get(),
             },
         );
     }

@@ -313,6 +313,15 @@ impl SessionOptions {
         self
     }
 
+    /// Whether a request is sent once more when a kept connection closes without an answer; it is by default.
+    ///
+    /// Only idempotent methods whose body is not a stream are repeated. The server may have seen the first request, so the
+    /// report counts each repetition as `retried`. Without, such a request fails.
+    pub fn retry(mut self, retry: bool) -> Self {
+        self.wire.retry = retry;
+        self
+    }
+
     /// How long a connection may wait for its next request before it is closed; 90 s by default.
     pub fn pool_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.wire.pool_idle_timeout = timeout.into();

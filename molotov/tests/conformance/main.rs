@@ -12,6 +12,7 @@ mod cases;
 mod deadlines;
 mod generated;
 mod hostile;
+mod retries;
 mod server;
 mod tls;
 
@@ -391,7 +392,8 @@ async fn requests_run_side_by_side_within_a_limit() {
 
 #[molotov::setup]
 async fn over() -> molotov::Result<SessionOptions> {
-    Ok(SessionOptions::new().transport(molotov::get_var("transport").unwrap()))
+    let options = SessionOptions::new().transport(molotov::get_var("transport").unwrap());
+    Ok(options.retry(molotov::get_var("retry").unwrap_or(true)))
 }
 
 /// Good, broken, redirected, half read, dropped before its answer: each call of `send` is one request of the report.
@@ -433,9 +435,11 @@ async fn every_request_is_measured_once() {
         assert_eq!((report.successes(), report.failures()), (1, 0), "{report}");
         for &(path, times) in &paths {
             assert_eq!(report.request(path).map_or(0, |row| row.count()), times, "{transport:?} {path}");
+            let retried = report.request(path).map_or(0, |row| row.retried());
             let repeated = transport == Transport::Direct && ["/no-answer", "/stale"].contains(&path);
+            assert_eq!(retried, u64::from(repeated), "{transport:?} {path}");
             let given_up = path.starts_with("/hang");
-            let served = times + u64::from(repeated) + u64::from(given_up);
+            let served = times + retried + u64::from(given_up);
             assert_eq!(server.seen(path).len() as u64, served, "{transport:?} {path}");
         }
         assert_eq!(report.request("half").map_or(0, |row| row.count()), 1, "{transport:?}");

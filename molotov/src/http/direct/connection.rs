@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    Failed,
     framing::{Decoder, Framing},
     head::{self, Head, Malformed},
     pool::Pool,
@@ -29,7 +30,7 @@ use crate::http::{
     Error, ErrorKind,
     target::Target,
     timer,
-    wire::{Body, WireRequest},
+    wire::{Body, Seen, WireRequest},
 };
 
 /// Interim responses (1xx) accepted before the final one.
@@ -66,12 +67,6 @@ pub(crate) struct Answer {
     pub(crate) upload: Upload,
     /// Whether another request may follow once the body has been read.
     pub(crate) keep: bool,
-}
-
-/// Why there is no answer, and whether the connection had been closed before the request came to it.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    pub(crate) stale: bool,
 }
 
 impl Connection {
@@ -167,7 +162,7 @@ impl<'a> Exchange<'a> {
             Err(UploadError::Body(source)) => Err(Failed {
                 error: Error::new(ErrorKind::Body, format!("the body of the request failed: {source}"))
                     .with_source(source),
-                stale: false,
+                seen: Seen::Yes,
             }),
         }
     }
@@ -181,7 +176,12 @@ impl<'a> Exchange<'a> {
         if let Some(source) = error.or(self.broken.take()) {
             closed = closed.with_source(source);
         }
-        Failed { error: closed, stale: self.first_byte.is_none() && self.interim == 0 }
+        let seen = match &self.upload {
+            _ if self.first_byte.is_some() || self.interim > 0 => Seen::Yes,
+            Some(upload) if upload.is_unsent() => Seen::No,
+            _ => Seen::Maybe,
+        };
+        Failed { error: closed, seen }
     }
 
     /// Goes on with what has just been read; `None` when more is needed.
@@ -295,7 +295,7 @@ fn body(bytes: &[u8], head: &Head) -> Result<Split, Malformed> {
 
 fn malformed(Malformed(what): Malformed) -> Failed {
     let error = Error::new(ErrorKind::Protocol, format!("the server's answer is not valid HTTP: {what}"));
-    Failed { error, stale: false }
+    Failed { error, seen: Seen::Yes }
 }
 
 impl Connection {

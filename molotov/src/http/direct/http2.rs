@@ -16,11 +16,11 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::stream::Opened;
+use super::{Failed, stream::Opened};
 use crate::http::{
     Error, ErrorKind,
     pump::{self, Outgoing},
-    wire::{LazyHeaders, WireBody, WireRequest, WireResponse},
+    wire::{LazyHeaders, Seen, WireBody, WireRequest, WireResponse},
 };
 
 /// A handle on a connection; its clones share it.
@@ -28,13 +28,6 @@ use crate::http::{
 pub(crate) struct Client {
     sender: SendRequest<Outgoing>,
     remote: std::net::SocketAddr,
-}
-
-/// What became of a request that has no answer.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    /// The server has not looked at the request: it can be sent again whatever its method.
-    pub(crate) unprocessed: bool,
 }
 
 impl Client {
@@ -57,16 +50,16 @@ impl Client {
         request: &mut WireRequest<'_>,
         permit: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<WireResponse, Failed> {
-        self.sender.ready().await.map_err(|error| Failed { error: failed(error), unprocessed: true })?;
+        self.sender.ready().await.map_err(|error| Failed { error: failed(error), seen: Seen::No })?;
         let (body, mut pump) = pump::outgoing(request.body);
-        let outgoing = head(request, body).map_err(|error| Failed { error, unprocessed: false })?;
+        let outgoing = head(request, body).map_err(|error| Failed { error, seen: Seen::Yes })?;
         let answer = pump.until(self.sender.send_request(outgoing)).await;
-        let answer = answer.map_err(|error| Failed { error, unprocessed: false })?;
+        let answer = answer.map_err(|error| Failed { error, seen: Seen::Yes })?;
         let (parts, incoming) = match answer {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
-                let unprocessed = is_unprocessed(&error);
-                return Err(Failed { error: failed(error), unprocessed });
+                let seen = seen(&error);
+                return Err(Failed { error: failed(error), seen });
             }
         };
         let (first_byte, bytes_out) = (Instant::now(), pump.moved());
@@ -142,13 +135,9 @@ fn reset(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-fn is_unprocessed(error: &hyper::Error) -> bool {
-    match reset(error) {
-        Some(h2) => {
-            h2.is_remote()
-                && (h2.reason() == Some(h2::Reason::REFUSED_STREAM)
-                    || (h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR)))
-        }
-        None => error.is_canceled(),
-    }
+fn seen(error: &hyper::Error) -> Seen {
+    let Some(h2) = reset(error) else { return if error.is_canceled() { Seen::No } else { Seen::Yes } };
+    let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let goodbye = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
+    if h2.is_remote() && (refused || goodbye) { Seen::Maybe } else { Seen::Yes }
 }

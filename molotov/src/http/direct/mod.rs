@@ -24,7 +24,7 @@ use super::{
     Error, ErrorKind,
     target::Target,
     timer::{Deadline, within},
-    wire::{self, Body, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
+    wire::{self, Body, HttpVersionPolicy, LazyHeaders, Seen, WireBody, WireOptions, WireRequest, WireResponse},
 };
 
 pub(crate) use connection::H1Body;
@@ -32,6 +32,12 @@ pub(crate) use connection::H1Body;
 /// The transport of one session.
 pub(crate) struct Direct {
     pool: Rc<Pool>,
+}
+
+/// Why a request has no answer.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    pub(crate) seen: Seen,
 }
 
 /// What a request goes out on.
@@ -71,26 +77,41 @@ impl Direct {
         let origin = &request.target.origin;
         let mut permit = self.pool.permits.acquire(origin).await;
         let replayable = !matches!(request.body, Body::Stream { .. });
-        let repeatable = replayable && is_idempotent(request.method);
-        let mut fresh = false;
+        let repeatable = replayable && self.pool.options.retry && is_idempotent(request.method);
+        let may_repeat = |seen| match seen {
+            Seen::Yes => false,
+            Seen::Maybe => repeatable,
+            Seen::No => replayable,
+        };
+        let (mut fresh, mut sent) = (false, false);
         loop {
-            match self.way(request, repeatable, fresh, connecting).await? {
+            let way = self.way(request, repeatable, fresh, connecting).await?;
+            if sent {
+                request.retried.set(request.retried.get() + 1);
+            }
+            let failed = match way {
                 Way::Http1 { mut connection, reused } => {
                     match connection.exchange(request, self.pool.options.keep_alive).await {
                         Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
-                        Err(failed) if failed.stale && reused && repeatable => fresh = true,
+                        Err(failed) if reused => failed,
+                        // The server did not close an idle connection, but answered this request so.
                         Err(failed) => return Err(failed.error),
                     }
                 }
                 Way::Http2 { mut client } => match client.send(request, &mut permit).await {
                     Ok(response) => return Ok(response),
-                    Err(failed) if !fresh && replayable && failed.unprocessed => {
-                        fresh = true;
-                        self.pool.drop_http2(origin);
+                    Err(failed) => {
+                        if may_repeat(failed.seen) {
+                            self.pool.drop_http2(origin);
+                        }
+                        failed
                     }
-                    Err(failed) => return Err(failed.error),
                 },
+            };
+            if fresh || !may_repeat(failed.seen) {
+                return Err(failed.error);
             }
+            (fresh, sent) = (true, failed.seen == Seen::Maybe);
         }
     }
 

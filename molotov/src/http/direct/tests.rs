@@ -4,7 +4,7 @@
 mod http2;
 mod idle;
 
-use std::{net::SocketAddr, rc::Rc, time::Duration, time::Instant};
+use std::{cell::Cell, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -40,6 +40,7 @@ async fn send_until(
         version: None,
         deadline,
         connect_timeout: None,
+        retried: &Cell::new(0),
     };
     direct.execute(request).await
 }

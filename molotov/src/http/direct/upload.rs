@@ -32,6 +32,8 @@ pub(crate) struct Upload {
     piece: Bytes,
     rest: Rest,
     pub(crate) written: u64,
+    /// Bytes that were written have left: TLS may send a part of those that it does not count.
+    plain: bool,
     deadline: Option<Instant>,
 }
 
@@ -54,11 +56,12 @@ impl Upload {
                 _ => Rest::Flush,
             },
         };
-        Self { piece: Bytes::new(), rest, written: 0, deadline }
+        Self { piece: Bytes::new(), rest, written: 0, plain: false, deadline }
     }
 
     /// Writes the head, and keeps what the socket does not take.
     pub(crate) fn begin(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
+        self.plain = matches!(io, Io::Plain(_));
         let sent = match Pin::new(&mut *io).poll_write(cx, head) {
             Poll::Ready(sent) => sent.map_err(UploadError::Io)?,
             Poll::Pending => 0,
@@ -66,7 +69,7 @@ impl Upload {
         self.written += sent as u64;
         if sent < head.len() {
             self.piece = Bytes::copy_from_slice(&head[sent..]);
-        } else if matches!((&self.rest, io), (Rest::Flush, Io::Plain(_))) {
+        } else if self.plain && matches!(self.rest, Rest::Flush) {
             self.rest = Rest::Done;
         }
         Ok(())
@@ -75,6 +78,11 @@ impl Upload {
     /// Gives a streamed body more time.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
         self.deadline = self.deadline.and_then(|deadline| deadline.checked_add(time));
+    }
+
+    /// Whether not one byte of the request has left.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.plain && self.written == 0
     }
 
     pub(crate) fn is_done(&self) -> bool {

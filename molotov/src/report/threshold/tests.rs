@@ -25,6 +25,7 @@ fn summary() -> Summary {
                 total: Duration::from_millis(10),
                 bytes_in: 1,
                 bytes_out: 1,
+                retried: 0,
             },
         );
     }

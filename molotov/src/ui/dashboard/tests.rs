@@ -45,6 +45,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
                     total: Duration::from_millis(3 + n % 17),
                     bytes_in: 100,
                     bytes_out: 50,
+                    retried: 0,
                 },
             );
             if fails {

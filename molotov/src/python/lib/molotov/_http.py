@@ -797,7 +797,7 @@ def _form(data):
 # ---------------------------------------------------------------- sessions
 
 # Options that aiohttp does not have.
-_OURS = frozenset(("http2", "max_body"))
+_OURS = frozenset(("http2", "max_body", "retry"))
 _SESSION = _OURS | frozenset(
     ("headers", "cookies", "auth", "timeout", "raise_for_status", "json_serialize", "conn_timeout", "read_timeout")
 )
@@ -816,7 +816,7 @@ def _for_aiohttp(options):
 
 def session_options(options):
     """The plain options of a session: headers with cookies, timeout in seconds, whether bodies are decompressed, whether HTTP/2
-    may be negotiated, the largest body."""
+    may be negotiated, the largest body, whether requests are retried."""
     headers = _pairs(options.get("headers"))
     auth = options.get("auth")
     if auth is not None:
@@ -829,7 +829,8 @@ def session_options(options):
     most = options.get("max_body")
     if most is not None and (not isinstance(most, int) or most < 0):
         raise ValueError("max_body is %r: give a number of bytes" % (most,))
-    return encoded, timeout, bool(options.get("auto_decompress", True)), bool(options.get("http2")), most
+    decodes, http2, retry = bool(options.get("auto_decompress", True)), bool(options.get("http2")), options.get("retry", True)
+    return encoded, timeout, decodes, http2, most, bool(retry)
 
 
 def of_session(session, name):
