@@ -148,10 +148,16 @@ fn secrets_are_shown_nowhere_unless_asked_for() {
     const REPORTS: [&str; 3] = ["out.json", "out.html", "out.csv"];
     for (line, shown) in [("", false), ("-p 2", false), ("--show-secrets", true)] {
         let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let daemon = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let line = format!("{line} --statsd --statsd-address udp://{}", daemon.local_addr().unwrap());
         let reports = REPORTS.map(|name| format!("--report {name}")).join(" ");
         let program = Program::new(TROUBLED, &format!("-s secretive -r 1 -vv {reports} {line}")).against(&server);
         let output = program.in_directory(directory.path()).run().exited(0);
         let files = REPORTS.map(|name| std::fs::read_to_string(directory.path().join(name)).unwrap());
+        let mut packet = [0; 2048];
+        let length = daemon.recv(&mut packet).unwrap();
+        let metrics = String::from_utf8_lossy(&packet[..length]).into_owned();
+        assert!(metrics.contains("GET.127.0.0.1./fail/secretive") && !metrics.contains("t0ken"), "{metrics}");
         let all = format!("{}{}{}", output.stdout, output.stderr, files.concat());
         for secret in ["t0ken", "pa55", "c00kie", "YWRhOnBhNTU="] {
             assert_eq!(all.contains(secret), shown, "{line}: {secret} in\n{all}");

@@ -646,6 +646,30 @@ fn a_report_of_a_script_on_standard_output_has_it_for_itself() {
     }
 }
 
+const SLOW: &str = r#"
+import asyncio
+import os
+import molotov
+
+@molotov.scenario()
+async def one(session):
+    try:
+        await session.get(os.environ["TARGET"] + "/hold/one?token=t0ken", timeout=0.1)
+    except asyncio.TimeoutError as error:
+        assert str(error) == ""
+        raise
+"#;
+
+#[test]
+fn a_timeout_is_described_beside_its_empty_text() {
+    let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
+    scripts.program("-r 1 --report out.json").run().exited(0);
+    let report: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
+    let message = report["errors"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("TimeoutError: no answer came in time (GET http://127.0.0.1:"), "{message}");
+    assert!(message.contains("/hold/one?token=***)"), "{message}");
+}
+
 const OUT_OF_FILES: &str = r#"
 import os
 import resource

@@ -196,6 +196,33 @@ async fn connections_are_kept_and_what_follows_an_answer_is_not_taken_for_one() 
 }
 
 #[tokio::test]
+async fn credentials_of_a_url_are_sent_as_basic_authorization() {
+    const ADA: &str = "Basic YWRhOnBhNTU=";
+    for transport in BOTH {
+        let server = Server::start().await;
+        let url = |path: &str| server.url(path).replace("http://", "http://ada:pa55@");
+        let sent = |path: &str| server.seen(path).pop().unwrap().headers.get("authorization").cloned();
+        let session = Session::new(options(transport).bearer_auth("of-the-session")).unwrap();
+        let response = session.get(url("/")).query(&[("a", "b")]).send().await.unwrap();
+        assert_eq!(response.url().as_str(), server.url("/?a=b"), "{transport:?}");
+        assert_eq!(sent("/?a=b").as_deref(), Some(ADA), "{transport:?}");
+        // What the request says itself wins, however it is said.
+        session.get(url("/")).header("authorization", "Bearer own").send().await.unwrap();
+        assert_eq!(sent("/").as_deref(), Some("Bearer own"), "{transport:?}");
+        session.get(url("/")).basic_auth("eve", Some("s3cret")).send().await.unwrap();
+        assert_eq!(sent("/").as_deref(), Some("Basic ZXZlOnMzY3JldA=="), "{transport:?}");
+        // They stay within the origin, and a redirect may bring others.
+        for (path, authorization) in
+            [("/redirect/302", Some(ADA)), ("/cross", None), ("/to-eve", Some("Basic ZXZlOnMzY3JldA=="))]
+        {
+            let response = session.get(url(path)).send().await.unwrap();
+            assert!(!response.url().as_str().contains('@'), "{}", response.url());
+            assert_eq!(sent("/landed").as_deref(), authorization, "{transport:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn redirects_follow_the_rules() {
     let server = Server::start().await;
     for transport in BOTH {

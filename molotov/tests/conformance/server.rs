@@ -319,6 +319,7 @@ fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step
         "/stale" if nth == 2 => vec![Step::Close],
         "/set-cookie" => vec![ok("set-cookie: a=1; Path=/\r\nset-cookie: b=2; Path=/elsewhere\r\n", "ok")],
         "/loop" => redirect(302, "/loop"),
+        "/to-eve" => redirect(302, &format!("http://eve:s3cret@{address}/landed")),
         "/to-nowhere" => redirect(302, "http://["),
         "/no-location" => vec![send("HTTP/1.1 302 Found\r\ncontent-length: 2\r\n\r\nok")],
         "/relative/a" => redirect(302, "b?x=1"),

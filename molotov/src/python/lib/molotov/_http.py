@@ -55,7 +55,10 @@ def exception(kind, message, url, connecting, errno, causes):
     if kind == "timeout":
         if connecting:
             return errors.ServerTimeoutError("Connection timeout to host %s" % url)
-        return asyncio.TimeoutError()
+        error = asyncio.TimeoutError()
+        # Its text is empty, as aiohttp's is.
+        error.__notes__ = [message]
+        return error
     if kind in ("connect", "dns", "tls"):
         return _connector_error(kind, message, url, errno, causes)
     if kind == "closed":

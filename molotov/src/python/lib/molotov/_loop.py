@@ -195,7 +195,8 @@ def describe(error):
     message = str(error)
     notes = getattr(error, "__notes__", None)
     if notes and isinstance(notes, list):
-        message = "%s (%s)" % (message, "; ".join(map(str, notes)))
+        notes = "; ".join(map(str, notes))
+        message = "%s (%s)" % (message, notes) if message else notes
     return kind.__name__, "%s: %s" % (kind.__name__, message) if message else kind.__name__, place, text
 
 
