@@ -98,8 +98,9 @@ fn what_a_stopped_and_killed_process_lost_is_named() {
     let begun = std::time::Instant::now();
     let [_, stopped] = running.children()[..] else { panic!("two processes") };
     kill(stopped, Signal::STOP);
-    running
-        .wait_for(&format!("the process {stopped} is stopped and makes no load; `kill -CONT {stopped}` lets it go on"));
+    running.wait_for(&format!(
+        "the process {stopped} is stopped and generates no load; resume it with `kill -CONT {stopped}`"
+    ));
     kill(stopped, Signal::KILL);
     running.wait_for(&format!("the process {stopped} was killed by SIGKILL; its counts are incomplete since "));
     let took = begun.elapsed();

@@ -158,7 +158,7 @@ fn a_stopped_process_reports_when_the_run_is_forced_down() {
     wait_until("the run is under way", || scripts.server.served() > 50);
     let stopped = running.children()[1];
     kill_process(Pid::from_raw(stopped).unwrap(), Signal::STOP).unwrap();
-    running.wait_for(&format!("the process {stopped} is stopped and makes no load"));
+    running.wait_for(&format!("the process {stopped} is stopped and generates no load"));
     running.interrupt();
     running.wait_for("Stopping");
     running.interrupt();

@@ -575,7 +575,7 @@ impl<'a> Run<'a> {
         let Workforce::Processes(processes) = &self.workforce else { return };
         let pid = processes.pid(number);
         if change == Change::Stopped {
-            let text = format!("the process {pid} is stopped and makes no load; `kill -CONT {pid}` lets it go on");
+            let text = format!("the process {pid} is stopped and generates no load; resume it with `kill -CONT {pid}`");
             return self.screen.line(&Line::warning(text));
         }
         let threads = crew::threads(&self.plan);

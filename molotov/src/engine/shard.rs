@@ -43,7 +43,7 @@ use crate::{
 /// How long teardowns may take once the run is forced down.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-/// Measures are reported at multiples of this time since the start of the run: no report spans the end of a second.
+/// Shards report at multiples of this time since the start of the run. It divides a second, so no report spans the end of one.
 const REPORT: Duration = Duration::from_millis(200);
 
 /// How many different complaints of listeners are shown.
@@ -64,8 +64,8 @@ pub(super) struct Shard {
     pub(super) recorder: Recorder,
     /// When the next report is due.
     due: Cell<Instant>,
-    /// When the shard's own loop last ran.
-    looked: Cell<Instant>,
+    /// When the loop of the shard itself last ran.
+    last_turn: Cell<Instant>,
     pub(super) statsd: Option<Statsd>,
     outbox: Outbox,
     running: Cell<usize>,
@@ -218,7 +218,7 @@ async fn run(shardling: Shardling) {
         backtraces: plan.args.verbose > 0,
         recorder,
         due: Cell::new(clock.epoch() + REPORT),
-        looked: Cell::new(Instant::now()),
+        last_turn: Cell::new(Instant::now()),
         statsd,
         outbox,
         running: Cell::new(0),
@@ -246,7 +246,7 @@ async fn run(shardling: Shardling) {
 
     let mut forced_at = None;
     loop {
-        shard.looked.set(Instant::now());
+        shard.last_turn.set(Instant::now());
         let mut tick = pin!(tokio::time::sleep_until(shard.due.get().into()));
         tokio::select! {
             biased;
@@ -269,7 +269,7 @@ async fn run(shardling: Shardling) {
             },
             () = &mut tick => {
                 shard.sum_up_failures(false);
-                shard.report_what_is_due(Instant::now());
+                shard.report_if_due(Instant::now());
             }
         }
         if shard.stop.phase() == Phase::Forced {
@@ -290,7 +290,7 @@ async fn run(shardling: Shardling) {
     }
     shard.running.set(0);
     shard.sum_up_failures(true);
-    shard.report_what_is_due(Instant::now());
+    shard.report_if_due(Instant::now());
     shard.report(shard.clock.real());
 }
 
@@ -343,8 +343,8 @@ impl Shard {
             .with_statsd(self.statsd.clone())
     }
 
-    /// Reports what was measured up to the end of the period that is over at `now`, if one is.
-    fn report_what_is_due(&self, now: Instant) {
+    /// Reports the measures of a period that is over at `now`.
+    fn report_if_due(&self, now: Instant) {
         let due = self.due.get();
         if now < due {
             return;
@@ -354,7 +354,7 @@ impl Shard {
         self.due.set(due + REPORT * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
     }
 
-    /// Reports what was measured since the last report, as measured by `until`.
+    /// Reports everything measured since the last report; `until` is the end of that time, counted from the start of the run.
     fn report(&self, until: Duration) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
         self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..self.recorder.take() })));
@@ -396,14 +396,14 @@ impl Shard {
 
     /// Records how a run of a scenario ended.
     pub(super) fn ran(&self, index: usize, outcome: Outcome, started: Instant, ended: Instant) {
-        // Code that blocks the thread holds up the shard's own loop too: what ended before is no part of this period.
-        self.report_what_is_due(ended);
+        // A scenario that blocks the thread delays the loop too: what ended before belongs to the period before.
+        self.report_if_due(ended);
         self.recorder.scenario(self.plan.scenarios[index].id, outcome, ended - started);
     }
 
-    /// Whether code that blocks the thread keeps the shard's own loop from running.
-    pub(super) fn is_held_up(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.looked.get()) > 2 * REPORT
+    /// Whether scenarios block the thread and keep the loop of the shard itself from running.
+    pub(super) fn is_blocked(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_turn.get()) > 2 * REPORT
     }
 
     /// Everything that a failed scenario entails, but for its count.

@@ -113,7 +113,7 @@ impl Worker {
             let rest = shard.pacing.rest_after(shard.plan.scenarios[index].info.delay);
             if rest.is_zero() {
                 // A scenario that never waits must not keep the other workers of the thread from running.
-                match shard.is_held_up(ended) {
+                match shard.is_blocked(ended) {
                     true => tokio::task::yield_now().await,
                     false => coop::consume_budget().await,
                 }

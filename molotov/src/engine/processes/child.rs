@@ -26,7 +26,7 @@ use crate::{
     vars::Scope,
 };
 
-/// How often it is looked whether all is as it should be.
+/// How often a child looks for stuck shards and signals.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What a child begins with.
