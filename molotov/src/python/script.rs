@@ -340,6 +340,8 @@ impl GlobalTeardown for OnGlobal {
 
     fn run(&self, _args: &Args) -> Result {
         Python::attach(|py| {
+            // In the parent of several processes nobody has said so.
+            modules::STOPPING.store(true, Ordering::Relaxed);
             event_loop::catch_up(py)?;
             self.0.function.bind(py).call0().map(drop)
         })
