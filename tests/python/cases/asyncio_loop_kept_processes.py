@@ -52,7 +52,8 @@ def init(args):
 @scenario()
 async def one(session):
     async with session.get(TARGET, headers={"X-Tokens": str(len(TOKENS))}) as response:
-        print("SEEN", response.status)
+        # In one write, which another process does not cut.
+        sys.stdout.write("SEEN %d\n" % response.status)
 
 @global_teardown()
 def finish():

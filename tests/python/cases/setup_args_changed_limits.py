@@ -1,6 +1,7 @@
 # args: -r 9 -d 60 -p 2 -c
 # unordered: seen
 # A limit that global_setup takes away, a duration that it sets, and a delay, in two processes.
+import sys
 import time
 from molotov import scenario, global_setup, teardown
 
@@ -14,8 +15,9 @@ def init(args):
 
 @scenario()
 async def one(session):
-    print("SEEN one")
+    # In one write, which another process does not cut.
+    sys.stdout.write("SEEN one\n")
 
 @teardown()
 def end(wid):
-    print("SEEN", time.monotonic() - BEGAN < 15)
+    sys.stdout.write("SEEN %s\n" % (time.monotonic() - BEGAN < 15))
