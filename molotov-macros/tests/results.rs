@@ -61,7 +61,7 @@ async fn options() -> std::result::Result<SessionOptions, Anyhow> {
 }
 #[scenario_picker]
 fn pick(StepId(step): StepId) -> Result<Cow<'static, str>> {
-    Ok(if step == 1 { "unit".into() } else { format!("nothing").into() })
+    Ok(if step == 1 { "unit".into() } else { "nothing".to_owned().into() })
 }
 #[teardown]
 fn gone() -> Result {
@@ -90,6 +90,7 @@ async fn both(channel: &mut Channel, _: &Pool) {
     channel.0 += 1;
 }
 
-fn main() {
+#[test]
+fn all_are_registered() {
     assert_eq!(molotov::registry::Registry::collect().scenarios().len(), 9);
 }

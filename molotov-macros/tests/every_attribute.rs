@@ -2,6 +2,7 @@
 #![deny(warnings, unsafe_code)]
 use molotov::prelude::*;
 
+/// Documented.
 pub struct Connection(usize);
 type Http<'a> = &'a Session;
 const WEIGHT: u32 = 3;
@@ -73,9 +74,10 @@ fn gone(_: WorkerId) {}
 #[global_teardown]
 fn over() {}
 
-fn main() {
+#[test]
+fn all_are_registered() {
     // The function is still one that can be called.
-    let _ = r#match();
+    drop(r#match());
     let registry = molotov::registry::Registry::collect();
     let names: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
     assert_eq!(names, ["browse", "match", "talk"]);

@@ -1,6 +1,6 @@
 //! The crate under another name, as a path and as a text.
 mod deep {
-    pub use ::molotov as fire;
+    pub(crate) use ::molotov as fire;
 }
 
 #[deep::fire::scenario(crate = crate::deep::fire)]
@@ -9,6 +9,7 @@ async fn one() {}
 #[deep::fire::scenario(crate = "crate::deep::fire", weight = 2)]
 async fn two() {}
 
-fn main() {
+#[test]
+fn all_are_registered() {
     assert_eq!(deep::fire::registry::Registry::collect().scenarios().len(), 2);
 }

@@ -15,7 +15,8 @@ async fn nothing() {}
 #[scenario]
 pub(crate) async fn patterns(WorkerId(id): WorkerId, mut _session: &Session, _: &Context) {
     let _ = id;
-    _session = &*_session;
+    let other = _session;
+    _session = other;
 }
 #[scenario_picker]
 fn pick() -> String {
@@ -30,6 +31,7 @@ fn gone() {}
 #[global_teardown]
 fn over() {}
 
-fn main() {
+#[test]
+fn all_are_registered() {
     assert_eq!(molotov::registry::Registry::collect().scenarios().len(), 2);
 }

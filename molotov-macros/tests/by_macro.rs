@@ -42,6 +42,7 @@ async fn cfg_above(_: Missing) {}
 #[cfg(any())]
 async fn cfg_below(_: Missing) {}
 
-fn main() {
+#[test]
+fn all_are_registered() {
     assert_eq!(molotov::registry::Registry::collect().scenarios().len(), 3);
 }
