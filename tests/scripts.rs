@@ -8,6 +8,8 @@ mod event_loop;
 mod global_setup;
 #[path = "scripts/nested.rs"]
 mod nested;
+#[path = "scripts/peers.rs"]
+mod peers;
 #[path = "scripts/printing.rs"]
 mod printing;
 

@@ -342,7 +342,8 @@ impl SessionOptions {
     }
 
     /// A `reqwest` client to make the requests with, as [`Transport::Reqwest`]; redirects, cookies and decompression
-    /// should be off in it, since the session does them itself.
+    /// should be off in it, since the session does them itself. So should retries (`.retry(reqwest::retry::never())`):
+    /// the report does not count those of the client.
     pub fn client(mut self, client: reqwest::Client) -> Self {
         self.client = Some(client);
         self
