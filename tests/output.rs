@@ -211,6 +211,17 @@ fn a_used_up_cpu_quota_is_named() {
 }
 
 #[test]
+fn values_of_secret_keys_in_a_configuration_are_not_shown() {
+    let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+    let tests = r#"{"molotov": {"tests": {"test": {"max_runs": 1, "db_password": "s3cret"}}}}"#;
+    std::fs::write(directory.path().join("molotov.json"), tests).unwrap();
+    let program = Program::new(STEADY, "--debug --config molotov.json").against(&server);
+    let output = program.in_directory(directory.path()).run().exited(0);
+    assert!(output.stderr.contains("the run begins") && output.stderr.contains("db_password"), "{output:#?}");
+    assert!(!output.stderr.contains("s3cret"), "{output:#?}");
+}
+
+#[test]
 fn a_report_on_standard_output_has_it_for_itself() {
     for (line, path) in [("", "json:-"), ("-p 2", "json:/dev/stdout"), ("-q", "json:-")] {
         let server = Server::new();

@@ -63,6 +63,41 @@ pub(crate) fn mask_form(form: &str) -> Cow<'_, str> {
     masked(form, Part::Form)
 }
 
+/// JSON whose texts under secret names are stars, as many as there were bytes: places in it stay where they are. It may be
+/// broken JSON.
+pub(crate) fn mask_json(json: &str) -> String {
+    let bytes = json.as_bytes();
+    let mut masked = bytes.to_vec();
+    // Without its quotes, from the first of them.
+    let text = |quote: usize| {
+        let mut end = quote + 1;
+        while end < bytes.len() && bytes[end] != b'"' {
+            end += if bytes[end] == b'\\' { 2 } else { 1 };
+        }
+        quote + 1..end.min(bytes.len())
+    };
+    let blank = |at: usize| at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let mut at = 0;
+    while let Some(quote) = memchr::memchr(b'"', &bytes[at..]) {
+        let name = text(at + quote);
+        at = (name.end + 1).min(bytes.len());
+        let colon = blank(at);
+        if bytes.get(colon) != Some(&b':') {
+            continue;
+        }
+        let value = blank(colon + 1);
+        if bytes.get(value) == Some(&b'"') {
+            let value = text(value);
+            at = (value.end + 1).min(bytes.len());
+            if json.get(name).is_some_and(is_secret_name) {
+                masked[value].fill(b'*');
+            }
+        }
+    }
+    // Whole texts became ASCII.
+    String::from_utf8(masked).unwrap_or_default()
+}
+
 /// The value of a header as text, masked where the header or a URL in it is secret.
 pub(crate) fn mask_header<'a>(name: &HeaderName, value: &'a HeaderValue) -> Cow<'a, str> {
     if is_secret_header(name) && !Scope::shows_secrets() {
@@ -272,6 +307,21 @@ mod tests {
         let url = Url::parse("http://u:p@h/?token=a).").expect("a URL");
         assert_eq!(mask_url(&url), "http://u:***@h/?token=***");
         assert_eq!(mask_form("password=a b)&user=ada"), "password=***&user=ada");
+    }
+
+    #[test]
+    fn texts_of_json_under_secret_names_are_masked_in_place() {
+        for (json, expected) in [
+            (r#"{"db_password" : "s\"ü", "user": "ada"}"#, r#"{"db_password" : "*****", "user": "ada"}"#),
+            (r#"{"a": ["token"], "token": 5, "key":"x"}"#, r#"{"a": ["token"], "token": 5, "key":"*"}"#),
+            (r#"{"secret": "cut off"#, r#"{"secret": "*******"#),
+            (r#"{"secret": "\"#, r#"{"secret": "*"#),
+            (r#"{"secret":"#, r#"{"secret":"#),
+            (r#"""#, r#"""#),
+            ("", ""),
+        ] {
+            assert_eq!(mask_json(json), expected);
+        }
     }
 
     #[test]

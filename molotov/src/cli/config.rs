@@ -13,6 +13,7 @@ use super::{duration, options};
 use crate::{
     options::{Args, Color},
     report::Threshold,
+    secrets,
 };
 
 /// The option names that a test may have, with underscores.
@@ -106,7 +107,8 @@ impl File {
 
     fn show(&self, level: Level<'_>, message: &str, place: Range<usize>, label: &str, help: Option<&str>) -> String {
         let place = place.start.min(self.text.len())..place.end.min(self.text.len());
-        let snippet = Snippet::source(&self.text)
+        let text = secrets::mask_json(&self.text);
+        let snippet = Snippet::source(&text)
             .path(&self.name)
             .annotation(AnnotationKind::Primary.span(first_line(&self.text, place)).label(label));
         let report = level.primary_title(message).element(snippet);

@@ -1,6 +1,6 @@
 //! A run from the command line: what is said before it, where it is shown, and how it is judged.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use super::{announce_extension, complain, note, open_files, show, shows_on_stderr, signals};
 use crate::{
@@ -77,7 +77,9 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         }
         listening
     };
-    tracing::debug!(?args, open_files = ?allowed, "the run begins");
+    // The values of keys that are no options belong to scripts, and may be secret.
+    let options = Args { extra: BTreeMap::new(), ..args.clone() };
+    tracing::debug!(args = ?options, extra = ?args.extra.keys(), open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)
     } else if shows_on_stderr(&args) {
