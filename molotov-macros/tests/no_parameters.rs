@@ -15,8 +15,7 @@ async fn nothing() {}
 #[scenario]
 pub(crate) async fn patterns(WorkerId(id): WorkerId, mut _session: &Session, _: &Context) {
     let _ = id;
-    let other = _session;
-    _session = other;
+    let _: &mut &Session = &mut _session;
 }
 #[scenario_picker]
 fn pick() -> String {
