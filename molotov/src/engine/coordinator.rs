@@ -293,6 +293,7 @@ impl<'a> Run<'a> {
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
         let Started { crew, here, refused } = Crew::start(&self.plan, scope, &self.inbox, self.clock.clone(), 0);
+        let commands = crew.commands().clone();
         self.shards = vec![Shard::default(); crew.len()];
         self.workforce = Workforce::Crew(crew);
         if let Some(error) = refused {
@@ -305,6 +306,7 @@ impl<'a> Run<'a> {
             // The shard wants this thread, so the coordinator takes another.
             Some((event_loop, shard)) => crew::run_here(
                 &*event_loop,
+                &commands,
                 || shard.run(|runtime, work| event_loop.run(runtime, work)),
                 self,
                 |run| run.watch(),

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -220,6 +221,7 @@ impl Commands {
 /// thread, it is broken into, as soon as `is_forced`.
 pub(super) fn run_here<T: Send>(
     event_loop: &dyn EventLoop,
+    commands: &Commands,
     work: impl FnOnce(),
     watched: T,
     beside: impl FnOnce(&mut T) + Send,
@@ -230,7 +232,12 @@ pub(super) fn run_here<T: Send>(
     thread::scope(|threads| {
         let watcher = threads.spawn(move || {
             let mut watched = watched;
-            beside(&mut watched);
+            let done = catch_unwind(AssertUnwindSafe(|| beside(&mut watched)));
+            if let Err(panic) = done {
+                // Nobody else would end the shard.
+                commands.send(Command::Force);
+                resume_unwind(panic);
+            }
             let mut forced = None;
             while !is_back() {
                 if is_forced(&mut watched) && forced.get_or_insert_with(Instant::now).elapsed() >= UNANSWERED {

@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     rc::Rc,
     sync::{Arc, atomic::AtomicBool},
@@ -192,11 +193,18 @@ impl Shardling {
         let mut builder = Builder::new_current_thread();
         builder.enable_all().on_thread_start(move || scope.adopt());
         let work = run(self);
-        if let Err(error) = block_on(builder, Box::pin(work)) {
-            outbox.send(Update::FixtureFailed(FixtureFailure::new(
-                "runtime",
-                format!("cannot start a thread's event loop: {error}"),
-            )));
+        // Whatever happens, the coordinator learns that the shard has ended: it waits for that.
+        let ended = catch_unwind(AssertUnwindSafe(|| block_on(builder, Box::pin(work))));
+        let failed = match ended {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(("runtime", format!("cannot start a thread's event loop: {error}"))),
+            Err(payload) => {
+                let message = super::panic::payload_message(&*payload);
+                Some(("thread", format!("a thread of workers panicked, and what it measured last is lost: {message}")))
+            }
+        };
+        if let Some((fixture, message)) = failed {
+            outbox.send(Update::FixtureFailed(FixtureFailure::new(fixture, message)));
         }
         outbox.send(Update::Done);
     }

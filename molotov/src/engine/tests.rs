@@ -546,3 +546,46 @@ fn scenarios_that_block_their_thread_are_counted_in_their_second() {
     assert_eq!(course.len(), 2, "{course:?}");
     assert!(points.iter().all(|point| (1..=possible(point)).contains(&point.successes)), "{course:?}");
 }
+
+/// A scenario that panics where a shard asks for its delay, outside of everything that catches panics of user code.
+struct Fatal(Scripted);
+
+impl Scenario for Fatal {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn weight(&self) -> f64 {
+        self.0.weight()
+    }
+
+    fn delay(&self) -> Duration {
+        let shard = std::thread::current().name().is_some_and(|name| name.starts_with("molotov-"));
+        assert!(!shard, "in the shard's own loop");
+        Duration::ZERO
+    }
+
+    fn origin(&self) -> &Origin {
+        self.0.origin()
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> {
+        self.0.run(slots)
+    }
+}
+
+#[test]
+fn a_panic_in_a_shards_own_loop_ends_the_run() {
+    let mut registry = Registry::new();
+    registry.add_scenario(Fatal(scenario("fatal", 1.0, counting(&Arc::default()))));
+    let plan = Plan::new(Args { workers: 4, threads: Some(2), ..Args::default() }, &registry).unwrap();
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(execute(plan).0));
+    let report = ended.recv_timeout(Duration::from_secs(20)).expect("the run ends");
+    let Verdict::FixtureFailed(failed) = report.verdict else { panic!("{:?}", report.verdict) };
+    assert!(failed.message.contains("panicked") && failed.message.contains("own loop"), "{failed:?}");
+}

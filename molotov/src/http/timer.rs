@@ -19,6 +19,8 @@ use tokio::{
 
 /// How late a far deadline may be noticed.
 const TICK: Duration = Duration::from_millis(50);
+/// Ticks without a deadline after which the clock stops.
+const UNUSED: usize = 100;
 /// From here on a deadline is a far one.
 const FAR: Duration = Duration::from_secs(1);
 
@@ -63,8 +65,7 @@ impl Deadline {
                 polled
             }
             State::Unarmed => {
-                let clock = Clock::current();
-                let key = clock.lock().insert(self.at, cx.waker().clone());
+                let (clock, key) = Clock::insert(self.at, cx.waker().clone());
                 self.state = State::Far { clock, key };
                 Poll::Pending
             }
@@ -127,6 +128,8 @@ struct Entries {
     free: Vec<usize>,
     /// No deadline is before this, so that most ticks look at nothing else.
     earliest: Option<Instant>,
+    /// How many ticks in a row have found no deadline.
+    unused: usize,
     ticking: bool,
 }
 
@@ -141,8 +144,8 @@ thread_local! {
 }
 
 impl Clock {
-    /// The clock of this thread and runtime, going.
-    fn current() -> Arc<Self> {
+    /// Adds a deadline to the clock of this thread and runtime, and makes sure that the clock ticks.
+    fn insert(at: Instant, waker: Waker) -> (Arc<Self>, usize) {
         let handle = Handle::current();
         let runtime = handle.id();
         let clock = CLOCK.with_borrow_mut(|kept| match kept {
@@ -153,11 +156,15 @@ impl Clock {
                 clock
             }
         });
-        let ticking = std::mem::replace(&mut clock.lock().ticking, true);
+        // Both under one lock: in between, the clock could stop.
+        let mut entries = clock.lock();
+        let key = entries.insert(at, waker);
+        let ticking = std::mem::replace(&mut entries.ticking, true);
+        drop(entries);
         if !ticking {
-            handle.spawn(tick(Ticking(Arc::clone(&clock))));
+            handle.spawn(tick(Ticking { clock: Arc::clone(&clock), stopped: false }));
         }
-        clock
+        (clock, key)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -186,6 +193,17 @@ impl Entries {
         self.free.push(key);
     }
 
+    /// One tick: the tasks whose time is over, or `None` if the clock stops because it has no deadlines.
+    fn tick(&mut self, now: Instant) -> Option<Vec<Waker>> {
+        // It keeps ticking for a while without deadlines, as between two requests.
+        self.unused = if self.free.len() == self.slots.len() { self.unused + 1 } else { 0 };
+        if self.unused >= UNUSED {
+            (self.unused, self.ticking) = (0, false);
+            return None;
+        }
+        Some(self.due(now))
+    }
+
     /// The tasks whose time is over.
     fn due(&mut self, now: Instant) -> Vec<Waker> {
         if self.earliest.is_none_or(|earliest| earliest > now) {
@@ -205,26 +223,32 @@ impl Entries {
     }
 }
 
-/// Says, when its task goes away with the runtime, that the clock stands still.
-struct Ticking(Arc<Clock>);
+/// Records that the clock has stopped when its task is dropped with the runtime.
+struct Ticking {
+    clock: Arc<Clock>,
+    /// The clock has stopped already. Another task may make it tick by now.
+    stopped: bool,
+}
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        self.0.lock().ticking = false;
+        if !self.stopped {
+            self.clock.lock().ticking = false;
+        }
     }
 }
 
-async fn tick(clock: Ticking) {
-    // The clock goes on for a while without deadlines, as between two requests; then it stops.
-    let mut unused = 0;
-    while unused < 100 {
+async fn tick(mut ticking: Ticking) {
+    loop {
         sleep(TICK).await;
-        let due = {
-            let mut entries = clock.0.lock();
-            unused = if entries.free.len() == entries.slots.len() { unused + 1 } else { 0 };
-            entries.due(Instant::now())
-        };
-        due.into_iter().for_each(Waker::wake);
+        let due = ticking.clock.lock().tick(Instant::now());
+        match due {
+            Some(due) => due.into_iter().for_each(Waker::wake),
+            None => {
+                ticking.stopped = true;
+                return;
+            }
+        }
     }
 }
 
@@ -265,6 +289,26 @@ mod tests {
             })
             .await;
         }
-        assert_eq!(Clock::current().lock().slots.len(), 1);
+        let slots = CLOCK.with_borrow(|clock| clock.as_ref().map(|clock| clock.lock().slots.len()));
+        assert_eq!(slots, Some(1));
+    }
+
+    #[test]
+    fn a_deadline_never_meets_a_clock_that_is_about_to_stop() {
+        let mut entries = Entries { ticking: true, ..Entries::default() };
+        let now = Instant::now();
+        for _ in 1..UNUSED {
+            assert!(entries.tick(now).is_some());
+        }
+        // One that comes before the last tick keeps the clock going ...
+        let key = entries.insert(now + FAR, Waker::noop().clone());
+        assert!(entries.tick(now).is_some_and(|due| due.is_empty()) && entries.ticking);
+        assert_eq!(entries.tick(now + FAR).map(|due| due.len()), Some(1));
+        entries.remove(key);
+        for _ in 1..UNUSED {
+            assert!(entries.tick(now).is_some());
+        }
+        // ... and one that comes after finds it stopped, so that it is started again.
+        assert!(entries.tick(now).is_none() && !entries.ticking);
     }
 }

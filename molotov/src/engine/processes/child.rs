@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -54,30 +54,39 @@ fn work(birth: Birth<'_>) -> i32 {
     // The parent lets all begin at once; when it changes its mind, it goes.
     let Ok(Some(Order::Begin(began))) = reader.receive() else { return 0 };
     let clock = Arc::new(Clock::new(forked + began));
-    let Started { crew, here, refused } = Crew::start(plan, &scope, inbox, clock.clone(), number);
-    let commands = crew.commands().clone();
     let (words, waiting) = queue::queue::<Word>();
-    // Of its own, so that a parent that does not read holds up nobody here.
-    let write = move || {
-        let mut writer = writer;
-        while let Some(word) = waiting.receive() {
-            // A parent that has gone is noticed by who listens to it.
-            if writer.send(&word).is_err() {
-                return;
+    let writer = Arc::new(Mutex::new(writer));
+    // On its own thread, so that a parent that does not read blocks nobody here.
+    let write = {
+        let writer = writer.clone();
+        move || {
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            while let Some(word) = waiting.receive() {
+                // Whoever listens to the parent notices that it has gone.
+                if writer.send(&word).is_err() {
+                    return;
+                }
             }
         }
     };
+    let refusal = |error| {
+        let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
+        Word::Update(0, Update::FixtureFailed(FixtureFailure::new("thread", message)))
+    };
     let written = match thread::Builder::new().name("molotov-report".to_owned()).spawn(write) {
         Ok(written) => written,
-        // The parent sees that it is told nothing.
-        Err(_) => return 1,
+        Err(error) => {
+            let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).send(&refusal(error));
+            return 1;
+        }
     };
-    let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &commands));
+    let Started { crew, here, refused } = Crew::start(plan, &scope, inbox, clock.clone(), number);
+    let commands = crew.commands().clone();
+    let obeyed = commands.clone();
+    let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &obeyed));
     if let Some(error) = refused.or(begun.err()) {
-        let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
         crew.commands().send(Command::Stop);
-        let failure = FixtureFailure::new("thread", message);
-        words.send(Word::Update(0, Update::FixtureFailed(failure)));
+        words.send(refusal(error));
     }
     let event_loop = plan.selection.event_loop.clone();
     let mut teller = Teller { clock, crew, inbox, words, probe: ProcessProbe::start() };
@@ -86,6 +95,7 @@ fn work(birth: Birth<'_>) -> i32 {
         // The shard wants this thread.
         Some((event_loop, shard)) => crew::run_here(
             &*event_loop,
+            &commands,
             || shard.run(|runtime, work| event_loop.run(runtime, work)),
             &mut teller,
             |teller| teller.tell(),
