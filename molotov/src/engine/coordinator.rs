@@ -304,45 +304,63 @@ impl<'a> Run<'a> {
         match here {
             None => self.watch(),
             // The shard wants this thread, so the coordinator takes another.
-            Some((event_loop, shard)) => crew::run_here(
-                &*event_loop,
-                &commands,
-                || shard.run(|runtime, work| event_loop.run(runtime, work)),
-                self,
-                |run| run.watch(),
-                |run| {
-                    run.drain();
-                    run.gave_up || run.phase == Phase::Forced
-                },
-            ),
+            Some((event_loop, shard)) => {
+                let ran = crew::run_here(
+                    &*event_loop,
+                    &commands,
+                    || shard.run(|runtime, work| event_loop.run(runtime, work)),
+                    &mut *self,
+                    |run| run.watch(),
+                    |run| {
+                        run.drain();
+                        run.gave_up || run.phase == Phase::Forced
+                    },
+                );
+                if let Err(error) = ran {
+                    self.workforce = Workforce::None;
+                    let message = format!("cannot start a thread: {error}; allow more than one (`ulimit -u`)");
+                    self.refused("thread", message.clone(), message);
+                }
+            }
         }
     }
 
     fn work_apart(&mut self, mut processes: Processes) {
         self.shards = vec![Shard::default(); processes.len() * crew::threads(&self.plan)];
         let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
-        self.workforce = Workforce::Processes(processes);
         if let Err(error) = begun {
-            let message = format!("cannot listen to the processes: {error}");
+            processes.abandon();
+            let message = format!("cannot start a thread for each process: {error}; try a lower `--processes`");
             self.refused("processes", message.clone(), message);
+            return;
         }
+        self.workforce = Workforce::Processes(processes);
         self.screen.line(&Line::info("OK"));
         match (&self.plan.selection.event_loop, &self.listeners) {
             // Listeners run in the event loop, which wants this thread.
             (Some(event_loop), Some(_)) => {
                 let event_loop = event_loop.clone();
                 let (done, ended) = tokio::sync::oneshot::channel::<()>();
-                let refused = std::thread::scope(|threads| {
-                    threads.spawn(|| {
+                let ran = std::thread::scope(|threads| {
+                    let thread = std::thread::Builder::new().name("molotov-run".to_owned());
+                    let watcher = thread.spawn_scoped(threads, || {
                         self.watch();
                         drop(done);
                     });
-                    let mut runtime = tokio::runtime::Builder::new_current_thread();
-                    runtime.enable_all();
-                    event_loop.run(runtime, Box::pin(async move { drop(ended.await) }))
+                    watcher.is_ok().then(|| {
+                        let mut runtime = tokio::runtime::Builder::new_current_thread();
+                        runtime.enable_all();
+                        event_loop.run(runtime, Box::pin(async move { drop(ended.await) }))
+                    })
                 });
-                if let Err(error) = refused {
-                    self.screen.line(&Line::warning(format!("listeners were not told of the workers: {error}")));
+                match ran {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => {
+                        let text = format!("listeners were not told of the workers: {error}");
+                        self.screen.line(&Line::warning(text));
+                    }
+                    // Without a second thread, listeners have none.
+                    None => self.watch(),
                 }
             }
             _ => self.watch(),

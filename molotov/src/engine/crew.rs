@@ -217,8 +217,12 @@ impl Commands {
     }
 }
 
-/// Runs a shard in an event loop on this thread, and `beside` on another. When `beside` is over and the shard's code keeps this
-/// thread, it is broken into, as soon as `is_forced`.
+/// Runs a shard in an event loop on this thread, and `beside` on another. If the shard's code still keeps this thread after
+/// `beside`, it is interrupted once `is_forced`.
+///
+/// # Errors
+///
+/// When the other thread cannot be started. Nothing has run then.
 pub(super) fn run_here<T: Send>(
     event_loop: &dyn EventLoop,
     commands: &Commands,
@@ -226,11 +230,11 @@ pub(super) fn run_here<T: Send>(
     watched: T,
     beside: impl FnOnce(&mut T) + Send,
     mut is_forced: impl FnMut(&mut T) -> bool + Send,
-) {
+) -> io::Result<()> {
     let returned = AtomicBool::new(false);
     let is_back = || returned.load(Ordering::Acquire);
     thread::scope(|threads| {
-        let watcher = threads.spawn(move || {
+        let watcher = thread::Builder::new().name("molotov-run".to_owned()).spawn_scoped(threads, move || {
             let mut watched = watched;
             let done = catch_unwind(AssertUnwindSafe(|| beside(&mut watched)));
             if let Err(panic) = done {
@@ -245,11 +249,12 @@ pub(super) fn run_here<T: Send>(
                 }
                 thread::park_timeout(Duration::from_millis(100));
             }
-        });
+        })?;
         work();
         returned.store(true, Ordering::Release);
         watcher.thread().unpark();
-    });
+        Ok(())
+    })
 }
 
 /// How many shards each process of a run has.

@@ -89,22 +89,28 @@ fn work(birth: Birth<'_>) -> i32 {
         words.send(refusal(error));
     }
     let event_loop = plan.selection.event_loop.clone();
-    let mut teller = Teller { clock, crew, inbox, words, probe: ProcessProbe::start() };
+    let mut teller = Teller { clock, crew, inbox, words: words.clone(), probe: ProcessProbe::start() };
     match here {
         None => teller.tell(),
         // The shard wants this thread.
-        Some((event_loop, shard)) => crew::run_here(
-            &*event_loop,
-            &commands,
-            || shard.run(|runtime, work| event_loop.run(runtime, work)),
-            &mut teller,
-            |teller| teller.tell(),
-            |teller| teller.crew.commands().are_forced(),
-        ),
+        Some((event_loop, shard)) => {
+            let ran = crew::run_here(
+                &*event_loop,
+                &commands,
+                || shard.run(|runtime, work| event_loop.run(runtime, work)),
+                &mut teller,
+                |teller| teller.tell(),
+                |teller| teller.crew.commands().are_forced(),
+            );
+            if let Err(error) = ran {
+                words.send(refusal(error));
+            }
+        }
     }
     if let Some(event_loop) = event_loop {
         event_loop.leave();
     }
+    drop(words);
     teller.end();
     let _ = written.join();
     0

@@ -170,10 +170,11 @@ impl Processes {
         Ok(())
     }
 
-    /// Ends children that have not begun.
+    /// Ends the children of a run that cannot begin.
     pub(super) fn abandon(&mut self) {
         for child in self.children.drain(..) {
-            drop((child.stream, child.writer));
+            // Not only dropped: another end of it may be with who reads from it.
+            let _ = child.stream.shutdown(Shutdown::Both);
             let _ = waitpid(child.pid, None);
         }
     }
