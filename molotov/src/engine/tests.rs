@@ -584,7 +584,9 @@ fn a_panic_in_a_shards_own_loop_ends_the_run() {
     registry.add_scenario(Fatal(scenario("fatal", 1.0, counting(&Arc::default()))));
     let plan = Plan::new(Args { workers: 4, threads: Some(2), ..Args::default() }, &registry).unwrap();
     let (done, ended) = std::sync::mpsc::channel();
-    std::thread::spawn(move || done.send(execute(plan).0));
+    std::thread::spawn(move || {
+        let _ = done.send(execute(plan).0);
+    });
     let report = ended.recv_timeout(Duration::from_secs(20)).expect("the run ends");
     let Verdict::FixtureFailed(failed) = report.verdict else { panic!("{:?}", report.verdict) };
     assert!(failed.message.contains("panicked") && failed.message.contains("own loop"), "{failed:?}");
