@@ -1,6 +1,6 @@
 //! Numbers as people read them: at most three significant digits where more would not help, and always a unit.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// `1,234`, from ten millions on `12.3M`.
 pub(crate) fn count(count: u64) -> String {
@@ -120,9 +120,32 @@ fn three_digits(number: f64) -> String {
     }
 }
 
+/// A moment as a date, to the second. A clock that is set before 1970 or after 9999 shows the nearest date in between.
+pub(crate) fn seconds(at: SystemTime) -> humantime::Rfc3339Timestamp {
+    humantime::format_rfc3339_seconds(in_range(at))
+}
+
+/// As [`seconds`], to the millisecond.
+pub(crate) fn millis(at: SystemTime) -> humantime::Rfc3339Timestamp {
+    humantime::format_rfc3339_millis(in_range(at))
+}
+
+fn in_range(at: SystemTime) -> SystemTime {
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_before_1970_have_a_date() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(seconds(epoch - Duration::from_secs(1)).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(millis(epoch + Duration::from_millis(1_500)).to_string(), "1970-01-01T00:00:01.500Z");
+        assert_eq!(seconds(epoch + Duration::from_secs(1 << 40)).to_string(), "9999-12-31T23:59:59Z");
+    }
 
     #[test]
     fn counts() {

@@ -18,10 +18,7 @@ const STYLE: &str = include_str!("html.css");
 pub fn html(summary: &Summary) -> String {
     let mut page = String::new();
     let title = match summary.started {
-        Some(at) => format!(
-            "Load test of {}",
-            humantime::format_rfc3339_seconds(at).to_string().replace('T', " ").replace('Z', " UTC")
-        ),
+        Some(at) => format!("Load test of {}", format::seconds(at).to_string().replace('T', " ").replace('Z', " UTC")),
         None => "Load test".to_owned(),
     };
     // Writing to a string cannot fail, here and below.
@@ -270,7 +267,7 @@ fn errors(page: &mut String, errors: &[ErrorGroup]) {
         if let Some(detail) = &group.detail {
             let _ = writeln!(page, "<pre class=\"soft\">{}</pre>", lines(detail));
         }
-        let [first, last] = [group.first, group.last].map(humantime::format_rfc3339_seconds);
+        let [first, last] = [group.first, group.last].map(format::seconds);
         let _ = writeln!(page, "<p class=\"soft\">first {first}, last {last}</p></details>");
     }
 }

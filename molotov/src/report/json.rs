@@ -20,7 +20,7 @@ pub fn json(summary: &Summary) -> String {
     let report = json!({
         "schema": SCHEMA,
         "version": summary.version,
-        "started": summary.started.map(|at| humantime::format_rfc3339_millis(at).to_string()),
+        "started": summary.started.map(|at| super::format::millis(at).to_string()),
         "elapsed_s": summary.elapsed.as_secs_f64(),
         "paused_s": summary.paused.as_secs_f64(),
         "workers": summary.workers,
@@ -112,8 +112,8 @@ fn error(group: &ErrorGroup) -> Value {
         "message": group.message,
         "detail": group.detail,
         "count": group.count,
-        "first": humantime::format_rfc3339_millis(group.first).to_string(),
-        "last": humantime::format_rfc3339_millis(group.last).to_string(),
+        "first": super::format::millis(group.first).to_string(),
+        "last": super::format::millis(group.last).to_string(),
     })
 }
 

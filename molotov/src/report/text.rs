@@ -271,7 +271,7 @@ impl Page {
             *last = cut(&format!("{last} …"), room);
         }
         if self.verbose {
-            let times = [group.first, group.last].map(humantime::format_rfc3339_seconds);
+            let times = [group.first, group.last].map(format::seconds);
             if group.count > 1 {
                 lines.push(format!("first {}, last {}", times[0], times[1]));
             }

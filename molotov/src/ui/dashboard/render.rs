@@ -407,7 +407,7 @@ fn draw_errors(frame: &mut Frame<'_>, area: Rect, state: &State) {
         let spark = Sparkline::default().data(&course[from..]).style(palette.bad());
         frame.render_widget(spark.block(block(" Each second ".to_owned())), over_time);
     }
-    let times = [group.first, group.last].map(humantime::format_rfc3339_seconds);
+    let times = [group.first, group.last].map(format::seconds);
     let times = wrap(&format!("first {}, last {}", times[0], times[1]), columns.max(1));
     let mut lines: Vec<_> = times.into_iter().map(|line| Text::styled(line, palette.faint())).collect();
     for line in group.message.lines() {
