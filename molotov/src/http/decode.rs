@@ -609,6 +609,7 @@ mod tests {
         };
         assert!(ended.is_some_and(|end| end.is_err_and(|error| error.is_timeout())));
         assert!(deadline.elapsed() < Duration::from_secs(1), "{:?}", deadline.elapsed());
-        assert!(all > 0 && others > 10, "{all} bytes, {others} turns of others");
+        // A decoder that kept the thread to itself would leave others their first turn only.
+        assert!(all > 0 && others > 1, "{all} bytes, {others} turns of others");
     }
 }
