@@ -21,7 +21,7 @@ use crate::{BOTH, options};
 
 const TIMEOUT: Duration = Duration::from_millis(60);
 /// Far more than a timeout may be late, and far less than the peers go on for.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(2);
 /// How long a peer goes on.
 const ENDLESS: Duration = Duration::from_secs(4);
 
