@@ -199,6 +199,7 @@ impl Shardling {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(("runtime", format!("cannot start a thread's event loop: {error}"))),
             Err(payload) => {
+                outbox.send(Update::Abandoned);
                 let message = super::panic::payload_message(&*payload);
                 Some(("thread", format!("a thread of workers panicked, and what it measured last is lost: {message}")))
             }

@@ -19,7 +19,7 @@ pub(crate) enum Update {
     StopOnFailure,
     /// A fixture failed, and with it the run.
     FixtureFailed(FixtureFailure),
-    /// The shard does not answer and is left: what it has measured since its last measures is lost.
+    /// The shard does not answer or has panicked: what it measured since its last report is lost.
     Abandoned,
     /// The shard's last word: its workers have ended and all its measures are sent.
     Done,

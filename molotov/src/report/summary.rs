@@ -95,7 +95,7 @@ impl Judged {
     }
 }
 
-/// A process or thread whose last measures are missing from the totals: it was killed, or left because it did not end.
+/// A process or thread whose last measures are missing from the totals: it was killed, has panicked, or did not end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Incomplete {
