@@ -18,7 +18,7 @@ use std::{
     fs,
     net::UdpSocket,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use molotov_tests::{Door, Output, Program, Ramp, Server, Tmux, every_option, found, redirect_loops_fail, wait_until};
@@ -695,4 +695,26 @@ fn too_many_open_files_are_named_and_not_a_directory() {
     let message = report["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("Too many open files; raise the limit (ulimit -n)"), "{output:#?}");
     assert!(message.contains("127.0.0.1") && !message.contains("/tmp"), "{message}");
+}
+
+#[test]
+fn memory_stays_bounded_while_every_script_fails() {
+    let script = "import molotov\n@molotov.scenario()\nasync def fails(session):\n    raise ValueError('no luck')\n";
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let fail = &|line: &str, reader: fn(Program) -> Program| {
+        let running = reader(scripts.program(&format!("-w 20 -c {line}"))).start();
+        let started = Instant::now();
+        wait_until("it has failed for a while", || started.elapsed() > Duration::from_millis(1_500));
+        let memory = running.peak_memory();
+        running.interrupt();
+        running.read();
+        running.wait().exited(0);
+        assert!(memory < 100, "{memory} MiB with {line:?}");
+    };
+    thread::scope(|threads| {
+        for line in ["", "-p 2", "-q"] {
+            threads.spawn(move || fail(line, Program::unread));
+            threads.spawn(move || fail(line, Program::discarded));
+        }
+    });
 }
