@@ -371,7 +371,7 @@ impl Request {
     /// Keeps a value of any type with this request, by its type, until the request is over. A value of the same type is
     /// replaced.
     ///
-    /// Each hop of a redirect is a request of its own; [`Event::ResponseReceived`](crate::Event) has the last one.
+    /// Each hop of a redirect is a request of its own; [`Event::ResponseReceived`](crate::event::Event) has the last one.
     ///
     /// ```no_run
     /// use std::time::Instant;
