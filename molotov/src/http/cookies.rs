@@ -54,6 +54,7 @@ impl Cookies {
         }
         let key = Key { domain, path: String::from(&cookie.path), name: cookie.name().to_owned(), size };
         let known = |other: &Key| other.name == key.name && other.path == key.path && other.domain == key.domain;
+        let domain = key.domain.clone();
         match self.store.insert(cookie.into_owned(), url) {
             Ok(StoreAction::Inserted) => {
                 self.set.retain(|other| !known(other));
@@ -74,16 +75,13 @@ impl Cookies {
             }
             Err(_) => return,
         }
-        self.bound();
+        self.bound(&domain);
     }
 
-    /// Drops the oldest cookies of the domain that the newest one belongs to, and the oldest ones of all.
-    fn bound(&mut self) {
-        let Some(newest) = self.set.back() else { return };
-        let of_domain = |key: &&Key| key.domain == newest.domain;
-        let (mut count, mut size) =
-            self.set.iter().filter(of_domain).fold((0, 0), |(count, size), key| (count + 1, size + key.size));
-        let domain = newest.domain.clone();
+    /// Drops the oldest cookies of a domain while it has too many, and the oldest of all domains likewise.
+    fn bound(&mut self, domain: &str) {
+        let of_domain = self.set.iter().filter(|key| key.domain == domain);
+        let (mut count, mut size) = of_domain.fold((0, 0), |(count, size), key| (count + 1, size + key.size));
         while count > MAX_OF_DOMAIN || size > MAX_SIZE_OF_DOMAIN || self.set.len() > MAX_COOKIES {
             let over = count > MAX_OF_DOMAIN || size > MAX_SIZE_OF_DOMAIN;
             let oldest = self.set.iter().position(|key| !over || key.domain == domain);
@@ -102,7 +100,12 @@ impl Jar {
         let mut cookies = self.0.borrow_mut();
         let cookies = cookies.get_or_insert_with(Box::default);
         cookies.store.parse(text, url).map(|_| ()).map_err(|error| {
-            Error::new(ErrorKind::Builder, format!("`{text}` is not a cookie that {url} can have")).with_source(error)
+            // The value is a secret, and so may be a text that has no name.
+            let what = match text.split_once('=') {
+                Some((name, _)) => format!("the cookie `{}` is not one that {url} can have", name.trim()),
+                None => format!("the text of a cookie for {url} is not of the form `name=value`"),
+            };
+            Error::new(ErrorKind::Builder, what).with_source(error)
         })
     }
 
@@ -175,6 +178,9 @@ mod tests {
         jar.add("mine=4", &url).unwrap();
         assert_eq!(jar.header(&url).unwrap(), "mine=4");
         assert!(jar.add("", &url).unwrap_err().is_builder());
+        let error = jar.add("id=c00kie; Domain=example.com", &url).unwrap_err();
+        assert_eq!(error.to_string(), format!("the cookie `id` is not one that {url} can have"));
+        assert!(!format!("{error:?} {:?}", jar.add("c00kie", &url).unwrap_err()).contains("c00kie"), "{error:?}");
     }
 
     #[test]
@@ -209,7 +215,17 @@ mod tests {
         set(format!("deep=1; Path=/a/{}", "b".repeat(2000)), &Url::parse("http://shop.test/a/").unwrap());
         assert!(jar.0.borrow().as_ref().unwrap().store.iter_any().all(|c| c.name() != "larger" && c.name() != "deep"));
 
-        for n in 0..4000 {
+        // Cookies that grow when they are renewed count too, whichever server was the last to set one.
+        for n in 0..100 {
+            set(format!("grows{n}=v; Path=/"), &url);
+        }
+        set("c=1".to_owned(), &Url::parse("http://other.test/").unwrap());
+        for n in 0..100 {
+            set(format!("grows{n}={}; Path=/", "v".repeat(4000)), &url);
+        }
+        assert!(jar.header(&url).unwrap().len() < MAX_SIZE_OF_DOMAIN + 1000);
+
+        for n in 0..3100 {
             set("c=1".to_owned(), &Url::parse(&format!("http://h{n}.test/")).unwrap());
         }
         assert_eq!(tracked(), MAX_COOKIES);
