@@ -31,7 +31,6 @@ pub(crate) struct WireRequest<'a> {
     pub(crate) version: Option<Version>,
     /// When the whole exchange, the body's last byte included, has to be over.
     pub(crate) deadline: Option<Instant>,
-    pub(crate) connect_timeout: Option<Duration>,
     /// Counts how often the request is sent again, also when nobody waits for its answer any more.
     pub(crate) retried: &'a Cell<u32>,
 }

@@ -181,7 +181,6 @@ impl Session {
             body: &mut parts.body,
             version: parts.version,
             deadline,
-            connect_timeout: None,
             retried: measure.map_or(&unmeasured, Measure::retried),
         };
         inner.transport.execute(request).await

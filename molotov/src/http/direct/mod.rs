@@ -145,8 +145,8 @@ impl Direct {
                 return Ok(Way::Http1 { connection, reused: true });
             }
         }
-        let limit = request.connect_timeout.or(pool.options.connect_timeout);
-        let mut limit = limit.map(|limit| Deadline::new(now + limit));
+        let until = pool.options.connect_timeout.and_then(|limit| now.checked_add(limit));
+        let mut limit = until.map(Deadline::new);
         let open = async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {

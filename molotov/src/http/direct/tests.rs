@@ -39,7 +39,6 @@ async fn send_until(
         body,
         version: None,
         deadline,
-        connect_timeout: None,
         retried: &Cell::new(0),
     };
     direct.execute(request).await
@@ -101,6 +100,13 @@ async fn a_connection_is_used_again() {
     let requests = requests.await.unwrap();
     let host = Target::parse(&url).unwrap().authority.clone();
     assert_eq!(requests[2], format!("GET /path?q=1 HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_connect_timeout_may_be_as_long_as_a_duration_can_be() {
+    let (url, _) = server(vec![vec![OK]]).await;
+    let direct = Direct::new(Rc::new(WireOptions { connect_timeout: Some(Duration::MAX), ..WireOptions::default() }));
+    assert_eq!(send(&direct, Method::GET, &url, Body::Empty).await.unwrap().status, StatusCode::OK);
 }
 
 #[tokio::test]
