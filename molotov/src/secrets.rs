@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::vars::Scope;
@@ -12,7 +12,7 @@ use crate::vars::Scope;
 /// What is shown in place of a secret.
 const MASK: &str = "***";
 
-/// Query names that hold a secret, without case and punctuation.
+/// Names of queries and headers that hold a secret, without case and punctuation.
 const NAMES: [&str; 14] = [
     "assertion",
     "auth",
@@ -30,7 +30,7 @@ const NAMES: [&str; 14] = [
     "sig",
 ];
 
-/// Ends of query and header names that hold a secret, likewise: `X-Api-Key`, `access_token`, `clientSecret`.
+/// Ends of such names, likewise: `X-Api-Key`, `access_token`, `clientSecret`.
 const ENDS: [&str; 14] = [
     "accesskey",
     "apikey",
@@ -127,17 +127,13 @@ impl fmt::Debug for Headers<'_> {
 }
 
 fn is_secret_header(name: &HeaderName) -> bool {
-    matches!(*name, header::AUTHORIZATION | header::PROXY_AUTHORIZATION | header::COOKIE | header::SET_COOKIE)
-        || ends_secretly(&squashed(name.as_str()))
+    let name = name.as_str();
+    matches!(name, "cookie" | "set-cookie") || is_secret_name(name.strip_prefix("x-").unwrap_or(name))
 }
 
 fn is_secret_name(name: &str) -> bool {
     let name = squashed(&percent_encoding::percent_decode_str(name).decode_utf8_lossy());
-    NAMES.contains(&name.as_str()) || ends_secretly(&name)
-}
-
-fn ends_secretly(name: &str) -> bool {
-    ENDS.iter().any(|end| name.ends_with(end))
+    NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Letters and digits in lower case: `api-key`, `API_KEY` and `apiKey` are one name.
@@ -329,11 +325,24 @@ mod tests {
         let shown = |name: &'static str, value: &'static str| {
             mask_header(&HeaderName::from_static(name), &HeaderValue::from_static(value)).into_owned()
         };
-        for name in ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"] {
+        for name in [
+            "authorization",
+            "proxy-authorization",
+            "cookie",
+            "set-cookie",
+            "x-api-key",
+            "x-auth-token",
+            "session",
+            "x-session",
+            "x-auth",
+            "jwt",
+        ] {
             assert_eq!(shown(name, "abc"), "***", "{name}");
         }
         assert_eq!(shown("location", "/cb?code=1&x=2"), "/cb?code=***&x=2");
-        assert_eq!(shown("accept", "*/*"), "*/*");
+        for (name, value) in [("accept", "*/*"), ("x-request-id", "7"), ("sec-websocket-key", "dGhl")] {
+            assert_eq!(shown(name, value), value, "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use super::{BoxError, Error, ErrorKind};
+use crate::secrets;
 
 /// Which redirects are followed.
 ///
@@ -104,7 +105,6 @@ impl fmt::Debug for Redirect {
 }
 
 /// A redirect that is to be decided on.
-#[derive(Debug)]
 pub struct Attempt<'a> {
     status: StatusCode,
     url: &'a Url,
@@ -140,6 +140,17 @@ impl Attempt<'_> {
     /// Fails the request.
     pub fn error(self, error: impl Into<BoxError>) -> Action {
         Action(Decision::Fail(error.into()))
+    }
+}
+
+// By hand, so that no secret is shown.
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("status", &self.status)
+            .field("url", &secrets::mask_url(self.url))
+            .field("previous", &self.previous.iter().map(secrets::mask_url).collect::<Vec<_>>())
+            .finish()
     }
 }
 
@@ -223,6 +234,14 @@ mod tests {
         assert!(to("ftp://a.test/").unwrap_err().is_redirect());
         let from = Url::parse("http://a.test/").unwrap();
         assert_eq!(destination(StatusCode::FOUND, &HeaderMap::new(), &from).unwrap(), None);
+    }
+
+    #[test]
+    fn the_debug_output_of_an_attempt_shows_no_secret() {
+        let [url, previous] = ["http://ada:pa55@b.test/", "http://a.test/?token=t0ken"].map(|url| url.parse().unwrap());
+        let shown = format!("{:?}", Attempt { status: StatusCode::FOUND, url: &url, previous: &[previous] });
+        assert!(shown.contains("http://ada:***@b.test/") && shown.contains("token=***"), "{shown}");
+        assert!(!shown.contains("pa55") && !shown.contains("t0ken"), "{shown}");
     }
 
     #[test]

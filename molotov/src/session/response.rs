@@ -65,7 +65,7 @@ impl Body {
 }
 
 /// A redirect on the way to a response.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Hop {
     url: Url,
     status: StatusCode,
@@ -360,11 +360,46 @@ impl Response {
     }
 }
 
+// By hand, so that no secret is shown.
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hop")
+            .field("url", &secrets::mask_url(&self.url))
+            .field("status", &self.status)
+            .field("headers", &secrets::Headers(&self.headers))
+            .finish()
+    }
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("url", &secrets::mask_url(&self.target.url))
             .field("status", &self.status)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_debug_output_of_a_redirect_shows_no_secret() {
+        let headers = [(header::SET_COOKIE, "id=c00kie"), (header::LOCATION, "http://ada:pa55@host/?token=t0ken")];
+        let hop = Hop {
+            url: Url::parse("http://host/cb?code=c0de").expect("a URL"),
+            status: StatusCode::FOUND,
+            headers: headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect(),
+            #[cfg(feature = "python")]
+            reason: None,
+        };
+        let shown = format!("{hop:?}");
+        assert!(shown.contains("http://ada:***@host/?token=***") && shown.contains("code=***"), "{shown}");
+        for secret in ["c00kie", "pa55", "t0ken", "c0de"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
     }
 }
