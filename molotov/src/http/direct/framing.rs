@@ -34,7 +34,7 @@ pub(crate) struct Decoder {
 enum State {
     Data(u64),
     Close,
-    Size { size: u64, begun: bool },
+    Size { size: u64, started: bool },
     SizeSpace { size: u64 },
     Extension { size: u64 },
     SizeEnd { size: u64 },
@@ -49,7 +49,7 @@ enum State {
     Ended,
 }
 
-const SIZE: State = State::Size { size: 0, begun: false };
+const SIZE: State = State::Size { size: 0, started: false };
 
 impl Decoder {
     pub(crate) fn new(framing: Framing) -> Self {
@@ -103,18 +103,20 @@ impl Decoder {
 
     fn step(&mut self, state: State, byte: u8) -> Result<State, Malformed> {
         let next = match (state, byte) {
-            (State::Size { size, begun }, byte) if byte.is_ascii_hexdigit() => {
+            (State::Size { size, started }, byte) if byte.is_ascii_hexdigit() => {
                 if size >= 1 << 56 {
                     return Err(Malformed("the size of a chunk is too large"));
                 }
                 let digit = (byte as char).to_digit(16).map_or(0, u64::from);
-                let next = State::Size { size: size * 16 + digit, begun: true };
+                let next = State::Size { size: size * 16 + digit, started: true };
                 // Zeros before the size are padding, and there must not be any number of them.
-                if size == 0 && begun { next } else { return Ok(next) }
+                if size == 0 && started { next } else { return Ok(next) }
             }
-            (State::Size { size, begun: true }, b'\r') => return Ok(State::SizeEnd { size }),
-            (State::Size { size, begun: true } | State::SizeSpace { size }, b';') => State::Extension { size },
-            (State::Size { size, begun: true } | State::SizeSpace { size }, b' ' | b'\t') => State::SizeSpace { size },
+            (State::Size { size, started: true }, b'\r') => return Ok(State::SizeEnd { size }),
+            (State::Size { size, started: true } | State::SizeSpace { size }, b';') => State::Extension { size },
+            (State::Size { size, started: true } | State::SizeSpace { size }, b' ' | b'\t') => {
+                State::SizeSpace { size }
+            }
             (State::SizeSpace { size }, b'\r') => State::SizeEnd { size },
             (State::Size { .. } | State::SizeSpace { .. }, _) => {
                 return Err(Malformed("the size of a chunk is not a number"));
