@@ -6,6 +6,8 @@
 mod event_loop;
 #[path = "scripts/global_setup.rs"]
 mod global_setup;
+#[path = "scripts/mistakes.rs"]
+mod mistakes;
 #[path = "scripts/nested.rs"]
 mod nested;
 #[path = "scripts/peers.rs"]

@@ -9,7 +9,7 @@ use std::{
     io::{self, Write},
 };
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use molotov::cli::{generated, masked};
 pub use molotov::python::_core;
 
@@ -25,6 +25,11 @@ fn read<T: Parser>(line: Vec<OsString>) -> Result<T, u8> {
         Ok(Err(text)) => {
             // A closed pipe has read enough.
             let _ = io::stdout().lock().write_all(text.as_bytes());
+            Err(0)
+        }
+        Err(shown) if shown.kind() == ErrorKind::DisplayVersion => {
+            // As `molotov --version` prints it.
+            let _ = writeln!(io::stdout().lock(), "{}", env!("CARGO_PKG_VERSION"));
             Err(0)
         }
         Err(refused) => {

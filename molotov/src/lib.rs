@@ -116,6 +116,7 @@ pub mod report;
 mod secrets;
 pub mod session;
 pub mod statsd;
+mod suggest;
 pub mod ui;
 mod vars;
 

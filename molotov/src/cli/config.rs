@@ -14,6 +14,7 @@ use crate::{
     options::{Args, Color},
     report::Threshold,
     secrets,
+    suggest::nearest,
 };
 
 /// The option names that a test may have, with underscores.
@@ -470,13 +471,6 @@ fn unknown(file: &File, entry: &Entry<'_>, name: &str, known: &[&str]) -> String
     let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
     let message = format!("`{name}` is not known; it is kept for scripts to read");
     file.show(Level::WARNING, &message, entry.name_place.clone(), "no option of this name", help.as_deref())
-}
-
-/// The known name that one may have been meant for.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let written = name.to_lowercase().replace('-', "_");
-    let distance = |one: &&str| strsim::damerau_levenshtein(one, &written);
-    known.iter().copied().filter(|one| distance(one) <= 1 + one.len() / 4).min_by_key(distance)
 }
 
 /// Where a line and column of serde's are, in bytes: lines count from 1, columns are bytes from 1.

@@ -37,6 +37,9 @@ pub struct Plan {
     pub scenario: Option<String>,
 }
 
+/// The script that the `molotov` command runs when none is named.
+const DEFAULT_SCRIPT: &str = "loadtest.py";
+
 /// Reads a test of a `molotov.json`.
 ///
 /// # Errors
@@ -93,8 +96,9 @@ pub fn masked(text: &str) -> std::borrow::Cow<'_, str> {
 /// }
 /// ```
 ///
-/// The exit code is 0 when the run ended, whatever failed in it; 1 when it was judged bad (`-f`, a fixture that
-/// failed, no scenario); 2 when the command line is wrong.
+/// The exit code is 0 if the run ended, whatever failed in it; 1 if it was judged bad (`-f`, a broken threshold, a fixture
+/// that failed) or nothing could run (no scenario, an unknown name after `-s`); 2 if an option or the configuration is
+/// wrong. Options that exclude each other exit with 1.
 pub fn main() -> ExitCode {
     // Inside a runtime the run would end in a panic that does not say what to do.
     if tokio::runtime::Handle::try_current().is_ok() {
@@ -169,7 +173,15 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let script = Some(args.scenario.clone().unwrap_or_else(|| "loadtest.py".to_owned()));
+    if args.scenario.is_none() && !Path::new(DEFAULT_SCRIPT).exists() {
+        complain(&format!(
+            "Cannot import '{DEFAULT_SCRIPT}', which runs when the command line names no script: there is no such file in \
+             this directory. Name a script, as in `molotov my_test.py` (`molotov --help` shows the options), or write \
+             one to begin with: `molostart --language python`"
+        ));
+        return 1;
+    }
+    let script = Some(args.scenario.clone().unwrap_or_else(|| DEFAULT_SCRIPT.to_owned()));
     // In a script's registry there is none by name.
     let scripts = Scripts { script, extensions: std::mem::take(&mut args.use_extension) };
     let code = match load(&args, &scripts, &line) {

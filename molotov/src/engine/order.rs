@@ -5,6 +5,7 @@ use crate::{
     Failure,
     options::{Args, StepId},
     session::Context,
+    suggest::nearest,
 };
 
 /// A worker's way through the scenarios of the plan.
@@ -63,16 +64,26 @@ impl<'a> Order<'a> {
         }
     }
 
+    fn unknown(&self, name: &str) -> Failure {
+        let names = self.plan.names();
+        let known: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        let listed = known.join(", ");
+        Failure::msg(match nearest(name, &known) {
+            Some(near) => format!(
+                "the picker named `{name}`, which is not a scenario of this run; did you mean `{near}`? There are: \
+                 {listed}"
+            ),
+            None => format!("the picker named `{name}`, which is not a scenario of this run; there are: {listed}"),
+        })
+    }
+
     fn ask(&self, context: &Context, step: StepId) -> Next {
         let Some(picker) = &self.plan.selection.picker else { return Next::Done };
         let picked = panic::catch(self.backtraces, || picker.pick(context, step));
         match picked.unwrap_or_else(|caught| Err(caught.into())) {
             Ok(name) => match self.plan.scenarios.binary_search_by(|scenario| (*scenario.name).cmp(&name)) {
                 Ok(index) => Next::Scenario(index),
-                Err(_) => Next::Unknown(Failure::msg(format!(
-                    "the picker named `{name}`, which is not a scenario of this run; there are: {}",
-                    self.plan.names().join(", ")
-                ))),
+                Err(_) => Next::Unknown(self.unknown(&name)),
             },
             Err(failure) => Next::Unknown(failure),
         }

@@ -5,12 +5,17 @@
 //! then the work runs as a task of the runtime that wakes it.
 
 use std::{
+    ffi::CString,
     future::poll_fn,
     task::{Context, Poll},
 };
 
 use futures_util::future::LocalBoxFuture;
-use pyo3::{exceptions::PyStopIteration, ffi, intern, prelude::*};
+use pyo3::{
+    exceptions::{PyAttributeError, PyRuntimeWarning, PyStopIteration, PyTypeError},
+    ffi, intern,
+    prelude::*,
+};
 use tokio::task::AbortHandle;
 
 use super::{event_loop::Loop, local::Held, names};
@@ -176,8 +181,8 @@ impl Token {
 enum State {
     New(Work),
     Ready(PyResult<Py<PyAny>>),
-    /// A coroutine of our Python part.
-    Coroutine(Py<PyAny>),
+    /// A coroutine of our Python part, and whether it has begun.
+    Coroutine(Py<PyAny>, bool),
     Waiting(Py<Token>),
     Spent,
 }
@@ -192,6 +197,8 @@ pub(super) enum Stepped<'py> {
 /// What a call gives back to be awaited, bare or with `async with`.
 #[pyclass(frozen, weakref, module = "molotov._core")]
 pub(super) struct Awaitable {
+    /// The function that returned it, if it has to be awaited.
+    function: Option<&'static str>,
     state: Held<State>,
     /// What it has given, to be released at the end of `async with`.
     given: Held<Option<Py<PyAny>>>,
@@ -207,11 +214,29 @@ impl Awaitable {
     }
 
     pub(super) fn coroutine(coroutine: Py<PyAny>) -> Awaitable {
-        Awaitable::new(State::Coroutine(coroutine))
+        Awaitable::new(State::Coroutine(coroutine, false))
+    }
+
+    /// Names the function that returned it, for messages about a missing `await`.
+    pub(super) fn of(mut self, function: &'static str) -> Awaitable {
+        self.function = Some(function);
+        self
+    }
+
+    fn is_awaited(&self, py: Python<'_>) -> bool {
+        !matches!(*self.state.borrow(py), State::New(_) | State::Ready(_) | State::Coroutine(_, false))
+    }
+
+    /// The message about a use that an object without `await` does not allow.
+    fn misused(&self, what: &str) -> String {
+        match self.function {
+            Some(function) => format!("{what}: `{function}()` returns a coroutine; write `await` before the call"),
+            None => what.to_owned(),
+        }
     }
 
     fn new(state: State) -> Awaitable {
-        Awaitable { state: Held::new(state), given: Held::new(None) }
+        Awaitable { function: None, state: Held::new(state), given: Held::new(None) }
     }
 
     fn step<'py>(slf: &Bound<'py, Awaitable>, thrown: Option<PyErr>) -> Stepped<'py> {
@@ -241,11 +266,11 @@ impl Awaitable {
                     }
                 }
             }
-            (State::Coroutine(coroutine), thrown) => {
+            (State::Coroutine(coroutine, _), thrown) => {
                 let stepped = step(coroutine.bind(py), thrown);
                 match stepped {
                     Stepped::Yielded(value) => {
-                        this.state.replace(py, State::Coroutine(coroutine));
+                        this.state.replace(py, State::Coroutine(coroutine, true));
                         Stepped::Yielded(value)
                     }
                     Stepped::Returned(value) => this.end(py, Ok(value.unbind())),
@@ -356,13 +381,29 @@ impl Awaitable {
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         match self.state.replace(py, State::Spent) {
-            State::Coroutine(coroutine) => coroutine.bind(py).call_method0(intern!(py, "close")).map(|_| ()),
+            State::Coroutine(coroutine, _) => coroutine.bind(py).call_method0(intern!(py, "close")).map(|_| ()),
             State::Waiting(token) => {
                 token.bind(py).get().abandon(py);
                 Ok(())
             }
             State::New(_) | State::Ready(_) | State::Spent => Ok(()),
         }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<coroutine {}>", self.function.unwrap_or("molotov"))
+    }
+
+    /// What the object does not have belongs to what it gives.
+    fn __getattr__(&self, name: &str) -> PyResult<Py<PyAny>> {
+        let what = format!("'coroutine' object has no attribute '{name}'");
+        // Whoever looks for a special method asks what the object can do.
+        let message = if name.starts_with("__") { what } else { self.misused(&what) };
+        Err(PyAttributeError::new_err(message))
+    }
+
+    fn __getitem__(&self, _key: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err(self.misused("'coroutine' object is not subscriptable")))
     }
 
     fn __aenter__(slf: Py<Self>) -> Py<Self> {
@@ -381,6 +422,32 @@ impl Awaitable {
         // Something of aiohttp's own.
         let closing = given.call_method1(intern!(py, "__aexit__"), exception)?;
         Ok(Awaitable::coroutine(closing.call_method0(intern!(py, "__await__"))?.unbind()))
+    }
+}
+
+/// Warns of a missing `await`, as Python does for its own coroutines.
+impl Drop for Awaitable {
+    fn drop(&mut self) {
+        let Some(function) = self.function else { return };
+        Python::attach(|py| {
+            if self.is_awaited(py) {
+                return;
+            }
+            // An exception on its way is not to be lost.
+            let raised = PyErr::take(py);
+            if let State::Coroutine(coroutine, _) = self.state.replace(py, State::Spent) {
+                let _ = coroutine.call_method0(py, intern!(py, "close"));
+            }
+            let message = format!("coroutine '{function}' was never awaited");
+            let warned = CString::new(message).map_err(PyErr::from);
+            let category = py.get_type::<PyRuntimeWarning>();
+            if let Err(error) = warned.and_then(|message| PyErr::warn(py, &category, &message, 1)) {
+                error.write_unraisable(py, None);
+            }
+            if let Some(raised) = raised {
+                raised.restore(py);
+            }
+        });
     }
 }
 

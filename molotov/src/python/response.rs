@@ -339,13 +339,15 @@ impl Response {
             let error = module(py, "_http").and_then(|module| module.call_method0("released"));
             return Awaitable::ready(Err(error.map_or_else(|error| error, PyErr::from_value)));
         }
-        Response::read_then(slf, |slf, body| Ok(PyBytes::new(slf.py(), &body).into_any().unbind()))
+        let read = Response::read_then(slf, |slf, body| Ok(PyBytes::new(slf.py(), &body).into_any().unbind()));
+        read.of("response.read")
     }
 
     #[pyo3(signature = (encoding=None, errors="strict".to_owned()))]
     fn text(slf: &Bound<'_, Self>, encoding: Option<String>, errors: String) -> Awaitable {
         let encoding = encoding.or_else(|| content_type(slf).as_deref().and_then(charset));
         Response::read_then(slf, move |slf, body| decode(slf.py(), &body, encoding.as_deref(), &errors))
+            .of("response.text")
     }
 
     #[pyo3(signature = (*, encoding=None, loads=None, content_type=Some("application/json".to_owned())))]
@@ -382,6 +384,7 @@ impl Response {
                 }
             }
         })
+        .of("response.json")
     }
 
     /// The next part of the body, `None` at its end: for `content`.

@@ -175,6 +175,9 @@ fn registered(py: Python<'_>, args: &Args) -> PyResult<Registry> {
             function: function_of(py, &function)?,
         });
     }
+    if !args.quiet {
+        warn_of_replaced(&api)?;
+    }
     let fixtures = api.getattr("_FIXTURES")?.cast_into::<PyDict>()?;
     let fixture = |name: &str| -> PyResult<Option<Function>> {
         fixtures.get_item(name)?.map(|function| function_of(py, &function)).transpose()
@@ -207,11 +210,29 @@ fn registered(py: Python<'_>, args: &Args) -> PyResult<Registry> {
     Ok(registry)
 }
 
+/// Warns of scenarios that a later one of the same name has replaced.
+fn warn_of_replaced(api: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = api.py();
+    let scenarios = api.getattr("_SCENARIOS")?;
+    for (name, replaced) in api.getattr("_REPLACED")?.cast_into::<PyDict>()? {
+        let last = scenarios.get_item(&name)?.get_item("func")?;
+        let (first, last) = (function_of(py, &replaced)?.origin, function_of(py, &last)?.origin);
+        // A module that was loaded twice registers the same function again.
+        if first != last {
+            crate::cli::note(&format!(
+                "two scenarios are named `{name}`: {first} and {last}; only the last one runs, rename one with \
+                 `name=\"...\"`"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn own(function: &'static str) -> Origin {
     Origin {
         function: Cow::Borrowed(function),
         module: Cow::Borrowed("(python)"),
-        file: Cow::Borrowed("(built in)"),
+        file: Cow::Borrowed(Origin::BUILT_IN),
         line: 0,
         extension: None,
     }

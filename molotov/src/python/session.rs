@@ -74,13 +74,28 @@ impl Session {
             } else if !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
                 request = request.body(Bytes::new());
             }
-            return Ok(sending(request, method, this.raises, None, Some(MOST_HOPS)));
+            let function = name_of(&method);
+            return Ok(sending(request, method, this.raises, None, Some(MOST_HOPS)).of(function));
         }
         let coroutine = module(py, "_http")?.call_method1(
             intern!(py, "start"),
             (slf, method.as_str(), url, keywords.map_or_else(|| PyDict::new(py), Clone::clone)),
         )?;
-        Ok(Awaitable::coroutine(coroutine.unbind()))
+        Ok(Awaitable::coroutine(coroutine.unbind()).of(name_of(&method)))
+    }
+}
+
+/// The session's function for requests of this method.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "session.get",
+        Method::POST => "session.post",
+        Method::PUT => "session.put",
+        Method::PATCH => "session.patch",
+        Method::DELETE => "session.delete",
+        Method::HEAD => "session.head",
+        Method::OPTIONS => "session.options",
+        _ => "session.request",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Origin, Selection};
 
 /// The scenarios in name order: name, weight, share and place of each, one a line under a heading; then the fixtures,
-/// listeners and factories in the order in which a run comes to them.
+/// listeners and factories of the user's, in the order in which a run comes to them.
 pub fn list(selection: &Selection) -> String {
     let mut text = scenarios(selection);
     let others = others(selection);
@@ -28,6 +28,7 @@ fn others(selection: &Selection) -> Vec<(&'static str, &Origin)> {
     others.extend(selection.teardown_sessions.iter().map(|entry| ("teardown_session", entry.origin())));
     others.extend(selection.teardowns.iter().map(|entry| ("teardown", entry.origin())));
     others.extend(selection.global_teardowns.iter().map(|entry| ("global_teardown", entry.origin())));
+    others.retain(|(_, origin)| !origin.is_built_in());
     others
 }
 

@@ -18,6 +18,14 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The file of what Molotov itself registers.
+    pub(crate) const BUILT_IN: &'static str = "(built in)";
+
+    /// Whether Molotov registered it, not the user.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.file == Origin::BUILT_IN
+    }
+
     /// The crate or extension that may have one fixture of each kind.
     pub(crate) fn home(&self) -> (bool, &str) {
         match &self.extension {

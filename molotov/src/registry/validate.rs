@@ -9,6 +9,7 @@ use super::{
 use crate::{
     options::Args,
     session::{Context, Session},
+    suggest::nearest,
 };
 
 /// Why a registry cannot be run.
@@ -160,7 +161,7 @@ impl Registry {
         for name in &args.use_extension {
             let known = self.extensions();
             if !known.contains(name) {
-                errors.push(RegistryError::UnknownExtension { name: name.clone(), hint: hint(&known) });
+                errors.push(RegistryError::UnknownExtension { name: name.clone(), hint: hint(name, &known) });
             }
         }
         let order = |origin: &Origin| match &origin.extension {
@@ -183,7 +184,7 @@ impl Registry {
         if let Some(wanted) = &args.single_mode {
             let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name().to_owned()).collect();
             if !names.contains(wanted) {
-                errors.push(RegistryError::UnknownScenario { name: wanted.clone(), hint: hint(&names) });
+                errors.push(RegistryError::UnknownScenario { name: wanted.clone(), hint: hint(wanted, &names) });
             }
             scenarios.retain(|scenario| scenario.name() == wanted);
         } else if scenarios.is_empty() {
@@ -320,9 +321,13 @@ fn one_each<'a>(
     }
 }
 
-fn hint(names: &[String]) -> String {
-    match names {
-        [] => "; there is none".to_owned(),
-        names => format!("; there is {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+fn hint(name: &str, known: &[String]) -> String {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (nearest(name, &known), &known[..]) {
+        (_, []) => "; there is none".to_owned(),
+        (Some(near), [_]) => format!("; did you mean `{near}`?"),
+        (Some(near), _) => format!("; did you mean `{near}`? There is {listed}"),
+        (None, _) => format!("; there is {listed}"),
     }
 }

@@ -27,6 +27,7 @@ class Run:
 
     def __init__(self):
         util._REASONS.clear()
+        api._REPLACED.clear()
         self._scenarios = dict(api._SCENARIOS)
         self._fixtures = dict(api._FIXTURES)
         self._listeners = list(api._LISTENERS)

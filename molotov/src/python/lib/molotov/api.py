@@ -5,6 +5,8 @@ import random
 
 # By name; a later scenario of the same name takes the place of an earlier one.
 _SCENARIOS = {}
+# The functions that scenarios of the same name have replaced, by that name.
+_REPLACED = {}
 _FIXTURES = {}
 _LISTENERS = []
 _FACTORIES = {}
@@ -16,11 +18,16 @@ def _wants_coroutine(func):
 
 
 def scenario(weight=1, delay=0.0, name=None):
-    """Registers a coroutine that workers run; `weight` is its share among all, `delay` the sleep after it in seconds."""
+    """Registers a coroutine that workers run; `weight` is its share among all, `delay` the sleep after it in seconds.
+
+    `@scenario` without parentheses takes the defaults.
+    """
 
     def register(func):
         _wants_coroutine(func)
         known_as = name or func.__name__
+        if known_as in _SCENARIOS:
+            _REPLACED[known_as] = _SCENARIOS[known_as]["func"]
         _SCENARIOS[known_as] = {
             "name": known_as,
             "weight": weight,
@@ -31,11 +38,14 @@ def scenario(weight=1, delay=0.0, name=None):
         }
         return func
 
+    if callable(weight):
+        func, weight = weight, 1
+        return register(func)
     return register
 
 
 def _fixture(kind, is_coroutine):
-    def fixture():
+    def fixture(func=None):
         def register(func):
             if is_coroutine:
                 _wants_coroutine(func)
@@ -44,7 +54,7 @@ def _fixture(kind, is_coroutine):
             _FIXTURES[kind] = func
             return func
 
-        return register
+        return register if func is None else register(func)
 
     fixture.__name__ = fixture.__qualname__ = kind
     return fixture
@@ -67,7 +77,7 @@ global_teardown.__doc__ = "Registers a function that is called once, after every
 scenario_picker.__doc__ = "Registers a function that names the scenario a worker runs next."
 
 
-def events():
+def events(func=None):
     """Registers a coroutine that is told what happens: it is called with the name of the event and its details."""
 
     def register(func):
@@ -75,7 +85,7 @@ def events():
         _LISTENERS.append(func)
         return func
 
-    return register
+    return register if func is None else register(func)
 
 
 def session_factory(kind="http"):
@@ -90,6 +100,9 @@ def session_factory(kind="http"):
         _FACTORIES[kind] = func
         return func
 
+    if callable(kind):
+        func, kind = kind, "http"
+        return register(func)
     return register
 
 

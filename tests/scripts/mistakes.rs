@@ -1,0 +1,167 @@
+//! What the command says about small mistakes in scripts and on command lines.
+
+use molotov_tests::{Output, Program};
+
+use super::{MOLOTOV, Scripts};
+
+fn run(script: &str, line: &str) -> Output {
+    Scripts::new(&[("loadtest.py", script)]).program(line).run()
+}
+
+#[test]
+fn decorators_work_without_parentheses() {
+    let script = r#"
+import molotov
+
+@molotov.global_setup
+def begin(args):
+    print("global_setup")
+
+@molotov.setup
+async def prepare(worker, args):
+    print("setup")
+
+@molotov.events
+async def hear(event, **info):
+    if event == "scenario_success":
+        print("heard", info["scenario"]["name"])
+
+@molotov.scenario_picker
+def pick(worker, step):
+    return "one"
+
+@molotov.scenario
+async def one(session):
+    print("scenario")
+"#;
+    let output = run(script, "-r 1 -c").exited(0);
+    assert_eq!(output.totals(), (1, 0), "{output:#?}");
+    for part in ["\nglobal_setup\n", "\nsetup\n", "\nscenario\n", "\nheard one\n"] {
+        assert!(format!("\n{}", output.stdout).contains(part), "{part:?}: {output:#?}");
+    }
+}
+
+#[test]
+fn the_last_of_scenarios_with_one_name_runs_with_a_warning() {
+    let script = r#"
+import molotov
+
+@molotov.scenario()
+async def same(session):
+    print("the first")
+
+@molotov.scenario(name="same")
+async def other(session):
+    print("the last")
+"#;
+    let output = run(script, "--single-run -c -p 2").exited(0);
+    assert_eq!((output.totals(), output.stdout.contains("the first")), ((2, 0), false), "{output:#?}");
+    let warning = "warning: two scenarios are named `same`: loadtest.py:4 and loadtest.py:8; only the last one runs, \
+                   rename one with `name=\"...\"`\n";
+    assert_eq!(output.stderr.matches(warning).count(), 1, "{output:#?}");
+    let quiet = run(script, "--single-run -q").exited(0);
+    assert!(!quiet.stderr.contains("two scenarios"), "{quiet:#?}");
+}
+
+#[test]
+fn a_missing_await_names_the_function() {
+    let script = r#"
+import os
+import molotov
+
+URL = os.environ["TARGET"] + "/ok/1"
+
+@molotov.scenario()
+async def a_forgotten(session):
+    session.get(URL)
+
+@molotov.scenario()
+async def b_with_options(session):
+    session.post(URL, json={})
+
+@molotov.scenario()
+async def c_attribute(session):
+    print(session.get(URL).status)
+
+@molotov.scenario()
+async def d_item(session):
+    response = await session.get(URL)
+    response.json()["result"]
+
+@molotov.scenario()
+async def e_fine(session):
+    async with session.get(URL) as response:
+        await response.json()
+    response = await session.request("GET", URL)
+    await response.text()
+    response.release()
+    assert not hasattr(session.get, "__nothing__")
+"#;
+    let output = run(script, "--single-run -c").exited(0);
+    assert_eq!(output.totals(), (3, 2), "{output:#?}");
+    for (function, times) in [("session.get", 2), ("session.post", 1), ("response.json", 1), ("response.text", 0)] {
+        let warning = format!("RuntimeWarning: coroutine '{function}' was never awaited");
+        assert_eq!(output.stderr.matches(&warning).count(), times, "{function}: {output:#?}");
+    }
+    for message in [
+        "'coroutine' object has no attribute 'status': `session.get()` returns a coroutine; write `await` before the call",
+        "'coroutine' object is not subscriptable: `response.json()` returns a coroutine; write `await` before the call",
+    ] {
+        assert!(output.stdout.contains(message), "{message}: {output:#?}");
+    }
+    assert!(!output.stdout.contains("_core") && !output.stderr.contains("_core"), "{output:#?}");
+}
+
+#[test]
+fn a_command_without_a_script_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Program::new(MOLOTOV, "").in_directory(directory.path()).run().exited(1);
+    for part in ["Cannot import 'loadtest.py'", "names no script", "molotov my_test.py", "molostart --language python"]
+    {
+        assert!(output.stderr.contains(part), "{part}: {output:#?}");
+    }
+}
+
+const WITH_BODY: &str = r#"
+import molotov
+
+@molotov.scenario()
+async def with_body(session):
+    pass
+
+@molotov.scenario()
+async def without(session):
+    pass
+"#;
+
+#[test]
+fn a_misspelt_scenario_is_recognized() {
+    let output = run(WITH_BODY, "-s with_bdy").exited(1);
+    let message = "no scenario is named `with_bdy`; did you mean `with_body`? There is `with_body`, `without`";
+    assert!(output.stderr.contains(message), "{output:#?}");
+    let picker = format!("{WITH_BODY}\n@molotov.scenario_picker()\ndef pick(worker, step):\n    return 'with_bdy'\n");
+    let output = run(&picker, "-r 1 -c").exited(0);
+    let message = "the picker named `with_bdy`, which is not a scenario of this run; did you mean `with_body`? There are: \
+                   with_body, without";
+    assert!(output.stdout.contains(message), "{output:#?}");
+}
+
+#[test]
+fn the_list_shows_the_script_only() {
+    let listed = run(WITH_BODY, "--list").exited(0).stdout;
+    assert!(
+        listed.contains("loadtest.py:4") && !listed.contains("built in") && !listed.contains("FIXTURE"),
+        "{listed}"
+    );
+    let closing = format!("{WITH_BODY}\n@molotov.teardown_session()\nasync def close(worker, session):\n    pass\n");
+    let listed = run(&closing, "--list").exited(0).stdout;
+    assert!(listed.contains("teardown_session  loadtest.py:12"), "{listed}");
+}
+
+#[test]
+fn every_command_prints_its_version_alike() {
+    for command in [MOLOTOV, env!("CARGO_BIN_EXE_molostart"), env!("CARGO_BIN_EXE_moloslave")] {
+        let output = Program::new(command, "--version").run().exited(0);
+        assert_eq!((output.stdout.trim_end(), &*output.stderr), (env!("CARGO_PKG_VERSION"), ""), "{command}");
+    }
+}
