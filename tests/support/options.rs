@@ -217,6 +217,9 @@ const TABLE: &[Row] = &[
                 let program = Program::new(&door.program, line).in_directory(door.path()).against(&server);
                 let output = program.run().exited(0);
                 assert_eq!((server.served(), output.totals()), (served, (served, 0)), "{line}: {output:#?}");
+                let told = "warning: the test `one` of `good.json` overrides `--max-runs` of the command line";
+                assert_eq!(output.stderr.contains(told), line.contains("-r 9"), "{line}: {output:#?}");
+                assert!(!output.stderr.contains("--workers"), "{line}: {output:#?}");
             }
             for (text, line, told) in [
                 ("{\"molotov\": {\"tests\": {\"test\": {\"workers\": \"two\"}}}}", "test", "bad.json:1:44"),

@@ -345,12 +345,12 @@ impl Config {
         Ok(Config { env, requirements, tests, place, warnings, file })
     }
 
-    /// The options of a test, over those of the command line; with what is worth a warning.
+    /// The options of a test, over those of the command line, of which `given` were given; with what is worth a warning.
     ///
     /// # Errors
     ///
     /// When there is no such test, or an option of it is wrong.
-    pub(crate) fn apply(&self, test: &str, args: Args) -> Result<(Args, Vec<String>), ConfigError> {
+    pub(crate) fn apply(&self, test: &str, args: Args, given: &[String]) -> Result<(Args, Vec<String>), ConfigError> {
         let Some(place) = self.tests.get(test) else {
             let names: Vec<_> = self.tests.keys().map(String::as_str).collect();
             let known = match &names[..] {
@@ -366,18 +366,27 @@ impl Config {
         let raw: &RawValue = raw.map_err(|error| ConfigError(error.to_string()))?;
         let mut args = Args { scenario: None, ..args };
         let mut warnings = self.warnings.clone();
+        let mut overridden = Vec::new();
         for entry in (Value { file: &self.file, raw }).entries("the test", &mut warnings)? {
             if entry.value.is_null() {
                 continue;
             }
             if OPTIONS.contains(&&*entry.name) {
+                let before = given.iter().any(|given| *given == *entry.name).then(|| args.clone());
                 set(&mut args, &entry.name, entry.value)?;
+                if before.is_some_and(|before| before != args) {
+                    overridden.push(format!("`--{}`", entry.name.replace('_', "-")));
+                }
             } else {
                 warnings.push(unknown(&self.file, &entry, &entry.name, &OPTIONS));
                 let value = serde_json::from_str(entry.value.raw.get());
                 let value = value.map_err(|error| entry.value.refused("the value", &error.to_string()))?;
                 args.extra.insert(entry.name.into_owned(), value);
             }
+        }
+        if !overridden.is_empty() {
+            let (file, overridden) = (&self.file.name, overridden.join(", "));
+            warnings.push(format!("the test `{test}` of `{file}` overrides {overridden} of the command line"));
         }
         Ok((args, warnings))
     }

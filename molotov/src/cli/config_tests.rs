@@ -13,7 +13,24 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 /// The options of the test `test`, written as the inside of its object.
 fn applied(options: &str) -> Result<(Args, Vec<String>), ConfigError> {
     let text = format!("{{\n  \"molotov\": {{\"tests\": {{\n    \"test\": {{{options}}}\n  }}}}\n}}\n");
-    parse(&text)?.apply("test", Args { workers: 7, scenario: Some("test".to_owned()), ..Args::default() })
+    parse(&text)?.apply("test", Args { workers: 7, scenario: Some("test".to_owned()), ..Args::default() }, &[])
+}
+
+#[test]
+fn options_of_the_command_line_that_are_overridden_are_named() {
+    let text =
+        r#"{"molotov": {"tests": {"test": {"workers": 2, "max_runs": 3, "ramp_up": 1, "quiet": true, "fail": 4}}}}"#;
+    let given = ["workers", "max_runs", "ramp_up", "delay", "config"].map(str::to_owned);
+    // The delay is not in the file, and the number of runs is the same.
+    let args = Args { workers: 7, max_runs: Some(3), delay: Duration::from_secs(1), ..Args::default() };
+    let (args, warnings) = parse(text).unwrap().apply("test", args, &given).unwrap();
+    assert_eq!((args.workers, args.max_runs), (2, Some(3)));
+    assert_eq!(
+        warnings,
+        ["the test `test` of `molotov.json` overrides `--workers`, `--ramp-up` of the command line".to_owned()]
+    );
+    let (_, warnings) = parse(text).unwrap().apply("test", Args::default(), &[]).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]
@@ -112,7 +129,7 @@ fn the_last_of_repeated_keys_is_used_with_a_warning() {
   }}
 }"#;
     let config = parse(text).unwrap();
-    let (args, rest) = config.apply("test", Args::default()).unwrap();
+    let (args, rest) = config.apply("test", Args::default(), &[]).unwrap();
     assert_eq!((args.workers, config.env["A"].as_str()), (4, "2"));
     insta::assert_snapshot!(warnings.into_iter().chain(rest).collect::<Vec<_>>().join("\n\n"));
 }
@@ -134,7 +151,7 @@ fn what_is_wrong_is_shown_where_it_stands() {
         "{\"molotov\": {\"tests\": {\n  \"tset\": {},\n  \"other\": {}}}}",
         "{\"molotov\": {\"tests\": {}}}",
     ] {
-        let error = parse(text).and_then(|config| config.apply("test", Args::default())).unwrap_err();
+        let error = parse(text).and_then(|config| config.apply("test", Args::default(), &[])).unwrap_err();
         shown += &format!("{error}\n\n");
     }
     insta::assert_snapshot!(shown);
@@ -179,7 +196,7 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(text in r#"[\{\}\[\]",:a-zé0-9\\ \n]{0,60}"#) {
         if let Ok(config) = parse(&text) {
-            let _ = config.apply("test", Args::default());
+            let _ = config.apply("test", Args::default(), &[]);
         }
         let _ = applied(&text);
     }

@@ -48,7 +48,7 @@ const DEFAULT_SCRIPT: &str = "loadtest.py";
 #[doc(hidden)]
 pub fn plan(path: &Path, test: &str) -> Result<Plan, String> {
     let config = config::read(path).map_err(|error| error.to_string())?;
-    let (args, _) = config.apply(test, Args::default()).map_err(|error| error.to_string())?;
+    let (args, _) = config.apply(test, Args::default(), &[]).map_err(|error| error.to_string())?;
     Ok(Plan { env: config.env, requirements: config.requirements, scenario: args.scenario })
 }
 
@@ -253,8 +253,8 @@ fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
         refusal.exit
     };
     match options::parse(line, door).map_err(refused)? {
-        Request::Run(args) => {
-            let args = configured(*args)?;
+        Request::Run(args, given) => {
+            let args = configured(*args, &given)?;
             Scope::current().show_secrets(args.show_secrets);
             options::refuse_contradictions(&args).map_err(refused)?;
             Ok(args.completed())
@@ -263,11 +263,11 @@ fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
     }
 }
 
-/// With the options of the test that `--config` names.
-fn configured(args: Args) -> Result<Args, u8> {
+/// With the options of the test that `--config` names; `given` are the names of the options on the command line.
+fn configured(args: Args, given: &[String]) -> Result<Args, u8> {
     let Some(path) = args.config.clone() else { return Ok(args) };
     let test = args.scenario.clone().unwrap_or_else(|| "test".to_owned());
-    match config::read(&path).and_then(|config| config.apply(&test, args)) {
+    match config::read(&path).and_then(|config| config.apply(&test, args, given)) {
         Ok((args, warnings)) => {
             if !args.quiet {
                 warnings.iter().for_each(|warning| note(warning));

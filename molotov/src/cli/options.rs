@@ -6,6 +6,7 @@ use clap::{
     ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum,
     builder::NonEmptyStringValueParser,
     error::{ContextKind, ContextValue},
+    parser::ValueSource,
 };
 
 use super::{duration, prefix};
@@ -34,8 +35,8 @@ pub(super) enum Door {
 /// What a command line asks for.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// A run, or a list of what could run.
-    Run(Box<Args>),
+    /// A run, or a list of what could run; with the names of the options that were given, as `molotov.json` spells them.
+    Run(Box<Args>, Vec<String>),
     /// A text that was asked for, such as the help.
     Show(String),
 }
@@ -265,7 +266,13 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     if line.version {
         return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
-    Ok(Request::Run(Box::new(line.into_args(door))))
+    Ok(Request::Run(Box::new(line.into_args(door)), given(&matches)))
+}
+
+/// The options that a command line has set. With `--config` the script is the name of the test, and no option.
+fn given(matches: &clap::ArgMatches) -> Vec<String> {
+    let set = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    matches.ids().filter(set).map(|id| id.as_str().to_owned()).filter(|name| name != "scenario").collect()
 }
 
 fn command(door: Door) -> clap::Command {

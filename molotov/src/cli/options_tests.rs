@@ -10,7 +10,7 @@ fn request(line: &str) -> Result<Request, Refusal> {
 #[track_caller]
 fn args(line: &str) -> Args {
     match request(line) {
-        Ok(Request::Run(args)) => *args,
+        Ok(Request::Run(args, _)) => *args,
         other => panic!("`{line}` gave {other:?}"),
     }
 }
