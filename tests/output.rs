@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use molotov_tests::{Program, Quota, Server, wait_until};
 
@@ -115,6 +118,39 @@ fn a_terminal_gets_a_line_of_progress() {
     assert!(output.stdout.ends_with("SUCCESSES: 2 | FAILURES: 0\r\n*** Bye ***\r\n"), "{output:#?}");
     let after = output.stdout.rsplit("Happy breaking").next().unwrap();
     assert!(!after.contains("WORKERS:") && !after.contains("\u{1b}[K"), "{output:#?}");
+}
+
+#[test]
+fn only_unoptimised_builds_are_warned_about() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("build");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../molotov/build.rs");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    assert!(Command::new(rustc).arg(source).arg("-o").arg(&script).status().unwrap().success());
+    for (level, warned) in [("0", true), ("1", false), ("3", false), ("s", false)] {
+        let output = Command::new(&script).env("OPT_LEVEL", level).output().unwrap();
+        let output = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.contains("cargo::rustc-cfg=unoptimized\n"), warned, "{level}: {output}");
+    }
+}
+
+#[test]
+fn a_run_without_a_limit_says_so() {
+    for (line, workers) in [("", "1 worker"), ("-p 2 -w 3", "6 workers")] {
+        let server = Server::new();
+        let running = Program::new(STEADY, &format!("{line} --delay 0.05")).against(&server).start();
+        running.wait_for(&format!(
+            "{workers} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`"
+        ));
+        wait_until("it runs", || server.served() > 0);
+        running.interrupt();
+        running.wait().exited(0);
+    }
+    for line in ["-d 0.1", "-r 1", "--single-run"] {
+        let server = Server::new();
+        let output = Program::new(STEADY, line).against(&server).run().exited(0);
+        assert!(!output.stdout.contains("24 hours"), "{line}: {output:#?}");
+    }
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn judge(verdict: Verdict, quiet: bool) -> u8 {
 
 /// What the user should know of a program before believing its numbers.
 fn tell_about_the_build() {
-    if cfg!(debug_assertions) {
+    if cfg!(unoptimized) {
         note("this is an unoptimised build: it costs more and measures worse than `cargo run --release`");
     }
     if cfg!(panic = "abort") {

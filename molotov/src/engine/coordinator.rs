@@ -265,6 +265,9 @@ impl<'a> Run<'a> {
             }
             return;
         }
+        if let Some(notice) = self.unlimited() {
+            self.screen.line(&Line::info(notice));
+        }
         self.listeners = RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone());
         self.screen.begin(&self.about());
         // What `global_setup` has used is no part of the run.
@@ -275,6 +278,16 @@ impl<'a> Run<'a> {
             Workforce::Processes(processes) => self.work_apart(processes),
             Workforce::None | Workforce::Crew(_) => self.work_here(scope),
         }
+    }
+
+    /// The notice about a run that only the default duration ends: most users did not mean that.
+    fn unlimited(&self) -> Option<String> {
+        let args = &self.plan.args;
+        let limited = args.max_runs.is_some() || args.single_run || args.sizing;
+        (!limited && args.duration == Args::default().duration).then(|| {
+            let workers = format::plural((args.workers * args.processes) as u64, "worker");
+            format!("{workers} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
+        })
     }
 
     /// How far the run is to go.
