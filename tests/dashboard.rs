@@ -7,6 +7,7 @@ use std::{thread, time::Duration};
 use molotov_tests::{Server, Tmux, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
 /// Waits until the server has seen no request for a while.
 #[track_caller]
@@ -211,4 +212,21 @@ fn a_second_stop_cuts_what_runs() {
     tmux.wait_for("3 scenarios were interrupted");
     tmux.wait_for("*** Bye ***");
     assert_eq!(tmux.settings(), before);
+}
+
+#[test]
+fn colours_and_width_hold_for_the_dashboard_and_the_table_after_it() {
+    let server = Server::new();
+    let tmux = Tmux::new(150, 40, &server, &[]);
+    // An empty `NO_COLOR` counts as not set, and the alternate screen is in use already.
+    tmux.line("printf '\\033[?1049h'; seq -f 'left %g over' 100");
+    tmux.wait_for("left 100 over");
+    tmux.line(&format!("NO_COLOR= {TROUBLED} -s wrong -d 1h --delay 0.05"));
+    tmux.wait_for("┌ Activity ");
+    wait_until("errors are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;1m"));
+    assert!(!tmux.screen().contains(" over"), "{}", tmux.screen());
+    tmux.key("q");
+    tmux.wait_for("*** Bye ***");
+    let screen = tmux.colored_screen();
+    assert!(screen.contains("\u{1b}[31m") && screen.contains("failed %"), "{screen}");
 }

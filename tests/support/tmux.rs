@@ -83,6 +83,11 @@ impl Tmux {
         self.run(&["capture-pane", "-p"])
     }
 
+    /// What the screen shows, with its colours as escape codes.
+    pub fn colored_screen(&self) -> String {
+        self.run(&["capture-pane", "-p", "-e"])
+    }
+
     /// What the screen shows, and what has gone up out of it.
     pub fn history(&self) -> String {
         self.run(&["capture-pane", "-p", "-S", "-"])

@@ -158,11 +158,7 @@ fn tell_about_the_build() {
 
 /// Sends what the engine and its libraries trace to standard error.
 fn trace(color: Color) {
-    let ansi = match color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none(),
-    };
+    let ansi = color.is_on(io::IsTerminal::is_terminal(&io::stderr()));
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(ansi);
     // A program that has a subscriber of its own keeps it.
     let _ = subscriber.with_writer(io::stderr).try_init();

@@ -124,15 +124,7 @@ impl Console<Output> {
     /// The console on standard output, as it is: a terminal or not, with colours or without.
     pub fn stdout(color: Color) -> Console<Output> {
         let terminal = io::stdout().is_terminal();
-        let color = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => {
-                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                terminal && !set("NO_COLOR") && !dumb
-            }
-        };
+        let color = color.is_on(terminal);
         Console::new(Output::default(), if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
     }
 

@@ -143,7 +143,7 @@ impl Screen for Dashboard {
         let feed = self.feed.clone();
         let reader = thread::Builder::new().name("molotov-output".to_owned());
         let _ = reader.spawn(move || read(captured, &feed));
-        let state = State::new(about.clone(), self.color != Color::Never && std::env::var_os("NO_COLOR").is_none());
+        let state = State::new(about.clone(), self.color.is_on(true));
         let screen = thread::Builder::new().name("molotov-screen".to_owned());
         let (color, written) = (self.color, self.written.clone());
         let keyboard = Arc::new(Keyboard::new(wishes));

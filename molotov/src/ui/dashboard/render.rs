@@ -213,7 +213,7 @@ fn draw_activity(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(Paragraph::new(shown), inner);
 }
 
-/// The groups of errors, the newest first.
+/// The groups of errors, the most frequent first.
 fn draw_error_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let errors = state.errors();

@@ -200,11 +200,16 @@ impl State {
         self.courses.get(&key_of(group)).map(|course| course.counts.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The groups of errors, the newest first.
+    /// The groups of errors, the most frequent first.
     pub(super) fn errors(&self) -> Vec<&ErrorGroup> {
         let mut errors: Vec<_> =
             self.totals.errors.iter().filter(|group| self.fits(&group.kind) || self.fits(&group.message)).collect();
-        errors.sort_by(|one, other| other.last.cmp(&one.last).then_with(|| one.kind.cmp(&other.kind)));
+        // Groups with the same count keep their order from one tick to the next.
+        errors.sort_by(|one, other| {
+            let by_count =
+                other.count.cmp(&one.count).then(one.first.cmp(&other.first)).then_with(|| one.kind.cmp(&other.kind));
+            by_count.then_with(|| one.place.cmp(&other.place)).then_with(|| one.scenario.cmp(&other.scenario))
+        });
         errors
     }
 

@@ -20,7 +20,7 @@ use ratatui::{
     crossterm::{
         cursor::{Hide, Show},
         execute,
-        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+        terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
     layout::Rect,
 };
@@ -98,7 +98,8 @@ pub(super) fn enter() -> io::Result<Screen> {
     enable_raw_mode()?;
     taken.raw = true;
     restore_at_exit();
-    execute!(out, EnterAlternateScreen, Hide)?;
+    // A terminal that shows its alternate screen already does not clear it.
+    execute!(out, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
     drop(taken);
     let size = size(&out);
     Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport: Viewport::Fixed(size) })

@@ -265,3 +265,29 @@ fn a_pause_does_not_move_the_progress_bar() {
     assert_eq!(state.done(), before);
     assert!(screen(&state, SIZES[0]).contains("50 % · 30s left"), "{}", screen(&state, SIZES[0]));
 }
+
+#[test]
+fn errors_are_sorted_by_count_and_keep_their_order() {
+    let mut state = State::new(about(), false);
+    let mut order = Vec::new();
+    for second in 1..=4 {
+        let recorder = Recorder::new(Limits::default());
+        // The rare kinds happen last, each second in another order.
+        let rare = if second % 2 == 0 { ["B", "C"] } else { ["C", "B"] };
+        for (n, kind) in ["A", "A", "A"].into_iter().chain(rare).enumerate() {
+            recorder.error(ErrorSample {
+                kind,
+                message: "no good",
+                place: None,
+                scenario: "browse",
+                detail: None,
+                at: SystemTime::UNIX_EPOCH + Duration::from_secs(second * 10 + n as u64),
+            });
+        }
+        state.feed(Feed::Measures(None, Box::new(recorder.take())));
+        order.push(state.errors().iter().map(|group| format!("{} {}", group.count, group.kind)).collect::<Vec<_>>());
+    }
+    assert_eq!(order[0], ["3 A", "1 C", "1 B"]);
+    assert_eq!(order[3], ["12 A", "4 C", "4 B"]);
+    assert_eq!(order[2], ["9 A", "3 C", "3 B"]);
+}
