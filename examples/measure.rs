@@ -8,9 +8,9 @@ async fn shop(session: &Session) -> Result<()> {
     let checkout = async {
         session.post(at("/cart")).json(&json!({"item": "book"})).send().await?.error_for_status()?;
         session.get(at("/slow")).name("GET payment page").send().await?.error_for_status()?;
-        Result::<()>::Ok(())
+        Ok(())
     };
-    session.measure("checkout", checkout).await
+    session.try_measure("checkout", checkout).await
 }
 
 fn main() -> ExitCode {

@@ -123,7 +123,7 @@ mod vars;
 pub use blocking::{BlockingRequest, BlockingResponse, JsonResponse, json_request, request};
 pub use cli::main;
 pub use failure::{Failure, IntoOutcome, Result};
-pub use http::{Error, ErrorKind};
+pub use http::{Error, ErrorKind, multipart};
 pub use load_test::{LoadTest, LoadTestError, Report, Row, secs, test_main};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,

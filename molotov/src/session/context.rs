@@ -136,7 +136,8 @@ impl Context {
 
     /// Records a step of the user's own: it gets a row beside the requests, with its time and whether it was `Ok`.
     ///
-    /// A step whose future is dropped before it ends is counted as interrupted.
+    /// A step whose future is dropped before it ends is counted as interrupted. For an `async` block that ends with `Ok`, see
+    /// [`try_measure`](Self::try_measure).
     ///
     /// ```no_run
     /// # use molotov::prelude::*;
@@ -161,6 +162,28 @@ impl Context {
         running.outcome = if output.succeeded() { Outcome::Ok } else { Outcome::Failed };
         drop(running);
         output
+    }
+
+    /// Records a step as [`measure`](Self::measure) does, with [`Failure`](crate::Failure) as its error: inside an `async`
+    /// block, `?` and a final `Ok` need no type annotation.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # async fn sample(session: &Session, ctx: &Context) -> Result<()> {
+    /// ctx.try_measure("checkout", async {
+    ///     session.post("http://127.0.0.1:8080/cart").send().await?.error_for_status()?;
+    ///     session.post("http://127.0.0.1:8080/pay").send().await?.error_for_status()?;
+    ///     Ok(())
+    /// })
+    /// .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The step's own.
+    pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+        self.measure(name, step).await
     }
 
     /// The client of statsd, for metrics of your own; `None` without `--statsd`. See [`statsd`](crate::statsd).

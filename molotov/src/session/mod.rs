@@ -154,6 +154,15 @@ impl Session {
         self.context().measure(name, step).await
     }
 
+    /// Records a step of the user's own that fails with a [`Failure`](crate::Failure); see [`Context::try_measure`].
+    ///
+    /// # Errors
+    ///
+    /// The step's own.
+    pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+        self.context().try_measure(name, step).await
+    }
+
     /// The cookies that would go to a URL.
     #[cfg(feature = "python")]
     pub(crate) fn cookies_for(&self, url: &str) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use std::{fmt, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, TryStreamExt, future::LocalBoxFuture};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use serde::Serialize;
 use url::Url;
@@ -308,6 +308,23 @@ impl RequestBuilder {
     /// error: see [`Response::error_for_status`].
     pub async fn send(self) -> Result<Response, Error> {
         self.session.follow(self.parts?).await
+    }
+}
+
+/// Awaiting a request sends it, as [`send`](RequestBuilder::send) does, for the price of an allocation.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # async fn page(session: &Session) -> Result<()> {
+/// let page = session.get("http://127.0.0.1:8080/").await?;
+/// # Ok(()) }
+/// ```
+impl IntoFuture for RequestBuilder {
+    type Output = Result<Response, Error>;
+    type IntoFuture = LocalBoxFuture<'static, Result<Response, Error>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
     }
 }
 

@@ -110,3 +110,17 @@ async fn send_with_slow_listener(transport: Transport, url: String) {
     assert!(samples[0].first_byte.unwrap() < LISTENING, "{transport:?}: {:?}", samples[0]);
     assert_eq!(body.unwrap(), "ok", "{transport:?}");
 }
+
+#[tokio::test]
+async fn awaiting_a_request_sends_it() {
+    let url = redirecting("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok").await;
+    let session = Session::new(SessionOptions::new()).unwrap();
+    // No annotation says which error the block has.
+    let step = async {
+        let response = session.get(url).await?;
+        Ok(response.text().await?)
+    };
+    assert_eq!(Context::outside().try_measure("step", step).await.unwrap(), "ok");
+    let failed = Context::outside().try_measure("step", async { Ok(session.get("nowhere").await?.status()) }).await;
+    assert!(failed.unwrap_err().to_string().contains("nowhere"));
+}
