@@ -253,7 +253,11 @@ impl<'a> Value<'a> {
         serde_json::from_str(self.raw.get()).map_err(|_| self.wrong(what, "a string"))
     }
 
+    /// True or false, or a number, of which 0 is false: as Python takes them.
     fn boolean(&self, what: &str) -> Result<bool, ConfigError> {
+        if let Ok(number) = serde_json::from_str::<f64>(self.raw.get()) {
+            return Ok(number != 0.0);
+        }
         serde_json::from_str(self.raw.get()).map_err(|_| self.wrong(what, "true or false"))
     }
 

@@ -167,7 +167,7 @@ fn options_that_are_wrong_are_shown_where_they_stand() {
         r#""duration": "soon""#,
         r#""duration": -1"#,
         r#""duration": [1]"#,
-        r#""quiet": 1"#,
+        r#""quiet": "no""#,
         r#""scenario": 3"#,
         r#""use_extension": ["a", 1]"#,
         r#""statsd_address": "tcp://x""#,
