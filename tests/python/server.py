@@ -237,6 +237,14 @@ async def respond(request, reader, writer):
         await writer.drain()
         await asyncio.sleep(int(request.arg("ms", "100")) / 1000)
         writer.write(b"later")
+    elif path == "/drip":
+        # A body that comes in parts, with a pause before each.
+        parts = int(request.arg("n", "3"))
+        writer.write(head(200, [("Content-Type", "text/plain"), ("Content-Length", str(parts))]))
+        for _ in range(parts):
+            await writer.drain()
+            await asyncio.sleep(int(request.arg("ms", "50")) / 1000)
+            writer.write(b".")
     elif path == "/text":
         charset = request.arg("charset", "utf-8")
         answer(writer, request, "gr\u00fc\u00df dich".encode(charset),
@@ -253,6 +261,8 @@ async def respond(request, reader, writer):
         answer(writer, request, b'{"a": ', kind="application/json")
     elif path == "/empty-json":
         answer(writer, request, b"", kind="application/json")
+    elif path == "/content-type":
+        answer(writer, request, b'{"a": 1}', kind=request.arg("kind", ""))
     elif path == "/lines":
         answer(writer, request, b"one\ntwo\nthree\nfour")
     elif path == "/chunked":

@@ -244,6 +244,15 @@ fn charset(content_type: &str) -> Option<String> {
     })
 }
 
+/// The charset that a content type states, unless Python has no codec of that name.
+fn known_charset(py: Python<'_>, content_type: Option<&str>) -> Option<String> {
+    let stated = charset(content_type?)?;
+    if stated.eq_ignore_ascii_case("utf-8") {
+        return Some(stated);
+    }
+    py.import("codecs").and_then(|codecs| codecs.call_method1("lookup", (&stated,))).is_ok().then_some(stated)
+}
+
 #[pymethods]
 impl Response {
     #[getter]
@@ -345,7 +354,7 @@ impl Response {
 
     #[pyo3(signature = (encoding=None, errors="strict".to_owned()))]
     fn text(slf: &Bound<'_, Self>, encoding: Option<String>, errors: String) -> Awaitable {
-        let encoding = encoding.or_else(|| content_type(slf).as_deref().and_then(charset));
+        let encoding = encoding.or_else(|| known_charset(slf.py(), content_type(slf).as_deref()));
         Response::read_then(slf, move |slf, body| decode(slf.py(), &body, encoding.as_deref(), &errors))
             .of("response.text")
     }
@@ -370,7 +379,7 @@ impl Response {
             if body.is_empty() {
                 return Ok(py.None());
             }
-            let charset = encoding.or_else(|| stated.as_deref().and_then(charset));
+            let charset = encoding.or_else(|| known_charset(py, stated.as_deref()));
             match (loads, &charset) {
                 (None, charset) if charset.as_deref().is_none_or(|known| known.eq_ignore_ascii_case("utf-8")) => {
                     Ok(json::loads(py, body)?.unbind())
