@@ -53,7 +53,6 @@ EXPECTED = {
     "redirect_headers": ({"seen", "requests"}, "another host does not get cookies that were written for the first"),
     "redirect_odd": ({"seen", "requests"}, "redirects to what is no HTTP URL are TooManyRedirects; blanks in them become %20"),
     "response_unread_after": ({"seen"}, "an empty body that was never read: aiohttp's two parsers differ, and we are like the faster"),
-    "timeout_body": ({"seen"}, "sock_read within a body counts from the request's start"),
     "events_body_sent": ({"seen"}, "request.body is bytes, or None"),
     "events_own_session": ({"seen"}, "requests of WebSockets and of aiohttp sessions beside are not told"),
     "events_request": ({"seen"}, "headers that frame the body, and the fragment, are not told"),

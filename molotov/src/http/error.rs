@@ -77,6 +77,9 @@ struct Inner {
     kind: ErrorKind,
     /// A timeout may come while connecting: then both `is_timeout` and `is_connect` hold.
     connecting: bool,
+    /// A timeout may be that of one read, and not of the whole request.
+    #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "only scripts tell them apart"))]
+    reading: bool,
     message: String,
     hint: Option<&'static str>,
     method: Option<Method>,
@@ -90,6 +93,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             connecting: false,
+            reading: false,
             message: message.into(),
             hint: None,
             method: None,
@@ -119,6 +123,18 @@ impl Error {
     pub(crate) fn while_connecting(mut self) -> Self {
         self.0.connecting = true;
         self
+    }
+
+    /// Marks the error as a timeout between two reads.
+    pub(crate) fn while_reading(mut self) -> Self {
+        self.0.reading = true;
+        self
+    }
+
+    /// Whether the server sent nothing for longer than a read may take.
+    #[cfg(feature = "python")]
+    pub(crate) fn is_read_timeout(&self) -> bool {
+        self.0.reading
     }
 
     /// Says which request it was, unless a lower layer said so already.

@@ -31,6 +31,10 @@ pub(crate) struct WireRequest<'a> {
     pub(crate) version: Option<Version>,
     /// When the whole exchange, the body's last byte included, has to be over.
     pub(crate) deadline: Option<Instant>,
+    /// How long the connection may take to open, instead of the transport's own limit.
+    pub(crate) connect_timeout: Option<Duration>,
+    /// The longest time without data from the server once the request is on its connection.
+    pub(crate) read_timeout: Option<Duration>,
     /// Counts how often the request is sent again, also when nobody waits for its answer any more.
     pub(crate) retried: &'a Cell<u32>,
 }
@@ -190,6 +194,7 @@ pub(crate) struct WireBody {
     state: State,
     received: u64,
     deadline: Option<Deadline>,
+    read_limit: Option<Box<ReadLimit>>,
 }
 
 enum State {
@@ -205,7 +210,7 @@ impl WireBody {
     pub(crate) fn whole(bytes: Bytes) -> Self {
         let received = bytes.len() as u64;
         let state = if bytes.is_empty() { State::Ended } else { State::Whole(bytes) };
-        Self { state, received, deadline: None }
+        Self { state, received, deadline: None, read_limit: None }
     }
 
     /// A body from a library that reads it.
@@ -213,17 +218,25 @@ impl WireBody {
         stream: impl Stream<Item = Result<Bytes, Error>> + 'static,
         deadline: Option<Instant>,
     ) -> Self {
-        Self { state: State::Stream(Box::pin(stream)), received: 0, deadline: deadline.map(Deadline::new) }
+        let deadline = deadline.map(Deadline::new);
+        Self { state: State::Stream(Box::pin(stream)), received: 0, deadline, read_limit: None }
     }
 
     pub(crate) fn http1(body: H1Body) -> Self {
-        Self { state: State::Http1(Box::new(body)), received: 0, deadline: None }
+        Self { state: State::Http1(Box::new(body)), received: 0, deadline: None, read_limit: None }
     }
 
     /// Until when it has to have arrived; of no concern to a body that has.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Deadline>) {
         if !self.is_whole() {
             self.deadline = deadline;
+        }
+    }
+
+    /// How long a part of it may take to arrive.
+    pub(crate) fn set_read_timeout(&mut self, timeout: Option<Duration>) {
+        if !self.is_whole() {
+            self.read_limit = timeout.map(|timeout| Box::new(ReadLimit { timeout, deadline: None }));
         }
     }
 
@@ -252,6 +265,9 @@ impl WireBody {
                     self.finish();
                     return Poll::Ready(Some(Err(body_timeout())));
                 }
+                if let Some(limit) = &mut self.read_limit {
+                    limit.deadline = None;
+                }
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(end) => {
@@ -259,12 +275,15 @@ impl WireBody {
                 Poll::Ready(end)
             }
             Poll::Pending => {
-                let late = self.deadline.as_mut().is_some_and(|deadline| deadline.poll(cx).is_ready());
-                if !late {
+                let error = if self.deadline.as_mut().is_some_and(|deadline| deadline.poll(cx).is_ready()) {
+                    body_timeout()
+                } else if self.read_limit.as_mut().is_some_and(|limit| limit.poll(cx).is_ready()) {
+                    read_timeout()
+                } else {
                     return Poll::Pending;
-                }
+                };
                 self.finish();
-                Poll::Ready(Some(Err(body_timeout())))
+                Poll::Ready(Some(Err(error)))
             }
         }
     }
@@ -272,6 +291,7 @@ impl WireBody {
     fn finish(&mut self) {
         self.state = State::Ended;
         self.deadline = None;
+        self.read_limit = None;
     }
 
     /// All of it, when it is all here.
@@ -316,6 +336,28 @@ pub(crate) fn answer_timeout() -> Error {
 pub(crate) fn body_timeout() -> Error {
     Error::new(ErrorKind::Timeout, "the body did not arrive in time")
         .with_hint("raise the timeout, or look at the server")
+}
+
+/// The error of an exchange in which the server sends nothing for longer than the read timeout.
+pub(crate) fn read_timeout() -> Error {
+    Error::new(ErrorKind::Timeout, "the server sent nothing within the read timeout")
+        .with_hint("raise the read timeout, or look at the server")
+        .while_reading()
+}
+
+/// How long one read may take. The clock starts when a read has to wait.
+struct ReadLimit {
+    timeout: Duration,
+    deadline: Option<Deadline>,
+}
+
+impl ReadLimit {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.deadline.is_none() {
+            self.deadline = Instant::now().checked_add(self.timeout).map(Deadline::new);
+        }
+        self.deadline.as_mut().map_or(Poll::Pending, |deadline| deadline.poll(cx))
+    }
 }
 
 impl fmt::Debug for WireBody {

@@ -25,6 +25,7 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
                 error.to_string(),
                 error.url().map(|url| url.as_str()),
                 error.is_connect(),
+                error.is_read_timeout(),
                 errno,
                 causes,
             ),

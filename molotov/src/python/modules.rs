@@ -230,7 +230,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 15] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -241,7 +241,9 @@ const SOURCES: [(&str, &str); 13] = [
     ("molotov._url", include_str!("lib/molotov/_url.py")),
     ("molotov._processes", include_str!("lib/molotov/_processes.py")),
     ("molotov._runs", include_str!("lib/molotov/_runs.py")),
+    ("molotov._environment", include_str!("lib/molotov/_environment.py")),
     ("molotov._statsd", include_str!("lib/molotov/_statsd.py")),
+    ("molotov._tracing", include_str!("lib/molotov/_tracing.py")),
     ("molotov._finder", include_str!("lib/molotov/_finder.py")),
     ("molotov", include_str!("lib/molotov/__init__.py")),
 ];

@@ -23,7 +23,8 @@ pub(super) struct Session {
     context: Py<WorkerContext>,
     closed: Held<bool>,
     raises: bool,
-    /// The script has had its hands on the default headers.
+    /// A request takes the long way even without arguments: the script has changed the session, or the environment
+    /// has a say.
     changed: Held<bool>,
     /// The options that `setup` gave.
     options: Option<Py<PyDict>>,
@@ -43,12 +44,19 @@ impl Session {
             },
             None => false,
         };
+        let trusts = match &options {
+            Some(options) => match options.bind(py).get_item("trust_env")? {
+                Some(trusts) => trusts.is_truthy()?,
+                None => false,
+            },
+            None => false,
+        };
         Ok(Session {
             inner: Held::new(inner),
             context,
             closed: Held::new(false),
             raises,
-            changed: Held::new(false),
+            changed: Held::new(trusts),
             options,
         })
     }
@@ -96,6 +104,19 @@ fn name_of(method: &Method) -> &'static str {
         Method::HEAD => "session.head",
         Method::OPTIONS => "session.options",
         _ => "session.request",
+    }
+}
+
+/// Sets an attribute as objects without `__setattr__` do; a null pointer deletes it.
+fn set_attribute(
+    slf: &Bound<'_, Session>,
+    name: &Bound<'_, PyString>,
+    value: *mut pyo3::ffi::PyObject,
+) -> PyResult<()> {
+    // SAFETY: the interpreter's lock is held, and the caller keeps object, name and value alive.
+    match unsafe { pyo3::ffi::PyObject_GenericSetAttr(slf.as_ptr(), name.as_ptr(), value) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(slf.py())),
     }
 }
 
@@ -239,7 +260,7 @@ impl Session {
         url: &str,
         headers: Vec<(Vec<u8>, Vec<u8>)>,
         body: Option<Bound<'_, PyBytes>>,
-        timeout: Option<f64>,
+        timeout: Option<Timeouts>,
         redirects: Option<i64>,
         raises: Option<bool>,
         info: Option<Py<PyAny>>,
@@ -267,8 +288,8 @@ impl Session {
             let parts = parts.into_iter().map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
             request = request.body(session::RequestBody::wrap_stream(futures_util::stream::iter(parts)));
         }
-        if let Some(timeout) = timeout {
-            request = request.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+        if let Some((total, connect, read)) = timeout {
+            request = request.timeout(limit(total)).partial_timeouts(limit(connect), limit(read));
         }
         if redirects.is_some() {
             request = request.redirect(most.map_or_else(Redirect::none, Redirect::up_to));
@@ -294,6 +315,12 @@ impl Session {
     #[getter(_loop)]
     fn private_loop(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.event_loop(py)
+    }
+
+    /// What listeners find at the session of an event.
+    #[getter(context)]
+    fn listeners_context(&self, py: Python<'_>) -> Py<WorkerContext> {
+        self.context.clone_ref(py)
     }
 
     #[getter(_molotov_context)]
@@ -338,7 +365,7 @@ impl Session {
     /// What is rarely asked for.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
-            "headers" | "cookie_jar" => {
+            "headers" | "cookie_jar" | "_default_headers" | "_cookie_jar" => {
                 slf.get().changed.replace(slf.py(), true);
                 Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind())
             }
@@ -352,11 +379,40 @@ impl Session {
             | "auto_decompress"
             | "trust_env"
             | "requote_redirect_url"
-            | "trace_configs" => Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind()),
+            | "trace_configs"
+            | "_base_url"
+            | "_connector"
+            | "_timeout" => Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind()),
             _ => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
                 "'ClientSession' object has no attribute '{name}'"
             ))),
         }
+    }
+
+    /// Scripts replace methods and private attributes of aiohttp's: requests look at them from then on.
+    fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if matches!(name.to_str()?, "_request" | "_base_url" | "_default_headers" | "_timeout") {
+            slf.get().changed.replace(slf.py(), true);
+        }
+        set_attribute(slf, name, value.as_ptr())
+    }
+
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        set_attribute(slf, name, std::ptr::null_mut())
+    }
+
+    /// A request with arguments, as aiohttp's own methods make it: scripts put wrappers around it.
+    #[pyo3(signature = (method, url, **keywords))]
+    fn _request(
+        slf: &Bound<'_, Self>,
+        method: &str,
+        url: &Bound<'_, PyAny>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaitable> {
+        let py = slf.py();
+        let arguments = (slf, method.to_ascii_uppercase(), url, keywords.map_or_else(|| PyDict::new(py), Clone::clone));
+        let coroutine = module(py, "_http")?.call_method1(intern!(py, "start_plain"), arguments)?;
+        Ok(Awaitable::coroutine(coroutine.unbind()))
     }
 
     fn __aenter__(slf: Py<Self>) -> Awaitable {
@@ -445,6 +501,13 @@ impl WorkerContext {
     }
 }
 
+/// Seconds in all, to connect, and between two reads; infinite where there is no limit.
+type Timeouts = (f64, f64, f64);
+
+fn limit(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 /// Headers as they go over the wire.
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -455,7 +518,7 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
         SessionOptions::new().brotli(false).zstd(false).redirect(Redirect::up_to(MOST_HOPS)).like_aiohttp();
     let Some(given) = given else { return Ok(options.http1_only()) };
     let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
-    let (headers, timeout, decodes, http2, max_body, retry): (Pairs, Option<f64>, bool, bool, Option<u64>, bool) =
+    let (headers, timeout, decodes, http2, max_body, retry): (Pairs, Option<Timeouts>, bool, bool, Option<u64>, bool) =
         plain.extract()?;
     options = options.retry(retry);
     if !http2 {
@@ -471,8 +534,11 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
             _ => return Err(pyo3::exceptions::PyValueError::new_err("a header that `setup` gave cannot be sent")),
         }
     }
-    if let Some(timeout) = timeout {
-        options = options.timeout(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX));
+    if let Some((total, connect, read)) = timeout {
+        options = options.timeout(limit(total)).read_timeout(limit(read));
+        if connect.is_finite() {
+            options = options.connect_timeout(limit(connect));
+        }
     }
     Ok(if decodes { options } else { options.gzip(false).deflate(false).header("accept-encoding", "gzip, deflate") })
 }

@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) body: Body,
     pub(crate) version: Option<Version>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) read_timeout: Option<Duration>,
     /// Which redirects are followed, where it is not the session's business.
     pub(crate) redirect: Option<redirect::Redirect>,
     pub(crate) name: Option<Rc<str>>,
@@ -181,6 +183,8 @@ impl Session {
             body: &mut parts.body,
             version: parts.version,
             deadline,
+            connect_timeout: parts.connect_timeout,
+            read_timeout: parts.read_timeout.or(inner.options.read_timeout).filter(|limit| *limit < Duration::MAX),
             retried: measure.map_or(&unmeasured, Measure::retried),
         };
         inner.transport.execute(request).await

@@ -38,6 +38,8 @@ pub struct SessionOptions {
     /// Whether headers still speak of a compression that was undone.
     pub(crate) keep_coding_headers: bool,
     pub(crate) timeout: Option<Duration>,
+    /// The longest time without data from the server while a response is due.
+    pub(crate) read_timeout: Option<Duration>,
     pub(crate) redirect: Redirect,
     pub(crate) decompression: Decompression,
     /// The most bytes of a body that are kept in memory.
@@ -96,6 +98,7 @@ impl SessionOptions {
             cookies_of_addresses: true,
             keep_coding_headers: false,
             timeout: None,
+            read_timeout: None,
             redirect: Redirect::default(),
             decompression: Decompression { gzip: true, deflate: true, brotli: true, zstd: true },
             max_body: MAX_BODY,
@@ -188,6 +191,13 @@ impl SessionOptions {
     /// How long a request may take in all, from its start to the end of the answer's body; 300 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// How long the server may send nothing while a response is due.
+    #[cfg(feature = "python")]
+    pub(crate) fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = Some(timeout);
         self
     }
 

@@ -130,6 +130,8 @@ impl RequestBuilder {
             body: Body::Empty,
             version: None,
             timeout: None,
+            connect_timeout: None,
+            read_timeout: None,
             redirect: None,
             name: None,
             streamed: false,
@@ -260,6 +262,17 @@ impl RequestBuilder {
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|parts| {
             parts.timeout = Some(timeout);
+            Ok(())
+        })
+    }
+
+    /// How long a connection may take to open, and how long the server may send nothing: instead of the session's
+    /// limits.
+    #[cfg(feature = "python")]
+    pub(crate) fn partial_timeouts(self, connect: Duration, read: Duration) -> Self {
+        self.change(|parts| {
+            parts.connect_timeout = Some(connect);
+            parts.read_timeout = Some(read);
             Ok(())
         })
     }

@@ -10,7 +10,13 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
 use http::{Method, Version};
@@ -64,6 +70,7 @@ impl Direct {
         match result {
             Ok(mut response) => {
                 response.body.set_deadline(deadline);
+                response.body.set_read_timeout(request.read_timeout);
                 Ok(response)
             }
             Err(error) => Err(error.at(method, &target.url)),
@@ -91,22 +98,30 @@ impl Direct {
             }
             let failed = match way {
                 Way::Http1 { mut connection, reused } => {
-                    match connection.exchange(request, self.pool.options.keep_alive).await {
+                    let mut limit = deadline_after(request.read_timeout);
+                    let exchange = connection.exchange(request, self.pool.options.keep_alive);
+                    let Some(exchanged) = within(&mut limit, exchange).await else { return Err(wire::read_timeout()) };
+                    match exchanged {
                         Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
                         Err(failed) if reused => failed,
                         // The server did not close an idle connection, but answered this request so.
                         Err(failed) => return Err(failed.error),
                     }
                 }
-                Way::Http2 { mut client } => match client.send(request, &mut permit).await {
-                    Ok(response) => return Ok(response),
-                    Err(failed) => {
-                        if may_repeat(failed.seen) {
-                            self.pool.drop_http2(origin);
+                Way::Http2 { mut client } => {
+                    let mut limit = deadline_after(request.read_timeout);
+                    let exchange = client.send(request, &mut permit);
+                    let Some(exchanged) = within(&mut limit, exchange).await else { return Err(wire::read_timeout()) };
+                    match exchanged {
+                        Ok(response) => return Ok(response),
+                        Err(failed) => {
+                            if may_repeat(failed.seen) {
+                                self.pool.drop_http2(origin);
+                            }
+                            failed
                         }
-                        failed
                     }
-                },
+                }
             };
             if fresh || !may_repeat(failed.seen) {
                 return Err(failed.error);
@@ -145,8 +160,8 @@ impl Direct {
                 return Ok(Way::Http1 { connection, reused: true });
             }
         }
-        let until = pool.options.connect_timeout.and_then(|limit| now.checked_add(limit));
-        let mut limit = until.map(Deadline::new);
+        let limit = request.connect_timeout.or(pool.options.connect_timeout);
+        let mut limit = deadline_after(limit);
         let open = async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {
@@ -208,6 +223,11 @@ impl Direct {
             remote_addr,
         }
     }
+}
+
+/// The end of a time limit that starts now. One too long to add up is no limit.
+fn deadline_after(limit: Option<Duration>) -> Option<Deadline> {
+    limit.and_then(|limit| Instant::now().checked_add(limit)).map(Deadline::new)
 }
 
 fn timed_out_connecting(target: &Target, hint: &'static str) -> Error {

@@ -39,6 +39,8 @@ async fn send_until(
         body,
         version: None,
         deadline,
+        connect_timeout: None,
+        read_timeout: None,
         retried: &Cell::new(0),
     };
     direct.execute(request).await

@@ -50,11 +50,13 @@ class _Errors:
 errors = _Errors()
 
 
-def exception(kind, message, url, connecting, errno, causes):
+def exception(kind, message, url, connecting, reading, errno, causes):
     """The exception that aiohttp raises where ours has failed in this way."""
     if kind == "timeout":
         if connecting:
             return errors.ServerTimeoutError("Connection timeout to host %s" % url)
+        if reading:
+            return errors.ServerTimeoutError("Timeout on reading data from socket")
         error = asyncio.TimeoutError()
         # Its text is empty, as aiohttp's is.
         error.__notes__ = [message]
@@ -514,16 +516,23 @@ _PLAIN = frozenset(
 _ODD = ("proxy", "proxy_auth", "proxy_headers", "ssl_context", "fingerprint", "server_hostname", "expect100", "trace_request_ctx")
 
 
-def _is_odd(keywords):
+def _odd(keywords):
+    """The first argument that only aiohttp can follow, or `None`."""
     for name in _ODD:
         if keywords.get(name) not in (None, False):
-            return True
-    if keywords.get("ssl", True) not in (None, True, False):
-        return True
-    return False
+            return name
+    return "ssl" if keywords.get("ssl", True) not in (None, True, False) else None
 
 
 def start(session, method, url, keywords):
+    """A request with arguments, as a coroutine: by what the script has put in the place of `_request`, if it has."""
+    wrapper = session.__dict__.get("_request")
+    if wrapper is not None:
+        return wrapper(method, url, **keywords)
+    return start_plain(session, method, url, keywords)
+
+
+def start_plain(session, method, url, keywords):
     """A request with arguments, as a coroutine."""
     unknown = keywords.keys() - _PLAIN
     if unknown:
@@ -536,19 +545,26 @@ async def _start(session, method, url, keywords):
         raise RuntimeError("Session is closed")
     if keywords.get("data") is not None and keywords.get("json") is not None:
         raise ValueError("data and json parameters can not be used at the same time")
-    if _is_odd(keywords):
-        return await (await _real(session)).request(method, url, **keywords)
+    odd = _odd(keywords)
+    if odd is not None:
+        return await _real(session, "a request with `%s`" % odd).request(method, url, **keywords)
     insecure = keywords.get("ssl") is False or keywords.get("verify_ssl") is False
     if insecure and str(url).startswith("https"):
-        return await (await _real(session)).request(method, url, **keywords)
-    url = _url(url, keywords.get("params"))
+        return await _real(session, "an HTTPS request with `ssl=False`").request(method, url, **keywords)
+    base = session.__dict__.get("_base_url")
+    if base is not None:
+        url = _url(base, None).join(_relative(url))
+    asked, url = url, _url(url, keywords.get("params"))
     if url.scheme not in ("http", "https"):
         raise _unsupported(url)
+    trusts = (session._options or {}).get("trust_env")
+    if trusts and _environment().has_proxy(url):
+        return await _real(session, "a request through a proxy of the environment").request(method, asked, **keywords)
     headers = _pairs(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
     options = session._options or {}
     # What the script has put among the session's headers since `setup`.
-    late = session.__dict__.get("headers")
+    late = session.__dict__.get("_default_headers")
     if late is not None:
         headers += [pair for pair in _pairs(late) if pair[0].lower() not in given]
 
@@ -563,6 +579,9 @@ async def _start(session, method, url, keywords):
         headers.append(("Authorization", _basic(auth)))
     elif url.user is not None:
         headers.append(("Authorization", _basic((url.user, url.password or ""))))
+    elif trusts and (login := _environment().login(url.host)) is not None:
+        headers = [pair for pair in headers if pair[0].lower() != "authorization"]
+        headers.append(("Authorization", _basic(login)))
     if url.user is not None:
         url = url.with_user(None)
     if url.raw_fragment if hasattr(url, "raw_fragment") else False:
@@ -613,26 +632,35 @@ async def _start(session, method, url, keywords):
     if body is not None:
         sent.append(("Content-Length", str(len(body))))
     info = RequestInfo(plain, method, _multidict(sent), url)
-    timeout = keywords.get("timeout", keywords.get("read_timeout", options.get("timeout")))
-    try:
-        response = await session._send(
-            method,
-            str(plain),
-            [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
-            body,
-            _seconds(timeout),
-            redirects,
-            bool(raises) if not callable(raises) else False,
-            info,
-            parts,
-        )
-    except asyncio.TimeoutError as error:
-        if type(error) is asyncio.TimeoutError and getattr(timeout, "sock_read", None) and not timeout.total:
-            raise errors.ServerTimeoutError("Timeout on reading data from socket") from error
-        raise
+    # What a request says replaces all of the session's timeout, `None` included.
+    said = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
+    if not said and "_timeout" in session.__dict__:
+        said = [session._timeout]
+    response = await session._send(
+        method,
+        str(plain),
+        [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
+        body,
+        _limits(said[0]) if said else None,
+        redirects,
+        bool(raises) if not callable(raises) else False,
+        info,
+        parts,
+    )
     if callable(raises):
         await raises(response)
     return response
+
+
+def _relative(url):
+    """A URL that may be only a path, to be joined to another."""
+    try:
+        import yarl
+    except ImportError:
+        from molotov import _url as own
+
+        return own.URL(str(url))
+    return yarl.URL(url)
 
 
 def _url(url, params):
@@ -702,6 +730,30 @@ def _cookie_header(values):
     for name, value in sorted(values.items()):
         cookies[name] = value
     return "; ".join("%s=%s" % (name, cookies[name].coded_value) for name in cookies)
+
+
+def _limits(timeout):
+    """Seconds of a timeout in all, to connect, and between two reads; infinite where there is no limit."""
+
+    def limit(*seconds):
+        return min((float(value) for value in seconds if value and value > 0), default=float("inf"))
+
+    if timeout is None or isinstance(timeout, (int, float)):
+        return limit(timeout), limit(), limit()
+    names = ("total", "connect", "sock_connect", "sock_read")
+    total, connect, sock_connect, sock_read = (getattr(timeout, name, None) for name in names)
+    return limit(total), limit(connect, sock_connect), limit(sock_read)
+
+
+def _session_limits(options):
+    """The limits that a session's options ask for, in any spelling; `None` where nothing is said."""
+    if options.get("timeout") is not None:
+        return _limits(options["timeout"])
+    if options.get("conn_timeout") is None and "read_timeout" not in options:
+        return None
+    # As aiohttp: five minutes, unless they are replaced.
+    total = _limits(options.get("read_timeout", 300))[0]
+    return total, _limits(options.get("conn_timeout"))[0], float("inf")
 
 
 def _seconds(timeout):
@@ -824,7 +876,7 @@ def session_options(options):
     auth = options.get("auth")
     if auth is not None:
         headers.append(("Authorization", _basic(auth)))
-    timeout = _seconds(options.get("timeout", options.get("read_timeout")))
+    timeout = _session_limits(options)
     cookies = sorted(_cookie_values(options.get("cookies") or {}).items())
     if cookies:
         headers.append(("Cookie", _cookie_header(dict(cookies))))
@@ -839,12 +891,15 @@ def session_options(options):
 def of_session(session, name):
     """What is rarely asked of a session."""
     options = session._options or {}
-    if name == "headers":
-        kept = session.__dict__["headers"] = _changeable(_pairs(options.get("headers")))
+    if name in ("headers", "_default_headers"):
+        kept = _changeable(_pairs(options.get("headers")))
+        session.__dict__["headers"] = session.__dict__["_default_headers"] = kept
         return kept
-    if name == "cookie_jar":
-        jar = session.__dict__["cookie_jar"] = _Jar(session)
+    if name in ("cookie_jar", "_cookie_jar"):
+        jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _Jar(session)
         return jar
+    if name in ("_base_url", "_connector", "_timeout"):
+        return options.get(name[1:])
     if name == "raise_for_status":
         return options.get("raise_for_status", False)
     if name == "json_serialize":
@@ -898,16 +953,20 @@ def _say_once(text):
         _core.warn(text)
 
 
-async def _real(session):
+def _environment():
+    from molotov import _environment
+
+    return _environment
+
+
+def _real(session, what):
     """The real aiohttp session beside ours, for what only it can do."""
-    try:
-        return session._aiohttp
-    except AttributeError:
-        pass
     aiohttp = _needed()
-    _say_once("a request asks for what only aiohttp itself can do: aiohttp makes it, and it is not among the measures")
-    session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
-    return session._aiohttp
+    _say_once("only aiohttp itself can make %s: it does, and the measures leave that out" % what)
+    real = session.__dict__.get("_aiohttp")
+    if real is None:
+        real = session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
+    return real
 
 
 def _needed():
@@ -959,11 +1018,7 @@ class _WebSocket:
         self._socket = None
 
     async def _connect(self, session, url, keywords):
-        aiohttp = _needed()
-        real = session.__dict__.get("_aiohttp")
-        if real is None:
-            real = session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
-        self._socket = await real.ws_connect(url, **keywords)
+        self._socket = await _real(session, "a WebSocket").ws_connect(url, **keywords)
         return self._socket
 
     def __await__(self):

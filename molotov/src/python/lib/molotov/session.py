@@ -9,3 +9,37 @@ def get_context(session):
         return session._molotov_context
     except AttributeError:
         return _core.current_context()
+
+
+def get_eventer(session):
+    """The tracer of an aiohttp session that has one, or `None`."""
+    for config in getattr(session, "trace_configs", None) or ():
+        if hasattr(config, "send_event"):
+            return config
+    return None
+
+
+def __getattr__(name):
+    """The names that need aiohttp, which is imported only where one of them is asked for."""
+    if name.startswith("_") or name not in _NEED_AIOHTTP:
+        raise AttributeError("module 'molotov.session' has no attribute %r" % name)
+    from molotov import _http
+
+    _http._needed()
+    from molotov import _tracing
+
+    return getattr(_tracing, name)
+
+
+_NEED_AIOHTTP = frozenset(
+    (
+        "ClientRequest",
+        "ClientResponse",
+        "ClientSession",
+        "LoggedClientRequest",
+        "LoggedClientResponse",
+        "SessionTracer",
+        "TCPConnector",
+        "TraceConfig",
+    )
+)
