@@ -667,8 +667,10 @@ impl<'a> Run<'a> {
     fn finish(mut self) -> RunReport {
         // What `global_teardown` has printed; shards have been heard to their end.
         while let Ok(message) = self.inbox.receiver.try_receive() {
-            if let Message::Line(line) = message {
-                self.screen.line(&line);
+            match message {
+                Message::Line(line) => self.screen.line(&line),
+                Message::Force => self.phase = Phase::Forced,
+                _ => {}
             }
         }
         let args = self.plan.args.clone();
