@@ -169,7 +169,10 @@ mod tests {
         assert!(busy + stolen <= total);
         let again = probe.sample().machine.total;
         let whole = probe.cpu.unwrap().total - before.total;
-        assert!(total + again <= whole + Duration::from_millis(20), "a lap counts once: {total:?}, {again:?}, {whole:?}");
+        assert!(
+            total + again <= whole + Duration::from_millis(20),
+            "a lap counts once: {total:?}, {again:?}, {whole:?}"
+        );
     }
 
     /// Two threads that want the same CPU wait for each other.

@@ -1,0 +1,233 @@
+//! The start of a run: `global_setup`, the processes, the shards.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use super::{Run, Shard, Workforce};
+use crate::{
+    engine::{
+        clock::Clock,
+        crew::{self, Crew, Started},
+        listeners::RunListeners,
+        panic,
+        processes::{self, Processes},
+        sizing::Sizing,
+        stop::Phase,
+        update::FixtureFailure,
+    },
+    metrics::{MachineProbe, ProcessProbe},
+    options::Args,
+    report::{Line, format},
+    ui::About,
+    vars::Scope,
+};
+
+impl Run<'_> {
+    /// Runs the `global_setup` fixtures; `false` when one failed, and with it the run.
+    pub(super) fn global_setup(&mut self) -> bool {
+        let selection = self.plan.selection.clone();
+        let mut args = Args::clone(&self.plan.args);
+        for fixture in &selection.global_setups {
+            let backtraces = args.verbose > 0;
+            let outcome = panic::catch(backtraces, || fixture.run(&mut args));
+            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
+            match failure.exit() {
+                Some(code) => {
+                    self.screen.line(&Line::info(format!("`global_setup` exits with code {code}")));
+                    self.raise(Phase::Stopping);
+                }
+                None => {
+                    let text = failure.describe("global_setup", backtraces);
+                    self.refused("global_setup", failure.to_string(), text);
+                }
+            }
+            let message = failure.to_string();
+            let exit = failure.exit();
+            self.fixture_failure = Some(FixtureFailure { fixture: "global_setup".into(), message, exit });
+            return false;
+        }
+        self.change(args);
+        true
+    }
+
+    /// Takes over the options as `global_setup` has left them.
+    fn change(&mut self, args: Args) {
+        if args == *self.plan.args {
+            return;
+        }
+        crate::failure::capture_backtraces(args.verbose > 0);
+        self.sizing = Sizing::of(&args);
+        self.workers = args.workers;
+        self.plan.args = Arc::new(args);
+    }
+
+    /// The run cannot go on.
+    fn refused(&mut self, what: &'static str, message: String, text: String) {
+        self.screen.line(&Line::failure(text));
+        self.fixture_failure = Some(FixtureFailure::new(what, message));
+        self.raise(Phase::Stopping);
+    }
+
+    /// Makes the children of a run with several processes.
+    pub(super) fn fork(&mut self) {
+        self.drain();
+        if self.phase != Phase::Running {
+            return;
+        }
+        let number = self.plan.args.processes;
+        let threads = processes::other_threads();
+        if !threads.is_empty() {
+            let names = threads.join(", ");
+            if self.plan.selection.event_loop.is_none() {
+                let message = format!(
+                    "cannot fork while other threads are alive: {names}; end them in `global_setup`, or use `--threads` \
+                     instead of `--processes`"
+                );
+                self.refused("processes", message.clone(), message);
+                return;
+            }
+            // As the original, whose scripts import libraries with threads of their own.
+            let text = format!("other threads are alive, and are not in the processes that are forked now: {names}");
+            self.screen.line(&Line::warning(text));
+        }
+        self.screen.line(&Line::info(format!("Forking {number} processes")));
+        self.screen.before_fork();
+        match Processes::fork(&self.plan, &self.plan.scope, &mut self.inbox) {
+            Ok(processes) => self.workforce = Workforce::Processes(processes),
+            Err(error) => {
+                let message = format!("cannot fork {number} processes: {error}; try a lower `--processes`");
+                self.refused("processes", message.clone(), message);
+            }
+        }
+    }
+
+    /// Starts the shards and waits for their end.
+    pub(super) fn work(&mut self, scope: &Arc<Scope>) {
+        // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
+        self.drain();
+        let workers = self.plan.args.workers;
+        let plural = if workers == 1 { "" } else { "s" };
+        self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
+        if self.phase != Phase::Running {
+            if let Workforce::Processes(processes) = &mut self.workforce {
+                processes.abandon();
+            }
+            return;
+        }
+        if let Some(notice) = self.unlimited() {
+            self.screen.line(&Line::info(notice));
+        }
+        self.listeners = RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone());
+        self.screen.begin(&self.about());
+        // What `global_setup` has used is no part of the run.
+        (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
+        self.clock = Arc::new(Clock::new(Instant::now()));
+        self.started = Some(SystemTime::now());
+        match std::mem::replace(&mut self.workforce, Workforce::None) {
+            Workforce::Processes(processes) => self.work_apart(processes),
+            Workforce::None | Workforce::Crew(_) => self.work_here(scope),
+        }
+    }
+
+    /// The notice about a run that only the default duration ends: most users did not mean that.
+    fn unlimited(&self) -> Option<String> {
+        let args = &self.plan.args;
+        let limited = args.max_runs.is_some() || args.single_run || args.sizing;
+        (!limited && args.duration == Args::default().duration).then(|| {
+            let workers = format::plural((args.workers * args.processes) as u64, "worker");
+            format!("{workers} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
+        })
+    }
+
+    /// How far the run is to go.
+    fn about(&self) -> About {
+        let args = &self.plan.args;
+        let workers = (args.workers * args.processes) as u64;
+        let runs = if args.single_run { Some(self.plan.selection.scenarios.len() as u64) } else { args.max_runs };
+        let duration = (args.duration < Args::default().duration && args.max_runs.is_none()).then(|| {
+            // The last worker starts one step before the end of the ramp-up.
+            args.duration + args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64)
+        });
+        let mut about = About::default();
+        (about.duration, about.runs) = (duration, runs.map(|runs| runs.saturating_mul(workers)));
+        about
+    }
+
+    fn work_here(&mut self, scope: &Arc<Scope>) {
+        let Started { crew, here, refused } = Crew::start(&self.plan, scope, &self.inbox, self.clock.clone(), 0);
+        let commands = crew.commands().clone();
+        self.shards = vec![Shard::default(); crew.len()];
+        self.workforce = Workforce::Crew(crew);
+        if let Some(error) = refused {
+            let message = format!("cannot start a thread: {error}; try a lower `--threads`");
+            self.refused("thread", message.clone(), message);
+        }
+        self.screen.line(&Line::info("OK"));
+        match here {
+            None => self.watch(),
+            // The shard wants this thread, so the coordinator takes another.
+            Some((event_loop, shard)) => {
+                let ran = crew::run_here(
+                    &*event_loop,
+                    &commands,
+                    || shard.run(|runtime, work| event_loop.run(runtime, work)),
+                    &mut *self,
+                    |run| run.watch(),
+                    |run| {
+                        run.drain();
+                        run.gave_up || run.phase == Phase::Forced
+                    },
+                );
+                if let Err(error) = ran {
+                    self.workforce = Workforce::None;
+                    let message = format!("cannot start a thread: {error}; allow more than one (`ulimit -u`)");
+                    self.refused("thread", message.clone(), message);
+                }
+            }
+        }
+    }
+
+    fn work_apart(&mut self, mut processes: Processes) {
+        self.shards = vec![Shard::default(); processes.len() * crew::threads(&self.plan)];
+        let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
+        if let Err(error) = begun {
+            processes.abandon();
+            let message = format!("cannot start a thread for each process: {error}; try a lower `--processes`");
+            self.refused("processes", message.clone(), message);
+            return;
+        }
+        self.workforce = Workforce::Processes(processes);
+        self.screen.line(&Line::info("OK"));
+        match (&self.plan.selection.event_loop, &self.listeners) {
+            // Listeners run in the event loop, which wants this thread.
+            (Some(event_loop), Some(_)) => {
+                let event_loop = event_loop.clone();
+                let (done, ended) = tokio::sync::oneshot::channel::<()>();
+                let ran = std::thread::scope(|threads| {
+                    let thread = std::thread::Builder::new().name("molotov-run".to_owned());
+                    let watcher = thread.spawn_scoped(threads, || {
+                        self.watch();
+                        drop(done);
+                    });
+                    watcher.is_ok().then(|| {
+                        let mut runtime = tokio::runtime::Builder::new_current_thread();
+                        runtime.enable_all();
+                        event_loop.run(runtime, Box::pin(async move { drop(ended.await) }))
+                    })
+                });
+                match ran {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => {
+                        let text = format!("listeners were not told of the workers: {error}");
+                        self.screen.line(&Line::warning(text));
+                    }
+                    // Without a second thread, listeners have none.
+                    None => self.watch(),
+                }
+            }
+            _ => self.watch(),
+        }
+    }
+}
