@@ -118,6 +118,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         }
     }
     drop(listening);
+    ui::yield_to_exit();
     code
 }
 

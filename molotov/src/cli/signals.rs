@@ -18,10 +18,10 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
     iterator::{Handle, Signals},
-    low_level::{exit, unregister},
+    low_level::unregister,
 };
 
-use crate::engine::Control;
+use crate::{engine::Control, ui};
 
 /// The exit code of a program that a signal has ended.
 pub(crate) fn exit_code(signal: c_int) -> c_int {
@@ -116,11 +116,8 @@ impl Kept {
                 match earlier {
                     0 => control.stop(),
                     1 => control.force(),
-                    _ => {
-                        // Who asks a third time has no patience for teardowns.
-                        crate::ui::restore_terminal();
-                        exit(exit_code(signal));
-                    }
+                    // A third signal does not wait for teardowns.
+                    _ => ui::exit(exit_code(signal)),
                 }
             }
         })?;

@@ -15,7 +15,7 @@ pub use dashboard::{Dashboard, Wish};
 pub use quiet::Quiet;
 
 pub(crate) use console::take_output_error;
-pub(crate) use dashboard::restore_terminal;
+pub(crate) use dashboard::{exit, yield_to_exit};
 
 use std::time::Duration;
 

@@ -65,10 +65,7 @@ impl Keyboard {
         match self.stops.fetch_add(1, Ordering::Relaxed) {
             0 => self.wish(Wish::Stop),
             1 => self.wish(Wish::Force),
-            _ => {
-                terminal::restore_within(terminal::RESTORE);
-                signal_hook::low_level::exit(INTERRUPTED);
-            }
+            _ => terminal::exit(INTERRUPTED),
         }
     }
 }

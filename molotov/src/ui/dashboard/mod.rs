@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use self::terminal::{exit, yield_to_exit};
 use self::{input::Ask, keyboard::Keyboard, state::State};
 use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{
@@ -196,11 +197,6 @@ impl Drop for Dashboard {
             }
         }
     }
-}
-
-/// Gives the terminal back, whatever writes to it. For who ends the process.
-pub(crate) fn restore_terminal() {
-    terminal::restore_within(terminal::RESTORE);
 }
 
 /// Reads what the program's libraries and children write.

@@ -39,7 +39,7 @@ pub(super) type Screen = Terminal<CrosstermBackend<File>>;
 const UNSTOPPED: Duration = Duration::from_millis(500);
 
 /// How long a terminal that takes nothing any more is given to be restored.
-pub(super) const RESTORE: Duration = Duration::from_millis(500);
+const RESTORE: Duration = Duration::from_millis(500);
 
 /// What has to be given back.
 static TAKEN: Mutex<Taken> = Mutex::new(Taken { stdout: None, stderr: None, raw: false });
@@ -172,7 +172,7 @@ pub(crate) fn restore() {
 }
 
 /// Gives the terminal back, even where it takes nothing any more and something blocks in writing to it. Returns in `time`.
-pub(crate) fn restore_within(time: Duration) {
+fn restore_within(time: Duration) {
     let (done, restored) = mpsc::channel::<()>();
     let helper = thread::Builder::new().spawn(move || {
         let _done = done;
@@ -187,6 +187,23 @@ pub(crate) fn restore_within(time: Duration) {
     let _ = disable_raw_mode();
     if helper.is_ok() {
         is_restored(time / 2);
+    }
+}
+
+/// Whether [`exit`] was called.
+static EXITING: AtomicBool = AtomicBool::new(false);
+
+/// Restores the terminal, even where it takes nothing any more, and ends the process.
+pub(crate) fn exit(code: i32) -> ! {
+    EXITING.store(true, Ordering::Release);
+    restore_within(RESTORE);
+    signal_hook::low_level::exit(code)
+}
+
+/// Blocks forever once [`exit`] was called. A run that ends meanwhile must not exit with another code.
+pub(crate) fn yield_to_exit() {
+    while EXITING.load(Ordering::Acquire) {
+        thread::park();
     }
 }
 
