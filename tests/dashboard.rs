@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{thread, time::Duration};
+use std::{fs, path::Path, thread, time::Duration};
 
 use molotov_tests::{Server, Tmux, wait_until};
 
@@ -23,6 +23,23 @@ fn stands_still(server: &Server) {
 fn goes_on(server: &Server) {
     let before = server.served();
     wait_until("requests come", || server.served() > before + 5);
+}
+
+#[test]
+fn a_run_whose_terminal_is_closed_ends_with_its_report() {
+    let server = Server::new();
+    for options in ["", "-p 2"] {
+        let tmux = Tmux::new(100, 30, &server, &[]);
+        tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02 --report out.json {options}"));
+        tmux.wait_for("┌ Activity ");
+        goes_on(&server);
+        let process = format!("/proc/{}", tmux.process());
+        tmux.close();
+        wait_until("the run ends", || !Path::new(&process).exists());
+        let report = fs::read(tmux.path().join("out.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert!(report["totals"]["successes"].as_u64() > Some(5), "{}", report["totals"]);
+    }
 }
 
 #[test]
@@ -181,7 +198,7 @@ fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
     tmux.line(&format!("{STEADY} -p 2 -w 2 -d 1h --delay 0.05"));
     tmux.wait_for("PROCESSES: 2");
     goes_on(&server);
-    let journal = std::fs::read_to_string(tmux.path().join("journal")).unwrap();
+    let journal = fs::read_to_string(tmux.path().join("journal")).unwrap();
     let pid: i32 =
         journal.lines().find_map(|line| line.strip_prefix("process 1 ")?.split(' ').next()?.parse().ok()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();

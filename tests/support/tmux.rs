@@ -78,6 +78,22 @@ impl Tmux {
         assert!(status.expect("pkill is there").success(), "nothing runs in shell {shell}");
     }
 
+    /// The process ID of what the shell runs.
+    ///
+    /// # Panics
+    ///
+    /// When it runs nothing.
+    pub fn process(&self) -> u32 {
+        let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
+        let found = Command::new("pgrep").args(["-P", shell.trim()]).output().expect("pgrep is there");
+        String::from_utf8_lossy(&found.stdout).trim().parse().expect("the shell runs one process")
+    }
+
+    /// Closes the terminal, as the user does by closing its window.
+    pub fn close(&self) {
+        self.run(&["kill-server"]);
+    }
+
     /// What the screen shows.
     pub fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])
