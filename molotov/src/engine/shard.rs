@@ -430,7 +430,7 @@ impl Shard {
             at: std::time::SystemTime::now(),
         });
         // At full speed a line for each would cost more than the scenario.
-        if self.failures.count() {
+        if !self.args.quiet && self.failures.count() {
             self.line(worker, LineKind::Failure, failure.describe(&scenario.name, self.backtraces));
         }
         if self.has_listeners() {

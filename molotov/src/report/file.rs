@@ -176,8 +176,12 @@ fn rename_is_the_trouble(error: &io::Error) -> bool {
 /// Writes a file beside `place`, then renames it.
 fn replace(place: &Path, text: &[u8]) -> io::Result<()> {
     let beside = beside(place);
-    let written = fs::write(&beside, text).and_then(|()| {
-        if let Ok(there) = fs::metadata(place) {
+    let there = fs::metadata(place).ok();
+    // Never readable by more users than the old file was.
+    let mode = there.as_ref().map_or(0o666, |there| there.mode() & 0o777);
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside);
+    let written = opened.and_then(|mut file| file.write_all(text)).and_then(|()| {
+        if let Some(there) = there {
             fs::set_permissions(&beside, there.permissions())?;
             // Only root can give files away; the report is worth more than its owner.
             let _ = std::os::unix::fs::chown(&beside, Some(there.uid()), Some(there.gid()));
