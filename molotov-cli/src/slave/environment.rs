@@ -228,7 +228,7 @@ pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environ
         Some(wheel) => {
             // Our own package comes first, everything else from the environment where it is there.
             let begin = "import sys; home = sys.argv.pop(1); sys.path[0] = home; import molotov.run; del sys.path[0]; \
-                         sys.path.append(home); molotov.run.main()";
+                         sys.path.append(home); sys.exit(molotov.run.main())";
             let mut command = Command::new(environment.python());
             command.args([OsStr::new("-c"), OsStr::new(begin), wheel.packages.as_os_str()]);
             command
