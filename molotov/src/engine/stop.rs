@@ -30,7 +30,7 @@ pub(crate) enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Announced {
     phase: AtomicU8,
-    /// The run was asked to stop: set by who asks, before anybody is told.
+    /// Whether the run was asked to stop. The caller sets it before it sends the command.
     stopped: Arc<AtomicBool>,
     /// The shard has learned that it is forced down.
     answered: AtomicBool,

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Shows a run on a screen that may block.
 ///
-/// The thread starts with the workers, since no thread may exist while processes are forked; what is told before waits.
+/// The thread starts with the workers, since no thread may exist while processes are forked; what comes earlier waits in the queue.
 #[derive(Debug)]
 pub struct Background<S> {
     feed: Sender<Feed>,
@@ -140,7 +140,7 @@ impl<S: Screen + 'static> Screen for Background<S> {
     }
 }
 
-/// Left in the middle, by a panic: what was told is written, if somebody reads.
+/// A panic ended the run early: writes what is queued, as long as the reader reads.
 impl<S> Drop for Background<S> {
     fn drop(&mut self) {
         if let (false, Some(thread)) = (self.finished, &self.thread) {

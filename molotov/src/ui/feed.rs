@@ -6,7 +6,7 @@ use crate::{
     report::{Line, Progress, Summary, format},
 };
 
-/// What is told to a screen.
+/// What a screen receives.
 #[derive(Debug)]
 pub(super) enum Feed {
     /// Something to show.

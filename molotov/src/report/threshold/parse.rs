@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Comparison, Metric, Name, Subject, Threshold};
 
-/// The measures, as they are told to somebody who has misspelled one.
+/// The measures, as error messages list them.
 const METRICS: [&str; 10] =
     ["p95", "mean", "min", "max", "median", "successes", "failures", "interrupted", "count", "rate"];
 

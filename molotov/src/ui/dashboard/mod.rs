@@ -165,7 +165,7 @@ impl Screen for Dashboard {
         }
         terminal::restore();
         let mut console = Console::stdout(self.color).in_background();
-        // It has never begun: what it was told is all there is to see.
+        // It never started, so its lines are all there is to show.
         while let Some(Ok(feed)) = self.fed.as_ref().map(Receiver::try_receive) {
             console.feed(feed);
         }
@@ -229,7 +229,7 @@ fn conclude(color: Color, state: &State, summary: &Summary, written: &Arc<Atomic
     console.finish(summary);
 }
 
-/// Takes what is told without a terminal to show it on.
+/// Consumes the queue when there is no terminal.
 fn listen(fed: &Receiver<Feed>, mut state: State) -> (State, Option<Box<Summary>>) {
     loop {
         match fed.receive() {
