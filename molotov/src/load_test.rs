@@ -434,7 +434,7 @@ impl Row<'_> {
         self.stats.counts
     }
 
-    /// How many ended, well or not.
+    /// Successes and failures together.
     pub fn count(&self) -> u64 {
         self.stats.counts.ok + self.stats.counts.failed
     }

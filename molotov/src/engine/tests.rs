@@ -432,7 +432,7 @@ fn a_pause_holds_all_workers() {
         let count = || counter.load(Ordering::SeqCst);
         until("it runs", || count() > 100);
         control.pause(true);
-        until("it is told", || screen.has("Paused"));
+        until("the pause is shown", || screen.has("Paused"));
         // Scenarios that had begun end; then nothing moves.
         let mut last = count();
         until("it stands still", || {
@@ -513,7 +513,7 @@ fn a_pause_uses_up_no_duration_and_ends_no_worker() {
     let runner = std::thread::spawn(move || run(&plan, &mut shown, inbox));
     until("it runs", || counter.load(Ordering::SeqCst) > 0);
     control.pause(true);
-    until("it is told", || screen.has("Paused"));
+    until("the pause is shown", || screen.has("Paused"));
     let paused = Instant::now();
     until("the duration would be over", || paused.elapsed() > 2 * DURATION);
     let before = counter.load(Ordering::SeqCst);

@@ -64,7 +64,7 @@ pub struct Point {
     pub failures: u64,
     /// Scenarios that were cut.
     pub interrupted: u64,
-    /// Requests that ended, well or not.
+    /// Requests that succeeded or failed.
     pub requests: u64,
     /// Requests that failed.
     pub request_failures: u64,
