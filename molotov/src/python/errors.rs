@@ -18,7 +18,7 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        let exception = module(py, "_http")?.call_method1(
+        let exception = module(py, "_exceptions")?.call_method1(
             intern!(py, "exception"),
             (
                 error.kind().as_str(),

@@ -57,7 +57,7 @@ fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
         .collect();
     let body = request.body().map(|body| PyBytes::new(py, body));
     let arguments = (request.method().as_str(), request.url().as_str(), request.original_url().as_str(), headers, body);
-    let made = module(py, "_http")?.call_method1(intern!(py, "EventRequest"), arguments)?.unbind();
+    let made = module(py, "_events")?.call_method1(intern!(py, "EventRequest"), arguments)?.unbind();
     request.attach(Known(made.clone_ref(py)));
     Ok(made)
 }

@@ -230,13 +230,25 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 27] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
     ("molotov.run", include_str!("lib/molotov/run.py")),
     ("molotov._loop", include_str!("lib/molotov/_loop.py")),
-    ("molotov._http", include_str!("lib/molotov/_http.py")),
+    ("molotov._aiohttp", include_str!("lib/molotov/_aiohttp.py")),
+    ("molotov._blocking", include_str!("lib/molotov/_blocking.py")),
+    ("molotov._bodies", include_str!("lib/molotov/_bodies.py")),
+    ("molotov._content", include_str!("lib/molotov/_content.py")),
+    ("molotov._events", include_str!("lib/molotov/_events.py")),
+    ("molotov._exceptions", include_str!("lib/molotov/_exceptions.py")),
+    ("molotov._headers", include_str!("lib/molotov/_headers.py")),
+    ("molotov._requests", include_str!("lib/molotov/_requests.py")),
+    ("molotov._responses", include_str!("lib/molotov/_responses.py")),
+    ("molotov._sessions", include_str!("lib/molotov/_sessions.py")),
+    ("molotov._targets", include_str!("lib/molotov/_targets.py")),
+    ("molotov._timeouts", include_str!("lib/molotov/_timeouts.py")),
+    ("molotov._types", include_str!("lib/molotov/_types.py")),
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),
     ("molotov._processes", include_str!("lib/molotov/_processes.py")),

@@ -7,7 +7,6 @@ use pyo3::{
     types::{PyDict, PyString},
 };
 
-use super::module;
 use crate::{
     cli::{change_option, note},
     options::Args,
@@ -61,7 +60,7 @@ pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> P
         let value = super::json::loads(py, value.to_string().as_bytes())?;
         options.set_item(name, value)?;
     }
-    Ok(module(py, "_http")?.call_method1("namespace", (options,))?.unbind())
+    Ok(py.import("argparse")?.getattr("Namespace")?.call((), Some(&options))?.unbind())
 }
 
 /// The options that count from `global_setup` on.

@@ -113,7 +113,7 @@ impl Response {
         }
         match &inner.response {
             Some(_) => None,
-            None => Some(Err(match module(py, "_http").and_then(|module| module.call_method0("released")) {
+            None => Some(Err(match module(py, "_exceptions").and_then(|module| module.call_method0("released")) {
                 Ok(error) => PyErr::from_value(error),
                 Err(error) => error,
             })),
@@ -144,7 +144,7 @@ impl Response {
                 make(slf, body)
             }
             Err(error) if error.kind() == ErrorKind::Body => {
-                let exception = module(slf.py(), "_http")?.call_method1("half_body", (slf,))?;
+                let exception = module(slf.py(), "_exceptions")?.call_method1("half_body", (slf,))?;
                 Err(PyErr::from_value(exception))
             }
             Err(error) => Err(errors::exception(slf.py(), &error)),
@@ -164,7 +164,7 @@ impl Response {
     fn ask(slf: &Bound<'_, Response>, what: &str) -> PyResult<Py<PyAny>> {
         let py = slf.py();
         let head = slf.get().load_head(py)?;
-        let made = module(py, "_http")?.call_method1(intern!(py, "head"), (slf, head, what))?;
+        let made = module(py, "_responses")?.call_method1(intern!(py, "head"), (slf, head, what))?;
         Ok(made.unbind())
     }
 }
@@ -327,7 +327,7 @@ impl Response {
                 if let Some(stream) = &slf.get().inner.borrow(py).stream {
                     return Ok(stream.clone_ref(py));
                 }
-                let made = module(py, "_http")?.getattr("Content")?.call1((slf,))?.unbind();
+                let made = module(py, "_content")?.getattr("Content")?.call1((slf,))?.unbind();
                 slf.get().inner.borrow_mut(py).stream = Some(made.clone_ref(py));
                 Ok(made)
             }
@@ -345,7 +345,7 @@ impl Response {
             inner.released && inner.body.get().is_some() && !matches!(inner.status, 204 | 304)
         };
         if gone {
-            let error = module(py, "_http").and_then(|module| module.call_method0("released"));
+            let error = module(py, "_exceptions").and_then(|module| module.call_method0("released"));
             return Awaitable::ready(Err(error.map_or_else(|error| error, PyErr::from_value)));
         }
         let read = Response::read_then(slf, |slf, body| Ok(PyBytes::new(slf.py(), &body).into_any().unbind()));
@@ -372,7 +372,7 @@ impl Response {
             if let Some(expected) = &content_type
                 && !is_expected(stated.as_deref(), expected)
             {
-                let error = module(py, "_http")?.call_method1("wrong_content_type", (slf, stated))?;
+                let error = module(py, "_exceptions")?.call_method1("wrong_content_type", (slf, stated))?;
                 return Err(PyErr::from_value(error));
             }
             let body = body.trim_ascii();
@@ -431,7 +431,7 @@ impl Response {
         if slf.get().inner.borrow(py).status < 400 {
             return Ok(());
         }
-        let error = module(py, "_http")?.call_method1("bad_status", (slf,))?;
+        let error = module(py, "_responses")?.call_method1("bad_status", (slf,))?;
         Err(PyErr::from_value(error))
     }
 
@@ -463,7 +463,7 @@ impl Response {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        module(slf.py(), "_http")?.call_method1("show", (slf,))?.extract()
+        module(slf.py(), "_responses")?.call_method1("show", (slf,))?.extract()
     }
 }
 

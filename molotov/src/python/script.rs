@@ -427,7 +427,7 @@ impl Opening {
     fn http(&self, py: Python<'_>, worker: &Rc<Worker>, context: &Context) -> Result<Py<PyAny>> {
         let given = worker.options.borrow().as_ref().map(|options| options.clone_ref(py));
         if let Some(given) = &given {
-            let helper = module(py, "_http").map_err(errors::failure)?;
+            let helper = module(py, "_aiohttp").map_err(errors::failure)?;
             let odd = helper.call_method1("only_aiohttp", (given,)).and_then(|odd| odd.is_truthy());
             if odd.map_err(errors::failure)? {
                 let real = helper.call_method1("real_session", (given,)).map_err(errors::failure)?;
@@ -484,7 +484,7 @@ impl SessionFactory for Opening {
                         let known = worker_context(py, &worker, context)?;
                         let event_loop = event_loop::asyncio(py, false)?;
                         let arguments = (factory, &kind.name, event_loop, kind.keywords.bind(py), known);
-                        Ok(module(py, "_http")?.call_method1(intern!(py, "make"), arguments)?.unbind())
+                        Ok(module(py, "_sessions")?.call_method1(intern!(py, "make"), arguments)?.unbind())
                     });
                     worker.run(context, making.map_err(errors::failure)?).await.map_err(errors::failure)?
                 };
@@ -553,7 +553,7 @@ impl TeardownSession for Closing {
             let open = std::mem::take(&mut *sessions.open.borrow_mut());
             for session in open {
                 let closing = Python::attach(|py| {
-                    Ok(module(py, "_http")?.call_method1(intern!(py, "close"), (session,))?.unbind())
+                    Ok(module(py, "_sessions")?.call_method1(intern!(py, "close"), (session,))?.unbind())
                 });
                 let closing = closing.map_err(errors::failure)?;
                 sessions.worker.run(&sessions.context, closing).await.map_err(errors::failure)?;

@@ -85,7 +85,7 @@ impl Session {
             let function = name_of(&method);
             return Ok(sending(request, method, this.raises, None, Some(MOST_HOPS)).of(function));
         }
-        let coroutine = module(py, "_http")?.call_method1(
+        let coroutine = module(py, "_requests")?.call_method1(
             intern!(py, "start"),
             (slf, method.as_str(), url, keywords.map_or_else(|| PyDict::new(py), Clone::clone)),
         )?;
@@ -156,7 +156,7 @@ fn sending(
                     response.call_method0("raise_for_status")?;
                 }
                 if endless {
-                    let error = module(py, "_http")?.call_method1("too_many_redirects", (&response,))?;
+                    let error = module(py, "_responses")?.call_method1("too_many_redirects", (&response,))?;
                     if !error.is_none() {
                         return Err(PyErr::from_value(error));
                     }
@@ -247,10 +247,10 @@ impl Session {
         url: &Bound<'_, PyAny>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        Ok(module(slf.py(), "_http")?.call_method("ws_connect", (slf, url), keywords)?.unbind())
+        Ok(module(slf.py(), "_aiohttp")?.call_method("ws_connect", (slf, url), keywords)?.unbind())
     }
 
-    /// Sends a request whose parts are plain: what `_http.start` makes of the keywords.
+    /// Sends a request whose parts are plain: what `_requests.start` makes of the keywords.
     #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, parts=None))]
     #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, told by our own Python part")]
     fn _send(
@@ -357,7 +357,7 @@ impl Session {
         values: &Bound<'_, pyo3::types::PyTuple>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let text: String = module(py, "_http")?.call_method("printed", values, keywords)?.extract()?;
+        let text: String = module(py, "_sessions")?.call_method("printed", values, keywords)?.extract()?;
         self.context.bind(py).get().inner.borrow(py).print(text);
         Ok(())
     }
@@ -367,7 +367,7 @@ impl Session {
         match name {
             "headers" | "cookie_jar" | "_default_headers" | "_cookie_jar" => {
                 slf.get().changed.replace(slf.py(), true);
-                Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind())
+                Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind())
             }
             "auth"
             | "timeout"
@@ -382,7 +382,7 @@ impl Session {
             | "trace_configs"
             | "_base_url"
             | "_connector"
-            | "_timeout" => Ok(module(slf.py(), "_http")?.call_method1("of_session", (slf, name))?.unbind()),
+            | "_timeout" => Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind()),
             _ => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
                 "'ClientSession' object has no attribute '{name}'"
             ))),
@@ -411,7 +411,7 @@ impl Session {
     ) -> PyResult<Awaitable> {
         let py = slf.py();
         let arguments = (slf, method.to_ascii_uppercase(), url, keywords.map_or_else(|| PyDict::new(py), Clone::clone));
-        let coroutine = module(py, "_http")?.call_method1(intern!(py, "start_plain"), arguments)?;
+        let coroutine = module(py, "_requests")?.call_method1(intern!(py, "start_plain"), arguments)?;
         Ok(Awaitable::coroutine(coroutine.unbind()))
     }
 
@@ -517,7 +517,7 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
     let mut options =
         SessionOptions::new().brotli(false).zstd(false).redirect(Redirect::up_to(MOST_HOPS)).like_aiohttp();
     let Some(given) = given else { return Ok(options.http1_only()) };
-    let plain = module(py, "_http")?.call_method1("session_options", (given,))?;
+    let plain = module(py, "_sessions")?.call_method1("session_options", (given,))?;
     let (headers, timeout, decodes, http2, max_body, retry): (Pairs, Option<Timeouts>, bool, bool, Option<u64>, bool) =
         plain.extract()?;
     options = options.retry(retry);

@@ -2,6 +2,9 @@
 
 from molotov import _core
 
+# Loaded before the run: no request waits for an import, and an error can be told where files have run out.
+from molotov import _content, _events, _exceptions, _requests, _responses, _sessions  # noqa: F401
+
 
 def get_context(session):
     """The context of the worker whose session this is: its options, number and step, and what scripts attach."""
@@ -23,9 +26,9 @@ def __getattr__(name):
     """The names that need aiohttp, which is imported only where one of them is asked for."""
     if name.startswith("_") or name not in _NEED_AIOHTTP:
         raise AttributeError("module 'molotov.session' has no attribute %r" % name)
-    from molotov import _http
+    from molotov import _aiohttp
 
-    _http._needed()
+    _aiohttp.needed()
     from molotov import _tracing
 
     return getattr(_tracing, name)

@@ -87,15 +87,15 @@ def event_loop():
 
 def request(endpoint, verb="GET", session_options=None, **options):
     """Makes one request at once, wherever it is called, and gives back its content, status and headers."""
-    from molotov import _http
+    from molotov import _blocking
 
-    return _http.blocking_request(endpoint, verb, session_options, options)
+    return _blocking.blocking_request(endpoint, verb, session_options, options)
 
 
 def json_request(endpoint, verb="GET", session_options=None, **options):
     """As `request`, with the content parsed as JSON."""
-    from molotov import _http
+    from molotov import _blocking
 
-    answer = _http.blocking_request(endpoint, verb, session_options, options, wants_json=True)
+    answer = _blocking.blocking_request(endpoint, verb, session_options, options, wants_json=True)
     answer["content"] = _json.loads(answer["content"])
     return answer

@@ -1,0 +1,152 @@
+"""The parts of a response's head, made when a script asks for them."""
+
+from collections import namedtuple
+from http.cookies import CookieError, SimpleCookie
+
+from molotov._aiohttp import imported
+from molotov._exceptions import errors
+from molotov._types import decoded, info_of, multidict, RequestInfo, URL
+
+
+def too_many_redirects(response):
+    """The exception for a redirect too many; `None` where the answer leads nowhere."""
+    if response.headers.get("Location") is None or response.status not in (301, 302, 303, 307, 308):
+        return None
+    here = _Hop(response.status, str(response.url), response.raw_headers, response.method, response.reason)
+    history = response.history + (here,)
+    return errors.TooManyRedirects(_with_url(response.request_info, history[0].url), history)
+
+
+def _with_url(info, url):
+    return RequestInfo(url, info.method, info.headers, url)
+
+
+def bad_status(response):
+    response.release()
+    return errors.ClientResponseError(
+        response.request_info,
+        response.history,
+        status=response.status,
+        message=response.reason,
+        headers=response.headers,
+    )
+
+
+class _Hop:
+    """A redirect on the way to a response."""
+
+    def __init__(self, status, url, headers, method, reason):
+        self.status = status
+        self.reason = reason
+        self.url = URL(url)
+        self.real_url = self.url
+        self.headers = multidict(decoded(headers))
+        self.method = method
+        self.history = ()
+        self.ok = status < 400
+        self.request_info = info_of(url, method)
+        self.cookies = _cookies(headers)
+
+    def __repr__(self):
+        return "<ClientResponse(%s) [%d %s]>" % (self.url, self.status, self.reason)
+
+
+def _cookies(pairs):
+    cookies = SimpleCookie()
+    for name, value in pairs:
+        if name.lower() == b"set-cookie":
+            try:
+                cookies.load(value.decode("latin-1"))
+            except CookieError:
+                pass
+    return cookies
+
+
+def head(response, raw, name):
+    """A part of a response's head, made when it is first asked for, and kept."""
+    made = _head(response, raw, name)
+    response.__dict__[name] = made
+    return made
+
+
+def _head(response, raw, name):
+    if name == "headers":
+        return multidict(decoded(raw.get("headers", ())))
+    if name == "raw_headers":
+        return tuple(raw.get("headers", ()))
+    if name in ("url", "real_url"):
+        url = URL(raw["url"])
+        if not response.history:
+            info = response.request_info
+            return info.real_url if name == "real_url" else info.url
+        return url if name == "real_url" else url.with_fragment(None)
+    if name == "_request_info":
+        sent = [("Host", host_of(raw["url"])), ("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")]
+        return RequestInfo(URL(raw["url"]), raw.get("method", "GET"), multidict(sent))
+    if name == "host":
+        return response.url.host
+    if name == "reason":
+        return raw.get("reason", "")
+    if name == "method":
+        return raw.get("method") or response._asked_method
+    if name == "history":
+        method = response._asked_method
+        return tuple(_Hop(status, url, headers, method, reason) for status, url, headers, reason in raw.get("history", ()))
+    if name == "cookies":
+        return _cookies(raw.get("headers", ()))
+    if name == "content_length":
+        length = response.headers.get("Content-Length")
+        return int(length) if length is not None else None
+    if name in ("content_type", "charset"):
+        from email.message import Message
+
+        message = Message()
+        stated = response.headers.get("Content-Type")
+        if stated is None:
+            return "application/octet-stream" if name == "content_type" else None
+        message["content-type"] = stated
+        if name == "content_type":
+            return message.get_content_type()
+        return message.get_param("charset")
+    if name == "version":
+        text = raw.get("version", "HTTP/1.1").rpartition("/")[2]
+        major, _, minor = text.partition(".")
+        aiohttp = imported()
+        if aiohttp is not None:
+            return aiohttp.HttpVersion(int(major), int(minor or 0))
+        return _Version(int(major), int(minor or 0))
+    if name == "links":
+        return _links(response)
+    if name == "content_disposition":
+        return None
+    if name == "connection":
+        return None
+    raise AttributeError("'ClientResponse' object has no attribute %r" % name)
+
+
+_Version = namedtuple("HttpVersion", "major minor")
+
+
+def host_of(url):
+    """What the header `Host` says."""
+    return url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+
+
+def _links(response):
+    import re
+
+    links = {}
+    for value in response.headers.getall("link", ()) if hasattr(response.headers, "getall") else ():
+        for part in re.split(r",(?=\s*<)", value):
+            found = re.match(r"\s*<(.*)>(.*)", part)
+            if not found:
+                continue
+            target, rest = found.groups()
+            parameters = dict(re.findall(r";\s*(\w+)\s*=\s*\"?([^\";]*)\"?", rest))
+            parameters["url"] = response.url.join(URL(target))
+            links[parameters.get("rel", target)] = parameters
+    return links
+
+
+def show(response):
+    return "<ClientResponse(%s) [%d %s]>\n%s\n" % (response.url, response.status, response.reason, response.headers)

@@ -1,0 +1,58 @@
+"""Types that aiohttp shares with yarl and multidict, and small ones of ours where those are not installed."""
+
+
+def URL(text):
+    """A URL of yarl's, or a small one of ours where yarl is not installed."""
+    try:
+        import yarl
+    except ImportError:
+        from molotov import _url
+
+        return _url.URL(text)
+    return yarl.URL(text, encoded=True) if isinstance(text, str) else text
+
+
+def multidict(pairs):
+    try:
+        from multidict import CIMultiDict, CIMultiDictProxy
+    except ImportError:
+        from molotov import _url
+
+        return _url.Headers(pairs)
+    return CIMultiDictProxy(CIMultiDict(pairs))
+
+
+def changeable(pairs):
+    try:
+        from multidict import CIMultiDict
+    except ImportError:
+        from molotov import _url
+
+        return _url.Headers(pairs)
+    return CIMultiDict(pairs)
+
+
+def decoded(pairs):
+    return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
+
+
+class RequestInfo:
+    """What a response says of its request."""
+
+    def __init__(self, url, method, headers, real_url=None):
+        self.url = url
+        self.method = method
+        self.headers = headers
+        self.real_url = real_url if real_url is not None else url
+
+    def __repr__(self):
+        return "RequestInfo(url=%r, method=%r, headers=%r, real_url=%r)" % (
+            self.url,
+            self.method,
+            self.headers,
+            self.real_url,
+        )
+
+
+def info_of(url, method="GET"):
+    return RequestInfo(URL(url) if url else None, method, multidict([]))
