@@ -94,6 +94,9 @@
 //!
 //! - `python`: the program runs Python scripts of the original Molotov as well, beside its own scenarios; links libpython.
 
+#[cfg(not(unix))]
+compile_error!("Molotov needs a Unix system for processes, signals and terminals; on Windows, use WSL");
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
