@@ -331,7 +331,7 @@ fn rust(dependency: &str, name: &str, makefile: bool) -> Vec<Written> {
         text.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_")).replace("{{molotov}}", dependency)
     };
     let mut files = vec![
-        ("Cargo.toml", fill(include_str!("../templates/rust/Cargo.toml"))),
+        ("Cargo.toml", fill(include_str!("../templates/rust/manifest.toml"))),
         ("src/lib.rs", fill(include_str!("../templates/rust/lib.rs"))),
         ("src/main.rs", fill(include_str!("../templates/rust/main.rs"))),
         ("examples/service.rs", fill(include_str!("../templates/rust/service.rs"))),
