@@ -62,6 +62,19 @@ fn every_option_does_what_it_says() {
 }
 
 #[test]
+fn another_package_of_the_same_name_on_the_path_is_not_loaded() {
+    let script = "import molotov\n\n\n@molotov.scenario()\nasync def one(session):\n    assert molotov.get_context\n";
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let other = scripts.directory.path().join("other");
+    fs::create_dir_all(other.join("molotov")).unwrap();
+    for name in ["__init__.py", "run.py", "session.py"] {
+        fs::write(other.join("molotov").join(name), "raise RuntimeError('the other molotov')\n").unwrap();
+    }
+    let program = scripts.program("-c --single-run loadtest.py").env("PYTHONPATH", other.to_str().unwrap());
+    assert_eq!(program.run().exited(0).totals(), (1, 0));
+}
+
+#[test]
 fn a_pause_uses_up_no_duration() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[]);

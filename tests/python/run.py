@@ -6,6 +6,7 @@
 - a virtual environment that is active is the one that the command uses;
 - `molostart --language python`, as a program and from the wheel, and the commands that it prints; `moloslave` from the wheel, and as
   the image runs it;
+- the original and the wheel in one environment;
 - the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
   `--quick`, one script). Interpreters that are not found are listed.
 """
@@ -151,14 +152,14 @@ SLAVE = """{"molotov": {"requirements": "requirements.txt", "env": {"MESSAGE": "
     "bad": {"scenario": "loadtest.py", "max_runs": 1, "threshold": "failures > 0"}}}}"""
 
 
-def slave(moloslave, wheel):
-    """Runs tests of a repository with the wheel's `moloslave`."""
+def slave(moloslave, *wheels):
+    """Runs tests of a repository with the wheel's `moloslave`; its requirements are these wheels."""
     repository = WORK / "slave"
     shutil.rmtree(repository, ignore_errors=True)
     repository.mkdir()
     (repository / "molotov.json").write_text(SLAVE)
-    # A package of ours, by its path; the line that names Molotov itself is skipped.
-    (repository / "requirements.txt").write_text("molotov\n%s\n" % wheel)
+    # Packages by their paths; the line that names Molotov itself is skipped.
+    (repository / "requirements.txt").write_text("molotov\n" + "".join("%s\n" % wheel for wheel in wheels))
     (repository / "loadtest.py").write_text(QUICK.replace("import only_here", "import needed_here").replace(
         "only_here.known", "needed_here.known and os.environ['MESSAGE'] == 'from env'"))
     identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
@@ -181,20 +182,64 @@ def slave(moloslave, wheel):
         server.wait()
 
 
-def small_wheel():
-    """A wheel of one module, `needed_here`."""
-    path = WORK / "needed_here-1.0-py3-none-any.whl"
+def small_wheel(name, files):
+    """A wheel of that name with these files."""
+    path = WORK / ("%s-1.0-py3-none-any.whl" % name)
+    information = "%s-1.0.dist-info/" % name
     files = {
-        "needed_here.py": "known = True\n",
-        "needed_here-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: needed_here\nVersion: 1.0\n",
-        "needed_here-1.0.dist-info/WHEEL":
-            "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "needed_here-1.0.dist-info/RECORD": "",
+        **files,
+        information + "METADATA": "Metadata-Version: 2.1\nName: %s\nVersion: 1.0\n" % name,
+        information + "WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        information + "RECORD": "",
     }
     with zipfile.ZipFile(path, "w") as wheel:
         for name, text in files.items():
             wheel.writestr(name, text)
     return path
+
+
+def needed_here():
+    return small_wheel("needed_here", {"needed_here.py": "known = True\n"})
+
+
+def other_molotov():
+    """Another distribution of the original's name, which a requirement may bring."""
+    text = "raise RuntimeError('the other molotov')\n"
+    return small_wheel("molotov", {"molotov/__init__.py": text, "molotov/run.py": text})
+
+
+def side_by_side(programs, original):
+    """The original beside the wheel: our commands say that Python would load it, and how to mend that."""
+    def refused(command, *said, **variables):
+        told = subprocess.run([str(word) for word in command], env={**os.environ, **variables}, text=True,
+                              capture_output=True, timeout=60)
+        if told.returncode != 1 or told.stdout or not all(part in told.stderr for part in said):
+            sys.exit("%s ended with %d:\n%s%s" % (command, told.returncode, told.stdout, told.stderr))
+        print(told.stderr, end="", flush=True)
+        return re.search("`([^`]* [^`]*)`[^`]*$", told.stderr)[1]
+
+    hiding, commands = str(packages_of(original)), ("molotov", "molostart", "moloslave")
+    for name in commands:
+        way_out = refused([programs / name, "--version"], "instead of", "remove %s from PYTHONPATH" % hiding,
+                          PYTHONPATH=hiding)
+    # It names the program as it was typed, without its directory.
+    call("bash", "-c", way_out + " --version", env={"PYTHONPATH": hiding, "PATH": "%s:/usr/bin:/bin" % programs})
+
+    pip = [programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    call(*pip, "install", "--no-deps", ORIGINAL)
+    for name in commands:
+        way_out = refused([programs / name, "--version"], "`molotov` 2.6 has overwritten the package of molotov-rs")
+    call("bash", "-c", way_out)
+    quick([programs / "molotov"], packages_of(programs))
+
+    # Ours over the original works; removing the original takes files of ours along.
+    call(*pip, "install", "--no-deps", ORIGINAL)
+    call("bash", "-c", way_out.split(" && ")[1])
+    call(programs / "molotov", "--version")
+    call(*pip, "uninstall", "--yes", "molotov")
+    check = [programs / "python", "-c", "import molotov_rs; molotov_rs.check()"]
+    call("bash", "-c", refused(check, "lacks files of molotov-rs"))
+    call(programs / "molotov", "--version")
 
 
 def packages_of(programs):
@@ -243,8 +288,9 @@ def main():
         call(installed / "python", HERE / "twice.py", timeout=60)
         if version == next(iter(found)):
             start(installed / "molostart", wheel, interpreter, ["--no-makefile"])
-            slave(installed / "moloslave", small_wheel())
+            slave(installed / "moloslave", needed_here(), other_molotov())
             call(sys.executable, HERE / "image.py", "--programs", installed)
+            side_by_side(installed, original)
         if not options.quick and interpreter != python:
             original = environment(interpreter, "original-" + version, "setuptools", ORIGINAL, AIOHTTP, BESIDE)
             call(interpreter, HERE / "compare.py", "--ours", installed / "molotov", "--original", original / "molotov")
