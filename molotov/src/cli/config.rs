@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{duration, options};
 use crate::{
-    options::{Args, Color},
-    report::Threshold,
+    options::{Args, Color, Threshold},
     secrets,
     suggest::nearest,
 };
@@ -454,14 +453,13 @@ fn set(args: &mut Args, name: &str, value: Value<'_>) -> Result<(), ConfigError>
         "report" => {
             args.report = Vec::new();
             for (path, at) in value.texts(what)? {
-                args.report.push(options::report(&path).map_err(|why| at.refused(what, &why))?);
+                args.report.push(options::report(&path).map_err(|error| at.refused(what, error.why()))?);
             }
         }
         "threshold" => {
             args.threshold = Vec::new();
             for (text, at) in value.texts(what)? {
-                text.parse::<Threshold>().map_err(|why| at.refused(what, why.why()))?;
-                args.threshold.push(text);
+                args.threshold.push(text.parse::<Threshold>().map_err(|why| at.refused(what, why.why()))?);
             }
         }
         "list" => args.list = value.boolean(what)?,

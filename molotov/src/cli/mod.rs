@@ -23,7 +23,12 @@ use std::{
 pub use generate::{generated, with_generate};
 use options::{Door, Request};
 
-use crate::{options::Args, registry::Registry, report, secrets, vars::Scope};
+use crate::{
+    options::{Args, ReportTarget},
+    registry::Registry,
+    secrets,
+    vars::Scope,
+};
 
 /// A test of a `molotov.json`, as whoever installs it before it runs has to know it.
 #[doc(hidden)]
@@ -305,7 +310,7 @@ pub(crate) fn announce_extension(args: &Args, name: &str) {
 
 /// Whether a report takes standard output, so that the run is shown on standard error.
 pub(crate) fn shows_on_stderr(args: &Args) -> bool {
-    args.report.iter().any(|path| report::is_standard_output(path))
+    args.report.iter().any(ReportTarget::is_standard_output)
 }
 
 /// Writes an error of the tool itself to standard error.

@@ -11,8 +11,7 @@ use clap::{
 
 use super::{duration, prefix};
 use crate::{
-    options::{Args, Color, MOST_THREADS, MOST_WORKERS},
-    report::{self, Threshold},
+    options::{Args, Color, InvalidValue, MOST_THREADS, MOST_WORKERS, ReportTarget, Threshold},
     statsd,
 };
 
@@ -168,10 +167,10 @@ struct CommandLine {
     use_extension: Vec<String>,
     /// Write a report: .json, .html, .csv, or json:- (stdout)
     #[arg(long, value_name = "FILE", value_parser = report, action = ArgAction::Append, help_heading = NEW)]
-    report: Vec<PathBuf>,
+    report: Vec<ReportTarget>,
     /// Judge the run: "p95(browse) < 200ms"
-    #[arg(long, value_name = "EXPR", value_parser = threshold, action = ArgAction::Append, help_heading = NEW)]
-    threshold: Vec<String>,
+    #[arg(long, value_name = "EXPR", value_parser = str::parse::<Threshold>, action = ArgAction::Append, help_heading = NEW)]
+    threshold: Vec<Threshold>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -215,13 +214,9 @@ pub(super) fn processes(text: &str) -> Result<usize, String> {
     bounded(text, MOST_PROCESSES)
 }
 
-pub(super) fn report(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    report::check(&path).map(|()| path)
-}
-
-fn threshold(text: &str) -> Result<String, String> {
-    text.parse::<Threshold>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+pub(super) fn report(text: &str) -> Result<ReportTarget, InvalidValue> {
+    let target: ReportTarget = text.parse()?;
+    target.check().map(|()| target)
 }
 
 pub(super) fn percent(text: &str) -> Result<f64, String> {
@@ -364,7 +359,7 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), Refusal> {
         "You can't use -q and -v at the same time"
     } else if args.single_run && args.single_mode.is_some() {
         "You can't use --single-mode and --single-run at the same time"
-    } else if args.report.iter().filter(|path| report::is_standard_output(path)).count() > 1 {
+    } else if args.report.iter().filter(|report| report.is_standard_output()).count() > 1 {
         return Err(Refusal::new("only one report can go to standard output; name files for the others"));
     } else {
         return Ok(());

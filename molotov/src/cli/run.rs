@@ -7,8 +7,7 @@ use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     options::{Args, Color},
     registry::{self, Registry},
-    report::{self, Threshold},
-    statsd,
+    report, statsd,
     ui::{self, Console, Dashboard, Quiet, Screen, Wish},
 };
 
@@ -39,19 +38,17 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             return 1;
         }
     };
-    // They were read before: here they are kept as what they mean.
-    let thresholds: Vec<Threshold> = args.threshold.iter().filter_map(|text| text.parse().ok()).collect();
     let registered: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
     let mut running: Vec<&str> = plan.selection.scenarios.iter().map(|scenario| scenario.name()).collect();
     // Counted as a scenario, where it fails.
     running.extend(plan.selection.picker.as_ref().map(|_| "scenario_picker"));
-    for threshold in &thresholds {
+    for threshold in &args.threshold {
         if let Err(error) = threshold.check(&running, &registered) {
             complain(&format!("invalid threshold: {error}"));
             return 2;
         }
     }
-    let plan = plan.with_statsd(statsd).with_thresholds(thresholds);
+    let plan = plan.with_statsd(statsd);
     if args.debug {
         trace(args.color);
     }
@@ -111,8 +108,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         complain(&format!("the run could not be shown: {error}; the totals above are incomplete"));
         code = 1;
     }
-    for path in &args.report {
-        if let Err(error) = report::write(&ended.summary, path) {
+    for target in &args.report {
+        if let Err(error) = report::write(&ended.summary, target) {
             complain(&error.to_string());
             code = 1;
         }

@@ -9,7 +9,6 @@ use crate::{
     metrics::{Recorder, ScenarioId},
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
-    report::Threshold,
     session::{Context, Observed, Session, SessionOptions},
     vars::Scope,
 };
@@ -21,8 +20,6 @@ pub struct Plan {
     pub(crate) selection: Arc<Selection>,
     /// The variables of the run.
     pub(crate) scope: Arc<Scope>,
-    /// What the run has to meet.
-    pub(crate) thresholds: Vec<Threshold>,
     /// Where statsd listens, when it is to be told.
     pub(crate) statsd: Option<SocketAddr>,
 }
@@ -35,13 +32,7 @@ impl Plan {
     /// When what is registered does not fit together, or not with the options; all that is wrong is told at once.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        let plan = Plan {
-            args: Arc::new(args),
-            selection: Arc::new(selection),
-            scope: Arc::default(),
-            statsd: None,
-            thresholds: Vec::new(),
-        };
+        let plan = Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default(), statsd: None };
         Ok(plan.with_variables(Arc::default()))
     }
 
@@ -49,11 +40,6 @@ impl Plan {
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
         scope.show_secrets(self.args.show_secrets);
         Plan { scope, ..self }
-    }
-
-    /// With conditions to meet.
-    pub(crate) fn with_thresholds(self, thresholds: Vec<Threshold>) -> Plan {
-        Plan { thresholds, ..self }
     }
 
     /// With a statsd to tell.

@@ -18,11 +18,11 @@ mod threshold;
 mod timeline;
 
 pub use csv::csv;
-pub(crate) use file::is_standard_output;
-pub use file::{WriteError, check, write};
+pub use file::{WriteError, write};
 pub use html::html;
 pub use json::json;
 pub use live::{Line, LineKind, Progress, SizingProgress};
 pub use summary::{Incomplete, Judged, Sizing, Summary};
-pub use threshold::{Threshold, ThresholdError};
 pub use timeline::{Point, Timed, Timeline};
+
+pub use crate::options::{ReportTarget, Threshold, ThresholdError};

@@ -488,7 +488,7 @@ impl<'a> Run<'a> {
             snapshot: std::mem::take(&mut self.totals),
         };
         // A run that was not allowed to begin has met nothing.
-        summary.thresholds = self.plan.thresholds.iter().map(|threshold| threshold.judge(&summary)).collect();
+        summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
         let broken = summary.thresholds.iter().any(|judged| !judged.passed);
         self.screen.finish(&summary);
         self.settle();

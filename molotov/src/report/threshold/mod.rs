@@ -1,119 +1,22 @@
-//! Thresholds: conditions that decide whether a run was good, as in `p95(browse) < 200ms`.
+//! Thresholds judged: whether a run meets a condition.
 
-mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, ops::Range, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub use self::parse::ThresholdError;
-use self::parse::{Reader, nearest};
 use super::{Summary, format, summary::Judged};
-use crate::metrics::{Histogram, Snapshot, Stats};
+use crate::{
+    metrics::{Histogram, Snapshot, Stats},
+    options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError, nearest},
+};
 
-/// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
-///
-/// `NAME` is a scenario, a request or a step: `p95(browse) < 200ms`, `p99.9(GET /cart) < 1s`. Without one, all scenarios are
-/// judged together (`failures < 1%`, `p95 < 2s`), or all requests after `requests.` (`requests.p95 < 200ms`,
-/// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` before a measure with a name say which of them is meant;
-/// otherwise it is the first that has the name, in this order.
-///
-/// ```
-/// # use molotov::report::Threshold;
-/// let threshold: Threshold = "p95(browse) < 200ms".parse()?;
-/// let wrong = "p95(browse) < 200".parse::<Threshold>().unwrap_err();
-/// assert_eq!(wrong.to_string(), "\
-/// a time needs a unit: `200ms`, `1.5s`
-///   p95(browse) < 200
-///                 ^^^");
-/// # Ok::<(), molotov::report::ThresholdError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Threshold {
-    text: String,
-    subject: Option<Subject>,
-    metric: Metric,
-    name: Option<Name>,
-    comparison: Comparison,
-    value: f64,
-    share: bool,
-}
-
-/// A name in a threshold, and where it stands, parentheses included.
-#[derive(Debug, Clone, PartialEq)]
-struct Name {
-    name: String,
-    at: Range<usize>,
-}
-
-/// What is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Scenarios,
-    Requests,
-    Steps,
-}
-
-impl Subject {
-    const ALL: [Subject; 3] = [Subject::Scenarios, Subject::Requests, Subject::Steps];
-
-    fn plural(self) -> &'static str {
-        match self {
-            Subject::Scenarios => "scenarios",
-            Subject::Requests => "requests",
-            Subject::Steps => "steps",
-        }
-    }
-
-    fn singular(self) -> &'static str {
-        self.plural().trim_end_matches('s')
-    }
-
-    fn rows(self, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
-        match self {
-            Subject::Scenarios => &snapshot.scenarios,
-            Subject::Requests => &snapshot.requests,
-            Subject::Steps => &snapshot.steps,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Metric {
-    Percentile(f64),
-    Mean,
-    Min,
-    Max,
-    Successes,
-    Failures,
-    Interrupted,
-    Count,
-    Rate,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-    Equal,
-    Unequal,
-}
-
-impl fmt::Display for Threshold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl FromStr for Threshold {
-    type Err = ThresholdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What cannot be shown in a column of its own has no place in a threshold.
-        let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Reader { text: clean.trim(), at: 0 }.threshold()
+/// What a subject has measured, by name.
+fn rows(subject: Subject, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
+    match subject {
+        Subject::Scenarios => &snapshot.scenarios,
+        Subject::Requests => &snapshot.requests,
+        Subject::Steps => &snapshot.steps,
     }
 }
 
@@ -173,11 +76,11 @@ impl Threshold {
     fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
         let Some(Name { name, .. }) = &self.name else {
             let mut all = Stats::default();
-            self.subject.unwrap_or(Subject::Scenarios).rows(snapshot).values().for_each(|stats| all.merge(stats));
+            rows(self.subject.unwrap_or(Subject::Scenarios), snapshot).values().for_each(|stats| all.merge(stats));
             return Ok(all);
         };
         let subjects = self.subject.map_or(Subject::ALL.to_vec(), |subject| vec![subject]);
-        let rows = || subjects.iter().map(|subject| subject.rows(snapshot));
+        let rows = || subjects.iter().map(|subject| rows(*subject, snapshot));
         if let Some(stats) = rows().find_map(|rows| rows.get(&**name)) {
             return Ok(stats.clone());
         }

@@ -13,9 +13,9 @@ const METRICS: [&str; 10] =
 /// A threshold that cannot be read: why, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThresholdError {
-    pub(super) why: String,
-    pub(super) text: String,
-    pub(super) at: std::ops::Range<usize>,
+    pub(crate) why: String,
+    pub(crate) text: String,
+    pub(crate) at: std::ops::Range<usize>,
 }
 
 impl ThresholdError {
@@ -44,7 +44,7 @@ fn suggestion<const N: usize>(word: &str, known: [&str; N]) -> String {
 }
 
 /// The name that is so near that another was hardly meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &word.to_lowercase());
     let near = known.into_iter().map(|known| (distance(known), known)).min()?;
     (near.0 <= (word.chars().count() / 3).clamp(1, 3)).then_some(near.1)

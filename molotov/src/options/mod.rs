@@ -1,6 +1,16 @@
 //! The plain data of a run: what the command line says, without clap.
 
+mod invalid;
+pub(crate) mod report_target;
+pub(crate) mod threshold;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+pub use self::{
+    invalid::InvalidValue,
+    report_target::ReportTarget,
+    threshold::{Threshold, ThresholdError},
+};
 
 /// Every option of a run, as fixtures and contexts see it.
 ///
@@ -60,10 +70,10 @@ pub struct Args {
     pub threads: Option<usize>,
     /// Makes picks and the context's random data repeatable.
     pub seed: Option<u64>,
-    /// Reports to write: `FILE` or `FORMAT:FILE`, where `-` is standard output; see [`report::write`](crate::report::write).
-    pub report: Vec<PathBuf>,
+    /// Reports to write.
+    pub report: Vec<ReportTarget>,
     /// Conditions that decide whether the run was good.
-    pub threshold: Vec<String>,
+    pub threshold: Vec<Threshold>,
     /// Print what is registered and stop.
     pub list: bool,
     /// When to write colours.

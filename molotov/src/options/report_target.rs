@@ -1,0 +1,210 @@
+//! Where a report goes and in which format: what `--report` names.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use rustix::fs::{Access, access};
+
+use super::InvalidValue;
+
+const KNOWN: &str = "name a file that ends in .json, .html or .csv, or put the format first, as in `json:-`";
+
+/// A report to write: `FILE` or `FORMAT:FILE`.
+///
+/// Without a format, the file name ends in `.json`, `.html` or `.csv`. The file `-` is standard output.
+///
+/// ```
+/// use molotov::report::ReportTarget;
+///
+/// let target: ReportTarget = "json:-".parse()?;
+/// assert_eq!(target.to_string(), "json:-");
+/// assert!("out.txt".parse::<ReportTarget>().is_err());
+/// # Ok::<(), molotov::options::InvalidValue>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportTarget {
+    written: PathBuf,
+    pub(crate) format: Format,
+    pub(crate) path: PathBuf,
+}
+
+/// The format of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Html,
+    Csv,
+}
+
+impl Format {
+    fn of(name: &str) -> Option<Format> {
+        Some(match &*name.to_ascii_lowercase() {
+            "json" => Format::Json,
+            "html" => Format::Html,
+            "csv" => Format::Csv,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ReportTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.written.display().fmt(f)
+    }
+}
+
+impl FromStr for ReportTarget {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<ReportTarget, InvalidValue> {
+        Path::new(text).try_into()
+    }
+}
+
+impl TryFrom<&Path> for ReportTarget {
+    type Error = InvalidValue;
+
+    fn try_from(written: &Path) -> Result<ReportTarget, InvalidValue> {
+        let target = |format, path: &Path| ReportTarget { written: written.to_owned(), format, path: path.to_owned() };
+        let prefixed = written.to_str().and_then(|text| text.split_once(':'));
+        if let Some((Some(format), path)) = prefixed.map(|(format, path)| (Format::of(format), path)) {
+            return match path {
+                "" => Err(format!("`{}` names no file; {KNOWN}", written.display()).into()),
+                path => Ok(target(format, Path::new(path))),
+            };
+        }
+        match written.extension().and_then(|extension| Format::of(extension.to_str()?)) {
+            Some(format) => Ok(target(format, written)),
+            None => Err(format!("`{}` has no known format; {KNOWN}", written.display()).into()),
+        }
+    }
+}
+
+impl ReportTarget {
+    /// Whether the report goes to standard output: `-`, `/dev/stdout`, or the file that standard output is redirected to.
+    pub(crate) fn is_standard_output(&self) -> bool {
+        if self.path.as_os_str() == "-" {
+            return true;
+        }
+        match (fs::metadata(&self.path), rustix::fs::fstat(rustix::stdio::stdout())) {
+            (Ok(file), Ok(stdout)) => (file.dev(), file.ino()) == (stdout.st_dev, stdout.st_ino),
+            _ => false,
+        }
+    }
+
+    /// Checks, before a run, that the report can be written. Leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot: the file is a directory, its directory does not exist, or permission is missing.
+    pub fn check(&self) -> Result<(), InvalidValue> {
+        if self.is_standard_output() {
+            return Ok(());
+        }
+        let shown = self.path.display();
+        let unwritable = |error: io::Error| InvalidValue::from(format!("`{shown}` cannot be written: {error}"));
+        match fs::metadata(&self.path) {
+            Ok(there) if there.is_dir() => return Err(format!("`{shown}` is a directory; name a file").into()),
+            Ok(there) => {
+                access(&self.path, Access::WRITE_OK).map_err(|error| unwritable(error.into()))?;
+                if !there.is_file() {
+                    // A FIFO is opened when there is something to read.
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unwritable(error)),
+        }
+        let place = resolved(&self.path).map_err(unwritable)?;
+        let parent = parent(&place);
+        if !parent.is_dir() {
+            return Err(format!("there is no directory `{}`; create it first", parent.display()).into());
+        }
+        // Only an attempt shows whether it works.
+        let beside = beside(&place);
+        match File::create(&beside) {
+            Ok(_) => {
+                let _ = fs::remove_file(&beside);
+                Ok(())
+            }
+            Err(_) if place.exists() => OpenOptions::new().write(true).open(&place).map(drop).map_err(unwritable),
+            Err(error) => Err(unwritable(error)),
+        }
+    }
+}
+
+/// The place that links lead to, whether or not a file is there.
+pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let mut place = path.to_owned();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        match fs::read_link(&place) {
+            Ok(target) => place = parent(&place).join(target),
+            // No link, or nothing there.
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(io::Error::other("too many levels of symbolic links"))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Where a report is written before it takes its name.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn check(path: &Path) -> Result<(), InvalidValue> {
+        ReportTarget::try_from(path)?.check()
+    }
+
+    #[test]
+    fn reports_that_cannot_be_written_are_refused_before_the_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("there.json")).unwrap();
+        symlink("nowhere/out.json", at("dangling.json")).unwrap();
+        symlink("endless.json", at("endless.json")).unwrap();
+        for (name, part) in [
+            ("out.txt", "has no known format; name a file that ends in .json, .html or .csv"),
+            ("out", "has no known format"),
+            ("-", "has no known format"),
+            ("there.json", "is a directory"),
+            ("nowhere/out.json", "there is no directory"),
+            ("dangling.json", "there is no directory"),
+            ("endless.json", "symbolic links"),
+        ] {
+            let error = check(&at(name)).unwrap_err().to_string();
+            assert!(error.contains(part), "{name}: {error}");
+        }
+        assert!(check(Path::new("json:")).unwrap_err().to_string().contains("names no file"));
+        assert!(check(Path::new("xml:-")).unwrap_err().to_string().contains("has no known format"));
+        for path in ["json:-", "CSV:/dev/stdout", "html:/dev/null"] {
+            check(Path::new(path)).unwrap();
+        }
+        check(&at("OUT.HTML")).unwrap();
+        assert!(!at("OUT.HTML").exists(), "checking leaves nothing behind");
+    }
+}

@@ -1,0 +1,108 @@
+//! Thresholds as they are written: conditions such as `p95(browse) < 200ms`. The report judges them.
+
+mod parse;
+
+use std::{fmt, ops::Range, str::FromStr};
+
+use self::parse::Reader;
+pub use self::parse::ThresholdError;
+pub(crate) use self::parse::nearest;
+
+/// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
+///
+/// `NAME` is a scenario, a request or a step: `p95(browse) < 200ms`, `p99.9(GET /cart) < 1s`. Without one, all scenarios are
+/// judged together (`failures < 1%`, `p95 < 2s`), or all requests after `requests.` (`requests.p95 < 200ms`,
+/// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` before a measure with a name say which of them is meant;
+/// otherwise it is the first that has the name, in this order.
+///
+/// ```
+/// # use molotov::report::Threshold;
+/// let threshold: Threshold = "p95(browse) < 200ms".parse()?;
+/// let wrong = "p95(browse) < 200".parse::<Threshold>().unwrap_err();
+/// assert_eq!(wrong.to_string(), "\
+/// a time needs a unit: `200ms`, `1.5s`
+///   p95(browse) < 200
+///                 ^^^");
+/// # Ok::<(), molotov::report::ThresholdError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    pub(crate) text: String,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) metric: Metric,
+    pub(crate) name: Option<Name>,
+    pub(crate) comparison: Comparison,
+    pub(crate) value: f64,
+    /// Whether the value is a share of all, from 0 to 1.
+    pub(crate) share: bool,
+}
+
+/// A name in a threshold, and where it stands, parentheses included.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Name {
+    pub(crate) name: String,
+    pub(crate) at: Range<usize>,
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Scenarios,
+    Requests,
+    Steps,
+}
+
+impl Subject {
+    pub(crate) const ALL: [Subject; 3] = [Subject::Scenarios, Subject::Requests, Subject::Steps];
+
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Subject::Scenarios => "scenarios",
+            Subject::Requests => "requests",
+            Subject::Steps => "steps",
+        }
+    }
+
+    pub(crate) fn singular(self) -> &'static str {
+        self.plural().trim_end_matches('s')
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Metric {
+    Percentile(f64),
+    Mean,
+    Min,
+    Max,
+    Successes,
+    Failures,
+    Interrupted,
+    Count,
+    Rate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    Equal,
+    Unequal,
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = ThresholdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What cannot be shown in a column of its own has no place in a threshold.
+        let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Reader { text: clean.trim(), at: 0 }.threshold()
+    }
+}
