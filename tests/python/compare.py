@@ -47,7 +47,6 @@ EXPECTED = {
     "fail_exit_in_global_teardown": ({"totals"}, "there are always totals (the original: none)"),
     # Where a client of its own may differ.
     "content_chunks": ({"seen"}, "parts of a body that came together are one part"),
-    "data_async_generator_failing": ({"seen"}, "the error of the generator itself is raised"),
     "error_invalid_url": ({"seen"}, "a scheme that is not HTTP is refused as a URL, without a try to connect"),
     "headers_request": ({"seen", "requests"}, "a GET without a body sends no Content-Length, whatever its headers say"),
     "redirect_headers": ({"seen", "requests"}, "another host does not get cookies that were written for the first"),

@@ -8,6 +8,7 @@ choosing, prints that port on one line and serves until it is killed.
 
 import asyncio
 import base64
+import collections
 import gzip
 import hashlib
 import itertools
@@ -18,12 +19,14 @@ import zlib
 from urllib.parse import parse_qs
 
 LOG = []
+# Bytes of bodies in chunks that have come to a path, also where the body never ends.
+RECEIVED = collections.Counter()
 CONNECTIONS = itertools.count(1)
 REASONS = {
     200: "OK", 201: "Created", 204: "No Content", 301: "Moved Permanently",
     302: "Found", 303: "See Other", 304: "Not Modified",
     307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 418: "I'm a Teapot",
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 413: "Content Too Large", 418: "I'm a Teapot",
     500: "Internal Server Error", 503: "Service Unavailable",
 }
 WS_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -50,7 +53,7 @@ class Request:
         return self.query.get(name, [default])[0]
 
 
-async def read_chunked(reader):
+async def read_chunked(reader, path):
     body = bytearray()
     while True:
         line = await reader.readline()
@@ -60,6 +63,7 @@ async def read_chunked(reader):
                 pass
             return bytes(body)
         body += await reader.readexactly(size)
+        RECEIVED[path] += size
         await reader.readexactly(2)
 
 
@@ -82,8 +86,10 @@ async def read_request(reader, writer):
     if (request.header("expect") or "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await writer.drain()
+    if request.path == "/refuse":
+        return request
     if "chunked" in (request.header("transfer-encoding") or "").lower():
-        request.body = await read_chunked(reader)
+        request.body = await read_chunked(reader, request.path)
     elif request.header("content-length"):
         request.body = await reader.readexactly(int(request.header("content-length")))
     return request
@@ -304,6 +310,15 @@ async def respond(request, reader, writer):
         else:
             answer(writer, request, b"who are you", status=401,
                    headers=[("WWW-Authenticate", 'Basic realm="compare"')])
+    elif path == "/refuse":
+        # Answers before the body has come, and takes what comes until the client closes.
+        answer(writer, request, b"too large", status=413, headers=[("Connection", "close")])
+        await writer.drain()
+        while await reader.read(1 << 16):
+            pass
+        return False
+    elif path == "/received":
+        answer_json(writer, request, {"bytes": RECEIVED[request.arg("path", "")]})
     elif path == "/empty":
         answer(writer, request, b"")
     elif path == "/ws":

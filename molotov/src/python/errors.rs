@@ -2,7 +2,7 @@
 
 use pyo3::{intern, prelude::*};
 
-use super::{interrupted, module};
+use super::{interrupted, module, upload::Raised};
 use crate::{Failure, http::Error};
 
 /// The exception that aiohttp would raise.
@@ -12,6 +12,9 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
         let mut source = std::error::Error::source(error);
         let mut causes = Vec::new();
         while let Some(cause) = source {
+            if let Some(raised) = cause.downcast_ref::<Raised>() {
+                return Ok(raised.0.clone_ref(py));
+            }
             if let Some(io) = cause.downcast_ref::<std::io::Error>() {
                 errno = errno.or(io.raw_os_error());
             }

@@ -14,6 +14,7 @@ mod options;
 mod response;
 mod script;
 mod session;
+mod upload;
 mod worker;
 
 use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};

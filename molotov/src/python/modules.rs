@@ -130,6 +130,8 @@ pub mod _core {
     #[pymodule_export]
     use super::super::session::{Session, WorkerContext};
     #[pymodule_export]
+    use super::super::upload::Upload;
+    #[pymodule_export]
     use super::super::worker::Parked;
     #[pymodule_export]
     use super::Stdout;
@@ -230,7 +232,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 27] = [
+const SOURCES: [(&str, &str); 28] = [
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -248,6 +250,7 @@ const SOURCES: [(&str, &str); 27] = [
     ("molotov._sessions", include_str!("lib/molotov/_sessions.py")),
     ("molotov._targets", include_str!("lib/molotov/_targets.py")),
     ("molotov._timeouts", include_str!("lib/molotov/_timeouts.py")),
+    ("molotov._uploads", include_str!("lib/molotov/_uploads.py")),
     ("molotov._types", include_str!("lib/molotov/_types.py")),
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderName, HeaderValue, Method};
 use pyo3::{
     intern,
@@ -10,9 +11,10 @@ use pyo3::{
     types::{PyAnyMethods, PyBytes, PyDict, PyString},
 };
 
-use super::{awaitable::Awaitable, errors, event_loop::Loop, local::Held, module, response::Response};
+use super::{awaitable::Awaitable, errors, event_loop::Loop, local::Held, module, response::Response, upload};
 use crate::{
-    session::{self, Context, Redirect, RequestBuilder, SessionOptions},
+    http::BoxError,
+    session::{self, Context, Redirect, RequestBody, RequestBuilder, SessionOptions},
     statsd::Statsd,
 };
 
@@ -251,7 +253,7 @@ impl Session {
     }
 
     /// Sends a request whose parts are plain: what `_requests.start` makes of the keywords.
-    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, parts=None))]
+    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, chunked=false, written=None))]
     #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, told by our own Python part")]
     fn _send(
         &self,
@@ -264,7 +266,8 @@ impl Session {
         redirects: Option<i64>,
         raises: Option<bool>,
         info: Option<Py<PyAny>>,
-        parts: Option<Vec<Vec<u8>>>,
+        chunked: bool,
+        written: Option<Written>,
     ) -> PyResult<Awaitable> {
         let bad = |what: String| pyo3::exceptions::PyValueError::new_err(what);
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
@@ -283,10 +286,19 @@ impl Session {
             request = request.header(name, value);
         }
         if let Some(body) = body {
-            request = request.body(Bytes::copy_from_slice(body.as_bytes()));
-        } else if let Some(parts) = parts {
-            let parts = parts.into_iter().map(|part| Ok::<_, std::io::Error>(Bytes::from(part)));
-            request = request.body(session::RequestBody::wrap_stream(futures_util::stream::iter(parts)));
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            if chunked {
+                let make = move || RequestBody::wrap_stream(stream::iter([Ok::<_, BoxError>(body.clone())]));
+                request = request.body(make()).renewed_by(move || Ok(make()));
+            } else {
+                request = request.body(body);
+            }
+        } else if let Some((length, start, again)) = written {
+            request = request.body(upload::body(length, start)).renewed_by(move || {
+                let made = Python::attach(|py| again.call0(py)?.extract::<(Option<u64>, Py<PyAny>)>(py));
+                let (length, start) = made.map_err(upload::Raised)?;
+                Ok(upload::body(length, start))
+            });
         }
         if let Some((total, connect, read)) = timeout {
             request = request.timeout(limit(total)).partial_timeouts(limit(connect), limit(read));
@@ -500,6 +512,9 @@ impl WorkerContext {
         slf.setattr(name, value)
     }
 }
+
+/// A body that a task writes: its length, what starts the task, and what makes both anew for a redirect.
+type Written = (Option<u64>, Py<PyAny>, Py<PyAny>);
 
 /// Seconds in all, to connect, and between two reads; infinite where there is no limit.
 type Timeouts = (f64, f64, f64);

@@ -18,6 +18,8 @@ use super::{
     request::Request,
     response::{Hop, Response},
 };
+#[cfg(feature = "python")]
+use crate::http::{BoxError, ErrorKind};
 use crate::http::{
     Error,
     decode::Coding,
@@ -25,6 +27,9 @@ use crate::http::{
     target::Target,
     wire::{Body, WireRequest, WireResponse},
 };
+
+#[cfg(feature = "python")]
+type Renew = Box<dyn FnMut() -> Result<Body, BoxError>>;
 
 /// Everything a request is made of.
 pub(crate) struct Parts {
@@ -42,6 +47,9 @@ pub(crate) struct Parts {
     pub(crate) name: Option<Rc<str>>,
     /// Whether the body is a stream, which can be sent once.
     pub(crate) streamed: bool,
+    /// Makes a streamed body anew.
+    #[cfg(feature = "python")]
+    pub(crate) renew: Option<Renew>,
     /// Whether a redirect to another server has taken the defaults in, without what is secret.
     pub(crate) stripped: bool,
 }
@@ -53,6 +61,30 @@ impl Parts {
             Some(name) => name.clone(),
             None => self.target.name(&self.method),
         }
+    }
+
+    /// Whether the body can be sent to where a redirect leads.
+    fn can_repeat(&self) -> bool {
+        #[cfg(feature = "python")]
+        if self.renew.is_some() {
+            return true;
+        }
+        !self.streamed
+    }
+
+    /// Makes a streamed body anew, after a redirect that asks for it again.
+    #[cfg(feature = "python")]
+    fn renew_body(&mut self) -> Result<(), Error> {
+        if self.streamed
+            && let Some(renew) = &mut self.renew
+        {
+            self.body = renew().map_err(|source| {
+                let message = format!("the body of the request cannot be sent again: {source}");
+                Error::new(ErrorKind::Body, message).with_source(source).at(&self.method, &self.target.url)
+            })?;
+            self.streamed = matches!(self.body, Body::Stream { .. });
+        }
+        Ok(())
     }
 }
 
@@ -129,6 +161,13 @@ impl Session {
                 }
             }
             drop(wire);
+            #[cfg(feature = "python")]
+            if let Err(error) = parts.renew_body() {
+                if let Some(measure) = measure {
+                    measure.failed();
+                }
+                return Err(error);
+            }
             if let (Some(observer), Some(original)) = (listened, &original) {
                 let paused = Instant::now();
                 let request = self.told(&parts, original);
@@ -199,7 +238,7 @@ impl Session {
         let Some(url) = redirect::destination(wire.status, wire.headers.map(), here)? else { return Ok(Step::Final) };
         let becomes_get = redirect::becomes_get(wire.status, &parts.method);
         // What was streamed is gone, and the server has to be content with that.
-        if !becomes_get && parts.streamed {
+        if !becomes_get && !parts.can_repeat() {
             return Ok(Step::Final);
         }
         previous.push(here.clone());
@@ -223,6 +262,7 @@ impl Session {
         if becomes_get {
             parts.method = Method::GET;
             parts.body = Body::Empty;
+            parts.streamed = false;
             redirect::strip_body_headers(&mut parts.headers);
         }
         parts.target = target;

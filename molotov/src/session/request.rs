@@ -135,6 +135,8 @@ impl RequestBuilder {
             redirect: None,
             name: None,
             streamed: false,
+            #[cfg(feature = "python")]
+            renew: None,
             stripped: false,
         });
         RequestBuilder { session, parts }
@@ -199,6 +201,15 @@ impl RequestBuilder {
         self.change(|parts| {
             parts.body = body.into().0;
             parts.streamed = matches!(parts.body, Body::Stream { .. });
+            Ok(())
+        })
+    }
+
+    /// Makes the body anew where a redirect asks for it again.
+    #[cfg(feature = "python")]
+    pub(crate) fn renewed_by(self, mut make: impl FnMut() -> Result<RequestBody, BoxError> + 'static) -> Self {
+        self.change(|parts| {
+            parts.renew = Some(Box::new(move || make().map(|body| body.0)));
             Ok(())
         })
     }

@@ -3,7 +3,9 @@
 import json as _json
 from urllib.parse import urlencode
 
-from molotov._aiohttp import needed
+from molotov._aiohttp import imported, needed
+from molotov._content import Content
+from molotov._uploads import Iterated, Source
 
 
 def compressed(body, coding):
@@ -16,28 +18,12 @@ def compressed(body, coding):
     return compressor.compress(body) + compressor.flush()
 
 
-class _Collected:
-    """Takes what aiohttp's payloads write."""
-
-    def __init__(self):
-        self.parts = []
-
-    async def write(self, chunk):
-        self.parts.append(bytes(chunk))
-
-    async def write_eof(self, chunk=b""):
-        if chunk:
-            self.parts.append(bytes(chunk))
-
-    def enable_compression(self, *_):
-        pass
-
-    def enable_chunking(self):
-        pass
+# A body of a known size up to this is written before the request starts.
+_SMALL = 64 * 1024
 
 
 async def body_of(keywords, options):
-    """The body of a request: whole, or in parts where its length is not told; and its type."""
+    """The body of a request: its bytes, or the source that writes it while it is sent; and its type."""
     if keywords.get("json") is not None:
         dumps = options.get("json_serialize", _json.dumps)
         return dumps(keywords["json"]).encode("utf-8"), None, "application/json"
@@ -48,12 +34,22 @@ async def body_of(keywords, options):
         return bytes(data), None, "application/octet-stream"
     if isinstance(data, str):
         return data.encode("utf-8"), None, "text/plain; charset=utf-8"
-    if hasattr(data, "__aiter__"):
-        return None, [bytes(part) async for part in data], "application/octet-stream"
-    plain = _form(data)
+    plain = None if hasattr(data, "__aiter__") else _form(data)
     if plain is not None:
         return urlencode(plain, doseq=True, encoding="utf-8").encode(), None, "application/x-www-form-urlencoded"
-    # Files and forms with files: aiohttp's own payloads write them.
+    source = Source(data, _payload)
+    if source.size is not None and source.size <= _SMALL:
+        return await source.collect(), None, source.content_type
+    return None, source, source.content_type
+
+
+def _payload(data):
+    """What writes a body: for files and forms with files that is aiohttp's own."""
+    if isinstance(data, Content):
+        return Iterated(data.iter_any())
+    aiohttp = imported()
+    if hasattr(data, "__aiter__") and (aiohttp is None or hasattr(data, "asend")):
+        return Iterated(data)
     aiohttp = needed()
     from aiohttp import payload
 
@@ -61,18 +57,10 @@ async def body_of(keywords, options):
         data = data()
     elif isinstance(data, (dict, list, tuple)) or hasattr(data, "items"):
         data = aiohttp.FormData(data)()
-    if not isinstance(data, payload.Payload):
-        try:
-            data = payload.PAYLOAD_REGISTRY.get(data, disposition=None)
-        except payload.LookupError:
-            data = aiohttp.FormData(data)()
-    collected = _Collected()
-    size = data.size
-    await data.write(collected)
-    kind = data.headers.get("Content-Type", data.content_type)
-    if size is None:
-        return None, collected.parts, kind
-    return b"".join(collected.parts), None, kind
+    try:
+        return payload.PAYLOAD_REGISTRY.get(data, disposition=None)
+    except payload.LookupError:
+        return aiohttp.FormData(data)()
 
 
 def _form(data):

@@ -55,6 +55,12 @@ def _odd(keywords):
     return "ssl" if keywords.get("ssl", True) not in (None, True, False) else None
 
 
+def _stated_length(headers, size):
+    """The length of a body: what the request's headers say, as with aiohttp, else its size."""
+    stated = next((value for name, value in headers if name.lower() == "content-length"), None)
+    return size if stated is None else int(stated)
+
+
 def start(session, method, url, keywords):
     """A request with arguments, as a coroutine: by what the script has put in the place of `_request`, if it has."""
     wrapper = session.__dict__.get("_request")
@@ -133,17 +139,20 @@ async def _start(session, method, url, keywords):
         headers = [pair for pair in headers if pair[0].lower() != "cookie"]
         headers.append(("Cookie", cookie_header(values)))
 
-    body, parts, content_type = await body_of(keywords, options)
-    compress = keywords.get("compress")
-    if compress and body:
-        body = compressed(body, "deflate" if compress is True else compress)
-        headers.append(("Content-Encoding", "deflate" if compress is True else compress))
-        parts, body = [body], None
-    if keywords.get("chunked") and body is not None:
-        parts, body = [body], None
+    body, source, content_type = await body_of(keywords, options)
+    coding = "deflate" if keywords.get("compress") is True else keywords.get("compress") or None
+    coding = coding if body or source is not None else None
+    chunked = bool(keywords.get("chunked") or coding) and (body is not None or source is not None)
+    if coding:
+        headers.append(("Content-Encoding", coding))
+        body = compressed(body, coding) if body else body
+    written = None
+    if source is not None:
+        length = None if chunked else _stated_length(headers, source.size)
+        written = source.start_with(str(plain), length, coding)
     if content_type is not None and "content-type" not in given:
         headers.append(("Content-Type", content_type))
-    if body is None and parts is None and method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
+    if body is None and written is None and method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
         body = b""
         if method in ("POST", "PUT", "PATCH") and "content-type" not in given:
             headers.append(("Content-Type", "application/octet-stream"))
@@ -160,8 +169,11 @@ async def _start(session, method, url, keywords):
         raises = options.get("raise_for_status")
     sent = [("Host", host_of(str(plain)))] + headers
     sent += [pair for pair in (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")) if pair[0].lower() not in given]
-    if body is not None:
-        sent.append(("Content-Length", str(len(body))))
+    length = written[0] if written is not None else len(body) if body is not None and not chunked else None
+    if length is not None and "content-length" not in given:
+        sent.append(("Content-Length", str(length)))
+    elif length is None and (body is not None or written is not None):
+        sent.append(("Transfer-Encoding", "chunked"))
     info = RequestInfo(plain, method, multidict(sent), url)
     # What a request says replaces all of the session's timeout, `None` included.
     said = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
@@ -176,7 +188,8 @@ async def _start(session, method, url, keywords):
         redirects,
         bool(raises) if not callable(raises) else False,
         info,
-        parts,
+        chunked,
+        written,
     )
     if callable(raises):
         await raises(response)
