@@ -1,5 +1,6 @@
-//! The attributes of Molotov. They are used through the `molotov` crate; the texts about them are in `docs`, where the book
-//! takes them from too.
+//! The attributes of Molotov. Use them through the `molotov` crate.
+//!
+//! Their documentation is in `docs`; the book includes it too.
 
 mod attribute;
 mod expand;
