@@ -282,6 +282,8 @@ async def respond(request, reader, writer):
         answer(writer, request, b"see headers", headers=[
             ("X-One", "1"), ("X-Many", "a"), ("X-Many", "b"), ("x-MiXeD", "case"),
             ("Link", '</next?page=2>; rel="next", <http://example.org/l>; rel="last"; title="end"')])
+    elif path == "/with-header":
+        answer(writer, request, headers=[(request.arg("name", "X-One"), request.arg("value", ""))])
     elif path == "/connection":
         answer_json(writer, request, {"connection": request.connection})
     elif path == "/close":

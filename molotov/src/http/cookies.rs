@@ -140,12 +140,25 @@ impl Jar {
         if text.is_empty() { None } else { HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok() }
     }
 
-    /// All cookies, for whatever server.
+    /// All cookies, for whatever server: each as a server would set it, its name, domain and path.
     #[cfg(feature = "python")]
-    pub(crate) fn all(&self) -> Vec<(String, String)> {
+    pub(crate) fn all(&self) -> Vec<(String, String, String, String)> {
         let cookies = self.0.borrow();
         let all = cookies.iter().flat_map(|cookies| cookies.store.iter_unexpired());
-        all.map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
+        let all = all.map(|cookie| {
+            let (domain, path) = (String::from(&cookie.domain), String::from(&cookie.path));
+            (cookie.to_string(), cookie.name().to_owned(), domain, path)
+        });
+        all.collect()
+    }
+
+    /// Forgets one cookie.
+    #[cfg(feature = "python")]
+    pub(crate) fn remove(&self, domain: &str, path: &str, name: &str) {
+        let mut kept = self.0.borrow_mut();
+        let Some(cookies) = kept.as_mut() else { return };
+        cookies.store.remove(domain, path, name);
+        cookies.set.retain(|key| key.domain != domain || key.path != path || key.name != name);
     }
 
     /// Forgets all cookies.

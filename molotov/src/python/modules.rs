@@ -232,7 +232,7 @@ pub mod _core {
 }
 
 /// The modules that are written in Python.
-const SOURCES: [(&str, &str); 28] = [
+const SOURCES: &[(&str, &str)] = &[
     ("molotov.api", include_str!("lib/molotov/api.py")),
     ("molotov.util", include_str!("lib/molotov/util.py")),
     ("molotov.session", include_str!("lib/molotov/session.py")),
@@ -241,6 +241,8 @@ const SOURCES: [(&str, &str); 28] = [
     ("molotov._aiohttp", include_str!("lib/molotov/_aiohttp.py")),
     ("molotov._blocking", include_str!("lib/molotov/_blocking.py")),
     ("molotov._bodies", include_str!("lib/molotov/_bodies.py")),
+    ("molotov._classes", include_str!("lib/molotov/_classes.py")),
+    ("molotov._connector", include_str!("lib/molotov/_connector.py")),
     ("molotov._content", include_str!("lib/molotov/_content.py")),
     ("molotov._events", include_str!("lib/molotov/_events.py")),
     ("molotov._exceptions", include_str!("lib/molotov/_exceptions.py")),
@@ -258,6 +260,7 @@ const SOURCES: [(&str, &str); 28] = [
     ("molotov._runs", include_str!("lib/molotov/_runs.py")),
     ("molotov._environment", include_str!("lib/molotov/_environment.py")),
     ("molotov._statsd", include_str!("lib/molotov/_statsd.py")),
+    ("molotov._traces", include_str!("lib/molotov/_traces.py")),
     ("molotov._tracing", include_str!("lib/molotov/_tracing.py")),
     ("molotov._finder", include_str!("lib/molotov/_finder.py")),
     ("molotov", include_str!("lib/molotov/__init__.py")),

@@ -9,7 +9,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyString},
 };
 
-use super::{awaitable::Awaitable, errors, json, local::Held, module};
+use super::{awaitable::Awaitable, errors, json, local::Held, module, session::class_of};
 use crate::{ErrorKind, session};
 
 /// An answer, with its body where it has been read.
@@ -260,6 +260,12 @@ impl Response {
         self.inner.borrow(py).status
     }
 
+    /// What `isinstance` looks at: aiohttp's class, where the script has imported it.
+    #[getter(__class__)]
+    fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        class_of::<Response>(slf.as_any(), "ClientResponse")
+    }
+
     #[getter]
     fn ok(&self, py: Python<'_>) -> bool {
         self.inner.borrow(py).status < 400
@@ -320,6 +326,7 @@ impl Response {
             | "content_disposition"
             | "links"
             | "request"
+            | "url_obj"
             | "connection"
             | "cookies_" => Response::ask(slf, name),
             "content" => {

@@ -431,11 +431,14 @@ impl Opening {
             let odd = helper.call_method1("only_aiohttp", (given,)).and_then(|odd| odd.is_truthy());
             if odd.map_err(errors::failure)? {
                 let real = helper.call_method1("real_session", (given,)).map_err(errors::failure)?;
-                let known = worker_context(py, worker, context).map_err(errors::failure)?;
-                // aiohttp warns of attributes that are not its own; the context is found without, then.
-                let _ = real.setattr("_molotov_context", known);
-                return Ok(real.unbind());
+                return with_context(py, real.unbind(), worker, context);
             }
+        }
+        let traces = module(py, "_traces").map_err(errors::failure)?;
+        let opened = traces.call_method1("open_session", (given.as_ref(),)).and_then(|opened| opened.extract());
+        let (traced, real): (Bound<'_, PyAny>, Option<Py<PyAny>>) = opened.map_err(errors::failure)?;
+        if let Some(real) = real {
+            return with_context(py, real, worker, context);
         }
         let options = sessions::options(py, given.as_ref().map(|given| given.bind(py))).map_err(errors::failure)?;
         let inner = session::Session::new(options.or_timeout(context.args().timeout))?;
@@ -445,8 +448,18 @@ impl Opening {
         let made = worker_context(py, worker, context)
             .and_then(|known| sessions::Session::new(py, inner, known, given))
             .and_then(|made| Py::new(py, made));
-        made.map(Py::into_any).map_err(errors::failure)
+        let made = made.map_err(errors::failure)?;
+        traces.call_method1("attach", (&made, traced)).map_err(errors::failure)?;
+        Ok(made.into_any())
     }
+}
+
+/// A session of aiohttp's that knows its worker.
+fn with_context(py: Python<'_>, real: Py<PyAny>, worker: &Worker, context: &Context) -> Result<Py<PyAny>> {
+    let known = worker_context(py, worker, context).map_err(errors::failure)?;
+    // aiohttp warns of attributes that are not its own; the context is found without, then.
+    let _ = real.bind(py).setattr("_molotov_context", known);
+    Ok(real)
 }
 
 fn worker_context(py: Python<'_>, worker: &Worker, context: &Context) -> PyResult<Py<WorkerContext>> {

@@ -122,6 +122,15 @@ fn set_attribute(
     }
 }
 
+/// The class that an object of ours passes for; a subclass of a script's own passes for nothing else.
+pub(super) fn class_of<'py, T: pyo3::PyTypeInfo>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let (py, own) = (object.py(), object.get_type());
+    if !own.is(T::type_object(py)) {
+        return Ok(own.into_any());
+    }
+    module(py, "_classes")?.call_method1(intern!(py, "class_of"), (own, name))
+}
+
 /// Whether a URL is sent as it stands: what needs quoting is left to those who know the rules.
 fn is_plain(url: &str) -> bool {
     url.starts_with("http")
@@ -309,6 +318,12 @@ impl Session {
         Ok(sending(request, method, raises.unwrap_or(self.raises), info, most))
     }
 
+    /// What `isinstance` looks at: aiohttp's class, where the script has imported it.
+    #[getter(__class__)]
+    fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        class_of::<Session>(slf.as_any(), "ClientSession")
+    }
+
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         *self.closed.borrow(py)
@@ -317,6 +332,11 @@ impl Session {
     fn close(&self, py: Python<'_>) -> Awaitable {
         self.closed.replace(py, true);
         Awaitable::ready(Ok(py.None()))
+    }
+
+    /// As `close`, at once: there is no connector that another session could take over.
+    fn detach(&self, py: Python<'_>) {
+        self.closed.replace(py, true);
     }
 
     #[getter(r#loop)]
@@ -350,8 +370,13 @@ impl Session {
         self.inner.borrow(py).cookies_for(url)
     }
 
-    fn _all_cookies(&self, py: Python<'_>) -> Vec<(String, String)> {
+    /// All cookies: each as a server would set it, its name, domain and path.
+    fn _all_cookies(&self, py: Python<'_>) -> Vec<(String, String, String, String)> {
         self.inner.borrow(py).all_cookies()
+    }
+
+    fn _remove_cookie(&self, py: Python<'_>, domain: &str, path: &str, name: &str) {
+        self.inner.borrow(py).remove_cookie(domain, path, name);
     }
 
     fn _clear_cookies(&self, py: Python<'_>) {
@@ -377,33 +402,17 @@ impl Session {
     /// What is rarely asked for.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
-            "headers" | "cookie_jar" | "_default_headers" | "_cookie_jar" => {
+            "headers" | "cookie_jar" | "trace_configs" | "_default_headers" | "_cookie_jar" | "_trace_configs" => {
                 slf.get().changed.replace(slf.py(), true);
                 Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind())
             }
-            "auth"
-            | "timeout"
-            | "json_serialize"
-            | "raise_for_status"
-            | "connector"
-            | "version"
-            | "skip_auto_headers"
-            | "auto_decompress"
-            | "trust_env"
-            | "requote_redirect_url"
-            | "trace_configs"
-            | "_base_url"
-            | "_connector"
-            | "_timeout" => Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind()),
-            _ => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
-                "'ClientSession' object has no attribute '{name}'"
-            ))),
+            _ => Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind()),
         }
     }
 
     /// Scripts replace methods and private attributes of aiohttp's: requests look at them from then on.
     fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if matches!(name.to_str()?, "_request" | "_base_url" | "_default_headers" | "_timeout") {
+        if matches!(name.to_str()?, "_request" | "_base_url" | "_default_headers" | "_timeout" | "_trace_configs") {
             slf.get().changed.replace(slf.py(), true);
         }
         set_attribute(slf, name, value.as_ptr())

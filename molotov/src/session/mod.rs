@@ -172,10 +172,16 @@ impl Session {
         text.split("; ").filter_map(pair).collect()
     }
 
-    /// All cookies, for whatever server.
+    /// All cookies, for whatever server: each as a server would set it, its name, domain and path.
     #[cfg(feature = "python")]
-    pub(crate) fn all_cookies(&self) -> Vec<(String, String)> {
+    pub(crate) fn all_cookies(&self) -> Vec<(String, String, String, String)> {
         self.0.jar.all()
+    }
+
+    /// Forgets one cookie.
+    #[cfg(feature = "python")]
+    pub(crate) fn remove_cookie(&self, domain: &str, path: &str, name: &str) {
+        self.0.jar.remove(domain, path, name);
     }
 
     /// Forgets all cookies.

@@ -17,7 +17,17 @@ def imported():
 _OURS = frozenset(("http2", "max_body", "retry"))
 
 _SESSION = _OURS | frozenset(
-    ("headers", "cookies", "auth", "timeout", "raise_for_status", "json_serialize", "conn_timeout", "read_timeout")
+    (
+        "auth",
+        "conn_timeout",
+        "cookies",
+        "headers",
+        "json_serialize",
+        "raise_for_status",
+        "read_timeout",
+        "timeout",
+        "trace_configs",
+    )
 )
 
 
@@ -48,6 +58,8 @@ def real_beside(session, what):
     real = session.__dict__.get("_aiohttp")
     if real is None:
         real = session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
+        # Ours reports to them.
+        real._trace_configs = []
     return real
 
 
@@ -84,7 +96,16 @@ class _WebSocket:
         self._socket = None
 
     async def _connect(self, session, url, keywords):
-        self._socket = await real_beside(session, "a WebSocket").ws_connect(url, **keywords)
+        def connect(keywords):
+            return real_beside(session, "a WebSocket").ws_connect(url, **keywords)
+
+        trace_configs = session.__dict__.get("_trace_configs")
+        if trace_configs:
+            from molotov import _traces
+
+            self._socket = await _traces.traced(session, trace_configs, "GET", url, keywords, connect)
+        else:
+            self._socket = await connect(keywords)
         return self._socket
 
     def __await__(self):

@@ -2,11 +2,14 @@
 
 import asyncio
 
+from molotov._classes import passes_for
 from molotov._exceptions import errors
 
 
 class Content:
     """The body of a response as a stream."""
+
+    __class__ = passes_for("StreamReader")
 
     def __init__(self, response):
         self._response = response
@@ -79,6 +82,21 @@ class Content:
     async def readchunk(self):
         part = await self.readany()
         return part, bool(part) or self._ended
+
+    def read_nowait(self, n=-1):
+        return self._take(len(self._left) if n < 0 else n)
+
+    async def wait_eof(self):
+        """Waits for the rest of the body, and keeps it."""
+        while await self._more():
+            pass
+
+    def unread_data(self, data):
+        self._left[:0] = data
+
+    def exception(self):
+        """The error that has broken the body off: it is raised by what reads, and never kept."""
+        return None
 
     def at_eof(self):
         return not self._left and self.is_eof()

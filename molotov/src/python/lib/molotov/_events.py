@@ -1,10 +1,13 @@
 """Requests as listeners see them."""
 
-from molotov._types import changeable, decoded, URL
+from molotov._classes import passes_for
+from molotov._types import changeable, decoded, http_version, multidict, RequestInfo, URL
 
 
 class EventRequest:
     """A request as listeners see it."""
+
+    __class__ = passes_for("ClientRequest")
 
     def __init__(self, method, url, original_url, headers, body):
         self.method = method
@@ -26,6 +29,17 @@ class EventRequest:
 
     def is_ssl(self):
         return self.url.scheme == "https"
+
+    def keep_alive(self):
+        return self.headers.get("Connection", "").lower() != "close"
+
+    @property
+    def version(self):
+        return http_version(1, 1)
+
+    @property
+    def request_info(self):
+        return RequestInfo(self.url, self.method, multidict(self.headers.items()), self.original_url)
 
     def __repr__(self):
         return "<ClientRequest %s %s>" % (self.method, self.url)

@@ -44,7 +44,7 @@ _PLAIN = frozenset(
 )
 
 # What a request asks for that only aiohttp can do.
-_ODD = ("proxy", "proxy_auth", "proxy_headers", "ssl_context", "fingerprint", "server_hostname", "expect100", "trace_request_ctx")
+_ODD = ("proxy", "proxy_auth", "proxy_headers", "ssl_context", "fingerprint", "server_hostname", "expect100")
 
 
 def _odd(keywords):
@@ -82,6 +82,17 @@ async def _start(session, method, url, keywords):
         raise RuntimeError("Session is closed")
     if keywords.get("data") is not None and keywords.get("json") is not None:
         raise ValueError("data and json parameters can not be used at the same time")
+    trace_configs = session.__dict__.get("_trace_configs")
+    if not trace_configs:
+        return await _send(session, method, url, keywords)
+    from molotov import _traces
+
+    return await _traces.traced(
+        session, trace_configs, method, url, keywords, lambda keywords: _send(session, method, url, keywords)
+    )
+
+
+async def _send(session, method, url, keywords):
     odd = _odd(keywords)
     if odd is not None:
         return await real_beside(session, "a request with `%s`" % odd).request(method, url, **keywords)

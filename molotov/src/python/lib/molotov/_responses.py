@@ -2,10 +2,11 @@
 
 from collections import namedtuple
 from http.cookies import CookieError, SimpleCookie
+from types import MappingProxyType
 
-from molotov._aiohttp import imported
+from molotov._classes import passes_for
 from molotov._exceptions import errors
-from molotov._types import decoded, info_of, multidict, RequestInfo, URL
+from molotov._types import decoded, http_version, info_of, multidict, RequestInfo, URL
 
 
 def too_many_redirects(response):
@@ -34,6 +35,8 @@ def bad_status(response):
 
 class _Hop:
     """A redirect on the way to a response."""
+
+    __class__ = passes_for("ClientResponse")
 
     def __init__(self, status, url, headers, method, reason):
         self.status = status
@@ -111,20 +114,50 @@ def _head(response, raw, name):
     if name == "version":
         text = raw.get("version", "HTTP/1.1").rpartition("/")[2]
         major, _, minor = text.partition(".")
-        aiohttp = imported()
-        if aiohttp is not None:
-            return aiohttp.HttpVersion(int(major), int(minor or 0))
-        return _Version(int(major), int(minor or 0))
+        return http_version(int(major), int(minor or 0))
     if name == "links":
         return _links(response)
     if name == "content_disposition":
-        return None
+        return _content_disposition(response.headers.get("Content-Disposition"))
+    if name == "url_obj":
+        return response.url
+    if name == "request":
+        return _request(response)
     if name == "connection":
         return None
     raise AttributeError("'ClientResponse' object has no attribute %r" % name)
 
 
-_Version = namedtuple("HttpVersion", "major minor")
+def _request(response):
+    """The request of a response, where no listener has seen it."""
+    from molotov._events import EventRequest
+
+    info = response.request_info
+    made = EventRequest(info.method, str(info.url), str(info.real_url), (), None)
+    made.headers.extend(info.headers) if hasattr(made.headers, "extend") else made.headers.update(info.headers)
+    return made
+
+
+_ContentDisposition = namedtuple("ContentDisposition", "type parameters filename")
+
+
+def _content_disposition(stated):
+    if stated is None:
+        return None
+    try:
+        from aiohttp import content_disposition_filename, parse_content_disposition
+        from aiohttp.client_reqrep import ContentDisposition
+    except ImportError:
+        from email.message import Message
+
+        message = Message()
+        message["content-disposition"] = stated
+        parameters = dict(message.get_params([], header="content-disposition")[1:])
+        return _ContentDisposition(
+            message.get_content_disposition(), MappingProxyType(parameters), message.get_filename()
+        )
+    kind, parameters = parse_content_disposition(stated)
+    return ContentDisposition(kind, MappingProxyType(parameters), content_disposition_filename(parameters))
 
 
 def host_of(url):

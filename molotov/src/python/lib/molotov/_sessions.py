@@ -2,11 +2,12 @@
 
 import asyncio
 import json as _json
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 
+from molotov._classes import passes_for
 from molotov._headers import basic, cookie_header, cookie_values, pairs_of
 from molotov._timeouts import session_limits
-from molotov._types import changeable
+from molotov._types import changeable, http_version
 
 
 def session_options(options):
@@ -31,6 +32,10 @@ def session_options(options):
 def of_session(session, name):
     """What is rarely asked of a session."""
     options = session._options or {}
+    if name in ("trace_configs", "_trace_configs"):
+        kept = session.__dict__.get("_trace_configs", [])
+        session.__dict__["_trace_configs"] = session.__dict__["trace_configs"] = kept
+        return kept
     if name in ("headers", "_default_headers"):
         kept = changeable(pairs_of(options.get("headers")))
         session.__dict__["headers"] = session.__dict__["_default_headers"] = kept
@@ -38,19 +43,54 @@ def of_session(session, name):
     if name in ("cookie_jar", "_cookie_jar"):
         jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _Jar(session)
         return jar
-    if name in ("_base_url", "_connector", "_timeout"):
-        return options.get(name[1:])
-    if name == "raise_for_status":
-        return options.get("raise_for_status", False)
-    if name == "json_serialize":
-        return options.get("json_serialize", _json.dumps)
-    if name == "trace_configs":
-        return []
-    return options.get(name)
+    # aiohttp keeps what its properties return under names with an underscore.
+    known = _ATTRIBUTES.get(name[1:] if name.startswith("_") else name)
+    if known is None or name in ("_loop", "base_url"):
+        raise AttributeError("'ClientSession' object has no attribute %r" % name)
+    return known(session, options)
+
+
+def _timeout(session, options):
+    from molotov._aiohttp import needed
+
+    timeout = options.get("timeout")
+    if timeout is None:
+        total, connect, read = session_limits(options) or (session.context.args.timeout, float("inf"), float("inf"))
+        limits = [None if limit == float("inf") else limit for limit in (total, connect, read)]
+        timeout = needed().ClientTimeout(total=limits[0], connect=limits[1], sock_read=limits[2])
+    return timeout
+
+
+def _connector(session, options):
+    if options.get("connector") is not None:
+        return options["connector"]
+    from molotov import _connector as standing_in
+
+    made = session.__dict__["_connector"] = standing_in.make()
+    return made
+
+
+# By the names of aiohttp's properties.
+_ATTRIBUTES = {
+    "auth": lambda _, options: options.get("auth"),
+    "auto_decompress": lambda _, options: options.get("auto_decompress", True),
+    "base_url": lambda _, options: options.get("base_url"),
+    "connector": _connector,
+    "connector_owner": lambda _, options: options.get("connector_owner", True),
+    "json_serialize": lambda _, options: options.get("json_serialize", _json.dumps),
+    "raise_for_status": lambda _, options: options.get("raise_for_status", False),
+    "requote_redirect_url": lambda _, options: options.get("requote_redirect_url", True),
+    "skip_auto_headers": lambda _, options: frozenset(options.get("skip_auto_headers") or ()),
+    "timeout": _timeout,
+    "trust_env": lambda _, options: bool(options.get("trust_env")),
+    "version": lambda _, options: options.get("version") or http_version(1, 1),
+}
 
 
 class _Jar:
     """The cookies of a session."""
+
+    __class__ = passes_for("CookieJar")
 
     def __init__(self, session):
         self._session = session
@@ -58,17 +98,29 @@ class _Jar:
         self._everywhere = {}
 
     def __iter__(self):
-        pairs = dict(self._session._all_cookies())
-        pairs.update(self._everywhere)
-        cookies = SimpleCookie(pairs)
-        return iter(cookies.values())
+        for text, name, domain, path in self._session._all_cookies():
+            yield _morsel(text, name, domain, path)
+        for morsel in SimpleCookie(self._everywhere).values():
+            morsel["path"] = "/"
+            yield morsel
 
     def __len__(self):
         return len(list(iter(self)))
 
     def clear(self, predicate=None):
-        self._everywhere.clear()
-        self._session._clear_cookies()
+        if predicate is None:
+            self._everywhere.clear()
+            self._session._clear_cookies()
+            return
+        for text, name, domain, path in self._session._all_cookies():
+            if predicate(_morsel(text, name, domain, path)):
+                self._session._remove_cookie(domain, path, name)
+        for name, morsel in SimpleCookie(self._everywhere).items():
+            if predicate(morsel):
+                del self._everywhere[name]
+
+    def clear_domain(self, domain):
+        self.clear(lambda morsel: morsel["domain"] == domain or morsel["domain"].endswith("." + domain))
 
     def filter_cookies(self, url):
         cookies = SimpleCookie()
@@ -82,6 +134,20 @@ class _Jar:
             return
         for name, value in cookie_values(cookies).items():
             self._session._set_cookie(str(response_url), "%s=%s" % (name, value))
+
+
+def _morsel(text, name, domain, path):
+    """A cookie as `http.cookies` has it, from its text in `Set-Cookie`."""
+    cookies = SimpleCookie()
+    try:
+        cookies.load(text)
+    except CookieError:
+        pass
+    if name not in cookies:
+        cookies[name] = text.partition(";")[0].partition("=")[2]
+    morsel = cookies[name]
+    morsel["domain"], morsel["path"] = domain, path
+    return morsel
 
 
 async def close(session):

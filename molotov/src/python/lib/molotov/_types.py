@@ -1,5 +1,10 @@
 """Types that aiohttp shares with yarl and multidict, and small ones of ours where those are not installed."""
 
+from collections import namedtuple
+
+from molotov._aiohttp import imported
+from molotov._classes import passes_for
+
 
 def URL(text):
     """A URL of yarl's, or a small one of ours where yarl is not installed."""
@@ -32,12 +37,23 @@ def changeable(pairs):
     return CIMultiDict(pairs)
 
 
+_Version = namedtuple("HttpVersion", "major minor")
+
+
+def http_version(major, minor):
+    """A version of HTTP; aiohttp's own where it is imported."""
+    aiohttp = imported()
+    return _Version(major, minor) if aiohttp is None else aiohttp.HttpVersion(major, minor)
+
+
 def decoded(pairs):
     return [(name.decode("latin-1"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
 
 
 class RequestInfo:
     """What a response says of its request."""
+
+    __class__ = passes_for("RequestInfo")
 
     def __init__(self, url, method, headers, real_url=None):
         self.url = url

@@ -16,7 +16,12 @@ def get_context(session):
 
 def get_eventer(session):
     """The tracer of an aiohttp session that has one, or `None`."""
-    for config in getattr(session, "trace_configs", None) or ():
+    # What is asked of a session of ours by name counts as a change of it.
+    if isinstance(session, _core.ClientSession):
+        found = session.__dict__.get("_trace_configs")
+    else:
+        found = getattr(session, "trace_configs", None)
+    for config in found or ():
         if hasattr(config, "send_event"):
             return config
     return None
