@@ -123,7 +123,10 @@ fn set_attribute(
 }
 
 /// The class that an object of ours passes for; a subclass of a script's own passes for nothing else.
-pub(super) fn class_of<'py, T: pyo3::PyTypeInfo>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn class_of<'py, T: pyo3::PyTypeInfo>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     let (py, own) = (object.py(), object.get_type());
     if !own.is(T::type_object(py)) {
         return Ok(own.into_any());
