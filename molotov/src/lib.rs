@@ -106,7 +106,10 @@ pub mod cli;
 pub mod engine;
 pub mod event;
 mod failure;
+mod format;
 pub mod http;
+#[cfg(test)]
+mod layers;
 mod load_test;
 pub mod metrics;
 pub mod options;
@@ -116,6 +119,7 @@ pub mod python;
 mod queue;
 pub mod registry;
 pub mod report;
+mod run;
 mod secrets;
 pub mod session;
 pub mod statsd;

@@ -42,7 +42,7 @@ impl Control {
 
     /// Shows a line in order with the run's own; `false` when the run has ended.
     #[cfg(feature = "python")]
-    pub(crate) fn line(&self, line: crate::report::Line) -> bool {
+    pub(crate) fn line(&self, line: crate::run::Line) -> bool {
         self.sender.send(Message::Line(line))
     }
 

@@ -26,7 +26,7 @@ use crate::{
     metrics::Snapshot,
     options::{Args, WorkerId},
     registry::EventLoop,
-    report::Line,
+    run::Line,
     statsd::Statsd,
     vars::Scope,
 };

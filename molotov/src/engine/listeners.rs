@@ -13,7 +13,7 @@ use std::{
 use tokio::runtime::{Builder, LocalOptions};
 
 use super::{message::Message, panic::CatchPanic, plan::Plan};
-use crate::{event::Event, queue::Sender, report::Line, vars::Scope};
+use crate::{event::Event, queue::Sender, run::Line, vars::Scope};
 
 /// Tells the run's own events; there is none without a listener.
 pub(super) struct RunListeners {

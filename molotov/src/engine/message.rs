@@ -1,10 +1,7 @@
 //! What wakes the coordinator: control from outside, which overtakes, and telemetry from shards, which is bounded.
 
 use super::{processes::Word, update::Update};
-use crate::{
-    queue::Item,
-    report::{Line, format},
-};
+use crate::{format, queue::Item, run::Line};
 
 /// What the coordinator is woken by.
 #[derive(Debug)]

@@ -35,34 +35,5 @@ pub use self::{
     control::{Control, Inbox},
     coordinator::{Begun, begin, run},
     plan::Plan,
-    update::FixtureFailure,
 };
-use crate::report::Summary;
-
-/// How a run ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RunReport {
-    /// What was measured.
-    pub summary: Summary,
-    /// What is to be thought of it.
-    pub verdict: Verdict,
-}
-
-/// The judgement on a run.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// It ended; failures alone do not make a run bad.
-    Ended,
-    /// As many scenarios failed as `--fail` allows, or more.
-    TooManyFailures,
-    /// A threshold was not met; the summary tells which.
-    ThresholdBroken,
-    /// A process ended before its work was done; this tells which, and how.
-    ProcessLost(String),
-    /// A fixture failed, and the run with it.
-    FixtureFailed(FixtureFailure),
-    /// `global_teardown` asked the program to exit with this code.
-    Exit(u8),
-}
+pub use crate::run::{FixtureFailure, RunReport, Verdict};

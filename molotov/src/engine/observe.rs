@@ -11,7 +11,7 @@ use crate::{
     event::Event,
     metrics::RequestSample,
     options::WorkerId,
-    report::LineKind,
+    run::LineKind,
     session::{Observer, Request, Response, Session},
 };
 

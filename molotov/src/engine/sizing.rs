@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     metrics::Counts,
     options::Args,
-    report::{Sizing as Verdict, SizingProgress},
+    run::{Sizing as Verdict, SizingProgress},
 };
 
 /// The time whose failures decide.

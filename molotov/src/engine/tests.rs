@@ -17,7 +17,7 @@ use crate::{
     Failure,
     options::Args,
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Slots, Teardown},
-    report::{Line, Progress, Summary},
+    run::{Line, Progress, Summary},
     session::Context,
     ui::Screen,
 };
@@ -542,7 +542,7 @@ fn scenarios_that_block_their_thread_are_counted_in_their_second() {
     let points = report.summary.timeline.points();
     let course: Vec<_> = points.iter().map(|point| point.successes).collect();
     // One in 90 ms at most, and one that had begun before.
-    let possible = |point: &crate::report::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;
+    let possible = |point: &crate::run::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;
     assert!(course.len() >= 2, "{course:?}");
     assert!(points.iter().all(|point| point.successes <= possible(point)), "{course:?}");
     assert_eq!(course.iter().sum::<u64>(), report.summary.successes);

@@ -1,10 +1,11 @@
 //! What shards tell the coordinator, and what it tells them: the only two types between them, whatever the distance.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{metrics::Snapshot, report::Line};
+use crate::{
+    metrics::Snapshot,
+    run::{FixtureFailure, Line},
+};
 
 /// From a shard to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,23 +24,6 @@ pub(crate) enum Update {
     Abandoned,
     /// The shard's last word: its workers have ended and all its measures are sent.
     Done,
-}
-
-/// Why a run could not go on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FixtureFailure {
-    /// Which fixture: `setup`, `setup_session`, ...
-    pub fixture: Cow<'static, str>,
-    /// The message, with its causes.
-    pub message: String,
-    /// The exit code that the fixture asked for, as `sys.exit()` in a script does.
-    pub exit: Option<u8>,
-}
-
-impl FixtureFailure {
-    pub(crate) fn new(fixture: impl Into<Cow<'static, str>>, message: String) -> FixtureFailure {
-        FixtureFailure { fixture: fixture.into(), message, exit: None }
-    }
 }
 
 /// From the coordinator to a shard.

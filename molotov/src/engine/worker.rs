@@ -24,10 +24,15 @@ use super::{
     panic::CatchPanic,
     shard::Shard,
     stop::Phase,
-    update::FixtureFailure,
 };
 use crate::{
-    Failure, event::Event, metrics::Outcome, options::WorkerId, registry::Slots, report::LineKind, session::Context,
+    Failure,
+    event::Event,
+    metrics::Outcome,
+    options::WorkerId,
+    registry::Slots,
+    run::{FixtureFailure, LineKind},
+    session::Context,
 };
 
 /// A worker of a shard.

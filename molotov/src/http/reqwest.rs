@@ -12,9 +12,8 @@ use super::{
     pump::{self, Outgoing},
     timer::{Deadline, within},
     tls,
-    wire::{self, HttpVersionPolicy, LazyHeaders, WireBody, WireRequest, WireResponse},
+    wire::{self, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
 };
-use crate::session::SessionOptions;
 
 /// A `reqwest` client of the worker's own. Redirects, cookies and decompression are off in it: they are ours.
 pub(crate) struct ReqwestTransport {
@@ -24,10 +23,14 @@ pub(crate) struct ReqwestTransport {
 }
 
 impl ReqwestTransport {
-    pub(crate) fn new(options: &SessionOptions) -> Result<ReqwestTransport, Error> {
-        let wire = &options.wire;
+    /// A transport by `client`, or by a new client that goes through `proxies`.
+    pub(crate) fn new(
+        wire: &WireOptions,
+        proxies: &[reqwest::Proxy],
+        client: Option<&reqwest::Client>,
+    ) -> Result<ReqwestTransport, Error> {
         let (keep_alive, permits) = (wire.keep_alive, Permits::new(wire.max_connections));
-        if let Some(client) = &options.client {
+        if let Some(client) = client {
             return Ok(ReqwestTransport { client: client.clone(), keep_alive, permits });
         }
         let tls = tls::config(&wire.tls, wire.http_version)?;
@@ -41,11 +44,11 @@ impl ReqwestTransport {
             .pool_idle_timeout(wire.pool_idle_timeout)
             .pool_max_idle_per_host(if keep_alive { wire.pool_max_idle_per_host } else { 0 })
             .dns_resolver(dns::Resolver);
-        if options.proxies.is_empty() {
+        if proxies.is_empty() {
             // What the environment says is for other programs: a measure must not depend on it.
             builder = builder.no_proxy();
         }
-        for proxy in &options.proxies {
+        for proxy in proxies {
             builder = builder.proxy(proxy.clone());
         }
         for (host, addresses) in &wire.resolve {

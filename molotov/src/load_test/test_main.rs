@@ -9,7 +9,7 @@ use crate::{
     engine::Plan,
     options::Args,
     registry::Registry,
-    report::{Line, LineKind, Progress, Summary},
+    run::{Line, LineKind, Progress, Summary},
     ui::Screen,
 };
 

@@ -16,7 +16,7 @@ use pyo3::{
 };
 
 use super::{awaitable, errors, local::Held, worker};
-use crate::{blocking::BlockingRequest, engine::Control, report::Line};
+use crate::{blocking::BlockingRequest, engine::Control, run::Line};
 
 /// Whether the run has begun to stop.
 pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);

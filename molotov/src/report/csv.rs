@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Summary, json::millis};
+use super::json::millis;
+use crate::run::Summary;
 
 /// The columns, in order.
 const COLUMNS: &str = "at_s,period_s,workers,successes,failures,interrupted,requests,request_failures,bytes_in,bytes_out,\

@@ -14,10 +14,13 @@ use std::{
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::{Summary, csv::csv, html::html, json::json};
-use crate::options::{
-    ReportTarget,
-    report_target::{Format, beside, resolved},
+use super::{csv::csv, html::html, json::json};
+use crate::{
+    options::{
+        ReportTarget,
+        report_target::{Format, beside, resolved},
+    },
+    run::Summary,
 };
 
 /// How long a FIFO without a reader is waited for.

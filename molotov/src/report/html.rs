@@ -3,14 +3,14 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write, sync::Arc};
 
 use super::{
-    Summary,
     chart::{Series, figure},
-    format,
     layout::harmless,
-    summary::Sizing,
-    timeline::{Point, Timed},
 };
-use crate::metrics::{ErrorGroup, Stats};
+use crate::{
+    format,
+    metrics::{ErrorGroup, Stats},
+    run::{Point, Sizing, Summary, Timed},
+};
 
 const STYLE: &str = include_str!("html.css");
 

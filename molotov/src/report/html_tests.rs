@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::{
     metrics::{ErrorSample, Limits, Outcome, Recorder, RequestSample, Snapshot},
-    report::{Timeline, csv, json, summary::Judged},
+    report::{csv, json},
+    run::{Judged, Timeline},
 };
 
 const HOSTILE: &str = "<script>alert(1)</script> & \"x\" 'y' \u{1b}[31m";

@@ -7,8 +7,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Incomplete, Summary, summary::Sizing, timeline::Point};
-use crate::metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats};
+use crate::{
+    format,
+    metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
+    run::{Incomplete, Point, Sizing, Summary},
+};
 
 /// Name and version of what is written.
 const SCHEMA: &str = "molotov-report/1";
@@ -20,7 +23,7 @@ pub fn json(summary: &Summary) -> String {
     let report = json!({
         "schema": SCHEMA,
         "version": summary.version,
-        "started": summary.started.map(|at| super::format::millis(at).to_string()),
+        "started": summary.started.map(|at| format::millis(at).to_string()),
         "elapsed_s": summary.elapsed.as_secs_f64(),
         "paused_s": summary.paused.as_secs_f64(),
         "workers": summary.workers,
@@ -112,8 +115,8 @@ fn error(group: &ErrorGroup) -> Value {
         "message": group.message,
         "detail": group.detail,
         "count": group.count,
-        "first": super::format::millis(group.first).to_string(),
-        "last": super::format::millis(group.last).to_string(),
+        "first": format::millis(group.first).to_string(),
+        "last": format::millis(group.last).to_string(),
     })
 }
 

@@ -5,11 +5,10 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::{
-    format,
     layout::{fitting_parts, right, room_for_names, width},
     text::BAD,
 };
-use crate::metrics::Stats;
+use crate::{format, metrics::Stats};
 
 /// Space before a column.
 const GAP: usize = 2;

@@ -5,8 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Judged, Summary, text::table};
-use crate::metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample};
+use super::text::table;
+use crate::{
+    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
+    run::{Judged, Summary},
+};
 
 /// Latencies that look like a server's, the same in every test run.
 fn latencies(count: u64, typical_micros: u64) -> impl Iterator<Item = Duration> {

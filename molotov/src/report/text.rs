@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    Judged, Sizing, Summary, format,
     layout::{cut, harmless, harmless_lines, left, right, shorten, width, wrap},
     rows::{Columns, Row},
 };
-use crate::metrics::{Counts, ErrorGroup, Stats};
+use crate::{
+    format,
+    metrics::{Counts, ErrorGroup, Stats},
+    run::{Judged, Sizing, Summary},
+};
 
 /// Rows of a section; past them only `-v` shows the rest.
 const MOST_ROWS: usize = 40;

@@ -104,15 +104,18 @@ impl Session {
             jar.add(cookie, &url)?;
         }
         let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
+        let direct = || Wire::Direct(Direct::new(Rc::new(options.wire.clone())));
+        let reqwest =
+            || ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref()).map(Wire::Reqwest);
         let transport = match options.transport {
             Some(Transport::Direct) if by_reqwest => {
                 let what = "the direct transport goes through no proxy and no client; leave `transport` out";
                 return Err(Error::new(ErrorKind::Builder, what));
             }
-            Some(Transport::Direct) => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
-            Some(Transport::Reqwest) => Wire::Reqwest(ReqwestTransport::new(&options)?),
-            None if by_reqwest => Wire::Reqwest(ReqwestTransport::new(&options)?),
-            None => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+            Some(Transport::Direct) => direct(),
+            Some(Transport::Reqwest) => reqwest()?,
+            None if by_reqwest => reqwest()?,
+            None => direct(),
         };
         let defaults = options.all_headers();
         let inner = Inner { options, transport, jar, defaults, context: OnceCell::new(), observer: RefCell::default() };

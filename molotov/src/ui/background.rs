@@ -13,7 +13,7 @@ use super::{About, Screen, feed::Feed};
 use crate::{
     metrics::Snapshot,
     queue::{Receiver, Sender, queue},
-    report::{Line, Progress, Summary},
+    run::{Line, Progress, Summary},
 };
 
 /// How many lines are written in one go.

@@ -14,8 +14,10 @@ use rustix::io::Errno;
 
 use super::{Background, Screen};
 use crate::{
+    format,
     options::Color,
-    report::{Line, LineKind, Progress, Summary, format, layout, text},
+    report::{layout, text},
+    run::{Line, LineKind, Progress, Summary},
 };
 
 /// Columns where nobody says how many there are.

@@ -1,9 +1,10 @@
 //! What a screen on a thread of its own is fed with.
 
 use crate::{
+    format,
     metrics::Snapshot,
     queue::Item,
-    report::{Line, Progress, Summary, format},
+    run::{Line, Progress, Summary},
 };
 
 /// What a screen receives.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use crate::{
     metrics::Snapshot,
-    report::{Line, Progress, Summary},
+    run::{Line, Progress, Summary},
 };
 
 /// Where a run is shown.

@@ -1,7 +1,7 @@
 //! No screen at all: `-q`, and runs started from code.
 
 use super::Screen;
-use crate::report::{Line, Progress, Summary};
+use crate::run::{Line, Progress, Summary};
 
 /// Shows nothing.
 #[derive(Debug, Clone, Copy, Default)]

@@ -24,11 +24,12 @@ use super::{
     shard::GRACE,
     sizing::Sizing,
     stop::Phase,
-    update::{Command, FixtureFailure, Update},
+    update::{Command, Update},
 };
 use crate::{
+    format,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
-    report::{Incomplete, Line, Progress, Summary, Timeline, format},
+    run::{FixtureFailure, Incomplete, Line, Progress, Summary, Timeline},
     ui::Screen,
 };
 

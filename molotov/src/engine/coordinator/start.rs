@@ -15,11 +15,11 @@ use crate::{
         processes::{self, Processes},
         sizing::Sizing,
         stop::Phase,
-        update::FixtureFailure,
     },
+    format,
     metrics::{MachineProbe, ProcessProbe},
     options::Args,
-    report::{Line, format},
+    run::{FixtureFailure, Line},
     ui::About,
     vars::Scope,
 };

@@ -19,10 +19,11 @@ use crate::{
         message::Message,
         plan::Plan,
         shard::GRACE,
-        update::{Command, FixtureFailure, Update},
+        update::{Command, Update},
     },
     metrics::{ProcessProbe, Snapshot},
     queue::{self, Sender},
+    run::FixtureFailure,
     vars::Scope,
 };
 

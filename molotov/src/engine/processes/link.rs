@@ -88,7 +88,7 @@ mod tests {
     use crate::{
         engine::update::{Command, Update},
         metrics::{Limits, Outcome, Recorder},
-        report::Line,
+        run::Line,
     };
 
     #[test]

@@ -34,7 +34,7 @@ use super::{
     shard::GRACE,
     update::{Command, Update},
 };
-use crate::{metrics::Snapshot, queue::Sender, report::Line, vars::Scope};
+use crate::{metrics::Snapshot, queue::Sender, run::Line, vars::Scope};
 
 /// From a child.
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,10 +5,11 @@ mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Summary, format, summary::Judged};
 use crate::{
+    format,
     metrics::{Histogram, Snapshot, Stats},
     options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError, nearest},
+    run::{Judged, Summary},
 };
 
 /// What a subject has measured, by name.

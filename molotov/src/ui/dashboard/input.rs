@@ -103,7 +103,7 @@ fn go(state: &mut State, rows: isize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Line;
+    use crate::run::Line;
 
     fn press(state: &mut State, code: KeyCode) -> Option<Ask> {
         key(state, KeyEvent::new(code, KeyModifiers::NONE))

@@ -33,7 +33,7 @@ use crate::{
     metrics::Snapshot,
     options::Color,
     queue::{Empty, Receiver, Sender, queue},
-    report::{Line, LineKind, Progress, Summary},
+    run::{Line, LineKind, Progress, Summary},
 };
 
 /// How long a key may wait to be seen.

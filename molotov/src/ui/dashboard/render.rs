@@ -16,11 +16,10 @@ use super::{
     state::{State, View},
 };
 use crate::{
+    format,
     metrics::{Health, Stats},
-    report::{
-        LineKind, format,
-        layout::{cut, fitting, fitting_parts, harmless, width, wrap},
-    },
+    report::layout::{cut, fitting, fitting_parts, harmless, width, wrap},
+    run::LineKind,
 };
 
 /// With fewer rows than this, charts go.
@@ -283,7 +282,7 @@ fn draw_chart(
 fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let points = &state.timeline.points()[state.timeline.points().len().saturating_sub(SHOWN)..];
-    let values = |count: fn(&crate::report::Point) -> u64| -> Values {
+    let values = |count: fn(&crate::run::Point) -> u64| -> Values {
         points.iter().map(|point| (point.at.as_secs_f64(), point.per_second(count(point)))).collect()
     };
     let lines = [

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     metrics::{ErrorGroup, Health, Snapshot, Stats},
-    report::{Line, Progress, Timeline},
+    run::{Line, Progress, Timeline},
     ui::{About, feed::Feed},
 };
 

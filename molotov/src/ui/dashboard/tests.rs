@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample, Snapshot, Stats},
-    report::{Line, Progress, SizingProgress},
+    run::{Line, Progress, SizingProgress},
     ui::{About, feed::Feed},
 };
 

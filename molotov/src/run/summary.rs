@@ -7,8 +7,11 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Timeline, format};
-use crate::metrics::{Counts, Snapshot};
+use super::Timeline;
+use crate::{
+    format,
+    metrics::{Counts, Snapshot},
+};
 
 /// What a run came to; every report is a function of it.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,0 +1,52 @@
+//! How a run ended.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::Summary;
+
+/// How a run ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// What was measured.
+    pub summary: Summary,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+}
+
+/// The judgement on a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It ended; failures alone do not make a run bad.
+    Ended,
+    /// As many scenarios failed as `--fail` allows, or more.
+    TooManyFailures,
+    /// A threshold was not met; the summary tells which.
+    ThresholdBroken,
+    /// A process ended before its work was done; this tells which, and how.
+    ProcessLost(String),
+    /// A fixture failed, and the run with it.
+    FixtureFailed(FixtureFailure),
+    /// `global_teardown` asked the program to exit with this code.
+    Exit(u8),
+}
+
+/// Why a run could not go on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FixtureFailure {
+    /// Which fixture: `setup`, `setup_session`, ...
+    pub fixture: Cow<'static, str>,
+    /// The message, with its causes.
+    pub message: String,
+    /// The exit code that the fixture asked for, as `sys.exit()` in a script does.
+    pub exit: Option<u8>,
+}
+
+impl FixtureFailure {
+    pub(crate) fn new(fixture: impl Into<Cow<'static, str>>, message: String) -> FixtureFailure {
+        FixtureFailure { fixture: fixture.into(), message, exit: None }
+    }
+}
