@@ -1,4 +1,4 @@
-//! Requests that block: for `global_setup`, which runs before there is anything asynchronous.
+//! Blocking requests, for `global_setup` and other functions that are not `async`.
 
 use std::{fmt, panic, thread, time::Duration};
 
@@ -12,9 +12,9 @@ use crate::{
     session::{Redirect, RequestBuilder, Session, SessionOptions, Transport},
 };
 
-/// A request for [`request`] and [`json_request`]; text that is a URL becomes a GET.
+/// A request for [`request`] and [`json_request`]. A URL as text converts to a GET request.
 ///
-/// What is wrong with it is told when it is made.
+/// Sending it returns any error found while building it.
 #[derive(Debug)]
 #[must_use = "a request does nothing until `request` or `json_request` makes it"]
 pub struct BlockingRequest {
@@ -28,7 +28,7 @@ pub struct BlockingRequest {
 }
 
 impl BlockingRequest {
-    /// A request of this method.
+    /// Builds a request with the given method.
     pub fn new(method: Method, url: impl Into<String>) -> BlockingRequest {
         BlockingRequest {
             method,
@@ -41,12 +41,12 @@ impl BlockingRequest {
         }
     }
 
-    /// A GET.
+    /// Builds a GET request.
     pub fn get(url: impl Into<String>) -> BlockingRequest {
         BlockingRequest::new(Method::GET, url)
     }
 
-    /// A POST.
+    /// Builds a POST request.
     pub fn post(url: impl Into<String>) -> BlockingRequest {
         BlockingRequest::new(Method::POST, url)
     }
@@ -73,13 +73,13 @@ impl BlockingRequest {
         }
     }
 
-    /// The body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// JSON as the body.
+    /// Sets the body to JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, json: &T) -> Self {
         match serde_json::to_vec(json) {
             Ok(text) => {
@@ -94,13 +94,13 @@ impl BlockingRequest {
         }
     }
 
-    /// How long it may take in all; 300 s by default.
+    /// Sets the total timeout; 300 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How many redirects are followed: 10 by default, and with 0 the redirect itself is the answer.
+    /// Sets how many redirects are followed; 10 by default. With 0, a redirect is returned like any response.
     pub fn redirects(mut self, most: usize) -> Self {
         self.redirects = Some(most);
         self
@@ -161,7 +161,7 @@ impl From<&String> for BlockingRequest {
     }
 }
 
-/// The answer to [`request`].
+/// The response to [`request`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct BlockingResponse {
@@ -179,7 +179,7 @@ impl fmt::Debug for BlockingResponse {
     }
 }
 
-/// The answer to [`json_request`].
+/// The response to [`json_request`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct JsonResponse {
@@ -191,10 +191,10 @@ pub struct JsonResponse {
     pub content: Value,
 }
 
-/// Makes a request and waits for its whole answer.
+/// Sends a request and waits for the complete response.
 ///
-/// It blocks its thread: right in `global_setup`, and possible inside async code, where everything else of that thread
-/// waits meanwhile. It is not measured, and listeners do not hear of it.
+/// This blocks the thread. Use it in `global_setup`; in async code it blocks all other tasks of the thread. The request
+/// is not measured and does not send events.
 ///
 /// ```no_run
 /// # use molotov::prelude::*;
@@ -207,12 +207,12 @@ pub struct JsonResponse {
 ///
 /// # Errors
 ///
-/// When no whole answer comes. A status of 400 or above is no error.
+/// Returns an error if there is no complete response. A status of 400 or above is not an error.
 pub fn request(request: impl Into<BlockingRequest>) -> Result<BlockingResponse, Error> {
     request.into().make()
 }
 
-/// As [`request`], with the body parsed as JSON.
+/// Sends a request like [`request`], and parses the body as JSON.
 ///
 /// ```no_run
 /// # use molotov::{BlockingRequest, json_request, prelude::*};
@@ -227,7 +227,7 @@ pub fn request(request: impl Into<BlockingRequest>) -> Result<BlockingResponse, 
 ///
 /// # Errors
 ///
-/// As for [`request`], and when the body is not JSON.
+/// Returns the errors of [`request`], and an error if the body is not JSON.
 pub fn json_request(request: impl Into<BlockingRequest>) -> Result<JsonResponse, Error> {
     let request = request.into();
     let (method, url) = (request.method.clone(), request.url.clone());

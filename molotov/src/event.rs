@@ -1,4 +1,4 @@
-//! What happens in a run, for listeners to see.
+//! Events of a run, for listeners.
 
 use crate::{
     Failure,
@@ -6,38 +6,38 @@ use crate::{
     session::{Request, Response, Session},
 };
 
-/// What a listener is told; see [`events`](macro@crate::events).
+/// An event of the run; see [`events`](macro@crate::events).
 ///
-/// Every listener is called for every event, in the order in which the listeners are registered, and awaited before
-/// the run goes on: time spent in a listener is time of the worker, not of the request.
+/// Every listener is called for every event, in the order of registration, and awaited before the worker continues. The
+/// time of listeners slows down the worker, but does not count towards the latency of the request.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A request is about to be sent. Each hop of a redirect is a request of its own.
+    /// A request is about to be sent. Each hop of a redirect is a separate request.
     #[non_exhaustive]
     SendingRequest {
-        /// The session that sends it.
+        /// The session that sends the request.
         session: &'a Session,
-        /// The request. What listeners [attach](Request::attach) to it is there in both events.
+        /// The request. Values that listeners [attach](Request::attach) are available in both events.
         request: &'a Request,
     },
-    /// The answer has come, after redirects; the scenario has not seen it yet.
+    /// A response was received, after redirects. The scenario has not seen it yet.
     #[non_exhaustive]
     ResponseReceived {
         /// The session that sent the request.
         session: &'a Session,
-        /// The request that was answered: after redirects, the last one.
+        /// The request; the last one if there were redirects.
         request: &'a Request,
-        /// The answer; [`Response::buffered`] reads its body and leaves it to the scenario.
+        /// The response. To read its body without taking it from the scenario, use [`Response::buffered`].
         response: &'a Response,
     },
-    /// How many workers run, in all processes: told at the start, once a second, and at the end.
+    /// The number of running workers in all processes; sent at the start, every second, and at the end.
     #[non_exhaustive]
     CurrentWorkers {
-        /// Workers that run.
+        /// The number of running workers.
         workers: usize,
     },
-    /// A worker begins a scenario.
+    /// A worker is about to run a scenario.
     #[non_exhaustive]
     ScenarioStart {
         /// The scenario.
@@ -45,7 +45,7 @@ pub enum Event<'a> {
         /// The worker that runs it.
         worker: WorkerId,
     },
-    /// A scenario ended well.
+    /// A scenario succeeded.
     #[non_exhaustive]
     ScenarioSuccess {
         /// The scenario.
@@ -65,7 +65,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What a scenario is registered as.
+/// The registration of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ScenarioInfo {

@@ -1,16 +1,16 @@
-//! Why a scenario or a fixture failed: any error by `?`, with its kind, its message and its place.
+//! Failures of scenarios and fixtures: any error through `?`, with its kind, message and location.
 
 use std::{any::Any, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
 
 use crate::secrets;
 
-/// What scenarios and fixtures return; `Result` alone is `Result<(), Failure>`.
+/// The result of scenarios and fixtures; `Result` alone is `Result<(), Failure>`.
 pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 
 /// The failure of a scenario or fixture.
 ///
-/// Any error becomes one by `?`, which also notes the source line; [`Failure::msg`], [`bail!`](crate::bail) and
-/// [`ensure!`](crate::ensure) make one from a text.
+/// `?` converts any error and records the line of the source. [`Failure::msg`], [`bail!`](crate::bail) and
+/// [`ensure!`](crate::ensure) create one from a message.
 ///
 /// ```
 /// use molotov::Failure;
@@ -54,7 +54,7 @@ pub(crate) fn capture_backtraces(on: bool) {
 }
 
 impl Failure {
-    /// A failure that is only a text.
+    /// Returns a failure with a message.
     #[track_caller]
     pub fn msg(message: impl fmt::Display) -> Failure {
         Failure::new("Failure", message.to_string(), Some(Location::caller()))
@@ -152,23 +152,23 @@ impl Failure {
         Failure::new(kind, with_sources(error), place)
     }
 
-    /// A short word for what went wrong: the error's type, or [`ErrorKind`](crate::http::ErrorKind) of a request's error.
+    /// Returns the kind of the failure: the name of the error's type, or the [`ErrorKind`](crate::http::ErrorKind) of a request.
     pub fn kind(&self) -> &str {
         &self.0.kind
     }
 
-    /// What went wrong, with the causes that the error gave. Passwords and tokens in URLs are masked, unless the run
-    /// has `--show-secrets`.
+    /// Returns the message, with the causes of the error. Passwords and tokens in URLs are masked, unless the run has
+    /// `--show-secrets`.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// `file:line` where the error became a failure, when that is known.
+    /// Returns the `file:line` at which the error became a failure, if it is known.
     pub fn place(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 
-    /// The backtrace; only a run with `-v` keeps it.
+    /// Returns the backtrace, which is only recorded with `-v`.
     pub fn backtrace(&self) -> Option<&str> {
         self.0.backtrace.as_deref()
     }
@@ -219,7 +219,7 @@ pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
-/// What a scenario or fixture may return: `()` or `Result<(), E>`.
+/// A type that a scenario or fixture can return: `()` or `Result<(), E>`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a scenario or fixture cannot return `{Self}`",
@@ -266,7 +266,7 @@ pub(crate) fn into_failure<E: fmt::Display + 'static>(error: E) -> Failure {
     Failure::new(short_type_name::<E>(), message, None)
 }
 
-/// Returns from the function with a [`Failure`] made from a format string.
+/// Returns early with a [`Failure`] that has a formatted message.
 ///
 /// ```
 /// fn check(found: u32) -> molotov::Result {
@@ -284,7 +284,7 @@ macro_rules! bail {
     };
 }
 
-/// Returns from the function with a [`Failure`] unless the condition holds.
+/// Returns early with a [`Failure`] if a condition is false.
 ///
 /// ```
 /// fn check(found: u32) -> molotov::Result {

@@ -1,7 +1,7 @@
-//! Metrics for statsd: those of every request, and the user's own.
+//! Metrics for statsd: those of each request, and your own.
 //!
 //! With `--statsd` each request sends the timing `molotov.<hostname>.<METHOD>.<host>.<path>` in milliseconds, and the counter
-//! of the same name with `.<status>` at its end. What comes on top is sent through [`Context::statsd`]:
+//! of the same name with `.<status>` appended. Send your own metrics through [`Context::statsd`]:
 //!
 //! ```no_run
 //! use molotov::{prelude::*, statsd::prelude::*};
@@ -16,7 +16,7 @@
 //! }
 //! ```
 //!
-//! Metrics are gathered into packets and sent over UDP: nobody has to listen, and a run is never held up.
+//! Metrics are collected into packets and sent over UDP, which never blocks the run. The server need not be reachable.
 //!
 //! [`Context::statsd`]: crate::session::Context::statsd
 

@@ -1,4 +1,4 @@
-//! Variables that fixtures and scenarios share by name, kept apart for each run.
+//! Named variables that the fixtures and scenarios of a run share.
 
 use std::{
     any::{Any, type_name},
@@ -86,7 +86,7 @@ impl Scope {
     }
 }
 
-/// Sets a variable for the whole run: every worker and fixture of it sees the new value.
+/// Sets a variable of the run. All its workers and fixtures see the new value.
 ///
 /// ```
 /// molotov::set_var("endpoint", "http://localhost:8080".to_owned());
@@ -96,11 +96,11 @@ pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
     Scope::current().set(name.into(), Arc::new(value), type_name::<T>());
 }
 
-/// A copy of a variable, or `None` where nobody set it. Keep what is dear to copy in an [`Arc`].
+/// Returns a clone of a variable, or `None` if it is not set. Wrap values that are expensive to clone in an [`Arc`].
 ///
 /// # Panics
 ///
-/// When the variable was set with another type than `T`; in a scenario that is a failure like any other.
+/// Panics if the variable has a different type than `T`. In a scenario, this counts as a failure.
 ///
 /// ```
 /// molotov::set_var("users", vec!["ada", "grace"]);
@@ -112,11 +112,12 @@ pub fn get_var<T: Any + Clone + Send + Sync>(name: &str) -> Option<T> {
     Scope::current().get(name)
 }
 
-/// A copy of a variable, made by `init` where nobody set it: once for the run, however many workers ask.
+/// Returns a clone of a variable, and sets it to the result of `init` first if it is not set. `init` runs once per run,
+/// even if many workers call this function.
 ///
 /// # Panics
 ///
-/// When the variable was set with another type than `T`.
+/// Panics if the variable has a different type than `T`.
 ///
 /// ```
 /// let token: String = molotov::get_var_or_init("token", || "secret".to_owned());

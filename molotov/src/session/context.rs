@@ -1,4 +1,4 @@
-//! What a scenario can know of the run it is part of.
+//! The context of a worker: its place in the run, and the values attached to it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,10 +15,10 @@ use crate::{
     statsd::{Statsd, StatsdClient},
 };
 
-/// The worker's place in the run: who it is, what it runs, and what it keeps.
+/// The context of a worker: its number, the scenario that it runs, and the values attached to it.
 ///
-/// A scenario or fixture takes it as a parameter (`ctx: &Context`) or asks its session for it
-/// ([`Session::context`](super::Session::context)). Clones are handles on the same context.
+/// A scenario or fixture takes it as a parameter (`ctx: &Context`) or gets it from its session
+/// ([`Session::context`](super::Session::context)). Clones refer to the same context.
 #[derive(Clone)]
 pub struct Context(Rc<Inner>);
 
@@ -64,7 +64,7 @@ impl Context {
         }))
     }
 
-    /// A new context with a way to statsd.
+    /// Returns a new context with a statsd client.
     pub(crate) fn with_statsd(mut self, statsd: Option<Statsd>) -> Context {
         if let Some(inner) = Rc::get_mut(&mut self.0) {
             inner.statsd = statsd;
@@ -72,32 +72,32 @@ impl Context {
         self
     }
 
-    /// The context of a session that was made outside a run, as in a unit test of a scenario.
+    /// Returns the context of a session outside a run, as in a unit test of a scenario.
     pub(crate) fn outside() -> Context {
         Context::new(WorkerId(0), 0, Arc::default(), None, None)
     }
 
-    /// The worker, counted from 0 in its process.
+    /// Returns the number of the worker, from 0 in its process.
     pub fn worker_id(&self) -> WorkerId {
         self.0.worker
     }
 
-    /// The process, counted from 0.
+    /// Returns the number of the process, from 0.
     pub fn process(&self) -> usize {
         self.0.process
     }
 
-    /// How many scenarios the worker has begun: 1 during the first.
+    /// Returns how many scenarios the worker has started, including the current one.
     pub fn step(&self) -> u64 {
         self.0.step.get()
     }
 
-    /// The options of the run.
+    /// Returns the options of the run.
     pub fn args(&self) -> &Args {
         &self.0.args
     }
 
-    /// The name of the scenario that runs; empty in fixtures.
+    /// Returns the name of the current scenario, which is empty in fixtures.
     pub fn scenario(&self) -> Rc<str> {
         self.0.scenario.borrow().clone()
     }
@@ -110,7 +110,7 @@ impl Context {
         }
     }
 
-    /// Keeps a value of any type for this worker, by its type; a second one of the same type replaces the first.
+    /// Attaches a value to this worker, replacing an earlier value of the same type.
     ///
     /// ```no_run
     /// # use molotov::prelude::*;
@@ -124,19 +124,19 @@ impl Context {
         self.0.attachments.attach(value);
     }
 
-    /// Lets go of what was attached: the worker has ended. A value may hold the context itself.
+    /// Drops the attached values when the worker ends, since a value may hold the context itself.
     pub(crate) fn detach_all(&self) {
         self.0.attachments.clear();
     }
 
-    /// What was attached to this worker under the type `T`.
+    /// Returns the attached value of type `T`, or `None`.
     pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         self.0.attachments.attached()
     }
 
-    /// Records a step of the user's own: it gets a row beside the requests, with its time and whether it was `Ok`.
+    /// Measures a step, which gets its own row in the table. It succeeds if the result is neither `Err` nor `None`.
     ///
-    /// A step whose future is dropped before it ends is counted as interrupted. For an `async` block that ends with `Ok`, see
+    /// A step whose future is dropped early counts as interrupted. For an `async` block that uses `?`, see
     /// [`try_measure`](Self::try_measure).
     ///
     /// ```no_run
@@ -164,8 +164,8 @@ impl Context {
         output
     }
 
-    /// Records a step as [`measure`](Self::measure) does, with [`Failure`](crate::Failure) as its error: inside an `async`
-    /// block, `?` and a final `Ok` need no type annotation.
+    /// Measures a step whose error is a [`Failure`](crate::Failure), like [`measure`](Self::measure). An `async` block can
+    /// use `?` and a final `Ok` without type annotations.
     ///
     /// ```no_run
     /// # use molotov::prelude::*;
@@ -181,12 +181,12 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// The step's own.
+    /// Returns the error of the step.
     pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
         self.measure(name, step).await
     }
 
-    /// The client of statsd, for metrics of your own; `None` without `--statsd`. See [`statsd`](crate::statsd).
+    /// Returns the statsd client for your own metrics, or `None` without `--statsd`. See [`statsd`](crate::statsd).
     pub fn statsd(&self) -> Option<&StatsdClient> {
         self.0.statsd.as_ref().map(Statsd::client)
     }
@@ -196,26 +196,26 @@ impl Context {
         self.0.statsd.clone()
     }
 
-    /// A random number from `0.0` up to, not including, `1.0`; repeatable with `--seed`.
+    /// Returns a random number in `0.0..1.0`, which is repeatable with `--seed`.
     pub fn random(&self) -> f64 {
         self.0.rng.borrow_mut().f64()
     }
 
-    /// A random number from `0` up to, not including, `end`; repeatable with `--seed`.
+    /// Returns a random number in `0..end`, which is repeatable with `--seed`.
     ///
     /// # Panics
     ///
-    /// When `end` is 0.
+    /// Panics if `end` is 0.
     pub fn random_below(&self, end: u64) -> u64 {
         self.0.rng.borrow_mut().u64(..end)
     }
 
-    /// One of `items` at random, `None` when there is none; repeatable with `--seed`.
+    /// Returns a random item, or `None` if there are none; repeatable with `--seed`.
     pub fn choose<'a, T>(&self, items: &'a [T]) -> Option<&'a T> {
         self.0.rng.borrow_mut().choice(items)
     }
 
-    /// Prints a line on the console in order with the tool's own lines; with `-q`, nowhere.
+    /// Prints a line on the console, in order with Molotov's own lines. With `-q` it is not shown.
     pub fn print(&self, text: impl Into<String>) {
         match &self.0.printer {
             Some(printer) => printer(self.0.worker, text.into()),
@@ -235,9 +235,9 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// Whether what a measured step gave back means success: `Err` and `None` do not, everything else does.
+/// Tells whether a measured step succeeded: `Err` and `None` are failures, everything else is a success.
 pub trait StepOutcome {
-    /// Whether the step succeeded.
+    /// Returns whether the step succeeded.
     fn succeeded(&self) -> bool;
 }
 

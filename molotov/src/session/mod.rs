@@ -1,4 +1,4 @@
-//! The session: HTTP as a worker speaks it, and what belongs to the worker beside it.
+//! The HTTP session of a worker, and the values that belong to the worker.
 
 mod attach;
 mod body;
@@ -39,9 +39,9 @@ pub use crate::http::{
     redirect::{Action, Attempt, Redirect},
 };
 
-/// HTTP with the cookies and connections of one worker, as one user has them.
+/// An HTTP client with the cookies and connections of one worker.
 ///
-/// The methods are `reqwest`'s. Clones are handles on the same session, and requests may run side by side:
+/// It has the methods of a `reqwest` client. Clones refer to the same session, and requests can run in parallel:
 ///
 /// ```no_run
 /// # use molotov::prelude::*;
@@ -57,8 +57,8 @@ pub use crate::http::{
 /// }
 /// ```
 ///
-/// A run makes one for each worker, from the options that the fixture `setup` gives back. Outside a run, as in a unit
-/// test of a scenario, [`Session::new`] makes one.
+/// A run creates a session for each worker with the options from the fixture `setup`. Outside a run, as in a unit test of a
+/// scenario, use [`Session::new`].
 #[derive(Clone)]
 pub struct Session(pub(crate) Rc<Inner>);
 
@@ -88,11 +88,11 @@ impl Wire {
 }
 
 impl Session {
-    /// A session with these options. Nothing is connected before the first request.
+    /// Returns a session with the given options. It connects with the first request.
     ///
     /// # Errors
     ///
-    /// When an option cannot be used: a header that cannot be sent, a certificate that cannot be read.
+    /// Returns an error if an option is invalid, such as a header that cannot be sent.
     pub fn new(options: SessionOptions) -> Result<Session, Error> {
         if let Some(error) = &options.error {
             return Err(Error::new(ErrorKind::Builder, error.clone()));
@@ -133,22 +133,22 @@ impl Session {
         self.0.observer.borrow().clone()
     }
 
-    /// The worker's context; outside a run, one that belongs to this session.
+    /// Returns the context of the worker. Outside a run, it belongs to this session only.
     pub fn context(&self) -> &Context {
         self.0.context.get_or_init(Context::outside)
     }
 
-    /// Keeps a value of any type for this worker, by its type; see [`Context::attach`].
+    /// Attaches a value to this worker; see [`Context::attach`].
     pub fn attach<T: 'static>(&self, value: T) {
         self.context().attach(value);
     }
 
-    /// What was attached to this worker under the type `T`.
+    /// Returns the attached value of type `T`, or `None`.
     pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         self.context().attached()
     }
 
-    /// Records a step of the user's own; see [`Context::measure`].
+    /// Measures a step; see [`Context::measure`].
     pub async fn measure<F>(&self, name: &str, step: F) -> F::Output
     where
         F: Future,
@@ -157,11 +157,11 @@ impl Session {
         self.context().measure(name, step).await
     }
 
-    /// Records a step of the user's own that fails with a [`Failure`](crate::Failure); see [`Context::try_measure`].
+    /// Measures a step whose error is a [`Failure`](crate::Failure); see [`Context::try_measure`].
     ///
     /// # Errors
     ///
-    /// The step's own.
+    /// Returns the error of the step.
     pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
         self.context().try_measure(name, step).await
     }
@@ -201,42 +201,42 @@ impl Session {
         self.0.jar.add(cookie, &url)
     }
 
-    /// A request of this method.
+    /// Builds a request with the given method.
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         RequestBuilder::new(self.clone(), method, url)
     }
 
-    /// A GET.
+    /// Builds a GET request.
     pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::GET, url)
     }
 
-    /// A POST.
+    /// Builds a POST request.
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::POST, url)
     }
 
-    /// A PUT.
+    /// Builds a PUT request.
     pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PUT, url)
     }
 
-    /// A PATCH.
+    /// Builds a PATCH request.
     pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PATCH, url)
     }
 
-    /// A DELETE.
+    /// Builds a DELETE request.
     pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::DELETE, url)
     }
 
-    /// A HEAD.
+    /// Builds a HEAD request.
     pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::HEAD, url)
     }
 
-    /// An OPTIONS.
+    /// Builds an OPTIONS request.
     pub fn options(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::OPTIONS, url)
     }

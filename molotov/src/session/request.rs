@@ -1,4 +1,4 @@
-//! A request: how it is built, and what listeners see of it.
+//! Requests: how they are built, and how listeners see them.
 
 use std::{fmt, rc::Rc, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
     secrets,
 };
 
-/// What can be asked for: text, or a [`Url`].
+/// A type that can be used as the URL of a request: text, or a [`Url`].
 ///
-/// Text that was used before on the same thread is not parsed again. A user and password in the URL
-/// (`http://user:password@host/`) are sent as Basic authorization, and are no part of the URL afterwards.
+/// A text is parsed once per thread. A user and password in the URL (`http://user:password@host/`) are sent as Basic
+/// authorization, and removed from the URL.
 pub trait IntoUrl: sealed::IntoTarget {}
 
 impl<T: sealed::IntoTarget> IntoUrl for T {}
@@ -66,12 +66,12 @@ mod sealed {
     }
 }
 
-/// What can be sent as a body: text, bytes, or a stream of parts.
+/// The body of a request: text, bytes, or a stream of parts.
 pub struct RequestBody(Body);
 
 impl RequestBody {
-    /// A body that is sent as it comes, in chunks. It can be sent only once, so a redirect that asks for it again is
-    /// given to the scenario.
+    /// Returns a body that is sent in chunks while the stream produces them. It can be sent only once, so a redirect that
+    /// needs it again is returned to the scenario.
     pub fn wrap_stream<S, B, E>(stream: S) -> RequestBody
     where
         S: Stream<Item = Result<B, E>> + 'static,
@@ -82,7 +82,7 @@ impl RequestBody {
         RequestBody(Body::Stream { stream: Box::pin(stream), length: None })
     }
 
-    /// As [`wrap_stream`](Self::wrap_stream), of a length in bytes that is known and stated to the server.
+    /// Returns a body like [`wrap_stream`](Self::wrap_stream), with a known length in bytes, which is sent to the server.
     pub fn sized_stream<S, B, E>(length: u64, stream: S) -> RequestBody
     where
         S: Stream<Item = Result<B, E>> + 'static,
@@ -112,9 +112,9 @@ macro_rules! from_bytes {
 
 from_bytes!(Bytes, Vec<u8>, String, &'static str, &'static [u8]);
 
-/// A request that is being built; [`send`](Self::send) sends it.
+/// A builder for a request.
 ///
-/// What is wrong on the way is told by `send`.
+/// [`send`](Self::send) sends the request, and returns any error found while building it.
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     session: Session,
@@ -152,7 +152,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Adds a header; one of the session's defaults of the same name is not sent then.
+    /// Adds a header. It replaces a default header of the session with the same name.
     pub fn header<K, V>(self, name: K, value: V) -> Self
     where
         K: TryInto<HeaderName, Error: Into<http::Error>>,
@@ -172,7 +172,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Sets headers, in the place of those of the same names.
+    /// Sets headers, replacing those with the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.change(|parts| {
             options::replace(&mut parts.headers, headers);
@@ -180,7 +180,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A user and password.
+    /// Sets the user and password of Basic authorization.
     pub fn basic_auth(self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
         self.change(|parts| {
             parts.headers.insert(header::AUTHORIZATION, options::basic(user, password));
@@ -188,7 +188,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A token.
+    /// Sets the token of Bearer authorization.
     pub fn bearer_auth(self, token: impl fmt::Display) -> Self {
         self.change(|parts| {
             parts.headers.insert(header::AUTHORIZATION, options::bearer(token)?);
@@ -196,7 +196,7 @@ impl RequestBuilder {
         })
     }
 
-    /// The body.
+    /// Sets the body.
     pub fn body(self, body: impl Into<RequestBody>) -> Self {
         self.change(|parts| {
             parts.body = body.into().0;
@@ -214,7 +214,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Adds to the URL's query: a map, or a list of pairs.
+    /// Appends a map or a list of pairs to the query of the URL.
     pub fn query<T: Serialize + ?Sized>(self, query: &T) -> Self {
         self.change(|parts| {
             let text = serde_urlencoded::to_string(query)
@@ -233,7 +233,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A form as the body: a map, or a list of pairs.
+    /// Sets the body to a form, from a map or a list of pairs.
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
         self.change(|parts| {
             let text = serde_urlencoded::to_string(form)
@@ -245,7 +245,7 @@ impl RequestBuilder {
         })
     }
 
-    /// JSON as the body.
+    /// Sets the body to JSON.
     pub fn json<T: Serialize + ?Sized>(self, json: &T) -> Self {
         self.change(|parts| {
             let text = serde_json::to_vec(json)
@@ -257,7 +257,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A multipart form as the body, with files.
+    /// Sets the body to a multipart form, which can have files.
     pub fn multipart(self, form: multipart::Form) -> Self {
         self.change(|parts| {
             let kind = HeaderValue::from_str(&format!("multipart/form-data; boundary={}", form.boundary()))
@@ -269,7 +269,7 @@ impl RequestBuilder {
         })
     }
 
-    /// How long the request may take in all, from its start to the end of the answer's body.
+    /// Sets the total timeout, from the start of the request to the end of the response's body.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.change(|parts| {
             parts.timeout = Some(timeout);
@@ -277,8 +277,7 @@ impl RequestBuilder {
         })
     }
 
-    /// How long a connection may take to open, and how long the server may send nothing: instead of the session's
-    /// limits.
+    /// Sets the timeouts of connecting and of each read, instead of the session's.
     #[cfg(feature = "python")]
     pub(crate) fn partial_timeouts(self, connect: Duration, read: Duration) -> Self {
         self.change(|parts| {
@@ -288,7 +287,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends path and query as they are written, instead of as [`Url`] would write them.
+    /// Sends path and query exactly as given, without the normalization of [`Url`].
     #[cfg(feature = "python")]
     pub(crate) fn path_and_query(self, path_and_query: &str) -> Self {
         self.change(|parts| {
@@ -299,7 +298,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Which redirects are followed, instead of what the session says.
+    /// Sets which redirects are followed, instead of the session's setting.
     pub fn redirect(self, redirect: Redirect) -> Self {
         self.change(|parts| {
             parts.redirect = Some(redirect);
@@ -307,7 +306,7 @@ impl RequestBuilder {
         })
     }
 
-    /// The version of HTTP to speak.
+    /// Sets the version of HTTP.
     pub fn version(self, version: Version) -> Self {
         self.change(|parts| {
             parts.version = Some(version);
@@ -315,8 +314,8 @@ impl RequestBuilder {
         })
     }
 
-    /// The name under which the request is measured, such as `"GET /users/{id}"`. Without, it is the method and the
-    /// path, with numbers, UUIDs and long hexadecimal strings replaced.
+    /// Sets the name of the request in the results, such as `"GET /users/{id}"`. The default is the method and the path,
+    /// with numbers, UUIDs and long hexadecimal strings replaced.
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
         self.change(|parts| {
             parts.name = Some(name.into());
@@ -324,18 +323,18 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends the request and waits for the head of its answer.
+    /// Sends the request and waits for the head of the response.
     ///
     /// # Errors
     ///
-    /// When the request could not be built, no answer came, or redirects went wrong. A status of 400 or above is no
-    /// error: see [`Response::error_for_status`].
+    /// Returns an error if the request is invalid, there is no response, or a redirect cannot be followed. A status of 400
+    /// or above is not an error; see [`Response::error_for_status`].
     pub async fn send(self) -> Result<Response, Error> {
         self.session.follow(self.parts?).await
     }
 }
 
-/// Awaiting a request sends it, as [`send`](RequestBuilder::send) does, for the price of an allocation.
+/// Awaiting a builder sends the request like [`send`](RequestBuilder::send), at the cost of an allocation.
 ///
 /// ```no_run
 /// # use molotov::prelude::*;
@@ -409,10 +408,9 @@ impl Request {
         self.changed.borrow_mut().take()
     }
 
-    /// Keeps a value of any type with this request, by its type, until the request is over. A value of the same type is
-    /// replaced.
+    /// Attaches a value to this request until it ends, replacing an earlier value of the same type.
     ///
-    /// Each hop of a redirect is a request of its own; [`Event::ResponseReceived`](crate::event::Event) has the last one.
+    /// Each hop of a redirect is a separate request; [`Event::ResponseReceived`](crate::event::Event) has the last one.
     ///
     /// ```no_run
     /// use std::time::Instant;
@@ -441,37 +439,37 @@ impl Request {
         self.attachments.attached()
     }
 
-    /// The method; a redirect may have changed it.
+    /// Returns the method; a redirect may have changed it.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Where this request goes.
+    /// Returns the URL of this request.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Where the first request went, before redirects.
+    /// Returns the URL of the first request, before redirects.
     pub fn original_url(&self) -> &Url {
         &self.original_url
     }
 
-    /// The headers, but for `Host` and those that frame the body.
+    /// Returns the headers, except `Host` and those that frame the body.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body; `None` where there is none, or it is a stream.
+    /// Returns the body, or `None` if there is none or it is a stream.
     pub fn body(&self) -> Option<&[u8]> {
         self.body.as_deref()
     }
 
-    /// Whether the body is a stream.
+    /// Returns whether the body is a stream.
     pub fn is_streamed(&self) -> bool {
         self.streamed
     }
 
-    /// The name under which the request is measured.
+    /// Returns the name of the request in the results.
     pub fn name(&self) -> &str {
         &self.name
     }

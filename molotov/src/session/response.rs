@@ -1,4 +1,4 @@
-//! A response: what `reqwest`'s is, by the same names.
+//! Responses, with the methods of `reqwest`'s.
 
 use std::{
     cell::RefCell,
@@ -26,7 +26,7 @@ use crate::{
     secrets,
 };
 
-/// The answer to a request. Its head is here; its body may still be on its way.
+/// The response to a request. Its head has arrived; its body may not have.
 pub struct Response {
     method: Method,
     version: Version,
@@ -85,23 +85,23 @@ impl Hop {
         }
     }
 
-    /// The reason beside the status, where that is known.
+    /// Returns the reason phrase of the status, if it is known.
     #[cfg(feature = "python")]
     pub(crate) fn reason(&self) -> Option<&[u8]> {
         self.reason.as_deref()
     }
 
-    /// The URL that redirected.
+    /// Returns the URL that sent the redirect.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The status with which it did.
+    /// Returns the status of the redirect.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Its headers.
+    /// Returns the headers of the redirect.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -138,32 +138,32 @@ impl Response {
         self.body.cell().borrow_mut().leave_out(time);
     }
 
-    /// The method of the request that it answers; a redirect may have changed it.
+    /// Returns the method of the last request; a redirect may have changed it.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The version of HTTP it came by.
+    /// Returns the version of HTTP.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The headers. Those that speak of a compression that was undone are gone.
+    /// Returns the headers, without those that describe a compression which was already removed.
     pub fn headers(&self) -> &HeaderMap {
         self.headers.map()
     }
 
-    /// The length of the body that the server stated, where it is not compressed.
+    /// Returns the length of the body as stated by the server, unless the body is compressed.
     pub fn content_length(&self) -> Option<u64> {
         self.headers.get(&header::CONTENT_LENGTH).and_then(|text| std::str::from_utf8(text).ok()?.trim().parse().ok())
     }
 
-    /// The cookies that this response sets, as name and value.
+    /// Returns the names and values of the cookies that this response sets.
     pub fn cookies(&self) -> impl Iterator<Item = (String, String)> {
         let set = self.headers().get_all(header::SET_COOKIE).iter();
         set.filter_map(|text| {
@@ -172,26 +172,26 @@ impl Response {
         })
     }
 
-    /// Where it came from: the last URL, after redirects.
+    /// Returns the last URL, after redirects.
     pub fn url(&self) -> &Url {
         &self.target.url
     }
 
-    /// The address of the server, where the transport tells.
+    /// Returns the address of the server, if the transport provides it.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.remote_addr
     }
 
-    /// The redirects that led here, the first one first.
+    /// Returns the redirects that were followed, in order.
     pub fn history(&self) -> &[Hop] {
         &self.history
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     ///
     /// # Errors
     ///
-    /// When it broke off, took too long, could not be decompressed, or is larger than
+    /// Returns an error if the body is incomplete, times out, cannot be decompressed, or is larger than
     /// [`max_body`](super::SessionOptions::max_body).
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.body {
@@ -201,21 +201,20 @@ impl Response {
         }
     }
 
-    /// The whole body as text, in the charset that the server states, UTF-8 otherwise; what is not valid in it is
-    /// replaced.
+    /// Reads the whole body as text, in the charset stated by the server or in UTF-8. Invalid characters are replaced.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes).
+    /// Returns the errors of [`bytes`](Self::bytes).
     pub async fn text(self) -> Result<String, Error> {
         self.text_with_charset("utf-8").await
     }
 
-    /// As [`text`](Self::text), with another charset where the server states none.
+    /// Reads the whole body as text, like [`text`](Self::text), with a different default charset.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes), and when the charset is not known.
+    /// Returns the errors of [`bytes`](Self::bytes), and an error if the charset is unknown.
     pub async fn text_with_charset(self, default: &str) -> Result<String, Error> {
         let stated = self.headers.get(&header::CONTENT_TYPE).and_then(|kind| {
             let kind = std::str::from_utf8(kind).ok()?;
@@ -235,11 +234,11 @@ impl Response {
         Ok(text.into_owned())
     }
 
-    /// The body, parsed as JSON.
+    /// Reads the whole body and parses it as JSON.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes), and when it is not the JSON that `T` wants.
+    /// Returns the errors of [`bytes`](Self::bytes), and an error if the body is not valid JSON for `T`.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
         let target = self.target.clone();
         let bytes = self.bytes().await?;
@@ -250,11 +249,11 @@ impl Response {
         })
     }
 
-    /// The next part of the body, as it comes; `None` at its end. Bodies of any size can be read this way.
+    /// Reads the next part of the body, or `None` at its end. The size of the body is not limited.
     ///
     /// # Errors
     ///
-    /// When it broke off, took too long, or could not be decompressed.
+    /// Returns an error if the body is incomplete, times out, or cannot be decompressed.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
@@ -265,9 +264,9 @@ impl Response {
         self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
 
-    /// Another response with the same head and the same body, for a listener that outlives its call.
+    /// Returns another response with the same head and body, for a listener that outlives its call.
     ///
-    /// What one of them reads in parts is gone for the other; what [`buffered`](Self::buffered) reads stays.
+    /// A part that is read from one of them is gone for the other. [`buffered`](Self::buffered) leaves the body in both.
     #[cfg(feature = "python")]
     pub(crate) fn view(&self) -> Option<Response> {
         let Body::Shared(body) = &self.body else { return None };
@@ -311,7 +310,7 @@ impl Response {
         &self.headers
     }
 
-    /// The body as a stream of parts, as they come. Bodies of any size can be read this way.
+    /// Returns the body as a stream of parts. The size of the body is not limited.
     pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
         let (body, target) = (self.body, self.target);
         stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
@@ -319,11 +318,11 @@ impl Response {
         })
     }
 
-    /// Reads the whole body and leaves it in the response: for listeners, and to look at it more than once.
+    /// Reads the whole body and keeps it in the response, so that it can be read again.
     ///
     /// # Errors
     ///
-    /// As for [`bytes`](Self::bytes); whoever reads the body next meets the same error.
+    /// Returns the errors of [`bytes`](Self::bytes). Reading the body again returns the same error.
     pub async fn buffered(&self) -> Result<Bytes, Error> {
         let mut all = Collected::default();
         // Borrowed for each step only: others may look at the response meanwhile.
@@ -336,21 +335,21 @@ impl Response {
         Ok(bytes)
     }
 
-    /// The response itself, unless its status is 400 or above.
+    /// Returns the response if its status is below 400.
     ///
     /// # Errors
     ///
-    /// When it is.
+    /// Returns an error if the status is 400 or above.
     pub fn error_for_status(self) -> Result<Response, Error> {
         self.error_for_status_ref()?;
         Ok(self)
     }
 
-    /// As [`error_for_status`](Self::error_for_status), without giving the response away.
+    /// Checks the status, like [`error_for_status`](Self::error_for_status), without consuming the response.
     ///
     /// # Errors
     ///
-    /// When the status is 400 or above.
+    /// Returns an error if the status is 400 or above.
     pub fn error_for_status_ref(&self) -> Result<&Response, Error> {
         if self.status.is_client_error() || self.status.is_server_error() {
             let error = Error::new(ErrorKind::Status, format!("the server answered with {}", self.status));
