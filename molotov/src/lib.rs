@@ -1,8 +1,7 @@
 //! Molotov, a load-testing toolkit: write scenarios as `async` functions, watch workers break a service.
 //!
-//! A *scenario* is one visit of a user: some requests, and what has to be true of their answers. *Workers* run scenarios over
-//! and over, each with cookies and connections of its own, and the run ends with a table of how often, how fast and how badly
-//! that went.
+//! A *scenario* simulates one visit of a user: requests, and checks of their responses. *Workers* run scenarios in a loop, each
+//! with its own cookies and connections. At the end, the run prints a table with counts, failures and latencies.
 //!
 //! # A load test
 //!
@@ -30,37 +29,37 @@
 //! }
 //! ```
 //!
-//! That is a whole program: [`main`] finds the functions by their attributes, and gives them a command line. For 200 workers, a
-//! minute, and an exit code that a pipeline can trust:
+//! This is a complete program: [`main`] finds the functions by their attributes and parses the command line. The following command
+//! runs 200 workers for a minute, and exits with 1 if a threshold is broken:
 //!
 //! ```text
 //! cargo run --release -- -w 200 -d 60 --threshold "failures < 1%" --threshold "p95(browse) < 200ms"
 //! ```
 //!
-//! `--help` shows all options. On a terminal the run shows itself in charts and tables; `--report run.html` keeps them.
+//! `--help` shows all options. On a terminal, a dashboard shows charts and tables; `--report run.html` saves them.
 //!
-//! # What a function may ask for
+//! # Parameters
 //!
-//! Parameters are found by their type, in any order, and may be left out: [`&Session`](session::Session) or `&mut Session`,
+//! A function takes any of these parameters, in any order: [`&Session`](session::Session) or `&mut Session`,
 //! [`&Context`](session::Context) (the worker, the step, random numbers, timed steps), [`&Args`](options::Args),
 //! [`WorkerId`](options::WorkerId), [`StepId`](options::StepId), and any type that a [`session_factory`] makes. A scenario
-//! fails when it returns an error ([`Failure`] takes any by `?`) or panics; that is counted, and the worker goes on.
+//! fails if it returns an error (`?` converts any error to a [`Failure`]) or panics. The worker counts the failure and continues.
 //!
-//! # Before and after
+//! # Fixtures
 //!
-//! | attribute | runs |
+//! | attribute | when the function runs |
 //! |---|---|
-//! | [`global_setup`], [`global_teardown`] | once, before and after everything |
-//! | [`setup`] | once for each worker: how its session is made |
-//! | [`setup_session`], [`teardown_session`] | once for each worker, with its session open |
+//! | [`global_setup`], [`global_teardown`] | once, before and after all workers |
+//! | [`setup`] | once for each worker; it returns the options of the session |
+//! | [`setup_session`], [`teardown_session`] | once for each worker, after its session is opened and before it is closed |
 //! | [`teardown`] | once for each worker, at its end |
-//! | [`scenario_picker`] | chooses scenarios by name, in place of weights |
-//! | [`events`] | for each thing that happens: requests, responses, scenarios ([`Event`](event::Event)) |
-//! | [`session_factory`] | once for each worker: makes a session that is not HTTP |
+//! | [`scenario_picker`] | before each scenario; it returns the name of the scenario to run |
+//! | [`events`] | for each event: requests, responses, scenarios ([`Event`](event::Event)) |
+//! | [`session_factory`] | once for each worker; it returns a session that is not HTTP |
 //!
-//! # As a test
+//! # Tests
 //!
-//! [`LoadTest`] runs scenarios inside `cargo test`, and its [`Report`] asserts what `--threshold` takes:
+//! [`LoadTest`] runs scenarios inside `cargo test`, and its [`Report`] asserts thresholds:
 //!
 //! ```standalone_crate
 //! use molotov::{LoadTest, prelude::*};
@@ -78,21 +77,21 @@
 //! # Ok::<(), molotov::LoadTestError>(())
 //! ```
 //!
-//! [`test_main`] shows every scenario as a test of its own. Scenarios that tests shall see stand in the crate's library, which
-//! `use my_crate as _;` keeps linked.
+//! [`test_main`] runs each scenario as a test. Put scenarios into the library of the crate, so that tests can use them, and link
+//! it with `use my_crate as _;`.
 //!
-//! # Where to find what
+//! # Modules
 //!
 //! - [`prelude`]: everything that a load test usually needs.
-//! - [`session`]: requests, responses, and the options of sessions, in the shape of `reqwest`'s.
+//! - [`session`]: requests, responses and session options, similar to those of `reqwest`.
 //! - [`set_var`], [`get_var`]: values that all workers share; [`request`], [`json_request`]: requests outside of scenarios.
-//! - [`statsd`]: metrics of your own, sent on.
-//! - [`metrics`], [`report`]: measures, thresholds, tables and report files.
-//! - [`registry`], [`engine`], [`ui`], [`http`]: how it is made, for those who build on it.
+//! - [`statsd`]: your own metrics.
+//! - [`metrics`], [`report`]: measurements, thresholds, tables and report files.
+//! - [`registry`], [`engine`], [`ui`], [`http`]: the parts of the engine, to build on.
 //!
 //! # Features
 //!
-//! - `python`: the program runs Python scripts of the original Molotov as well, beside its own scenarios; links libpython.
+//! - `python`: the program also runs Python scripts of the original Molotov; links libpython.
 
 #[cfg(not(unix))]
 compile_error!("Molotov needs a Unix system for processes, signals and terminals; on Windows, use WSL");

@@ -1,4 +1,4 @@
-//! The error of a request: what failed, where, and what to do about it.
+//! Errors of requests.
 
 use std::{error::Error as StdError, fmt};
 
@@ -8,7 +8,7 @@ use url::Url;
 use super::BoxError;
 use crate::secrets;
 
-/// What went wrong with a request. Errors of a run are grouped by it.
+/// The kind of an error. A run groups its errors by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -18,11 +18,11 @@ pub enum ErrorKind {
     Dns,
     /// The TLS handshake failed.
     Tls,
-    /// The time allowed was over.
+    /// A timeout expired.
     Timeout,
-    /// The server closed the connection before its answer was complete.
+    /// The server closed the connection before the response was complete.
     Closed,
-    /// The server's answer is not valid HTTP.
+    /// The response is not valid HTTP.
     Protocol,
     /// A body could not be sent or read.
     Body,
@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Decode,
     /// Redirects could not be followed.
     Redirect,
-    /// The status of the response was asked to be an error.
+    /// The status is 400 or above, and `error_for_status` was called.
     Status,
     /// The request could not be sent.
     Request,
@@ -41,7 +41,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The name under which errors of this kind are grouped in reports.
+    /// Returns the name of this kind in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "connect",
@@ -67,10 +67,10 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The error of a request, with the questions of `reqwest::Error`.
+/// The error of a request, with the methods of `reqwest::Error`.
 ///
-/// Its message is one sentence: what happened, with which request, what to do. Passwords and tokens of the URL are masked
-/// in it. The causes are in [`source`](std::error::Error::source).
+/// The message is one sentence that names the problem, the request, and a solution if there is one. Passwords and tokens in the
+/// URL are masked. [`source`](std::error::Error::source) returns the cause.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -154,58 +154,58 @@ impl Error {
         self
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the request or the session could not be built.
+    /// Returns whether the request or the session could not be built.
     pub fn is_builder(&self) -> bool {
         self.kind() == ErrorKind::Builder
     }
 
-    /// Whether no connection could be opened: name, network or TLS.
+    /// Returns whether no connection could be opened, because of the name, the network or TLS.
     pub fn is_connect(&self) -> bool {
         matches!(self.kind(), ErrorKind::Connect | ErrorKind::Dns | ErrorKind::Tls) || self.0.connecting
     }
 
-    /// Whether the time allowed was over.
+    /// Returns whether a timeout expired.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// Whether redirects could not be followed.
+    /// Returns whether redirects could not be followed.
     pub fn is_redirect(&self) -> bool {
         self.kind() == ErrorKind::Redirect
     }
 
-    /// Whether it comes from `error_for_status`.
+    /// Returns whether the error was returned by `error_for_status`.
     pub fn is_status(&self) -> bool {
         self.kind() == ErrorKind::Status
     }
 
-    /// Whether the request was not answered: it could not be sent, or no whole answer came back.
+    /// Returns whether the request could not be sent, or the response was incomplete.
     pub fn is_request(&self) -> bool {
         use ErrorKind::{Closed, Connect, Dns, Protocol, Request, Timeout, Tls};
         matches!(self.kind(), Connect | Dns | Tls | Closed | Protocol | Request | Timeout)
     }
 
-    /// Whether a body could not be sent or read, or was larger than the session's `max_body`.
+    /// Returns whether a body could not be sent or read, or was larger than the session's `max_body`.
     pub fn is_body(&self) -> bool {
         matches!(self.kind(), ErrorKind::Body | ErrorKind::TooLarge)
     }
 
-    /// Whether a body could not be decoded.
+    /// Returns whether a body could not be decoded.
     pub fn is_decode(&self) -> bool {
         self.kind() == ErrorKind::Decode
     }
 
-    /// The URL of the request, without user and password.
+    /// Returns the URL of the request, without user and password.
     pub fn url(&self) -> Option<&Url> {
         self.0.url.as_ref()
     }
 
-    /// The status of the response, where there was one.
+    /// Returns the status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }

@@ -1,4 +1,4 @@
-//! Multipart forms, by `reqwest`'s names.
+//! Multipart forms, with the names of `reqwest`.
 
 use std::{borrow::Cow, path::Path};
 
@@ -11,7 +11,7 @@ use super::{
     wire::{Body, LocalByteStream},
 };
 
-/// A form of several parts, files among them.
+/// A multipart form, which can have files.
 ///
 /// ```
 /// use molotov::session::multipart::{Form, Part};
@@ -26,7 +26,7 @@ pub struct Form {
     parts: Vec<(Cow<'static, str>, Part)>,
 }
 
-/// One part of a form.
+/// A part of a form.
 #[derive(Debug)]
 pub struct Part {
     content: Content,
@@ -55,18 +55,18 @@ impl Default for Form {
 }
 
 impl Form {
-    /// A form without parts.
+    /// Returns an empty form.
     pub fn new() -> Form {
         let boundary = format!("{:016x}-{:016x}", fastrand::u64(..), fastrand::u64(..));
         Form { boundary, parts: Vec::new() }
     }
 
-    /// What stands between the parts.
+    /// Returns the boundary between the parts.
     pub fn boundary(&self) -> &str {
         &self.boundary
     }
 
-    /// Adds a field of text.
+    /// Adds a text field.
     pub fn text(self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Form {
         self.part(name, Part::text(value))
     }
@@ -115,17 +115,17 @@ impl Part {
         Part { content, file_name: None, mime: None }
     }
 
-    /// A part of text.
+    /// Returns a part with text.
     pub fn text(value: impl Into<Cow<'static, str>>) -> Part {
         Part::of(Content::Bytes(value.into().into_owned().into()))
     }
 
-    /// A part of bytes.
+    /// Returns a part with bytes.
     pub fn bytes(value: impl Into<Cow<'static, [u8]>>) -> Part {
         Part::of(Content::Bytes(value.into().into_owned().into()))
     }
 
-    /// A part that is sent as it comes.
+    /// Returns a part that is sent while the stream produces it.
     pub fn stream<S, B, E>(stream: S) -> Part
     where
         S: Stream<Item = Result<B, E>> + 'static,
@@ -135,7 +135,7 @@ impl Part {
         Part::of(Content::Stream(Box::pin(stream.map_ok(Into::into).map_err(Into::into)), None))
     }
 
-    /// As [`stream`](Self::stream), of a length in bytes that is known.
+    /// Returns a part like [`stream`](Self::stream), with a known length in bytes.
     pub fn stream_with_length<S, B, E>(stream: S, length: u64) -> Part
     where
         S: Stream<Item = Result<B, E>> + 'static,
@@ -145,11 +145,11 @@ impl Part {
         Part::of(Content::Stream(Box::pin(stream.map_ok(Into::into).map_err(Into::into)), Some(length)))
     }
 
-    /// A file, read while it is sent, under its own name.
+    /// Returns a part with the content and the name of a file, which is read while it is sent.
     ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// Returns an error if the file cannot be opened.
     pub async fn file(path: impl AsRef<Path>) -> Result<Part, Error> {
         let path = path.as_ref();
         let cannot = |error| {
@@ -164,17 +164,17 @@ impl Part {
         })
     }
 
-    /// The name of the file that the part claims to be.
+    /// Sets the file name of the part.
     pub fn file_name(mut self, name: impl Into<Cow<'static, str>>) -> Part {
         self.file_name = Some(name.into());
         self
     }
 
-    /// The part's content type: `"image/png"`.
+    /// Sets the content type of the part, such as `"image/png"`.
     ///
     /// # Errors
     ///
-    /// When it is none.
+    /// Returns an error if the content type is invalid.
     pub fn mime_str(mut self, mime: &str) -> Result<Part, Error> {
         let valid = mime.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
             && mime.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');

@@ -1,4 +1,4 @@
-//! Where a redirect leads, and what of the request goes there.
+//! Redirects: which are followed, and how they change the request.
 
 use std::{fmt, rc::Rc};
 
@@ -8,7 +8,7 @@ use url::Url;
 use super::{BoxError, Error, ErrorKind};
 use crate::secrets;
 
-/// Which redirects are followed.
+/// A policy that decides which redirects are followed.
 ///
 /// ```
 /// use molotov::session::Redirect;
@@ -30,23 +30,23 @@ enum Policy {
 }
 
 impl Redirect {
-    /// Follows up to so many, and fails on one more; 10 is the default.
+    /// Follows up to `most` redirects, and fails on the next one. The default is 10.
     pub fn limited(most: usize) -> Redirect {
         Redirect(Policy::Limited(most))
     }
 
-    /// Follows none: the scenario gets the redirect itself.
+    /// Follows no redirects; they are returned like any response.
     pub fn none() -> Redirect {
         Redirect(Policy::None)
     }
 
-    /// Follows up to so many. The answer after them is given to the scenario; if it redirects again, the request has failed.
+    /// Follows up to `most` redirects, and returns the response after them. If it redirects again, the request counts as failed.
     #[cfg(feature = "python")]
     pub(crate) fn up_to(most: usize) -> Redirect {
         Redirect(Policy::UpTo(most))
     }
 
-    /// Asks a function each time.
+    /// Calls a function to decide on each redirect.
     pub fn custom(decide: impl Fn(Attempt<'_>) -> Action + 'static) -> Redirect {
         Redirect(Policy::Custom(Rc::new(decide)))
     }
@@ -104,7 +104,7 @@ impl fmt::Debug for Redirect {
     }
 }
 
-/// A redirect that is to be decided on.
+/// A redirect for a custom policy to decide on.
 pub struct Attempt<'a> {
     status: StatusCode,
     url: &'a Url,
@@ -112,27 +112,27 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// The status that redirects.
+    /// Returns the status of the redirect.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Where it leads.
+    /// Returns the next URL.
     pub fn url(&self) -> &Url {
         self.url
     }
 
-    /// Where the request has been, from the first URL to the one that redirects.
+    /// Returns the URLs so far, from the first one to the one that sent the redirect.
     pub fn previous(&self) -> &[Url] {
         self.previous
     }
 
-    /// Goes there.
+    /// Follows the redirect.
     pub fn follow(self) -> Action {
         Action(Decision::Follow)
     }
 
-    /// Does not: the scenario gets the redirect itself.
+    /// Stops; the redirect is returned like any response.
     pub fn stop(self) -> Action {
         Action(Decision::Stop)
     }
@@ -154,7 +154,7 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// What becomes of a redirect.
+/// The decision on a redirect.
 #[derive(Debug)]
 pub struct Action(Decision);
 
