@@ -86,3 +86,19 @@ fn exits_with_the_code_it_asks_for() {
         }
     }
 }
+
+#[test]
+fn what_it_prints_is_shown_while_it_runs() {
+    let work = "import os, time\n    print('waiting')\n    while not os.path.exists('go'):\n        time.sleep(0.01)";
+    for (line, columns) in [("-c -r 1", None), ("-c -r 1", Some(100)), ("-r 1", Some(100)), ("-c -p 2 -r 1", None)] {
+        let scripts = doing(work);
+        let program = scripts.program(line);
+        let running = match columns {
+            None => program.start(),
+            Some(columns) => program.on_terminal(columns).start(),
+        };
+        running.wait_for("waiting");
+        std::fs::write(scripts.directory.path().join("go"), "").unwrap();
+        running.wait().exited(0);
+    }
+}

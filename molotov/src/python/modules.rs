@@ -20,11 +20,21 @@ use crate::{blocking::BlockingRequest, engine::Control, run::Line};
 
 /// Whether the run has begun to stop.
 pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);
+/// Whether `global_setup` runs. Nobody reads the console's lines before it ends.
+static SETTING_UP: AtomicBool = AtomicBool::new(false);
 static CONTROL: Mutex<Option<Control>> = Mutex::new(None);
 
 /// Lets scripts end the run, and print in it; `None` when it is over.
 pub(crate) fn set_control(control: Option<Control>) {
     *CONTROL.lock().unwrap_or_else(PoisonError::into_inner) = control;
+}
+
+/// Runs a `global_setup`; what it prints meanwhile is shown at once.
+pub(super) fn set_up<T>(function: impl FnOnce() -> T) -> T {
+    SETTING_UP.store(true, Ordering::Relaxed);
+    let result = function();
+    SETTING_UP.store(false, Ordering::Relaxed);
+    result
 }
 
 /// What takes the place of `sys.stdout`: whole lines go to the console of the run, in order with its own.
@@ -44,6 +54,7 @@ impl Stdout {
 
     fn show(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         let shown = !self.direct
+            && !SETTING_UP.load(Ordering::Relaxed)
             && CONTROL
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -347,7 +347,7 @@ impl GlobalSetup for OnGlobal {
         Python::attach(|py| {
             let namespace = sessions::args(py).into_bound(py);
             let before = options::Seen::new(&namespace)?;
-            self.0.function.bind(py).call1((&namespace,))?;
+            modules::set_up(|| self.0.function.bind(py).call1((&namespace,)))?;
             before.apply_changes(&namespace, args)
         })
         .map_err(OnGlobal::failure)
