@@ -13,13 +13,18 @@ SERVICE = os.environ.get("SERVICE", "http://127.0.0.1:8080")
 def wait_for_service(args):
     """Runs once, before the workers start: waits until the service answers. It is no coroutine."""
     begun = time.monotonic()
+    announced = False
     while True:
         try:
             molotov.request(SERVICE)
             return
-        except Exception:
+        except OSError:  # such as a refused connection; a mistake in the URL ends the run at once
             if time.monotonic() - begun > 20:
                 raise
+            if not announced:
+                print("Waiting for %s; in another terminal, `{{service}}` starts the service of this directory" % SERVICE,
+                      flush=True)
+                announced = True
             time.sleep(0.1)
 
 

@@ -19,9 +19,15 @@ fn service(path: &str) -> String {
 #[global_setup]
 fn wait_for_service() -> Result<()> {
     let begun = Instant::now();
+    let mut announced = false;
     while let Err(error) = molotov::request(BlockingRequest::get(service("/"))) {
-        if begun.elapsed() > Duration::from_secs(20) {
+        // A mistake in the URL ends the run at once.
+        if !error.is_connect() || begun.elapsed() > Duration::from_secs(20) {
             return Err(error.into());
+        }
+        if !announced {
+            println!("Waiting for {}; in another terminal, `{{service}}` starts the service of this crate", service("/"));
+            announced = true;
         }
         thread::sleep(Duration::from_millis(100));
     }

@@ -1,5 +1,7 @@
 //! `molostart`: writes a load test that runs, to begin with.
 
+mod source;
+
 use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
@@ -8,8 +10,9 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use molotov::cli::{Program, Wheel};
+use molotov::cli::{Program, Wheel, masked};
 
+use self::source::{Source, utf8};
 use crate::{complain, read};
 
 inventory::submit! {
@@ -33,7 +36,8 @@ pub struct Start {
     /// Without a Makefile
     #[arg(long, overrides_with = "makefile")]
     no_makefile: bool,
-    /// Where Molotov comes from: the path of a checkout or a wheel, or the address of a git repository [default: the registry]
+    /// Where Molotov comes from: a checkout, a wheel, or the address of a git repository [default: where this command was
+    /// installed from]
     #[arg(long, value_name = "PATH|GIT")]
     source: Option<String>,
     /// Ask nothing, take the defaults
@@ -64,7 +68,7 @@ pub fn main(line: Vec<OsString>, wheel: Option<Wheel>) -> u8 {
         Ok(start) => start,
         Err(code) => return code,
     };
-    match start.run(wheel.is_some(), &mut io::stdin().lock(), &mut io::stdout().lock()) {
+    match start.run(wheel.as_ref(), &mut io::stdin().lock(), &mut io::stdout().lock()) {
         Ok(()) => 0,
         Err(message) => {
             complain(&message);
@@ -77,50 +81,61 @@ pub fn main(line: Vec<OsString>, wheel: Option<Wheel>) -> u8 {
 type Written = (&'static str, String);
 
 impl Start {
-    fn run(&self, wheel: bool, asked: &mut impl BufRead, out: &mut impl Write) -> Result<(), String> {
+    fn run(&self, wheel: Option<&Wheel>, asked: &mut impl BufRead, out: &mut impl Write) -> Result<(), String> {
         let unwritten = |error: io::Error| format!("the answer cannot be written: {error}");
         writeln!(out, "**** Molotov Quickstart ****\n").map_err(unwritten)?;
-        let default = if wheel { Language::Python } else { Language::Rust };
+        let default = if wheel.is_some() { Language::Python } else { Language::Rust };
         let mut answers = Answers { ask: !self.yes, asked, out };
         let directory = match &self.directory {
             Some(directory) => directory.clone(),
-            None => answers.to("Target directory", ".", |answer| Some(PathBuf::from(answer)), "")?,
+            None => {
+                answers.to("Target directory", Some(PathBuf::from(".")), ".", |answer| Ok(PathBuf::from(answer)))?
+            }
         };
         let language = match self.language {
             Some(language) => language,
-            None => answers.to(
-                "Language, rust or python",
-                default.name(),
-                |answer| Language::from_str(answer, true).ok(),
-                "Please write `rust` or `python`.",
-            )?,
+            None => answers.to("Language, rust or python", Some(default), default.name(), |answer| {
+                Language::from_str(answer, true).map_err(|_| "Please write `rust` or `python`.".to_owned())
+            })?,
         };
         let makefile = match (self.makefile, self.no_makefile) {
             (true, _) => true,
             (_, true) => false,
-            _ => answers.to(
-                "Create Makefile",
-                "y",
-                |answer| match answer.to_lowercase().as_str() {
-                    "y" | "yes" => Some(true),
-                    "n" | "no" => Some(false),
-                    _ => None,
-                },
-                "Please write `y` or `n`.",
-            )?,
+            _ => answers.to("Create Makefile", Some(true), "y", |answer| match answer.to_lowercase().as_str() {
+                "y" | "yes" => Ok(true),
+                "n" | "no" => Ok(false),
+                _ => Err("Please write `y` or `n`.".to_owned()),
+            })?,
         };
-        let source = Source::read(self.source.as_deref())?;
+        let source = match &self.source {
+            Some(asked) => Source::read(asked, language).map_err(|message| format!("--source {message}"))?,
+            None => {
+                let installed = Source::installed(language, wheel);
+                if self.yes && installed.is_none() {
+                    return Err(format!(
+                        "this command's installation does not record where it came from; name {} with --source",
+                        language.sources()
+                    ));
+                }
+                let shown = installed.as_ref().map(Source::to_string).unwrap_or_default();
+                let shown = masked(&shown);
+                answers
+                    .to("Molotov, a path or git address", installed, &shown, |answer| Source::read(answer, language))?
+            }
+        };
+        let dependency = source.dependency(language)?;
         let files = match language {
-            Language::Rust => rust(&source.crates()?, &package_name(&directory), makefile),
-            Language::Python => python(&source.wheel()?, makefile),
+            Language::Rust => rust(&dependency, &package_name(&directory), makefile),
+            Language::Python => python(&dependency, makefile),
         };
         let out = answers.out;
         write_all(&directory, &files, out)?;
-        let commands = commands(&directory, language, makefile, &source)?;
+        let commands = commands(&directory, language, makefile, &dependency)?;
         writeln!(
             out,
-            "\nAll done. Happy breaking! Go on with:\n\n{commands}\n\nThe second last of these starts a small service to hit; \
-             `SERVICE=http://...` before the last\none hits another."
+            "\nAll done. Happy breaking! Go on with:\n\n{commands}\n\n`{}` starts a small service to hit. To hit another one, set \
+             SERVICE=http://...",
+            service(language, makefile)
         )
         .map_err(unwritten)
     }
@@ -134,104 +149,45 @@ struct Answers<'a, I, O> {
 }
 
 impl<I: BufRead, O: Write> Answers<'_, I, O> {
-    /// Asks until the answer can be understood; an empty one is the default.
+    /// Asks until the answer can be understood; an empty one is the default, if there is one.
     fn to<T>(
         &mut self,
         question: &str,
-        default: &str,
-        understand: impl Fn(&str) -> Option<T>,
-        help: &str,
+        mut default: Option<T>,
+        shown: &str,
+        understand: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, String> {
-        let known = || understand(default).ok_or_else(|| format!("`{default}` is no answer to `{question}`"));
-        if !self.ask {
-            return known();
+        if !self.ask
+            && let Some(default) = default.take()
+        {
+            return Ok(default);
         }
         loop {
-            let shown = write!(self.out, "> {question} [{default}]: ").and_then(|()| self.out.flush());
-            shown.map_err(|error| format!("the question cannot be written: {error}"))?;
+            let prompt = if default.is_some() { format!("{question} [{shown}]") } else { question.to_owned() };
+            let asked = write!(self.out, "> {prompt}: ").and_then(|()| self.out.flush());
+            asked.map_err(|error| format!("the question cannot be written: {error}"))?;
             let mut answer = String::new();
             match self.asked.read_line(&mut answer) {
-                Ok(0) => return Err("there is no answer; --yes takes the defaults".to_owned()),
+                Ok(0) if default.is_some() => return Err("there is no answer; --yes takes the defaults".to_owned()),
+                Ok(0) => return Err("there is no answer; --source gives one".to_owned()),
                 Ok(_) => {}
                 Err(error) => return Err(format!("the answer cannot be read: {error}")),
             }
-            match answer.trim() {
-                "" => return known(),
-                answer => match understand(answer) {
-                    Some(understood) => return Ok(understood),
-                    // Who closed the output sees no question either.
-                    None => drop(writeln!(self.out, "{help}")),
-                },
+            let understood = match (answer.trim(), default.take()) {
+                ("", Some(default)) => return Ok(default),
+                ("", None) => Err("This question has no default.".to_owned()),
+                (answer, kept) => {
+                    default = kept;
+                    understand(answer)
+                }
+            };
+            match understood {
+                Ok(understood) => return Ok(understood),
+                // Who closed the output sees no question either.
+                Err(help) => drop(writeln!(self.out, "{help}")),
             }
         }
     }
-}
-
-/// Where Molotov comes from.
-#[derive(Debug, PartialEq, Eq)]
-enum Source {
-    Registry,
-    Path(PathBuf),
-    Git(String),
-}
-
-impl Source {
-    fn read(asked: Option<&str>) -> Result<Source, String> {
-        let Some(asked) = asked else { return Ok(Source::Registry) };
-        match fs::canonicalize(asked) {
-            Ok(path) => Ok(Source::Path(path)),
-            Err(_) if asked.contains("://") || asked.starts_with("git@") => {
-                Ok(Source::Git(asked.strip_prefix("git+").unwrap_or(asked).to_owned()))
-            }
-            Err(error) => Err(format!("--source `{asked}`: {error}, and it is no address of a git repository")),
-        }
-    }
-
-    /// As a dependency in a `Cargo.toml`.
-    fn crates(&self) -> Result<String, String> {
-        Ok(match self {
-            Source::Registry => quoted(env!("CARGO_PKG_VERSION")),
-            Source::Git(address) => format!("{{ git = {} }}", quoted(address)),
-            Source::Path(path) => {
-                let of_crate = [path.join("molotov"), path.clone()].into_iter().find(|path| is_the_crate(path));
-                let path = of_crate.ok_or_else(|| {
-                    format!("--source: {} is no checkout of Molotov, which a crate needs", path.display())
-                })?;
-                format!("{{ path = {} }}", quoted(&utf8(&path)?))
-            }
-        })
-    }
-
-    /// As an argument of `pip install`.
-    fn wheel(&self) -> Result<String, String> {
-        match self {
-            Source::Registry => Ok(format!("molotov-rs=={}", env!("CARGO_PKG_VERSION"))),
-            Source::Git(address) if address.starts_with("git@") => {
-                Ok(format!("git+ssh://{}", address.replacen(':', "/", 1)))
-            }
-            Source::Git(address) => Ok(format!("git+{address}")),
-            Source::Path(path) if path.is_dir() && !path.join("pyproject.toml").is_file() => {
-                Err(format!("--source: {} is no checkout of Molotov, and no wheel", path.display()))
-            }
-            Source::Path(path) => utf8(path),
-        }
-    }
-}
-
-fn is_the_crate(path: &Path) -> bool {
-    let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
-    manifest.lines().any(|line| line.trim() == "name = \"molotov\"")
-}
-
-fn utf8(path: &Path) -> Result<String, String> {
-    path.to_str()
-        .map(str::to_owned)
-        .ok_or_else(|| format!("{} is not UTF-8, which files of text have to be", path.display()))
-}
-
-/// A string of TOML: that of JSON is one.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// One word of a shell.
@@ -328,34 +284,41 @@ fn is_taken(name: &str) -> bool {
 
 fn rust(dependency: &str, name: &str, makefile: bool) -> Vec<Written> {
     let fill = |text: &str| {
-        text.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_")).replace("{{molotov}}", dependency)
+        text.replace("{{name}}", name)
+            .replace("{{crate}}", &name.replace('-', "_"))
+            .replace("{{molotov}}", dependency)
+            .replace("{{service}}", service(Language::Rust, makefile))
     };
     let mut files = vec![
-        ("Cargo.toml", fill(include_str!("../templates/rust/manifest.toml"))),
-        ("src/lib.rs", fill(include_str!("../templates/rust/lib.rs"))),
-        ("src/main.rs", fill(include_str!("../templates/rust/main.rs"))),
-        ("examples/service.rs", fill(include_str!("../templates/rust/service.rs"))),
-        ("tests/load.rs", fill(include_str!("../templates/rust/load.rs"))),
-        ("molotov.json", include_str!("../templates/rust/molotov.json").to_owned()),
+        ("Cargo.toml", fill(include_str!("../../templates/rust/manifest.toml"))),
+        ("src/lib.rs", fill(include_str!("../../templates/rust/lib.rs"))),
+        ("src/main.rs", fill(include_str!("../../templates/rust/main.rs"))),
+        ("examples/service.rs", fill(include_str!("../../templates/rust/service.rs"))),
+        ("tests/load.rs", fill(include_str!("../../templates/rust/load.rs"))),
+        ("molotov.json", include_str!("../../templates/rust/molotov.json").to_owned()),
         (".gitignore", "/target\n".to_owned()),
     ];
     if makefile {
-        files.push(("Makefile", include_str!("../templates/rust/Makefile").to_owned()));
+        files.push(("Makefile", include_str!("../../templates/rust/Makefile").to_owned()));
     }
     files
 }
 
 fn python(package: &str, makefile: bool) -> Vec<Written> {
     let mut files = vec![
-        ("loadtest.py", include_str!("../templates/python/loadtest.py").to_owned()),
-        ("service.py", include_str!("../templates/python/service.py").to_owned()),
-        ("molotov.json", include_str!("../templates/python/molotov.json").to_owned()),
+        (
+            "loadtest.py",
+            include_str!("../../templates/python/loadtest.py")
+                .replace("{{service}}", service(Language::Python, makefile)),
+        ),
+        ("service.py", include_str!("../../templates/python/service.py").to_owned()),
+        ("molotov.json", include_str!("../../templates/python/molotov.json").to_owned()),
         (".gitignore", "/venv\n__pycache__/\n".to_owned()),
     ];
     if makefile {
         // `$` begins a variable of make, and `#` a comment.
         let package = word(package).replace('$', "$$").replace('#', "\\#");
-        files.push(("Makefile", include_str!("../templates/python/Makefile").replace("{{package}}", &package)));
+        files.push(("Makefile", include_str!("../../templates/python/Makefile").replace("{{package}}", &package)));
     }
     files
 }
@@ -387,28 +350,32 @@ fn write_all(directory: &Path, files: &[Written], out: &mut impl Write) -> Resul
     Ok(())
 }
 
+/// What to type to start the service that the load test brings along.
+fn service(language: Language, makefile: bool) -> &'static str {
+    match (language, makefile) {
+        (_, true) => "make service",
+        (Language::Rust, false) => "cargo run --example service",
+        (Language::Python, false) => "venv/bin/python service.py",
+    }
+}
+
 /// What to type next, a line each.
-fn commands(directory: &Path, language: Language, makefile: bool, source: &Source) -> Result<String, String> {
+fn commands(directory: &Path, language: Language, makefile: bool, dependency: &str) -> Result<String, String> {
     let mut lines = Vec::new();
     if directory != Path::new(".") {
         lines.push(format!("cd {}", word(&utf8(directory)?)));
     }
-    match (language, makefile) {
-        (Language::Rust, true) => lines.extend(["make build", "make service &", "make smoke"].map(str::to_owned)),
-        (Language::Rust, false) => {
-            lines.extend(
-                ["cargo build --examples", "cargo run --example service &", "cargo run -- -w 10 -d 5"]
-                    .map(str::to_owned),
-            );
-        }
-        (Language::Python, true) => lines.extend(["make build", "make service &", "make smoke"].map(str::to_owned)),
+    let (build, run) = match (language, makefile) {
+        (_, true) => (vec!["make build".to_owned()], "make smoke"),
+        (Language::Rust, false) => (vec!["cargo build --examples".to_owned()], "cargo run -- -w 10 -d 5"),
         (Language::Python, false) => {
-            lines.push("python3 -m venv venv".to_owned());
-            lines.push(format!("venv/bin/pip install {}", word(&source.wheel()?)));
-            lines.push("venv/bin/python service.py &".to_owned());
-            lines.push("venv/bin/molotov -w 10 -d 5 loadtest.py".to_owned());
+            let install = format!("venv/bin/pip install {}", word(dependency));
+            (vec!["python3 -m venv venv".to_owned(), install], "venv/bin/molotov -w 10 -d 5 loadtest.py")
         }
-    }
+    };
+    lines.extend(build);
+    lines.push(format!("{} &", service(language, makefile)));
+    lines.push(run.to_owned());
     Ok(lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"))
 }
 
@@ -422,9 +389,18 @@ mod tests {
     }
 
     fn answer(line: &[&str], answers: &str) -> (Result<(), String>, String) {
+        answer_as(None, line, answers)
+    }
+
+    fn answer_as(wheel: Option<&Wheel>, line: &[&str], answers: &str) -> (Result<(), String>, String) {
         let mut out = Vec::new();
-        let done = start(line).run(false, &mut answers.as_bytes(), &mut out);
+        let done = start(line).run(wheel, &mut answers.as_bytes(), &mut out);
         (done, String::from_utf8(out).unwrap())
+    }
+
+    /// A checkout, wherever the tests are built.
+    fn checkout() -> &'static str {
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_str().unwrap()
     }
 
     fn files(directory: &Path) -> Vec<String> {
@@ -438,13 +414,16 @@ mod tests {
     fn what_is_not_said_is_asked() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("my test");
-        let (done, out) = answer(&[], &format!("{}\ncobol\nPython\nperhaps\nN\n", target.display()));
+        let (done, out) =
+            answer(&[], &format!("{}\ncobol\nPython\nperhaps\nN\n/nowhere\n{}\n", target.display(), checkout()));
         done.unwrap();
         assert!(
             out.contains("> Target directory [.]: > Language, rust or python [rust]: Please write `rust`"),
             "{out}"
         );
         assert!(out.contains("> Create Makefile [y]: Please write `y` or `n`."), "{out}");
+        assert!(out.contains("`/nowhere` is not the address of a git repository, and not a path either"), "{out}");
+        assert!(out.contains(&format!("venv/bin/pip install {}\n", word(checkout()))), "{out}");
         assert!(out.contains(&format!("cd '{}'", target.display())), "{out}");
         assert_eq!(files(&target), [".gitignore", "loadtest.py", "molotov.json", "service.py"]);
         let (done, out) = answer(&[], "");
@@ -456,7 +435,7 @@ mod tests {
     fn what_is_said_is_not_asked() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().to_str().unwrap();
-        let (done, out) = answer(&[target, "--language", "rust", "--makefile"], "");
+        let (done, out) = answer(&[target, "--language", "rust", "--makefile", "--source", checkout()], "");
         done.unwrap();
         assert!(!out.contains('>'), "{out}");
         assert_eq!(
@@ -464,7 +443,34 @@ mod tests {
             [".gitignore", "Cargo.toml", "Makefile", "examples", "molotov.json", "src", "tests"]
         );
         let manifest = fs::read_to_string(directory.path().join("Cargo.toml")).unwrap();
-        assert!(manifest.contains(concat!("molotov = \"", env!("CARGO_PKG_VERSION"), "\"")), "{manifest}");
+        assert!(manifest.contains(&format!("molotov = {{ path = \"{}/molotov\" }}", checkout())), "{manifest}");
+    }
+
+    #[test]
+    fn a_source_that_nothing_has_recorded_is_asked_for() {
+        let place = tempfile::tempdir().unwrap();
+        let wheel = Wheel { python: PathBuf::from("python3"), packages: place.path().to_owned() };
+        let target = place.path().join("new");
+        let line = [target.to_str().unwrap(), "--language", "python", "--no-makefile"];
+        let (done, _) = answer_as(Some(&wheel), &[&line[..], &["--yes"]].concat(), "");
+        let told = done.unwrap_err();
+        assert!(told.contains("does not record where it came from; name a checkout of Molotov"), "{told}");
+        assert!(told.ends_with("with --source") && !target.exists(), "{told}");
+        let (done, out) = answer_as(Some(&wheel), &line, "\n");
+        assert_eq!(done.unwrap_err(), "there is no answer; --source gives one");
+        assert!(out.contains("> Molotov, a path or git address: This question has no default.\n"), "{out}");
+        answer_as(Some(&wheel), &line, &format!("{}\n", checkout())).0.unwrap();
+        assert!(target.join("loadtest.py").exists());
+    }
+
+    #[test]
+    fn a_wrong_source_is_named_with_its_option() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("new");
+        let line = [target.to_str().unwrap(), "--language", "rust", "--yes", "--source", "9.9.9"];
+        let told = answer(&line, "").0.unwrap_err();
+        assert!(told.starts_with("--source `9.9.9` is not the address of a git repository"), "{told}");
+        assert!(!target.exists());
     }
 
     #[test]
@@ -490,27 +496,6 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_told_apart() {
-        let git = Source::read(Some("https://example.com/molotov.git")).unwrap();
-        assert_eq!(git.crates().unwrap(), r#"{ git = "https://example.com/molotov.git" }"#);
-        assert_eq!(git.wheel().unwrap(), "git+https://example.com/molotov.git");
-        let ssh = Source::read(Some("git@example.com:team/molotov.git")).unwrap();
-        assert_eq!(ssh.wheel().unwrap(), "git+ssh://git@example.com/team/molotov.git");
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let path = Source::read(checkout.to_str()).unwrap();
-        assert_eq!(
-            path.crates().unwrap(),
-            format!("{{ path = {} }}", quoted(checkout.join("molotov").to_str().unwrap()))
-        );
-        assert_eq!(path.wheel().unwrap(), checkout.to_str().unwrap());
-        assert!(Source::read(Some("/nowhere/at/all")).unwrap_err().contains("No such file"));
-        let other = tempfile::tempdir().unwrap();
-        let other = Source::read(other.path().to_str()).unwrap();
-        assert!(other.crates().unwrap_err().contains("is no checkout of Molotov"));
-        assert!(other.wheel().unwrap_err().contains("is no checkout of Molotov"));
-    }
-
-    #[test]
     fn every_directory_gives_a_name_that_cargo_takes() {
         for (directory, name) in [
             ("/x/shop", "shop"),
@@ -526,10 +511,9 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_shell_and_strings_of_toml_hold_anything() {
+    fn words_of_a_shell_hold_anything() {
         assert_eq!(word("/a/b-c.d"), "/a/b-c.d");
         assert_eq!(word("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(word(""), "''");
-        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\n""#);
     }
 }
