@@ -4,8 +4,8 @@
 - the command, built with the Python that cargo finds, against the original: all cases of `compare.py`;
 - the examples against the examples' target server;
 - a virtual environment that is active is the one that the command uses;
-- `molostart --language python`, as a program and from the wheel, and the commands that it prints; `moloslave` from the wheel, and as
-  the image runs it;
+- `molostart --language python` and the commands that it prints; a new user's first script (`first_run.py`), with the
+  wheel's `molostart`; `moloslave` from the wheel, and as the image runs it;
 - the original and the wheel in one environment;
 - the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
   `--quick`, one script). Interpreters that are not found are listed.
@@ -120,12 +120,12 @@ def quick(command, packages):
         server.wait()
 
 
-def start(molostart, source, python, options=()):
+def start(molostart, source, python):
     """Has a load test written, and types what `molostart` prints into a shell whose `python3` is that one."""
     work = WORK / "start"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    line = [molostart, "a shop", "--language", "python", "--source", source, "--yes", *options]
+    line = [molostart, "a shop", "--language", "python", "--source", source, "--yes"]
     told = subprocess.run([str(word) for word in line], cwd=work, check=True, capture_output=True, text=True).stdout
     commands = "".join(row[4:] + "\n" for row in told.splitlines() if row.startswith("    "))
     print(commands, flush=True)
@@ -287,7 +287,7 @@ def main():
         quick([installed / "python", installed / "molotov"], packages_of(installed))
         call(installed / "python", HERE / "twice.py", timeout=60)
         if version == next(iter(found)):
-            start(installed / "molostart", wheel, interpreter, ["--no-makefile"])
+            call(sys.executable, HERE / "first_run.py", "--molostart", installed / "molostart", "--python", interpreter)
             slave(installed / "moloslave", needed_here(), other_molotov())
             call(sys.executable, HERE / "image.py", "--programs", installed)
             side_by_side(installed, original)

@@ -137,7 +137,7 @@ async def without(session):
 #[test]
 fn a_misspelt_scenario_is_recognized() {
     let output = run(WITH_BODY, "-s with_bdy").exited(1);
-    let message = "no scenario is named `with_bdy`; did you mean `with_body`? There is `with_body`, `without`";
+    let message = "no scenario is named `with_bdy`; did you mean `with_body`? There are `with_body`, `without`";
     assert!(output.stderr.contains(message), "{output:#?}");
     let picker = format!("{WITH_BODY}\n@molotov.scenario_picker()\ndef pick(worker, step):\n    return 'with_bdy'\n");
     let output = run(&picker, "-r 1 -c").exited(0);

@@ -327,7 +327,7 @@ fn hint(name: &str, known: &[String]) -> String {
     match (nearest(name, &known), &known[..]) {
         (_, []) => "; there is none".to_owned(),
         (Some(near), [_]) => format!("; did you mean `{near}`?"),
-        (Some(near), _) => format!("; did you mean `{near}`? There is {listed}"),
+        (Some(near), _) => format!("; did you mean `{near}`? There are {listed}"),
         (None, _) => format!("; there is {listed}"),
     }
 }
