@@ -539,7 +539,7 @@ fn scenarios_that_block_their_thread_are_counted_in_their_second() {
     );
     let args = Args { threads: Some(1), duration: Duration::from_millis(1_600), ..Args::default() };
     let (report, _) = execute(plan(args, [blocking]));
-    let points = report.summary.timeline.points();
+    let points: Vec<_> = report.summary.timeline.points().collect();
     let course: Vec<_> = points.iter().map(|point| point.successes).collect();
     // One in 90 ms at most, and one that had begun before.
     let possible = |point: &crate::run::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{
     Histogram,
-    histogram::{CHUNKS, HALF, bucket_of, micros},
+    buckets::{CHUNKS, HALF, bucket_of},
+    histogram::micros,
 };
 
 type Chunk = Box<[u32; HALF]>;

@@ -1,38 +1,18 @@
 //! Latencies with three significant digits, from a microsecond to an hour: the part that merges and travels.
 //!
-//! Buckets are those of HdrHistogram(1 µs ..= 1 h, 3 digits). A value above goes to the last bucket; minimum, maximum,
-//! sum and count are kept exactly.
+//! A value above goes to the last bucket; minimum, maximum, sum and count are kept exactly.
 
-use std::{iter::Fuse, time::Duration};
+use std::{
+    iter::{Fuse, Peekable},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-/// How many buckets share a width: values below `2 * HALF` have one each.
-pub(super) const HALF: usize = 1024;
-/// Chunks of `HALF` buckets up to an hour.
-pub(super) const CHUNKS: usize = 23;
-/// The highest value that has a bucket of its own, in microseconds.
-const HIGHEST: u64 = 3_600_000_000;
-
-/// The bucket of a value in microseconds.
-#[inline]
-pub(super) fn bucket_of(value: u64) -> usize {
-    let value = value.min(HIGHEST);
-    if value < 2 * HALF as u64 {
-        return value as usize;
-    }
-    let shift = value.ilog2() - HALF.ilog2();
-    ((shift as usize) << HALF.ilog2()) + (value >> shift) as usize
-}
-
-/// The highest value that falls into a bucket, in microseconds.
-fn highest_in(bucket: usize) -> u64 {
-    if bucket < 2 * HALF {
-        return bucket as u64;
-    }
-    let shift = bucket / HALF - 1;
-    (((bucket % HALF + HALF + 1) as u64) << shift) - 1
-}
+use super::{
+    buckets::{BUCKETS, bucket_of, highest_in},
+    compact,
+};
 
 /// A distribution of latencies: immutable buckets that merge exactly.
 ///
@@ -53,6 +33,8 @@ pub struct Histogram {
     /// Non-empty buckets in rising order, packed: a variable-length `count * 2 + gap`, where `gap` says that a
     /// variable-length number of empty buckets to skip comes first. A filled neighbourhood costs one or two bytes a bucket.
     packed: Vec<u8>,
+    /// The buckets are packed by [`compact`] instead.
+    compact: bool,
     count: u64,
     /// In microseconds, as the next two.
     sum: u64,
@@ -87,6 +69,8 @@ impl Histogram {
     }
 
     /// The latency that `percent` (0 to 100) of all do not exceed; zero when nothing was recorded.
+    ///
+    /// Exact to three significant digits. In the points of a [`Timeline`](crate::run::Timeline) it is at most 1 % too high.
     pub fn percentile(&self, percent: f64) -> Duration {
         if self.is_empty() {
             return Duration::ZERO;
@@ -116,28 +100,24 @@ impl Histogram {
             self.clone_from(other);
             return;
         }
-        let mut merged = Packer::with_capacity(self.packed.len() + other.packed.len());
-        let (mut ours, mut theirs) = (self.buckets().peekable(), other.buckets().peekable());
-        loop {
-            let next = match (ours.peek(), theirs.peek()) {
-                (Some(a), Some(b)) if a.0 == b.0 => {
-                    let sum = (a.0, a.1.saturating_add(b.1));
-                    ours.next();
-                    theirs.next();
-                    Some(sum)
-                }
-                (Some(a), Some(b)) if a.0 < b.0 => ours.next(),
-                (Some(_), None) => ours.next(),
-                _ => theirs.next(),
-            };
-            let Some((bucket, count)) = next else { break };
-            merged.push(bucket, count);
-        }
-        self.packed = merged.finish();
+        let compact = self.compact || other.compact;
+        let merged = Merged { ours: self.buckets().peekable(), theirs: other.buckets().peekable() };
+        self.packed =
+            if compact { compact::pack(merged) } else { pack(self.packed.len() + other.packed.len(), merged) };
+        self.compact = compact;
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
+    }
+
+    /// Makes it about ten times smaller, to be kept for long: percentiles are at most 1 % too high from now on, also once others
+    /// are merged into it. Minimum, maximum, sum and count stay exact.
+    pub(crate) fn make_compact(&mut self) {
+        if !self.compact && !self.is_empty() {
+            self.packed = compact::pack(self.buckets());
+            self.compact = true;
+        }
     }
 
     /// Bytes this distribution takes in memory.
@@ -147,21 +127,22 @@ impl Histogram {
     }
 
     /// The non-empty buckets, in rising order.
-    fn buckets(&self) -> Fuse<Unpacker<'_>> {
-        Unpacker { bytes: &self.packed, next: 0 }.fuse()
+    fn buckets(&self) -> Fuse<Buckets<'_>> {
+        let buckets = match self.compact {
+            false => Buckets::Fine(Unpacker { bytes: &self.packed, next: 0 }),
+            true => Buckets::Compact(compact::Unpacker::new(&self.packed)),
+        };
+        buckets.fuse()
     }
 
     /// The distribution of what was counted in `chunks` (see `Counter` in the recorder).
     pub(super) fn pack(buckets: impl Iterator<Item = (usize, u64)>, sum: u64, min: u64, max: u64) -> Histogram {
-        let (mut packer, mut count) = (Packer::default(), 0);
-        for (bucket, n) in buckets {
-            packer.push(bucket, n);
-            count += n;
-        }
+        let mut count = 0;
+        let packed = pack(0, buckets.inspect(|(_, n)| count += n));
         if count == 0 {
             return Histogram::default();
         }
-        Histogram { packed: packer.finish(), count, sum, min, max }
+        Histogram { packed, compact: false, count, sum, min, max }
     }
 }
 
@@ -185,8 +166,55 @@ pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The buckets of two histograms, in rising order.
+struct Merged<I: Iterator<Item = (usize, u64)>> {
+    ours: Peekable<I>,
+    theirs: Peekable<I>,
+}
+
+impl<I: Iterator<Item = (usize, u64)>> Iterator for Merged<I> {
+    type Item = (usize, u64);
+
+    fn next(&mut self) -> Option<(usize, u64)> {
+        match (self.ours.peek(), self.theirs.peek()) {
+            (Some(a), Some(b)) if a.0 == b.0 => {
+                let sum = (a.0, a.1.saturating_add(b.1));
+                self.ours.next();
+                self.theirs.next();
+                Some(sum)
+            }
+            (Some(a), Some(b)) if a.0 < b.0 => self.ours.next(),
+            (Some(_), None) => self.ours.next(),
+            _ => self.theirs.next(),
+        }
+    }
+}
+
+/// Packs buckets in rising order, into about so many bytes.
+fn pack(bytes: usize, buckets: impl Iterator<Item = (usize, u64)>) -> Vec<u8> {
+    let mut packer = Packer::with_capacity(bytes);
+    buckets.for_each(|(bucket, count)| packer.push(bucket, count));
+    packer.finish()
+}
+
+/// The buckets of a histogram that hold something, in rising order.
+enum Buckets<'a> {
+    Fine(Unpacker<'a>),
+    Compact(compact::Unpacker<'a>),
+}
+
+impl Iterator for Buckets<'_> {
+    type Item = (usize, u64);
+
+    fn next(&mut self) -> Option<(usize, u64)> {
+        match self {
+            Buckets::Fine(unpacker) => unpacker.next(),
+            Buckets::Compact(unpacker) => unpacker.next(),
+        }
+    }
+}
+
 /// Writes buckets in rising order.
-#[derive(Default)]
 struct Packer {
     bytes: Vec<u8>,
     next: usize,
@@ -259,7 +287,7 @@ impl Iterator for Unpacker<'_> {
             self.next = self.next.checked_add(usize::try_from(self.number()?).ok()?)?;
         }
         let bucket = self.next;
-        if bucket >= CHUNKS * HALF {
+        if bucket >= BUCKETS {
             return None;
         }
         self.next += 1;
@@ -272,7 +300,7 @@ impl Iterator for Unpacker<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::buckets::HIGHEST, *};
 
     fn reference(values: &[u64]) -> hdrhistogram::Histogram<u64> {
         let mut reference = hdrhistogram::Histogram::new_with_bounds(1, HIGHEST, 3).unwrap();
@@ -319,16 +347,52 @@ mod tests {
             prop_assert_eq!(&right, &together);
         }
 
+        /// Whatever is made compact when: no count is lost, minimum, maximum and mean stay exact, and percentiles are those of
+        /// the values or at most 1 % more.
+        #[test]
+        fn compact_percentiles_are_at_most_one_percent_too_high(
+            parts in proptest::collection::vec((latencies(), proptest::bool::ANY), 1..4),
+            percents in proptest::collection::vec(0.0f64..=100.0, 8),
+        ) {
+            let mut compact = Histogram::default();
+            for (values, first) in &parts {
+                let mut part = ours(values);
+                if *first {
+                    part.make_compact();
+                }
+                compact.merge(&part);
+            }
+            compact.make_compact();
+            let mut values = parts.into_iter().flat_map(|(values, _)| values).collect::<Vec<_>>();
+            values.sort_unstable();
+            let exact = ours(&values);
+            prop_assert_eq!((compact.count(), compact.mean()), (exact.count(), exact.mean()));
+            prop_assert_eq!((compact.min(), compact.max()), (exact.min(), exact.max()));
+            prop_assert_eq!(compact.iter().map(|(_, count)| count).sum::<u64>(), exact.count());
+            for percent in percents.into_iter().chain([0.0, 50.0, 95.0, 99.0, 100.0]) {
+                let rank = (percent / 100.0 * values.len() as f64).ceil().max(1.0) as usize;
+                let (real, at) = (values[rank - 1], compact.percentile(percent).as_micros() as u64);
+                // A value above an hour has the last bucket.
+                prop_assert!(real.min(HIGHEST) <= at && (real > HIGHEST || at * 100 <= real * 101), "p{percent}: {at} for {real}");
+            }
+            let mut again = compact.clone();
+            again.make_compact();
+            prop_assert_eq!(again, compact);
+        }
+
         #[test]
         fn survives_a_journey(values in latencies()) {
-            let histogram = ours(&values);
+            let mut histogram = ours(&values);
+            if values.len() % 2 == 0 {
+                histogram.make_compact();
+            }
             let text = serde_json::to_string(&histogram).unwrap();
             prop_assert_eq!(serde_json::from_str::<Histogram>(&text).unwrap(), histogram);
         }
 
         #[test]
-        fn any_bytes_from_elsewhere_are_read_without_harm(packed: Vec<u8>, count: u64, min: u64, max: u64) {
-            let histogram = Histogram { packed, count, sum: u64::MAX, min, max };
+        fn any_bytes_from_elsewhere_are_read_without_harm(packed: Vec<u8>, compact: bool, count: u64, min: u64, max: u64) {
+            let histogram = Histogram { packed, compact, count, sum: u64::MAX, min, max };
             prop_assert!(histogram.percentile(50.0) <= histogram.max());
             let mut other = ours(&[3]);
             other.merge(&histogram);
@@ -340,7 +404,7 @@ mod tests {
     #[test]
     fn every_bucket_is_hdrhistograms() {
         let reference = reference(&[1]);
-        for bucket in 0..CHUNKS * HALF {
+        for bucket in 0..BUCKETS {
             let highest = highest_in(bucket);
             if highest > HIGHEST {
                 break;
@@ -351,7 +415,7 @@ mod tests {
             assert_eq!(bucket_of(lowest), bucket);
             assert!(lowest == 0 || bucket_of(lowest - 1) == bucket - 1);
         }
-        assert!(bucket_of(u64::MAX) < CHUNKS * HALF);
+        assert!(bucket_of(u64::MAX) < BUCKETS);
     }
 
     #[test]
@@ -361,6 +425,23 @@ mod tests {
         let two = ours(&[123_456_789, 200_000_000]);
         let median = two.percentile(50.0).as_micros() as f64;
         assert!((median / 123_456_789.0 - 1.0).abs() < 0.001);
+    }
+
+    /// 50,000 latencies around 2 ms, as a second of a run at full speed has them.
+    #[test]
+    fn compact_is_ten_times_smaller() {
+        let mut random = 1_u64;
+        let mut uniform = || {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let values: Vec<_> = (0..50_000).map(|_| (2_000.0 * (-uniform().ln()).powf(0.7)) as u64 + 60).collect();
+        let fine = ours(&values);
+        let mut compact = fine.clone();
+        compact.make_compact();
+        let (before, after) = (fine.packed.len(), compact.packed.len());
+        assert!(after * 9 < before && after < 450, "{before} bytes became {after}");
+        assert_eq!(compact.packed.capacity(), after);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a run measures: recorded by each shard without locks, taken as snapshots that merge exactly.
 
+mod buckets;
+mod compact;
 mod counter;
 mod errors;
 mod files;

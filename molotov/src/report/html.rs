@@ -149,7 +149,7 @@ fn thresholds(page: &mut String, summary: &Summary) {
 }
 
 fn charts(page: &mut String, summary: &Summary) {
-    let points = summary.timeline.points();
+    let points: Vec<_> = summary.timeline.points().collect();
     let Some(last) = points.last() else { return };
     let seconds = last.at.as_secs_f64();
     let series = |name, class, filled, value: &dyn Fn(&Point) -> Option<f64>| Series {

@@ -58,7 +58,7 @@ pub fn json(summary: &Summary) -> String {
             "advice": snapshot.advice(),
         },
         "timeline_latency": summary.timeline.timed().name(),
-        "timeline": summary.timeline.points().iter().map(point).collect::<Vec<_>>(),
+        "timeline": summary.timeline.points().map(|at| point(&at)).collect::<Vec<_>>(),
     });
     // A map of numbers and texts can always be written.
     report.to_string() + "\n"

@@ -1,7 +1,12 @@
 //! The course of a run: what ended in each second, and how long it took.
 
-use std::time::Duration;
+mod past;
+mod point;
 
+use std::{collections::VecDeque, time::Duration};
+
+use self::past::Past;
+pub use self::point::Point;
 use crate::metrics::{Histogram, Snapshot, Stats};
 
 /// Past so many points, neighbours become one: an hour by the second, two hours by two seconds, ...
@@ -15,10 +20,10 @@ const LATE: Duration = Duration::from_millis(100);
 /// Every measure belongs to the second in which it was taken, however late it arrives.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
-    /// Point `i` begins after `i` periods.
-    points: Vec<Point>,
-    /// How many of the points are over.
-    over: usize,
+    /// The points that are over. Point `i` begins after `i` periods.
+    past: Past,
+    /// Those that are not, in order.
+    current: VecDeque<Point>,
     /// How many seconds make a point; 0 stands for 1.
     seconds: u32,
     /// Workers seen last.
@@ -48,67 +53,12 @@ impl Timed {
     }
 }
 
-/// What ended in a period of a run.
-#[derive(Debug, Clone, PartialEq, Default)]
-#[non_exhaustive]
-pub struct Point {
-    /// The end of the period, from the start of the run.
-    pub at: Duration,
-    /// How long the period was.
-    pub period: Duration,
-    /// Workers that ran at its end.
-    pub workers: usize,
-    /// Scenarios that ended well.
-    pub successes: u64,
-    /// Scenarios that failed.
-    pub failures: u64,
-    /// Scenarios that were cut.
-    pub interrupted: u64,
-    /// Requests that succeeded or failed.
-    pub requests: u64,
-    /// Requests that failed.
-    pub request_failures: u64,
-    /// Bytes received.
-    pub bytes_in: u64,
-    /// Bytes sent.
-    pub bytes_out: u64,
-    /// Requests that were sent again because a kept connection closed without an answer.
-    pub retried: u64,
-    /// Latency of what [`Timeline::timed`] names. Empty if nothing of it ended in the period.
-    pub latency: Histogram,
-}
-
-impl Point {
-    /// How many ended in a second of the period.
-    pub fn per_second(&self, count: u64) -> f64 {
-        let seconds = self.period.as_secs_f64();
-        if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.successes + self.failures + self.interrupted + self.requests == 0
-    }
-
-    fn merge(&mut self, later: &Point) {
-        self.at = later.at;
-        self.period += later.period;
-        self.workers = later.workers;
-        self.successes += later.successes;
-        self.failures += later.failures;
-        self.interrupted += later.interrupted;
-        self.requests += later.requests;
-        self.request_failures += later.request_failures;
-        self.bytes_in += later.bytes_in;
-        self.bytes_out += later.bytes_out;
-        self.retried += later.retried;
-        self.latency.merge(&later.latency);
-    }
-}
-
 impl Timeline {
     /// The points that are over, in order.
-    pub fn points(&self) -> &[Point] {
-        &self.points[..self.over]
+    ///
+    /// They are kept packed and unpacked one at a time: collect them to look at each more than once.
+    pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + ExactSizeIterator {
+        self.past.iter()
     }
 
     /// What the points' latencies are those of.
@@ -124,55 +74,61 @@ impl Timeline {
         if self.timed == Timed::Scenarios && !measures.requests.is_empty() {
             self.timed = Timed::Requests;
             // Scenarios ended before the first request did.
-            self.points.iter_mut().for_each(|point| point.latency = Histogram::default());
+            self.past = self.past.iter().map(|point| Point { latency: Histogram::default(), ..point }).collect();
+            self.current.iter_mut().for_each(|point| point.latency = Histogram::default());
         }
         let timed = match self.timed {
             Timed::Scenarios => &measures.scenarios,
             Timed::Requests => &measures.requests,
         };
         let counts = measures.totals();
-        let point = self.point_at(measures.until);
-        point.successes += counts.ok;
-        point.failures += counts.failed;
-        point.interrupted += counts.interrupted;
-        for stats in measures.requests.values() {
-            point.requests += stats.counts.ok + stats.counts.failed;
-            point.request_failures += stats.counts.failed;
-            point.bytes_in += stats.bytes_in;
-            point.bytes_out += stats.bytes_out;
-            point.retried += stats.retried;
-        }
-        timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
+        self.change(measures.until, |point| {
+            point.successes += counts.ok;
+            point.failures += counts.failed;
+            point.interrupted += counts.interrupted;
+            for stats in measures.requests.values() {
+                point.requests += stats.counts.ok + stats.counts.failed;
+                point.request_failures += stats.counts.failed;
+                point.bytes_in += stats.bytes_in;
+                point.bytes_out += stats.bytes_out;
+                point.retried += stats.retried;
+            }
+            timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
+        });
     }
 
     /// Notes the workers that run now.
     pub(crate) fn tick(&mut self, elapsed: Duration, workers: usize) {
         self.workers = workers;
-        self.point_at(elapsed).workers = workers;
-        let over = self.points.iter().skip(self.over).take_while(|point| point.at + LATE <= elapsed).count();
-        self.over += over;
+        self.change(elapsed, |point| point.workers = workers);
+        while let Some(point) = self.current.pop_front_if(|point| point.at + LATE <= elapsed) {
+            self.past.push(point);
+        }
     }
 
     /// The run is over: so is its last point, however short it is.
     pub(crate) fn end(&mut self, elapsed: Duration) {
-        self.point_at(elapsed);
-        let last = self.index_of(elapsed);
-        for later in self.points.split_off(last + 1) {
-            let workers = self.points[last].workers;
-            self.points[last].merge(&Point { workers, ..later });
+        self.change(elapsed, |_| ());
+        let number = self.index_of(elapsed);
+        let later = self.current.split_off((number + 1).saturating_sub(self.past.len()));
+        let mut last = self.current.pop_back().unwrap_or_default();
+        for later in later {
+            last.merge(&Point { workers: last.workers, ..later });
         }
-        let (at, period) = (elapsed, elapsed.saturating_sub(self.period() * last as u32));
-        (self.points[last].at, self.points[last].period) = (at, period);
+        (last.at, last.period) = (elapsed, elapsed.saturating_sub(self.period() * number as u32));
+        let mut points = std::mem::take(&mut self.current);
         // A moment by itself would be a peak that never was.
-        if period < Duration::from_millis(500) && last > 0 {
-            let moment = self.points.pop().unwrap_or_default();
-            let last = &mut self.points[last - 1];
+        if last.period < Duration::from_millis(500)
+            && let Some(before) = points.pop_back().or_else(|| self.past.pop())
+        {
+            let moment = std::mem::replace(&mut last, before);
             last.merge(&Point { workers: last.workers, ..moment });
         }
-        if matches!(&*self.points, [only] if only.is_empty()) {
-            self.points.clear();
+        points.push_back(last);
+        if self.past.is_empty() && points.len() == 1 && points[0].is_empty() {
+            points.clear();
         }
-        self.over = self.points.len();
+        points.into_iter().for_each(|point| self.past.push(point));
     }
 
     fn period(&self) -> Duration {
@@ -185,31 +141,36 @@ impl Timeline {
         usize::try_from(index).unwrap_or(usize::MAX)
     }
 
-    /// The point that a moment belongs to.
-    fn point_at(&mut self, moment: Duration) -> &mut Point {
+    /// Changes the point that a moment belongs to.
+    fn change(&mut self, moment: Duration, change: impl FnOnce(&mut Point)) {
         while self.index_of(moment) >= MOST {
             self.coarsen();
         }
         let (index, period) = (self.index_of(moment), self.period());
-        while self.points.len() <= index {
-            let at = period * (self.points.len() as u32 + 1);
-            self.points.push(Point { at, period, workers: self.workers, ..Point::default() });
+        let Some(index) = index.checked_sub(self.past.len()) else { return self.past.change(index, change) };
+        while self.current.len() <= index {
+            let at = period * ((self.past.len() + self.current.len()) as u32 + 1);
+            self.current.push_back(Point { at, period, workers: self.workers, ..Point::default() });
         }
-        &mut self.points[index]
+        change(&mut self.current[index]);
     }
 
     /// Makes one point of each two.
     fn coarsen(&mut self) {
         self.seconds = self.seconds.max(1) * 2;
         let period = self.period();
-        let merged = self.points.chunks(2).zip(1..).map(|(pair, number)| {
-            let mut point = pair[0].clone();
-            pair[1..].iter().for_each(|later| point.merge(later));
-            Point { at: period * number, period, ..point }
-        });
-        self.points = merged.collect();
         // A pair that is half over goes on.
-        self.over /= 2;
+        let over = self.past.len() / 2;
+        let (past, current) = (std::mem::take(&mut self.past), std::mem::take(&mut self.current));
+        let mut points = past.iter().chain(current);
+        for number in 0.. {
+            let Some(mut point) = points.next() else { break };
+            if let Some(later) = points.next() {
+                point.merge(&later);
+            }
+            let point = Point { at: period * (number + 1), period, ..point };
+            if (number as usize) < over { self.past.push(point) } else { self.current.push_back(point) }
+        }
     }
 }
 
@@ -258,7 +219,7 @@ mod tests {
                 }
             }
             timeline.end(elapsed);
-            let points = timeline.points();
+            let points: Vec<_> = timeline.points().collect();
             prop_assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), all);
             prop_assert_eq!(points.iter().map(|point| point.latency.count()).sum::<u64>(), all);
             prop_assert!(points.len() <= MOST);
@@ -288,7 +249,7 @@ mod tests {
                 timeline.tick(ms(elapsed.min(100_000)), 1);
             }
             timeline.end(Duration::from_secs(100));
-            let course: Vec<_> = timeline.points().iter().map(|point| point.successes).collect();
+            let course: Vec<_> = timeline.points().map(|point| point.successes).collect();
             prop_assert!(course == counts || course.is_empty() && counts == [0; 100], "{:?}", course);
         }
     }
@@ -298,15 +259,15 @@ mod tests {
         let mut timeline = Timeline::default();
         timeline.add(&Snapshot { until: ms(900), ..measures(2) });
         timeline.tick(ms(1000), 3);
-        assert_eq!(timeline.points(), [], "more of this second may still come");
+        assert_eq!(timeline.points().len(), 0, "more of this second may still come");
         timeline.tick(ms(2200), 4);
         timeline.add(&Snapshot { until: ms(1000), ..measures(1) });
         timeline.add(&Snapshot { until: ms(1001), ..measures(5) });
-        let seen: Vec<_> = timeline.points().iter().map(|point| (point.successes, point.workers)).collect();
+        let seen: Vec<_> = timeline.points().map(|point| (point.successes, point.workers)).collect();
         assert_eq!(seen, [(3, 3), (5, 4)]);
         timeline.add(&Snapshot { until: ms(2200), ..measures(1) });
         timeline.end(ms(2300));
-        let last = timeline.points().last().unwrap();
+        let last = timeline.points().next_back().unwrap();
         assert_eq!((last.at, last.period, last.successes), (ms(2300), ms(1300), 6), "a moment is no point of its own");
         assert_eq!(timeline.points().len(), 2);
     }
@@ -330,10 +291,10 @@ mod tests {
         }
         timeline.end(Duration::from_secs(4));
         assert_eq!(timeline.timed(), Timed::Requests);
-        let longest: Vec<_> = timeline.points().iter().map(|point| point.latency.max()).collect();
+        let longest: Vec<_> = timeline.points().map(|point| point.latency.max()).collect();
         let (none, short) = (Duration::ZERO, Duration::from_micros(400));
         assert_eq!(longest, [none, short, none, short]);
-        assert_eq!(timeline.points().iter().map(|point| point.latency.count()).collect::<Vec<_>>(), [0, 1, 0, 1]);
+        assert_eq!(timeline.points().map(|point| point.latency.count()).collect::<Vec<_>>(), [0, 1, 0, 1]);
     }
 
     #[test]
@@ -344,7 +305,7 @@ mod tests {
             recorder.step("pay", Outcome::Ok, ms(5));
         }));
         timeline.end(Duration::from_secs(1));
-        assert_eq!((timeline.timed(), timeline.points()[0].latency.max()), (Timed::Scenarios, ms(601)));
+        assert_eq!((timeline.timed(), timeline.points().next().unwrap().latency.max()), (Timed::Scenarios, ms(601)));
     }
 
     #[test]
@@ -355,7 +316,7 @@ mod tests {
             timeline.tick(Duration::from_secs(second), 3);
         }
         timeline.end(Duration::from_secs(7_300));
-        let points = timeline.points();
+        let points: Vec<_> = timeline.points().collect();
         assert!((1_800..=MOST).contains(&points.len()), "{}", points.len());
         assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), 7_300);
         assert_eq!(points[0].period, Duration::from_secs(4));

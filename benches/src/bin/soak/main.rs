@@ -8,8 +8,8 @@
 //! The first command runs a Rust load test in this process; the second runs the same load test as a Python script, with the
 //! given `molotov` command. Both follow redirects and have a listener for every request and response. The soak fails when
 //! client and server disagree on the number of requests of any outcome, or when resident memory or the number of open files
-//! grows by more than 2 % in the second half of the run, apart from the course of the run, which is kept by the second. The
-//! server is a child process.
+//! grows by more than 2 % in the second half of the run. Memory settles within some minutes: 600 seconds are enough. The server
+//! is a child process.
 
 mod python;
 mod rust;

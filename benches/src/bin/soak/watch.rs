@@ -24,24 +24,18 @@ impl Usage {
     }
 }
 
-/// Memory that a run may add for each second, in KB: the course of a run keeps a histogram of each second, up to an hour.
-const COURSE_KB: u64 = 5;
-
 /// The largest usage around the middle of a run and near its end.
 #[derive(Debug)]
 pub(crate) struct Growth {
     middle: Usage,
     end: Usage,
-    /// Seconds between the two.
-    apart: u64,
 }
 
 impl Growth {
-    /// Whether memory and files grew by at most 2 %, apart from the course of the run.
+    /// Whether memory and files grew by at most 2 %.
     pub(crate) fn is_flat(&self) -> bool {
         let grown = |from: u64, to: u64| to as f64 <= from as f64 * 1.02;
-        let memory_kb = self.end.memory_kb.saturating_sub(COURSE_KB * self.apart);
-        grown(self.middle.memory_kb, memory_kb) && grown(self.middle.files, self.end.files)
+        grown(self.middle.memory_kb, self.end.memory_kb) && grown(self.middle.files, self.end.files)
     }
 }
 
@@ -51,10 +45,9 @@ impl fmt::Display for Growth {
         let (memory, files) = (self.middle.memory_kb, self.middle.files);
         writeln!(
             f,
-            "memory: {memory} KB in the middle, {} KB at the end (x{:.3}), of which up to {} KB are the course of the run",
+            "memory: {memory} KB in the middle, {} KB at the end (x{:.3})",
             self.end.memory_kb,
-            ratio(memory, self.end.memory_kb),
-            COURSE_KB * self.apart
+            ratio(memory, self.end.memory_kb)
         )?;
         write!(f, "files:  {files} in the middle, {} at the end (x{:.3})", self.end.files, ratio(files, self.end.files))
     }
@@ -76,6 +69,6 @@ pub(crate) fn watch(pid: u32, seconds: u32) -> JoinHandle<io::Result<Growth>> {
             }
             io::Result::Ok(largest)
         };
-        Ok(Growth { middle: largest(0.4, 0.5)?, end: largest(0.85, 0.95)?, apart: u64::from(seconds) * 45 / 100 })
+        Ok(Growth { middle: largest(0.4, 0.5)?, end: largest(0.85, 0.95)? })
     })
 }

@@ -19,7 +19,7 @@ use crate::{
     format,
     metrics::{Health, Stats},
     report::layout::{cut, fitting, fitting_parts, harmless, width, wrap},
-    run::LineKind,
+    run::{LineKind, Point},
 };
 
 /// With fewer rows than this, charts go.
@@ -246,9 +246,9 @@ fn draw_chart(
     written: impl Fn(f64) -> String,
     state: &State,
 ) {
-    let points = state.timeline.points();
-    let end = points.last().map_or(1.0, |point| point.at.as_secs_f64()).max(1.0);
-    let first = points.get(points.len().saturating_sub(SHOWN));
+    let mut points = state.timeline.points();
+    let first = points.nth(points.len().saturating_sub(SHOWN));
+    let end = points.next_back().or(first.clone()).map_or(1.0, |point| point.at.as_secs_f64()).max(1.0);
     let begin = first.map_or(0.0, |point| point.at.saturating_sub(point.period).as_secs_f64());
     let highest = lines.iter().flat_map(|(_, _, values)| values.iter().map(|(_, value)| *value)).fold(0.0, f64::max);
     let top = round_up(highest);
@@ -281,8 +281,8 @@ fn draw_chart(
 
 fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
-    let points = &state.timeline.points()[state.timeline.points().len().saturating_sub(SHOWN)..];
-    let values = |count: fn(&crate::run::Point) -> u64| -> Values {
+    let points = shown(state);
+    let values = |count: fn(&Point) -> u64| -> Values {
         points.iter().map(|point| (point.at.as_secs_f64(), point.per_second(count(point)))).collect()
     };
     let lines = [
@@ -294,7 +294,7 @@ fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
-    let points = &state.timeline.points()[state.timeline.points().len().saturating_sub(SHOWN)..];
+    let points = shown(state);
     let values = |percent: f64| -> Values {
         let timed = points.iter().filter(|point| !point.latency.is_empty());
         timed.map(|point| (point.at.as_secs_f64(), point.latency.percentile(percent).as_secs_f64())).collect()
@@ -317,6 +317,13 @@ fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let title = fitting(titles, usize::from(area.width.saturating_sub(2)));
     let time = |seconds: f64| format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     draw_chart(frame, area, title, &lines, time, state);
+}
+
+/// The points that are shown.
+fn shown(state: &State) -> Vec<Point> {
+    let points = state.timeline.points();
+    let before = points.len().saturating_sub(SHOWN);
+    points.skip(before).collect()
 }
 
 /// A round number not below this one.

@@ -1,0 +1,116 @@
+//! Points that are over, packed: a second at full speed takes 400 bytes instead of 4,000.
+
+use super::point::Point;
+
+/// How much room is taken at first: an hour at full speed. Memory that is not used yet costs nothing, and growing would copy all.
+const ROOM: usize = 3_600 * 512;
+
+/// Points one after the other, as `postcard` writes them, with latencies that are [compact](crate::metrics::Histogram).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Past {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<u32>,
+}
+
+impl Past {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(super) fn push(&mut self, point: Point) {
+        if self.is_empty() {
+            self.bytes.reserve_exact(ROOM);
+        }
+        self.bytes.extend(packed(point));
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Point> {
+        let last = self.iter().next_back()?;
+        self.ends.pop();
+        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        Some(last)
+    }
+
+    /// Changes a point, for what comes late.
+    pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut Point)) {
+        let mut point = self.get(index);
+        change(&mut point);
+        let (place, packed) = (self.place(index), packed(point));
+        let longer = packed.len() as i64 - place.len() as i64;
+        self.bytes.splice(place, packed);
+        for end in &mut self.ends[index..] {
+            *end = (i64::from(*end) + longer) as u32;
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Point> + ExactSizeIterator {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    fn get(&self, index: usize) -> Point {
+        // Nobody else writes here.
+        postcard::from_bytes(&self.bytes[self.place(index)]).unwrap_or_default()
+    }
+
+    fn place(&self, index: usize) -> std::ops::Range<usize> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        start..self.ends[index] as usize
+    }
+}
+
+impl FromIterator<Point> for Past {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Past {
+        let mut past = Past::default();
+        points.into_iter().for_each(|point| past.push(point));
+        past
+    }
+}
+
+fn packed(mut point: Point) -> Vec<u8> {
+    point.latency.make_compact();
+    // Numbers and bytes can always be written.
+    postcard::to_stdvec(&point).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn point(number: u64) -> Point {
+        let latency = (1..number * 10).map(|n| Duration::from_micros(n * n)).collect();
+        Point { at: Duration::from_secs(number), successes: number, latency, ..Point::default() }
+    }
+
+    fn compact(number: u64) -> Point {
+        let mut point = point(number);
+        point.latency.make_compact();
+        point
+    }
+
+    #[test]
+    fn points_come_back_in_order_whatever_is_changed() {
+        let mut past: Past = (1..=50).map(point).collect();
+        assert!(past.iter().eq((1..=50).map(compact)));
+        for index in [0, 30, 49] {
+            let before = past.iter().nth(index).unwrap();
+            past.change(index, |late| late.latency.merge(&[Duration::from_secs(9); 3].into_iter().collect()));
+            let after = past.iter().nth(index).unwrap();
+            assert_eq!(after.latency.count(), before.latency.count() + 3);
+            assert_eq!((after.latency.max(), after.successes), (Duration::from_secs(9), before.successes));
+        }
+        assert!(past.iter().map(|point| point.successes).eq(1..=50));
+        assert_eq!(past.pop().unwrap().successes, 50);
+        assert_eq!(past.pop(), Some(compact(49)));
+        past.push(point(7));
+        assert_eq!((past.len(), past.iter().next_back()), (49, Some(compact(7))));
+    }
+}

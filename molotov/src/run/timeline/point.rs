@@ -1,0 +1,65 @@
+//! A period of a run, and what ended in it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Histogram;
+
+/// What ended in a period of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Point {
+    /// The end of the period, from the start of the run.
+    pub at: Duration,
+    /// How long the period was.
+    pub period: Duration,
+    /// Workers that ran at its end.
+    pub workers: usize,
+    /// Scenarios that ended well.
+    pub successes: u64,
+    /// Scenarios that failed.
+    pub failures: u64,
+    /// Scenarios that were cut.
+    pub interrupted: u64,
+    /// Requests that succeeded or failed.
+    pub requests: u64,
+    /// Requests that failed.
+    pub request_failures: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Requests that were sent again because a kept connection closed without an answer.
+    pub retried: u64,
+    /// Latency of what [`Timeline::timed`](super::Timeline::timed) names. Empty if nothing of it ended in the period. Percentiles are at most 1 % too high
+    /// once the period is over; minimum, maximum and mean are exact.
+    pub latency: Histogram,
+}
+
+impl Point {
+    /// How many ended in a second of the period.
+    pub fn per_second(&self, count: u64) -> f64 {
+        let seconds = self.period.as_secs_f64();
+        if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.successes + self.failures + self.interrupted + self.requests == 0
+    }
+
+    pub(super) fn merge(&mut self, later: &Point) {
+        self.at = later.at;
+        self.period += later.period;
+        self.workers = later.workers;
+        self.successes += later.successes;
+        self.failures += later.failures;
+        self.interrupted += later.interrupted;
+        self.requests += later.requests;
+        self.request_failures += later.request_failures;
+        self.bytes_in += later.bytes_in;
+        self.bytes_out += later.bytes_out;
+        self.retried += later.retried;
+        self.latency.merge(&later.latency);
+    }
+}
