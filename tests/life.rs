@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use molotov_tests::{Program, Server, wait_until};
+use molotov_tests::{Program, Refused, Server, few_threads_are_a_clear_error, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -176,4 +176,33 @@ fn too_few_open_files_are_told_with_what_to_do() {
     }
     assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
     assert_eq!(limited("-n 90", STEADY, "-w 50 -r 1 -q").against(&server).run().exited(0).stderr, "");
+}
+
+#[test]
+fn threads_that_the_system_refuses_are_a_clear_error() {
+    let server = Server::new();
+    for options in ["-w 2 --threads 2 -r 1", "-w 1 -p 2 -r 1"] {
+        few_threads_are_a_clear_error(|options| Program::new(STEADY, options).against(&server), options);
+    }
+}
+
+#[test]
+fn threads_of_the_dashboard_that_the_system_refuses_are_a_clear_error() {
+    let server = Server::new();
+    let program = |options: &str| Program::new(STEADY, options).on_terminal(80).env("NO_COLOR", "1").against(&server);
+    few_threads_are_a_clear_error(program, "-w 1 -r 2");
+}
+
+#[test]
+fn processes_that_the_system_refuses_are_a_clear_error() {
+    let server = Server::new();
+    for number in 0..2 {
+        let program = Program::new(STEADY, "-w 1 -p 2 -r 1").without_forks(Refused::Only(number));
+        let output = program.against(&server).run().exited(1);
+        let message =
+            "error: cannot fork 2 processes: Resource temporarily unavailable (os error 11); try a lower `--processes`";
+        assert!(output.stderr.contains(message), "{output:#?}");
+        assert!(!output.stderr.contains("the fixture"), "{output:#?}");
+        assert_eq!(server.served(), 0);
+    }
 }

@@ -23,7 +23,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use molotov_tests::{Door, Output, Program, Ramp, Server, Tmux, every_option, found, redirect_loops_fail, wait_until};
+use molotov_tests::{
+    Door, Output, Program, Ramp, Server, Tmux, every_option, few_threads_are_a_clear_error, found, redirect_loops_fail,
+    wait_until,
+};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const MOLOTOV: &str = env!("CARGO_BIN_EXE_molotov");
@@ -768,4 +771,14 @@ fn memory_stays_bounded_while_every_script_fails() {
             threads.spawn(move || fail(line, Program::discarded));
         }
     });
+}
+
+#[test]
+fn threads_that_the_system_refuses_are_a_clear_error() {
+    let script = "import molotov\n@molotov.events()\nasync def seen(event, **info):\n    pass\n\
+                  @molotov.scenario()\nasync def idle(session):\n    pass\n";
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    for options in ["-w 1 -r 2 loadtest.py", "-w 1 -p 2 -r 1 loadtest.py"] {
+        few_threads_are_a_clear_error(|options| scripts.program(options), options);
+    }
 }

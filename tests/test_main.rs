@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use molotov_tests::{Output, Program, Server};
+use molotov_tests::{Output, Program, Refused, Server};
 
 const AS_TESTS: &str = env!("CARGO_BIN_EXE_as-tests");
 
@@ -53,4 +53,13 @@ fn a_failing_scenario_fails_with_message_and_place() {
 fn what_scenarios_print_is_shown_on_demand() {
     assert!(run("passes_too --exact --nocapture", 0).stdout.contains("said by passes_too"));
     assert!(!run("passes_too --exact", 0).stdout.contains("said by passes_too"));
+}
+
+#[test]
+fn a_thread_that_the_system_refuses_fails_the_test() {
+    // The test runs on the main thread, and its load test on another.
+    let program = Program::new(AS_TESTS, "passes_too --test-threads 1").without_threads(Refused::From(0));
+    let output = program.run().exited(101);
+    assert!(output.stdout.contains("cannot start a thread: Resource temporarily unavailable"), "{output:#?}");
+    assert!(!output.stdout.contains("panicked") && !output.stderr.contains("panicked"), "{output:#?}");
 }

@@ -215,7 +215,8 @@ impl LoadTest {
     /// fail are no error: the report counts them.
     pub fn run(self) -> Result<Report, LoadTestError> {
         let plan = self.plan()?;
-        std::thread::scope(|scope| match scope.spawn(move || execute(&plan, &mut Quiet)).join() {
+        let thread = std::thread::Builder::new().name("molotov-run".to_owned());
+        std::thread::scope(|scope| match thread.spawn_scoped(scope, move || execute(&plan, &mut Quiet))?.join() {
             Ok(report) => report,
             Err(panic) => std::panic::resume_unwind(panic),
         })
@@ -233,9 +234,9 @@ impl LoadTest {
         let (control, inbox) = Control::new();
         let stop_when_dropped = Forced(control);
         let (done, report) = tokio::sync::oneshot::channel();
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("molotov-run".to_owned()).spawn(move || {
             let _ = done.send(judge(engine::run(&plan, &mut Quiet, inbox)));
-        });
+        })?;
         let report = report.await;
         drop(stop_when_dropped);
         match (report, thread.join()) {
@@ -291,6 +292,7 @@ fn execute(plan: &Plan, screen: &mut dyn Screen) -> Result<Report, LoadTestError
 fn judge(run: RunReport) -> Result<Report, LoadTestError> {
     match run.verdict {
         Verdict::FixtureFailed(failed) => Err(LoadTestError::Fixture(failed)),
+        Verdict::SystemFailed(why) => Err(LoadTestError::System(why)),
         Verdict::Ended
         | Verdict::TooManyFailures
         | Verdict::ThresholdBroken
@@ -315,6 +317,17 @@ pub enum LoadTestError {
     /// A fixture failed, and the run with it.
     #[error("the fixture `{}` failed: {}", .0.fixture, .0.message)]
     Fixture(FixtureFailure),
+    /// The run could not go on, for a reason outside of fixtures and scenarios: the system has no thread left for it, for
+    /// example.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A thread that the system refused.
+impl From<std::io::Error> for LoadTestError {
+    fn from(error: std::io::Error) -> Self {
+        LoadTestError::System(engine::no_thread(&error))
+    }
 }
 
 fn list(errors: &[RegistryError]) -> String {

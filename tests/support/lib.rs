@@ -7,6 +7,7 @@ mod quota;
 mod server;
 mod sizing;
 mod terminal;
+mod threads;
 mod tmux;
 
 pub use inside::{asked, note, target};
@@ -16,6 +17,7 @@ pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found};
 pub use terminal::Terminal;
+pub use threads::{Refused, few_threads_are_a_clear_error};
 pub use tmux::Tmux;
 
 use std::time::{Duration, Instant};

@@ -1,8 +1,12 @@
 //! Programs that are waited for, and what a signal does to them.
 
 use std::{
+    fs::File,
     io::{self, IsTerminal, Read},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
@@ -71,12 +75,16 @@ impl Children {
     /// Runs a program, and gives what it wrote to its standard output, and to its standard error.
     pub(super) fn listen(&mut self, command: &mut Command) -> Result<(Result<(), Failed>, String), Failed> {
         let mut child = self.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-        let readers = [
-            child.stdout.take().map(|pipe| thread::spawn(move || read(pipe))),
-            child.stderr.take().map(|pipe| thread::spawn(move || read(pipe))),
-        ];
+        let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
+        let readers = pipes.into_iter().flatten().map(|pipe| {
+            let thread = thread::Builder::new().name("moloslave-output".to_owned());
+            thread
+                .spawn(move || read(File::from(pipe)))
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))
+        });
+        let readers: io::Result<Vec<_>> = readers.collect();
         let status = self.wait(&mut child).map_err(Failed::Start)?;
-        let told = readers.into_iter().flatten().filter_map(|reader| reader.join().ok()).collect();
+        let told = readers.map_err(Failed::Start)?.into_iter().filter_map(|reader| reader.join().ok()).collect();
         Ok((self.verdict(status), told))
     }
 

@@ -132,6 +132,10 @@ fn judge(verdict: Verdict, quiet: bool) -> u8 {
             complain(&how);
             1
         }
+        Verdict::SystemFailed(why) => {
+            complain(&why);
+            1
+        }
         // What asked for it was a script, and the console has told.
         Verdict::Exit(code) | Verdict::FixtureFailed(FixtureFailure { exit: Some(code), .. }) => code,
         Verdict::FixtureFailed(failed) => {

@@ -50,8 +50,8 @@ pub(super) struct Started {
     pub(super) crew: Crew,
     /// The shard that has to run on the calling thread, in this event loop.
     pub(super) here: Option<(Arc<dyn EventLoop>, Shardling)>,
-    /// Why there are fewer threads than wanted, or no statsd.
-    pub(super) refused: Option<io::Error>,
+    /// Why there are fewer threads than wanted, or no statsd: one sentence.
+    pub(super) refused: Option<String>,
 }
 
 impl Crew {
@@ -62,7 +62,7 @@ impl Crew {
         let threads = threads(plan);
         let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
             Ok(statsd) => (statsd, None),
-            Err(error) => (None, Some(error)),
+            Err(error) => (None, Some(format!("cannot open a socket for statsd: {error}"))),
         };
         tracing::debug!(workers, threads, process, "the workers are started");
         let process =
@@ -83,7 +83,7 @@ impl Crew {
                     shards.push((handle, false));
                 }
                 Err(error) => {
-                    refused = Some(error);
+                    refused = Some(no_thread(&error));
                     break;
                 }
             }
@@ -255,6 +255,13 @@ pub(super) fn run_here<T: Send>(
         watcher.thread().unpark();
         Ok(())
     })
+}
+
+/// One sentence about a thread that the system refused, and what to do.
+pub(crate) fn no_thread(error: &io::Error) -> String {
+    format!(
+        "cannot start a thread: {error}; allow more processes (`ulimit -u`), or use fewer `--threads` or `--processes`"
+    )
 }
 
 /// How many shards each process of a run has.

@@ -2,6 +2,7 @@
 //! listener holds up neither the stop of the run nor its screen.
 
 use std::{
+    io,
     sync::{
         Arc,
         mpsc::{self, Receiver, RecvTimeoutError, channel},
@@ -24,9 +25,13 @@ pub(super) struct RunListeners {
 
 impl RunListeners {
     /// Starts the thread, if there is a listener to tell.
-    pub(super) fn start(plan: &Plan, scope: Arc<Scope>, outbox: Sender<Message>) -> Option<RunListeners> {
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread.
+    pub(super) fn start(plan: &Plan, scope: Arc<Scope>, outbox: Sender<Message>) -> io::Result<Option<RunListeners>> {
         if plan.selection.events.is_empty() {
-            return None;
+            return Ok(None);
         }
         let (counts, inbox) = channel();
         let (end, ended) = channel::<()>();
@@ -41,7 +46,7 @@ impl RunListeners {
                 runtime.block_on(tell_all(&plan, &inbox, &outbox));
             }
         });
-        Some(RunListeners { counts, ended, thread: thread.ok()? })
+        Ok(Some(RunListeners { counts, ended, thread: thread? }))
     }
 
     /// Tells how many workers run.

@@ -31,6 +31,7 @@ mod tests;
 mod update;
 mod worker;
 
+pub(crate) use self::crew::no_thread;
 pub use self::{
     control::{Control, Inbox},
     coordinator::{Begun, begin, run},

@@ -198,15 +198,15 @@ impl Shardling {
         let ended = catch_unwind(AssertUnwindSafe(|| block_on(builder, Box::pin(work))));
         let failed = match ended {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(("runtime", format!("cannot start a thread's event loop: {error}"))),
+            Ok(Err(error)) => Some(format!("cannot start a thread's event loop: {error}")),
             Err(payload) => {
                 outbox.send(Update::Abandoned);
                 let message = super::panic::payload_message(&*payload);
-                Some(("thread", format!("a thread of workers panicked, and what it measured last is lost: {message}")))
+                Some(format!("a thread of workers panicked, and what it measured last is lost: {message}"))
             }
         };
-        if let Some((fixture, message)) = failed {
-            outbox.send(Update::FixtureFailed(FixtureFailure::new(fixture, message)));
+        if let Some(why) = failed {
+            outbox.send(Update::SystemFailed(why));
         }
         outbox.send(Update::Done);
     }
@@ -270,10 +270,10 @@ async fn run(shardling: Shardling) {
             ended = workers.join_next() => match ended {
                 Some(Ok(())) => {}
                 // The worker's own code is at fault then: user code cannot panic through it.
-                Some(Err(error)) if error.is_panic() => shard.outbox.send(Update::FixtureFailed(FixtureFailure::new(
-                    "worker",
-                    super::panic::payload_message(&*error.into_panic()),
-                ))),
+                Some(Err(error)) if error.is_panic() => {
+                    let message = super::panic::payload_message(&*error.into_panic());
+                    shard.outbox.send(Update::SystemFailed(format!("a worker panicked: {message}")));
+                }
                 Some(Err(_cancelled)) => {}
                 None => break,
             },

@@ -589,8 +589,8 @@ fn a_panic_in_a_shards_own_loop_ends_the_run() {
         let _ = done.send(execute(plan).0);
     });
     let report = ended.recv_timeout(Duration::from_secs(20)).expect("the run ends");
-    let Verdict::FixtureFailed(failed) = report.verdict else { panic!("{:?}", report.verdict) };
-    assert!(failed.message.contains("panicked") && failed.message.contains("own loop"), "{failed:?}");
+    let Verdict::SystemFailed(why) = report.verdict else { panic!("{:?}", report.verdict) };
+    assert!(why.contains("panicked") && why.contains("own loop"), "{why}");
     let mut threads: Vec<_> = report.summary.incomplete.iter().map(|incomplete| incomplete.thread).collect();
     threads.sort_unstable();
     assert_eq!(threads, [Some(0), Some(1)], "their last measures are lost");

@@ -22,6 +22,8 @@ pub(crate) enum Update {
     FixtureFailed(FixtureFailure),
     /// The shard does not answer or has panicked: what it measured since its last report is lost.
     Abandoned,
+    /// The run cannot go on, for a reason outside of fixtures and scenarios: one sentence that says which.
+    SystemFailed(String),
     /// The shard's last word: its workers have ended and all its measures are sent.
     Done,
 }

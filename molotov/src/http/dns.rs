@@ -4,9 +4,10 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     num::NonZeroUsize,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,7 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use lru::LruCache;
+use tokio::sync::oneshot;
 
 use super::{BoxError, Error, ErrorKind, target::Origin, wire::WireOptions};
 
@@ -101,13 +103,26 @@ fn lookup(host: &str) -> Lookup {
 }
 
 async fn ask(host: String) -> Found {
-    let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+    let found = system_resolver(host.clone()).await;
     LOOKUPS.with_borrow_mut(|lookups| lookups.remove(&host));
-    let found: Arc<[IpAddr]> = interleave(found.map_err(Arc::new)?.map(|address| address.ip())).into();
+    let found: Arc<[IpAddr]> = interleave(found.map_err(Arc::new)?.into_iter()).into();
     if !found.is_empty() {
         ANSWERS.with_borrow_mut(|kept| kept.put(host, (Instant::now(), Arc::clone(&found))));
     }
     Ok(found)
+}
+
+/// Asks the system's resolver, which blocks, on a thread. tokio's `lookup_host` panics when the system has no thread.
+async fn system_resolver(host: String) -> io::Result<Vec<IpAddr>> {
+    let (done, found) = oneshot::channel();
+    let thread = thread::Builder::new().name("molotov-dns".to_owned());
+    let started = thread.spawn(move || {
+        let addresses = (host.as_str(), 0).to_socket_addrs();
+        // Nobody may be waiting any more.
+        let _ = done.send(addresses.map(|all| all.map(|address| address.ip()).collect()));
+    });
+    started.map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread for the lookup: {error}")))?;
+    found.await.map_err(io::Error::other)?
 }
 
 /// The resolver's order, the two families taking turns (RFC 8305).

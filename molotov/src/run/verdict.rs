@@ -30,11 +30,14 @@ pub enum Verdict {
     ProcessLost(String),
     /// A fixture failed, and the run with it.
     FixtureFailed(FixtureFailure),
+    /// The run could not go on, for a reason outside of fixtures and scenarios, such as a limit of the system: one sentence that
+    /// says which.
+    SystemFailed(String),
     /// `global_teardown` asked the program to exit with this code.
     Exit(u8),
 }
 
-/// Why a run could not go on.
+/// The fixture that failed, and the run with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FixtureFailure {
     /// Which fixture: `setup`, `setup_session`, ...
@@ -43,10 +46,4 @@ pub struct FixtureFailure {
     pub message: String,
     /// The exit code that the fixture asked for, as `sys.exit()` in a script does.
     pub exit: Option<u8>,
-}
-
-impl FixtureFailure {
-    pub(crate) fn new(fixture: impl Into<Cow<'static, str>>, message: String) -> FixtureFailure {
-        FixtureFailure { fixture: fixture.into(), message, exit: None }
-    }
 }

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     format,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
-    run::{FixtureFailure, Incomplete, Line, Progress, Summary, Timeline},
+    run::{Incomplete, Line, Progress, Summary, Timeline},
     ui::Screen,
 };
 
@@ -91,7 +91,8 @@ struct Run<'a> {
     listeners: Option<RunListeners>,
     phase: Phase,
     totals: Snapshot,
-    fixture_failure: Option<FixtureFailure>,
+    /// Why the run cannot go on.
+    failed: Option<Verdict>,
     /// The exit code that `global_teardown` asked for.
     exit: Option<u8>,
     lost: Option<String>,
@@ -147,7 +148,7 @@ impl<'a> Run<'a> {
             listeners: None,
             phase: Phase::Running,
             totals: Snapshot::default(),
-            fixture_failure: None,
+            failed: None,
             exit: None,
             lost: None,
             incomplete: Vec::new(),
@@ -309,9 +310,10 @@ impl<'a> Run<'a> {
             }
             Update::StopOnFailure => self.raise(Phase::Stopping),
             Update::FixtureFailed(failed) => {
-                self.fixture_failure.get_or_insert(failed);
+                self.failed.get_or_insert(Verdict::FixtureFailed(failed));
                 self.raise(Phase::Stopping);
             }
+            Update::SystemFailed(why) => self.system_failed(why),
             Update::Done => {
                 tracing::debug!(shard, elapsed = ?self.clock.real(), "a shard has ended");
                 self.shard_ended(shard);
@@ -493,8 +495,8 @@ impl<'a> Run<'a> {
         let broken = summary.thresholds.iter().any(|judged| !judged.passed);
         self.screen.finish(&summary);
         self.settle();
-        let verdict = match self.fixture_failure.take() {
-            Some(failed) => Verdict::FixtureFailed(failed),
+        let verdict = match self.failed.take() {
+            Some(failed) => failed,
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
             None if broken => Verdict::ThresholdBroken,
             None if args.fail.is_some_and(|limit| summary.failures >= limit) => Verdict::TooManyFailures,

@@ -1,6 +1,7 @@
 //! The start of a run: `global_setup`, the processes, the shards.
 
 use std::{
+    io,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -8,6 +9,7 @@ use std::{
 use super::{Run, Shard, Workforce};
 use crate::{
     engine::{
+        Verdict,
         clock::Clock,
         crew::{self, Crew, Started},
         listeners::RunListeners,
@@ -40,12 +42,13 @@ impl Run<'_> {
                 }
                 None => {
                     let text = failure.describe("global_setup", backtraces);
-                    self.refused("global_setup", failure.to_string(), text);
+                    self.screen.line(&Line::failure(text));
+                    self.raise(Phase::Stopping);
                 }
             }
-            let message = failure.to_string();
-            let exit = failure.exit();
-            self.fixture_failure = Some(FixtureFailure { fixture: "global_setup".into(), message, exit });
+            let (message, exit) = (failure.to_string(), failure.exit());
+            self.failed =
+                Some(Verdict::FixtureFailed(FixtureFailure { fixture: "global_setup".into(), message, exit }));
             return false;
         }
         self.change(args);
@@ -63,10 +66,12 @@ impl Run<'_> {
         self.plan.args = Arc::new(args);
     }
 
-    /// The run cannot go on.
-    fn refused(&mut self, what: &'static str, message: String, text: String) {
-        self.screen.line(&Line::failure(text));
-        self.fixture_failure = Some(FixtureFailure::new(what, message));
+    /// The run cannot go on, for a reason outside of fixtures and scenarios.
+    pub(super) fn system_failed(&mut self, why: String) {
+        if self.failed.is_none() {
+            self.screen.line(&Line::failure(why.clone()));
+            self.failed = Some(Verdict::SystemFailed(why));
+        }
         self.raise(Phase::Stopping);
     }
 
@@ -85,7 +90,7 @@ impl Run<'_> {
                     "cannot fork while other threads are alive: {names}; end them in `global_setup`, or use `--threads` \
                      instead of `--processes`"
                 );
-                self.refused("processes", message.clone(), message);
+                self.system_failed(message);
                 return;
             }
             // As the original, whose scripts import libraries with threads of their own.
@@ -97,8 +102,7 @@ impl Run<'_> {
         match Processes::fork(&self.plan, &self.plan.scope, &mut self.inbox) {
             Ok(processes) => self.workforce = Workforce::Processes(processes),
             Err(error) => {
-                let message = format!("cannot fork {number} processes: {error}; try a lower `--processes`");
-                self.refused("processes", message.clone(), message);
+                self.system_failed(format!("cannot fork {number} processes: {error}; try a lower `--processes`"));
             }
         }
     }
@@ -119,7 +123,10 @@ impl Run<'_> {
         if let Some(notice) = self.unlimited() {
             self.screen.line(&Line::info(notice));
         }
-        self.listeners = RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone());
+        match RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone()) {
+            Ok(listeners) => self.listeners = listeners,
+            Err(error) => self.listeners_without(&error),
+        }
         self.screen.begin(&self.about());
         // What `global_setup` has used is no part of the run.
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
@@ -129,6 +136,11 @@ impl Run<'_> {
             Workforce::Processes(processes) => self.work_apart(processes),
             Workforce::None | Workforce::Crew(_) => self.work_here(scope),
         }
+    }
+
+    /// Listeners are not told of the workers.
+    fn listeners_without(&mut self, error: &io::Error) {
+        self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", crew::no_thread(error))));
     }
 
     /// The notice about a run that only the default duration ends: most users did not mean that.
@@ -160,11 +172,10 @@ impl Run<'_> {
         let commands = crew.commands().clone();
         self.shards = vec![Shard::default(); crew.len()];
         self.workforce = Workforce::Crew(crew);
-        if let Some(error) = refused {
-            let message = format!("cannot start a thread: {error}; try a lower `--threads`");
-            self.refused("thread", message.clone(), message);
+        match refused {
+            Some(why) => self.system_failed(why),
+            None => self.screen.line(&Line::info("OK")),
         }
-        self.screen.line(&Line::info("OK"));
         match here {
             None => self.watch(),
             // The shard wants this thread, so the coordinator takes another.
@@ -182,8 +193,7 @@ impl Run<'_> {
                 );
                 if let Err(error) = ran {
                     self.workforce = Workforce::None;
-                    let message = format!("cannot start a thread: {error}; allow more than one (`ulimit -u`)");
-                    self.refused("thread", message.clone(), message);
+                    self.system_failed(crew::no_thread(&error));
                 }
             }
         }
@@ -194,8 +204,7 @@ impl Run<'_> {
         let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
         if let Err(error) = begun {
             processes.abandon();
-            let message = format!("cannot start a thread for each process: {error}; try a lower `--processes`");
-            self.refused("processes", message.clone(), message);
+            self.system_failed(crew::no_thread(&error));
             return;
         }
         self.workforce = Workforce::Processes(processes);
@@ -211,20 +220,23 @@ impl Run<'_> {
                         self.watch();
                         drop(done);
                     });
-                    watcher.is_ok().then(|| {
+                    watcher.map(|_| {
                         let mut runtime = tokio::runtime::Builder::new_current_thread();
                         runtime.enable_all();
                         event_loop.run(runtime, Box::pin(async move { drop(ended.await) }))
                     })
                 });
                 match ran {
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
                         let text = format!("listeners were not told of the workers: {error}");
                         self.screen.line(&Line::warning(text));
                     }
                     // Without a second thread, listeners have none.
-                    None => self.watch(),
+                    Err(error) => {
+                        self.listeners_without(&error);
+                        self.watch();
+                    }
                 }
             }
             _ => self.watch(),

@@ -15,7 +15,7 @@ use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
-        crew::{self, Commands, Crew, LAST_CALL, Started},
+        crew::{self, Commands, Crew, LAST_CALL, Started, no_thread},
         message::Message,
         plan::Plan,
         shard::GRACE,
@@ -23,7 +23,6 @@ use crate::{
     },
     metrics::{ProcessProbe, Snapshot},
     queue::{self, Sender},
-    run::FixtureFailure,
     vars::Scope,
 };
 
@@ -70,14 +69,11 @@ fn work(birth: Birth<'_>) -> i32 {
             }
         }
     };
-    let refusal = |error| {
-        let message = format!("cannot start a thread: {error}; try a lower `--threads` or `--processes`");
-        Word::Update(0, Update::FixtureFailed(FixtureFailure::new("thread", message)))
-    };
+    let refusal = |why| Word::Update(0, Update::SystemFailed(why));
     let written = match thread::Builder::new().name("molotov-report".to_owned()).spawn(write) {
         Ok(written) => written,
         Err(error) => {
-            let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).send(&refusal(error));
+            let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).send(&refusal(no_thread(&error)));
             return 1;
         }
     };
@@ -85,9 +81,9 @@ fn work(birth: Birth<'_>) -> i32 {
     let commands = crew.commands().clone();
     let obeyed = commands.clone();
     let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &obeyed));
-    if let Some(error) = refused.or(begun.err()) {
+    if let Some(why) = refused.or(begun.err().as_ref().map(no_thread)) {
         crew.commands().send(Command::Stop);
-        words.send(refusal(error));
+        words.send(refusal(why));
     }
     let event_loop = plan.selection.event_loop.clone();
     let mut teller = Teller { clock, crew, inbox, words: words.clone(), probe: ProcessProbe::start() };
@@ -104,7 +100,7 @@ fn work(birth: Birth<'_>) -> i32 {
                 |teller| teller.crew.commands().are_forced(),
             );
             if let Err(error) = ran {
-                words.send(refusal(error));
+                words.send(refusal(no_thread(&error)));
             }
         }
     }

@@ -89,13 +89,17 @@ pub(super) struct Keys {
 }
 
 /// Reads keys on a thread of its own.
-pub(super) fn listen(keyboard: &Arc<Keyboard>) -> Keys {
+///
+/// # Errors
+///
+/// When the system has no thread.
+pub(super) fn listen(keyboard: &Arc<Keyboard>) -> io::Result<Keys> {
     let (sender, pressed) = channel();
     let taken = Arc::new(());
     let (keyboard, wanted) = (keyboard.clone(), Arc::downgrade(&taken));
     let thread = thread::Builder::new().name("molotov-keys".to_owned());
-    let thread = thread.spawn(move || read(&keyboard, &sender, &wanted)).ok();
-    Keys { pressed, taken: Some(taken), thread }
+    let thread = thread.spawn(move || read(&keyboard, &sender, &wanted))?;
+    Ok(Keys { pressed, taken: Some(taken), thread: Some(thread) })
 }
 
 /// What is typed after belongs to whoever has the terminal then.

@@ -20,7 +20,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::RecvTimeoutError,
+        mpsc::{RecvTimeoutError, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -143,19 +143,37 @@ impl Screen for Dashboard {
         };
         let feed = self.feed.clone();
         let reader = thread::Builder::new().name("molotov-output".to_owned());
-        let _ = reader.spawn(move || read(captured, &feed));
+        let reader = reader.spawn(move || read(captured, &feed));
         let state = State::new(about.clone(), self.color.is_on(true));
         let screen = thread::Builder::new().name("molotov-screen".to_owned());
         let (color, written) = (self.color, self.written.clone());
         let keyboard = Arc::new(Keyboard::new(wishes));
-        let shown = screen.spawn(move || match show(&fed, state, &keyboard, &written) {
-            (state, None) => Some(state),
-            (state, Some(summary)) => {
-                conclude(color, &state, &summary, &written);
-                None
-            }
+        // What is fed stays here until there is a thread to take it.
+        let (hand_over, taken) = channel();
+        let shown = reader.and_then(|_| {
+            screen.spawn(move || {
+                let fed = taken.recv().ok()?;
+                match show(&fed, state, &keyboard, &written) {
+                    (state, None) => Some(state),
+                    (state, Some(summary)) => {
+                        conclude(color, &state, &summary, &written);
+                        None
+                    }
+                }
+            })
         });
-        self.shown = shown.ok();
+        match shown {
+            Ok(shown) => {
+                let _ = hand_over.send(fed);
+                self.shown = Some(shown);
+            }
+            Err(error) => {
+                // Without threads, all is written at the end.
+                terminal::restore();
+                self.fed = Some(fed);
+                self.tell(Feed::Line(Line::warning(format!("cannot start a thread for the dashboard: {error}"))));
+            }
+        }
     }
 
     fn finish(&mut self, summary: &Summary) {
@@ -249,7 +267,14 @@ fn show(
 ) -> (State, Option<Box<Summary>>) {
     let _restored = Restored;
     // Before the terminal is written to, which blocks where nobody reads.
-    let keys = keyboard::listen(keyboard);
+    let keys = match keyboard::listen(keyboard) {
+        Ok(keys) => keys,
+        // A terminal that is taken over without reading keys would ignore Ctrl-C.
+        Err(error) => {
+            state.feed(Feed::Line(Line::warning(format!("cannot start a thread for the keyboard: {error}"))));
+            return listen(fed, state);
+        }
+    };
     let Ok(mut screen) = terminal::enter() else {
         drop(keys);
         return listen(fed, state);

@@ -1,0 +1,132 @@
+//! Programs that cannot start all the threads they want, as under a limit of processes (`ulimit -u`).
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use crate::Program;
+
+/// Counts threads and forks, and refuses some of them as the system does at its limit. `ulimit -u` itself does not bind root, and
+/// counts what else the user runs.
+const LIBRARY: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int refused(const char *name, int number) {
+    const char *text = getenv(name);
+    if (!text) return 0;
+    if (text[0] == '=' ? number != atoi(text + 1) : number < atoi(text)) return 0;
+    close(open(getenv("TEST_REFUSED"), O_CREAT | O_WRONLY, 0600));
+    return 1;
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg) {
+    static int count;
+    if (refused("TEST_THREADS", __sync_fetch_and_add(&count, 1))) return EAGAIN;
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = dlsym(RTLD_NEXT, "pthread_create");
+    return real(thread, attr, start, arg);
+}
+
+pid_t fork(void) {
+    static int count;
+    if (refused("TEST_FORKS", __sync_fetch_and_add(&count, 1))) { errno = EAGAIN; return -1; }
+    pid_t (*real)(void) = dlsym(RTLD_NEXT, "fork");
+    return real();
+}
+"#;
+
+/// Which threads, or processes, the system refuses.
+#[derive(Debug, Clone, Copy)]
+pub enum Refused {
+    /// All from this one on, counted from 0.
+    From(usize),
+    /// This one alone.
+    Only(usize),
+}
+
+impl Program {
+    /// Starts no threads but those that the system allows; counted in each process.
+    pub fn without_threads(self, refused: Refused) -> Program {
+        self.refusing("TEST_THREADS", refused)
+    }
+
+    /// Forks no processes but those that the system allows.
+    pub fn without_forks(self, refused: Refused) -> Program {
+        self.refusing("TEST_FORKS", refused)
+    }
+
+    fn refusing(self, name: &str, refused: Refused) -> Program {
+        let refused = match refused {
+            Refused::From(number) => number.to_string(),
+            Refused::Only(number) => format!("={number}"),
+        };
+        let library = library().join("threads.so");
+        let marker = marker();
+        let _ = std::fs::remove_file(&marker);
+        let program = self.env("LD_PRELOAD", &library.to_string_lossy()).env(name, &refused);
+        program.env("TEST_REFUSED", &marker.to_string_lossy())
+    }
+}
+
+/// A file that is there once something was refused.
+fn marker() -> PathBuf {
+    library().join("refused")
+}
+
+/// The directory with the library, made by the compiler that links Rust's programs.
+fn library() -> &'static Path {
+    static LIBRARY_FILE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let directory = LIBRARY_FILE.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let source = directory.path().join("threads.c");
+        std::fs::write(&source, LIBRARY).expect("the source is written");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(directory.path().join("threads.so")).arg(&source).arg("-ldl");
+        let output = compiler.output().expect("cc starts");
+        assert!(output.status.success(), "{output:?}");
+        directory
+    });
+    directory.path()
+}
+
+/// Runs a load test of two scenarios whose threads the system refuses, in every way there is: one alone, and all from one on.
+/// `program` gets the options.
+///
+/// # Panics
+///
+/// When a run panics, ends with another code than the documented one, or does not say what to do.
+#[track_caller]
+pub fn few_threads_are_a_clear_error(program: impl Fn(&str) -> Program, options: &str) {
+    let few: [fn(usize) -> Refused; 2] = [Refused::Only, Refused::From];
+    for few in few {
+        let mut failed = 0;
+        for number in 0..50 {
+            let refused = few(number);
+            let output = program(options).without_threads(refused).run();
+            let context = || format!("`{options}` without threads, {refused:?}: {output:#?}");
+            if !marker().exists() {
+                assert!(number >= 3 && output.code == Some(0), "{}", context());
+                break;
+            }
+            let said = format!("{}{}", output.stdout, output.stderr);
+            assert!(!said.contains("panicked") && !said.contains("the fixture"), "{}", context());
+            match output.code {
+                Some(0) => assert_eq!(output.totals(), (2, 0), "{}", context()),
+                Some(1) => {
+                    failed += 1;
+                    assert!(output.stderr.contains("error: cannot start a thread"), "{}", context());
+                    assert!(output.stderr.contains("ulimit -u"), "{}", context());
+                }
+                _ => panic!("{}", context()),
+            }
+        }
+        assert!(failed > 0, "`{options}`: the run needs no thread");
+    }
+}
