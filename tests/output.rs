@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    fs,
+    os::unix::fs::MetadataExt,
     process::Command,
     time::{Duration, Instant},
 };
@@ -189,7 +191,7 @@ fn secrets_are_shown_nowhere_unless_asked_for() {
         let reports = REPORTS.map(|name| format!("--report {name}")).join(" ");
         let program = Program::new(TROUBLED, &format!("-s secretive -r 1 -vv {reports} {line}")).against(&server);
         let output = program.in_directory(directory.path()).run().exited(0);
-        let files = REPORTS.map(|name| std::fs::read_to_string(directory.path().join(name)).unwrap());
+        let files = REPORTS.map(|name| fs::read_to_string(directory.path().join(name)).unwrap());
         let mut packet = [0; 2048];
         let length = daemon.recv(&mut packet).unwrap();
         let metrics = String::from_utf8_lossy(&packet[..length]).into_owned();
@@ -238,7 +240,7 @@ fn a_used_up_cpu_quota_is_named() {
     });
     for (running, _server, directory) in runs {
         let output = running.wait().exited(0);
-        let report = std::fs::read(directory.path().join("out.json")).unwrap();
+        let report = fs::read(directory.path().join("out.json")).unwrap();
         let generator = &serde_json::from_slice::<serde_json::Value>(&report).unwrap()["generator"];
         assert_eq!(generator["bottleneck"], "quota", "{generator}");
         let text = output.stdout.replace('\n', " ");
@@ -250,7 +252,7 @@ fn a_used_up_cpu_quota_is_named() {
 fn values_of_secret_keys_in_a_configuration_are_not_shown() {
     let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
     let tests = r#"{"molotov": {"tests": {"test": {"max_runs": 1, "db_password": "s3cret"}}}}"#;
-    std::fs::write(directory.path().join("molotov.json"), tests).unwrap();
+    fs::write(directory.path().join("molotov.json"), tests).unwrap();
     let program = Program::new(STEADY, "--debug --config molotov.json").against(&server);
     let output = program.in_directory(directory.path()).run().exited(0);
     assert!(output.stderr.contains("the run begins") && output.stderr.contains("db_password"), "{output:#?}");
@@ -281,7 +283,7 @@ fn reports_are_written_when_standard_output_is_closed() {
         let running = program.in_directory(directory.path()).start();
         running.close_stdout();
         running.wait().exited(0);
-        let report = std::fs::read_to_string(directory.path().join("out.json")).unwrap();
+        let report = fs::read_to_string(directory.path().join("out.json")).unwrap();
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         assert_eq!((report["totals"]["successes"].as_u64(), server.served()), (Some(400), 400), "{line}");
     }
@@ -295,9 +297,35 @@ fn a_full_standard_output_is_an_error() {
         let output = program.full().run().exited(1);
         assert!(output.stderr.contains("No space left on device"), "{line}: {output:#?}");
         if line.contains("out.json") {
-            let report = std::fs::read_to_string(directory.path().join("out.json")).unwrap();
+            let report = fs::read_to_string(directory.path().join("out.json")).unwrap();
             let report: serde_json::Value = serde_json::from_str(&report).unwrap();
             assert_eq!(report["totals"]["successes"], server.served());
         }
     }
+}
+
+#[test]
+fn a_report_file_that_is_a_mount_is_written_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("out.json");
+    fs::write(&file, "old").unwrap();
+    let before = fs::metadata(&file).unwrap().ino();
+    // Nobody else may see the mount: it is made in a namespace, which others than root own with all their users.
+    let namespace = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
+    let mounted = |command: &str| {
+        let mount = format!("mount --bind out.json out.json && {command}");
+        Program::new("unshare", namespace).arg("sh").arg("-c").arg(&mount).in_directory(directory.path())
+    };
+    let possible = mounted("true").run();
+    if possible.code != Some(0) {
+        eprintln!("NOT TESTED: this system allows no mounts in namespaces: {possible:#?}");
+        return;
+    }
+    let server = Server::new();
+    let output = mounted(&format!("exec {STEADY} -r 2 -q --report out.json")).against(&server).run().exited(0);
+    assert!(!output.stderr.contains("report"), "{output:#?}");
+    let report: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(report["totals"]["successes"], 2);
+    assert_eq!(fs::metadata(&file).unwrap().ino(), before, "the file is still the same one");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
 }
