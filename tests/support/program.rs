@@ -177,6 +177,11 @@ impl Running {
         wait_until(&format!("it wrote {text:?}"), || self.stdout.text().contains(text));
     }
 
+    /// What it has written to its standard output so far.
+    pub fn written(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Waits until its fixtures have written the line `entry`.
     #[track_caller]
     pub fn wait_for_journal(&self, entry: &str) {
