@@ -8,6 +8,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use tokio_util::sync::PollSender;
 
 use super::{
     BoxError, Error, ErrorKind,
-    wire::{Body, LocalByteStream},
+    wire::{self, Body, LocalByteStream, ReadLimit},
 };
 
 /// The body as hyper sends it.
@@ -73,15 +74,29 @@ impl Pump {
     /// Waits for the answer, and sends the body meanwhile.
     ///
     /// # Errors
-    /// When the body's stream fails, or does not have the length that it says.
-    pub(crate) async fn until<F: Future>(&mut self, answer: F) -> Result<F::Output, Error> {
+    /// When the body's stream fails, or does not have the length that it says; when the answer takes longer than
+    /// `read_timeout` once the body is sent.
+    pub(crate) async fn until<F: Future>(
+        &mut self,
+        answer: F,
+        read_timeout: Option<Duration>,
+    ) -> Result<F::Output, Error> {
         let mut answer = pin!(answer);
+        let mut limit = read_timeout.map(ReadLimit::new);
         poll_fn(|cx| {
             if let Poll::Ready(Err(source)) = self.poll(cx) {
                 let message = format!("the body of the request failed: {source}");
                 return Poll::Ready(Err(Error::new(ErrorKind::Body, message).with_source(source)));
             }
-            answer.as_mut().poll(cx).map(Ok)
+            let answered = answer.as_mut().poll(cx).map(Ok);
+            if answered.is_pending()
+                && let Some(limit) = &mut limit
+                && matches!(self.state, State::Done)
+                && limit.poll(cx).is_ready()
+            {
+                return Poll::Ready(Err(wire::read_timeout()));
+            }
+            answered
         })
         .await
     }

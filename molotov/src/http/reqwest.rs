@@ -89,7 +89,7 @@ impl ReqwestTransport {
         if let Some(version) = request.version {
             built = built.version(version);
         }
-        let answer = within(&mut deadline, pump.until(built.send())).await.ok_or_else(late)?;
+        let answer = within(&mut deadline, pump.until(built.send(), None)).await.ok_or_else(late)?;
         let answer = answer.map_err(|error| error.at(method, url))?;
         let response = answer.map_err(|error| explain(error).at(method, url))?;
         let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());

@@ -236,7 +236,7 @@ impl WireBody {
     /// How long a part of it may take to arrive.
     pub(crate) fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         if !self.is_whole() {
-            self.read_limit = timeout.map(|timeout| Box::new(ReadLimit { timeout, deadline: None }));
+            self.read_limit = timeout.map(|timeout| Box::new(ReadLimit::new(timeout)));
         }
     }
 
@@ -346,13 +346,17 @@ pub(crate) fn read_timeout() -> Error {
 }
 
 /// How long one read may take. The clock starts when a read has to wait.
-struct ReadLimit {
+pub(crate) struct ReadLimit {
     timeout: Duration,
     deadline: Option<Deadline>,
 }
 
 impl ReadLimit {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { timeout, deadline: None }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.deadline.is_none() {
             self.deadline = Instant::now().checked_add(self.timeout).map(Deadline::new);
         }

@@ -30,7 +30,7 @@ use crate::http::{
     Error, ErrorKind,
     target::Target,
     timer,
-    wire::{Body, Seen, WireRequest},
+    wire::{self, Body, ReadLimit, Seen, WireRequest},
 };
 
 /// Interim responses (1xx) accepted before the final one.
@@ -77,7 +77,20 @@ impl Connection {
     /// Sends a request and reads at least the head of its response.
     pub(crate) async fn exchange(&mut self, request: &mut WireRequest<'_>, keep_alive: bool) -> Result<Answer, Failed> {
         let mut exchange = Exchange::new(request.method, request.headers.contains_key(header::UPGRADE));
-        poll_fn(|cx| exchange.poll(self, request, keep_alive, cx)).await
+        let mut limit = request.read_timeout.map(ReadLimit::new);
+        poll_fn(|cx| {
+            let polled = exchange.poll(self, request, keep_alive, cx);
+            // No answer is due while the request is being sent.
+            if polled.is_pending()
+                && let Some(limit) = &mut limit
+                && exchange.upload.as_ref().is_some_and(Upload::is_done)
+                && limit.poll(cx).is_ready()
+            {
+                return Poll::Ready(Err(Failed { error: wire::read_timeout(), seen: Seen::Yes }));
+            }
+            polled
+        })
+        .await
     }
 }
 

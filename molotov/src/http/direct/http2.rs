@@ -53,7 +53,7 @@ impl Client {
         self.sender.ready().await.map_err(|error| Failed { error: failed(error), seen: Seen::No })?;
         let (body, mut pump) = pump::outgoing(request.body);
         let outgoing = head(request, body).map_err(|error| Failed { error, seen: Seen::Yes })?;
-        let answer = pump.until(self.sender.send_request(outgoing)).await;
+        let answer = pump.until(self.sender.send_request(outgoing), request.read_timeout).await;
         let answer = answer.map_err(|error| Failed { error, seen: Seen::Yes })?;
         let (parts, incoming) = match answer {
             Ok(answer) => answer.into_parts(),

@@ -98,30 +98,22 @@ impl Direct {
             }
             let failed = match way {
                 Way::Http1 { mut connection, reused } => {
-                    let mut limit = deadline_after(request.read_timeout);
-                    let exchange = connection.exchange(request, self.pool.options.keep_alive);
-                    let Some(exchanged) = within(&mut limit, exchange).await else { return Err(wire::read_timeout()) };
-                    match exchanged {
+                    match connection.exchange(request, self.pool.options.keep_alive).await {
                         Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
                         Err(failed) if reused => failed,
                         // The server did not close an idle connection, but answered this request so.
                         Err(failed) => return Err(failed.error),
                     }
                 }
-                Way::Http2 { mut client } => {
-                    let mut limit = deadline_after(request.read_timeout);
-                    let exchange = client.send(request, &mut permit);
-                    let Some(exchanged) = within(&mut limit, exchange).await else { return Err(wire::read_timeout()) };
-                    match exchanged {
-                        Ok(response) => return Ok(response),
-                        Err(failed) => {
-                            if may_repeat(failed.seen) {
-                                self.pool.drop_http2(origin);
-                            }
-                            failed
+                Way::Http2 { mut client } => match client.send(request, &mut permit).await {
+                    Ok(response) => return Ok(response),
+                    Err(failed) => {
+                        if may_repeat(failed.seen) {
+                            self.pool.drop_http2(origin);
                         }
+                        failed
                     }
-                }
+                },
             };
             if fresh || !may_repeat(failed.seen) {
                 return Err(failed.error);
