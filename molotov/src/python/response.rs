@@ -253,6 +253,9 @@ fn known_charset(py: Python<'_>, content_type: Option<&str>) -> Option<String> {
     py.import("codecs").and_then(|codecs| codecs.call_method1("lookup", (&stated,))).is_ok().then_some(stated)
 }
 
+/// The size of the parts that `content` yields where a body arrives faster than it is read: that of one read of asyncio's.
+const PART: usize = 256 * 1024;
+
 #[pymethods]
 impl Response {
     #[getter]
@@ -418,7 +421,7 @@ impl Response {
             });
         };
         Awaitable::work(Box::pin(async move {
-            let part = response.chunk_shared().await;
+            let part = response.chunk_shared(PART).await;
             Python::attach(|py| match part {
                 Ok(Some(part)) => Ok(PyBytes::new(py, &part).into_any().unbind()),
                 Ok(None) => Ok(py.None()),

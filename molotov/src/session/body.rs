@@ -21,6 +21,9 @@ pub(crate) struct Incoming {
     kept: Option<Bytes>,
     /// A failure that a listener met, for the scenario to meet again.
     failed: Option<(ErrorKind, String)>,
+    /// A failure that was met behind a part that had to be delivered first.
+    #[cfg(feature = "python")]
+    deferred: Option<Error>,
     measure: Option<Measure>,
     /// The most bytes that are kept in memory.
     max_body: u64,
@@ -48,13 +51,25 @@ impl Incoming {
             Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
             Some(Err(error)) => Source::Refused(error),
         };
-        Incoming { source, kept: None, failed: None, measure, max_body }
+        Incoming {
+            source,
+            kept: None,
+            failed: None,
+            #[cfg(feature = "python")]
+            deferred: None,
+            measure,
+            max_body,
+        }
     }
 
     /// The next part; `None` when there is no more.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(kept) = self.kept.take() {
             return Poll::Ready((!kept.is_empty()).then_some(Ok(kept)));
+        }
+        #[cfg(feature = "python")]
+        if let Some(error) = self.deferred.take() {
+            return Poll::Ready(Some(Err(error)));
         }
         if let Some((kind, message)) = &self.failed {
             return Poll::Ready(Some(Err(Error::new(*kind, message.clone()))));
@@ -83,6 +98,28 @@ impl Incoming {
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// The next parts as one, as far as they have arrived and up to about `most` bytes; `None` when there is no more.
+    #[cfg(feature = "python")]
+    pub(crate) fn poll_chunks(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
+        let first = match ready!(self.poll_chunk(cx)) {
+            Some(Ok(first)) => first,
+            other => return Poll::Ready(other),
+        };
+        let mut collected = Collected::default();
+        collected.push(first);
+        while collected.len() < most {
+            match self.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(part))) => collected.push(part),
+                Poll::Ready(Some(Err(error))) => {
+                    self.deferred = Some(error);
+                    break;
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Some(Ok(collected.into_bytes())))
     }
 
     /// What has come over the wire so far.

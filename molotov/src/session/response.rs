@@ -258,10 +258,11 @@ impl Response {
         self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
 
-    /// As [`chunk`](Self::chunk), for whoever shares the response.
+    /// As [`chunk`](Self::chunk), for code that shares the response: everything that has arrived, up to about `most` bytes.
     #[cfg(feature = "python")]
-    pub(crate) async fn chunk_shared(&self) -> Result<Option<Bytes>, Error> {
-        self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
+    pub(crate) async fn chunk_shared(&self, most: usize) -> Result<Option<Bytes>, Error> {
+        let chunk = poll_fn(|cx| self.body.cell().borrow_mut().poll_chunks(cx, most)).await;
+        chunk.transpose().map_err(|error| error.at_url(&self.target.url))
     }
 
     /// Returns another response with the same head and body, for a listener that outlives its call.
