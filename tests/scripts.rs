@@ -14,6 +14,8 @@ mod nested;
 mod peers;
 #[path = "scripts/printing.rs"]
 mod printing;
+#[path = "scripts/uploads.rs"]
+mod uploads;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,11 +1,12 @@
 """The body of a request, whatever a script gives for it."""
 
+import io
 import json as _json
 from urllib.parse import urlencode
 
 from molotov._aiohttp import imported, needed
 from molotov._content import Content
-from molotov._uploads import Iterated, Source
+from molotov._uploads import Iterated, Opened, Source
 
 
 def compressed(body, coding):
@@ -50,7 +51,12 @@ def _payload(data):
     aiohttp = imported()
     if hasattr(data, "__aiter__") and (aiohttp is None or hasattr(data, "asend")):
         return Iterated(data)
-    aiohttp = needed()
+    try:
+        aiohttp = needed()
+    except ModuleNotFoundError:
+        if isinstance(data, io.IOBase):
+            return Opened(data)
+        raise
     from aiohttp import payload
 
     if isinstance(data, aiohttp.FormData):

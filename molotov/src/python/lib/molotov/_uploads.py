@@ -2,6 +2,9 @@
 
 import asyncio
 import contextvars
+import io
+import mimetypes
+import os
 import zlib
 
 from molotov._exceptions import errors
@@ -139,3 +142,42 @@ class Iterated:
             close = getattr(self._iterator, "aclose", None)
             if close is not None:
                 await close()
+
+
+class Opened:
+    """An open file as a body, where aiohttp is not installed. It is closed at the end, as by aiohttp."""
+
+    def __init__(self, file):
+        if isinstance(file, io.StringIO):
+            file = io.BytesIO(file.read().encode("utf-8"))
+            kind = _TEXT
+        elif isinstance(file, io.TextIOBase):
+            kind = _TEXT
+        else:
+            name = getattr(file, "name", None)
+            kind = (mimetypes.guess_type(name)[0] if isinstance(name, str) else None) or "application/octet-stream"
+        self._file = file
+        self.headers = {"Content-Type": kind}
+
+    @property
+    def size(self):
+        file = self._file
+        if isinstance(file, io.BytesIO):
+            return len(file.getbuffer()) - file.tell()
+        if not isinstance(file, (io.BufferedReader, io.BufferedRandom, io.TextIOBase)):
+            return None
+        try:
+            return os.fstat(file.fileno()).st_size - file.tell()
+        except OSError:
+            return None
+
+    async def write(self, writer):
+        run = asyncio.get_running_loop().run_in_executor
+        try:
+            while part := await run(None, self._file.read, 65536):
+                await writer.write(part.encode("utf-8") if isinstance(part, str) else part)
+        finally:
+            await run(None, self._file.close)
+
+
+_TEXT = "text/plain; charset=utf-8"
