@@ -1,9 +1,11 @@
 //! Timeouts against peers that keep sending, or keep reading, without end.
 
 use std::{
+    cell::Cell,
     convert::Infallible,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
@@ -171,6 +173,9 @@ async fn http2_peer() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| async move {
+                if request.uri().path() == "/deaf" {
+                    std::future::pending::<()>().await;
+                }
                 if request.uri().path() == "/reads" {
                     use http_body_util::BodyExt;
                     let mut body = request.into_body();
@@ -199,6 +204,34 @@ async fn timeouts_hold_over_http2() {
                 request = request.body(endless(piece));
             }
             assert_timeout(&format!("{transport:?} {path} {piece:?}"), request).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_read_holds_a_stream_back() {
+    const PIECE: usize = 1 << 16;
+    // More than the sockets of the system and the windows of HTTP/2 hold.
+    const HELD: usize = 16 << 20;
+    let http1 = peer(|_, _| {
+        thread::sleep(ENDLESS);
+        Ok(())
+    });
+    let http2 = http2_peer().await;
+    for transport in BOTH {
+        for (name, address, options) in
+            [("HTTP/1.1", http1, options(transport)), ("HTTP/2", http2, options(transport).http2_prior_knowledge())]
+        {
+            let taken = Rc::new(Cell::new(0));
+            let counted = taken.clone();
+            let pieces = stream::repeat_with(move || {
+                counted.set(counted.get() + 1);
+                Ok::<_, Infallible>(Bytes::from_static(&[b'x'; PIECE]))
+            });
+            let session = Session::new(options).unwrap();
+            let request = session.post(format!("http://{address}/deaf")).body(RequestBody::wrap_stream(pieces));
+            assert_timeout(&format!("{transport:?} over {name}"), request).await;
+            assert!((1..HELD / PIECE).contains(&taken.get()), "{transport:?} over {name}: {}", taken.get());
         }
     }
 }
