@@ -32,13 +32,17 @@ DEFAULT_ARGS = "--single-run -c"
 # case -> (which parts may differ, why). Parts: requests, seen, totals, exit.
 EXPECTED = {
     "fail_setup": ({"exit", "totals"}, "a failed setup exits 1 (the original: 0)"),
+    "fail_setup_one_worker": ({"exit"}, "a failed setup exits 1 (the original: 0)"),
     "fail_setup_session": ({"exit", "totals"}, "a failed setup_session exits 1 (the original: 0)"),
     "fail_setup_not_dict": ({"exit", "totals"}, "a failed setup exits 1 (the original: 0)"),
     "setup_unknown_option": ({"exit", "totals"}, "a session that cannot be made exits 1 (the original: 0)"),
+    "option_duration_zero": ({"seen", "totals"}, "-d 0 is one scenario (the original: as many as fit into the second)"),
     "option_force_shutdown": ({"seen", "totals"}, "a running scenario is really cut (the original waits for its end)"),
     "util_json_request_json": ({"seen", "requests"}, "json_request takes json= (the original: TypeError)"),
     # What goes on where the original's worker dies without a word.
     "fail_cancelled_error": ({"seen", "totals"}, "a CancelledError is a failure like any other (the original: the worker dies)"),
+    "fail_cancelled_task": ({"seen", "totals"}, "a cancelled scenario is a failure; the worker continues (the original: it dies)"),
+    "fail_cancelled_child": ({"seen", "totals"}, "a cancelled scenario is a failure; the worker continues (the original: it dies)"),
     "fail_exit_in_scenario": ({"totals", "exit"}, "sys.exit() in a scenario is a failure of it (the original: no totals)"),
     "fail_interrupt_in_scenario": ({"seen", "totals"}, "a KeyboardInterrupt that is raised is a failure (the original: the end)"),
     "picker_failing": ({"seen", "totals"}, "a picker that fails is counted (the original: the worker dies)"),
@@ -58,6 +62,7 @@ EXPECTED = {
     "events_session_kind": ({"seen"}, "the session of an event is the scenario's own"),
     "script_sys_modules": ({"seen"}, "the script can be pickled (the original: PicklingError)"),
     # Not there yet.
+    "signal_interrupt_global_setup": ({"seen", "exit"}, "the first Ctrl-C waits for global_setup, the third ends (the original: the first interrupts)"),
 }
 
 

@@ -97,7 +97,7 @@ struct CommandLine {
     /// Number of processes [default: 1]
     #[arg(short, long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
     processes: Option<usize>,
-    /// How long a worker runs; 0: once [default: 86400]
+    /// How long a worker runs; 0: a single scenario [default: 86400]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     duration: Option<Duration>,
     /// Scenarios a worker runs [default: 0, no limit]

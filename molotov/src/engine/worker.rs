@@ -67,14 +67,15 @@ impl Worker {
     }
 
     async fn work(&self) {
-        let Ok(slots) = self.set_up().await else { return };
-        if self.set_up_sessions(&slots).await.is_ok() {
+        if let Ok(slots) = self.set_up().await
+            && self.set_up_sessions(&slots).await.is_ok()
+        {
             self.say("Running scenarios");
             let runs = self.run_scenarios(&slots).await;
             self.say(&format!("Ran {runs} scenarios"));
             self.tear_down_sessions(&slots).await;
         }
-        drop(slots);
+        // Also after a failed `setup`: it may have opened something before it failed.
         self.tear_down();
     }
 
