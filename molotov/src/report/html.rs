@@ -132,15 +132,12 @@ fn thresholds(page: &mut String, summary: &Summary) {
     if summary.thresholds.is_empty() {
         return;
     }
-    page.push_str(
-        "<h2>Thresholds</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Condition</th><th \
-         scope=\"col\">Measured</th><th scope=\"col\">Result</th></tr></thead>\n<tbody>\n",
-    );
+    table(page, "Thresholds", &["Condition", "Measured", "Result"]);
     for judged in &summary.thresholds {
         let (class, result) = if judged.passed { ("good", "met") } else { ("bad", "broken") };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"{class}\">{result}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td><td class=\"{class}\">{result}</td></tr>",
             line(&judged.expression),
             line(judged.outcome()),
         );
@@ -199,6 +196,20 @@ fn number(value: f64) -> String {
     if value.fract() == 0.0 && value < 100_000.0 { format::count(value as u64) } else { format::rate(value) }
 }
 
+/// Begins a table under a heading. A wide one scrolls, by keyboard too, which needs the focus and a name.
+fn table(page: &mut String, title: &str, columns: &[&str]) {
+    let id = title.to_lowercase();
+    let _ = write!(
+        page,
+        "<h2 id=\"{id}\">{title}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" \
+         aria-labelledby=\"{id}\"><table><thead><tr>"
+    );
+    for column in columns {
+        let _ = write!(page, "<th scope=\"col\">{column}</th>");
+    }
+    page.push_str("</tr></thead>\n<tbody>\n");
+}
+
 fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summary: &Summary, requests: bool) {
     if rows.is_empty() {
         return;
@@ -207,11 +218,7 @@ fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summar
     if requests {
         columns.extend(["First byte p95", "In", "Retried", "Status"]);
     }
-    let _ = write!(page, "<h2>{title}</h2>\n<div class=\"scroll\"><table><thead><tr>");
-    for column in columns {
-        let _ = write!(page, "<th scope=\"col\">{column}</th>");
-    }
-    page.push_str("</tr></thead>\n<tbody>\n");
+    table(page, title, &columns);
     for (name, stats) in rows {
         let counts = stats.counts;
         let ended = counts.ok + counts.failed;
@@ -231,11 +238,14 @@ fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summar
             let _ = write!(page, "<td>{shown}</td>");
         }
         if requests {
-            let statuses: Vec<_> =
-                stats.statuses.iter().map(|(status, count)| format!("{status}: {}", format::count(*count))).collect();
+            let statuses: Vec<_> = stats
+                .statuses
+                .iter()
+                .map(|(status, count)| format!("{status}:\u{a0}{}", format::count(*count)))
+                .collect();
             let _ = write!(
                 page,
-                "<td>{}</td><td>{}</td><td>{}</td><td>{}</td>",
+                "<td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td>",
                 format::latency(stats.first_byte.percentile(95.0)),
                 format::bytes(stats.bytes_in),
                 format::count(stats.retried),

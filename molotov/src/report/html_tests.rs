@@ -130,6 +130,83 @@ fn nothing_from_outside_becomes_a_part_of_the_page() {
     assert!(page.contains("src/&lt;main&gt;.rs:3"));
 }
 
+/// What a style sheet says about a property of a selector.
+fn style<'a>(selector: &str, property: &str) -> Option<&'a str> {
+    let rules = STYLE.split('}').filter_map(|rule| rule.split_once('{'));
+    let named = rules.filter(|(selectors, _)| selectors.split(',').any(|one| one.trim() == selector));
+    let declared = named.flat_map(|(_, declarations)| declarations.split(';').filter_map(|one| one.split_once(':')));
+    declared.filter(|(name, _)| name.trim() == property).map(|(_, value)| value.trim()).next_back()
+}
+
+#[test]
+fn what_scrolls_is_reached_by_keyboard_and_has_a_name() {
+    let page = html(&summary(3));
+    let regions: Vec<_> = page.split("<div class=\"scroll\"").skip(1).collect();
+    assert_eq!(regions.len(), 3, "thresholds, scenarios, requests");
+    for region in regions {
+        let attributes = region.split_once('>').unwrap().0;
+        assert!(attributes.contains(" tabindex=\"0\" role=\"region\""), "{attributes}");
+        let (_, title) = attributes.split_once("aria-labelledby=\"").expect("it has a name");
+        let title = title.split_once('"').unwrap().0;
+        assert_eq!(page.matches(&format!("<h2 id=\"{title}\">")).count(), 1, "{title}");
+    }
+    assert_eq!(page.matches("overflow-x").count(), 1, "nothing else scrolls");
+    assert!(style(".scroll:focus-visible", "outline").is_some());
+}
+
+#[test]
+fn long_names_wrap() {
+    let mut summary = summary(2);
+    let name: Arc<str> = format!("GET /{}", "n".repeat(300)).into();
+    let stats = summary.snapshot.requests.values().next().unwrap().clone();
+    summary.snapshot.requests.insert(name.clone(), stats);
+    summary.snapshot.errors[0].kind = name.to_string();
+    let page = html(&summary);
+    well_formed(&page);
+    assert!(page.contains(&format!("<th scope=\"row\">{name}</th>")));
+    for selector in ["tbody th", "summary", "pre", ".note", "td.text"] {
+        assert_eq!(style(selector, "overflow-wrap"), Some("anywhere"), "{selector}");
+        assert_ne!(style(selector, "white-space"), Some("nowrap"), "{selector}");
+    }
+}
+
+#[test]
+fn the_page_is_readable_for_all() {
+    let page = html(&summary(3));
+    assert!(
+        page.contains("<html lang=\"en\">") && page.contains("<title>Load test of 2027-01-15 08:00:00 UTC</title>")
+    );
+    assert_eq!((page.matches("<h1").count(), page.matches("<main>").count()), (1, 1));
+    assert!(page.find("<h1").unwrap() < page.find("<h2").unwrap() && !page.contains("<h3"));
+    assert_eq!(page.matches("<th ").count(), page.matches("<th scope=\"").count());
+    assert_eq!(page.matches("<th>").count(), 0);
+    assert_eq!(page.matches("<svg ").count(), page.matches(" role=\"img\" aria-label=\"").count());
+
+    // Text on each of its backgrounds, with daylight and without: 4.5 as WCAG AA asks for.
+    let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("there are two");
+    for colours in [light, dark] {
+        let luminance = |name: &str| {
+            let value = colours.split_once(&format!("--{name}: #")).unwrap().1;
+            let digits: Vec<u8> = value.bytes().take_while(u8::is_ascii_hexdigit).collect();
+            let digits = std::str::from_utf8(&digits).unwrap();
+            let channel = |at: usize| {
+                let digits =
+                    if digits.len() == 3 { digits[at..=at].repeat(2) } else { digits[2 * at..2 * at + 2].into() };
+                let share = f64::from(u8::from_str_radix(&digits, 16).unwrap()) / 255.0;
+                if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * channel(0) + 0.7152 * channel(1) + 0.0722 * channel(2)
+        };
+        for text in ["ink", "soft", "good", "bad", "odd", "a", "b", "c"] {
+            for background in ["page", "card"] {
+                let (one, other) = (luminance(text) + 0.05, luminance(background) + 0.05);
+                let contrast = one.max(other) / one.min(other);
+                assert!(contrast >= 4.5, "--{text} on --{background}: {contrast:.2}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_page_stands_by_itself() {
     let page = html(&summary(3));
