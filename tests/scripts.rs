@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "scripts/cookies.rs"]
+mod cookies;
 #[path = "scripts/event_loop.rs"]
 mod event_loop;
 #[path = "scripts/global_setup.rs"]

@@ -10,6 +10,7 @@
 mod board;
 mod clock;
 mod control;
+mod cookies;
 mod coordinator;
 mod crew;
 mod exchange;

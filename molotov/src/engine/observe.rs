@@ -70,6 +70,13 @@ impl Observer for WorkerObserver {
         if let (Some(statsd), Some(metric), Some(status)) = (&self.shard.statsd, metric, sample.status) {
             statsd.request(metric, status, sample.total);
         }
+        if let Some(status) = sample.status {
+            self.shard.answered(status);
+        }
         self.shard.recorder.request(name, &sample);
+    }
+
+    fn cookie_dropped(&self, host: &str) {
+        self.shard.cookie_dropped(host);
     }
 }

@@ -22,6 +22,7 @@ use tokio::{
 use super::{
     board::Board,
     clock::Clock,
+    cookies::DroppedCookies,
     message::Message,
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
@@ -74,6 +75,8 @@ pub(super) struct Shard {
     most: Cell<usize>,
     /// Whether a worker is being cut short right now: what it drops is interrupted then.
     pub(super) cutting: Cell<bool>,
+    /// Cookies that its sessions have dropped.
+    cookies: DroppedCookies,
     /// Lines about failures in this second.
     failures: FailureLines,
     /// Failures of listeners that were said already.
@@ -234,6 +237,7 @@ async fn run(shardling: Shardling) {
         running: Cell::new(0),
         most: Cell::new(0),
         cutting: Cell::new(false),
+        cookies: DroppedCookies::default(),
         failures: FailureLines::default(),
         said: RefCell::default(),
         number,
@@ -445,6 +449,20 @@ impl Shard {
         self.line(worker, LineKind::Failure, text);
         self.stop.raise(Phase::Stopping);
         self.outbox.send(Update::FixtureFailed(failed));
+    }
+
+    /// A session has dropped a cookie of this server.
+    pub(super) fn cookie_dropped(&self, host: &str) {
+        if let Some(dropped) = self.cookies.dropped(host) {
+            self.outbox.send(Update::CookieDropped(dropped));
+        }
+    }
+
+    /// A request was answered with this status.
+    pub(super) fn answered(&self, status: u16) {
+        if let Some(dropped) = self.cookies.answered(status) {
+            self.outbox.send(Update::CookieDropped(dropped));
+        }
     }
 
     pub(super) fn teardown_failed(&self, worker: WorkerId, fixture: &str, failure: Failure) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cookies::DroppedCookie;
 use crate::{
     metrics::Snapshot,
     run::{FixtureFailure, Line},
@@ -18,6 +19,8 @@ pub(crate) enum Update {
     Workers { running: usize, most: usize },
     /// A scenario failed, and the run shall stop on the first failure.
     StopOnFailure,
+    /// A session dropped the shard's first cookie, or met the first refusal after it.
+    CookieDropped(DroppedCookie),
     /// A fixture failed, and with it the run.
     FixtureFailed(FixtureFailure),
     /// The shard does not answer or has panicked: what it measured since its last report is lost.

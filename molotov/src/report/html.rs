@@ -109,6 +109,7 @@ fn tiles(page: &mut String, summary: &Summary) {
 fn notes(page: &mut String, summary: &Summary) {
     let mut notes: Vec<String> = summary.incomplete.iter().map(ToString::to_string).collect();
     notes.extend(summary.snapshot.advice());
+    notes.extend(summary.notes.iter().cloned());
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {
             Sizing::Found { workers, ratio, .. } => {

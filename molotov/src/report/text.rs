@@ -329,6 +329,7 @@ impl Page {
             );
         }
         notes.extend(summary.snapshot.advice());
+        notes.extend(summary.notes.iter().cloned());
         for note in notes {
             self.end_section();
             for line in wrap(&note, self.width) {

@@ -42,6 +42,8 @@ pub struct Summary {
     pub timeline: Timeline,
     /// Whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
+    /// What else to know about the run, in sentences.
+    pub notes: Vec<String>,
     /// What has become of the thresholds.
     pub thresholds: Vec<Judged>,
     /// The run's `-v`: from 1, errors are told with their details.

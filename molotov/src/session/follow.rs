@@ -134,10 +134,15 @@ impl Session {
             if !special {
                 break (wire, None);
             }
-            let keeps = self.0.options.cookie_store
-                && (self.0.options.cookies_of_addresses || parts.target.url.domain().is_some());
-            if keeps {
-                self.0.jar.store(wire.headers.map(), &parts.target.url);
+            let url = &parts.target.url;
+            if !self.0.options.cookie_store {
+                // Nobody expects cookies to be kept.
+            } else if self.0.options.cookies_of_addresses || url.domain().is_some() {
+                self.0.jar.store(wire.headers.map(), url);
+            } else if let (Some(observer), Some(host)) = (&observer, url.host_str())
+                && wire.headers.map().contains_key(header::SET_COOKIE)
+            {
+                observer.cookie_dropped(host);
             }
             match self.next(&mut parts, &wire, &mut previous) {
                 Ok(Step::Followed) => history.push(Hop::new(&wire, previous.last().unwrap_or(&parts.target.url))),

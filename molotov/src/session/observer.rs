@@ -35,6 +35,11 @@ pub(crate) trait Observer {
 
     /// A request is over: told once for each, whatever became of it.
     fn measured(&self, name: &str, metric: Option<&str>, sample: RequestSample);
+
+    /// A cookie was dropped because its server, at this host, has no name.
+    fn cookie_dropped(&self, host: &str) {
+        let _ = host;
+    }
 }
 
 #[cfg(test)]

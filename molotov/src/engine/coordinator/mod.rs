@@ -15,6 +15,7 @@ use super::{
     RunReport, Verdict,
     clock::Clock,
     control::Inbox,
+    cookies::CookieWarning,
     crew::{self, Crew},
     listeners::RunListeners,
     message::Message,
@@ -97,6 +98,7 @@ struct Run<'a> {
     exit: Option<u8>,
     lost: Option<String>,
     incomplete: Vec<Incomplete>,
+    cookies: CookieWarning,
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
@@ -152,6 +154,7 @@ impl<'a> Run<'a> {
             exit: None,
             lost: None,
             incomplete: Vec::new(),
+            cookies: CookieWarning::default(),
             timeline: Timeline::default(),
             started: None,
             sizing,
@@ -303,6 +306,11 @@ impl<'a> Run<'a> {
                     thread: Some(shard % threads),
                     since: self.shards[shard].reported,
                 });
+            }
+            Update::CookieDropped(dropped) => {
+                if let Some(text) = self.cookies.hear(dropped) {
+                    self.screen.line(&Line::warning(text));
+                }
             }
             Update::Workers { running, most } => {
                 self.shards[shard].running = running;
@@ -487,6 +495,7 @@ impl<'a> Run<'a> {
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
             incomplete: std::mem::take(&mut self.incomplete),
+            notes: self.cookies.end().into_iter().collect(),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.totals),
         };
