@@ -206,3 +206,28 @@ fn processes_that_the_system_refuses_are_a_clear_error() {
         assert_eq!(server.served(), 0);
     }
 }
+
+#[test]
+fn a_lookup_without_a_thread_fails_the_request() {
+    let server = Server::new();
+    let target = server.url().replace("127.0.0.1", "localhost");
+    let without = |number| {
+        let program = Program::new(STEADY, "-w 1 -r 1 --threads 1").without_threads(Refused::Only(number));
+        program.env("TARGET", &target).run()
+    };
+    let outputs: Vec<_> = (0..8).map(without).collect();
+    assert!(outputs.iter().all(|output| !output.stdout.contains("panicked")), "{outputs:#?}");
+    let failed: Vec<_> = outputs.iter().filter(|output| output.stdout.contains("for the lookup")).collect();
+    assert_eq!(failed.len(), 1, "{outputs:#?}");
+    assert_eq!((failed[0].code, failed[0].totals()), (Some(0), (0, 1)), "{failed:#?}");
+}
+
+#[test]
+fn a_socket_for_statsd_that_the_system_refuses_is_a_clear_error() {
+    for options in ["--statsd -r 1", "--statsd -r 1 -p 2"] {
+        let output = Program::new(STEADY, options).without_datagrams(Refused::From(0)).run().exited(1);
+        let message = "error: cannot open a socket for statsd: No buffer space available (os error 105)\n";
+        assert!(output.stderr.contains(message), "{output:#?}");
+        assert_eq!(output.totals(), (0, 0), "{output:#?}");
+    }
+}

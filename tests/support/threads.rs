@@ -1,4 +1,4 @@
-//! Programs that cannot start all the threads they want, as under a limit of processes (`ulimit -u`).
+//! Programs that the system refuses what they want: threads and processes, as under `ulimit -u`, and sockets of UDP.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::Program;
 
-/// Counts threads and forks, and refuses some of them as the system does at its limit. `ulimit -u` itself does not bind root, and
+/// Counts threads, forks and sockets of UDP, and refuses some of them as the system does at its limit. `ulimit -u` itself does not bind root, and
 /// counts what else the user runs.
 const LIBRARY: &str = r#"
 #define _GNU_SOURCE
@@ -17,6 +17,7 @@ const LIBRARY: &str = r#"
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int refused(const char *name, int number) {
@@ -34,6 +35,14 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)
     return real(thread, attr, start, arg);
 }
 
+int socket(int domain, int type, int protocol) {
+    static int count;
+    int datagrams = (type & SOCK_DGRAM) && domain != AF_UNIX;
+    if (datagrams && refused("TEST_DATAGRAMS", __sync_fetch_and_add(&count, 1))) { errno = ENOBUFS; return -1; }
+    int (*real)(int, int, int) = dlsym(RTLD_NEXT, "socket");
+    return real(domain, type, protocol);
+}
+
 pid_t fork(void) {
     static int count;
     if (refused("TEST_FORKS", __sync_fetch_and_add(&count, 1))) { errno = EAGAIN; return -1; }
@@ -42,7 +51,7 @@ pid_t fork(void) {
 }
 "#;
 
-/// Which threads, or processes, the system refuses.
+/// Which threads, processes or sockets the system refuses.
 #[derive(Debug, Clone, Copy)]
 pub enum Refused {
     /// All from this one on, counted from 0.
@@ -60,6 +69,11 @@ impl Program {
     /// Forks no processes but those that the system allows.
     pub fn without_forks(self, refused: Refused) -> Program {
         self.refusing("TEST_FORKS", refused)
+    }
+
+    /// Opens no sockets of UDP but those that the system allows.
+    pub fn without_datagrams(self, refused: Refused) -> Program {
+        self.refusing("TEST_DATAGRAMS", refused)
     }
 
     fn refusing(self, name: &str, refused: Refused) -> Program {
