@@ -218,17 +218,19 @@ def side_by_side(programs, original):
         print(told.stderr, end="", flush=True)
         return re.search("`([^`]* [^`]*)`[^`]*$", told.stderr)[1]
 
-    hiding, commands = str(packages_of(original)), ("molotov", "molostart", "moloslave")
-    for name in commands:
-        way_out = refused([programs / name, "--version"], "instead of", "remove %s from PYTHONPATH" % hiding,
+    hiding = str(packages_of(original))
+    commands = [[programs / "python", "-m", "molotov"],
+                *([programs / name] for name in ("molotov", "molostart", "moloslave"))]
+    for command in commands:
+        way_out = refused([*command, "--version"], "instead of", "remove %s from PYTHONPATH" % hiding,
                           PYTHONPATH=hiding)
     # It names the program as it was typed, without its directory.
     call("bash", "-c", way_out + " --version", env={"PYTHONPATH": hiding, "PATH": "%s:/usr/bin:/bin" % programs})
 
     pip = [programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     call(*pip, "install", "--no-deps", ORIGINAL)
-    for name in commands:
-        way_out = refused([programs / name, "--version"], "`molotov` 2.6 has overwritten the package of molotov-rs")
+    for command in commands:
+        way_out = refused([*command, "--version"], "`molotov` 2.6 has overwritten the package of molotov-rs")
     call("bash", "-c", way_out)
     quick([programs / "molotov"], packages_of(programs))
 

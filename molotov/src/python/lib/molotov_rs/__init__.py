@@ -121,6 +121,8 @@ def _source():
 def _unhide(directory):
     """Returns how to keep that directory from hiding ours."""
     program = os.path.basename(sys.argv[0])
+    if program in ("-m", "__main__.py"):
+        program = shlex.quote(sys.executable) + " -m molotov"
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     same = [path for path in paths if path and os.path.realpath(path) == os.path.realpath(directory)]
     if same:
