@@ -153,6 +153,13 @@ fn a_run_without_a_limit_says_so() {
         let output = Program::new(STEADY, line).against(&server).run().exited(0);
         assert!(!output.stdout.contains("24 hours"), "{line}: {output:#?}");
     }
+    // The same duration, when it is asked for.
+    let server = Server::new();
+    let running = Program::new(STEADY, "-d 86400 --delay 0.05").against(&server).start();
+    wait_until("it runs", || server.served() > 0);
+    running.interrupt();
+    let output = running.wait().exited(0);
+    assert!(!output.stdout.contains("24 hours"), "{output:#?}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod global_setup;
 mod mistakes;
 #[path = "scripts/nested.rs"]
 mod nested;
+#[path = "scripts/options.rs"]
+mod options;
 #[path = "scripts/peers.rs"]
 mod peers;
 #[path = "scripts/printing.rs"]

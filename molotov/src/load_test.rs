@@ -1,5 +1,6 @@
 //! A load test from code: for `cargo test`, and for programs that decide themselves what to run.
 
+mod options;
 mod test_main;
 
 use std::{any::Any, sync::Arc, time::Duration};
@@ -9,7 +10,7 @@ use crate::{
     IntoOutcome,
     engine::{self, Control, FixtureFailure, Plan, RunReport, Verdict},
     metrics::{Counts, ErrorGroup, Stats},
-    options::Args,
+    options::Options,
     registry::{Registry, RegistryError, Scenario},
     report::Threshold,
     run::Summary,
@@ -37,7 +38,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a load test does nothing until it is run"]
 pub struct LoadTest {
-    args: Args,
+    options: Options,
     selection: Vec<Selection>,
     direct: Registry,
     fixtures: bool,
@@ -68,8 +69,8 @@ impl Default for LoadTest {
 impl LoadTest {
     /// A test of all scenarios that are linked into the program: one worker, one run of a scenario.
     pub fn new() -> LoadTest {
-        let args = Args { max_runs: Some(1), ..Args::default() };
-        LoadTest { args, selection: Vec::new(), direct: Registry::new(), fixtures: true, variables: Arc::default() }
+        let options = Options { max_runs: Some(Some(1)), ..Options::default() };
+        LoadTest { options, selection: Vec::new(), direct: Registry::new(), fixtures: true, variables: Arc::default() }
     }
 
     /// Only the scenarios of these names; more calls add more.
@@ -125,84 +126,15 @@ impl LoadTest {
         self
     }
 
-    /// How many workers run side by side, from 1 to 10,000,000; 1 by default.
-    pub fn workers(mut self, workers: usize) -> LoadTest {
-        self.args.workers = workers;
-        self
-    }
-
-    /// How many threads run them, from 1 to 4,096; one per core by default.
-    pub fn threads(mut self, threads: usize) -> LoadTest {
-        self.args.threads = Some(threads);
-        self
-    }
-
-    /// How long each worker runs, from its own start; takes the place of [`max_runs`](Self::max_runs).
-    pub fn duration(mut self, duration: Duration) -> LoadTest {
-        self.args.duration = duration;
-        self.args.max_runs = None;
-        self
-    }
-
-    /// How many scenarios each worker runs, exactly; 1 by default. Takes the place of [`duration`](Self::duration).
-    pub fn max_runs(mut self, runs: u64) -> LoadTest {
-        self.args.max_runs = (runs > 0).then_some(runs);
-        self.args.duration = Args::default().duration;
-        self
-    }
-
-    /// Each worker runs every scenario once, in name order.
-    pub fn single_run(mut self) -> LoadTest {
-        self.args.single_run = true;
-        self.args.max_runs = None;
-        self
-    }
-
-    /// Time over which the workers start.
-    pub fn ramp_up(mut self, time: Duration) -> LoadTest {
-        self.args.ramp_up = time;
-        self
-    }
-
-    /// Sleep after each scenario, on top of its own.
-    pub fn delay(mut self, delay: Duration) -> LoadTest {
-        self.args.delay = delay;
-        self
-    }
-
-    /// Total timeout of a request that sets none; 300 s by default.
-    pub fn timeout(mut self, timeout: Duration) -> LoadTest {
-        self.args.timeout = timeout;
-        self
-    }
-
-    /// Shows passwords, tokens and cookies in errors and names, which mask them otherwise.
-    pub fn show_secrets(mut self) -> LoadTest {
-        self.args.show_secrets = true;
-        self
-    }
-
-    /// Makes picks and the contexts' random numbers repeatable.
-    pub fn seed(mut self, seed: u64) -> LoadTest {
-        self.args.seed = Some(seed);
-        self
-    }
-
-    /// Stops on the first failure.
-    pub fn stop_on_failure(mut self) -> LoadTest {
-        self.args.exception = true;
-        self
-    }
-
-    /// Cancels what still runs when the duration is over; it is counted as interrupted.
-    pub fn force_shutdown(mut self) -> LoadTest {
-        self.args.force_shutdown = true;
-        self
-    }
-
-    /// Failures carry backtraces.
-    pub fn backtraces(mut self) -> LoadTest {
-        self.args.verbose = self.args.verbose.max(1);
+    /// Sets options. Whatever is set last decides when the run ends.
+    fn with(mut self, options: Options) -> LoadTest {
+        if options.max_runs.is_some() {
+            self.options.duration = None;
+        }
+        if options.duration.is_some() || options.single_run.is_some() {
+            self.options.max_runs = None;
+        }
+        self.options.add(options);
         self
     }
 
@@ -247,9 +179,7 @@ impl LoadTest {
     }
 
     fn plan(self) -> Result<Plan, LoadTestError> {
-        if let Some(why) = self.args.refused() {
-            return Err(LoadTestError::Options(why));
-        }
+        self.options.check().map_err(LoadTestError::Options)?;
         let mut registry = Registry::collect();
         if !self.fixtures {
             registry.clear_fixtures();
@@ -270,7 +200,7 @@ impl LoadTest {
             registry.retain(|scenario| self.selection.iter().any(|selection| wanted(selection, scenario)));
         }
         registry.extend(self.direct);
-        let plan = Plan::new(self.args, &registry).map_err(LoadTestError::Registry)?;
+        let plan = Plan::new(self.options.resolve(), &registry).map_err(LoadTestError::Registry)?;
         Ok(plan.with_variables(self.variables))
     }
 }
@@ -515,10 +445,10 @@ mod tests {
     fn numbers_out_of_range_are_errors() {
         let test = || LoadTest::new().scenario("idle", async |_: &Session| ()).without_fixtures();
         for (test, why) in [
-            (test().workers(0), "workers: 0 is not between 1 and 10000000"),
-            (test().workers(usize::MAX), "workers: 18446744073709551615 is not between"),
-            (test().threads(0), "threads: 0 is not between 1 and 4096"),
-            (test().threads(usize::MAX), "threads: 18446744073709551615 is not between"),
+            (test().workers(0), "workers: at least 1 is needed"),
+            (test().workers(usize::MAX), "workers: at most 10000000 can be asked for"),
+            (test().threads(0), "threads: at least 1 is needed"),
+            (test().threads(usize::MAX), "threads: at most 4096 can be asked for"),
             (test().timeout(Duration::ZERO), "timeout: the time must be longer than 0"),
         ] {
             let error = test.run().unwrap_err();

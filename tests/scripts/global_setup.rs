@@ -65,9 +65,11 @@ fn options_that_it_cannot_change_are_refused_or_warned_about() {
             assert_eq!(output.totals(), (0, 0), "{work}: {output:#?}");
         }
     }
-    let output = doing("args.quiet = True; args.max_runs = 1").program("-c").run().exited(0);
-    let said = "`global_setup` changed `args.quiet`, which has no effect: set it on the command line";
-    assert!(output.stderr.contains(said), "{output:#?}");
+    let output = doing("args.quiet, args.report, args.max_runs = True, ['x.json'], 1").program("-c").run().exited(0);
+    for name in ["quiet", "report"] {
+        let said = format!("`global_setup` changed `args.{name}`, which has no effect: set it on the command line");
+        assert!(output.stderr.contains(&said), "{output:#?}");
+    }
 }
 
 #[test]

@@ -293,6 +293,9 @@ const TABLE: &[Row] = &[
             let end =
                 "Sizing was not finished. (failures stayed within the tolerance, with up to 3 workers)\n*** Bye ***\n";
             assert!(shown.ends_with(end), "{shown}");
+            // One worker is as many as any other run has by default, but it was asked for.
+            let shown = door.run("--sizing -w 1 --ramp-up 0.1 -d 0.2 --delay 0.01").output.stdout;
+            assert!(shown.contains("with up to 1 workers)\n"), "{shown}");
         },
         bad: &[("--sizing=1", 2, FLAG)],
     },

@@ -1,11 +1,10 @@
 //! The command line of a load test: from `argv` to an exit code.
 
+mod command_line;
 mod config;
-mod duration;
 #[cfg(feature = "python")]
 mod generate;
 mod open_files;
-mod options;
 mod prefix;
 mod run;
 mod signals;
@@ -18,13 +17,13 @@ use std::{
     process::ExitCode,
 };
 
+use command_line::{Door, Request};
 #[cfg(feature = "python")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
-use options::{Door, Request};
 
 use crate::{
-    options::{Args, ReportTarget},
+    options::{Args, Options, ReportTarget},
     registry::Registry,
     secrets,
     vars::Scope,
@@ -53,8 +52,8 @@ const DEFAULT_SCRIPT: &str = "loadtest.py";
 #[doc(hidden)]
 pub fn plan(path: &Path, test: &str) -> Result<Plan, String> {
     let config = config::read(path).map_err(|error| error.to_string())?;
-    let (args, _) = config.apply(test, Args::default(), &[]).map_err(|error| error.to_string())?;
-    Ok(Plan { env: config.env, requirements: config.requirements, scenario: args.scenario })
+    let (options, _) = config.options(test).map_err(|error| error.to_string())?;
+    Ok(Plan { env: config.env, requirements: config.requirements, scenario: options.resolve().scenario })
 }
 
 /// A command that the wheel brings beside `molotov`; [`inventory`] collects them.
@@ -231,16 +230,6 @@ fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u
     })
 }
 
-/// Sets an option as a `molotov.json` does, from its value as JSON: for scripts, which may change options.
-///
-/// # Errors
-///
-/// When the value cannot be used: why, in a few words.
-#[cfg(feature = "python")]
-pub(crate) fn change_option(args: &mut Args, name: &str, json: String) -> Result<(), String> {
-    config::change(args, name, json)
-}
-
 #[cfg(not(feature = "python"))]
 fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry, u8> {
     complain(&format!(
@@ -253,37 +242,34 @@ fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry,
 
 /// The options of a run, or the code to exit with when there is nothing to run.
 fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
-    let refused = |refusal: options::Refusal| {
+    let refused = |refusal: command_line::Refusal| {
         complain(&refusal.message);
         refusal.exit
     };
-    match options::parse(line, door).map_err(refused)? {
-        Request::Run(args, given) => {
-            let args = configured(*args, &given)?;
+    match command_line::parse(line, door).map_err(refused)? {
+        Request::Run(options) => {
+            let args = configured(*options)?.resolve();
             Scope::current().show_secrets(args.show_secrets);
-            options::refuse_contradictions(&args).map_err(refused)?;
-            Ok(args.completed())
+            command_line::refuse_contradictions(&args).map_err(refused)?;
+            Ok(args)
         }
         Request::Show(text) => Err(show(&text)),
     }
 }
 
-/// With the options of the test that `--config` names; `given` are the names of the options on the command line.
-fn configured(args: Args, given: &[String]) -> Result<Args, u8> {
-    let Some(path) = args.config.clone() else { return Ok(args) };
-    let test = args.scenario.clone().unwrap_or_else(|| "test".to_owned());
-    match config::read(&path).and_then(|config| config.apply(&test, args, given)) {
-        Ok((args, warnings)) => {
-            if !args.quiet {
-                warnings.iter().for_each(|warning| note(warning));
-            }
-            Ok(args)
-        }
-        Err(error) => {
-            complain(&error.to_string());
-            Err(2)
-        }
+/// The options of the test that `--config` names, over those of the command line.
+fn configured(line: Options) -> Result<Options, u8> {
+    let Some(Some(path)) = line.config.clone() else { return Ok(line) };
+    let test = line.scenario.clone().flatten().unwrap_or_else(|| "test".to_owned());
+    let read = config::read(&path).and_then(|config| config.over(&test, line));
+    let (options, warnings) = read.map_err(|error| {
+        complain(&error.to_string());
+        2
+    })?;
+    if options.quiet != Some(true) {
+        warnings.iter().for_each(|warning| note(warning));
     }
+    Ok(options)
 }
 
 /// Writes a result to standard output, and returns the exit code. A reader that has closed the pipe has read enough.

@@ -1,11 +1,11 @@
 //! A run from the command line: what is said before it, where it is shown, and how it is judged.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use super::{announce_extension, complain, note, open_files, show, shows_on_stderr, signals};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
-    options::{Args, Color},
+    options::{Args, Color, Options, statsd_address},
     registry::{self, Registry},
     report, statsd,
     ui::{self, Console, Dashboard, Quiet, Screen, Wish},
@@ -31,7 +31,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     if args.list {
         return show(&registry::list(&plan.selection));
     }
-    let statsd = match args.statsd.then(|| statsd::parse(&args.statsd_address).and_then(statsd::resolve)).transpose() {
+    let statsd = match statsd_socket(&args).transpose() {
         Ok(statsd) => statsd,
         Err(error) => {
             complain(&error);
@@ -75,7 +75,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         listening
     };
     // The values of keys that are no options belong to scripts, and may be secret.
-    let options = Args { extra: BTreeMap::new(), ..args.clone() };
+    let options = Args { extra: BTreeMap::new(), given: Options::default(), ..args.clone() };
     tracing::debug!(args = ?options, extra = ?args.extra.keys(), open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)
@@ -117,6 +117,12 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     drop(listening);
     ui::yield_to_exit();
     code
+}
+
+/// Where to send to statsd; `None` without `--statsd`.
+fn statsd_socket(args: &Args) -> Option<Result<SocketAddr, String>> {
+    let parsed = args.statsd.then(|| statsd_address::parse(&args.statsd_address));
+    parsed.map(|address| statsd::resolve(address.map_err(|error| error.to_string())?))
 }
 
 /// Says what has to be said of a run's end on standard error, and with which code to exit.

@@ -15,11 +15,11 @@ use proptest::prelude::*;
 use super::{Control, Plan, RunReport, Verdict, run};
 use crate::{
     Failure,
-    options::Args,
+    options::{Args, Options},
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Slots, Teardown},
     run::{Line, Progress, Summary},
     session::Context,
-    ui::Screen,
+    ui::{About, Screen},
 };
 
 /// Keeps what it is shown.
@@ -639,4 +639,32 @@ fn a_force_in_global_teardown_is_not_lost() {
     let report = run(&plan, &mut screen, inbox);
     assert_eq!(report.summary.successes, 1);
     assert!(screen.0, "it waits for a reader although the run was forced down");
+}
+
+#[test]
+fn a_duration_that_is_given_is_shown_as_progress() {
+    #[derive(Default)]
+    struct Begun(Option<Duration>);
+
+    impl Screen for Begun {
+        fn begin(&mut self, about: &About) {
+            self.0 = about.duration;
+        }
+
+        fn line(&mut self, _: &Line) {}
+
+        fn progress(&mut self, _: &Progress) {}
+
+        fn finish(&mut self, _: &Summary) {}
+    }
+
+    // The default, when it is asked for, and more than that.
+    for duration in [None, Some(Duration::from_secs(86_400)), Some(Duration::from_secs(2 * 86_400))] {
+        let failing = scenario("failing", 1.0, Box::new(|_| Box::pin(async { Err(Failure::msg("at once")) })));
+        let options = Options { duration, exception: Some(true), ..Options::default() };
+        let mut screen = Begun::default();
+        let (_control, inbox) = Control::new();
+        run(&plan(options.resolve(), [failing]), &mut screen, inbox);
+        assert_eq!(screen.0, duration);
+    }
 }

@@ -147,7 +147,7 @@ impl Run<'_> {
     fn unlimited(&self) -> Option<String> {
         let args = &self.plan.args;
         let limited = args.max_runs.is_some() || args.single_run || args.sizing;
-        (!limited && args.duration == Args::default().duration).then(|| {
+        (!limited && args.given.duration.is_none()).then(|| {
             let workers = format::plural((args.workers * args.processes) as u64, "worker");
             format!("{workers} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
         })
@@ -158,7 +158,7 @@ impl Run<'_> {
         let args = &self.plan.args;
         let workers = (args.workers * args.processes) as u64;
         let runs = if args.single_run { Some(self.plan.selection.scenarios.len() as u64) } else { args.max_runs };
-        let duration = (args.duration < Args::default().duration && args.max_runs.is_none()).then(|| {
+        let duration = (args.given.duration.is_some() && args.max_runs.is_none()).then(|| {
             // The last worker starts one step before the end of the ramp-up.
             args.duration + args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64)
         });

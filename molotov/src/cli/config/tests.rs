@@ -2,34 +2,51 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::options::{Args, Color};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(File { name: "molotov.json".to_owned(), text: text.to_owned() })
+    Config::parse(Source { name: "molotov.json".to_owned(), text: text.to_owned() })
 }
 
 /// The options of the test `test`, written as the inside of its object.
-fn applied(options: &str) -> Result<(Args, Vec<String>), ConfigError> {
+fn applied(options: &str) -> Result<(Options, Vec<String>), ConfigError> {
     let text = format!("{{\n  \"molotov\": {{\"tests\": {{\n    \"test\": {{{options}}}\n  }}}}\n}}\n");
-    parse(&text)?.apply("test", Args { workers: 7, scenario: Some("test".to_owned()), ..Args::default() }, &[])
+    parse(&text)?.options("test")
 }
 
 #[test]
 fn options_of_the_command_line_that_are_overridden_are_named() {
     let text =
         r#"{"molotov": {"tests": {"test": {"workers": 2, "max_runs": 3, "ramp_up": 1, "quiet": true, "fail": 4}}}}"#;
-    let given = ["workers", "max_runs", "ramp_up", "delay", "config"].map(str::to_owned);
     // The delay is not in the file, and the number of runs is the same.
-    let args = Args { workers: 7, max_runs: Some(3), delay: Duration::from_secs(1), ..Args::default() };
-    let (args, warnings) = parse(text).unwrap().apply("test", args, &given).unwrap();
-    assert_eq!((args.workers, args.max_runs), (2, Some(3)));
+    let line = Options {
+        scenario: Some(Some("test".to_owned())),
+        workers: Some(7),
+        max_runs: Some(Some(3)),
+        ramp_up: Some(Duration::ZERO),
+        delay: Some(Duration::from_secs(1)),
+        ..Options::default()
+    };
+    let (options, warnings) = parse(text).unwrap().over("test", line.clone()).unwrap();
+    let expected = Options {
+        scenario: None,
+        workers: Some(2),
+        ramp_up: Some(Duration::from_secs(1)),
+        quiet: Some(true),
+        fail: Some(Some(4)),
+        ..line
+    };
+    assert_eq!(options, expected);
     assert_eq!(
         warnings,
         ["the test `test` of `molotov.json` overrides `--workers`, `--ramp-up` of the command line".to_owned()]
     );
-    let (_, warnings) = parse(text).unwrap().apply("test", Args::default(), &[]).unwrap();
+    let (_, warnings) = parse(text).unwrap().over("test", Options::default()).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 
@@ -41,7 +58,7 @@ fn every_option_may_be_given() {
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
         "color": "never", "timeout": 10, "show_secrets": true"#;
-    let (args, warnings) = applied(all).unwrap();
+    let (options, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
     let expected = Args {
         scenario: Some("a.py".to_owned()),
@@ -75,18 +92,20 @@ fn every_option_may_be_given() {
         color: Color::Never,
         timeout: seconds(10.0),
         show_secrets: true,
+        given: options.clone(),
         ..Args::default()
     };
-    assert_eq!((args, warnings), (expected, Vec::new()));
-    for name in OPTIONS {
-        assert!(all.contains(&format!("\"{name}\":")), "{name} is not tried");
+    for entry in ENTRIES {
+        assert_eq!((entry.given)(&options).is_some(), entry.in_file, "{}", entry.name);
     }
+    assert_eq!((options.resolve(), warnings), (expected, Vec::new()));
 }
 
 #[test]
-fn what_is_not_given_stays() {
-    let (args, _) = applied(r#""verbose": true, "max_runs": 0, "delay": null"#).unwrap();
-    assert_eq!(args, Args { workers: 7, verbose: 1, ..Args::default() });
+fn null_is_not_given() {
+    let (options, _) = applied(r#""verbose": true, "max_runs": 0, "delay": null"#).unwrap();
+    assert_eq!(options, Options { verbose: Some(1), max_runs: Some(Some(0)), ..Options::default() });
+    assert_eq!(options.resolve().max_runs, None);
 }
 
 #[test]
@@ -120,7 +139,7 @@ fn unknown_keys_are_kept_and_told() {
 #[test]
 fn the_last_of_repeated_keys_is_used_with_a_warning() {
     let (args, warnings) = applied("\n\"workers\": 3,\n\"max_runs\": 5,\n\"workers\": 4\n").unwrap();
-    assert_eq!((args.workers, args.max_runs, warnings.len()), (4, Some(5), 1));
+    assert_eq!((args.workers, args.max_runs, warnings.len()), (Some(4), Some(Some(5)), 1));
     let text = r#"{
   "molotov": {"env": {"A": "1", "A": "2"}, "tests": {
     "test": {"workers": 3, "workers": 3},
@@ -129,8 +148,8 @@ fn the_last_of_repeated_keys_is_used_with_a_warning() {
   }}
 }"#;
     let config = parse(text).unwrap();
-    let (args, rest) = config.apply("test", Args::default(), &[]).unwrap();
-    assert_eq!((args.workers, config.env["A"].as_str()), (4, "2"));
+    let (args, rest) = config.options("test").unwrap();
+    assert_eq!((args.workers, config.env["A"].as_str()), (Some(4), "2"));
     insta::assert_snapshot!(warnings.into_iter().chain(rest).collect::<Vec<_>>().join("\n\n"));
 }
 
@@ -151,7 +170,7 @@ fn what_is_wrong_is_shown_where_it_stands() {
         "{\"molotov\": {\"tests\": {\n  \"tset\": {},\n  \"other\": {}}}}",
         "{\"molotov\": {\"tests\": {}}}",
     ] {
-        let error = parse(text).and_then(|config| config.apply("test", Args::default(), &[])).unwrap_err();
+        let error = parse(text).and_then(|config| config.options("test")).unwrap_err();
         shown += &format!("{error}\n\n");
     }
     insta::assert_snapshot!(shown);
@@ -196,7 +215,7 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(text in r#"[\{\}\[\]",:a-zé0-9\\ \n]{0,60}"#) {
         if let Ok(config) = parse(&text) {
-            let _ = config.apply("test", Args::default(), &[]);
+            let _ = config.options("test");
         }
         let _ = applied(&text);
     }

@@ -1,0 +1,196 @@
+//! The command line: which options can be on it, and reading it.
+
+use std::{ffi::OsString, fmt::Write as _, path::PathBuf};
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Command,
+    builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser},
+    error::{ContextKind, ContextValue},
+    parser::ValueSource,
+};
+
+use super::prefix;
+use crate::options::{Args, ENTRIES, Entry, Options, Shape};
+
+/// The heading of options that say something about the program and run nothing.
+const OTHER: &str = "Other";
+
+/// Which program the command line belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// A user's crate, with its scenarios linked in.
+    Crate,
+    /// The `molotov` command, which runs scripts.
+    Command,
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// A run, or a list of what could run, with the options that were given.
+    Run(Box<Options>),
+    /// A text that was asked for, such as the help.
+    Show(String),
+}
+
+/// Why a command line cannot be followed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) message: String,
+    pub(super) exit: u8,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>) -> Refusal {
+        Refusal { message: message.into(), exit: 2 }
+    }
+}
+
+/// Reads a command line; its first element is the program.
+pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal> {
+    let mut command = command(door);
+    if let Some(name) = line.first().and_then(|program| PathBuf::from(program).file_stem().map(ToOwned::to_owned)) {
+        command = command.bin_name(name.to_string_lossy().into_owned());
+    }
+    let line = expand(line, &command)?;
+    let matches = match command.try_get_matches_from_mut(line) {
+        Ok(matches) => matches,
+        Err(mut error) if error.use_stderr() => {
+            // Its tip is how to pass an option as a value, which is of no use here.
+            error.insert(ContextKind::Suggested, ContextValue::None);
+            return Err(Refusal::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
+        }
+        Err(shown) => return Ok(Request::Show(shown.render().to_string())),
+    };
+    #[cfg(feature = "python")]
+    if door == Door::Command
+        && let Some(text) = super::generated(&matches, &command)
+    {
+        return Ok(Request::Show(text));
+    }
+    if matches.get_flag("version") {
+        return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
+    }
+    let mut options = given(&matches);
+    // `--use-extension A B script.py` takes all that follows; the last of several is the script, then.
+    if door == Door::Command
+        && options.scenario.is_none()
+        && let Some(extensions) = options.use_extension.as_mut().filter(|extensions| extensions.len() > 1)
+    {
+        options.scenario = Some(extensions.pop());
+    }
+    Ok(Request::Run(Box::new(options)))
+}
+
+pub(super) fn command(door: Door) -> Command {
+    let command = Command::new("molotov")
+        .args_override_self(true)
+        .disable_help_flag(true)
+        .max_term_width(120)
+        .help_template("{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}")
+        .after_help(
+            "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). A long option may be shortened as long as it \
+             is clear which is meant.",
+        )
+        .args(ENTRIES.iter().map(arg))
+        .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
+        .mut_arg("scenario", |arg| arg.hide(door == Door::Crate));
+    let command = match door {
+        Door::Crate => command.about(concat!(
+            "A load test, run by Molotov ",
+            env!("CARGO_PKG_VERSION"),
+            ": workers run its scenarios and measure the service they hit."
+        )),
+        Door::Command => {
+            // A crate that a user builds goes without.
+            #[cfg(feature = "python")]
+            let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(OTHER));
+            command.about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
+        }
+    };
+    command.arg(other("help").short('h').help("Print help").action(ArgAction::Help))
+}
+
+fn other(name: &'static str) -> Arg {
+    Arg::new(name).long(name).help_heading(OTHER)
+}
+
+/// An option of the table. Each of its values is read as [`Options`] that have only this one.
+fn arg(entry: &'static Entry) -> Arg {
+    let default = entry.shown_default().map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let mut arg = Arg::new(entry.name).help(format!("{}{default}", entry.help)).value_name(entry.value);
+    if !entry.positional {
+        arg = arg.long(entry.long()).short(entry.short).help_heading(entry.group.title());
+    }
+    let read = |text: String| (entry.read)(&text);
+    let arg = match entry.shape {
+        Shape::Flag => return arg.action(ArgAction::SetTrue),
+        Shape::Count => return arg.action(ArgAction::Count),
+        Shape::Number | Shape::Time => arg.allow_negative_numbers(true),
+        Shape::Text => arg,
+        Shape::List => arg.action(ArgAction::Append),
+    };
+    if !entry.choices.is_empty() {
+        arg.value_parser(PossibleValuesParser::new(entry.choices).try_map(read)).hide_possible_values(true)
+    } else if entry.several {
+        arg.num_args(1..).value_parser(NonEmptyStringValueParser::new().try_map(read))
+    } else {
+        arg.value_parser(move |text: &str| (entry.read)(text))
+    }
+}
+
+/// The options that a command line gives.
+fn given(matches: &ArgMatches) -> Options {
+    let mut options = Options::default();
+    for entry in ENTRIES {
+        if matches.value_source(entry.name) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        match entry.shape {
+            Shape::Flag => (entry.read)("true").into_iter().for_each(|flag| options.add(flag)),
+            Shape::Count => {
+                let count = matches.get_count(entry.name).to_string();
+                (entry.read)(&count).into_iter().for_each(|count| options.add(count));
+            }
+            _ => {
+                let values = matches.get_many::<Options>(entry.name).into_iter().flatten();
+                values.for_each(|value| options.add(value.clone()));
+            }
+        }
+    }
+    options
+}
+
+fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Refusal> {
+    let new: Vec<String> = ENTRIES.iter().filter(|entry| !entry.original).map(Entry::long).collect();
+    let named = command.get_arguments().filter_map(Arg::get_long);
+    let (new, original): (Vec<_>, Vec<_>) = named.partition(|name| new.iter().any(|new| new == name));
+    let mut arguments = line.into_iter();
+    let program = arguments.next().unwrap_or_else(|| "molotov".into());
+    let rest = prefix::expand(arguments, &original, &new).map_err(|ambiguous| {
+        let mut message = format!("`--{}` could be several options: ", ambiguous.written);
+        for (n, candidate) in ambiguous.candidates.iter().enumerate() {
+            let _ = write!(message, "{}--{candidate}", if n == 0 { "" } else { ", " });
+        }
+        Refusal::new(message + "; write more of the one you mean")
+    })?;
+    Ok([program].into_iter().chain(rest).collect())
+}
+
+/// Refuses options that exclude each other. These exit with 1, as they do in the original.
+pub(super) fn refuse_contradictions(args: &Args) -> Result<(), Refusal> {
+    let message = if args.quiet && args.verbose > 0 {
+        "You can't use -q and -v at the same time"
+    } else if args.single_run && args.single_mode.is_some() {
+        "You can't use --single-mode and --single-run at the same time"
+    } else if args.report.iter().filter(|report| report.is_standard_output()).count() > 1 {
+        return Err(Refusal::new("only one report can go to standard output; name files for the others"));
+    } else {
+        return Ok(());
+    };
+    Err(Refusal { message: message.to_owned(), exit: 1 })
+}
+
+#[cfg(test)]
+#[path = "command_line_tests.rs"]
+mod tests;

@@ -1,0 +1,184 @@
+//! Reading a `molotov.json`: tests by name, with their options. What is wrong in it is shown where it stands.
+
+mod source;
+mod value;
+
+use std::{collections::BTreeMap, fs, ops::Range, path::Path};
+
+use annotate_snippets::Level;
+use serde_json::value::RawValue;
+
+pub(crate) use self::source::ConfigError;
+use self::{
+    source::{Source, offset},
+    value::{Member, Value},
+};
+use crate::{
+    options::{ENTRIES, Options},
+    suggest::nearest,
+};
+
+/// What a `molotov.json` holds.
+#[derive(Debug)]
+pub(crate) struct Config {
+    source: Source,
+    /// Variables of the environment, for who installs a test before it runs.
+    pub(crate) env: BTreeMap<String, String>,
+    /// The file of packages that the tests need, likewise.
+    pub(crate) requirements: Option<String>,
+    /// Where the tests stand, by name.
+    tests: BTreeMap<String, Range<usize>>,
+    /// Where the object of the tests stands.
+    place: Range<usize>,
+    warnings: Vec<String>,
+}
+
+/// Reads a file.
+///
+/// # Errors
+///
+/// When it is not there, is no JSON, or does not have the shape of a `molotov.json`.
+pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
+    let name = path.display();
+    let bytes =
+        fs::read(path).map_err(|error| ConfigError(format!("cannot read the configuration `{name}`: {error}")))?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(ConfigError(format!("the configuration `{name}` is UTF-16; save it as UTF-8")));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| ConfigError(format!("the configuration `{name}` is not UTF-8: {}", error.utf8_error())))?;
+    Config::parse(Source { name: name.to_string(), text })
+}
+
+impl Config {
+    fn parse(source: Source) -> Result<Config, ConfigError> {
+        if source.text.starts_with('\u{feff}') {
+            let message = "the configuration begins with a byte order mark; save it as UTF-8 without one";
+            return Err(source.error(message, 0..'\u{feff}'.len_utf8(), "the byte order mark"));
+        }
+        let raw: &RawValue = match serde_json::from_str(&source.text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let at = offset(&source.text, error.line(), error.column());
+                let message = error.to_string();
+                let why = message.split(" at line ").next().unwrap_or(&message);
+                return Err(source.error(
+                    &format!("this is no JSON: {why}"),
+                    at..at + source.text[at..].chars().next().map_or(0, char::len_utf8),
+                    why,
+                ));
+            }
+        };
+        let whole = Value { source: &source, raw };
+        let mut warnings = Vec::new();
+        let members = whole.members("the configuration", &mut warnings)?;
+        let Some(molotov) = members.iter().find(|member| member.name == "molotov") else {
+            return Err(source.error(
+                "there is no `molotov` in the configuration",
+                whole.place(),
+                "`molotov` is missing",
+            ));
+        };
+        let (mut env, mut requirements, mut tests) = (BTreeMap::new(), None, None);
+        let place = molotov.value.place();
+        for member in molotov.value.members("`molotov`", &mut warnings)? {
+            match &*member.name {
+                "env" => {
+                    for variable in member.value.members("`env`", &mut warnings)? {
+                        let what = format!("the variable `{}`", variable.name);
+                        env.insert(variable.name.into_owned(), variable.value.text(&what)?);
+                    }
+                }
+                "requirements" if member.value.is_null() => {}
+                "requirements" => requirements = Some(member.value.text("`requirements`")?),
+                "tests" => {
+                    let mut known = BTreeMap::new();
+                    for test in member.value.members("`tests`", &mut warnings)? {
+                        // Whoever runs the test is warned of what is repeated in it.
+                        test.value.members(&format!("the test `{}`", test.name), &mut Vec::new())?;
+                        known.insert(test.name.into_owned(), test.value.place());
+                    }
+                    tests = Some((known, member.value.place()));
+                }
+                _ => warnings.push(unknown(&member, &["env", "requirements", "tests"])),
+            }
+        }
+        let Some((tests, place)) = tests else {
+            return Err(source.error("there are no `tests` in `molotov`", place, "`tests` is missing"));
+        };
+        Ok(Config { env, requirements, tests, place, warnings, source })
+    }
+
+    /// The options of a test, with warnings about the file.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such test, or an option of it is wrong.
+    pub(crate) fn options(&self, test: &str) -> Result<(Options, Vec<String>), ConfigError> {
+        let Some(place) = self.tests.get(test) else { return Err(self.no_test(test)) };
+        let raw = serde_json::from_str(&self.source.text[place.clone()]);
+        let raw: &RawValue = raw.map_err(|error| ConfigError(error.to_string()))?;
+        let mut warnings = self.warnings.clone();
+        let mut options = Options::default();
+        for member in (Value { source: &self.source, raw }).members("the test", &mut warnings)? {
+            if member.value.is_null() {
+                continue;
+            }
+            match ENTRIES.iter().find(|entry| entry.in_file && entry.name == member.name) {
+                Some(entry) => {
+                    let given = entry.read_json(member.value.json());
+                    options.add(given.map_err(|error| member.value.refused(&error))?);
+                }
+                None => {
+                    let known: Vec<_> = ENTRIES.iter().filter(|entry| entry.in_file).map(|entry| entry.name).collect();
+                    warnings.push(unknown(&member, &known));
+                    let value = serde_json::from_str(member.value.json()).map_err(|error| {
+                        let why = error.to_string();
+                        self.source.error(&format!("the value: {why}"), member.value.place(), &why)
+                    })?;
+                    options.extra.insert(member.name.into_owned(), value);
+                }
+            }
+        }
+        Ok((options, warnings))
+    }
+
+    /// The options of a test over those of the command line, with warnings about the file and about what it overrides.
+    ///
+    /// # Errors
+    ///
+    /// As for [`options`](Self::options).
+    pub(crate) fn over(&self, test: &str, line: Options) -> Result<(Options, Vec<String>), ConfigError> {
+        let (options, mut warnings) = self.options(test)?;
+        // The command line names the test in place of a script.
+        let line = Options { scenario: None, ..line };
+        let overridden: Vec<_> = line.overridden_by(&options).map(|entry| format!("`--{}`", entry.long())).collect();
+        if !overridden.is_empty() {
+            let (file, overridden) = (&self.source.name, overridden.join(", "));
+            warnings.push(format!("the test `{test}` of `{file}` overrides {overridden} of the command line"));
+        }
+        Ok((options.over(line), warnings))
+    }
+
+    fn no_test(&self, test: &str) -> ConfigError {
+        let names: Vec<_> = self.tests.keys().map(String::as_str).collect();
+        let known = match &names[..] {
+            [] => "there is none".to_owned(),
+            names => format!("there are: {}", names.join(", ")),
+        };
+        let help = nearest(test, &names).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("there is no test `{test}`; {known}");
+        let place = self.place.clone();
+        ConfigError(self.source.show(Level::ERROR, &message, place, "not among these", help.as_deref()))
+    }
+}
+
+fn unknown(member: &Member<'_>, known: &[&str]) -> String {
+    let help = nearest(&member.name, known).map(|near| format!("did you mean `{near}`?"));
+    let message = format!("`{}` is not known; it is kept for scripts to read", member.name);
+    let (source, place) = (member.value.source, member.name_place.clone());
+    source.show(Level::WARNING, &message, place, "no option of this name", help.as_deref())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! The options of a [`LoadTest`]: a method for each option of the [table](crate::options) that makes sense in code.
+
+use std::time::Duration;
+
+use super::LoadTest;
+use crate::options::{Options, Value, option_table};
+
+macro_rules! methods {
+    ($(
+        $(#[$doc:meta])+
+        $name:ident: $type:ty = $default:expr, { $($description:tt)+ }
+        { $($method:tt)+ }
+    )+) => {
+        impl LoadTest {
+            $( method! { $name: $($method)+ } )+
+        }
+    };
+}
+
+macro_rules! method {
+    ($name:ident: none: $reason:literal) => {};
+    ($name:ident: fn $method:ident($($parameter:ident: $type:ty)?) = $value:expr, $doc:literal) => {
+        #[doc = $doc]
+        pub fn $method(self $(, $parameter: $type)?) -> LoadTest {
+            self.with(Options { $name: Some(Value::from_one($value)), ..Options::default() })
+        }
+    };
+}
+
+option_table!(methods);

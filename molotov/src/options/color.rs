@@ -1,0 +1,69 @@
+//! When colours are written.
+
+use serde_json::Value as Json;
+
+use super::{
+    InvalidValue,
+    value::{Shape, Value},
+};
+
+/// When to write colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set and not empty.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    const ALL: [Color; 3] = [Color::Auto, Color::Always, Color::Never];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Color::Auto => "auto",
+            Color::Always => "always",
+            Color::Never => "never",
+        }
+    }
+
+    /// Whether to write colours to something that is a terminal or not. An empty `NO_COLOR` counts as not set.
+    pub(crate) fn is_on(self, terminal: bool) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                terminal && !set("NO_COLOR") && !dumb
+            }
+        }
+    }
+}
+
+impl Value for Color {
+    type One = Color;
+
+    const SHAPE: Shape = Shape::Text;
+    const CHOICES: &'static [&'static str] = &[Color::Auto.name(), Color::Always.name(), Color::Never.name()];
+
+    fn read(text: &str) -> Result<Color, InvalidValue> {
+        let named = Color::ALL.into_iter().find(|color| color.name() == text);
+        named.ok_or_else(|| "write `auto`, `always` or `never`".into())
+    }
+
+    fn from_one(one: Color) -> Color {
+        one
+    }
+
+    fn check(&self, check: fn(&Color) -> Result<(), InvalidValue>) -> Result<(), InvalidValue> {
+        check(self)
+    }
+
+    fn json(&self) -> Json {
+        self.name().into()
+    }
+}

@@ -1,0 +1,132 @@
+//! Options as JSON: in a `molotov.json`, and where a script changes them.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::{Args, InvalidValue, Options, schema::Entry, value::Shape};
+
+/// The kind of a JSON value, as messages name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    List,
+    String,
+    Boolean,
+    Null,
+    Number,
+}
+
+impl Kind {
+    /// The kind of a value, which begins without space.
+    pub(crate) fn of(json: &str) -> Kind {
+        match json.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::List,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Boolean,
+            Some(b'n') => Kind::Null,
+            _ => Kind::Number,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Object => "an object",
+            Kind::List => "a list",
+            Kind::String => "a string",
+            Kind::Boolean => "true or false",
+            Kind::Null => "null",
+            Kind::Number => "a number",
+        })
+    }
+}
+
+/// Why a JSON value cannot be used.
+#[derive(Debug)]
+pub(crate) struct InvalidJson {
+    /// One sentence that names the value.
+    pub(crate) message: String,
+    /// A few words for the place of the value.
+    pub(crate) label: String,
+    /// The item of a list that is meant, not the whole value.
+    pub(crate) item: Option<usize>,
+}
+
+impl InvalidJson {
+    /// The value of `what` has the wrong kind.
+    pub(crate) fn kind(what: &str, expected: &str, json: &str) -> InvalidJson {
+        let message = format!("{what} has to be {expected}, and is {}", Kind::of(json));
+        InvalidJson { message, label: format!("expected {expected}"), item: None }
+    }
+
+    fn value(what: &str, error: &InvalidValue) -> InvalidJson {
+        InvalidJson { message: format!("{what}: {}", error.why()), label: error.why().to_owned(), item: None }
+    }
+}
+
+impl Entry {
+    /// Options of which only this one is given, with a value in JSON.
+    ///
+    /// # Errors
+    ///
+    /// When the value has the wrong kind or cannot be read.
+    pub(crate) fn read_json(&self, json: &str) -> Result<Options, InvalidJson> {
+        let what = format!("`{}`", self.name);
+        let wrong = |expected| InvalidJson::kind(&what, expected, json);
+        let text = |expected| serde_json::from_str::<String>(json).map_err(|_| wrong(expected));
+        let text = match (self.shape, Kind::of(json)) {
+            (Shape::List, _) => return self.read_list(json, &what),
+            // As Python takes them.
+            (Shape::Flag, Kind::Number) if serde_json::from_str::<f64>(json).is_ok_and(|number| number != 0.0) => {
+                "true".to_owned()
+            }
+            (Shape::Flag, Kind::Number) => "false".to_owned(),
+            (Shape::Flag, Kind::Boolean) | (Shape::Count | Shape::Number | Shape::Time, Kind::Number) => {
+                json.to_owned()
+            }
+            (Shape::Count, Kind::Boolean) => u8::from(json == "true").to_string(),
+            (Shape::Time, Kind::String) => text("a time")?,
+            (Shape::Text, Kind::String) => text("a string")?,
+            (Shape::Flag, _) => return Err(wrong("true or false")),
+            (Shape::Count | Shape::Number, _) => return Err(wrong("a number")),
+            (Shape::Time, _) => return Err(wrong("a time")),
+            (Shape::Text, _) => return Err(wrong("a string")),
+        };
+        (self.read)(&text).map_err(|error| InvalidJson::value(&what, &error))
+    }
+
+    /// A string, or a list of strings.
+    fn read_list(&self, json: &str, what: &str) -> Result<Options, InvalidJson> {
+        let wrong = || InvalidJson::kind(what, "a string or a list of strings", json);
+        let items: Vec<&RawValue> = match Kind::of(json) {
+            Kind::String => vec![serde_json::from_str(json).map_err(|_| wrong())?],
+            _ => serde_json::from_str(json).map_err(|_| wrong())?,
+        };
+        let mut options = (self.nothing)().unwrap_or_default();
+        for (n, item) in items.into_iter().enumerate() {
+            let at = |error| InvalidJson { item: Some(n), ..error };
+            let text: String = serde_json::from_str(item.get())
+                .map_err(|_| at(InvalidJson::kind(&format!("each of {what}"), "a string", item.get())))?;
+            options.add((self.read)(&text).map_err(|error| at(InvalidJson::value(what, &error)))?);
+        }
+        Ok(options)
+    }
+}
+
+impl Args {
+    /// Changes an option to a value in JSON; `null` removes a limit.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be used: why, in one line.
+    #[cfg(feature = "python")]
+    pub(crate) fn change_to_json(&mut self, entry: &Entry, json: &str) -> Result<(), String> {
+        let nothing = (Kind::of(json) == Kind::Null).then(|| (entry.nothing)()).flatten();
+        let options = nothing.map_or_else(|| entry.read_json(json), Ok).map_err(|error| error.message)?;
+        self.change(options);
+        Ok(())
+    }
+}

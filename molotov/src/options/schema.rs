@@ -1,0 +1,241 @@
+//! What the [table of options](super::table) is made into: [`Args`], [`Options`] and [`ENTRIES`].
+
+use serde_json::Value as Json;
+
+use super::{
+    Args, InvalidValue, Options,
+    value::{Shape, Value},
+};
+
+/// What an option is for: a heading of `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Load,
+    Selection,
+    Stopping,
+    Reports,
+    Output,
+    Python,
+}
+
+impl Group {
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Group::Load => "Load",
+            Group::Selection => "Selection",
+            Group::Stopping => "Stopping",
+            Group::Reports => "Reports and thresholds",
+            Group::Output => "Output",
+            Group::Python => "Python",
+        }
+    }
+}
+
+/// How an option with values of the type `T` is given and shown.
+pub(crate) struct Description<T: Value> {
+    /// One line for `--help`, without the default.
+    pub(crate) help: &'static str,
+    /// The default as `--help` shows it, unless it is just the value.
+    pub(crate) default: Option<&'static str>,
+    pub(crate) group: Group,
+    /// Whether the original Molotov has the option. Shortened names mean its options first.
+    pub(crate) original: bool,
+    pub(crate) short: Option<char>,
+    /// Whether it has no name on the command line.
+    pub(crate) positional: bool,
+    /// What stands for the value in `--help`: `TIME`.
+    pub(crate) value: &'static str,
+    /// Whether several values may follow the name at once.
+    pub(crate) several: bool,
+    /// Reads a value, or one value of a list, where the type's own way is not enough.
+    pub(crate) read: fn(&str) -> Result<T::One, InvalidValue>,
+    /// Refuses values that the type can hold, but the option cannot mean.
+    pub(crate) check: fn(&T::One) -> Result<(), InvalidValue>,
+    /// Whether tests in a `molotov.json` have the option.
+    pub(crate) in_file: bool,
+    /// Whether `global_setup` of a script can change the option, because it is used only later.
+    pub(crate) changeable: bool,
+}
+
+impl<T: Value> Description<T> {
+    /// An option is new and not changeable unless its entry says otherwise.
+    pub(super) const DEFAULT: Description<T> = Description {
+        help: "",
+        default: None,
+        group: Group::Load,
+        original: false,
+        short: None,
+        positional: false,
+        value: "VALUE",
+        several: false,
+        read: T::read,
+        check: |_| Ok(()),
+        in_file: true,
+        changeable: false,
+    };
+}
+
+/// An option, whatever the type of its values.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The name as in `molotov.json`: `ramp_up`.
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    default: Option<&'static str>,
+    pub(crate) group: Group,
+    pub(crate) original: bool,
+    pub(crate) short: Option<char>,
+    pub(crate) positional: bool,
+    pub(crate) value: &'static str,
+    pub(crate) several: bool,
+    pub(crate) in_file: bool,
+    #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "asked by scripts only"))]
+    pub(crate) changeable: bool,
+    /// The form of its values.
+    pub(crate) shape: Shape,
+    /// All values, if they are few.
+    pub(crate) choices: &'static [&'static str],
+    /// Options of which only this one is given, with a value that is read from a text and checked. A list has one value.
+    pub(crate) read: fn(&str) -> Result<Options, InvalidValue>,
+    /// Options of which only this one is given, as an empty list or as none; `None` if it always has a value.
+    pub(super) nothing: fn() -> Option<Options>,
+    /// Checks the value that was given, if any.
+    pub(super) check: fn(&Options) -> Result<(), InvalidValue>,
+    /// The value in a run.
+    pub(crate) json: fn(&Args) -> Json,
+    /// The value that was given.
+    pub(crate) given: fn(&Options) -> Option<Json>,
+}
+
+impl Entry {
+    pub(super) const fn new<T: Value>(
+        name: &'static str,
+        described: Description<T>,
+        read: fn(&str) -> Result<Options, InvalidValue>,
+        nothing: fn() -> Option<Options>,
+        check: fn(&Options) -> Result<(), InvalidValue>,
+        json: fn(&Args) -> Json,
+        given: fn(&Options) -> Option<Json>,
+    ) -> Entry {
+        Entry {
+            name,
+            help: described.help,
+            default: described.default,
+            group: described.group,
+            original: described.original,
+            short: described.short,
+            positional: described.positional,
+            value: described.value,
+            several: described.several,
+            in_file: described.in_file,
+            changeable: described.changeable,
+            shape: T::SHAPE,
+            choices: T::CHOICES,
+            read,
+            nothing,
+            check,
+            json,
+            given,
+        }
+    }
+
+    /// The name on the command line, without dashes: `ramp-up`.
+    pub(crate) fn long(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// The default as the help shows it; `None` if there is nothing to show.
+    pub(crate) fn shown_default(&self) -> Option<String> {
+        if let Some(default) = self.default {
+            return Some(default.to_owned());
+        }
+        match (self.json)(&Args::default()) {
+            Json::Number(number) if self.shape != Shape::Count => number.as_f64().map(|number| number.to_string()),
+            Json::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Makes the types of the options from the table.
+macro_rules! define {
+    ($(
+        $(#[$doc:meta])+
+        $name:ident: $type:ty = $default:expr, { $($field:ident: $value:expr,)+ }
+        $method:tt
+    )+) => {
+        /// Every option of a run, as fixtures and contexts see it: as given, or with its default.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub struct Args {
+            $( $(#[$doc])+ pub $name: $type, )+
+            /// Keys of the configuration file that are no option, for scripts to read.
+            pub extra: BTreeMap<String, serde_json::Value>,
+            /// The options that were given; the others have their defaults.
+            pub(crate) given: Options,
+        }
+
+        impl Default for Args {
+            fn default() -> Args {
+                Args { $( $name: $default, )+ extra: BTreeMap::new(), given: Options::default() }
+            }
+        }
+
+        /// Options that were given on the command line, in a file or by code; `None` is not given.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub(crate) struct Options {
+            $( pub(crate) $name: Option<$type>, )+
+            pub(crate) extra: BTreeMap<String, serde_json::Value>,
+        }
+
+        impl Options {
+            /// These options and, for those that are not given here, the ones given in `lower`.
+            pub(crate) fn over(self, lower: Options) -> Options {
+                let mut extra = lower.extra;
+                extra.extend(self.extra);
+                Options { $( $name: self.$name.or(lower.$name), )+ extra }
+            }
+
+            /// Adds options that are given later in the same place: lists grow, other values are replaced.
+            pub(crate) fn add(&mut self, later: Options) {
+                $( match (&mut self.$name, later.$name) {
+                    (Some(value), Some(later)) => Value::add(value, later),
+                    (value @ None, later) => *value = later,
+                    (Some(_), None) => {}
+                } )+
+                self.extra.extend(later.extra);
+            }
+        }
+
+        impl Args {
+            /// Takes over options that are given.
+            pub(crate) fn change(&mut self, options: Options) {
+                $( if let Some(value) = &options.$name {
+                    self.$name.clone_from(value);
+                } )+
+                self.extra.extend(options.extra.clone());
+                self.given = options.over(std::mem::take(&mut self.given));
+                self.settle();
+            }
+        }
+
+        /// Every option, in the order of the table.
+        pub(crate) static ENTRIES: &[Entry] = &[ $( {
+            const DESCRIBED: Description<$type> = Description { $( $field: $value, )+ ..Description::DEFAULT };
+            Entry::new(
+                stringify!($name),
+                DESCRIBED,
+                |text| {
+                    let value = (DESCRIBED.read)(text)?;
+                    (DESCRIBED.check)(&value)?;
+                    Ok(Options { $name: Some(Value::from_one(value)), ..Options::default() })
+                },
+                || Some(Options { $name: Some(Value::nothing()?), ..Options::default() }),
+                |options| options.$name.as_ref().map_or(Ok(()), |value| value.check(DESCRIBED.check)),
+                |args| args.$name.json(),
+                |options| options.$name.as_ref().map(Value::json),
+            )
+        }, )+ ];
+    };
+}
+pub(super) use define;

@@ -1,0 +1,374 @@
+//! The table of options: everything that Molotov knows of an option, in one place.
+//!
+//! An entry becomes a field of [`Args`] and [`Options`], an option of the command line and of `molotov.json`, an attribute of
+//! `args` in scripts, a row of the reference in the book, and a method of [`LoadTest`](crate::LoadTest):
+//!
+//! ```text
+//! /// The documentation of the field of `Args`.
+//! name: Type = default, {
+//!     help: "A line for `--help`",
+//!     group: Group::Load,
+//!     ...                               // the other fields of `Description`, where they differ from its defaults
+//! }
+//! { fn method(parameter: Type) = value, "Documentation of the method" }     // or: { none: "why there is no method" }
+//! ```
+//!
+//! A `Type` is any that implements [`Value`](super::value::Value). The help shows the entries in this order.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::{
+    Color, ReportTarget, Threshold,
+    schema::{Description, Entry, Group, define},
+    statsd_address,
+    value::{Value, at_most, percent, positive},
+};
+
+/// More workers than any machine holds.
+const MOST_WORKERS: usize = 10_000_000;
+/// More threads than any machine runs.
+const MOST_THREADS: usize = 4_096;
+const MOST_PROCESSES: usize = 1_024;
+
+/// Gives the table to a macro.
+macro_rules! option_table {
+    ($consumer:ident) => {
+        $consumer! {
+            /// Path or module name of a Python script.
+            scenario: Option<String> = None, {
+                help: "Path or module of a Python script",
+                default: Some("loadtest.py"),
+                group: Group::Selection,
+                original: true,
+                positional: true,
+                value: "SCENARIO",
+            }
+            { none: "a load test from code runs no script" }
+
+            /// Workers per process.
+            workers: usize = 1, {
+                help: "Number of workers of each process",
+                group: Group::Load,
+                original: true,
+                short: Some('w'),
+                value: "N",
+                check: |workers| at_most(*workers, MOST_WORKERS),
+                changeable: true,
+            }
+            { fn workers(workers: usize) = workers, "How many workers run side by side, from 1 to 10,000,000; 1 by default." }
+
+            /// Number of processes.
+            processes: usize = 1, {
+                help: "Number of processes",
+                group: Group::Load,
+                original: true,
+                short: Some('p'),
+                value: "N",
+                check: |processes| at_most(*processes, MOST_PROCESSES),
+                changeable: true,
+            }
+            { none: "processes are forked, which a program with other threads cannot do" }
+
+            /// Threads per process; `None`: one per core.
+            threads: Option<usize> = None, {
+                help: "Threads of each process",
+                default: Some("cores / processes"),
+                group: Group::Load,
+                value: "N",
+                check: |threads| at_most(*threads, MOST_THREADS),
+            }
+            { fn threads(threads: usize) = threads, "How many threads run the workers, from 1 to 4,096; one per core by default." }
+
+            /// Time over which the workers start: worker `i` starts at `i * ramp_up / workers`.
+            ramp_up: Duration = Duration::ZERO, {
+                help: "Time over which the workers start",
+                group: Group::Load,
+                original: true,
+                value: "TIME",
+                changeable: true,
+            }
+            { fn ramp_up(time: Duration) = time, "Time over which the workers start." }
+
+            /// Sleep after each scenario, on top of the scenario's own.
+            delay: Duration = Duration::ZERO, {
+                help: "Sleep after each scenario",
+                group: Group::Load,
+                original: true,
+                value: "TIME",
+                changeable: true,
+            }
+            { fn delay(delay: Duration) = delay, "Sleep after each scenario, on top of its own." }
+
+            /// Default total timeout of a request.
+            timeout: Duration = Duration::from_secs(300), {
+                help: "Total time of a request",
+                group: Group::Load,
+                value: "TIME",
+                check: |time| positive(*time),
+                changeable: true,
+            }
+            { fn timeout(timeout: Duration) = timeout, "Total timeout of a request that sets none; 300 s by default." }
+
+            /// Add workers until the service fails.
+            sizing: bool = false, {
+                help: "Add workers until the service fails",
+                group: Group::Load,
+                original: true,
+            }
+            { none: "the result of a sizing is read on the screen" }
+
+            /// Share of failures that ends the sizing, in percent.
+            sizing_tolerance: f64 = 5.0, {
+                help: "Failures that end the sizing, in percent",
+                group: Group::Load,
+                original: true,
+                value: "PCT",
+                read: percent,
+                changeable: true,
+            }
+            { none: "there is no method for `sizing`" }
+
+            /// Each worker runs every scenario once, in name order.
+            single_run: bool = false, {
+                help: "Each worker runs every scenario once, by name",
+                group: Group::Selection,
+                original: true,
+                changeable: true,
+            }
+            { fn single_run() = true, "Each worker runs every scenario once, in name order." }
+
+            /// The only scenario to run.
+            single_mode: Option<String> = None, {
+                help: "Run only this scenario",
+                group: Group::Selection,
+                original: true,
+                short: Some('s'),
+                value: "NAME",
+            }
+            { none: "`LoadTest::scenarios` selects scenarios" }
+
+            /// Extensions to use, in load order.
+            use_extension: Vec<String> = Vec::new(), {
+                help: "Extensions to load first, in order",
+                group: Group::Selection,
+                original: true,
+                value: "NAME",
+                several: true,
+            }
+            { none: "extensions are for command lines; a test links what it uses" }
+
+            /// The `molotov.json` that was read.
+            config: Option<PathBuf> = None, {
+                help: "Read the options of the test [SCENARIO] from a molotov.json",
+                group: Group::Selection,
+                original: true,
+                value: "FILE",
+                in_file: false,
+            }
+            { none: "a load test from code sets its options itself" }
+
+            /// Makes picks and the context's random data repeatable.
+            seed: Option<u64> = None, {
+                help: "Make random picks and data repeatable",
+                group: Group::Selection,
+                value: "N",
+                changeable: true,
+            }
+            { fn seed(seed: u64) = seed, "Makes picks and the contexts' random numbers repeatable." }
+
+            /// Print what is registered and stop.
+            list: bool = false, {
+                help: "Print the scenarios and stop",
+                group: Group::Selection,
+            }
+            { none: "there is nothing to run" }
+
+            /// How long each worker runs, from its own start.
+            duration: Duration = Duration::from_secs(86_400), {
+                help: "How long a worker runs; 0: a single scenario",
+                group: Group::Stopping,
+                original: true,
+                short: Some('d'),
+                value: "TIME",
+                changeable: true,
+            }
+            {
+                fn duration(duration: Duration) = duration,
+                "How long each worker runs, from its own start. Replaces [`max_runs`](Self::max_runs)."
+            }
+
+            /// How many scenarios each worker runs; `None` is no limit.
+            max_runs: Option<u64> = None, {
+                help: "Scenarios a worker runs",
+                default: Some("0, no limit"),
+                group: Group::Stopping,
+                original: true,
+                short: Some('r'),
+                value: "N",
+                changeable: true,
+            }
+            {
+                fn max_runs(runs: u64) = runs,
+                "How many scenarios each worker runs, exactly; 1 by default, 0 is no limit. Replaces [`duration`](Self::duration)."
+            }
+
+            /// Stop everything on the first failure.
+            exception: bool = false, {
+                help: "Stop everything on the first failure",
+                group: Group::Stopping,
+                original: true,
+                short: Some('x'),
+                changeable: true,
+            }
+            { fn stop_on_failure() = true, "Stops on the first failure." }
+
+            /// Cancel running scenarios when the duration is over.
+            force_shutdown: bool = false, {
+                help: "Cancel running scenarios when the time is over",
+                group: Group::Stopping,
+                original: true,
+                changeable: true,
+            }
+            {
+                fn force_shutdown() = true,
+                "Cancels running scenarios when the duration is over; they are counted as interrupted."
+            }
+
+            /// Exit with 1 when at least that many scenarios failed.
+            fail: Option<u64> = None, {
+                help: "Exit with 1 when at least N scenarios failed",
+                group: Group::Reports,
+                original: true,
+                short: Some('f'),
+                value: "N",
+                changeable: true,
+            }
+            { none: "`Report::failures` counts them" }
+
+            /// Conditions that decide whether the run was good.
+            threshold: Vec<Threshold> = Vec::new(), {
+                help: "Judge the run: \"p95(browse) < 200ms\"",
+                group: Group::Reports,
+                value: "EXPR",
+            }
+            { none: "`Report::assert` judges them" }
+
+            /// Reports to write.
+            report: Vec<ReportTarget> = Vec::new(), {
+                help: "Write a report: .json, .html, .csv, or json:- (stdout)",
+                group: Group::Reports,
+                value: "FILE",
+                check: ReportTarget::check,
+            }
+            { none: "`report::write` writes `Report::summary`" }
+
+            /// Send measures to statsd.
+            statsd: bool = false, {
+                help: "Send the measures to statsd",
+                group: Group::Reports,
+                original: true,
+            }
+            { none: "`Report` has the measures" }
+
+            /// Where statsd listens.
+            statsd_address: String = "udp://localhost:8125".to_owned(), {
+                help: "Where statsd listens",
+                group: Group::Reports,
+                original: true,
+                value: "URL",
+                check: |address| statsd_address::parse(address).map(drop),
+            }
+            { none: "there is no method for `statsd`" }
+
+            /// Print nothing but errors of the tool itself.
+            quiet: bool = false, {
+                help: "Print nothing but errors of the tool itself",
+                group: Group::Output,
+                original: true,
+                short: Some('q'),
+            }
+            { none: "a load test from code prints nothing" }
+
+            /// 0: failures in one line; 1: with backtraces; 2: requests and responses too.
+            verbose: u8 = 0, {
+                help: "-v: backtraces; -vv: requests and responses too",
+                group: Group::Output,
+                original: true,
+                short: Some('v'),
+                changeable: true,
+            }
+            { fn backtraces() = 1, "Failures carry backtraces." }
+
+            /// Plain console instead of the dashboard.
+            console: bool = false, {
+                help: "Plain console instead of the dashboard",
+                group: Group::Output,
+                original: true,
+                short: Some('c'),
+            }
+            { none: "a load test from code prints nothing" }
+
+            /// How often the screen is refreshed.
+            console_update: Duration = Duration::from_millis(200), {
+                help: "How often the screen is refreshed",
+                group: Group::Output,
+                original: true,
+                value: "TIME",
+                changeable: true,
+            }
+            { none: "a load test from code prints nothing" }
+
+            /// When to write colours.
+            color: Color = Color::Auto, {
+                help: "Colours: auto, always or never",
+                group: Group::Output,
+                value: "WHEN",
+            }
+            { none: "a load test from code prints nothing" }
+
+            /// Show passwords, tokens and cookies instead of masking them.
+            show_secrets: bool = false, {
+                help: "Do not mask passwords, tokens and cookies",
+                group: Group::Output,
+            }
+            {
+                fn show_secrets() = true,
+                "Shows passwords, tokens and cookies in errors and names instead of masking them."
+            }
+
+            /// Trace what the engine does, on stderr.
+            debug: bool = false, {
+                help: "Trace what the engine does, on stderr",
+                group: Group::Output,
+                original: true,
+            }
+            { none: "a program sets up its own subscriber of `tracing`" }
+
+            /// Python: ask for uvloop.
+            uvloop: bool = false, {
+                help: "For Python scripts; no effect in Rust",
+                group: Group::Python,
+                original: true,
+            }
+            { none: "it has no effect in Rust" }
+        }
+    };
+}
+pub(crate) use option_table;
+
+option_table!(define);
+
+impl Args {
+    /// Applies what one option means for others.
+    pub(super) fn settle(&mut self) {
+        self.max_runs = self.max_runs.filter(|runs| *runs > 0);
+        if self.sizing {
+            if self.given.workers.is_none() {
+                self.workers = 500;
+            }
+            if self.given.ramp_up.is_none() {
+                self.ramp_up = Duration::from_secs(300);
+            }
+        }
+    }
+}

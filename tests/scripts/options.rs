@@ -1,0 +1,65 @@
+//! The options as scripts see them.
+
+use std::collections::BTreeSet;
+
+use super::Scripts;
+
+const SCRIPT: &str = r#"
+import molotov
+
+@molotov.global_setup()
+def init(args):
+    for name, value in vars(args).items():
+        print("OPTION", name, repr(value))
+
+@molotov.scenario()
+async def one(session):
+    pass
+"#;
+
+/// The options in `args`, each with its value.
+fn seen(line: &str) -> Vec<(String, String)> {
+    let output = Scripts::new(&[("loadtest.py", SCRIPT)]).program(&format!("-r 1 -c {line}")).run().exited(0);
+    let options = output.stdout.lines().filter_map(|line| line.strip_prefix("OPTION ")?.split_once(' '));
+    options.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn args_have_every_option_of_the_command_line() {
+    let help = Scripts::new(&[]).program("--help").run().exited(0).stdout;
+    let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.'));
+    let named = words.filter_map(|word| word.strip_prefix("--")).map(|name| name.replace('-', "_"));
+    // These run nothing. `version` is in the original's namespace.
+    let mut expected: BTreeSet<_> = named.filter(|name| !["help", "generate"].contains(&&**name)).collect();
+    expected.insert("scenario".to_owned());
+    assert!(expected.len() > 30, "{expected:?}");
+    let seen: BTreeSet<_> = seen("").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn args_have_values_as_python_writes_them() {
+    let line =
+        "-w 3 -d 90 --delay 1 --seed 5 --color never --threshold count<9 --report json:/dev/null --use-extension=os";
+    let seen = seen(line);
+    for (name, value) in [
+        ("scenario", "'loadtest.py'"),
+        ("workers", "3"),
+        // A whole number where the original has one, and the others as there.
+        ("duration", "90"),
+        ("delay", "1.0"),
+        ("ramp_up", "0.0"),
+        ("sizing_tolerance", "5.0"),
+        ("quiet", "False"),
+        ("max_runs", "1"),
+        ("fail", "None"),
+        ("seed", "5"),
+        ("color", "'never'"),
+        ("threshold", "['count<9']"),
+        ("report", "['json:/dev/null']"),
+        ("use_extension", "['os']"),
+        ("statsd_address", "'udp://localhost:8125'"),
+    ] {
+        assert!(seen.contains(&(name.to_owned(), value.to_owned())), "{name}: {seen:#?}");
+    }
+}
