@@ -4,6 +4,8 @@
 
 #[path = "scripts/cookies.rs"]
 mod cookies;
+#[path = "scripts/documentation.rs"]
+mod documentation;
 #[path = "scripts/event_loop.rs"]
 mod event_loop;
 #[path = "scripts/global_setup.rs"]

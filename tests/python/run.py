@@ -288,6 +288,7 @@ def main():
         quick([installed / "molotov"], packages_of(installed))
         quick([installed / "python", installed / "molotov"], packages_of(installed))
         call(installed / "python", HERE / "twice.py", timeout=60)
+        call(installed / "python", HERE / "started.py", timeout=60)
         if version == next(iter(found)):
             call(sys.executable, HERE / "first_run.py", "--molostart", installed / "molostart", "--python", interpreter)
             slave(installed / "moloslave", needed_here(), other_molotov())

@@ -102,6 +102,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let ended = begun.end();
     #[cfg(feature = "python")]
     crate::python::set_control(None);
+    #[cfg(feature = "python")]
+    crate::python::set_ended(&ended);
     tracing::debug!(verdict = ?ended.verdict, "the run has ended");
     let mut code = judge(ended.verdict, args.quiet);
     if let Some(error) = ui::take_output_error() {

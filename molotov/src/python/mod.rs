@@ -23,7 +23,7 @@ pub(crate) use interpreter::keep_handlers;
 #[doc(hidden)]
 pub use interpreter::version;
 pub use modules::_core;
-pub(crate) use modules::set_control;
+pub(crate) use modules::{set_control, set_ended};
 pub(crate) use script::{LoadError, finish, load, start};
 
 create_exception!(

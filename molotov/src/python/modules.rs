@@ -16,7 +16,11 @@ use pyo3::{
 };
 
 use super::{awaitable, errors, local::Held, worker};
-use crate::{blocking::BlockingRequest, engine::Control, run::Line};
+use crate::{
+    blocking::BlockingRequest,
+    engine::{Control, RunReport, Verdict},
+    run::{Line, Sizing},
+};
 
 /// Whether the run has begun to stop.
 pub(super) static STOPPING: AtomicBool = AtomicBool::new(false);
@@ -35,6 +39,36 @@ pub(super) fn set_up<T>(function: impl FnOnce() -> T) -> T {
     let result = function();
     SETTING_UP.store(false, Ordering::Relaxed);
     result
+}
+
+/// The counts of the last run, by the names that the original's have.
+static ENDED: Mutex<Vec<(&str, f64)>> = Mutex::new(Vec::new());
+
+/// Keeps how a run has ended, for Python code that has started it.
+pub(crate) fn set_ended(report: &RunReport) {
+    let summary = &report.summary;
+    let failed = |fixture: &str| match &report.verdict {
+        Verdict::FixtureFailed(failed) => f64::from(failed.fixture == fixture),
+        _ => 0.0,
+    };
+    let (reached, ratio, minute) = match &summary.sizing {
+        Some(Sizing::Found { ratio, minute, .. }) => (1.0, ratio * 100.0, (minute.ok, minute.failed)),
+        _ => (0.0, 0.0, (summary.successes, summary.failures)),
+    };
+    let counts = vec![
+        ("OK", summary.successes as f64),
+        ("FAILED", summary.failures as f64),
+        ("MAX_WORKERS", summary.workers as f64),
+        ("PROCESS", summary.processes as f64),
+        ("WORKER", 0.0),
+        ("REACHED", reached),
+        ("RATIO", ratio),
+        ("MINUTE_OK", minute.0 as f64),
+        ("MINUTE_FAILED", minute.1 as f64),
+        ("SETUP_FAILED", failed("setup")),
+        ("SESSION_SETUP_FAILED", failed("setup_session")),
+    ];
+    *ENDED.lock().unwrap_or_else(PoisonError::into_inner) = counts;
 }
 
 /// What takes the place of `sys.stdout`: whole lines go to the console of the run, in order with its own.
@@ -183,6 +217,14 @@ pub mod _core {
         crate::cli::note(text);
     }
 
+    /// Runs a command line; gives back the code to exit with, and the counts of the run, if there was one.
+    #[pyfunction]
+    fn run(py: Python<'_>, line: Vec<std::ffi::OsString>) -> (u8, Vec<(&'static str, f64)>) {
+        ENDED.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let code = py.detach(|| crate::cli::command_line(line));
+        (code, std::mem::take(&mut *ENDED.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
     /// Runs a command line; gives back the code to exit with.
     #[pyfunction]
     fn main(py: Python<'_>, line: Vec<std::ffi::OsString>) -> u8 {
@@ -250,6 +292,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov.run", include_str!("lib/molotov/run.py")),
     ("molotov._loop", include_str!("lib/molotov/_loop.py")),
     ("molotov._aiohttp", include_str!("lib/molotov/_aiohttp.py")),
+    ("molotov._arguments", include_str!("lib/molotov/_arguments.py")),
+    ("molotov.__main__", include_str!("lib/molotov/__main__.py")),
     ("molotov._blocking", include_str!("lib/molotov/_blocking.py")),
     ("molotov._bodies", include_str!("lib/molotov/_bodies.py")),
     ("molotov._classes", include_str!("lib/molotov/_classes.py")),

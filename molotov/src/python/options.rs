@@ -31,7 +31,10 @@ pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> P
     for (name, value) in &args.extra {
         set(name, value)?;
     }
-    Ok(py.import("argparse")?.getattr("Namespace")?.call((), Some(&options))?.unbind())
+    let arguments = super::module(py, "_arguments")?;
+    let namespace = arguments.getattr("Args")?.call((), Some(&options))?;
+    arguments.call_method1("complete", (&namespace,))?;
+    Ok(namespace.unbind())
 }
 
 /// The options as `global_setup` finds them.

@@ -450,7 +450,7 @@ impl Session {
     }
 }
 
-/// What `get_context` gives: the worker's place in the run, and what scripts attach.
+/// A worker's place in the run, and what scripts attach to it: `get_context(session)` returns it.
 #[pyclass(frozen, dict, weakref, name = "Context", module = "molotov.session")]
 pub(super) struct WorkerContext {
     pub(super) inner: Held<Context>,

@@ -12,12 +12,15 @@ from molotov.api import (
     teardown,
     teardown_session,
 )
-from molotov.session import get_context
+from molotov._arguments import Args
+from molotov.session import Context, get_context
 from molotov.util import get_var, json_request, request, set_var
 
 from molotov._core import __version__
 
 __all__ = [
+    "Args",
+    "Context",
     "events",
     "get_context",
     "get_var",

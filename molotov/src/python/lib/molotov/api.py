@@ -5,6 +5,8 @@ import random
 
 # By name; a later scenario of the same name takes the place of an earlier one.
 _SCENARIOS = {}
+# By this name other packages clear them.
+_SCENARIO = _SCENARIOS
 # The functions that scenarios of the same name have replaced, by that name.
 _REPLACED = {}
 _FIXTURES = {}
@@ -18,9 +20,15 @@ def _wants_coroutine(func):
 
 
 def scenario(weight=1, delay=0.0, name=None):
-    """Registers a coroutine that workers run; `weight` is its share among all, `delay` the sleep after it in seconds.
+    """Registers a coroutine function as a scenario: `async def f(session)`. Workers run one scenario after the other.
 
-    `@scenario` without parentheses takes the defaults.
+    `weight` is its share of the runs: a scenario of weight 2 runs twice as often as one of weight 1. It may be a fraction; a scenario of
+    weight 0 runs only where `-s` or a scenario picker names it.
+    `delay` is how long a worker sleeps after it, in seconds.
+    `name` is what reports, `-s` and scenario pickers call it: the name of the function by default. A later scenario of the same name
+    replaces an earlier one.
+
+    `@scenario` without parentheses takes the defaults. The decorated function can still be called.
     """
 
     def register(func):
@@ -68,17 +76,44 @@ teardown = _fixture("teardown", False)
 global_teardown = _fixture("global_teardown", False)
 scenario_picker = _fixture("scenario_picker", False)
 
-global_setup.__doc__ = "Registers a function that is called once, with the options, before everything else."
-setup.__doc__ = "Registers a coroutine that is called for each worker and gives back the options of its session."
-setup_session.__doc__ = "Registers a coroutine that is called for each worker once its session is open."
-teardown_session.__doc__ = "Registers a coroutine that is called for each worker before its session is closed."
-teardown.__doc__ = "Registers a function that is called for each worker once its session is closed."
-global_teardown.__doc__ = "Registers a function that is called once, after everything else."
-scenario_picker.__doc__ = "Registers a function that names the scenario a worker runs next."
+_BOTH = """
+
+    `func` is the function: `@%s` and `@%s()` do the same.
+    """
+
+global_setup.__doc__ = """Registers `def f(args)`, which is called once, before workers start.
+
+    `args` has the options of the command line as attributes, such as `args.workers`. What it changes there has effect. If it raises, the run
+    does not begin.""" + _BOTH % (("global_setup",) * 2)
+setup.__doc__ = """Registers `async def f(worker_id, args)`, which is called for each worker before its session opens.
+
+    `worker_id` counts from 0. `args` has the options of the run. It returns a dict with the options of the session, as
+    `aiohttp.ClientSession` takes them, such as `{"headers": {...}}`, or `None`.""" + _BOTH % (("setup",) * 2)
+setup_session.__doc__ = """Registers `async def f(worker_id, session)`, which is called for each worker once its session is open.
+
+    `worker_id` counts from 0.""" + _BOTH % (("setup_session",) * 2)
+teardown_session.__doc__ = """Registers `async def f(worker_id, session)`, which is called for each worker before its session is closed.
+
+    `worker_id` counts from 0.""" + _BOTH % (("teardown_session",) * 2)
+teardown.__doc__ = """Registers `def f(worker_id)`, which is called for each worker once its session is closed.
+
+    `worker_id` counts from 0.""" + _BOTH % (("teardown",) * 2)
+global_teardown.__doc__ = """Registers `def f()`, which is called once, after all workers have ended.""" + _BOTH % (
+    ("global_teardown",) * 2
+)
+scenario_picker.__doc__ = """Registers `def f(worker_id, step_id)`, which returns the name of the scenario that a worker runs next.
+
+    `worker_id` counts from 0, `step_id` from 1 for each worker.""" + _BOTH % (("scenario_picker",) * 2)
 
 
 def events(func=None):
-    """Registers a coroutine that is told what happens: it is called with the name of the event and its details."""
+    """Registers `async def f(event, **info)`, which is called for each event of the run. There may be several.
+
+    `event` is `sending_request`, `response_received`, `scenario_start`, `scenario_success`, `scenario_failure` or `current_workers`; `info` has
+    its details, such as `session`, `request`, `response`, `scenario`, `exception`.
+
+    `func` is the function: `@events` and `@events()` do the same.
+    """
 
     def register(func):
         _wants_coroutine(func)
@@ -89,9 +124,11 @@ def events(func=None):
 
 
 def session_factory(kind="http"):
-    """Registers what makes the sessions of a kind.
+    """Registers `def f(loop, console, verbose, statsd, trace_config, **keywords)`, which makes the sessions of a kind.
 
-    A scenario asks for a kind by the default of its parameter `session_factory`.
+    It returns something for `async with`, or a coroutine that does.
+    `kind` is the name of the kind, `http` by default. A scenario asks for it with a parameter that has the kind as its default, as in
+    `async def f(session, session_factory="grpc")`.
     """
 
     def register(func):
@@ -107,28 +144,28 @@ def session_factory(kind="http"):
 
 
 def get_scenarios():
-    """All scenarios with a weight above 0."""
+    """Returns all scenarios with a weight above 0, as `get_scenario` does each."""
     return [one for one in _SCENARIOS.values() if one["weight"] > 0]
 
 
 def get_scenario(name):
-    """The scenario of that name."""
+    """Returns the scenario called `name` as a dict with `name`, `weight`, `delay` and `func`, or `None`."""
     return _SCENARIOS.get(name)
 
 
 def get_fixture(name):
-    """The fixture of that kind, or `None`."""
+    """Returns the function registered as the fixture `name`, such as `global_setup`, or `None`."""
     return _FIXTURES.get(name)
 
 
 def next_scenario():
-    """The scenarios, over and over, in the order of their names."""
+    """Yields the scenarios in the order of their names, over and over."""
     while True:
         yield from sorted(get_scenarios(), key=lambda one: one["name"])
 
 
 def pick_scenario(worker_id=0, step_id=0):
-    """The scenario that this worker would run next."""
+    """Returns the scenario that the worker `worker_id` would run as its step `step_id`: by the scenario picker, or by weight."""
     picker = get_fixture("scenario_picker")
     if picker is not None:
         return get_scenario(picker(worker_id, step_id))

@@ -6,8 +6,12 @@ from molotov import _core
 from molotov import _content, _events, _exceptions, _requests, _responses, _sessions  # noqa: F401
 
 
+# For annotations: what `get_context` returns.
+Context = _core.Context
+
+
 def get_context(session):
-    """The context of the worker whose session this is: its options, number and step, and what scripts attach."""
+    """Returns the context of the worker that `session` belongs to: `worker_id`, `step`, `args`, `statsd`, and what scripts attach."""
     try:
         return session._molotov_context
     except AttributeError:
@@ -15,7 +19,7 @@ def get_context(session):
 
 
 def get_eventer(session):
-    """The tracer of an aiohttp session that has one, or `None`."""
+    """Returns the `SessionTracer` of `session` if it is an aiohttp session with one, else `None`."""
     # What is asked of a session of ours by name counts as a change of it.
     if isinstance(session, _core.ClientSession):
         found = session.__dict__.get("_trace_configs")

@@ -12,56 +12,59 @@ _REASONS = []
 
 
 class OptionError(Exception):
-    """An option that cannot be used."""
+    """An option has a value that cannot be used."""
 
 
 def set_var(name, value):
-    """Sets a variable that every worker of the process sees."""
+    """Sets the variable `name` to `value` for all workers of this process."""
     _VARS[name] = value
 
 
 def get_var(name, factory=None):
-    """A variable; where nobody has set it, what `factory` makes, which is kept."""
+    """Returns the variable `name`. If it is not set, it is set to `factory()`, or `None` is returned without a `factory`."""
     if name not in _VARS and factory is not None:
         _VARS[name] = factory()
     return _VARS.get(name)
 
 
 def now():
-    """The seconds since the beginning of 1970, whole."""
+    """Returns the whole seconds since the start of 1970."""
     return int(time.time())
 
 
 def set_timer(value=None):
-    """Starts the timer: at this moment, or at the one given."""
+    """Starts the timer at `value`, in seconds since the start of 1970: now by default."""
     global _TIMER
     _TIMER = now() if value is None else value
 
 
 def get_timer():
-    """When the timer was started."""
+    """Returns when the timer was started, in seconds since the start of 1970, or `None`."""
     return _TIMER
 
 
 def stop(why=None):
-    """Asks the run to stop: no scenario begins after this call, running ones may end."""
+    """Stops the run of this process: no scenario starts after this call, and running ones may end.
+
+    `why` is kept for `stop_reason`.
+    """
     if why is not None:
         _REASONS.append(why)
     _core.stop()
 
 
 def is_stopped():
-    """Whether the run is being stopped."""
+    """Returns whether the run is stopping."""
     return _core.is_stopped()
 
 
 def stop_reason():
-    """What `stop` was called with, every time."""
+    """Returns the reasons that `stop` was called with, the first one first."""
     return list(_REASONS)
 
 
 async def cancellable_sleep(delay, result=None, *, loop=None):
-    """Sleeps; the end of the run cuts it short."""
+    """Sleeps for `delay` seconds, or until the run stops, and returns `result`. `loop` is ignored."""
     until = time.monotonic() + delay
     while not is_stopped():
         left = until - time.monotonic()
@@ -72,7 +75,7 @@ async def cancellable_sleep(delay, result=None, *, loop=None):
 
 
 def printable_error(error, tb=None):
-    """An exception as lines of text."""
+    """Returns the exception `error` as lines of text, with the traceback `tb` or its own."""
     import traceback
 
     lines = [repr(error)]
@@ -81,19 +84,28 @@ def printable_error(error, tb=None):
 
 
 def event_loop():
-    """The event loop that the workers run on."""
+    """Returns the event loop that workers run on."""
     return asyncio.get_event_loop_policy().get_event_loop()
 
 
 def request(endpoint, verb="GET", session_options=None, **options):
-    """Makes one request at once, wherever it is called, and gives back its content, status and headers."""
+    """Makes a request and waits for it: for use outside of scenarios, such as in `global_setup`.
+
+    `endpoint` is the URL, `verb` the method. `session_options` are options of `aiohttp.ClientSession`, and `options` those of a request, such as
+    `headers` and `json`.
+
+    Returns a dict with `content` (a string), `status` and `headers`.
+    """
     from molotov import _blocking
 
     return _blocking.blocking_request(endpoint, verb, session_options, options)
 
 
 def json_request(endpoint, verb="GET", session_options=None, **options):
-    """As `request`, with the content parsed as JSON."""
+    """Makes a request as `request` does, and parses its content as JSON.
+
+    `endpoint`, `verb`, `session_options` and `options` are those of `request`. Raises `aiohttp.ContentTypeError` if the content has another type.
+    """
     from molotov import _blocking
 
     answer = _blocking.blocking_request(endpoint, verb, session_options, options, wants_json=True)

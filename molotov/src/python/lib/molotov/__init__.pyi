@@ -1,0 +1,37 @@
+from molotov._arguments import Args as Args
+from molotov.api import (
+    events as events,
+    global_setup as global_setup,
+    global_teardown as global_teardown,
+    scenario as scenario,
+    scenario_picker as scenario_picker,
+    session_factory as session_factory,
+    setup as setup,
+    setup_session as setup_session,
+    teardown as teardown,
+    teardown_session as teardown_session,
+)
+from molotov.session import Context as Context, get_context as get_context
+from molotov.util import get_var as get_var, json_request as json_request, request as request, set_var as set_var
+
+__version__: str
+
+__all__ = [
+    "Args",
+    "Context",
+    "events",
+    "get_context",
+    "get_var",
+    "global_setup",
+    "global_teardown",
+    "json_request",
+    "request",
+    "scenario",
+    "scenario_picker",
+    "session_factory",
+    "set_var",
+    "setup",
+    "setup_session",
+    "teardown",
+    "teardown_session",
+]

@@ -1,0 +1,84 @@
+"""The options of a run that a program starts, as a command line."""
+
+import argparse
+
+
+class Args(argparse.Namespace):
+    """The options of a run as fixtures find them: those of the command line as attributes, such as `args.max_runs`."""
+
+
+# By kind: the attributes of the namespace that the original's command line makes, and those that only ours has.
+_SWITCHES = (
+    "single_run",
+    "debug",
+    "sizing",
+    "quiet",
+    "exception",
+    "console",
+    "statsd",
+    "uvloop",
+    "force_shutdown",
+    "list",
+    "show_secrets",
+)
+_VALUES = (
+    "single_mode",
+    "workers",
+    "ramp_up",
+    "delay",
+    "console_update",
+    "processes",
+    "duration",
+    "max_runs",
+    "fail",
+    "statsd_address",
+    "threads",
+    "seed",
+    "timeout",
+)
+
+# The namespace of the run that is being started.
+_given = []
+
+
+def line_of(args, config=False):
+    """The command line of these options: attributes that are missing or `None` have their defaults."""
+    line = []
+    for name in _SWITCHES:
+        if getattr(args, name, False):
+            line.append("--" + name.replace("_", "-"))
+    names = _VALUES
+    if getattr(args, "sizing", False):
+        names += ("sizing_tolerance",)
+    if config:
+        names += ("config",)
+    for name in names:
+        value = getattr(args, name, None)
+        if value is not None:
+            line.append("--%s=%s" % (name.replace("_", "-"), value))
+    line += ["-v"] * int(getattr(args, "verbose", 0) or 0)
+    line += ["--use-extension=%s" % extension for extension in getattr(args, "use_extension", None) or ()]
+    scenario = getattr(args, "scenario", None)
+    return line if scenario is None else [*line, "--", str(scenario)]
+
+
+class given:
+    """While a run is made of these options, fixtures find the attributes in `args` that are no options of ours."""
+
+    def __init__(self, args):
+        self._args = args
+
+    def __enter__(self):
+        _given.append(self._args)
+
+    def __exit__(self, *exception):
+        _given.pop()
+
+
+def complete(namespace):
+    """Adds to the options of a run what a program has put beside them."""
+    if not _given:
+        return
+    for name in dir(_given[-1]):
+        if not name.startswith("_") and not hasattr(namespace, name) and name not in ("count", "index"):
+            setattr(namespace, name, getattr(_given[-1], name))

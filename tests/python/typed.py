@@ -1,0 +1,90 @@
+"""A load test that a type checker reads and nobody runs: `mypy --strict` accepts it with the package's stubs."""
+from typing import Any
+
+import aiohttp
+import molotov
+from molotov import run, util
+from molotov.session import ClientSession, Context, LoggedClientRequest, SessionTracer, get_eventer
+from typing_extensions import assert_type
+
+
+@molotov.global_setup()
+def prepare(args: molotov.Args) -> None:
+    args.max_runs = 3
+    assert_type(args.workers, int)
+    assert_type(args.single_mode, str | None)
+    molotov.set_var("token", molotov.json_request("http://localhost/login", "POST", json={"a": 1})["content"]["token"])
+    assert_type(molotov.request("http://localhost/")["status"], int)
+
+
+@molotov.setup()
+async def options(worker_id: int, args: molotov.Args) -> dict[str, Any]:
+    return {"headers": {"X-Worker": str(worker_id)}}
+
+
+@molotov.setup_session()
+async def opened(worker_id: int, session: aiohttp.ClientSession) -> None:
+    context = molotov.get_context(session)
+    assert_type(context, Context)
+    assert_type(context.worker_id, int)
+    context.attach("basket", [])
+    context.basket.append(context.step)
+    if context.statsd is not None:
+        context.statsd.incr("opened")
+
+
+@molotov.scenario(weight=2.5, delay=0.1, name="a scenario")
+async def one(session: ClientSession) -> None:
+    async with session.get("http://localhost/", params={"a": 1}) as response:
+        assert_type(response.status, int)
+        assert_type(await response.text(), str)
+
+
+@molotov.scenario
+async def two(session: aiohttp.ClientSession, session_factory: str = "http") -> None:
+    assert_type(molotov.get_var("count", factory=lambda: 7), int)
+    util.stop("enough")
+    assert_type(util.is_stopped(), bool)
+
+
+@molotov.events()
+async def listen(event: str, **info: Any) -> None:
+    if event == "sending_request":
+        request: LoggedClientRequest = info["request"]
+        assert_type(request.method, str)
+
+
+@molotov.scenario_picker()
+def pick(worker_id: int, step_id: int) -> str:
+    return "two"
+
+
+@molotov.teardown
+def end(worker_id: int) -> None:
+    print(worker_id)
+
+
+@molotov.global_teardown()
+def finish() -> None:
+    assert_type(run.run(molotov.Args(max_runs=1))["OK"], float)
+    assert_type(run.main(["-r", "1"]), int)
+
+
+assert_type(get_eventer(None), SessionTracer | None)
+
+
+# What a checker has to refuse: an unused `ignore` is an error.
+@molotov.scenario()  # type: ignore[type-var]
+def not_a_coroutine(session: ClientSession) -> None: ...
+
+
+@molotov.scenario_picker()  # type: ignore[type-var]
+def no_name(worker_id: int, step_id: int) -> int:
+    return 1
+
+
+@molotov.setup()  # type: ignore[type-var]
+async def no_arguments() -> None: ...
+
+
+molotov.scenario(wieght=2)  # type: ignore[call-overload]
