@@ -7,6 +7,7 @@
 - `molostart --language python` and the commands that it prints; a new user's first script (`first_run.py`), with the
   wheel's `molostart`; `moloslave` from the wheel, and as the image runs it;
 - the original and the wheel in one environment;
+- the members of aiohttp's classes beside those of ours (`members.py`), trace configurations (`traced.py`), the package's stubs (`typed.py`);
 - the wheel, for each Python from 3.10 to 3.13 that is found, in an environment of its own: all cases again (with
   `--quick`, one script). Interpreters that are not found are listed.
 """
@@ -244,6 +245,27 @@ def side_by_side(programs, original):
     call(programs / "molotov", "--version")
 
 
+def surface(molotov, env):
+    """What sessions and responses have, and their tracing, with the aiohttp of that environment."""
+    call(molotov, "--single-run", "-c", "-f", "1", HERE / "members.py", env=env, timeout=60)
+    call(molotov, "-p", "2", "-w", "4", "-r", "2", "-c", "-f", "1", HERE / "traced.py", env=env, timeout=60)
+
+
+def types(interpreter, wheel):
+    """Checks the wheel's stubs and metadata, and its objects beside the newest aiohttp."""
+    programs = environment(interpreter, "typed", wheel, "aiohttp", "mypy")
+    surface(programs / "molotov", {})
+    call(programs / "python", "-m", "mypy", "--strict", HERE / "typed.py", cwd=WORK)
+    call(programs / "python", "-m", "mypy.stubtest", "molotov", "--mypy-config-file", HERE / "mypy.ini", "--allowlist",
+         HERE / "stubtest.txt", cwd=WORK)
+    with zipfile.ZipFile(wheel) as files:
+        names = files.namelist()
+        metadata = files.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+    licensed = any(name.endswith("/licenses/LICENSE") for name in names)
+    if "\nLicense-Expression: Apache-2.0\n" not in metadata or not licensed or "molotov/py.typed" not in names:
+        sys.exit("the wheel has no licence or no types:\n%s\n%s" % (metadata.partition("\n\n")[0], "\n".join(names)))
+
+
 def packages_of(programs):
     return pathlib.Path(glob.glob(str(programs.parent / "lib/python3*/site-packages"))[0])
 
@@ -267,6 +289,7 @@ def main():
     active = {"VIRTUAL_ENV": str(beside.parent)}
     quick([command], packages_of(beside))
     call(sys.executable, HERE / "compare.py", "--ours", command, "--original", original / "molotov", env=active)
+    surface(command, active)
     call(sys.executable, HERE / "examples.py", "--molotov", command, "--target", built / "target-server", env=active)
 
     say("molostart, with pip and this checkout")
@@ -291,6 +314,7 @@ def main():
         call(installed / "python", HERE / "started.py", timeout=60)
         if version == next(iter(found)):
             call(sys.executable, HERE / "first_run.py", "--molostart", installed / "molostart", "--python", interpreter)
+            types(interpreter, wheel)
             slave(installed / "moloslave", needed_here(), other_molotov())
             call(sys.executable, HERE / "image.py", "--programs", installed)
             side_by_side(installed, original)

@@ -18,8 +18,8 @@ use pyo3::{
 use super::{awaitable, errors, local::Held, worker};
 use crate::{
     blocking::BlockingRequest,
-    engine::{Control, RunReport, Verdict},
-    run::{Line, Sizing},
+    engine::Control,
+    run::{Line, RunReport, Sizing, Verdict},
 };
 
 /// Whether the run has begun to stop.
