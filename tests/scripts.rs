@@ -8,6 +8,8 @@ mod cookies;
 mod documentation;
 #[path = "scripts/event_loop.rs"]
 mod event_loop;
+#[path = "scripts/fallback.rs"]
+mod fallback;
 #[path = "scripts/global_setup.rs"]
 mod global_setup;
 #[path = "scripts/mistakes.rs"]
@@ -438,7 +440,7 @@ import molotov
 
 @molotov.scenario()
 async def one(session):
-    await session.get("https://127.0.0.1:1/", ssl=False)
+    await session.post("http://127.0.0.1:1/", data=b"x", expect100=True)
 "#;
     // As if it were not installed, wherever it may be.
     let missing = "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n";
@@ -447,42 +449,6 @@ async def one(session):
     assert_eq!(output.totals(), (0, 1));
     assert!(output.stdout.contains("only aiohttp itself can do that, and it is not installed"), "{output:#?}");
     assert!(output.stdout.contains("pip install aiohttp"), "{output:#?}");
-}
-
-#[test]
-fn every_fallback_to_aiohttp_is_reported() {
-    let script = r#"
-import molotov
-
-@molotov.scenario()
-async def one(session):
-    async with session.ws_connect("http://127.0.0.1:1/"):
-        pass
-    await session.get("https://127.0.0.1:1/", ssl=False)
-    await session.get("http://127.0.0.1:1/", proxy="http://127.0.0.1:1/")
-"#;
-    let aiohttp = r#"
-class ClientSession:
-    def __init__(self, **options):
-        pass
-
-    async def ws_connect(self, url, **options):
-        return self
-
-    async def request(self, method, url, **options):
-        return self
-
-    async def close(self):
-        pass
-"#;
-    let scripts = Scripts::new(&[("loadtest.py", script), ("aiohttp.py", aiohttp)]);
-    let output = scripts.program("-c -r 2").run().exited(0);
-    assert_eq!(output.totals(), (2, 0), "{output:#?}");
-    let all = format!("{}{}", output.stdout, output.stderr);
-    for what in ["a WebSocket", "an HTTPS request with `ssl=False`", "a request with `proxy`"] {
-        let said = format!("only aiohttp itself can make {what}: it does, and the measures leave that out");
-        assert_eq!(all.matches(&said).count(), 1, "{what}: {all}");
-    }
 }
 
 const SECRETIVE: &str = r#"

@@ -57,7 +57,6 @@ EXPECTED = {
     "redirect_odd": ({"seen", "requests"}, "redirects to what is no HTTP URL are TooManyRedirects; blanks in them become %20"),
     "response_unread_after": ({"seen"}, "an empty body that was never read: aiohttp's two parsers differ, and we are like the faster"),
     "events_body_sent": ({"seen"}, "request.body is bytes, or None"),
-    "events_own_session": ({"seen"}, "requests of WebSockets and of aiohttp sessions beside are not told"),
     "events_request": ({"seen"}, "headers that frame the body, and the fragment, are not told"),
     "events_session_kind": ({"seen"}, "the session of an event is the scenario's own"),
     "script_sys_modules": ({"seen"}, "the script can be pickled (the original: PicklingError)"),
@@ -72,10 +71,10 @@ class Server:
     def __enter__(self):
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        if not line.strip().isdigit():
+        lines = [self.process.stdout.readline().strip() for _ in range(2)]
+        if not all(line.isdigit() for line in lines):
             raise RuntimeError("the server did not start")
-        self.port = int(line)
+        self.port, self.secure_port = map(int, lines)
         return self
 
     def __exit__(self, *_):
@@ -162,7 +161,8 @@ def run_once(command, path):
         arguments.append(str(path))
     with Server() as server:
         env = dict(os.environ)
-        env.update(TARGET="http://127.0.0.1:%d" % server.port, PYTHONDONTWRITEBYTECODE="1",
+        env.update(TARGET="http://127.0.0.1:%d" % server.port,
+                   TARGET_TLS="https://127.0.0.1:%d" % server.secure_port, PYTHONDONTWRITEBYTECODE="1",
                    PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", NO_COLOR="1", COLUMNS="200")
         started = time.monotonic()
         process = subprocess.Popen(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small HTTP/1.1 server that remembers everything it was asked.
 
-Standard library only. It listens on 127.0.0.1, on a port of the system's
-choosing, prints that port on one line and serves until it is killed.
+Standard library only. It listens on 127.0.0.1, on ports of the system's
+choosing: one for HTTP and one for HTTPS, with the certificate in `tls/`. It
+prints them on one line each and serves until it is killed.
 `GET /__log` gives all recorded requests as JSON and forgets them.
 """
 
@@ -13,6 +14,8 @@ import gzip
 import hashlib
 import itertools
 import json
+import pathlib
+import ssl
 import struct
 import sys
 import zlib
@@ -29,6 +32,7 @@ REASONS = {
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 413: "Content Too Large", 418: "I'm a Teapot",
     500: "Internal Server Error", 503: "Service Unavailable",
 }
+TLS = pathlib.Path(__file__).resolve().parent / "tls"
 WS_KEY = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -321,6 +325,12 @@ async def respond(request, reader, writer):
         return False
     elif path == "/received":
         answer_json(writer, request, {"bytes": RECEIVED[request.arg("path", "")]})
+    elif path == "/tls":
+        certificate = request.tls and request.tls.getpeercert()
+        answer_json(writer, request, {
+            "tls": request.tls and request.tls.version(),
+            "client": certificate and dict(pair[0] for pair in certificate["subject"]),
+        })
     elif path == "/empty":
         answer(writer, request, b"")
     elif path == "/ws":
@@ -346,22 +356,30 @@ async def serve(reader, writer):
                 await writer.drain()
                 continue
             request.connection = number
+            request.tls = writer.get_extra_info("ssl_object")
             record(request)
             keep = await respond(request, reader, writer)
             await writer.drain()
             if not keep or (request.header("connection") or "").lower() == "close":
                 break
-    except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+    except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, ValueError):
         pass
     finally:
         writer.close()
 
 
 async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
+    # Whoever has a client certificate may show it.
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(TLS / "client.pem")
+    plain = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
+    secure = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, ssl=context)
+    for server in (plain, secure):
+        print(server.sockets[0].getsockname()[1], flush=True)
+    async with plain, secure:
+        await asyncio.gather(plain.serve_forever(), secure.serve_forever())
 
 
 if __name__ == "__main__":

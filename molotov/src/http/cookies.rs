@@ -3,7 +3,10 @@
 //! What servers set is bounded as in browsers: in the size of a cookie, in the number and size of the cookies of a host,
 //! and in the number of all cookies. The oldest make room. What the user sets is not bounded.
 
-use std::{cell::RefCell, collections::VecDeque};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+};
 
 use cookie_store::{Cookie, CookieStore, StoreAction};
 use http::{HeaderMap, HeaderValue, header};
@@ -22,13 +25,29 @@ const MAX_SIZE_OF_DOMAIN: usize = 48 * 1024;
 /// The most cookies of all domains.
 const MAX_COOKIES: usize = 3000;
 
+/// Which of the cookies that servers set are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kept {
+    #[default]
+    All,
+    /// Those of servers that have a name.
+    OfNames,
+    Nothing,
+}
+
 /// A worker's cookies.
 #[derive(Debug, Default)]
-pub(crate) struct Jar(RefCell<Option<Box<Cookies>>>);
+pub(crate) struct Jar {
+    kept: Cell<Kept>,
+    cookies: RefCell<Option<Box<Cookies>>>,
+}
 
 #[derive(Debug, Default)]
 struct Cookies {
     store: CookieStore,
+    /// Names and values of those that go to every server.
+    #[cfg(feature = "python")]
+    shared: std::collections::BTreeMap<String, String>,
     /// The cookies that servers have set, the oldest first.
     set: VecDeque<Key>,
 }
@@ -78,6 +97,19 @@ impl Cookies {
         self.bound(&domain);
     }
 
+    /// Names and values for a request: the longest path first, as browsers do; the rest in an order that is always the same.
+    fn of(&self, url: &Url) -> Vec<(&str, &str)> {
+        let cookies = self.store.matches(url).into_iter().map(|cookie| (cookie.path.len(), cookie.name_value()));
+        #[cfg(feature = "python")]
+        let cookies = {
+            let shared = self.shared.iter().map(|(name, value)| (1, (name.as_str(), value.as_str())));
+            cookies.filter(|(_, (name, _))| !self.shared.contains_key(*name)).chain(shared)
+        };
+        let mut cookies: Vec<_> = cookies.collect();
+        cookies.sort_by_key(|(path, (name, _))| (std::cmp::Reverse(*path), *name));
+        cookies.into_iter().map(|(_, pair)| pair).collect()
+    }
+
     /// Drops the oldest cookies of a domain while it has too many, and the oldest of all domains likewise.
     fn bound(&mut self, domain: &str) {
         let of_domain = self.set.iter().filter(|key| key.domain == domain);
@@ -95,9 +127,27 @@ impl Cookies {
 }
 
 impl Jar {
+    pub(crate) fn new(kept: Kept) -> Jar {
+        Jar { kept: Cell::new(kept), cookies: RefCell::default() }
+    }
+
+    /// Which of the cookies that servers set are kept.
+    pub(crate) fn kept(&self) -> Kept {
+        self.kept.get()
+    }
+
+    /// Whether a server at `url` may set cookies.
+    fn accepts(&self, url: &Url) -> bool {
+        match self.kept.get() {
+            Kept::All => true,
+            Kept::OfNames => url.domain().is_some(),
+            Kept::Nothing => false,
+        }
+    }
+
     /// Keeps a cookie, as a server at `url` would set it.
     pub(crate) fn add(&self, text: &str, url: &Url) -> Result<(), Error> {
-        let mut cookies = self.0.borrow_mut();
+        let mut cookies = self.cookies.borrow_mut();
         let cookies = cookies.get_or_insert_with(Box::default);
         cookies.store.parse(text, url).map(|_| ()).map_err(|error| {
             // The value is a secret, and so may be a text that has no name.
@@ -111,11 +161,14 @@ impl Jar {
 
     /// Keeps what a response sets.
     pub(crate) fn store(&self, headers: &HeaderMap, url: &Url) {
+        if !self.accepts(url) {
+            return;
+        }
         let mut set = headers.get_all(header::SET_COOKIE).iter().peekable();
         if set.peek().is_none() {
             return;
         }
-        let mut cookies = self.0.borrow_mut();
+        let mut cookies = self.cookies.borrow_mut();
         let cookies = cookies.get_or_insert_with(Box::default);
         for text in set.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()) {
             cookies.set(text, url);
@@ -124,12 +177,9 @@ impl Jar {
 
     /// The `Cookie` header for a request.
     pub(crate) fn header(&self, url: &Url) -> Option<HeaderValue> {
-        let kept = self.0.borrow();
+        let kept = self.cookies.borrow();
         let mut text = String::new();
-        let mut cookies: Vec<_> = kept.as_ref()?.store.matches(url);
-        // The longest path first, as browsers do; the rest in an order that is always the same.
-        cookies.sort_by_key(|cookie| (std::cmp::Reverse(cookie.path.len()), cookie.name().to_owned()));
-        for (name, value) in cookies.iter().map(|cookie| cookie.name_value()) {
+        for (name, value) in kept.as_ref()?.of(url) {
             if !text.is_empty() {
                 text.push_str("; ");
             }
@@ -140,35 +190,99 @@ impl Jar {
         if text.is_empty() { None } else { HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok() }
     }
 
-    /// All cookies, for whatever server: each as a server would set it, its name, domain and path.
-    #[cfg(feature = "python")]
-    pub(crate) fn all(&self) -> Vec<(String, String, String, String)> {
-        let cookies = self.0.borrow();
-        let all = cookies.iter().flat_map(|cookies| cookies.store.iter_unexpired());
-        let all = all.map(|cookie| {
-            let (domain, path) = (String::from(&cookie.domain), String::from(&cookie.path));
-            (cookie.to_string(), cookie.name().to_owned(), domain, path)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cookies.borrow().is_none()
+    }
+}
+
+/// A cookie and where it goes.
+#[cfg(feature = "python")]
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// Empty if it goes to every server.
+    pub(crate) domain: String,
+    pub(crate) host_only: bool,
+    pub(crate) path: String,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    /// Seconds since 1970; `None` if it lives as long as the session.
+    pub(crate) expires: Option<i64>,
+}
+
+/// What scripts do with a jar.
+#[cfg(feature = "python")]
+impl Jar {
+    /// All cookies, for whatever server.
+    pub(crate) fn all(&self) -> Vec<Entry> {
+        let cookies = self.cookies.borrow();
+        let Some(cookies) = &*cookies else { return Vec::new() };
+        let shared = cookies.shared.iter().map(|(name, value)| Entry {
+            name: name.clone(),
+            value: value.clone(),
+            domain: String::new(),
+            host_only: false,
+            path: "/".to_owned(),
+            secure: false,
+            http_only: false,
+            expires: None,
         });
-        all.collect()
+        let others = cookies.store.iter_unexpired().map(|cookie| Entry {
+            name: cookie.name().to_owned(),
+            value: cookie.value().to_owned(),
+            domain: String::from(&cookie.domain),
+            host_only: !matches!(cookie.domain, cookie_store::CookieDomain::Suffix(_)),
+            path: String::from(&cookie.path),
+            secure: cookie.secure().unwrap_or_default(),
+            http_only: cookie.http_only().unwrap_or_default(),
+            expires: match cookie.expires {
+                cookie_store::CookieExpiration::AtUtc(at) => Some(at.unix_timestamp()),
+                cookie_store::CookieExpiration::SessionEnd => None,
+            },
+        });
+        shared.chain(others).collect()
     }
 
-    /// Forgets one cookie.
-    #[cfg(feature = "python")]
+    /// Names and values of the cookies that would go to a URL: of two of the same name, the one of the longer path comes last.
+    pub(crate) fn matching(&self, url: &Url) -> Vec<(String, String)> {
+        let cookies = self.cookies.borrow();
+        let Some(cookies) = &*cookies else { return Vec::new() };
+        cookies.of(url).into_iter().rev().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Keeps a cookie that is written as a server at `url` would set it; returns whether the jar keeps cookies of that server.
+    pub(crate) fn set(&self, text: &str, url: &Url) -> bool {
+        self.accepts(url) && self.add(text, url).is_ok()
+    }
+
+    /// Keeps a cookie that goes to every server.
+    pub(crate) fn share(&self, name: String, value: String) {
+        if self.kept.get() != Kept::Nothing {
+            self.cookies.borrow_mut().get_or_insert_with(Box::default).shared.insert(name, value);
+        }
+    }
+
+    /// Forgets a cookie; an empty domain is that of those that go to every server.
     pub(crate) fn remove(&self, domain: &str, path: &str, name: &str) {
-        let mut kept = self.0.borrow_mut();
-        let Some(cookies) = kept.as_mut() else { return };
+        let mut cookies = self.cookies.borrow_mut();
+        let Some(cookies) = &mut *cookies else { return };
+        if domain.is_empty() {
+            cookies.shared.remove(name);
+            return;
+        }
         cookies.store.remove(domain, path, name);
         cookies.set.retain(|key| key.domain != domain || key.path != path || key.name != name);
     }
 
-    /// Forgets all cookies.
-    #[cfg(feature = "python")]
-    pub(crate) fn clear(&self) {
-        *self.0.borrow_mut() = None;
+    /// Keeps cookies of other servers from now on.
+    pub(crate) fn set_kept(&self, kept: Kept) {
+        self.kept.set(kept);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_none()
+    /// Forgets all cookies.
+    pub(crate) fn clear(&self) {
+        *self.cookies.borrow_mut() = None;
     }
 }
 
@@ -204,7 +318,7 @@ mod tests {
             jar.store(&HeaderMap::from_iter([(header::SET_COOKIE, HeaderValue::from_str(&text).unwrap())]), url);
         };
         let sent = || jar.header(&url).map_or(0, |header| header.to_str().unwrap().split("; ").count());
-        let tracked = || jar.0.borrow().as_ref().map_or(0, |cookies| cookies.set.len());
+        let tracked = || jar.cookies.borrow().as_ref().map_or(0, |cookies| cookies.set.len());
         jar.add("mine=1; Path=/", &url).unwrap();
         for n in 0..500 {
             set(format!("c{n}=1; Path=/"), &url);
@@ -218,7 +332,7 @@ mod tests {
             set("c498=; Path=/; Max-Age=0".to_owned(), &url);
         }
         assert_eq!((sent(), tracked()), (MAX_OF_DOMAIN, MAX_OF_DOMAIN - 1));
-        assert_eq!(jar.0.borrow().as_ref().unwrap().store.iter_any().count(), MAX_OF_DOMAIN);
+        assert_eq!(jar.cookies.borrow().as_ref().unwrap().store.iter_any().count(), MAX_OF_DOMAIN);
 
         for n in 0..100 {
             set(format!("large{n}={}; Path=/", "v".repeat(4000)), &url);
@@ -226,7 +340,9 @@ mod tests {
         assert!(jar.header(&url).unwrap().len() < MAX_SIZE_OF_DOMAIN + 1000);
         set(format!("larger={}; Path=/", "v".repeat(4096)), &url);
         set(format!("deep=1; Path=/a/{}", "b".repeat(2000)), &Url::parse("http://shop.test/a/").unwrap());
-        assert!(jar.0.borrow().as_ref().unwrap().store.iter_any().all(|c| c.name() != "larger" && c.name() != "deep"));
+        assert!(
+            jar.cookies.borrow().as_ref().unwrap().store.iter_any().all(|c| c.name() != "larger" && c.name() != "deep")
+        );
 
         // Cookies that grow when they are renewed count too, whichever server was the last to set one.
         for n in 0..100 {

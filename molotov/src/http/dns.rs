@@ -60,7 +60,12 @@ pub(crate) async fn resolve(origin: &Origin, options: &WireOptions) -> Result<Ve
     if found.is_empty() {
         return Err(unknown(format!("the host `{host}` has no address")));
     }
-    Ok(found.iter().map(|address| SocketAddr::new(*address, origin.port)).collect())
+    let wanted = |address: &&IpAddr| options.only_ipv6.is_none_or(|ipv6| address.is_ipv6() == ipv6);
+    let found: Vec<_> = found.iter().filter(wanted).map(|address| SocketAddr::new(*address, origin.port)).collect();
+    if found.is_empty() {
+        return Err(unknown(format!("the host `{host}` has no address of the family that is asked for")));
+    }
+    Ok(found)
 }
 
 /// The thread's resolver, for `reqwest`.
@@ -166,6 +171,13 @@ mod tests {
         options.resolve.insert("nowhere.invalid".into(), vec!["127.0.0.1:0".parse().unwrap()]);
         assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
         assert_eq!(resolve(&origin, &WireOptions::default()).await.unwrap_err().kind(), ErrorKind::Dns);
+    }
+
+    #[tokio::test]
+    async fn a_family_leaves_out_the_other() {
+        let origin = Origin { https: false, host: "localhost".into(), port: 81 };
+        let options = WireOptions { only_ipv6: Some(false), ..WireOptions::default() };
+        assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
     }
 
     #[test]

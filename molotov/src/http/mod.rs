@@ -6,7 +6,7 @@ pub(crate) mod direct;
 mod dns;
 mod error;
 pub mod multipart;
-mod permits;
+pub(crate) mod permits;
 mod pump;
 pub(crate) mod redirect;
 pub(crate) mod reqwest;

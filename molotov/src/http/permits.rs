@@ -1,4 +1,4 @@
-//! How many requests a session may have under way at one server at the same time.
+//! How many requests may be under way at the same time: at one server, and at all servers.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
@@ -9,11 +9,19 @@ use super::target::Origin;
 /// Origins are first looked through for unused ones at this number.
 const FIRST_SWEEP: usize = 64;
 
-/// The limit per origin; without one it costs nothing.
-pub(crate) struct Permits(Option<Box<Limited>>);
+/// The limits, shared by clones. Without any it costs nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Permits(Option<Rc<Limited>>);
+
+/// Allows one request until it is dropped.
+pub(crate) struct Permit {
+    _at_origin: Option<OwnedSemaphorePermit>,
+    _in_all: Option<OwnedSemaphorePermit>,
+}
 
 struct Limited {
-    limit: usize,
+    in_all: Option<Arc<Semaphore>>,
+    per_origin: Option<usize>,
     origins: RefCell<Origins>,
 }
 
@@ -23,23 +31,43 @@ struct Origins {
 }
 
 impl Permits {
-    pub(crate) fn new(limit: Option<usize>) -> Self {
-        Self(limit.map(|limit| {
-            let origins = Origins { semaphores: HashMap::new(), sweep_at: FIRST_SWEEP };
-            Box::new(Limited { limit: limit.max(1), origins: RefCell::new(origins) })
-        }))
+    /// At most so many requests to one origin at a time, and so many to all of them.
+    pub(crate) fn new(per_origin: Option<usize>, in_all: Option<usize>) -> Self {
+        if per_origin.is_none() && in_all.is_none() {
+            return Self(None);
+        }
+        let origins = Origins { semaphores: HashMap::new(), sweep_at: FIRST_SWEEP };
+        Self(Some(Rc::new(Limited {
+            in_all: in_all.map(|limit| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)))),
+            per_origin: per_origin.map(|limit| limit.clamp(1, Semaphore::MAX_PERMITS)),
+            origins: RefCell::new(origins),
+        })))
     }
 
     /// Waits for a permit, to be held until the request is over; `None` without a limit.
-    pub(crate) async fn acquire(&self, origin: &Rc<Origin>) -> Option<OwnedSemaphorePermit> {
-        let semaphore = self.0.as_ref()?.semaphore(origin);
-        // Nobody closes it.
-        semaphore.acquire_owned().await.ok()
+    pub(crate) async fn acquire(&self, origin: &Rc<Origin>) -> Option<Permit> {
+        let limited = self.0.as_ref()?;
+        // Nobody closes a semaphore. Requests that wait for their origin leave the rest of the permits to others.
+        let at_origin = match limited.per_origin {
+            Some(limit) => limited.semaphore(origin, limit).acquire_owned().await.ok(),
+            None => None,
+        };
+        let in_all = match &limited.in_all {
+            Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
+            None => None,
+        };
+        Some(Permit { _at_origin: at_origin, _in_all: in_all })
+    }
+}
+
+impl std::fmt::Debug for Permits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Permits(limited)" } else { "Permits(unlimited)" })
     }
 }
 
 impl Limited {
-    fn semaphore(&self, origin: &Rc<Origin>) -> Arc<Semaphore> {
+    fn semaphore(&self, origin: &Rc<Origin>, limit: usize) -> Arc<Semaphore> {
         let mut origins = self.origins.borrow_mut();
         if let Some(semaphore) = origins.semaphores.get(origin) {
             return Arc::clone(semaphore);
@@ -49,7 +77,7 @@ impl Limited {
             origins.semaphores.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
             origins.sweep_at = FIRST_SWEEP.max(2 * origins.semaphores.len());
         }
-        let semaphore = Arc::new(Semaphore::new(self.limit));
+        let semaphore = Arc::new(Semaphore::new(limit));
         origins.semaphores.insert(Rc::clone(origin), Arc::clone(&semaphore));
         semaphore
     }
@@ -68,7 +96,7 @@ mod tests {
 
     #[test]
     fn unused_origins_are_forgotten_and_used_ones_are_not() {
-        let permits = Permits::new(Some(1));
+        let permits = Permits::new(Some(1), None);
         let used = origin(0);
         let held = permits.acquire(&used).now_or_never().unwrap();
         let mut waiting = Box::pin(permits.acquire(&used));
@@ -80,5 +108,16 @@ mod tests {
         assert!(permits.acquire(&origin(0)).now_or_never().is_none());
         drop(held);
         assert!(waiting.now_or_never().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_limit_in_all_counts_requests_to_every_origin() {
+        let permits = Permits::new(Some(2), Some(3));
+        let take = |port| permits.acquire(&origin(port)).now_or_never();
+        let held = [take(1), take(1), take(2)];
+        assert!(held.iter().all(Option::is_some));
+        assert!(take(1).is_none() && take(2).is_none() && take(3).is_none());
+        drop(held);
+        assert!(take(3).is_some());
     }
 }

@@ -14,11 +14,12 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
 use super::{
     BoxError, Error, ErrorKind,
+    permits::Permit,
     wire::{self, Body, LocalByteStream, ReadLimit},
 };
 
@@ -102,11 +103,7 @@ impl Pump {
     }
 
     /// The body of the answer; sends the rest of the request while it is read, and holds the permit until it ends.
-    pub(crate) fn beside<S>(
-        mut self,
-        answer: S,
-        permit: Option<OwnedSemaphorePermit>,
-    ) -> impl Stream<Item = Result<Bytes, Error>>
+    pub(crate) fn beside<S>(mut self, answer: S, permit: Option<Permit>) -> impl Stream<Item = Result<Bytes, Error>>
     where
         S: Stream<Item = Result<Bytes, Error>>,
     {

@@ -29,7 +29,7 @@ impl ReqwestTransport {
         proxies: &[reqwest::Proxy],
         client: Option<&reqwest::Client>,
     ) -> Result<ReqwestTransport, Error> {
-        let (keep_alive, permits) = (wire.keep_alive, Permits::new(wire.max_connections));
+        let (keep_alive, permits) = (wire.keep_alive, wire.permits());
         if let Some(client) = client {
             return Ok(ReqwestTransport { client: client.clone(), keep_alive, permits });
         }
@@ -89,7 +89,8 @@ impl ReqwestTransport {
         if let Some(version) = request.version {
             built = built.version(version);
         }
-        let answer = within(&mut deadline, pump.until(built.send(), None)).await.ok_or_else(late)?;
+        let exchange = pump.until(built.send(), request.read_timeout);
+        let answer = within(&mut deadline, exchange).await.ok_or_else(late)?;
         let answer = answer.map_err(|error| error.at(method, url))?;
         let response = answer.map_err(|error| explain(error).at(method, url))?;
         let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());
@@ -101,7 +102,9 @@ impl ReqwestTransport {
             Some(0) => WireBody::whole(Bytes::new()),
             _ => {
                 let body = response.bytes_stream().map_err(explain);
-                WireBody::stream(pump.beside(body, permit), request.deadline)
+                let mut body = WireBody::stream(pump.beside(body, permit), request.deadline);
+                body.set_read_timeout(request.read_timeout);
+                body
             }
         };
         Ok(WireResponse {

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fmt, sync::Arc};
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, ProtocolVersion, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     client::{WebPkiServerVerifier, verify_server_name},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
@@ -113,6 +113,10 @@ pub(crate) struct TlsOptions {
     pub(crate) accept_invalid_hostnames: bool,
     /// Whether the system's certificates are trusted.
     pub(crate) builtin_roots: bool,
+    /// The SHA-256 digest of the only certificate that a server may have.
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    /// The only version that is spoken; 1.2 and 1.3 otherwise.
+    pub(crate) only_version: Option<ProtocolVersion>,
 }
 
 impl Default for TlsOptions {
@@ -123,6 +127,8 @@ impl Default for TlsOptions {
             accept_invalid_certs: false,
             accept_invalid_hostnames: false,
             builtin_roots: true,
+            fingerprint: None,
+            only_version: None,
         }
     }
 }
@@ -154,11 +160,16 @@ pub(crate) fn config(options: &TlsOptions, version: HttpVersionPolicy) -> Result
 
 fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
+    let versions: Vec<_> = rustls::ALL_VERSIONS
+        .iter()
+        .copied()
+        .filter(|version| options.only_version.is_none_or(|only| version.version == only))
+        .collect();
     let start = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&versions)
         .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
-    let chosen = if options.accept_invalid_certs {
-        start.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+    let verifier: Arc<dyn ServerCertVerifier> = if options.accept_invalid_certs {
+        Arc::new(Unchecked(provider))
     } else {
         let mut roots = RootCertStore::empty();
         let native = options.builtin_roots.then(native);
@@ -180,9 +191,13 @@ fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfi
             .build()
             .map_err(|error| builder("TLS cannot be set up").with_source(error))?;
         let any_name = options.accept_invalid_hostnames;
-        let verifier = Trusting { chains, native, roots: options.roots.clone(), any_name };
-        start.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        Arc::new(Trusting { chains, native, roots: options.roots.clone(), any_name })
     };
+    let verifier = match options.fingerprint {
+        Some(expected) => Arc::new(Pinned { expected, inner: verifier }),
+        None => verifier,
+    };
+    let chosen = start.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = match &options.identity {
         Some(identity) => {
             let (chain, key) = identity.parts()?;
@@ -331,5 +346,88 @@ impl ServerCertVerifier for Trusting {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chains.supported_verify_schemes()
+    }
+}
+
+/// A server has another certificate than the one that was asked for.
+#[derive(Debug)]
+pub(crate) struct WrongFingerprint {
+    pub(crate) expected: [u8; 32],
+    pub(crate) got: [u8; 32],
+}
+
+impl WrongFingerprint {
+    /// Looks for it among the causes of an error.
+    #[cfg(feature = "python")]
+    pub(crate) fn among<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a WrongFingerprint> {
+        if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = error.downcast_ref() {
+            return other.0.downcast_ref();
+        }
+        // What an I/O error was made of is no cause of it.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        match inner {
+            Some(inner) => WrongFingerprint::among(inner),
+            None => error.source().and_then(WrongFingerprint::among),
+        }
+    }
+}
+
+impl fmt::Display for WrongFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificate has the fingerprint ")?;
+        self.got.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(", not ")?;
+        self.expected.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::error::Error for WrongFingerprint {}
+
+/// Accepts one certificate only, after the usual checks.
+#[derive(Debug)]
+struct Pinned {
+    expected: [u8; 32],
+    inner: Arc<dyn ServerCertVerifier>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.inner.verify_server_cert(end_entity, intermediates, name, ocsp, now)?;
+        let mut got = [0; 32];
+        got.copy_from_slice(::ring::digest::digest(&::ring::digest::SHA256, end_entity).as_ref());
+        if got == self.expected {
+            return Ok(verified);
+        }
+        let wrong = WrongFingerprint { expected: self.expected, got };
+        Err(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(wrong)))))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
     }
 }

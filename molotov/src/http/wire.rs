@@ -15,7 +15,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
-use super::{BoxError, Error, ErrorKind, direct::H1Body, target::Target, timer::Deadline, tls::TlsOptions};
+use super::{
+    BoxError, Error, ErrorKind, direct::H1Body, permits::Permits, target::Target, timer::Deadline, tls::TlsOptions,
+};
 
 /// Pieces of a body that come by and by; local to a thread.
 pub(crate) type LocalByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>>>>;
@@ -345,6 +347,11 @@ pub(crate) fn read_timeout() -> Error {
         .while_reading()
 }
 
+/// The end of a time limit that starts now. One too long to add up is no limit.
+pub(crate) fn deadline_after(limit: Option<Duration>) -> Option<Deadline> {
+    limit.and_then(|limit| Instant::now().checked_add(limit)).map(Deadline::new)
+}
+
 /// How long one read may take. The clock starts when a read has to wait.
 pub(crate) struct ReadLimit {
     timeout: Duration,
@@ -398,6 +405,12 @@ pub(crate) struct WireOptions {
     pub(crate) pool_max_idle_per_host: usize,
     /// Connections to one origin at a time; further requests wait in line.
     pub(crate) max_connections: Option<usize>,
+    /// The limits on connections that others share, in the place of `max_connections`.
+    pub(crate) shared_permits: Option<Permits>,
+    /// Whether only addresses of IPv6 are used, or only those of IPv4.
+    pub(crate) only_ipv6: Option<bool>,
+    /// The name that servers are asked for by TLS and that their certificate has to have, in the place of the URL's.
+    pub(crate) server_name: Option<String>,
     pub(crate) tcp_nodelay: bool,
 }
 
@@ -414,8 +427,18 @@ impl Default for WireOptions {
             pool_idle_timeout: Some(Duration::from_secs(90)),
             pool_max_idle_per_host: 1024,
             max_connections: None,
+            shared_permits: None,
+            only_ipv6: None,
+            server_name: None,
             tcp_nodelay: true,
         }
+    }
+}
+
+impl WireOptions {
+    /// The limits on connections.
+    pub(crate) fn permits(&self) -> Permits {
+        self.shared_permits.clone().unwrap_or_else(|| Permits::new(self.max_connections, None))
     }
 }
 

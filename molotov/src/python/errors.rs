@@ -1,13 +1,24 @@
 //! Errors both ways: ours as the exceptions that scripts catch, and scripts' exceptions as failures of a run.
 
-use pyo3::{intern, prelude::*};
+use pyo3::{intern, prelude::*, types::PyBytes};
 
 use super::{interrupted, module, upload::Raised};
-use crate::{Failure, http::Error};
+use crate::{
+    Failure,
+    http::{Error, tls},
+};
 
 /// The exception that aiohttp would raise.
 pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let made = || -> PyResult<PyErr> {
+        if let Some(wrong) = tls::WrongFingerprint::among(error) {
+            let url = error.url();
+            let host = url.and_then(|url| url.host_str()).unwrap_or_default();
+            let port = url.and_then(|url| url.port_or_known_default()).unwrap_or_default();
+            let (expected, got) = (PyBytes::new(py, &wrong.expected), PyBytes::new(py, &wrong.got));
+            let exceptions = module(py, "_exceptions")?;
+            return Ok(PyErr::from_value(exceptions.call_method1("wrong_fingerprint", (expected, got, host, port))?));
+        }
         let mut errno = None;
         let mut source = std::error::Error::source(error);
         let mut causes = Vec::new();

@@ -2,12 +2,15 @@
 #![allow(unsafe_code, reason = "coroutines are stepped through the interpreter's own interface; each block says why")]
 
 mod awaitable;
+mod connections;
 mod errors;
 mod event_loop;
 mod interpreter;
+mod jar;
 mod json;
 mod listeners;
 mod local;
+mod measure;
 mod modules;
 mod names;
 mod options;

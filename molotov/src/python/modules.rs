@@ -169,7 +169,13 @@ pub mod _core {
     #[pymodule_export]
     use super::super::awaitable::{Awaitable, Token};
     #[pymodule_export]
+    use super::super::connections::{Permits, Route};
+    #[pymodule_export]
     use super::super::event_loop::{break_in, wait};
+    #[pymodule_export]
+    use super::super::jar::Jar;
+    #[pymodule_export]
+    use super::super::measure::Measure;
     #[pymodule_export]
     use super::super::response::Response;
     #[pymodule_export]
@@ -294,20 +300,23 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov._aiohttp", include_str!("lib/molotov/_aiohttp.py")),
     ("molotov._arguments", include_str!("lib/molotov/_arguments.py")),
     ("molotov.__main__", include_str!("lib/molotov/__main__.py")),
+    ("molotov._beside", include_str!("lib/molotov/_beside.py")),
     ("molotov._blocking", include_str!("lib/molotov/_blocking.py")),
     ("molotov._bodies", include_str!("lib/molotov/_bodies.py")),
     ("molotov._classes", include_str!("lib/molotov/_classes.py")),
-    ("molotov._connector", include_str!("lib/molotov/_connector.py")),
+    ("molotov._connectors", include_str!("lib/molotov/_connectors.py")),
     ("molotov._content", include_str!("lib/molotov/_content.py")),
     ("molotov._events", include_str!("lib/molotov/_events.py")),
     ("molotov._exceptions", include_str!("lib/molotov/_exceptions.py")),
     ("molotov._headers", include_str!("lib/molotov/_headers.py")),
+    ("molotov._jars", include_str!("lib/molotov/_jars.py")),
     ("molotov._requests", include_str!("lib/molotov/_requests.py")),
     ("molotov._responses", include_str!("lib/molotov/_responses.py")),
     ("molotov._sessions", include_str!("lib/molotov/_sessions.py")),
     ("molotov._targets", include_str!("lib/molotov/_targets.py")),
     ("molotov._timeouts", include_str!("lib/molotov/_timeouts.py")),
     ("molotov._uploads", include_str!("lib/molotov/_uploads.py")),
+    ("molotov._tls", include_str!("lib/molotov/_tls.py")),
     ("molotov._types", include_str!("lib/molotov/_types.py")),
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),

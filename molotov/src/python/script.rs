@@ -87,6 +87,7 @@ pub(crate) fn load(
                 }
             }
             event_loop::asyncio(py, args.debug)?;
+            module(py, "_tls")?.call_method0("note_contexts")?;
             sessions::set_args(options::namespace(py, args, extensions)?);
             for extension in extensions {
                 if !args.quiet {
@@ -445,10 +446,15 @@ impl Opening {
         if let Some(observed) = context.attached::<Observed>() {
             inner.observe(context.clone(), observed.0.clone());
         }
+        let has_options = given.is_some();
         let made = worker_context(py, worker, context)
             .and_then(|known| sessions::Session::new(py, inner, known, given))
             .and_then(|made| Py::new(py, made));
         let made = made.map_err(errors::failure)?;
+        if has_options {
+            let sessions = module(py, "_sessions").and_then(|sessions| sessions.call_method1("opened", (&made,)));
+            sessions.map_err(errors::failure)?;
+        }
         traces.call_method1("attach", (&made, traced)).map_err(errors::failure)?;
         Ok(made.into_any())
     }

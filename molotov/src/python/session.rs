@@ -4,14 +4,24 @@ use std::{cell::RefCell, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use pyo3::{
     intern,
     prelude::*,
     types::{PyAnyMethods, PyBytes, PyDict, PyString},
 };
 
-use super::{awaitable::Awaitable, errors, event_loop::Loop, local::Held, module, response::Response, upload};
+use super::{
+    awaitable::Awaitable,
+    connections::{Route, Settings},
+    errors,
+    event_loop::Loop,
+    jar::Jar,
+    local::Held,
+    module,
+    response::Response,
+    upload,
+};
 use crate::{
     http::BoxError,
     session::{self, Context, Redirect, RequestBody, RequestBuilder, SessionOptions},
@@ -46,19 +56,20 @@ impl Session {
             },
             None => false,
         };
-        let trusts = match &options {
-            Some(options) => match options.bind(py).get_item("trust_env")? {
-                Some(trusts) => trusts.is_truthy()?,
-                None => false,
+        let changes = |name| match &options {
+            Some(options) => match options.bind(py).get_item(name)? {
+                Some(value) => PyResult::Ok(!value.is_none() && value.is_truthy()?),
+                None => Ok(false),
             },
-            None => false,
+            None => Ok(false),
         };
+        let changed = changes("trust_env")? || changes("base_url")?;
         Ok(Session {
             inner: Held::new(inner),
             context,
             closed: Held::new(false),
             raises,
-            changed: Held::new(trusts),
+            changed: Held::new(changed),
             options,
         })
     }
@@ -265,7 +276,7 @@ impl Session {
     }
 
     /// Sends a request whose parts are plain: what `_requests.start` makes of the keywords.
-    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, chunked=false, written=None))]
+    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, chunked=false, written=None, route=None, defaults=None))]
     #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, told by our own Python part")]
     fn _send(
         &self,
@@ -280,6 +291,8 @@ impl Session {
         info: Option<Py<PyAny>>,
         chunked: bool,
         written: Option<Written>,
+        route: Option<&Bound<'_, Route>>,
+        defaults: Option<Pairs>,
     ) -> PyResult<Awaitable> {
         let bad = |what: String| pyo3::exceptions::PyValueError::new_err(what);
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| bad(error.to_string()))?;
@@ -292,10 +305,24 @@ impl Session {
         {
             request = request.path_and_query(rest);
         }
-        for (name, value) in headers {
+        let checked = |(name, value): (Vec<u8>, Vec<u8>)| -> PyResult<(HeaderName, HeaderValue)> {
             let name = HeaderName::from_bytes(&name).map_err(|error| bad(error.to_string()))?;
-            let value = HeaderValue::from_bytes(&value).map_err(|error| bad(error.to_string()))?;
+            Ok((name, HeaderValue::from_bytes(&value).map_err(|error| bad(error.to_string()))?))
+        };
+        for pair in headers {
+            let (name, value) = checked(pair)?;
             request = request.header(name, value);
+        }
+        if let Some(defaults) = defaults {
+            let mut all = HeaderMap::new();
+            for pair in defaults {
+                let (name, value) = checked(pair)?;
+                all.append(name, value);
+            }
+            request = request.instead_of_defaults(self.inner.borrow(py).0.options.with_automatic(all));
+        }
+        if let Some(route) = route {
+            request = request.route(route.get().get(py));
         }
         if let Some(body) = body {
             let body = Bytes::copy_from_slice(body.as_bytes());
@@ -368,26 +395,23 @@ impl Session {
         self.options.as_ref().map(|options| options.clone_ref(py))
     }
 
-    /// The cookies that would go to a URL, as a header: for `cookie_jar`.
-    fn _cookies_for(&self, py: Python<'_>, url: &str) -> Vec<(String, String)> {
-        self.inner.borrow(py).cookies_for(url)
+    /// The cookies, for `cookie_jar`.
+    fn _jar(&self, py: Python<'_>) -> Jar {
+        Jar::of(self.inner.borrow(py).jar())
     }
 
-    /// All cookies: each as a server would set it, its name, domain and path.
-    fn _all_cookies(&self, py: Python<'_>) -> Vec<(String, String, String, String)> {
-        self.inner.borrow(py).all_cookies()
+    /// Goes on with other cookies.
+    fn _use_jar(&self, py: Python<'_>, jar: &Bound<'_, Jar>) {
+        self.inner.borrow(py).set_jar(jar.get().get(py));
     }
 
-    fn _remove_cookie(&self, py: Python<'_>, domain: &str, path: &str, name: &str) {
-        self.inner.borrow(py).remove_cookie(domain, path, name);
-    }
-
-    fn _clear_cookies(&self, py: Python<'_>) {
-        self.inner.borrow(py).clear_cookies();
-    }
-
-    fn _set_cookie(&self, py: Python<'_>, url: &str, cookie: &str) -> bool {
-        self.inner.borrow(py).set_cookie(url, cookie).is_ok()
+    /// Goes on with other options: those that `setup` could have given.
+    fn _reopen(&self, py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<()> {
+        let timeout = self.context.bind(py).get().inner.borrow(py).args().timeout;
+        let options = options(py, Some(given))?.or_timeout(timeout);
+        let reopened = self.inner.borrow(py).with_options(options);
+        self.inner.replace(py, reopened.map_err(|error| errors::exception(py, &error))?);
+        Ok(())
     }
 
     #[pyo3(signature = (*values, **keywords))]
@@ -405,7 +429,7 @@ impl Session {
     /// What is rarely asked for.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
-            "headers" | "cookie_jar" | "trace_configs" | "_default_headers" | "_cookie_jar" | "_trace_configs" => {
+            "headers" | "trace_configs" | "_default_headers" | "_trace_configs" => {
                 slf.get().changed.replace(slf.py(), true);
                 Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind())
             }
@@ -415,8 +439,15 @@ impl Session {
 
     /// Scripts replace methods and private attributes of aiohttp's: requests look at them from then on.
     fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        if matches!(name.to_str()?, "_request" | "_base_url" | "_default_headers" | "_timeout" | "_trace_configs") {
-            slf.get().changed.replace(slf.py(), true);
+        match name.to_str()? {
+            "_request" | "_base_url" | "_default_headers" | "_timeout" | "_trace_configs" => {
+                slf.get().changed.replace(slf.py(), true);
+            }
+            "_connector" | "_cookie_jar" => {
+                slf.get().changed.replace(slf.py(), true);
+                return module(slf.py(), "_sessions")?.call_method1("replaced", (slf, name, value)).map(drop);
+            }
+            _ => {}
         }
         set_attribute(slf, name, value.as_ptr())
     }
@@ -531,7 +562,7 @@ type Written = (Option<u64>, Py<PyAny>, Py<PyAny>);
 /// Seconds in all, to connect, and between two reads; infinite where there is no limit.
 type Timeouts = (f64, f64, f64);
 
-fn limit(seconds: f64) -> Duration {
+pub(super) fn limit(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
@@ -566,6 +597,10 @@ pub(super) fn options(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyRe
         if connect.is_finite() {
             options = options.connect_timeout(limit(connect));
         }
+    }
+    if let Some(connector) = given.get_item("connector")?.filter(|connector| !connector.is_none()) {
+        let settings = module(py, "_connectors")?.call_method1("read", (connector,))?;
+        options = settings.extract::<Settings<'_>>()?.apply(py, options);
     }
     Ok(if decodes { options } else { options.gzip(false).deflate(false).header("accept-encoding", "gzip, deflate") })
 }

@@ -17,11 +17,13 @@ use super::{
     options::SessionOptions,
     request::Request,
     response::{Hop, Response},
+    route::Route,
 };
 #[cfg(feature = "python")]
 use crate::http::{BoxError, ErrorKind};
 use crate::http::{
     Error,
+    cookies::Kept,
     decode::Coding,
     redirect::{self, Step},
     target::Target,
@@ -52,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) renew: Option<Renew>,
     /// Whether a redirect to another server has taken the defaults in, without what is secret.
     pub(crate) stripped: bool,
+    /// How it connects, where it does not as the session does.
+    pub(crate) route: Option<Rc<Route>>,
 }
 
 impl Parts {
@@ -134,15 +138,18 @@ impl Session {
             if !special {
                 break (wire, None);
             }
-            let url = &parts.target.url;
-            if !self.0.options.cookie_store {
+            let (jar, url) = (self.jar(), &parts.target.url);
+            match jar.kept() {
                 // Nobody expects cookies to be kept.
-            } else if self.0.options.cookies_of_addresses || url.domain().is_some() {
-                self.0.jar.store(wire.headers.map(), url);
-            } else if let (Some(observer), Some(host)) = (&observer, url.host_str())
-                && wire.headers.map().contains_key(header::SET_COOKIE)
-            {
-                observer.cookie_dropped(host);
+                Kept::Nothing => {}
+                Kept::OfNames if url.domain().is_none() => {
+                    if let (Some(observer), Some(host)) = (&observer, url.host_str())
+                        && wire.headers.map().contains_key(header::SET_COOKIE)
+                    {
+                        observer.cookie_dropped(host);
+                    }
+                }
+                Kept::OfNames | Kept::All => jar.store(wire.headers.map(), url),
             }
             match self.next(&mut parts, &wire, &mut previous) {
                 Ok(Step::Followed) => history.push(Hop::new(&wire, previous.last().unwrap_or(&parts.target.url))),
@@ -210,10 +217,10 @@ impl Session {
     ) -> Result<WireResponse, Error> {
         let inner = &*self.0;
         let unmeasured = Cell::new(0);
-        let cookies = if inner.jar.is_empty() || parts.headers.contains_key(header::COOKIE) {
-            None
-        } else {
-            inner.jar.header(&parts.target.url)
+        let cookies = {
+            let jar = inner.jar.borrow();
+            let sends = !jar.is_empty() && !parts.headers.contains_key(header::COOKIE);
+            if sends { jar.header(&parts.target.url) } else { None }
         };
         let headers: Cow<'_, HeaderMap> = if parts.headers.is_empty() && cookies.is_none() && !parts.stripped {
             Cow::Borrowed(&inner.defaults)
@@ -231,7 +238,13 @@ impl Session {
             read_timeout: parts.read_timeout.or(inner.options.read_timeout).filter(|limit| *limit < Duration::MAX),
             retried: measure.map_or(&unmeasured, Measure::retried),
         };
-        inner.transport.execute(request).await
+        match &parts.route {
+            None => inner.transport.execute(request).await,
+            Some(route) => {
+                let transport = inner.routes.transport(route, &inner.options)?;
+                Box::pin(async move { transport.execute(request).await }).await
+            }
+        }
     }
 
     /// Turns the request into the one that a redirect asks for, unless the answer is final.
@@ -307,7 +320,7 @@ impl Session {
 
     /// The request as listeners see it.
     fn told(&self, parts: &Parts, original: &url::Url) -> Request {
-        let headers = self.merged(parts, self.0.jar.header(&parts.target.url));
+        let headers = self.merged(parts, self.jar().header(&parts.target.url));
         Request::new(parts, original.clone(), headers, copy(&parts.body))
     }
 }

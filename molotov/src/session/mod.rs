@@ -9,6 +9,7 @@ mod observer;
 mod options;
 mod request;
 mod response;
+mod route;
 #[cfg(test)]
 mod tests;
 
@@ -21,11 +22,17 @@ use std::{
 use http::{HeaderMap, Method};
 
 pub(crate) use self::observer::{Observed, Observer};
+use self::route::Routes;
 pub use self::{
     context::{Context, StepOutcome},
     options::{SessionOptions, Transport},
     request::{IntoUrl, Request, RequestBody, RequestBuilder},
     response::{Hop, Response},
+};
+#[cfg(feature = "python")]
+pub(crate) use self::{
+    measure::Measure,
+    route::{Proxy, Route},
 };
 use crate::http::{
     Error, ErrorKind,
@@ -65,7 +72,9 @@ pub struct Session(pub(crate) Rc<Inner>);
 pub(crate) struct Inner {
     pub(crate) options: SessionOptions,
     pub(crate) transport: Wire,
-    pub(crate) jar: Jar,
+    /// The transports of requests that connect in another way.
+    routes: Routes,
+    jar: RefCell<Rc<Jar>>,
     pub(crate) defaults: HeaderMap,
     context: OnceCell<Context>,
     observer: RefCell<Option<Rc<dyn Observer>>>,
@@ -78,6 +87,24 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
+    fn new(options: &SessionOptions) -> Result<Wire, Error> {
+        let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
+        Ok(match options.transport {
+            Some(Transport::Direct) if by_reqwest => {
+                let what = "the direct transport goes through no proxy and no client; leave `transport` out";
+                return Err(Error::new(ErrorKind::Builder, what));
+            }
+            Some(Transport::Direct) => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+            Some(Transport::Reqwest) => {
+                Wire::Reqwest(ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref())?)
+            }
+            None if by_reqwest => {
+                Wire::Reqwest(ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref())?)
+            }
+            None => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+        })
+    }
+
     pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
         match self {
             Wire::Direct(direct) => direct.execute(request).await,
@@ -97,29 +124,48 @@ impl Session {
         if let Some(error) = &options.error {
             return Err(Error::new(ErrorKind::Builder, error.clone()));
         }
-        let jar = Jar::default();
+        let jar = Jar::new(options.cookies_kept());
         for (url, cookie) in &options.cookies {
             let url = url::Url::parse(url)
                 .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
             jar.add(cookie, &url)?;
         }
-        let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
-        let direct = || Wire::Direct(Direct::new(Rc::new(options.wire.clone())));
-        let reqwest =
-            || ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref()).map(Wire::Reqwest);
-        let transport = match options.transport {
-            Some(Transport::Direct) if by_reqwest => {
-                let what = "the direct transport goes through no proxy and no client; leave `transport` out";
-                return Err(Error::new(ErrorKind::Builder, what));
-            }
-            Some(Transport::Direct) => direct(),
-            Some(Transport::Reqwest) => reqwest()?,
-            None if by_reqwest => reqwest()?,
-            None => direct(),
-        };
+        let mut options = options;
+        // All routes of the session count together.
+        options.wire.shared_permits = Some(options.wire.permits());
+        let transport = Wire::new(&options)?;
         let defaults = options.all_headers();
-        let inner = Inner { options, transport, jar, defaults, context: OnceCell::new(), observer: RefCell::default() };
-        Ok(Session(Rc::new(inner)))
+        Ok(Session(Rc::new(Inner {
+            options,
+            transport,
+            routes: Routes::default(),
+            jar: RefCell::new(Rc::new(jar)),
+            defaults,
+            context: OnceCell::new(),
+            observer: RefCell::default(),
+        })))
+    }
+
+    /// The session's cookies.
+    pub(crate) fn jar(&self) -> Rc<Jar> {
+        Rc::clone(&self.0.jar.borrow())
+    }
+
+    /// Goes on with other cookies, which other sessions may share.
+    #[cfg(feature = "python")]
+    pub(crate) fn set_jar(&self, jar: Rc<Jar>) {
+        *self.0.jar.borrow_mut() = jar;
+    }
+
+    /// A session of the same worker with the same cookies, and other options.
+    #[cfg(feature = "python")]
+    pub(crate) fn with_options(&self, options: SessionOptions) -> Result<Session, Error> {
+        let session = Session::new(options)?;
+        session.set_jar(self.jar());
+        if let (Some(context), Some(observer)) = (self.0.context.get(), self.observer()) {
+            session.observe(context.clone(), observer);
+        }
+        Ok(session)
     }
 
     /// Makes this the session of a worker.
@@ -164,41 +210,6 @@ impl Session {
     /// Returns the error of the step.
     pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
         self.context().try_measure(name, step).await
-    }
-
-    /// The cookies that would go to a URL.
-    #[cfg(feature = "python")]
-    pub(crate) fn cookies_for(&self, url: &str) -> Vec<(String, String)> {
-        let Some(header) = url::Url::parse(url).ok().and_then(|url| self.0.jar.header(&url)) else { return Vec::new() };
-        let text = String::from_utf8_lossy(header.as_bytes()).into_owned();
-        let pair = |text: &str| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        text.split("; ").filter_map(pair).collect()
-    }
-
-    /// All cookies, for whatever server: each as a server would set it, its name, domain and path.
-    #[cfg(feature = "python")]
-    pub(crate) fn all_cookies(&self) -> Vec<(String, String, String, String)> {
-        self.0.jar.all()
-    }
-
-    /// Forgets one cookie.
-    #[cfg(feature = "python")]
-    pub(crate) fn remove_cookie(&self, domain: &str, path: &str, name: &str) {
-        self.0.jar.remove(domain, path, name);
-    }
-
-    /// Forgets all cookies.
-    #[cfg(feature = "python")]
-    pub(crate) fn clear_cookies(&self) {
-        self.0.jar.clear();
-    }
-
-    /// Sets a cookie, as the server at `url` would.
-    #[cfg(feature = "python")]
-    pub(crate) fn set_cookie(&self, url: &str, cookie: &str) -> Result<(), Error> {
-        let url = url::Url::parse(url)
-            .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
-        self.0.jar.add(cookie, &url)
     }
 
     /// Builds a request with the given method.

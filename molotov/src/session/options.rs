@@ -8,6 +8,7 @@ use std::{
 
 use crate::http::{
     Certificate, Error, ErrorKind, Identity,
+    cookies::Kept,
     decode::Decompression,
     redirect::Redirect,
     target,
@@ -365,9 +366,22 @@ impl SessionOptions {
         self
     }
 
+    /// Which cookies are kept.
+    pub(crate) fn cookies_kept(&self) -> Kept {
+        match (self.cookie_store, self.cookies_of_addresses) {
+            (false, _) => Kept::Nothing,
+            (true, false) => Kept::OfNames,
+            (true, true) => Kept::All,
+        }
+    }
+
     /// All headers that every request has.
     pub(crate) fn all_headers(&self) -> HeaderMap {
-        let mut headers = self.headers.clone();
+        self.with_automatic(self.headers.clone())
+    }
+
+    /// Adds the headers that every request has even if nobody asks for them.
+    pub(crate) fn with_automatic(&self, mut headers: HeaderMap) -> HeaderMap {
         let mut or = |name: HeaderName, value: &'static str| {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         };

@@ -138,6 +138,7 @@ impl RequestBuilder {
             #[cfg(feature = "python")]
             renew: None,
             stripped: false,
+            route: None,
         });
         RequestBuilder { session, parts }
     }
@@ -294,6 +295,29 @@ impl RequestBuilder {
             if parts.target.path_and_query != path_and_query {
                 parts.target = parts.target.with_path_and_query(path_and_query);
             }
+            Ok(())
+        })
+    }
+
+    /// Connects in another way than the session does, also where a redirect leads.
+    #[cfg(feature = "python")]
+    pub(crate) fn route(self, route: Rc<super::Route>) -> Self {
+        self.change(|parts| {
+            parts.route = Some(route);
+            Ok(())
+        })
+    }
+
+    /// Sends these headers instead of the session's own; one that the request has wins.
+    #[cfg(feature = "python")]
+    pub(crate) fn instead_of_defaults(self, headers: HeaderMap) -> Self {
+        self.change(|parts| {
+            for name in headers.keys().filter(|name| !parts.headers.contains_key(*name)).cloned().collect::<Vec<_>>() {
+                for value in headers.get_all(&name) {
+                    parts.headers.append(&name, value.clone());
+                }
+            }
+            parts.stripped = true;
             Ok(())
         })
     }

@@ -13,10 +13,7 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Method, StatusCode, header};
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    sync::OwnedSemaphorePermit,
-};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{
     Failed,
@@ -28,6 +25,7 @@ use super::{
 };
 use crate::http::{
     Error, ErrorKind,
+    permits::Permit,
     target::Target,
     timer,
     wire::{self, Body, ReadLimit, Seen, WireRequest},
@@ -327,7 +325,7 @@ pub(crate) struct H1Body {
     pub(crate) pool: Rc<Pool>,
     pub(crate) target: Rc<Target>,
     pub(crate) method: Method,
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) permit: Option<Permit>,
 }
 
 impl H1Body {

@@ -14,11 +14,11 @@ use hyper::{
     client::conn::http2::{SendRequest, handshake},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Failed, stream::Opened};
 use crate::http::{
     Error, ErrorKind,
+    permits::Permit,
     pump::{self, Outgoing},
     wire::{LazyHeaders, Seen, WireBody, WireRequest, WireResponse},
 };
@@ -48,7 +48,7 @@ impl Client {
     pub(crate) async fn send(
         &mut self,
         request: &mut WireRequest<'_>,
-        permit: &mut Option<OwnedSemaphorePermit>,
+        permit: &mut Option<Permit>,
     ) -> Result<WireResponse, Failed> {
         self.sender.ready().await.map_err(|error| Failed { error: failed(error), seen: Seen::No })?;
         let (body, mut pump) = pump::outgoing(request.body);

@@ -10,17 +10,10 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{
-    cell::Cell,
-    future::poll_fn,
-    rc::Rc,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
 
 use bytes::BytesMut;
 use http::{Method, Version};
-use tokio::sync::OwnedSemaphorePermit;
 
 use self::{
     connection::{Answer, Connection},
@@ -28,6 +21,7 @@ use self::{
 };
 use super::{
     Error, ErrorKind,
+    permits::Permit,
     target::Target,
     timer::{Deadline, within},
     wire::{self, Body, HttpVersionPolicy, LazyHeaders, Seen, WireBody, WireOptions, WireRequest, WireResponse},
@@ -153,7 +147,7 @@ impl Direct {
             }
         }
         let limit = request.connect_timeout.or(pool.options.connect_timeout);
-        let mut limit = deadline_after(limit);
+        let mut limit = wire::deadline_after(limit);
         let open = async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {
@@ -182,7 +176,7 @@ impl Direct {
         request: &WireRequest<'_>,
         connection: Connection,
         answer: Answer,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: Option<Permit>,
     ) -> WireResponse {
         let Answer { head, raw, body, first_byte, upload, keep } = answer;
         let (remote_addr, bytes_out) = (Some(connection.remote), upload.written);
@@ -215,11 +209,6 @@ impl Direct {
             remote_addr,
         }
     }
-}
-
-/// The end of a time limit that starts now. One too long to add up is no limit.
-fn deadline_after(limit: Option<Duration>) -> Option<Deadline> {
-    limit.and_then(|limit| Instant::now().checked_add(limit)).map(Deadline::new)
 }
 
 fn timed_out_connecting(target: &Target, hint: &'static str) -> Error {

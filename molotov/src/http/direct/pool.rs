@@ -46,7 +46,7 @@ struct Http2 {
 
 impl Pool {
     pub(crate) fn new(options: Rc<WireOptions>) -> Rc<Self> {
-        let permits = Permits::new(options.max_connections);
+        let permits = options.permits();
         let idle = RefCell::new(Idle { origins: Vec::new(), swept: Instant::now() });
         Rc::new(Self { options, permits, idle })
     }

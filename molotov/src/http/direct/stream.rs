@@ -126,7 +126,8 @@ pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVe
             .with_hint("check the certificate, or add its root to the session")
             .with_source(source)
     };
-    let name = ServerName::try_from(origin.host.clone()).map_err(|error| failed(error.into()))?;
+    let name = options.server_name.as_ref().unwrap_or(&origin.host).clone();
+    let name = ServerName::try_from(name).map_err(|error| failed(error.into()))?;
     let config = tls::config(&options.tls, version)?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(error.into()))?;
     let http2 = match stream.get_ref().1.alpn_protocol() {

@@ -31,13 +31,30 @@ _SESSION = _OURS | frozenset(
 )
 
 
+class Unreadable(Exception):
+    """What a script has made can be followed by aiohttp only; the text says what it is."""
+
+
 def only_aiohttp(options):
-    """The names among a session's options that only aiohttp itself can follow."""
-    harmless = {"loop", "connector_owner", "trust_env", "requote_redirect_url", "read_bufsize", "auto_decompress"}
-    return sorted(name for name, value in options.items() if name not in _SESSION | harmless and value is not None)
+    """What only aiohttp itself can follow of a session's options."""
+    from molotov import _connectors, _jars
+
+    harmless = {"base_url", "loop", "connector_owner", "trust_env", "requote_redirect_url", "read_bufsize", "auto_decompress"}
+    odd = []
+    for name, value in sorted(options.items()):
+        if value is None or name in _SESSION | harmless or name == "cookie_jar" and _jars.is_readable(value):
+            continue
+        if name == "connector":
+            try:
+                _connectors.read(value)
+            except Unreadable as error:
+                odd.append(str(error))
+        else:
+            odd.append("a cookie jar of the class %s" % type(value).__name__ if name == "cookie_jar" else "`%s`" % name)
+    return odd
 
 
-def _for_aiohttp(options):
+def plain_options(options):
     """A session's options, without those that aiohttp does not have."""
     return {name: value for name, value in (options or {}).items() if name not in _OURS}
 
@@ -45,22 +62,10 @@ def _for_aiohttp(options):
 _SAID = set()
 
 
-def _say_once(text):
+def say_once(text):
     if text not in _SAID:
         _SAID.add(text)
         _core.warn(text)
-
-
-def real_beside(session, what):
-    """The real aiohttp session beside ours, for what only it can do."""
-    aiohttp = needed()
-    _say_once("only aiohttp itself can make %s: it does, and the measures leave that out" % what)
-    real = session.__dict__.get("_aiohttp")
-    if real is None:
-        real = session._aiohttp = aiohttp.ClientSession(**_for_aiohttp(session._options))
-        # Ours reports to them.
-        real._trace_configs = []
-    return real
 
 
 def needed():
@@ -80,12 +85,23 @@ def needed():
 
 def real_session(options):
     """A real aiohttp session in the place of ours."""
-    aiohttp = needed()
-    _say_once(
+    from molotov import _beside
+
+    needed()
+    say_once(
         "`setup` asks for what only aiohttp itself can do (%s): its sessions make the requests, at its own speed"
         % ", ".join(only_aiohttp(options))
     )
-    return aiohttp.ClientSession(**_for_aiohttp(options))
+    return _beside.make(plain_options(options))
+
+
+def beside(session, what):
+    """The real aiohttp session beside ours, for what only it can do."""
+    from molotov import _beside
+
+    needed()
+    say_once("only aiohttp itself can make %s: it does, at its own speed" % what)
+    return _beside.of(session, plain_options(session._options))
 
 
 class _WebSocket:
@@ -97,7 +113,7 @@ class _WebSocket:
 
     async def _connect(self, session, url, keywords):
         def connect(keywords):
-            return real_beside(session, "a WebSocket").ws_connect(url, **keywords)
+            return beside(session, "a WebSocket").ws_connect(url, **keywords)
 
         trace_configs = session.__dict__.get("_trace_configs")
         if trace_configs:

@@ -4,12 +4,18 @@ import netrc
 import os
 from urllib.request import getproxies, proxy_bypass
 
+from molotov._targets import relative
+
 _LOGINS = []
 
 
-def has_proxy(url):
-    """Whether `http_proxy`, `https_proxy` and `no_proxy` send a URL through a proxy."""
-    return url.host is not None and url.scheme in getproxies() and not proxy_bypass(url.host)
+def proxy(url):
+    """The proxy of a URL by `http_proxy`, `https_proxy` and `no_proxy`, with its user and password; or twice `None`."""
+    found = getproxies().get(url.scheme)
+    if url.host is None or found is None or proxy_bypass(url.host):
+        return None, None
+    found = relative(found)
+    return found, None if found.user is not None or found.host is None else login(found.host)
 
 
 def login(host):

@@ -59,6 +59,10 @@ class ClientConnectorError(ClientOSError):
         return "Cannot connect to host %s:%s [%s]" % (self.host, self.port, self.strerror)
 
 
+class ClientProxyConnectionError(ClientConnectorError):
+    pass
+
+
 class ClientSSLError(ClientConnectorError):
     pass
 
@@ -73,6 +77,15 @@ class ClientConnectorCertificateError(ClientSSLError, ssl.SSLCertVerificationErr
 
 class ServerConnectionError(ClientConnectionError):
     pass
+
+
+class ServerFingerprintMismatch(ServerConnectionError):
+    def __init__(self, expected, got, host, port):
+        super().__init__(expected, got, host, port)
+        self.expected = expected
+        self.got = got
+        self.host = host
+        self.port = port
 
 
 class ServerDisconnectedError(ServerConnectionError):

@@ -110,6 +110,18 @@ def _out_of_files(url, errno):
     return found.ClientConnectorError(key, OSError(errno, _strerror(errno) + "; raise the limit (ulimit -n)"))
 
 
+def proxy_error(error, proxy):
+    """Raised where a proxy cannot be reached."""
+    key = namedtuple("ConnectionKey", "host port is_ssl ssl proxy")(proxy.host, proxy.port, proxy.scheme == "https", True, None)
+    cause = OSError(error.os_error.errno, "Connect call failed %r" % ((proxy.host, proxy.port),))
+    return errors.ClientProxyConnectionError(key, cause)
+
+
+def wrong_fingerprint(expected, got, host, port):
+    """Raised where a server has another certificate."""
+    return errors.ServerFingerprintMismatch(expected, got, host, port)
+
+
 def half_body(response):
     """Raised where a body breaks off."""
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():

@@ -1,8 +1,10 @@
 """Requests with arguments, as aiohttp's users write them, turned into plain requests of the engine."""
 
-from molotov import _environment
-from molotov._aiohttp import real_beside
+from molotov import _connectors, _environment
+from molotov import _tls
+from molotov._aiohttp import beside, imported, Unreadable
 from molotov._bodies import body_of, compressed
+from molotov._exceptions import errors, proxy_error
 from molotov._headers import basic, cookie_header, cookie_values, pairs_of
 from molotov._responses import host_of
 from molotov._targets import relative, unsupported, url_of
@@ -43,16 +45,46 @@ _PLAIN = frozenset(
     )
 )
 
-# What a request asks for that only aiohttp can do.
-_ODD = ("proxy", "proxy_auth", "proxy_headers", "ssl_context", "fingerprint", "server_hostname", "expect100")
+# Arguments that only aiohttp can follow.
+_ODD = ("expect100", "proxy_headers")
+
+# Arguments that say how a request connects.
+_ROUTED = ("proxy", "ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname")
 
 
-def _odd(keywords):
-    """The first argument that only aiohttp can follow, or `None`."""
+def _route_of(session, url, keywords, trusts):
+    """How a request connects, if not as its session does; raises `Unreadable` if only aiohttp can."""
     for name in _ODD:
-        if keywords.get(name) not in (None, False):
-            return name
-    return "ssl" if keywords.get("ssl", True) not in (None, True, False) else None
+        if keywords.get(name):
+            raise Unreadable("a request with `%s`" % name)
+    for odd in session.__dict__.get("_only_aiohttp", {}).values():
+        raise Unreadable(odd)
+    proxy = keywords.get("proxy")
+    login = keywords.get("proxy_auth")
+    if login is not None and not hasattr(login, "encode"):
+        raise ValueError("proxy_auth must be None or BasicAuth() tuple")
+    if proxy is None and trusts:
+        proxy, login = _environment.proxy(url)
+    if proxy is None and all(keywords.get(name) is None for name in _ROUTED):
+        return None
+    connector = session.__dict__.get("_connector", (session._options or {}).get("connector"))
+    otherwise = _tls.DEFAULT if connector is None else _connectors.tls(connector)
+    try:
+        asked = _tls.tls_of(_tls.asked(keywords), otherwise)
+    except Unreadable as error:
+        raise Unreadable("a request with %s" % error) from error
+    server_name = keywords.get("server_hostname")
+    if proxy is not None:
+        proxy = relative(proxy)
+        if proxy.scheme != "http" or url.scheme != "http" or not proxy.host:
+            # The errors of tunnels have a status that the engine does not tell.
+            raise Unreadable("an HTTPS request through a proxy" if url.scheme == "https" else "a request through such a proxy")
+        if proxy.user is not None:
+            login = login or (proxy.user, proxy.password or "")
+            proxy = proxy.with_user(None)
+    elif asked == otherwise and server_name is None:
+        return None
+    return _tls.route(asked, server_name, None if proxy is None else str(proxy), None if login is None else (login[0], login[1]))
 
 
 def _stated_length(headers, size):
@@ -93,28 +125,29 @@ async def _start(session, method, url, keywords):
 
 
 async def _send(session, method, url, keywords):
-    odd = _odd(keywords)
-    if odd is not None:
-        return await real_beside(session, "a request with `%s`" % odd).request(method, url, **keywords)
-    insecure = keywords.get("ssl") is False or keywords.get("verify_ssl") is False
-    if insecure and str(url).startswith("https"):
-        return await real_beside(session, "an HTTPS request with `ssl=False`").request(method, url, **keywords)
-    base = session.__dict__.get("_base_url")
+    options = session._options or {}
+    base = session.__dict__.get("_base_url", options.get("base_url"))
+    asked = url
     if base is not None:
-        url = url_of(base, None).join(relative(url))
-    asked, url = url, url_of(url, keywords.get("params"))
+        url = relative(url)
+        if not _takes_whole_urls():
+            assert not url.host and url.path.startswith("/")
+        url = url_of(base, None).join(url)
+    url = url_of(url, keywords.get("params"))
     if url.scheme not in ("http", "https"):
         raise unsupported(url)
-    trusts = (session._options or {}).get("trust_env")
-    if trusts and _environment.has_proxy(url):
-        return await real_beside(session, "a request through a proxy of the environment").request(method, asked, **keywords)
+    trusts = options.get("trust_env")
+    try:
+        route = _route_of(session, url, keywords, trusts)
+    except Unreadable as odd:
+        return await beside(session, str(odd)).request(method, asked, **keywords)
     headers = pairs_of(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
-    options = session._options or {}
-    # What the script has put among the session's headers since `setup`.
+    # The session's headers, if the script may have changed them since `setup`.
     late = session.__dict__.get("_default_headers")
-    if late is not None:
-        headers += [pair for pair in pairs_of(late) if pair[0].lower() not in given]
+    defaults = pairs_of(late) if late is not None else None
+    if defaults is not None and options.get("auth") is not None:
+        defaults.append(("Authorization", basic(options["auth"])))
 
     auth = keywords.get("auth")
     if auth is not None and not hasattr(auth, "encode"):
@@ -138,11 +171,8 @@ async def _send(session, method, url, keywords):
         plain = url
 
     cookies = keywords.get("cookies")
-    jar = session.__dict__.get("cookie_jar")
-    if jar is not None and jar._everywhere:
-        cookies = {**jar._everywhere, **cookie_values(cookies or {})}
     if cookies:
-        values = dict(session._cookies_for(str(plain)))
+        values = dict(session._jar().matching(str(plain)))
         values.update(cookie_values(cookies))
         for name, value in headers:
             if name.lower() == "cookie":
@@ -179,6 +209,7 @@ async def _send(session, method, url, keywords):
     if raises is None:
         raises = options.get("raise_for_status")
     sent = [("Host", host_of(str(plain)))] + headers
+    sent += [pair for pair in defaults or () if pair[0].lower() not in given]
     sent += [pair for pair in (("Accept", "*/*"), ("Accept-Encoding", "gzip, deflate")) if pair[0].lower() not in given]
     length = written[0] if written is not None else len(body) if body is not None and not chunked else None
     if length is not None and "content-length" not in given:
@@ -190,10 +221,10 @@ async def _send(session, method, url, keywords):
     said = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
     if not said and "_timeout" in session.__dict__:
         said = [session._timeout]
-    response = await session._send(
+    sending = session._send(
         method,
         str(plain),
-        [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers],
+        _encoded(headers),
         body,
         limits(said[0]) if said else None,
         redirects,
@@ -201,7 +232,31 @@ async def _send(session, method, url, keywords):
         info,
         chunked,
         written,
+        route,
+        None if defaults is None else _encoded(defaults),
     )
+    if route is None or keywords.get("proxy") is None and not trusts:
+        response = await sending
+    else:
+        response = await _through_proxy(sending, keywords.get("proxy") or _environment.proxy(url)[0])
     if callable(raises):
         await raises(response)
     return response
+
+
+def _encoded(pairs):
+    return [(name.encode("latin-1"), value.encode("utf-8")) for name, value in pairs]
+
+
+async def _through_proxy(sending, proxy):
+    """Sends a request through a proxy: where no connection is made, it is the proxy that cannot be reached."""
+    try:
+        return await sending
+    except errors.ClientConnectorError as error:
+        raise proxy_error(error, relative(proxy)) from error.__cause__
+
+
+def _takes_whole_urls():
+    """Whether the script's aiohttp takes whole URLs beside a `base_url`, as it does since 3.12."""
+    aiohttp = imported()
+    return aiohttp is not None and tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 12)

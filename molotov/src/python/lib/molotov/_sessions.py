@@ -2,25 +2,23 @@
 
 import asyncio
 import json as _json
-from http.cookies import CookieError, SimpleCookie
 
-from molotov._classes import passes_for
-from molotov._headers import basic, cookie_header, cookie_values, pairs_of
+from molotov import _connectors, _jars
+from molotov._aiohttp import Unreadable
+from molotov._headers import basic, cookie_values, pairs_of
+from molotov._targets import relative
 from molotov._timeouts import session_limits
 from molotov._types import changeable, http_version
 
 
 def session_options(options):
-    """The plain options of a session: headers with cookies, timeout in seconds, whether bodies are decompressed, whether HTTP/2
+    """The plain options of a session: headers, timeout in seconds, whether bodies are decompressed, whether HTTP/2
     may be negotiated, the largest body, whether requests are retried."""
     headers = pairs_of(options.get("headers"))
     auth = options.get("auth")
     if auth is not None:
         headers.append(("Authorization", basic(auth)))
     timeout = session_limits(options)
-    cookies = sorted(cookie_values(options.get("cookies") or {}).items())
-    if cookies:
-        headers.append(("Cookie", cookie_header(dict(cookies))))
     encoded = [(name.encode("latin-1"), value.encode("utf-8")) for name, value in headers]
     most = options.get("max_body")
     if most is not None and (not isinstance(most, int) or most < 0):
@@ -41,7 +39,7 @@ def of_session(session, name):
         session.__dict__["headers"] = session.__dict__["_default_headers"] = kept
         return kept
     if name in ("cookie_jar", "_cookie_jar"):
-        jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _Jar(session)
+        jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _jars.over(session._jar())
         return jar
     # aiohttp keeps what its properties return under names with an underscore.
     known = _ATTRIBUTES.get(name[1:] if name.startswith("_") else name)
@@ -62,11 +60,11 @@ def _timeout(session, options):
 
 
 def _connector(session, options):
+    if "_connector" in session.__dict__:
+        return session.__dict__["_connector"]
     if options.get("connector") is not None:
         return options["connector"]
-    from molotov import _connector as standing_in
-
-    made = session.__dict__["_connector"] = standing_in.make()
+    made = session.__dict__["_connector"] = _connectors.standing_in(session)
     return made
 
 
@@ -74,7 +72,7 @@ def _connector(session, options):
 _ATTRIBUTES = {
     "auth": lambda _, options: options.get("auth"),
     "auto_decompress": lambda _, options: options.get("auto_decompress", True),
-    "base_url": lambda _, options: options.get("base_url"),
+    "base_url": lambda _, options: None if options.get("base_url") is None else relative(options["base_url"]),
     "connector": _connector,
     "connector_owner": lambda _, options: options.get("connector_owner", True),
     "json_serialize": lambda _, options: options.get("json_serialize", _json.dumps),
@@ -87,74 +85,43 @@ _ATTRIBUTES = {
 }
 
 
-class _Jar:
-    """The cookies of a session."""
-
-    __class__ = passes_for("CookieJar")
-
-    def __init__(self, session):
-        self._session = session
-        # Set by the script for no server in particular: they go everywhere.
-        self._everywhere = {}
-
-    def __iter__(self):
-        for text, name, domain, path in self._session._all_cookies():
-            yield _morsel(text, name, domain, path)
-        for morsel in SimpleCookie(self._everywhere).values():
-            morsel["path"] = "/"
-            yield morsel
-
-    def __len__(self):
-        return len(list(iter(self)))
-
-    def clear(self, predicate=None):
-        if predicate is None:
-            self._everywhere.clear()
-            self._session._clear_cookies()
-            return
-        for text, name, domain, path in self._session._all_cookies():
-            if predicate(_morsel(text, name, domain, path)):
-                self._session._remove_cookie(domain, path, name)
-        for name, morsel in SimpleCookie(self._everywhere).items():
-            if predicate(morsel):
-                del self._everywhere[name]
-
-    def clear_domain(self, domain):
-        self.clear(lambda morsel: morsel["domain"] == domain or morsel["domain"].endswith("." + domain))
-
-    def filter_cookies(self, url):
-        cookies = SimpleCookie()
-        for name, value in [*self._everywhere.items(), *self._session._cookies_for(str(url))]:
-            cookies[name] = value
-        return cookies
-
-    def update_cookies(self, cookies, response_url=None):
-        if response_url is None or not str(response_url):
-            self._everywhere.update(cookie_values(cookies))
-            return
-        for name, value in cookie_values(cookies).items():
-            self._session._set_cookie(str(response_url), "%s=%s" % (name, value))
+def opened(session):
+    """A session is there: it gets the cookies that `setup` gave."""
+    options = session._options
+    if options.get("cookie_jar") is not None:
+        replaced(session, "_cookie_jar", options["cookie_jar"])
+    for name, value in cookie_values(options.get("cookies") or {}).items():
+        session.cookie_jar.update_cookies({name: value})
 
 
-def _morsel(text, name, domain, path):
-    """A cookie as `http.cookies` has it, from its text in `Set-Cookie`."""
-    cookies = SimpleCookie()
-    try:
-        cookies.load(text)
-    except CookieError:
-        pass
-    if name not in cookies:
-        cookies[name] = text.partition(";")[0].partition("=")[2]
-    morsel = cookies[name]
-    morsel["domain"], morsel["path"] = domain, path
-    return morsel
+def replaced(session, name, value):
+    """A script has given a session another jar or connector."""
+    kept = session.__dict__
+    odd = kept.setdefault("_only_aiohttp", {})
+    odd.pop(name, None)
+    if name == "_cookie_jar":
+        if _jars.is_readable(value):
+            session._use_jar(_jars.engine_of(value))
+        else:
+            odd[name] = "requests with a cookie jar of the class %s" % type(value).__name__
+        kept["cookie_jar"] = value
+    else:
+        try:
+            session._reopen({**(session._options or {}), "connector": value})
+        except Unreadable as error:
+            odd[name] = "requests with %s" % error
+    kept[name] = value
 
 
 async def close(session):
     """Closes a session of any kind."""
-    beside = getattr(session, "__dict__", {}).get("_aiohttp")
-    if beside is not None:
-        await beside.close()
+    kept = getattr(session, "__dict__", {})
+    if "_aiohttp" in kept:
+        await kept["_aiohttp"].close()
+    options = getattr(session, "_options", None) or {}
+    connector = kept.get("_connector", options.get("connector"))
+    if connector is not None and options.get("connector_owner", True) and hasattr(session, "_reopen"):
+        await connector.close()
     leave = getattr(type(session), "__aexit__", None)
     if leave is not None:
         await leave(session, None, None, None)

@@ -2,7 +2,7 @@
 
 import types
 
-from molotov._aiohttp import _for_aiohttp, _say_once, imported
+from molotov._aiohttp import imported, plain_options, say_once
 from molotov._headers import pairs_of
 from molotov._targets import relative, url_of
 
@@ -66,11 +66,13 @@ def open_session(options):
     needed = needs_aiohttp(found)
     if not needed:
         return found, None
-    _say_once(
+    say_once(
         "a trace configuration listens to `%s`, which only aiohttp itself sends: its sessions make the requests, at its own speed"
         % "`, `".join(needed)
     )
-    return found, imported().ClientSession(**_for_aiohttp(options))
+    from molotov import _beside
+
+    return found, _beside.make(plain_options(options))
 
 
 def attach(session, trace_configs):
@@ -82,7 +84,7 @@ def attach(session, trace_configs):
     if wrapped is None or _is_original(wrapped):
         return
     if not hasattr(wrapped, "_self_wrapper"):
-        _say_once(
+        say_once(
             "something has replaced `aiohttp.ClientSession._request`, which Molotov's own sessions do not call: it sees the "
             "requests of aiohttp sessions only"
         )
@@ -104,7 +106,7 @@ async def traced(session, trace_configs, method, url, keywords, send):
 
     unsent = needs_aiohttp(trace_configs)
     if unsent:
-        _say_once(
+        say_once(
             "Molotov's own sessions do not send the signal `%s`: give the trace configuration among the options that `setup` "
             "returns, and an aiohttp session makes the requests" % "`, `".join(unsent)
         )
@@ -141,7 +143,7 @@ async def _redirected(traces, headers, history):
 
 
 def _target(session, url, keywords):
-    base = session.__dict__.get("_base_url")
+    base = session.__dict__.get("_base_url", (session._options or {}).get("base_url"))
     if base is not None:
         url = url_of(base, None).join(relative(url))
     return url_of(url, keywords.get("params"))

@@ -84,6 +84,9 @@ class Headers:
             raise KeyError(name)
         self._pairs = [pair for pair in self._pairs if pair[0].lower() != name.lower()]
 
+    def clear(self):
+        self._pairs = []
+
     def add(self, name, value):
         self._pairs.append((name, value))
 

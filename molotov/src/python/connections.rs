@@ -1,0 +1,98 @@
+//! How requests of scripts connect, where a script says so: TLS, proxies, and the limits of a connector.
+
+use std::{net::IpAddr, rc::Rc, time::Duration};
+
+use pyo3::{exceptions::PyValueError, prelude::*};
+use rustls::ProtocolVersion;
+
+use super::{local::Held, session::limit};
+use crate::{
+    http::{Certificate, Identity, permits, tls::TlsOptions},
+    session::{self, Proxy, SessionOptions},
+};
+
+/// How a request connects: what `_tls` and `_connectors` have read from a script's objects.
+#[pyclass(frozen, module = "molotov._core")]
+pub(super) struct Route(Held<Rc<session::Route>>);
+
+impl Route {
+    pub(super) fn get(&self, py: Python<'_>) -> Rc<session::Route> {
+        Rc::clone(&self.0.borrow(py))
+    }
+}
+
+/// What is trusted, as `_tls.Tls` has it.
+type Tls = (bool, bool, bool, Vec<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>);
+
+fn tls_options(tls: Tls) -> Result<TlsOptions, String> {
+    let (verify, check_hostname, builtin_roots, roots, identity, fingerprint, only_version) = tls;
+    let certificate = |der: &Vec<u8>| Certificate::from_der(der).map_err(|error| error.to_string());
+    let fingerprint = fingerprint.map(|digest| digest.try_into().map_err(|_| "a fingerprint has 32 bytes".to_owned()));
+    let only_version = only_version.map(|version| match version.as_str() {
+        "1.2" => Ok(ProtocolVersion::TLSv1_2),
+        "1.3" => Ok(ProtocolVersion::TLSv1_3),
+        other => Err(format!("TLS {other} is not supported")),
+    });
+    Ok(TlsOptions {
+        roots: roots.iter().map(certificate).collect::<Result<_, _>>()?,
+        identity: identity.map(|pem| Identity::from_pem(&pem)).transpose().map_err(|error| error.to_string())?,
+        accept_invalid_certs: !verify,
+        accept_invalid_hostnames: !check_hostname,
+        builtin_roots,
+        fingerprint: fingerprint.transpose()?,
+        only_version: only_version.transpose()?,
+    })
+}
+
+#[pymethods]
+impl Route {
+    #[new]
+    fn new(
+        tls: Tls,
+        server_name: Option<String>,
+        proxy: Option<String>,
+        login: Option<(String, String)>,
+    ) -> PyResult<Route> {
+        let tls = tls_options(tls).map_err(PyValueError::new_err)?;
+        let proxy = proxy.map(|url| Proxy { url, login });
+        Ok(Route(Held::new(Rc::new(session::Route { tls, server_name, proxy }))))
+    }
+}
+
+/// The limits of a connector, shared by the sessions that use it.
+#[pyclass(frozen, module = "molotov._core")]
+pub(super) struct Permits(Held<permits::Permits>);
+
+#[pymethods]
+impl Permits {
+    #[new]
+    fn new(per_origin: Option<usize>, in_all: Option<usize>) -> Permits {
+        Permits(Held::new(permits::Permits::new(per_origin, in_all)))
+    }
+}
+
+/// What a script's connector says, as `_connectors.Settings` has it.
+#[derive(FromPyObject)]
+pub(super) struct Settings<'py> {
+    route: Bound<'py, Route>,
+    permits: Bound<'py, Permits>,
+    keep_alive: bool,
+    /// In seconds; infinite where there is no limit.
+    keepalive_timeout: f64,
+    only_ipv6: Option<bool>,
+    local_address: Option<IpAddr>,
+}
+
+impl Settings<'_> {
+    /// The options of a session that connects so.
+    pub(super) fn apply(self, py: Python<'_>, mut options: SessionOptions) -> SessionOptions {
+        options.wire.tls = self.route.get().get(py).tls.clone();
+        options.wire.shared_permits = Some(self.permits.get().0.borrow(py).clone());
+        options.wire.only_ipv6 = self.only_ipv6;
+        let idle = limit(self.keepalive_timeout);
+        let idle = (idle < Duration::MAX).then_some(idle);
+        options = options.pool_idle_timeout(idle).local_address(self.local_address);
+        // Like aiohttp, which does not tell the server.
+        if self.keep_alive { options } else { options.pool_max_idle_per_host(0) }
+    }
+}

@@ -1,0 +1,66 @@
+//! Measures of requests that aiohttp makes: they count like those of the engine.
+
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use pyo3::prelude::*;
+
+use super::{local::Held, session::WorkerContext};
+use crate::{
+    http::target::Target,
+    session::{self, Observed},
+};
+
+/// The measure of one request. Let go before the answer, it counts as interrupted.
+#[pyclass(frozen, module = "molotov._core")]
+pub(super) struct Measure(Held<Option<session::Measure>>);
+
+#[pymethods]
+impl Measure {
+    /// Starts the clock for a request of a worker.
+    #[new]
+    fn new(py: Python<'_>, context: &Bound<'_, WorkerContext>, method: &str, url: &str) -> Measure {
+        let observed = context.get().inner.borrow(py).attached::<Observed>();
+        let measure = observed.and_then(|observed| {
+            let method = Method::from_bytes(method.as_bytes()).ok()?;
+            let name = Target::parse(url).ok()?.name(&method);
+            Some(session::Measure::start(observed.0.clone(), name))
+        });
+        Measure(Held::new(measure))
+    }
+
+    /// Leaves time in seconds out of the request's duration.
+    fn leave_out(&self, py: Python<'_>, seconds: f64) {
+        if let Some(measure) = &mut *self.0.borrow_mut(py) {
+            measure.leave_out(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+        }
+    }
+
+    /// The head of the final answer has come.
+    fn answered(&self, py: Python<'_>, method: &str, url: &str, status: u16) {
+        let mut measure = self.0.borrow_mut(py);
+        let Some(measure) = &mut *measure else { return };
+        if let (Ok(method), Ok(target)) = (Method::from_bytes(method.as_bytes()), Target::parse(url)) {
+            measure.answered_to(&method, &target.url);
+        }
+        if let Ok(status) = StatusCode::from_u16(status) {
+            measure.answered(status, Instant::now());
+        }
+    }
+
+    /// The answer is over; the sizes are in bytes.
+    fn completed(&self, py: Python<'_>, bytes_out: u64, head: u64, body: u64) {
+        if let Some(mut measure) = self.0.replace(py, None) {
+            measure.hop(bytes_out, head);
+            measure.body_in(body);
+            measure.completed(Instant::now());
+        }
+    }
+
+    /// It went wrong.
+    fn failed(&self, py: Python<'_>) {
+        if let Some(measure) = self.0.replace(py, None) {
+            measure.failed();
+        }
+    }
+}
