@@ -1,6 +1,6 @@
 //! What an attribute expands to: the function as it was, and a constant that hands it in.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Error, FnArg, Ident, ItemFn, ReturnType, Type, ext::IdentExt, spanned::Spanned};
 
@@ -211,11 +211,7 @@ fn called(
     private: &TokenStream,
 ) -> TokenStream {
     let argument = format_ident!("{argument}");
-    let values = types.iter().map(|ty| {
-        let span = ty.span();
-        let private = respan(private, span);
-        quote_spanned!(span=> <#ty as #private::#argument>::get(#source))
-    });
+    let values = types.iter().map(|ty| method(ty, &argument, "get", &quote!((#source)), private));
     quote!(#function(#(#values),*))
 }
 
@@ -233,10 +229,35 @@ fn conversion(by: &str, method: &str, output: &ReturnType, private: &TokenStream
     }
 }
 
-/// Where a type is written, as a place of the attribute's. At a place of the user's the compiler would propose to borrow,
-/// and leave out what can be had.
-fn ours(ty: &Type) -> Span {
-    ty.span().resolved_at(Span::call_site())
+/// `<ty as Trait>::method` with what follows, at exactly the place of the type: the compiler reports a type that does not
+/// implement the trait once for each place. The place is resolved as the attribute's: at one of the user's the compiler would
+/// propose to borrow, and leave out what can be taken.
+fn method(ty: &Type, by: &Ident, method: &str, rest: &TokenStream, private: &TokenStream) -> TokenStream {
+    let ty = as_ours(quote!(#ty));
+    let tokens: Vec<TokenTree> = ty.clone().into_iter().collect();
+    let first = tokens.first().map_or_else(Span::call_site, TokenTree::span);
+    let last = tokens.last().map_or_else(Span::call_site, TokenTree::span);
+    let (private, rest) = (respan(private, last), respan(rest, last));
+    let (by, method) = (Ident::new(&by.to_string(), last), Ident::new(method, last));
+    let open = quote_spanned!(first=> <);
+    quote_spanned!(last=> #open #ty as #private::#by>::#method #rest)
+}
+
+/// The tokens of a type where they are, but resolved as those of the attribute. `$crate` keeps its own meaning.
+fn as_ours(tokens: TokenStream) -> TokenStream {
+    let ours = |mut token: TokenTree| {
+        match &mut token {
+            TokenTree::Group(group) => {
+                let span = group.span();
+                *group = Group::new(group.delimiter(), as_ours(group.stream()));
+                group.set_span(span.resolved_at(Span::call_site()));
+            }
+            TokenTree::Ident(name) if name == "$crate" => {}
+            other => other.set_span(other.span().resolved_at(Span::call_site())),
+        }
+        token
+    };
+    tokens.into_iter().map(ours).collect()
 }
 
 /// The same tokens at another place, for errors to point at.
@@ -249,11 +270,8 @@ fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
 }
 
 fn needs(types: &[&Type], private: &TokenStream) -> TokenStream {
-    let needs = types.iter().map(|ty| {
-        let span = ours(ty);
-        let private = respan(private, span);
-        quote_spanned!(span=> <#ty as #private::SlotArg>::need())
-    });
+    let argument = format_ident!("SlotArg");
+    let needs = types.iter().map(|ty| method(ty, &argument, "need", &quote!(()), private));
     quote! {
         fn __needs() -> #private::Vec<#private::Need> {
             let needs: [::core::option::Option<#private::Need>; _] = [#(#needs),*];
@@ -264,20 +282,14 @@ fn needs(types: &[&Type], private: &TokenStream) -> TokenStream {
 
 fn run_in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &TokenStream) -> TokenStream {
     let guards: Vec<Ident> = (0..types.len()).map(|at| format_ident!("__guard_{at}")).collect();
-    let acquired = types.iter().map(|ty| {
-        let span = ours(ty);
-        let private = respan(private, span);
-        quote_spanned!(span=> <#ty as #private::SlotArg>::acquire(__slots)?)
-    });
-    let values = types.iter().zip(&guards).map(|(ty, guard)| {
-        let span = ours(ty);
-        let private = respan(private, span);
-        quote_spanned!(span=> <#ty as #private::SlotArg>::value(&mut #guard))
-    });
+    let argument = format_ident!("SlotArg");
+    let acquired = types.iter().map(|ty| method(ty, &argument, "acquire", &quote!((__slots)), private));
+    let values =
+        types.iter().zip(&guards).map(|(ty, guard)| method(ty, &argument, "value", &quote!((&mut #guard)), private));
     quote! {
         fn __run<'a>(__slots: &'a #private::Slots) -> #private::LocalBoxFuture<'a, #private::Result> {
             #private::Box::pin(async move {
-                #(let mut #guards = #acquired;)*
+                #(let mut #guards = #acquired?;)*
                 #outcome(#function(#(#values),*).await)
             })
         }

@@ -17,5 +17,11 @@ fn nobody(worker: WorkerId) {}
 fn pick(session: &Session) -> &'static str { "x" }
 #[events]
 async fn listen(worker: WorkerId) {}
+#[scenario]
+async fn owned(session: Session) {}
+#[setup]
+async fn changing(args: &mut Args) -> SessionOptions { SessionOptions::new() }
+#[global_setup]
+fn owned_args(args: Args) {}
 
 fn main() {}
