@@ -85,23 +85,7 @@ MISSING = {
         "index": NAMED_TUPLE,
         "real_url_default": "of aiohttp's constructor",
     },
-    "CookieJar": {
-        "DATE_DAY_OF_MONTH_RE": "of aiohttp's parser of dates",
-        "DATE_HMS_TIME_RE": "of aiohttp's parser of dates",
-        "DATE_MONTH_RE": "of aiohttp's parser of dates",
-        "DATE_TOKENS_RE": "of aiohttp's parser of dates",
-        "DATE_YEAR_RE": "of aiohttp's parser of dates",
-        "MAX_TIME": "of aiohttp's parser of dates",
-        "SUB_MAX_TIME": "of aiohttp's parser of dates",
-        "cookies": "aiohttp's own store; iterate the jar",
-        "host_only_cookies": "aiohttp's own store; iterate the jar",
-        "load": "workers begin without cookies; give `cookies` or `cookie_jar` among the options of the session",
-        "quote_cookie": "an option of aiohttp's jar; give one as `cookie_jar`",
-        "save": "cookies of a worker end with it; iterate the jar",
-        "treat_as_secure_origin": "an option of aiohttp's jar; give one as `cookie_jar`",
-        "unsafe": "an option of aiohttp's jar; give one as `cookie_jar`",
-        "update_cookies_from_headers": "called by aiohttp for responses, whose cookies the engine keeps",
-    },
+    "CookieJar": {},
 }
 
 

@@ -73,6 +73,15 @@ class _OverEngine:
             for name, cookie in cookies.items():
                 _keep(self._engine, "", name, cookie)
 
+    @property
+    def _host_only_cookies(self):
+        """Domains and names, as aiohttp keeps them."""
+        return {(entry[2], entry[0]) for entry in self._engine.all() if entry[3]}
+
+    @_host_only_cookies.setter
+    def _host_only_cookies(self, _):
+        """The engine knows them itself."""
+
 
 class Jar(_OverEngine):
     """The cookies of a session, where the script does not use aiohttp."""
@@ -103,7 +112,7 @@ def over(engine):
         return Jar(engine)
     kind = _class_over(aiohttp.CookieJar)
     made = kind.__new__(kind)
-    made._engine, made._unsafe, made._quote_cookie = engine, False, True
+    made._engine, made._unsafe, made._quote_cookie, made._treat_as_secure_origin = engine, False, True, []
     return made
 
 
