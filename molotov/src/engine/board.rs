@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::clock::Clock;
-use crate::options::WorkerId;
+use crate::{options::WorkerId, run::Line};
 
 /// What a worker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,23 @@ impl Board {
         let mut unfinished = places.iter().filter(|place| place.doing() != Doing::Ended).peekable();
         unfinished.peek().is_some() && unfinished.all(|place| place.over.load(Ordering::Relaxed) < late)
     }
+}
+
+/// The line that names a worker which did not end within `grace`.
+pub(super) fn left_behind(worker: WorkerId, doing: Doing, scenarios: &[String], grace: Duration) -> Line {
+    let what = match doing {
+        Doing::Scenario(index) => match scenarios.get(index) {
+            Some(name) => format!("the scenario `{name}`"),
+            None => "a scenario".to_owned(),
+        },
+        Doing::Setup => "the fixture `setup`".to_owned(),
+        Doing::SetupSession => "the fixture `setup_session`".to_owned(),
+        Doing::TeardownSession => "the fixture `teardown_session`".to_owned(),
+        Doing::Teardown => "the fixture `teardown`".to_owned(),
+        Doing::Waiting | Doing::Resting | Doing::Ended => "its last step".to_owned(),
+    };
+    let text = format!("did not end within {} s: left in {what}", grace.as_secs());
+    Line::warning(text).by_worker(worker.0)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,15 +1,13 @@
 //! What wakes the coordinator: control from outside, which overtakes, and telemetry from shards, which is bounded.
 
-use super::{processes::Word, update::Update};
+use super::update::{MemberId, Update};
 use crate::{format, queue::Item, run::Line};
 
 /// What the coordinator is woken by.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From the shard of that number in this process.
-    Update(usize, Update),
-    /// From the child of that number; `None` when it has gone.
-    FromProcess(usize, Option<Word>),
+    /// From a member.
+    Update(MemberId, Update),
     /// From the listeners of the run.
     Line(Line),
     /// Hold the workers, or let them go on.
@@ -31,7 +29,6 @@ impl Item for Message {
         match self {
             Message::Line(line) => Some(line.memory()),
             Message::Update(_, update) => update.droppable(),
-            Message::FromProcess(_, word) => word.as_ref()?.droppable(),
             _ => None,
         }
     }
@@ -42,20 +39,22 @@ impl Item for Message {
 
     fn merge(&mut self, newer: Message, exact: bool) -> Option<Message> {
         match (self, newer) {
-            (Message::Update(shard, update), Message::Update(of, newer)) if *shard == of => {
+            (Message::Update(member, update), Message::Update(of, newer)) if *member == of => {
                 update.merge(newer, exact).map(|newer| Message::Update(of, newer))
-            }
-            (Message::FromProcess(process, Some(word)), Message::FromProcess(of, Some(newer))) if *process == of => {
-                word.merge(newer, exact).map(|newer| Message::FromProcess(of, Some(newer)))
             }
             (_, newer) => Some(newer),
         }
     }
 }
 
-impl Update {
+/// On its way out of a process.
+impl Item for Update {
     fn droppable(&self) -> Option<usize> {
         if let Update::Line(line) = self { Some(line.memory()) } else { None }
+    }
+
+    fn dropped(count: u64) -> Update {
+        Update::Line(more_lines(count))
     }
 
     fn merge(&mut self, newer: Update, exact: bool) -> Option<Update> {
@@ -65,36 +64,11 @@ impl Update {
                 measures.merge(&newer);
             }
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
+            // The older time stays: measures that came after it still wait.
+            (Update::Reported(_), Update::Reported(_)) => {}
             (_, newer) => return Some(newer),
         }
         None
-    }
-}
-
-impl Item for Word {
-    fn droppable(&self) -> Option<usize> {
-        match self {
-            Word::Line(line) => Some(line.memory()),
-            Word::Update(_, update) => update.droppable(),
-            Word::Measures(_) | Word::Ended => None,
-        }
-    }
-
-    fn dropped(count: u64) -> Word {
-        Word::Line(more_lines(count))
-    }
-
-    fn merge(&mut self, newer: Word, exact: bool) -> Option<Word> {
-        match (self, newer) {
-            (Word::Update(shard, update), Word::Update(of, newer)) if *shard == of => {
-                update.merge(newer, exact).map(|newer| Word::Update(of, newer))
-            }
-            (Word::Measures(measures), Word::Measures(newer)) => {
-                measures.merge(&newer);
-                None
-            }
-            (_, newer) => Some(newer),
-        }
     }
 }
 

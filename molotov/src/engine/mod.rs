@@ -12,10 +12,11 @@ mod clock;
 mod control;
 mod cookies;
 mod coordinator;
-mod crew;
+mod envelope;
 mod exchange;
 mod lag;
 mod listeners;
+mod member;
 mod message;
 mod observe;
 mod order;
@@ -29,10 +30,11 @@ mod stop;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
+mod threads;
 mod update;
 mod worker;
 
-pub(crate) use self::crew::no_thread;
+pub(crate) use self::threads::no_thread;
 pub use self::{
     control::{Control, Inbox},
     coordinator::{Begun, begin, run},

@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use super::observe::WorkerObserver;
 use crate::{
     Failure,
     event::ScenarioInfo,
     metrics::{Recorder, ScenarioId},
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
-    session::{Context, Observed, Session, SessionOptions},
+    session::{Context, Observed, Observer, Session, SessionOptions},
     vars::Scope,
 };
 
@@ -94,7 +93,7 @@ impl ShardPlan {
     pub(super) async fn open_sessions(
         &self,
         context: &Context,
-        observer: Rc<WorkerObserver>,
+        observer: Rc<dyn Observer>,
     ) -> Result<Slots, (&'static str, Failure)> {
         let mut options = SessionOptions::new();
         context.attach(Observed(observer.clone()));

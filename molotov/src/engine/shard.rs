@@ -1,22 +1,12 @@
-//! A shard: one thread, one runtime, its own workers, recorder and connections. Nothing hot is shared with another.
+//! A shard: what the workers of a thread share, their recorder and their way to the coordinator. Nothing hot is shared with
+//! another thread.
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashSet,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     rc::Rc,
     sync::{Arc, atomic::AtomicBool},
-    thread::JoinHandle,
     time::{Duration, Instant},
-};
-
-use futures_util::future::LocalBoxFuture;
-use tokio::{
-    runtime::{Builder, LocalOptions},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    task::JoinSet,
 };
 
 use super::{
@@ -27,8 +17,7 @@ use super::{
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
     stop::{Announced, Phase, Stop},
-    update::{Command, Update},
-    worker::Worker,
+    update::{MemberId, Update},
 };
 use crate::{
     Failure,
@@ -40,7 +29,6 @@ use crate::{
     run::{FixtureFailure, Line, LineKind},
     session::Context,
     statsd::Statsd,
-    vars::Scope,
 };
 
 /// How long teardowns may take once the run is forced down.
@@ -52,7 +40,7 @@ const REPORT: Duration = Duration::from_millis(200);
 /// How many different complaints of listeners are shown.
 const SAID: usize = 100;
 
-/// What the workers of a shard share: all of it belongs to the shard's thread.
+/// What the workers of a thread share: all of it belongs to that thread.
 pub(super) struct Shard {
     pub(super) args: Arc<Args>,
     pub(super) plan: ShardPlan,
@@ -66,12 +54,12 @@ pub(super) struct Shard {
     pub(super) backtraces: bool,
     pub(super) recorder: Recorder,
     /// When the next report is due.
-    due: Cell<Instant>,
+    pub(super) due: Cell<Instant>,
     /// When the loop of the shard itself last ran.
-    last_turn: Cell<Instant>,
+    pub(super) last_turn: Cell<Instant>,
     pub(super) statsd: Option<Statsd>,
-    outbox: Outbox,
-    running: Cell<usize>,
+    pub(super) outbox: Outbox,
+    pub(super) running: Cell<usize>,
     most: Cell<usize>,
     /// Whether a worker is being cut short right now: what it drops is interrupted then.
     pub(super) cutting: Cell<bool>,
@@ -81,13 +69,8 @@ pub(super) struct Shard {
     failures: FailureLines,
     /// Failures of listeners that were said already.
     said: RefCell<HashSet<String>>,
-    /// The number of the shard in its process, and how many there are.
-    number: usize,
-    shards: usize,
-    /// Slots of workers that were sent away.
-    dismissed: RefCell<HashSet<usize>>,
     /// Slots of workers that were called in the middle of the run: they take no part in the ramp-up.
-    late: RefCell<HashSet<usize>>,
+    pub(super) late: RefCell<HashSet<usize>>,
 }
 
 /// How many failures a shard shows in a second; the rest is counted.
@@ -120,35 +103,15 @@ impl FailureLines {
 /// A shard's way to the coordinator.
 #[derive(Clone)]
 pub(super) struct Outbox {
-    pub(super) shard: usize,
+    pub(super) member: MemberId,
     pub(super) sender: Sender<Message>,
 }
 
 impl Outbox {
-    fn send(&self, update: Update) {
+    pub(super) fn send(&self, update: Update) {
         // The coordinator goes first only when it has given this shard up; nobody counts it any more then.
-        self.sender.send(Message::Update(self.shard, update));
+        self.sender.send(Message::Update(self.member, update));
     }
-}
-
-/// The coordinator's end of a shard.
-pub(super) struct Handle {
-    /// `None` for a shard that runs on the thread that started the run.
-    pub(super) thread: Option<JoinHandle<()>>,
-    pub(super) commands: UnboundedSender<Command>,
-    pub(super) board: Arc<Board>,
-    pub(super) announced: Arc<Announced>,
-}
-
-/// A shard that is not running yet.
-pub(super) struct Shardling {
-    plan: Plan,
-    scope: Arc<Scope>,
-    board: Arc<Board>,
-    announced: Arc<Announced>,
-    outbox: Outbox,
-    process: Process,
-    inbox: UnboundedReceiver<Command>,
 }
 
 /// What the shards of a process have in common.
@@ -165,177 +128,37 @@ pub(super) struct Process {
     pub(super) stopped: Arc<AtomicBool>,
 }
 
-/// Prepares a shard that runs `workers`, counted from 0 in the process.
-pub(super) fn prepare(
-    plan: &Plan,
-    scope: Arc<Scope>,
-    outbox: Outbox,
-    process: &Process,
-    workers: impl Iterator<Item = WorkerId>,
-) -> (Shardling, Handle) {
-    let board = Arc::new(Board::new(process.clock.clone(), workers));
-    let (commands, inbox) = unbounded_channel();
-    let announced = Arc::new(Announced::new(process.stopped.clone()));
-    let handle = Handle { thread: None, commands, board: board.clone(), announced: announced.clone() };
-    (Shardling { plan: plan.clone(), scope, board, announced, outbox, process: process.clone(), inbox }, handle)
-}
-
-impl Shardling {
-    /// Runs it on a thread of its own.
-    pub(super) fn spawn(self) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name(format!("molotov-{}", self.outbox.shard)).spawn(move || {
-            self.run(|mut builder, work| {
-                builder.build_local(LocalOptions::default()).map(|runtime| runtime.block_on(work))
-            });
-        })
-    }
-
-    /// Runs it on this thread, to its end.
-    pub(super) fn run(self, block_on: impl FnOnce(Builder, LocalBoxFuture<'static, ()>) -> io::Result<()>) {
-        let _scope = self.scope.enter();
-        let (scope, outbox) = (self.scope.clone(), self.outbox.clone());
-        let mut builder = Builder::new_current_thread();
-        builder.enable_all().on_thread_start(move || scope.adopt());
-        let work = run(self);
-        // Whatever happens, the coordinator learns that the shard has ended: it waits for that.
-        let ended = catch_unwind(AssertUnwindSafe(|| block_on(builder, Box::pin(work))));
-        let failed = match ended {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("cannot start a thread's event loop: {error}")),
-            Err(payload) => {
-                outbox.send(Update::Abandoned);
-                let message = super::panic::payload_message(&*payload);
-                Some(format!("a thread of workers panicked, and what it measured last is lost: {message}"))
-            }
-        };
-        if let Some(why) = failed {
-            outbox.send(Update::SystemFailed(why));
-        }
-        outbox.send(Update::Done);
-    }
-}
-
-async fn run(shardling: Shardling) {
-    let Shardling { plan, scope: _, board, announced, outbox, process, inbox: mut commands } = shardling;
-    let Process { clock, number: process, shards, statsd, stopped: _ } = process;
-    let number = outbox.shard;
-    let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
-    let stop = Stop::new(board.workers().len(), clock.clone(), announced);
-    let shard = Rc::new(Shard {
-        plan: ShardPlan::new(&plan, &recorder),
-        pacing: Box::new(ClosedLoop::new(&plan.args)),
-        stop,
-        board,
-        clock: clock.clone(),
-        process,
-        backtraces: plan.args.verbose > 0,
-        recorder,
-        due: Cell::new(clock.epoch() + REPORT),
-        last_turn: Cell::new(Instant::now()),
-        statsd,
-        outbox,
-        running: Cell::new(0),
-        most: Cell::new(0),
-        cutting: Cell::new(false),
-        cookies: DroppedCookies::default(),
-        failures: FailureLines::default(),
-        said: RefCell::default(),
-        number,
-        shards,
-        dismissed: RefCell::default(),
-        late: RefCell::default(),
-        args: plan.args,
-    });
-    crate::failure::capture_backtraces(shard.backtraces);
-
-    let mut workers = JoinSet::new();
-    for (slot, id) in shard.board.workers().into_iter().enumerate() {
-        shard.employ(&mut workers, slot, id);
-    }
-
-    // In the queue behind the workers, where it waits as they do. It ends when it is dropped.
-    let mut lag = JoinSet::new();
-    let seed = shard.args.seed.unwrap_or_default() ^ ((process as u64) << 32) ^ number as u64;
-    lag.spawn_local(super::lag::record(shard.recorder.clone(), seed));
-
-    let mut forced_at = None;
-    loop {
-        shard.last_turn.set(Instant::now());
-        let mut tick = pin!(tokio::time::sleep_until(shard.due.get().into()));
-        tokio::select! {
-            biased;
-            Some(command) = commands.recv() => match command {
-                Command::Stop => shard.stop.raise(Phase::Stopping),
-                Command::Force => shard.stop.raise(Phase::Forced),
-                // The clock is paused already.
-                Command::Pause(_) => shard.stop.wake(),
-                Command::Workers(all) => shard.want(&mut workers, all),
-            },
-            ended = workers.join_next() => match ended {
-                Some(Ok(())) => {}
-                // The worker's own code is at fault then: user code cannot panic through it.
-                Some(Err(error)) if error.is_panic() => {
-                    let message = super::panic::payload_message(&*error.into_panic());
-                    shard.outbox.send(Update::SystemFailed(format!("a worker panicked: {message}")));
-                }
-                Some(Err(_cancelled)) => {}
-                None => break,
-            },
-            () = &mut tick => {
-                shard.sum_up_failures(false);
-                shard.report_if_due(Instant::now());
-            }
-        }
-        if shard.stop.phase() == Phase::Forced {
-            forced_at.get_or_insert_with(Instant::now);
-        }
-        let given_up = forced_at.is_some_and(|at| at.elapsed() >= GRACE)
-            || (shard.args.force_shutdown && shard.board.overdue(GRACE));
-        if given_up {
-            for (worker, doing) in shard.board.unfinished() {
-                shard.outbox.send(Update::Line(super::crew::left_behind(worker, doing, &shard.plan.names())));
-            }
-            // Dropping the workers counts what they were in the middle of as interrupted.
-            shard.cutting.set(true);
-            let _ = super::panic::catch(false, || workers.abort_all());
-            while workers.join_next().await.is_some() {}
-            break;
-        }
-    }
-    shard.running.set(0);
-    shard.sum_up_failures(true);
-    shard.report_if_due(Instant::now());
-    shard.report(shard.clock.real());
-}
-
 impl Shard {
-    /// Lets a worker begin its life.
-    fn employ(self: &Rc<Self>, workers: &mut JoinSet<()>, slot: usize, id: WorkerId) {
-        let shard = self.clone();
-        workers.spawn_local(async move {
-            let worker = Worker::new(shard.clone(), id, slot);
-            shard.stop.watch(slot, worker.live()).await;
-            if slot >= shard.stop.wanted() {
-                shard.dismissed.borrow_mut().insert(slot);
-            }
-        });
-    }
-
-    /// Has the workers that this shard has when the process has `all`: at least one.
-    fn want(self: &Rc<Self>, workers: &mut JoinSet<()>, all: usize) {
-        let mine = all.saturating_sub(self.number).div_ceil(self.shards).max(1);
-        self.stop.want(mine);
-        for slot in 0..mine {
-            let id = WorkerId(self.number + slot * self.shards);
-            let known = self.board.workers().len();
-            if slot >= known {
-                self.board.add(id);
-            }
-            // One that has ended by itself has done its work; one that was sent away comes back.
-            if slot >= known || self.dismissed.borrow_mut().remove(&slot) {
-                self.late.borrow_mut().insert(slot);
-                self.employ(workers, slot, id);
-            }
+    pub(super) fn new(
+        plan: Plan,
+        process: Process,
+        outbox: Outbox,
+        board: Arc<Board>,
+        announced: Arc<Announced>,
+    ) -> Shard {
+        let Process { clock, number: process, shards, statsd, stopped: _ } = process;
+        let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
+        Shard {
+            plan: ShardPlan::new(&plan, &recorder),
+            pacing: Box::new(ClosedLoop::new(&plan.args)),
+            stop: Stop::new(board.workers().len(), clock.clone(), announced),
+            board,
+            due: Cell::new(clock.epoch() + REPORT),
+            clock,
+            process,
+            backtraces: plan.args.verbose > 0,
+            recorder,
+            last_turn: Cell::new(Instant::now()),
+            statsd,
+            outbox,
+            running: Cell::new(0),
+            most: Cell::new(0),
+            cutting: Cell::new(false),
+            cookies: DroppedCookies::default(),
+            failures: FailureLines::default(),
+            said: RefCell::default(),
+            late: RefCell::default(),
+            args: plan.args,
         }
     }
 
@@ -358,7 +181,7 @@ impl Shard {
     }
 
     /// Reports the measures of a period that is over at `now`.
-    fn report_if_due(&self, now: Instant) {
+    pub(super) fn report_if_due(&self, now: Instant) {
         let due = self.due.get();
         if now < due {
             return;
@@ -369,9 +192,10 @@ impl Shard {
     }
 
     /// Reports everything measured since the last report; `until` is the end of that time, counted from the start of the run.
-    fn report(&self, until: Duration) {
+    pub(super) fn report(&self, until: Duration) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
         self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..self.recorder.take() })));
+        self.outbox.send(Update::Reported(until));
         if let Some(statsd) = &self.statsd {
             statsd.flush();
         }
@@ -393,7 +217,7 @@ impl Shard {
     }
 
     /// Says how many failures of the last second have no line of their own.
-    fn sum_up_failures(&self, now: bool) {
+    pub(super) fn sum_up_failures(&self, now: bool) {
         let more = self.failures.turn(now);
         if more > 0 && !self.args.quiet {
             let text = format!("... and {}", format::plural(more, "more failure"));

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Timeline;
 use crate::{
@@ -101,7 +101,7 @@ impl Judged {
 }
 
 /// A process or thread whose last measures are missing from the totals: it was killed, has panicked, or did not end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Incomplete {
     /// The number of the process, from 0.

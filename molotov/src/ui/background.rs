@@ -77,7 +77,7 @@ fn show<S: Screen>(screen: &Shared<S>) {
                     screen.lines(&std::mem::take(&mut lines));
                     match other {
                         Feed::Progress(progress) => screen.progress(&progress),
-                        Feed::Measures(process, measures) => screen.measures(process, &measures),
+                        Feed::Measures(member, measures) => screen.measures(member.as_ref(), &measures),
                         Feed::Finish(summary) => return screen.finish(&summary),
                         Feed::Line(_) | Feed::End => return,
                     }
@@ -120,7 +120,7 @@ impl<S: Screen + 'static> Screen for Background<S> {
         self.feed(Feed::Progress(*progress));
     }
 
-    fn measures(&mut self, _: Option<u32>, _: &Snapshot) {}
+    fn measures(&mut self, _: Option<&Arc<str>>, _: &Snapshot) {}
 
     fn begin(&mut self, _: &About) {
         self.start();

@@ -1,5 +1,7 @@
 //! What a screen on a thread of its own is fed with.
 
+use std::sync::Arc;
+
 use crate::{
     format,
     metrics::Snapshot,
@@ -12,8 +14,8 @@ use crate::{
 pub(super) enum Feed {
     /// Something to show.
     Line(Line),
-    /// Measures since the last ones, of a process where there are several.
-    Measures(Option<u32>, Box<Snapshot>),
+    /// Measures since the last ones, of a member of the run where there are several.
+    Measures(Option<Arc<str>>, Box<Snapshot>),
     /// How far the run is.
     Progress(Progress),
     /// The run is over, and this is what it came to.
@@ -33,8 +35,8 @@ impl Item for Feed {
 
     fn merge(&mut self, newer: Feed, exact: bool) -> Option<Feed> {
         match (self, newer) {
-            (Feed::Measures(process, measures), Feed::Measures(of, newer))
-                if *process == of && (!exact || measures.is_of_the_second_of(&newer)) =>
+            (Feed::Measures(member, measures), Feed::Measures(of, newer))
+                if *member == of && (!exact || measures.is_of_the_second_of(&newer)) =>
             {
                 measures.merge(&newer);
             }

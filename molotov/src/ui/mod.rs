@@ -17,7 +17,7 @@ pub use quiet::Quiet;
 pub(crate) use console::take_output_error;
 pub(crate) use dashboard::{exit, yield_to_exit};
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     metrics::Snapshot,
@@ -39,9 +39,9 @@ pub trait Screen: Send {
     /// How far the run is, every `--console-update` seconds.
     fn progress(&mut self, progress: &Progress);
 
-    /// What was measured since the last call, by one of several processes or by this one.
-    fn measures(&mut self, process: Option<u32>, measures: &Snapshot) {
-        let _ = (process, measures);
+    /// What was measured since the last call: by a member of the run, under its label in tables, or in this process.
+    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+        let _ = (member, measures);
     }
 
     /// The program is about to fork: there may be no thread before that is done.

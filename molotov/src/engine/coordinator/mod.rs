@@ -1,6 +1,6 @@
-//! The coordinator of a run: starts the shards (`start`), decides when to stop, merges measures, feeds the screen.
+//! The coordinator of a run: starts the members (`start`), decides when to stop, merges measures, feeds the screen.
 //!
-//! It knows shards only by the [`Update`]s they send and the [`Command`]s they take.
+//! It knows members only by the [`Update`]s they send and the [`Command`]s they take.
 
 mod rate;
 mod start;
@@ -16,16 +16,15 @@ use super::{
     clock::Clock,
     control::Inbox,
     cookies::CookieWarning,
-    crew::{self, Crew},
     listeners::RunListeners,
+    member::Members,
     message::Message,
     panic,
     plan::Plan,
-    processes::{Change, Processes, Word},
     shard::GRACE,
     sizing::Sizing,
     stop::Phase,
-    update::{Command, Update},
+    update::{Command, MemberId, Update},
 };
 use crate::{
     format,
@@ -86,9 +85,7 @@ struct Run<'a> {
     /// Real time from then to the end of the last shard, and how much of it were pauses.
     elapsed: Duration,
     paused: Duration,
-    workforce: Workforce,
-    /// All shards, wherever they are: those of a process stand together.
-    shards: Vec<Shard>,
+    members: Members,
     listeners: Option<RunListeners>,
     phase: Phase,
     totals: Snapshot,
@@ -102,36 +99,17 @@ struct Run<'a> {
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
-    /// How many workers each process is to have.
+    /// How many workers each process is to have, and at least has: one in each thread.
     workers: usize,
+    least_workers: usize,
     /// The run was asked to stop from outside.
     interrupted: bool,
-    /// A shard was left that did not end.
+    /// A member was left that did not end.
     gave_up: bool,
     rate: Rate,
     most_workers: usize,
     probe: ProcessProbe,
     machine: MachineProbe,
-}
-
-/// Where the shards are.
-enum Workforce {
-    /// Nowhere yet, or nowhere any more.
-    None,
-    /// In this process.
-    Crew(Crew),
-    /// In its children.
-    Processes(Processes),
-}
-
-/// What the coordinator knows of a shard.
-#[derive(Debug, Clone, Default)]
-struct Shard {
-    running: usize,
-    most: usize,
-    /// Until when it has reported its measures.
-    reported: Duration,
-    done: bool,
 }
 
 impl<'a> Run<'a> {
@@ -145,8 +123,7 @@ impl<'a> Run<'a> {
             clock: Arc::new(Clock::new(Instant::now())),
             elapsed: Duration::ZERO,
             paused: Duration::ZERO,
-            workforce: Workforce::None,
-            shards: Vec::new(),
+            members: Members::default(),
             listeners: None,
             phase: Phase::Running,
             totals: Snapshot::default(),
@@ -159,6 +136,7 @@ impl<'a> Run<'a> {
             started: None,
             sizing,
             workers,
+            least_workers: 1,
             interrupted: false,
             gave_up: false,
             rate: Rate::default(),
@@ -180,13 +158,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Listens to the shards until all have ended or were given up.
+    /// Listens to the members until all have ended or were given up.
     fn watch(&mut self) {
         let period = self.plan.args.console_update.max(Duration::from_millis(20));
         let mut next_progress = Instant::now() + period;
         let mut next_count = Instant::now();
         let mut next_look = Instant::now() + self.patience();
-        while !self.all_ended() {
+        while !self.members.all_ended() {
             let now = Instant::now();
             if now >= next_count {
                 self.tell_workers();
@@ -203,40 +181,27 @@ impl<'a> Run<'a> {
                 next_progress = now + period;
             }
             if let Ok(message) = self.inbox.receiver.receive_until(next_progress.min(next_count).min(next_look)) {
-                // A process that says no more is about to end.
-                if matches!(message, Message::FromProcess(_, None)) {
+                // A member that says no more is about to end.
+                if matches!(message, Message::Update(_, Update::Closed)) {
                     next_look = now;
                 }
                 self.handle(message);
             }
         }
-        // What was sent before a shard's last word has been handled before it: one sender, one order.
+        // What was sent before a member's last word has been handled before it: one sender, one order.
         self.tell_workers();
         if let Some(listeners) = self.listeners.take() {
             listeners.end(GRACE);
         }
         self.drain();
         self.timeline.end(self.elapsed);
-        self.most_workers = self.shards.iter().map(|shard| shard.most).sum();
-        if let Workforce::Crew(crew) = std::mem::replace(&mut self.workforce, Workforce::None) {
-            crew.join();
-        }
+        self.most_workers = self.members.most();
+        self.members.release();
     }
 
     /// How long until it is looked again whether all is as it should be.
     fn patience(&self) -> Duration {
-        match &self.workforce {
-            Workforce::Processes(processes) if processes.some_are_ending() => Duration::from_millis(2),
-            _ => Duration::from_millis(100),
-        }
-    }
-
-    fn all_ended(&self) -> bool {
-        match &self.workforce {
-            Workforce::None => true,
-            Workforce::Crew(crew) => crew.all_ended(),
-            Workforce::Processes(processes) => processes.all_concluded(),
-        }
+        Duration::from_millis(if self.members.some_are_ending() { 2 } else { 100 })
     }
 
     fn drain(&mut self) {
@@ -253,7 +218,7 @@ impl<'a> Run<'a> {
                     self.clock.pause(paused);
                     let text = if paused { "Paused: running scenarios may end" } else { "Going on" };
                     self.screen.line(&Line::info(text));
-                    self.send(Command::Pause(paused));
+                    self.members.send(Command::Pause(paused));
                 }
             }
             Message::ChangeWorkers(more) => self.change_workers(more),
@@ -268,53 +233,44 @@ impl<'a> Run<'a> {
                 self.interrupted = true;
                 self.raise(Phase::Forced);
             }
-            Message::Update(shard, update) => self.update(shard, None, update),
-            Message::FromProcess(number, word) => self.hear(number, word),
+            Message::Update(member, update) => self.update(member, update),
         }
     }
 
-    /// What a child has to say.
-    fn hear(&mut self, number: usize, word: Option<Word>) {
-        let threads = crew::threads(&self.plan);
-        let Workforce::Processes(processes) = &mut self.workforce else { return };
-        let pid = processes.pid(number);
-        match word {
-            Some(Word::Update(shard, update)) => self.update(number * threads + shard, Some(pid), update),
-            Some(Word::Line(line)) => self.screen.line(&line.by_process(pid)),
-            Some(Word::Measures(measures)) => self.measured(Some(pid), &measures),
-            Some(Word::Ended) => processes.told(number),
-            None => processes.silent(number),
-        }
-    }
-
-    fn update(&mut self, shard: usize, pid: Option<u32>, update: Update) {
-        // A shard that was given up may come back to life: its words are no part of the totals any more.
-        if self.shards.get(shard).is_none_or(|shard| shard.done) {
+    /// What a member says.
+    fn update(&mut self, id: MemberId, update: Update) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let was_done = member.is_done();
+        if !member.hears(&update) {
             return;
         }
         match update {
-            Update::Line(line) => self.screen.line(&Line { pid, ..line }),
+            Update::Line(line) => self.screen.line(&line),
             Update::Measures(measures) => {
-                self.shards[shard].reported = measures.until;
-                self.measured(pid, &measures);
+                let label = member.label();
+                self.measured(label.as_ref(), &measures);
             }
             Update::Abandoned => {
-                let threads = crew::threads(&self.plan);
-                self.incomplete.push(Incomplete {
-                    process: shard / threads,
-                    pid,
-                    thread: Some(shard % threads),
-                    since: self.shards[shard].reported,
-                });
+                self.incomplete.push(member.incomplete());
+                self.gave_up = true;
             }
-            Update::CookieDropped(dropped) => {
-                if let Some(text) = self.cookies.hear(dropped) {
-                    self.screen.line(&Line::warning(text));
+            Update::Incomplete(incomplete) => self.incomplete.push(incomplete),
+            Update::Missing { updates } => {
+                let (name, incomplete) = (member.name(), member.incomplete());
+                let (count, since) = (format::plural(updates, "update"), format::elapsed(incomplete.since));
+                let text = format!("{count} of {name} got lost on the way: its counts are incomplete since {since}");
+                self.screen.line(&Line::warning(text));
+                self.incomplete.push(incomplete);
+            }
+            Update::Lost(mut how) => {
+                if !was_done {
+                    let incomplete = member.incomplete();
+                    how = format!("{how}; its counts are incomplete since {}", format::elapsed(incomplete.since));
+                    self.incomplete.push(incomplete);
+                    self.work_ended(self.clock.real(), self.clock.paused());
                 }
-            }
-            Update::Workers { running, most } => {
-                self.shards[shard].running = running;
-                self.shards[shard].most = most;
+                self.screen.line(&Line::failure(how.clone()));
+                self.lost.get_or_insert(how);
             }
             Update::StopOnFailure => self.raise(Phase::Stopping),
             Update::FixtureFailed(failed) => {
@@ -322,18 +278,28 @@ impl<'a> Run<'a> {
                 self.raise(Phase::Stopping);
             }
             Update::SystemFailed(why) => self.system_failed(why),
-            Update::Done => {
-                tracing::debug!(shard, elapsed = ?self.clock.real(), "a shard has ended");
-                self.shard_ended(shard);
-                if let Workforce::Crew(crew) = &mut self.workforce {
-                    crew.ended(shard);
+            Update::CookieDropped(dropped) => {
+                if let Some(text) = self.cookies.hear(dropped) {
+                    self.screen.line(&Line::warning(text));
                 }
             }
+            Update::Done { elapsed, paused } => {
+                tracing::debug!(member = member.name(), ?elapsed, "a member has ended");
+                self.work_ended(elapsed, paused);
+            }
+            Update::Workers { .. } | Update::Reported(_) | Update::Closed => {}
         }
     }
 
-    fn measured(&mut self, process: Option<u32>, measures: &Snapshot) {
-        self.screen.measures(process, measures);
+    /// The work of a member was over at that time of the run.
+    fn work_ended(&mut self, elapsed: Duration, paused: Duration) {
+        if elapsed >= self.elapsed {
+            (self.elapsed, self.paused) = (elapsed, paused);
+        }
+    }
+
+    fn measured(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+        self.screen.measures(member, measures);
         self.totals.merge(measures);
         self.timeline.add(measures);
     }
@@ -351,15 +317,7 @@ impl<'a> Run<'a> {
             Phase::Stopping => Command::Stop,
             Phase::Forced => Command::Force,
         };
-        self.send(command);
-    }
-
-    fn send(&mut self, command: Command) {
-        match &mut self.workforce {
-            Workforce::None => {}
-            Workforce::Crew(crew) => crew.commands().send(command),
-            Workforce::Processes(processes) => processes.send(command),
-        }
+        self.members.send(command);
     }
 
     fn change_workers(&mut self, more: bool) {
@@ -367,14 +325,13 @@ impl<'a> Run<'a> {
             return;
         }
         let step = self.workers.div_ceil(10);
-        // Each shard keeps one: a shard without workers has ended.
-        let least = crew::threads(&self.plan);
-        self.workers = if more { self.workers + step } else { self.workers.saturating_sub(step).max(least) };
+        let fewer = self.workers.saturating_sub(step).max(self.least_workers);
+        self.workers = if more { self.workers + step } else { fewer };
         self.screen.line(&Line::info(format!("{} wanted", format::plural(self.workers as u64, "worker"))));
-        self.send(Command::Workers(self.workers));
+        self.members.send(Command::Workers(self.workers));
     }
 
-    /// Notices shards that do not end, processes that have, and a service that bears no more.
+    /// Notices members that do not end or are gone, and a service that bears no more.
     fn look_after(&mut self) {
         let workers = self.running();
         self.timeline.tick(self.clock.real(), workers);
@@ -384,63 +341,13 @@ impl<'a> Run<'a> {
         {
             self.raise(Phase::Stopping);
         }
-        match &mut self.workforce {
-            Workforce::None => {}
-            Workforce::Crew(crew) => {
-                crew.break_in();
-                let given_up = crew.give_up_the_stuck();
-                self.gave_up |= !given_up.is_empty();
-                for (shard, update) in given_up {
-                    self.update(shard, None, update);
-                }
-            }
-            Workforce::Processes(processes) => {
-                for (number, change) in processes.look_after() {
-                    self.process_changed(number, change);
-                }
-            }
-        }
-    }
-
-    fn shard_ended(&mut self, shard: usize) {
-        let shard = &mut self.shards[shard];
-        if !shard.done {
-            (shard.running, shard.done) = (0, true);
-            (self.elapsed, self.paused) = (self.clock.real(), self.clock.paused());
-        }
-    }
-
-    fn process_changed(&mut self, number: usize, change: Change) {
-        let Workforce::Processes(processes) = &self.workforce else { return };
-        let pid = processes.pid(number);
-        if change == Change::Stopped {
-            let text = format!("the process {pid} is stopped and generates no load; resume it with `kill -CONT {pid}`");
-            return self.screen.line(&Line::warning(text));
-        }
-        let threads = crew::threads(&self.plan);
-        let shards = number * threads..(number + 1) * threads;
-        let unreported = self.shards[shards.clone()].iter().filter(|shard| !shard.done).map(|shard| shard.reported);
-        let since = unreported.min();
-        shards.for_each(|shard| self.shard_ended(shard));
-        if let Change::Lost(mut how) = change {
-            if let Some(since) = since {
-                self.incomplete.push(Incomplete { process: number, pid: Some(pid), thread: None, since });
-                how = format!("{how}; its counts are incomplete since {}", format::elapsed(since));
-            }
-            self.screen.line(&Line::failure(how.clone()));
-            self.lost.get_or_insert(how);
+        for (member, update) in self.members.look_after() {
+            self.update(member, update);
         }
     }
 
     fn running(&self) -> usize {
-        self.shards.iter().map(|shard| shard.running).sum()
-    }
-
-    fn processes(&self) -> usize {
-        match &self.workforce {
-            Workforce::Processes(processes) => processes.living(),
-            Workforce::None | Workforce::Crew(_) => 1,
-        }
+        self.members.running()
     }
 
     fn tell_workers(&mut self) {
@@ -464,7 +371,7 @@ impl<'a> Run<'a> {
             failures: counts.failed,
             interrupted: counts.interrupted,
             workers: self.running(),
-            processes: self.processes(),
+            processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
             sizing: self.sizing.as_ref().map(Sizing::progress),
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });

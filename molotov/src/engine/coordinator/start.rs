@@ -1,4 +1,4 @@
-//! The start of a run: `global_setup`, the processes, the shards.
+//! The start of a run: `global_setup`, then the members: threads of this process, or processes.
 
 use std::{
     io,
@@ -6,17 +6,16 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{Run, Shard, Workforce};
+use super::Run;
 use crate::{
     engine::{
         Verdict,
         clock::Clock,
-        crew::{self, Crew, Started},
         listeners::RunListeners,
-        panic,
-        processes::{self, Processes},
+        panic, processes,
         sizing::Sizing,
         stop::Phase,
+        threads::{self, Started, no_thread},
     },
     format,
     metrics::{MachineProbe, ProcessProbe},
@@ -82,9 +81,9 @@ impl Run<'_> {
             return;
         }
         let number = self.plan.args.processes;
-        let threads = processes::other_threads();
-        if !threads.is_empty() {
-            let names = threads.join(", ");
+        let others = processes::other_threads();
+        if !others.is_empty() {
+            let names = others.join(", ");
             if self.plan.selection.event_loop.is_none() {
                 let message = format!(
                     "cannot fork while other threads are alive: {names}; end them in `global_setup`, or use `--threads` \
@@ -99,15 +98,16 @@ impl Run<'_> {
         }
         self.screen.line(&Line::info(format!("Forking {number} processes")));
         self.screen.before_fork();
-        match Processes::fork(&self.plan, &self.plan.scope, &mut self.inbox) {
-            Ok(processes) => self.workforce = Workforce::Processes(processes),
+        let ids: Vec<_> = (0..number).map(|_| self.members.next_id()).collect();
+        match processes::fork(&self.plan, &self.plan.scope, &mut self.inbox, &ids) {
+            Ok(children) => children.into_iter().for_each(|child| self.members.join(child.id(), Box::new(child))),
             Err(error) => {
                 self.system_failed(format!("cannot fork {number} processes: {error}; try a lower `--processes`"));
             }
         }
     }
 
-    /// Starts the shards and waits for their end.
+    /// Starts the work and waits for their end.
     pub(super) fn work(&mut self, scope: &Arc<Scope>) {
         // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
         self.drain();
@@ -115,9 +115,7 @@ impl Run<'_> {
         let plural = if workers == 1 { "" } else { "s" };
         self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
         if self.phase != Phase::Running {
-            if let Workforce::Processes(processes) = &mut self.workforce {
-                processes.abandon();
-            }
+            self.members.release();
             return;
         }
         if let Some(notice) = self.unlimited() {
@@ -132,15 +130,16 @@ impl Run<'_> {
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
         self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
-        match std::mem::replace(&mut self.workforce, Workforce::None) {
-            Workforce::Processes(processes) => self.work_apart(processes),
-            Workforce::None | Workforce::Crew(_) => self.work_here(scope),
+        self.least_workers = threads::per_process(&self.plan);
+        match self.members.is_empty() {
+            true => self.work_here(scope),
+            false => self.work_apart(),
         }
     }
 
     /// Listeners are not told of the workers.
     fn listeners_without(&mut self, error: &io::Error) {
-        self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", crew::no_thread(error))));
+        self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", no_thread(error))));
     }
 
     /// The notice about a run that only the default duration ends: most users did not mean that.
@@ -168,10 +167,8 @@ impl Run<'_> {
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
-        let Started { crew, here, refused } = Crew::start(&self.plan, scope, &self.inbox, self.clock.clone(), 0);
-        let commands = crew.commands().clone();
-        self.shards = vec![Shard::default(); crew.len()];
-        self.workforce = Workforce::Crew(crew);
+        let (clock, members) = (self.clock.clone(), &mut self.members);
+        let Started { commands, here, refused } = threads::start(&self.plan, scope, &self.inbox, clock, 0, members);
         match refused {
             Some(why) => self.system_failed(why),
             None => self.screen.line(&Line::info("OK")),
@@ -180,7 +177,7 @@ impl Run<'_> {
             None => self.watch(),
             // The shard wants this thread, so the coordinator takes another.
             Some((event_loop, shard)) => {
-                let ran = crew::run_here(
+                let ran = threads::run_here(
                     &*event_loop,
                     &commands,
                     || shard.run(|runtime, work| event_loop.run(runtime, work)),
@@ -192,31 +189,28 @@ impl Run<'_> {
                     },
                 );
                 if let Err(error) = ran {
-                    self.workforce = Workforce::None;
-                    self.system_failed(crew::no_thread(&error));
+                    self.members.release();
+                    self.system_failed(no_thread(&error));
                 }
             }
         }
     }
 
-    fn work_apart(&mut self, mut processes: Processes) {
-        self.shards = vec![Shard::default(); processes.len() * crew::threads(&self.plan)];
-        let begun = processes.begin(&self.inbox.sender, self.clock.epoch());
-        if let Err(error) = begun {
-            processes.abandon();
-            self.system_failed(crew::no_thread(&error));
+    fn work_apart(&mut self) {
+        if let Err(error) = self.members.begin(&self.inbox.sender, self.clock.epoch()) {
+            self.members.release();
+            self.system_failed(no_thread(&error));
             return;
         }
-        self.workforce = Workforce::Processes(processes);
         self.screen.line(&Line::info("OK"));
         match (&self.plan.selection.event_loop, &self.listeners) {
             // Listeners run in the event loop, which wants this thread.
             (Some(event_loop), Some(_)) => {
                 let event_loop = event_loop.clone();
                 let (done, ended) = tokio::sync::oneshot::channel::<()>();
-                let ran = std::thread::scope(|threads| {
+                let ran = std::thread::scope(|scope| {
                     let thread = std::thread::Builder::new().name("molotov-run".to_owned());
-                    let watcher = thread.spawn_scoped(threads, || {
+                    let watcher = thread.spawn_scoped(scope, || {
                         self.watch();
                         drop(done);
                     });

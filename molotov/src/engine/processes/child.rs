@@ -1,6 +1,7 @@
 //! The life of a child: its shards run here, and all that they say goes to the parent.
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -8,114 +9,126 @@ use std::{
 };
 
 use super::{
-    Order, Word, fork,
+    fork,
     link::{Reader, Writer},
 };
 use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
-        crew::{self, Commands, Crew, LAST_CALL, Started, no_thread},
+        envelope::Outgoing,
+        member::Members,
         message::Message,
         plan::Plan,
         shard::GRACE,
-        update::{Command, Update},
+        threads::{self, Commands, LAST_CALL, Started, no_thread},
+        update::{Command, MemberId, Update},
     },
     metrics::{ProcessProbe, Snapshot},
     queue::{self, Sender},
+    run::Incomplete,
     vars::Scope,
 };
 
 /// How often a child looks for stuck shards and signals.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a child begins with.
-pub(super) struct Birth<'a> {
+/// What a child starts with.
+pub(super) struct Start<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scope: Arc<Scope>,
     /// The parent's, of which this is a copy: what is sent here stays here.
     pub(super) inbox: &'a mut Inbox,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
+    /// Its identity among the members of the run.
+    pub(super) id: MemberId,
     pub(super) number: usize,
     /// A moment that the parent knows too.
     pub(super) forked: Instant,
 }
 
 /// Lives to the end, and ends the process.
-pub(super) fn live(birth: Birth<'_>) -> ! {
+pub(super) fn live(start: Start<'_>) -> ! {
     // A panic must not unwind into what is the parent's to do.
-    let code = catch_unwind(AssertUnwindSafe(|| work(birth))).unwrap_or(101);
+    let code = catch_unwind(AssertUnwindSafe(|| work(start))).unwrap_or(101);
     fork::leave(code)
 }
 
-fn work(birth: Birth<'_>) -> i32 {
-    let Birth { plan, scope, inbox, mut reader, writer, number, forked } = birth;
+fn work(start: Start<'_>) -> i32 {
+    let Start { plan, scope, inbox, mut reader, writer, id, number, forked } = start;
     // The parent lets all begin at once; when it changes its mind, it goes.
-    let Ok(Some(Order::Begin(began))) = reader.receive() else { return 0 };
+    let Ok(Some(began)) = reader.receive::<Duration>() else { return 0 };
     let clock = Arc::new(Clock::new(forked + began));
-    let (words, waiting) = queue::queue::<Word>();
-    let writer = Arc::new(Mutex::new(writer));
+    let (updates, waiting) = queue::queue::<Update>();
+    let writer = Arc::new(Mutex::new(ToParent { writer, outgoing: Outgoing::new(id), clock: clock.clone() }));
     // On its own thread, so that a parent that does not read blocks nobody here.
     let write = {
         let writer = writer.clone();
         move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            while let Some(word) = waiting.receive() {
+            while let Some(update) = waiting.receive() {
                 // Whoever listens to the parent notices that it has gone.
-                if writer.send(&word).is_err() {
+                if writer.send(update).is_err() {
                     return;
                 }
             }
         }
     };
-    let refusal = |why| Word::Update(0, Update::SystemFailed(why));
     let written = match thread::Builder::new().name("molotov-report".to_owned()).spawn(write) {
         Ok(written) => written,
         Err(error) => {
-            let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).send(&refusal(no_thread(&error)));
+            let _ = writer.lock().unwrap_or_else(PoisonError::into_inner).send(Update::SystemFailed(no_thread(&error)));
             return 1;
         }
     };
-    let Started { crew, here, refused } = Crew::start(plan, &scope, inbox, clock.clone(), number);
-    let commands = crew.commands().clone();
+    let mut members = Members::default();
+    let Started { commands, here, refused } = threads::start(plan, &scope, inbox, clock.clone(), number, &mut members);
     let obeyed = commands.clone();
     let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &obeyed));
     if let Some(why) = refused.or(begun.err().as_ref().map(no_thread)) {
-        crew.commands().send(Command::Stop);
-        words.send(refusal(why));
+        commands.send(Command::Stop);
+        updates.send(Update::SystemFailed(why));
     }
     let event_loop = plan.selection.event_loop.clone();
-    let mut teller = Teller { clock, crew, inbox, words: words.clone(), probe: ProcessProbe::start() };
+    let mut relay = Relay {
+        clock,
+        number,
+        members,
+        inbox,
+        updates: updates.clone(),
+        probe: ProcessProbe::start(),
+        over: (Duration::ZERO, Duration::ZERO),
+    };
     match here {
-        None => teller.tell(),
+        None => relay.run(),
         // The shard wants this thread.
         Some((event_loop, shard)) => {
-            let ran = crew::run_here(
+            let ran = threads::run_here(
                 &*event_loop,
                 &commands,
                 || shard.run(|runtime, work| event_loop.run(runtime, work)),
-                &mut teller,
-                |teller| teller.tell(),
-                |teller| teller.crew.commands().are_forced(),
+                &mut relay,
+                |relay| relay.run(),
+                |_| commands.are_forced(),
             );
             if let Err(error) = ran {
-                words.send(refusal(no_thread(&error)));
+                updates.send(Update::SystemFailed(no_thread(&error)));
             }
         }
     }
     if let Some(event_loop) = event_loop {
         event_loop.leave();
     }
-    drop(words);
-    teller.end();
+    drop(updates);
+    relay.end();
     let _ = written.join();
     0
 }
 
-/// Hands the parent's commands to the shards. When the parent has gone, everything ends.
+/// Hands the parent's commands to the threads. When the parent has gone, everything ends.
 fn obey(mut reader: Reader, commands: &Commands) {
-    while let Ok(Some(Order::Command(command))) = reader.receive() {
+    while let Ok(Some(command)) = reader.receive() {
         commands.send(command);
     }
     commands.send(Command::Force);
@@ -124,20 +137,42 @@ fn obey(mut reader: Reader, commands: &Commands) {
     fork::leave(1);
 }
 
-/// Tells the parent what happens here.
-struct Teller<'a> {
+/// The way to the parent.
+struct ToParent {
+    writer: Writer,
+    outgoing: Outgoing,
     clock: Arc<Clock>,
-    crew: Crew,
-    inbox: &'a mut Inbox,
-    words: Sender<Word>,
-    probe: ProcessProbe,
 }
 
-impl Teller<'_> {
-    fn tell(&mut self) {
+impl ToParent {
+    fn send(&mut self, update: Update) -> io::Result<()> {
+        let update = match update {
+            Update::Line(line) => Update::Line(line.by_process(std::process::id())),
+            update => update,
+        };
+        self.writer.send(&self.outgoing.seal(self.clock.real(), update))
+    }
+}
+
+/// Makes one member of the threads of this process: tells the parent what happens in all of them.
+struct Relay<'a> {
+    clock: Arc<Clock>,
+    /// The number of the process.
+    number: usize,
+    members: Members,
+    inbox: &'a mut Inbox,
+    updates: Sender<Update>,
+    probe: ProcessProbe,
+    /// The time of the run at which the work of the last thread was over, and how much of it were pauses.
+    over: (Duration, Duration),
+}
+
+impl Relay<'_> {
+    /// Relays until all threads have ended.
+    fn run(&mut self) {
         let (mut next_look, mut next_sample) = (Instant::now() + LOOK, Instant::now());
         let mut terminated = false;
-        while !self.crew.all_ended() {
+        while !self.members.all_ended() {
             let now = Instant::now();
             if now >= next_sample {
                 self.sample();
@@ -145,60 +180,71 @@ impl Teller<'_> {
             }
             if now >= next_look {
                 if fork::was_terminated() && !std::mem::replace(&mut terminated, true) {
-                    self.crew.commands().send(Command::Stop);
+                    self.members.send(Command::Stop);
                 }
-                self.crew.break_in();
-                for (shard, update) in self.crew.give_up_the_stuck() {
-                    self.send(Word::Update(shard, update));
+                for (id, update) in self.members.look_after() {
+                    self.pass_on(id, update);
                 }
                 next_look = now + LOOK;
             }
             if let Ok(message) = self.inbox.receiver.receive_until(next_look.min(next_sample)) {
-                self.pass_on(message);
+                self.handle(message);
             }
         }
         self.drain();
     }
 
-    /// The last words.
+    /// Relays what is left, and the end.
     fn end(mut self) {
         self.drain();
         self.sample();
-        self.send(Word::Ended);
-        self.crew.join();
+        let (elapsed, paused) = self.over;
+        self.updates.send(Update::Done { elapsed, paused });
+        self.members.release();
     }
 
     fn drain(&mut self) {
         while let Ok(message) = self.inbox.receiver.try_receive() {
-            self.pass_on(message);
+            self.handle(message);
         }
     }
 
     fn sample(&mut self) {
         let (until, health) = (self.clock.real(), self.probe.sample());
         let measures = Snapshot { until, health, ..Snapshot::default() };
-        self.send(Word::Measures(Box::new(measures)));
+        self.updates.send(Update::Measures(Box::new(measures)));
     }
 
-    fn pass_on(&mut self, message: Message) {
+    fn handle(&mut self, message: Message) {
         match message {
-            Message::Line(line) => self.send(Word::Line(line)),
-            // A shard that was given up may come back to life: its words are no part of the run any more.
-            Message::Update(shard, update) if !self.crew.has_ended(shard) => {
-                if matches!(update, Update::Done) {
-                    self.crew.ended(shard);
-                }
-                self.send(Word::Update(shard, update));
-            }
-            Message::Update(..) => {}
-            Message::Stop => self.crew.commands().send(Command::Stop),
-            Message::Force => self.crew.commands().send(Command::Force),
+            Message::Line(line) => _ = self.updates.send(Update::Line(line)),
+            Message::Update(id, update) => self.pass_on(id, update),
+            Message::Stop => self.members.send(Command::Stop),
+            Message::Force => self.members.send(Command::Force),
             // These are the parent's: nobody asks a child.
-            Message::Pause(_) | Message::ChangeWorkers(_) | Message::FromProcess(..) => {}
+            Message::Pause(_) | Message::ChangeWorkers(_) => {}
         }
     }
 
-    fn send(&mut self, word: Word) {
-        self.words.send(word);
+    /// What a thread says, as this process says it.
+    fn pass_on(&mut self, id: MemberId, update: Update) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        if !member.hears(&update) {
+            return;
+        }
+        let update = match update {
+            Update::Workers { .. } => self.members.workers(),
+            Update::Reported(_) => self.members.reported(),
+            Update::Abandoned => {
+                let pid = Some(std::process::id());
+                Update::Incomplete(Incomplete { process: self.number, pid, ..member.incomplete() })
+            }
+            Update::Done { elapsed, paused } => {
+                self.over = self.over.max((elapsed, paused));
+                self.members.workers()
+            }
+            update => update,
+        };
+        self.updates.send(update);
     }
 }

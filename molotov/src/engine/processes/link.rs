@@ -50,6 +50,12 @@ impl Reader {
 
     /// The next message; `None` when the other side has gone, be it in the middle of one.
     pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let bytes = self.receive_bytes()?;
+        bytes.map(|bytes| postcard::from_bytes(bytes).map_err(io::Error::other)).transpose()
+    }
+
+    /// As [`receive`](Self::receive): the message as it was written.
+    pub(super) fn receive_bytes(&mut self) -> io::Result<Option<&[u8]>> {
         let mut length = [0; 4];
         if !self.fill(&mut length)? {
             return Ok(None);
@@ -60,12 +66,9 @@ impl Reader {
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(length, 0);
-        let message = match self.fill(&mut buffer)? {
-            true => Some(postcard::from_bytes(&buffer).map_err(io::Error::other)?),
-            false => None,
-        };
+        let whole = self.fill(&mut buffer);
         self.buffer = buffer;
-        Ok(message)
+        Ok(whole?.then_some(self.buffer.as_slice()))
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
@@ -104,7 +107,8 @@ mod tests {
             Update::Line(Line::failure("ü\nsecond").by_worker(3).by_process(7)),
             Update::Measures(Box::new(measures)),
             Update::Workers { running: 3, most: 40 },
-            Update::Done,
+            Update::Reported(Duration::from_millis(200)),
+            Update::Done { elapsed: Duration::from_secs(3), paused: Duration::ZERO },
         ];
         let expected: Vec<String> = updates.iter().map(|update| format!("{update:?}")).collect();
         let sender = std::thread::spawn(move || {

@@ -124,8 +124,8 @@ impl Screen for Dashboard {
         self.tell(Feed::Progress(*progress));
     }
 
-    fn measures(&mut self, process: Option<u32>, measures: &Snapshot) {
-        self.tell(Feed::Measures(process, Box::new(measures.clone())));
+    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+        self.tell(Feed::Measures(member.cloned(), Box::new(measures.clone())));
     }
 
     fn before_fork(&mut self) {

@@ -440,7 +440,7 @@ fn draw_generator(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
     let lines = state.processes.iter().skip(state.scroll).map(|(process, recent)| {
-        let name = process.map_or_else(|| "this one".to_owned(), |pid| pid.to_string());
+        let name = process.as_deref().unwrap_or("this one").to_owned();
         let Some(health) = recent.health() else {
             return Line { name, cells: vec![("ended".to_owned(), palette.faint())] };
         };

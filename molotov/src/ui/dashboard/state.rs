@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -97,7 +98,7 @@ pub(super) struct State {
     pub(super) totals: Snapshot,
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
-    pub(super) processes: BTreeMap<Option<u32>, Recent>,
+    pub(super) processes: BTreeMap<Option<Arc<str>>, Recent>,
     /// The machine's CPU time and quota alone.
     pub(super) machine: Recent,
     courses: HashMap<ErrorKey, Course>,

@@ -75,7 +75,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             [] => None,
             many => Some(many[second as usize % many.len()]),
         };
-        state.feed(Feed::Measures(process, Box::new(measures)));
+        state.feed(Feed::Measures(process.map(|pid: u32| pid.to_string().into()), Box::new(measures)));
         let line =
             Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
         state.feed(Feed::Line(process.into_iter().fold(line, Line::by_process)));
@@ -193,7 +193,7 @@ fn digits_are_never_cut() {
     measures.health.quota.periods = 1_000;
     measures.health.quota.throttled_periods = 987;
     measures.health.machine.total = Duration::from_secs(2);
-    state.feed(Feed::Measures(Some(1_234_567), Box::new(measures)));
+    state.feed(Feed::Measures(Some("1234567".into()), Box::new(measures)));
     for view in View::ALL {
         state.view = view;
         let whole = numbers(&screen(&state, (400, 100)));

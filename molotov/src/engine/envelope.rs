@@ -1,0 +1,138 @@
+//! Envelopes: updates as they leave their process. Numbers in sequence show what is lost on the way, and what comes twice.
+//!
+//! Inside a process nothing is lost, and a queue drops lines and merges measures on purpose. So numbers are given where an update
+//! leaves its process, and checked where it arrives.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::update::{MemberId, Update};
+
+/// The version of what members and their coordinator send each other. It changes whenever [`Update`], `Command` or anything in
+/// them does.
+pub(super) const VERSION: u16 = 1;
+
+/// An update on its way from a member to the coordinator.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Envelope {
+    /// First, so that it can be read whatever follows.
+    version: u16,
+    member: MemberId,
+    /// Counts the member's envelopes from 0.
+    sequence: u64,
+    /// Time since the start of the run when it was sent.
+    elapsed: Duration,
+    update: Update,
+}
+
+impl Envelope {
+    /// Reads an envelope.
+    pub(super) fn read(bytes: &[u8]) -> Result<Envelope, Unreadable> {
+        match postcard::take_from_bytes::<u16>(bytes) {
+            Ok((VERSION, _)) => postcard::from_bytes(bytes).map_err(Unreadable::Malformed),
+            Ok((version, _)) => Err(Unreadable::Version(version)),
+            Err(error) => Err(Unreadable::Malformed(error)),
+        }
+    }
+}
+
+/// Why an envelope cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// It is of another version.
+    #[error(
+        "uses version {0} of the protocol between members, and the coordinator version {VERSION}; run the same version of \
+         Molotov everywhere"
+    )]
+    Version(u16),
+    /// It is no envelope.
+    #[error("sends what is no update: {0}")]
+    Malformed(postcard::Error),
+}
+
+/// Puts a member's updates into envelopes.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    member: MemberId,
+    sequence: u64,
+}
+
+impl Outgoing {
+    pub(super) fn new(member: MemberId) -> Outgoing {
+        Outgoing { member, sequence: 0 }
+    }
+
+    pub(super) fn seal(&mut self, elapsed: Duration, update: Update) -> Envelope {
+        self.sequence += 1;
+        Envelope { version: VERSION, member: self.member, sequence: self.sequence - 1, elapsed, update }
+    }
+}
+
+/// Takes a member's updates out of their envelopes.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    member: MemberId,
+    /// The number that comes next.
+    next: u64,
+}
+
+impl Incoming {
+    pub(super) fn new(member: MemberId) -> Incoming {
+        Incoming { member, next: 0 }
+    }
+
+    /// What an envelope says: nothing when it has come before or is another member's. What was lost before it is said first.
+    pub(super) fn open(&mut self, envelope: Envelope) -> impl Iterator<Item = Update> {
+        let Envelope { member, sequence, elapsed, update, .. } = envelope;
+        let is_new = member == self.member && sequence >= self.next;
+        let missing = if is_new { sequence - self.next } else { 0 };
+        if is_new {
+            self.next = sequence + 1;
+        } else {
+            tracing::debug!(?member, sequence, ?elapsed, "an envelope has come before, or is not for here");
+        }
+        let missing = (missing > 0).then_some(Update::Missing { updates: missing });
+        missing.into_iter().chain(is_new.then_some(update))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn opened(incoming: &mut Incoming, envelope: Envelope) -> Vec<String> {
+        incoming.open(envelope).map(|update| format!("{update:?}")).collect()
+    }
+
+    #[test]
+    fn gaps_are_noticed_and_nothing_counts_twice() {
+        let mut outgoing = Outgoing::new(MemberId(7));
+        let mut sealed = || outgoing.seal(Duration::from_secs(1), Update::StopOnFailure);
+        let mut incoming = Incoming::new(MemberId(7));
+        assert_eq!(opened(&mut incoming, sealed()), ["StopOnFailure"]);
+        let (lost, also_lost, late) = (sealed(), sealed(), sealed());
+        drop(also_lost);
+        assert_eq!(opened(&mut incoming, late), ["Missing { updates: 2 }", "StopOnFailure"]);
+        assert_eq!(opened(&mut incoming, lost), [""; 0], "it was counted as missing");
+        assert_eq!(opened(&mut incoming, sealed()), ["StopOnFailure"]);
+        let others = Outgoing::new(MemberId(8)).seal(Duration::ZERO, Update::StopOnFailure);
+        assert_eq!(opened(&mut incoming, others), [""; 0]);
+    }
+
+    #[test]
+    fn another_version_is_named_whatever_follows() {
+        let envelope = Outgoing::new(MemberId(0)).seal(Duration::ZERO, Update::StopOnFailure);
+        let mut bytes = postcard::to_allocvec(&envelope).unwrap();
+        assert!(Envelope::read(&bytes).is_ok());
+        bytes[0] = 9;
+        bytes.truncate(2);
+        let error = Envelope::read(&bytes).unwrap_err().to_string();
+        assert!(
+            error.starts_with("uses version 9 of the protocol between members, and the coordinator version 1;"),
+            "{error}"
+        );
+        assert!(matches!(Envelope::read(&[]), Err(Unreadable::Malformed(_))));
+    }
+}
