@@ -746,9 +746,7 @@ fn memory_stays_bounded_while_every_script_fails() {
     let scripts = Scripts::new(&[("loadtest.py", script)]);
     let fail = &|line: &str, reader: fn(Program) -> Program| {
         let running = reader(scripts.program(&format!("-w 20 -c {line}"))).start();
-        let started = Instant::now();
-        wait_until("it has failed for a while", || started.elapsed() > Duration::from_millis(1_500));
-        let memory = running.peak_memory();
+        let memory = running.settled_memory();
         running.interrupt();
         running.read();
         running.wait().exited(0);
@@ -770,4 +768,52 @@ fn threads_that_the_system_refuses_are_a_clear_error() {
     for options in ["-w 1 -r 2 loadtest.py", "-w 1 -p 2 -r 1 loadtest.py"] {
         few_threads_are_a_clear_error(|options| scripts.program(options), options);
     }
+}
+
+/// Fails at full speed, and says when it has printed more than a pipe holds.
+const FAILING: &str = r#"
+import os
+import molotov
+
+failures = 0
+
+@molotov.scenario()
+async def fails(session):
+    global failures
+    failures += 1
+    if failures == 1000:
+        open(f"full-{os.getpid()}", "w").close()
+    raise ValueError("no luck " * 30)
+"#;
+
+/// The pipe is full and nobody reads it. One signal ends the run once the reader goes on, a second one at once.
+#[test]
+fn signals_end_a_failing_script_that_nobody_reads() {
+    let end = &|line: &str, interrupts: u32| {
+        let scripts = Scripts::new(&[("loadtest.py", FAILING)]);
+        let running = scripts.program(&format!("-w 5 -c {line}")).unread().start();
+        let processes = if line == "-p 2" { 2 } else { 1 };
+        wait_until("the pipe is full", || {
+            let names = fs::read_dir(scripts.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_string_lossy().starts_with("full-")).count() == processes
+        });
+        running.interrupt();
+        if interrupts == 1 {
+            running.read();
+        } else {
+            let first = Instant::now();
+            wait_until("the first has come", || first.elapsed() > Duration::from_millis(300));
+            running.interrupt();
+        }
+        let (last, mut ended) = (Instant::now(), Duration::ZERO);
+        let output = running.wait_with(|_| ended = last.elapsed());
+        assert!(ended < Duration::from_secs(3), "{ended:?} with {line:?} and {interrupts}");
+        assert_eq!(output.code, Some(0), "{line:?} and {interrupts}: {}", output.stderr);
+    };
+    thread::scope(|threads| {
+        // With `-q` there is nothing to read, and the first signal is enough.
+        for (line, interrupts) in [("", 1), ("", 2), ("-p 2", 1), ("-p 2", 2), ("-q", 1)] {
+            threads.spawn(move || end(line, interrupts));
+        }
+    });
 }

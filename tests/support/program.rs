@@ -221,6 +221,25 @@ impl Running {
         std::iter::once(own).chain(self.children()).map(peak).max().expect("there is one")
     }
 
+    /// The most memory that it or one of its children has held, in MiB, once it no longer grows.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already, or goes on to grow by more than 4 MiB a second.
+    pub fn settled_memory(&self) -> u64 {
+        let window = Duration::from_millis(500);
+        let (mut since, mut memory) = (Instant::now(), u64::MAX);
+        wait_until("its memory no longer grows", || {
+            if since.elapsed() < window {
+                return false;
+            }
+            let before = std::mem::replace(&mut memory, self.peak_memory());
+            since = Instant::now();
+            before != u64::MAX && memory - before <= 2
+        });
+        memory
+    }
+
     /// Reads the standard output that was left [`unread`](Program::unread), from now on.
     pub fn read(&self) {
         let _ = self.reading.send(());
