@@ -85,7 +85,11 @@ pub(super) fn start(
     let threads = per_process(plan);
     let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
         Ok(statsd) => (statsd, None),
-        Err(error) => (None, Some(format!("cannot open a socket for statsd: {error}"))),
+        Err(error) => {
+            // No worker is to begin before somebody learns why.
+            inbox.stopped.store(true, Ordering::Relaxed);
+            (None, Some(format!("cannot open a socket for statsd: {error}")))
+        }
     };
     tracing::debug!(workers, threads, process, "the workers are started");
     let process =
