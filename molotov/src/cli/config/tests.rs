@@ -95,10 +95,20 @@ fn every_option_may_be_given() {
         given: options.clone(),
         ..Args::default()
     };
-    for entry in ENTRIES {
-        assert_eq!((entry.given)(&options).is_some(), entry.in_file, "{}", entry.name);
-    }
     assert_eq!((options.resolve(), warnings), (expected, Vec::new()));
+}
+
+#[test]
+fn every_option_of_the_table_may_be_given() {
+    for entry in ENTRIES.iter().filter(|entry| entry.name != "config") {
+        let values = ["true", "2", "\"never\"", "\"udp://localhost:1\"", "\"p95<1s\"", "\"json:-\""];
+        let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());
+        let (options, warnings) = given.unwrap();
+        assert!((entry.given)(&options).is_some_and(|given| !given.is_null()), "{}: {options:?}", entry.name);
+        assert!(options.extra.is_empty() && warnings.is_empty(), "{}: {warnings:?}", entry.name);
+    }
+    let (options, warnings) = applied(r#""config": "other.json""#).unwrap();
+    assert!(options.config.is_none() && warnings.len() == 1, "the file cannot name another: {warnings:?}");
 }
 
 #[test]
