@@ -151,19 +151,38 @@ fn what_keeps_a_thread_busy_is_named_and_left() {
 }
 
 #[test]
-fn a_third_signal_ends_even_a_fixture_that_hangs() {
-    let running = Program::new(TROUBLED, "-s fine").env("DO", "hang").start();
-    running.wait_for_journal("hanging");
-    running.wait_with(|running| running.interrupt()).exited(130);
+fn a_third_signal_ends_a_global_teardown_that_hangs() {
+    let server = Server::new();
+    for line in ["-s fine -r 1", "-s fine -r 1 -p 2"] {
+        let running = Program::new(TROUBLED, line).against(&server).env("DO", "hang_at_last").start();
+        running.wait_for_journal("hanging");
+        running.wait_with(|running| running.interrupt()).exited(130);
+    }
 }
 
 #[test]
-fn a_second_signal_before_the_run_exits_with_its_code() {
+fn a_second_signal_ends_a_global_setup_that_hangs() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        // Nobody listens before the fork.
-        let running = Program::new(TROUBLED, "-s fine -p 2").env("DO", "hang").start();
-        running.wait_for_journal("hanging");
-        running.wait_with(|running| running.signal(signal)).exited(code);
+        for line in ["-s fine", "-s fine -p 2"] {
+            let running = Program::new(TROUBLED, line).env("DO", "hang").start();
+            running.wait_for_journal("hanging");
+            running.wait_with(|running| running.signal(signal)).exited(code);
+        }
+    }
+}
+
+#[test]
+fn one_signal_during_global_setup_lets_it_finish_and_starts_no_worker() {
+    for line in ["-s fine", "-s fine -p 2"] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("go");
+        let running = Program::new(TROUBLED, line).env("WAIT_FOR", file.to_str().unwrap()).start();
+        running.wait_for_journal("waiting");
+        running.interrupt();
+        std::fs::write(file, "").unwrap();
+        let output = running.wait().exited(0);
+        assert_eq!(output.totals(), (0, 0), "{output:#?}");
+        assert_eq!(output.journal, ["waiting", "global_setup", "global_teardown"], "{output:#?}");
     }
 }
 

@@ -136,7 +136,10 @@ impl Failure {
 
     /// All that is known, for the console: what failed, why, where, and the backtrace when asked for.
     pub(crate) fn describe(&self, what: &str, backtrace: bool) -> String {
-        let mut text = format!("`{what}` failed: {}", self.0.message);
+        let mut text = match self.0.interrupted {
+            true => format!("`{what}` was interrupted: {}", self.0.message),
+            false => format!("`{what}` failed: {}", self.0.message),
+        };
         if let Some(place) = &self.0.place {
             text.push_str(&format!(" (at {place})"));
         }

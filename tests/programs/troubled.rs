@@ -19,6 +19,12 @@ fn global_setup() -> Result<()> {
         note("hanging");
         hang();
     }
+    if let Some(file) = std::env::var_os("WAIT_FOR") {
+        note("waiting");
+        while !std::fs::exists(&file)? {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
     fail_if_asked("global_setup")
 }
 
@@ -45,6 +51,10 @@ fn teardown() -> Result<()> {
 
 #[global_teardown]
 fn global_teardown() -> Result<()> {
+    if asked("hang_at_last") {
+        note("hanging");
+        hang();
+    }
     fail_if_asked("global_teardown")
 }
 

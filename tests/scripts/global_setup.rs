@@ -1,5 +1,10 @@
 //! What `global_setup` decides: the options of the run, and whether there is one.
 
+use std::time::Duration;
+
+use molotov_tests::{Output, Running};
+use rustix::process::Signal;
+
 use super::Scripts;
 
 /// A script whose `global_setup` does that.
@@ -103,4 +108,108 @@ fn what_it_prints_is_shown_while_it_runs() {
         std::fs::write(scripts.directory.path().join("go"), "").unwrap();
         running.wait().exited(0);
     }
+}
+
+/// Code that blocks: in a system call, in one that the system would resume, in the interpreter, in the event loop.
+const BLOCKING: [&str; 4] = [
+    "import time; time.sleep(3600)",
+    "import socket; ends = socket.socketpair(); ends[0].recv(1)",
+    "while True: pass",
+    "import asyncio; asyncio.get_event_loop().run_until_complete(asyncio.sleep(3600))",
+];
+
+/// Sends signals once the script hangs, and waits for its end.
+#[track_caller]
+fn ends_by(running: Running, signals: &[Signal]) -> Output {
+    running.wait_for_journal("hanging");
+    signals.iter().for_each(|signal| running.signal(*signal));
+    let output = running.wait();
+    assert!(output.took < Duration::from_secs(20), "{output:#?}");
+    output
+}
+
+#[test]
+fn one_signal_interrupts_what_blocks() {
+    std::thread::scope(|threads| {
+        for (work, signal, code) in [
+            (BLOCKING[0], Signal::INT, 130),
+            (BLOCKING[0], Signal::TERM, 143),
+            (BLOCKING[0], Signal::HUP, 129),
+            (BLOCKING[1], Signal::INT, 130),
+            (BLOCKING[2], Signal::INT, 130),
+            (BLOCKING[3], Signal::INT, 130),
+        ] {
+            threads.spawn(move || {
+                for line in ["-c", "-c -p 2"] {
+                    let scripts =
+                        doing(&format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}"));
+                    let output = ends_by(scripts.program(line).start(), &[signal]).exited(code);
+                    let said = "`global_setup` was interrupted: KeyboardInterrupt (at loadtest.py:8)";
+                    assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");
+                    assert!(!output.stdout.contains("global_teardown\n"), "{work} {line}: {output:#?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_signal_that_it_catches_stops_the_run() {
+    let work = "import time\n    try:\n        import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n        time.sleep(3600)\n    \
+                except KeyboardInterrupt:\n        print('caught')";
+    for line in ["-c", "-c -p 2"] {
+        let output = ends_by(doing(work).program(line).start(), &[Signal::INT]).exited(0);
+        for said in ["caught\n", "global_teardown\n"] {
+            assert!(output.stdout.contains(said), "{output:#?}");
+        }
+        assert_eq!(output.totals(), (0, 0), "{output:#?}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_where_it_ignores_the_first() {
+    let work = "import os, time\n    said = 'hanging'\n    while True:\n        try:\n            \
+                open(os.environ['JOURNAL'], 'a').write(said + '\\n')\n            time.sleep(3600)\n        \
+                except KeyboardInterrupt:\n            said = 'ignored'";
+    for line in ["-c", "-c -p 2"] {
+        let scripts = doing(work);
+        let running = scripts.program(line).start();
+        running.wait_for_journal("hanging");
+        running.interrupt();
+        running.wait_for_journal("ignored");
+        running.interrupt();
+        running.wait().exited(130);
+    }
+}
+
+#[test]
+fn one_signal_ends_a_script_that_blocks_at_import() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        for work in if code == 130 { &BLOCKING[..] } else { &BLOCKING[..1] } {
+            let script = format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n{work}\n");
+            let scripts = Scripts::new(&[("loadtest.py", &script)]);
+            ends_by(scripts.program("-c").start(), &[signal]).exited(code);
+        }
+    }
+}
+
+#[test]
+fn the_second_signal_interrupts_a_global_teardown_that_blocks() {
+    std::thread::scope(|threads| {
+        for work in BLOCKING {
+            threads.spawn(move || {
+                for line in ["-c -r 1", "-c -r 1 -p 2"] {
+                    let script = format!(
+                        "import molotov\n\n@molotov.scenario()\nasync def one(session):\n    pass\n\n\
+                         @molotov.global_teardown()\ndef finish():\n    import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}\n"
+                    );
+                    let scripts = Scripts::new(&[("loadtest.py", &script)]);
+                    // Two of the same kind that come at once would be delivered as one.
+                    let output = ends_by(scripts.program(line).start(), &[Signal::INT, Signal::TERM]).exited(0);
+                    let said = "`global_teardown` was interrupted: KeyboardInterrupt (at loadtest.py:10)";
+                    assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");
+                }
+            });
+        }
+    });
 }

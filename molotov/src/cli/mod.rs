@@ -21,6 +21,8 @@ use command_line::{Door, Request};
 #[cfg(feature = "python")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
+#[cfg(feature = "python")]
+pub(crate) use signals::exit_code;
 
 use crate::{
     options::{Args, Options, ReportTarget},

@@ -64,7 +64,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let (control, inbox) = Control::new();
     #[cfg(feature = "python")]
     crate::python::set_control(Some(control.clone()));
-    // Nothing may run beside the fork of processes, not even who listens to signals.
+    // Until the members are there, no thread listens to signals: the first is kept, and interrupts the `global_setup` of a
+    // script; a second ends the process. No thread may run beside the fork of processes.
     let signals = signals::keep();
     let outside = control.clone();
     let listen = move |signals: io::Result<signals::Kept>| {
@@ -92,13 +93,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             Wish::Workers(more) => control.change_workers(more),
         }))
     };
-    let (begun, listening) = if args.processes > 1 {
-        let begun = engine::begin(&plan, &mut *screen, inbox);
-        (begun, listen(signals))
-    } else {
-        let listening = listen(signals);
-        (engine::begin(&plan, &mut *screen, inbox), listening)
-    };
+    let begun = engine::begin(&plan, &mut *screen, inbox);
+    let listening = listen(signals);
     let ended = begun.end();
     #[cfg(feature = "python")]
     crate::python::set_control(None);

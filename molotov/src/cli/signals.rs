@@ -93,29 +93,45 @@ pub(super) fn end_at_once() {
 pub(super) struct Kept {
     signals: Signals,
     armed: &'static Arc<AtomicBool>,
-    /// What arms the second signal, since nobody listens yet.
+    /// What arms the second signal, since nobody listens yet, and interrupts a script's `global_setup` on the first.
     arming: Vec<SigId>,
 }
 
-/// Keeps signals for [`Kept::listen`]: the first waits until then, a second ends the process.
+/// Keeps signals for [`Kept::listen`]: the first waits until then, or interrupts a script's `global_setup`; a second ends the
+/// process.
 pub(super) fn keep() -> io::Result<Kept> {
     let armed = armed()?;
     let signals = Signals::new(endings())?;
     armed.store(false, Ordering::Relaxed);
     let arming = endings().into_iter().map(|signal| flag::register(signal, armed.clone()));
-    Ok(Kept { signals, armed, arming: arming.collect::<io::Result<_>>()? })
+    #[cfg_attr(not(feature = "python"), expect(unused_mut, reason = "only scripts can be interrupted"))]
+    let mut arming = arming.collect::<io::Result<Vec<_>>>()?;
+    #[cfg(feature = "python")]
+    for signal in endings() {
+        arming.push(crate::python::interrupt_on(signal)?);
+    }
+    Ok(Kept { signals, armed, arming })
 }
 
 impl Kept {
-    /// Listens on a thread of its own, so that even a run that hangs in a fixture can be ended.
+    /// Listens on a thread, so that even a run that hangs in a fixture can be ended. A signal that was kept has stopped the run
+    /// when this returns.
     pub(super) fn listen(self, control: Control) -> io::Result<Listening> {
         let Kept { mut signals, armed, arming } = self;
         let handle = signals.handle();
+        let kept = usize::from(signals.pending().count() > 0);
+        if kept > 0 {
+            control.stop();
+        }
         thread::Builder::new().name("molotov-signals".to_owned()).spawn(move || {
-            for (earlier, signal) in signals.forever().enumerate() {
+            for (earlier, signal) in (kept..).zip(signals.forever()) {
                 match earlier {
                     0 => control.stop(),
-                    1 => control.force(),
+                    1 => {
+                        control.force();
+                        #[cfg(feature = "python")]
+                        crate::python::interrupt(signal);
+                    }
                     // A third signal does not wait for teardowns.
                     _ => ui::exit(exit_code(signal)),
                 }

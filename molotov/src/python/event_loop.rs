@@ -22,7 +22,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{interrupted, module};
+use super::{
+    interrupted,
+    interrupts::{self, SIGNAL},
+    module,
+};
 use crate::registry::EventLoop;
 
 thread_local! {
@@ -34,9 +38,7 @@ thread_local! {
 /// Whether the event loop's thread waits for something to happen: then there is no code to break into.
 static IDLE: AtomicBool = AtomicBool::new(false);
 /// Whether the code that the event loop runs is to be broken into.
-static BREAK_IN: AtomicBool = AtomicBool::new(false);
-/// The signal that interrupts system calls, such as those of `time.sleep`. It is ignored where nobody asks for it.
-const SIGNAL: i32 = libc::SIGURG;
+pub(super) static BREAK_IN: AtomicBool = AtomicBool::new(false);
 
 /// The runtime under asyncio's event loop.
 pub(super) struct Loop {
@@ -254,16 +256,6 @@ pub(super) fn wait(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool
     Loop::current().map(|this| this.wait(py, timeout)).transpose()
 }
 
-/// Python's handler of [`SIGNAL`]: what runs ends with an exception.
-#[pyfunction]
-#[pyo3(name = "break_in", signature = (_signal, _frame, /))]
-pub(super) fn break_in(_signal: i32, _frame: Option<Py<PyAny>>) -> PyResult<()> {
-    match BREAK_IN.swap(false, Ordering::Relaxed) {
-        true => Err(super::Interrupted::new_err("the run has ended, and this code kept its thread busy")),
-        false => Ok(()),
-    }
-}
-
 fn release() {
     IDLE.store(true, Ordering::Relaxed);
     // SAFETY: the runtime runs inside `wait`, which holds the interpreter; nothing of Python is touched until `acquire`.
@@ -296,18 +288,6 @@ struct Thread {
     signalled: Option<libc::pthread_t>,
 }
 
-/// Has Python answer [`SIGNAL`] by an exception; gives back what it did before. `None` where a script has use for the signal, or
-/// where this is not the thread that Python answers signals on.
-fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-    let signal = py.import("signal")?;
-    let before = signal.call_method1("getsignal", (SIGNAL,))?;
-    if !before.eq(signal.getattr("SIG_DFL")?)? {
-        return Ok(None);
-    }
-    let handler = py.import("molotov._core")?.getattr("break_in")?;
-    Ok(signal.call_method1("signal", (SIGNAL, handler)).ok().map(Bound::unbind))
-}
-
 impl Asyncio {
     pub(super) fn new(debug: bool) -> Asyncio {
         Asyncio { debug, thread: Mutex::new(None), forked: AtomicBool::new(false) }
@@ -316,7 +296,7 @@ impl Asyncio {
     fn run_under(&self, py: Python<'_>, mut builder: Builder, work: LocalBoxFuture<'static, ()>) -> PyResult<()> {
         let asyncio = asyncio_to_run(py, self.debug)?;
         let ident = py.import("threading")?.call_method0("get_ident")?.extract()?;
-        let before = listen(py)?;
+        let before = interrupts::listen(py)?;
         // SAFETY: it only names the calling thread.
         let signalled = before.is_some().then(|| unsafe { libc::pthread_self() });
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(Thread { ident, signalled });

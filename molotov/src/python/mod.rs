@@ -6,6 +6,7 @@ mod connections;
 mod errors;
 mod event_loop;
 mod interpreter;
+mod interrupts;
 mod jar;
 mod json;
 mod listeners;
@@ -25,6 +26,7 @@ use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
 pub(crate) use interpreter::keep_handlers;
 #[doc(hidden)]
 pub use interpreter::version;
+pub(crate) use interrupts::{interrupt, interrupt_on};
 pub use modules::_core;
 pub(crate) use modules::{set_control, set_ended};
 pub(crate) use script::{LoadError, finish, load, start};

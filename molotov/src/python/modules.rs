@@ -171,7 +171,9 @@ pub mod _core {
     #[pymodule_export]
     use super::super::connections::{Permits, Route};
     #[pymodule_export]
-    use super::super::event_loop::{break_in, wait};
+    use super::super::event_loop::wait;
+    #[pymodule_export]
+    use super::super::interrupts::break_in;
     #[pymodule_export]
     use super::super::jar::Jar;
     #[pymodule_export]

@@ -22,7 +22,7 @@ use pyo3::{
 use super::{
     errors,
     event_loop::{self, Asyncio},
-    interpreter, listeners, module, modules, options,
+    interpreter, interrupts, listeners, module, modules, options,
     session::{self as sessions, WorkerContext},
     worker::Worker,
 };
@@ -348,10 +348,17 @@ impl GlobalSetup for OnGlobal {
         Python::attach(|py| {
             let namespace = sessions::args(py).into_bound(py);
             let before = options::Seen::new(&namespace)?;
-            modules::set_up(|| self.0.function.bind(py).call1((&namespace,)))?;
-            before.apply_changes(&namespace, args)
+            let call = || modules::set_up(|| self.0.function.bind(py).call1((&namespace,)));
+            match interrupts::fixture(py, call)? {
+                (Err(error), Some(signal)) => {
+                    // Nothing has run: the program ends as if the signal had ended it.
+                    let code = u8::try_from(crate::cli::exit_code(signal)).ok();
+                    Ok(Err(errors::failure(error).by_interruption().with_exit(code)))
+                }
+                (ended, _) => ended.and_then(|_| before.apply_changes(&namespace, args)).map(Ok),
+            }
         })
-        .map_err(OnGlobal::failure)
+        .unwrap_or_else(|error| Err(OnGlobal::failure(error)))
     }
 }
 
@@ -364,10 +371,16 @@ impl GlobalTeardown for OnGlobal {
         Python::attach(|py| {
             // In the parent of several processes nobody has said so.
             modules::STOPPING.store(true, Ordering::Relaxed);
-            event_loop::catch_up(py)?;
-            self.0.function.bind(py).call0().map(drop)
+            let call = || {
+                event_loop::catch_up(py)?;
+                self.0.function.bind(py).call0().map(drop)
+            };
+            match interrupts::fixture(py, call)? {
+                (Err(error), Some(_)) => Ok(Err(errors::failure(error).by_interruption())),
+                (ended, _) => ended.map(Ok),
+            }
         })
-        .map_err(OnGlobal::failure)
+        .unwrap_or_else(|error| Err(OnGlobal::failure(error)))
     }
 }
 

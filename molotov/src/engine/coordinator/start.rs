@@ -35,6 +35,10 @@ impl Run<'_> {
             let outcome = panic::catch(backtraces, || fixture.run(&mut args));
             let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
             match failure.exit() {
+                _ if failure.is_interruption() => {
+                    self.screen.line(&Line::failure(failure.describe("global_setup", backtraces)));
+                    self.raise(Phase::Stopping);
+                }
                 Some(code) => {
                     self.screen.line(&Line::info(format!("`global_setup` exits with code {code}")));
                     self.raise(Phase::Stopping);
