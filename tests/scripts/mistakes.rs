@@ -41,6 +41,78 @@ async def one(session):
     }
 }
 
+/// The messages of scenarios that do this with a response, and fail.
+#[track_caller]
+fn failing<const N: usize>(work: [&str; N]) -> [String; N] {
+    let scenario = |(number, work): (usize, &str)| {
+        format!(
+            "@molotov.scenario()\nasync def s{number}(session):\n    \
+             async with session.get(os.environ['TARGET'] + '/fail/one') as response:\n        {work}\n\n\n"
+        )
+    };
+    let scenarios: String = work.into_iter().enumerate().map(scenario).collect();
+    let output = run(&format!("import molotov, os\n\n\n{scenarios}"), "--single-run -c").exited(0);
+    std::array::from_fn(|number| {
+        let start = format!("`s{number}` failed: ");
+        let line =
+            output.stdout.lines().find_map(|line| Some(line.split_once(&start)?.1.split_once(" (at loadtest.py:")?.0));
+        line.unwrap_or_else(|| panic!("{}: {output:#?}", work[number])).to_owned()
+    })
+}
+
+#[test]
+fn misspelt_names_get_a_suggestion() {
+    let messages =
+        failing(["session.pots('/')", "response.statsu", "respons.status", "[].appendd(1)", "session.nothing_like_it"]);
+    let expected = [
+        "AttributeError: 'ClientSession' object has no attribute 'pots'. Did you mean: 'post'?",
+        "AttributeError: 'ClientResponse' object has no attribute 'statsu'. Did you mean: 'status'?",
+        "NameError: name 'respons' is not defined. Did you mean: 'response'?",
+        "AttributeError: 'list' object has no attribute 'appendd'. Did you mean: 'append'?",
+        "AttributeError: 'ClientSession' object has no attribute 'nothing_like_it'",
+    ];
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn an_assertion_without_a_message_shows_its_code() {
+    let messages = failing([
+        "assert response.status == 200",
+        "assert response.status == 200, 'refused'",
+        "assert (\n            response.status\n            == 200)",
+        "raise AssertionError",
+    ]);
+    let expected = [
+        "AssertionError: assert response.status == 200",
+        "AssertionError: refused",
+        "AssertionError: assert ( response.status == 200)",
+        "AssertionError: raise AssertionError",
+    ];
+    assert_eq!(messages, expected);
+}
+
+#[test]
+fn incomplete_urls_say_what_is_missing() {
+    let urls = [
+        ("localhost:8080/x", "the scheme is missing; write http://localhost:8080/x"),
+        ("localhost/x", "the scheme is missing; write http://localhost/x"),
+        ("127.0.0.1:8080/x", "the scheme is missing; write http://127.0.0.1:8080/x"),
+        ("httpd:8080/x", "the scheme is missing; write http://httpd:8080/x"),
+        ("https/x", "the scheme is missing; write http://https/x"),
+        ("/x", "the scheme and host are missing; write http://HOST/x, or set `base_url` in `setup`"),
+        ("http:/x", "the host is missing; write http://HOST/PATH"),
+        ("", "the URL is empty"),
+        ("ftp://localhost/", "the scheme `ftp` is not supported; use http or https"),
+    ];
+    let work = urls.map(|(url, _)| format!("await session.get({url:?})"));
+    let messages = failing(work.each_ref().map(String::as_str));
+    for ((url, note), message) in urls.into_iter().zip(messages) {
+        assert!(message.starts_with("InvalidURL: ") && message.contains(note), "{url:?}: {message}");
+        // yarl writes `http:/x` with an empty host.
+        assert!(message.replace(":///", ":/").contains(url), "{url:?}: {message}");
+    }
+}
+
 #[test]
 fn the_last_of_scenarios_with_one_name_runs_with_a_warning() {
     let script = r#"

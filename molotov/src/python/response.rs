@@ -341,9 +341,7 @@ impl Response {
                 slf.get().inner.borrow_mut(py).stream = Some(made.clone_ref(py));
                 Ok(made)
             }
-            _ => Err(pyo3::exceptions::PyAttributeError::new_err(format!(
-                "'ClientResponse' object has no attribute '{name}'"
-            ))),
+            _ => Response::ask(slf, name),
         }
     }
 

@@ -147,7 +147,7 @@ pub(super) fn class_of<'py, T: pyo3::PyTypeInfo>(
 
 /// Whether a URL is sent as it stands: what needs quoting is left to those who know the rules.
 fn is_plain(url: &str) -> bool {
-    url.starts_with("http")
+    (url.starts_with("http://") || url.starts_with("https://"))
         && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~?=&,".contains(&byte))
         && {
             // A path of dots is resolved.

@@ -59,7 +59,10 @@ def exception(kind, message, url, connecting, reading, errno, causes):
     if kind == "redirect":
         return errors.TooManyRedirects(info_of(url), (), status=0, message=message)
     if kind == "builder":
-        return errors.InvalidURL(url if url is not None else message.split("`")[1] if "`" in message else message)
+        error = errors.InvalidURL(url if url is not None else message.split("`")[1] if "`" in message else message)
+        # Its text is aiohttp's.
+        error.__notes__ = [message]
+        return error
     if kind == "protocol":
         return errors.ClientResponseError(info_of(url), (), status=0, message=message)
     return errors.ClientError(message)

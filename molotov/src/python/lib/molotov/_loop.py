@@ -1,8 +1,11 @@
 """The event loop that scripts run on, and how scripts get into it."""
 
+import ast
 import asyncio
+import functools
 import importlib
 import importlib.util
+import linecache
 import os
 import selectors
 import signal
@@ -174,6 +177,46 @@ def _here():
         return os.sep * 2
 
 
+def suggestion(error, shown):
+    """What Python adds to the message of a misspelt name, or what we find where it adds nothing."""
+    # Since Python 3.12; earlier versions add it to what ends the program only.
+    _, _, added = next(shown.format_exception_only(), "").rstrip("\n").partition(": " + str(error))
+    name = getattr(error, "name", None)
+    if added or not isinstance(name, str):
+        return added
+    import difflib
+
+    if isinstance(error, NameError):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        frame = trace and trace.tb_frame
+        known = {*frame.f_locals, *frame.f_globals, *frame.f_builtins} if frame else ()
+    else:
+        try:
+            known = dir(error.obj)
+        except Exception:
+            # An object with a `__dir__` that fails.
+            return ""
+    hidden = name.startswith("_")
+    near = difflib.get_close_matches(name, [other for other in known if other.startswith("_") == hidden], 1)
+    return ". Did you mean: %r?" % near[0] if near else ""
+
+
+@functools.lru_cache(maxsize=256)
+def _source(path, number):
+    """The `assert` at that line, on one line; where there is none, the line."""
+    source = "".join(linecache.getlines(path))
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        nodes = []
+    for node in nodes:
+        if isinstance(node, ast.Assert) and node.lineno <= number <= node.end_lineno:
+            return " ".join(ast.get_source_segment(source, node).split())
+    return linecache.getline(path, number).strip()
+
+
 def describe(error):
     """An exception for the console: type, message, where it left the script, and the traceback of the script's part."""
     trace = error.__traceback__
@@ -191,8 +234,13 @@ def describe(error):
             place = "%s:%d" % (path[len(here):] if path.startswith(here) else path, step.tb_lineno)
         step = step.tb_next
     kind = type(error)
-    text = "".join(traceback.format_exception(kind, error, trace))
+    shown = traceback.TracebackException(kind, error, trace)
+    text = "".join(shown.format())
     message = str(error)
+    if isinstance(error, (AttributeError, NameError)):
+        message += suggestion(error, shown)
+    elif kind is AssertionError and not message and shown.stack:
+        message = _source(shown.stack[-1].filename, shown.stack[-1].lineno)
     notes = getattr(error, "__notes__", None)
     if notes and isinstance(notes, list):
         notes = "; ".join(map(str, notes))

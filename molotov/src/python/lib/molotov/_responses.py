@@ -125,7 +125,7 @@ def _head(response, raw, name):
         return _request(response)
     if name == "connection":
         return None
-    raise AttributeError("'ClientResponse' object has no attribute %r" % name)
+    raise AttributeError("'ClientResponse' object has no attribute %r" % name, name=name, obj=response)
 
 
 def _request(response):

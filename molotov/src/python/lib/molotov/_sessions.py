@@ -44,7 +44,7 @@ def of_session(session, name):
     # aiohttp keeps what its properties return under names with an underscore.
     known = _ATTRIBUTES.get(name[1:] if name.startswith("_") else name)
     if known is None or name in ("_loop", "base_url"):
-        raise AttributeError("'ClientSession' object has no attribute %r" % name)
+        raise AttributeError("'ClientSession' object has no attribute %r" % name, name=name, obj=session)
     return known(session, options)
 
 

@@ -32,7 +32,7 @@ def url_of(url, params):
     if parsed.scheme and parsed.scheme not in ("http", "https", "ws", "wss"):
         raise unsupported(parsed)
     if not parsed.scheme or not parsed.host:
-        raise errors.InvalidURL(parsed)
+        raise incomplete(parsed, str(url))
     if params:
         extended = getattr(parsed, "extend_query", None)
         if extended is not None:
@@ -46,7 +46,26 @@ def url_of(url, params):
 
 
 def unsupported(url):
+    """The error of a URL with another scheme. `localhost:8080` has the scheme `localhost`."""
+    host = str(url).partition("/")[0]
+    if host.rpartition(":")[2].isdecimal():
+        return _invalid(url, "the scheme is missing; write http://%s" % url)
+    return _invalid(url, "the scheme `%s` is not supported; use http or https" % url.scheme)
+
+
+def incomplete(url, written):
+    """The error of a URL without a scheme or a host."""
+    if url.scheme:
+        return _invalid(url, "the host is missing; write %s://HOST/PATH" % url.scheme)
+    if not written:
+        return _invalid(url, "the URL is empty")
+    if written.startswith("/"):
+        return _invalid(url, "the scheme and host are missing; write http://HOST%s, or set `base_url` in `setup`" % written)
+    return _invalid(url, "the scheme is missing; write http://%s" % written)
+
+
+def _invalid(url, note):
     error = errors.InvalidURL(url)
     # Its text is aiohttp's. Before Python 3.11 there is no `add_note`.
-    error.__notes__ = ["the scheme `%s` is not supported; use http or https" % url.scheme]
+    error.__notes__ = [note]
     return error
