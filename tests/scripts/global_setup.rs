@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use molotov_tests::{Output, Running};
+use molotov_tests::{Output, Running, wait_until};
 use rustix::process::Signal;
 
 use super::Scripts;
@@ -118,10 +118,20 @@ const BLOCKING: [&str; 4] = [
     "import asyncio; asyncio.get_event_loop().run_until_complete(asyncio.sleep(3600))",
 ];
 
-/// Sends signals once the script hangs, and waits for its end.
+/// Waits until the script has written that, and its main thread sleeps or spins: before a system call has begun, Python notices a
+/// signal only when the call has ended.
 #[track_caller]
-fn ends_by(running: Running, signals: &[Signal]) -> Output {
-    running.wait_for_journal("hanging");
+fn wait_until_it_blocks(running: &Running, entry: &str, spins: bool) {
+    running.wait_for_journal(entry);
+    let path = format!("/proc/{}/stat", running.id());
+    let sleeps = || std::fs::read_to_string(&path).is_ok_and(|stat| stat.contains(") S "));
+    wait_until("the script blocks", || spins || sleeps());
+}
+
+/// Sends signals once the script blocks, and waits for its end.
+#[track_caller]
+fn ends_by(running: Running, work: &str, signals: &[Signal]) -> Output {
+    wait_until_it_blocks(&running, "hanging", work == "while True: pass");
     signals.iter().for_each(|signal| running.signal(*signal));
     let output = running.wait();
     assert!(output.took < Duration::from_secs(20), "{output:#?}");
@@ -143,7 +153,7 @@ fn one_signal_interrupts_what_blocks() {
                 for line in ["-c", "-c -p 2"] {
                     let scripts =
                         doing(&format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}"));
-                    let output = ends_by(scripts.program(line).start(), &[signal]).exited(code);
+                    let output = ends_by(scripts.program(line).start(), work, &[signal]).exited(code);
                     let said = "`global_setup` was interrupted: KeyboardInterrupt (at loadtest.py:8)";
                     assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");
                     assert!(!output.stdout.contains("global_teardown\n"), "{work} {line}: {output:#?}");
@@ -158,7 +168,7 @@ fn a_signal_that_it_catches_stops_the_run() {
     let work = "import time\n    try:\n        import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n        time.sleep(3600)\n    \
                 except KeyboardInterrupt:\n        print('caught')";
     for line in ["-c", "-c -p 2"] {
-        let output = ends_by(doing(work).program(line).start(), &[Signal::INT]).exited(0);
+        let output = ends_by(doing(work).program(line).start(), work, &[Signal::INT]).exited(0);
         for said in ["caught\n", "global_teardown\n"] {
             assert!(output.stdout.contains(said), "{output:#?}");
         }
@@ -174,7 +184,7 @@ fn a_second_signal_ends_the_process_where_it_ignores_the_first() {
     for line in ["-c", "-c -p 2"] {
         let scripts = doing(work);
         let running = scripts.program(line).start();
-        running.wait_for_journal("hanging");
+        wait_until_it_blocks(&running, "hanging", false);
         running.interrupt();
         running.wait_for_journal("ignored");
         running.interrupt();
@@ -188,7 +198,7 @@ fn one_signal_ends_a_script_that_blocks_at_import() {
         for work in if code == 130 { &BLOCKING[..] } else { &BLOCKING[..1] } {
             let script = format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n{work}\n");
             let scripts = Scripts::new(&[("loadtest.py", &script)]);
-            ends_by(scripts.program("-c").start(), &[signal]).exited(code);
+            ends_by(scripts.program("-c").start(), work, &[signal]).exited(code);
         }
     }
 }
@@ -205,7 +215,7 @@ fn the_second_signal_interrupts_a_global_teardown_that_blocks() {
                     );
                     let scripts = Scripts::new(&[("loadtest.py", &script)]);
                     // Two of the same kind that come at once would be delivered as one.
-                    let output = ends_by(scripts.program(line).start(), &[Signal::INT, Signal::TERM]).exited(0);
+                    let output = ends_by(scripts.program(line).start(), work, &[Signal::INT, Signal::TERM]).exited(0);
                     let said = "`global_teardown` was interrupted: KeyboardInterrupt (at loadtest.py:10)";
                     assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");
                 }
