@@ -432,3 +432,79 @@ impl<'a> Run<'a> {
         });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{
+        Failure,
+        engine::{control::Control, member::Member},
+        options::Args,
+        registry::Registry,
+        ui::Quiet,
+    };
+
+    /// A member that does nothing by itself, on a machine of its own.
+    struct Agent;
+
+    impl Member for Agent {
+        fn name(&self) -> String {
+            "the agent on db2".to_owned()
+        }
+
+        fn send(&mut self, _: Command) {}
+
+        fn heard(&mut self, _: &Update) {}
+
+        fn look_after(&mut self) -> Vec<Update> {
+            Vec::new()
+        }
+
+        fn has_ended(&self) -> bool {
+            true
+        }
+
+        fn incomplete(&self, since: Duration) -> Incomplete {
+            Incomplete { process: 4, pid: None, thread: None, since }
+        }
+
+        fn release(self: Box<Self>) {}
+    }
+
+    fn measures(runs: u64) -> Update {
+        let mut measures = Snapshot::default();
+        measures.scenarios.entry("browse".into()).or_default().counts.ok = runs;
+        Update::Measures(Box::new(measures))
+    }
+
+    #[test]
+    fn lost_updates_make_the_counts_incomplete() {
+        let mut registry = Registry::new();
+        registry.add_scenario_fn("browse", async |_: &crate::session::Session| Ok::<_, Failure>(()));
+        let plan = Plan::new(Args::default(), &registry).unwrap();
+        let (mut screen, (_control, inbox)) = (Quiet, Control::new());
+        let mut run = Run::new(plan, &mut screen, inbox);
+        let ids = [run.members.next_id(), run.members.next_id()];
+        ids.into_iter().for_each(|id| run.members.join(id, Box::new(Agent)));
+        let since = Duration::from_millis(1_400);
+        for update in [measures(3), Update::Reported(since), Update::Missing { updates: 2 }, measures(1)] {
+            run.update(ids[0], update);
+        }
+        let over = Duration::from_secs(2);
+        for update in [measures(2), Update::Done { elapsed: over, paused: Duration::ZERO }, measures(9)] {
+            run.update(ids[1], update);
+        }
+        for how in ["the agent on db2 was cut off", "the agent on db2 is gone"] {
+            run.update(ids[0], Update::Lost(how.to_owned()));
+        }
+        run.update(ids[1], Update::Lost("the agent on db2 failed at its end".to_owned()));
+        let RunReport { summary, verdict } = run.finish();
+        assert_eq!(summary.successes, 6, "what comes after the end of a member does not count");
+        let incomplete = Incomplete { process: 4, pid: None, thread: None, since };
+        assert_eq!(summary.incomplete, [incomplete.clone(), incomplete]);
+        assert_eq!(summary.elapsed, over);
+        let Verdict::ProcessLost(how) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(how, "the agent on db2 was cut off; its counts are incomplete since 1.4 s");
+    }
+}
