@@ -2,8 +2,10 @@
 
 use super::point::Point;
 
-/// How much room is taken at first: an hour at full speed. Memory that is not used yet costs nothing, and growing would copy all.
-const ROOM: usize = 3_600 * 512;
+/// How many points have room from the start: an hour of seconds.
+const POINTS: usize = 3_600;
+/// Bytes of a point at full speed.
+const POINT: usize = 512;
 
 /// Points one after the other, as `postcard` writes them, with latencies that are [compact](crate::metrics::Histogram).
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,8 +25,11 @@ impl Past {
     }
 
     pub(super) fn push(&mut self, point: Point) {
-        if self.is_empty() {
-            self.bytes.reserve_exact(ROOM);
+        if self.bytes.capacity() == 0 {
+            // Written once, so that the memory of a run does not grow with its timeline.
+            self.bytes = std::hint::black_box(vec![!0; POINTS * POINT]);
+            self.bytes.clear();
+            self.ends.reserve_exact(POINTS);
         }
         self.bytes.extend(packed(point));
         self.ends.push(self.bytes.len() as u32);
