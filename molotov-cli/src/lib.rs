@@ -7,11 +7,22 @@ pub mod start;
 use std::{
     ffi::OsString,
     io::{self, Write},
+    path::Path,
+    process::ExitCode,
 };
 
 use clap::{Parser, error::ErrorKind};
 use molotov::cli::{generated, masked};
 pub use molotov::python::_core;
+
+/// Runs the command that the first element of a command line names.
+pub fn run(line: Vec<OsString>) -> ExitCode {
+    match line.first().and_then(|program| Path::new(program).file_name()?.to_str()) {
+        Some("molostart") => start::main(line, None).into(),
+        Some("moloslave") => slave::main(line, None).into(),
+        _ => molotov::cli::command(),
+    }
+}
 
 /// Reads a command line, or gives the code to exit with: it was wrong, or asked for the help or the version.
 fn read<T: Parser>(line: Vec<OsString>) -> Result<T, u8> {

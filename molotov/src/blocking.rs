@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     http::{Error, ErrorKind},
-    session::{Redirect, RequestBuilder, Session, SessionOptions, Transport},
+    session::{Redirect, RequestBuilder, Session, SessionOptions},
 };
 
 /// A request for [`request`] and [`json_request`]. A URL as text converts to a GET request.
@@ -129,7 +129,7 @@ impl BlockingRequest {
         let thread = thread::Builder::new().name("molotov request".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
             runtime.block_on(async {
-                let session = Session::new(SessionOptions::new().transport(Transport::Reqwest))?;
+                let session = Session::new(SessionOptions::new())?;
                 let response = self.on(&session).send().await?;
                 let (status, headers) = (response.status(), response.headers().clone());
                 Ok(BlockingResponse { status, headers, body: response.bytes().await? })

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["failure", "statsd"],
     &["http"],
     &["metrics"],
-    &["backtrace", "format", "options", "queue", "secrets", "suggest", "vars"],
+    &["backtrace", "format", "missing", "options", "queue", "secrets", "suggest", "vars"],
 ];
 
 /// Modules whose children still make a cycle; one that does not any more is taken off this list.

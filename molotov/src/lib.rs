@@ -91,7 +91,29 @@
 //!
 //! # Features
 //!
-//! - `python`: the program also runs Python scripts of the original Molotov; links libpython.
+//! Without features, a crate has the command line, the console, tables, thresholds, JSON and CSV reports, and HTTP/1.1 over TCP.
+//! An option or a call that needs a feature which is off fails with a message that names the feature.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `dashboard` | yes | the dashboard on a terminal, and colours in `--help` |
+//! | `html-report` | yes | `--report run.html` |
+//! | `statsd` | yes | `--statsd`, and the module [`statsd`] |
+//! | `test-harness` | yes | [`test_main`] |
+//! | `tracing-subscriber` | yes | `--debug` |
+//! | `tls` | yes | `https`, certificates and identities |
+//! | `http2` | yes | HTTP/2 |
+//! | `brotli`, `deflate`, `gzip` | yes | compressed responses |
+//! | `zstd` | no | responses compressed with zstd; needs a C compiler |
+//! | `cookies` | yes | cookies that servers set |
+//! | `charset` | yes | responses in other character sets than UTF-8 |
+//! | `reqwest` | no | proxies, and a `reqwest` client of your own as the transport |
+//! | `python` | no | Python scripts of the original Molotov; links libpython |
+//!
+//! ```toml
+//! [dependencies]
+//! molotov = { version = "0.1", default-features = false, features = ["tls"] }
+//! ```
 
 #[cfg(not(unix))]
 compile_error!("Molotov needs a Unix system for processes, signals and terminals; on Windows, use WSL");
@@ -111,6 +133,7 @@ pub mod http;
 mod layers;
 mod load_test;
 pub mod metrics;
+mod missing;
 pub mod options;
 pub mod prelude;
 #[cfg(feature = "python")]
@@ -121,7 +144,11 @@ pub mod report;
 mod run;
 mod secrets;
 pub mod session;
+#[cfg(feature = "statsd")]
 pub mod statsd;
+#[cfg(not(feature = "statsd"))]
+#[path = "statsd/absent.rs"]
+mod statsd;
 mod suggest;
 pub mod ui;
 mod vars;
@@ -130,7 +157,9 @@ pub use blocking::{BlockingRequest, BlockingResponse, JsonResponse, json_request
 pub use cli::main;
 pub use failure::{Failure, IntoOutcome, Result};
 pub use http::{Error, ErrorKind, multipart};
-pub use load_test::{LoadTest, LoadTestError, Report, Row, secs, test_main};
+#[cfg(feature = "test-harness")]
+pub use load_test::test_main;
+pub use load_test::{LoadTest, LoadTestError, Report, Row, secs};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,

@@ -1,10 +1,12 @@
 //! A load test from code: for `cargo test`, and for programs that decide themselves what to run.
 
 mod options;
+#[cfg(feature = "test-harness")]
 mod test_main;
 
 use std::{any::Any, sync::Arc, time::Duration};
 
+#[cfg(feature = "test-harness")]
 pub use self::test_main::test_main;
 use crate::{
     IntoOutcome,

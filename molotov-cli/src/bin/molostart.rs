@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[path = "../launch.rs"]
+mod launch;
+
 fn main() -> ExitCode {
-    ExitCode::from(_core::start::main(std::env::args_os().collect(), None))
+    ExitCode::from(launch::launch("molostart"))
 }

@@ -62,7 +62,7 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
         }
         Err(shown) => return Ok(Request::Show(shown.render().to_string())),
     };
-    #[cfg(feature = "python")]
+    #[cfg(feature = "command")]
     if door == Door::Command
         && let Some(text) = super::generated(&matches, &command)
     {
@@ -95,6 +95,15 @@ pub(super) fn command(door: Door) -> Command {
         .args(ENTRIES.iter().map(arg))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
         .mut_arg("scenario", |arg| arg.hide(door == Door::Crate));
+    // What this build cannot do.
+    let command = [
+        ("console", cfg!(feature = "dashboard")),
+        ("debug", cfg!(feature = "tracing-subscriber")),
+        ("statsd", cfg!(feature = "statsd")),
+        ("statsd_address", cfg!(feature = "statsd")),
+    ]
+    .into_iter()
+    .fold(command, |command, (option, works)| command.mut_arg(option, |arg| arg.hide(!works)));
     let command = match door {
         Door::Crate => command.about(concat!(
             "A load test, run by Molotov ",
@@ -103,7 +112,7 @@ pub(super) fn command(door: Door) -> Command {
         )),
         Door::Command => {
             // A crate that a user builds goes without.
-            #[cfg(feature = "python")]
+            #[cfg(feature = "command")]
             let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(OTHER));
             command.about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
         }

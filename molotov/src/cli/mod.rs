@@ -2,7 +2,7 @@
 
 mod command_line;
 mod config;
-#[cfg(feature = "python")]
+#[cfg(feature = "command")]
 mod generate;
 mod open_files;
 mod prefix;
@@ -18,7 +18,7 @@ use std::{
 };
 
 use command_line::{Door, Request};
-#[cfg(feature = "python")]
+#[cfg(feature = "command")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
 #[cfg(feature = "python")]

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use super::{announce_extension, complain, note, open_files, show, shows_on_stderr, signals};
+#[cfg(feature = "dashboard")]
+use crate::ui::{Dashboard, Wish};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
-    options::{Args, Color, Options, statsd_address},
+    options::{Args, Options, statsd_address},
     registry::{self, Registry},
     report, statsd,
-    ui::{self, Console, Dashboard, Quiet, Screen, Wish},
+    ui::{self, Console, Quiet, Screen},
 };
 
 /// Runs what is registered, and says with which code to exit.
@@ -50,7 +52,13 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     }
     let plan = plan.with_statsd(statsd);
     if args.debug {
+        #[cfg(feature = "tracing-subscriber")]
         trace(args.color);
+        #[cfg(not(feature = "tracing-subscriber"))]
+        {
+            complain(&crate::missing::missing("`--debug` does not work", "tracing-subscriber"));
+            return 2;
+        }
     }
     // Always: it is what lets many workers connect.
     let allowed = open_files::raise();
@@ -82,16 +90,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         Box::new(Quiet)
     } else if shows_on_stderr(&args) {
         Box::new(Console::stderr().in_background())
-    } else if args.console || !Dashboard::fits() {
-        Box::new(Console::stdout(args.color).in_background())
     } else {
-        let control = control.clone();
-        Box::new(Dashboard::new(args.color, move |wish| match wish {
-            Wish::Stop => control.stop(),
-            Wish::Force => control.force(),
-            Wish::Pause(paused) => control.pause(paused),
-            Wish::Workers(more) => control.change_workers(more),
-        }))
+        on_stdout(&args, &control)
     };
     let begun = engine::begin(&plan, &mut *screen, inbox);
     let listening = listen(signals);
@@ -115,6 +115,22 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     drop(listening);
     ui::yield_to_exit();
     code
+}
+
+/// The dashboard if it is wanted and there is a terminal for it, or the console.
+fn on_stdout(args: &Args, control: &Control) -> Box<dyn Screen> {
+    #[cfg(feature = "dashboard")]
+    if !args.console && Dashboard::fits() {
+        let control = control.clone();
+        return Box::new(Dashboard::new(args.color, move |wish| match wish {
+            Wish::Stop => control.stop(),
+            Wish::Force => control.force(),
+            Wish::Pause(paused) => control.pause(paused),
+            Wish::Workers(more) => control.change_workers(more),
+        }));
+    }
+    let _ = control;
+    Box::new(Console::stdout(args.color).in_background())
 }
 
 /// Where to send to statsd; `None` without `--statsd`.
@@ -163,7 +179,8 @@ fn tell_about_the_build() {
 }
 
 /// Sends what the engine and its libraries trace to standard error.
-fn trace(color: Color) {
+#[cfg(feature = "tracing-subscriber")]
+fn trace(color: crate::options::Color) {
     let ansi = color.is_on(io::IsTerminal::is_terminal(&io::stderr()));
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(ansi);
     // A program that has a subscriber of its own keeps it.

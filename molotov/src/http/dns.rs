@@ -18,7 +18,9 @@ use futures_util::{
 use lru::LruCache;
 use tokio::sync::oneshot;
 
-use super::{BoxError, Error, ErrorKind, target::Origin, wire::WireOptions};
+#[cfg(feature = "reqwest")]
+use super::BoxError;
+use super::{Error, ErrorKind, target::Origin, wire::WireOptions};
 
 /// How long an answer of the resolver is used.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -69,8 +71,10 @@ pub(crate) async fn resolve(origin: &Origin, options: &WireOptions) -> Result<Ve
 }
 
 /// The thread's resolver, for `reqwest`.
+#[cfg(feature = "reqwest")]
 pub(crate) struct Resolver;
 
+#[cfg(feature = "reqwest")]
 impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {

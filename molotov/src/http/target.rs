@@ -33,6 +33,7 @@ pub(crate) struct Target {
     pub(crate) url: Url,
     /// The header that sends them.
     pub(crate) authorization: Option<HeaderValue>,
+    #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     pub(crate) https: bool,
     /// The `Host` header: the default port left out, an IPv6 address in brackets.
     pub(crate) authority: String,

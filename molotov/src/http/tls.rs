@@ -208,6 +208,7 @@ fn build(options: &TlsOptions, version: HttpVersionPolicy) -> Result<ClientConfi
         None => chosen.with_no_client_auth(),
     };
     config.alpn_protocols = match version {
+        HttpVersionPolicy::Auto if !cfg!(feature = "http2") => vec![b"http/1.1".to_vec()],
         HttpVersionPolicy::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         HttpVersionPolicy::Http1Only => vec![b"http/1.1".to_vec()],
         HttpVersionPolicy::Http2PriorKnowledge => vec![b"h2".to_vec()],

@@ -104,6 +104,7 @@ impl LazyHeaders {
     }
 
     /// From a library that has built the map already.
+    #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     pub(crate) fn from_map(map: HeaderMap) -> Self {
         Self { raw: Bytes::new(), map: OnceCell::from(Box::new(map)) }
     }
@@ -204,6 +205,7 @@ enum State {
     /// All of it is here; the connection is back in its pool.
     Whole(Bytes),
     Http1(Box<H1Body>),
+    #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     Stream(Pin<Box<dyn Stream<Item = Result<Bytes, Error>>>>),
 }
 
@@ -216,6 +218,7 @@ impl WireBody {
     }
 
     /// A body from a library that reads it.
+    #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     pub(crate) fn stream(
         stream: impl Stream<Item = Result<Bytes, Error>> + 'static,
         deadline: Option<Instant>,

@@ -13,6 +13,7 @@ use std::{
 use rustix::fs::{Access, access};
 
 use super::InvalidValue;
+use crate::missing::missing;
 
 const KNOWN: &str = "name a file that ends in .json, .html or .csv, or put the format first, as in `json:-`";
 
@@ -105,6 +106,9 @@ impl ReportTarget {
     ///
     /// When it cannot: the file is a directory, its directory does not exist, or permission is missing.
     pub fn check(&self) -> Result<(), InvalidValue> {
+        if self.format == Format::Html && !cfg!(feature = "html-report") {
+            return Err(missing(format!("`{self}` cannot be written"), "html-report").into());
+        }
         if self.is_standard_output() {
             return Ok(());
         }

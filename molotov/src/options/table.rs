@@ -255,7 +255,11 @@ macro_rules! option_table {
 
             /// Reports to write.
             report: Vec<ReportTarget> = Vec::new(), {
-                help: "Write a report: .json, .html, .csv, or json:- (stdout)",
+                help: if cfg!(feature = "html-report") {
+                    "Write a report: .json, .html, .csv, or json:- (stdout)"
+                } else {
+                    "Write a report: .json, .csv, or json:- (stdout)"
+                },
                 group: Group::Reports,
                 value: "FILE",
                 check: ReportTarget::check,

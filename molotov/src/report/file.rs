@@ -14,7 +14,9 @@ use std::{
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::{csv::csv, html::html, json::json};
+#[cfg(feature = "html-report")]
+use super::html::html;
+use super::{csv::csv, json::json};
 use crate::{
     options::{
         ReportTarget,
@@ -44,7 +46,14 @@ pub struct WriteError {
 pub fn write(summary: &Summary, target: &ReportTarget) -> Result<(), WriteError> {
     let text = match target.format {
         Format::Json => json(summary),
+        #[cfg(feature = "html-report")]
         Format::Html => html(summary),
+        #[cfg(not(feature = "html-report"))]
+        Format::Html => {
+            let why = crate::missing::missing("there are no HTML reports", "html-report");
+            let source = io::Error::new(io::ErrorKind::Unsupported, why);
+            return Err(WriteError { target: target.to_string(), source });
+        }
         Format::Csv => csv(summary),
     };
     target.write(text.as_bytes()).map_err(|source| WriteError { target: target.to_string(), source })

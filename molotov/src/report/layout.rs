@@ -31,6 +31,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
 }
 
 /// The first of these texts that fits, or nothing. A number that is cut reads as another number: leave it out instead.
+#[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
 pub(crate) fn fitting(texts: impl IntoIterator<Item = String>, columns: usize) -> String {
     texts.into_iter().find(|text| width(text) <= columns).unwrap_or_default()
 }

@@ -1,8 +1,10 @@
 //! Reports: what a run came to, as tables, charts and files, and the thresholds that judge it.
 
+#[cfg(feature = "html-report")]
 mod chart;
 mod csv;
 mod file;
+#[cfg(feature = "html-report")]
 mod html;
 mod json;
 pub(crate) mod layout;
@@ -15,6 +17,7 @@ mod threshold;
 
 pub use csv::csv;
 pub use file::{WriteError, write};
+#[cfg(feature = "html-report")]
 pub use html::html;
 pub use json::json;
 

@@ -12,7 +12,7 @@ use super::attach::Attachments;
 use crate::{
     metrics::{Outcome, Recorder},
     options::{Args, WorkerId},
-    statsd::{Statsd, StatsdClient},
+    statsd::Statsd,
 };
 
 /// The context of a worker: its number, the scenario that it runs, and the values attached to it.
@@ -187,7 +187,8 @@ impl Context {
     }
 
     /// Returns the statsd client for your own metrics, or `None` without `--statsd`. See [`statsd`](crate::statsd).
-    pub fn statsd(&self) -> Option<&StatsdClient> {
+    #[cfg(feature = "statsd")]
+    pub fn statsd(&self) -> Option<&crate::statsd::StatsdClient> {
         self.0.statsd.as_ref().map(Statsd::client)
     }
 

@@ -34,17 +34,20 @@ pub(crate) use self::{
     measure::Measure,
     route::{Proxy, Route},
 };
+#[cfg(feature = "reqwest")]
+use crate::http::reqwest::ReqwestTransport;
 use crate::http::{
     Error, ErrorKind,
     cookies::Jar,
     direct::Direct,
-    reqwest::ReqwestTransport,
     wire::{WireRequest, WireResponse},
 };
 pub use crate::http::{
     multipart,
     redirect::{Action, Attempt, Redirect},
 };
+#[cfg(not(feature = "reqwest"))]
+use crate::missing::missing;
 
 /// An HTTP client with the cookies and connections of one worker.
 ///
@@ -83,32 +86,42 @@ pub(crate) struct Inner {
 /// The transport that makes the requests.
 pub(crate) enum Wire {
     Direct(Direct),
+    #[cfg(feature = "reqwest")]
     Reqwest(ReqwestTransport),
 }
 
 impl Wire {
     fn new(options: &SessionOptions) -> Result<Wire, Error> {
-        let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
-        Ok(match options.transport {
-            Some(Transport::Direct) if by_reqwest => {
-                let what = "the direct transport goes through no proxy and no client; leave `transport` out";
-                return Err(Error::new(ErrorKind::Builder, what));
+        let direct = || Wire::Direct(Direct::new(Rc::new(options.wire.clone())));
+        #[cfg(feature = "reqwest")]
+        {
+            let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
+            let reqwest =
+                || ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref()).map(Wire::Reqwest);
+            match options.transport {
+                Some(Transport::Direct) if by_reqwest => {
+                    let what = "the direct transport does not support proxies or custom clients; leave `transport` out";
+                    Err(Error::new(ErrorKind::Builder, what))
+                }
+                Some(Transport::Reqwest) => reqwest(),
+                None if by_reqwest => reqwest(),
+                Some(Transport::Direct) | None => Ok(direct()),
             }
-            Some(Transport::Direct) => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
+        }
+        #[cfg(not(feature = "reqwest"))]
+        match options.transport {
             Some(Transport::Reqwest) => {
-                Wire::Reqwest(ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref())?)
+                Err(Error::new(ErrorKind::Builder, missing("`Transport::Reqwest` is not supported", "reqwest")))
             }
-            None if by_reqwest => {
-                Wire::Reqwest(ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref())?)
-            }
-            None => Wire::Direct(Direct::new(Rc::new(options.wire.clone()))),
-        })
+            Some(Transport::Direct) | None => Ok(direct()),
+        }
     }
 
     pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
         match self {
             Wire::Direct(direct) => direct.execute(request).await,
             // Boxed, so that the usual way is not made larger by the other one.
+            #[cfg(feature = "reqwest")]
             Wire::Reqwest(reqwest) => Box::pin(reqwest.execute(request)).await,
         }
     }

@@ -6,15 +6,17 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tls")]
+use crate::http::{Certificate, Identity};
 use crate::http::{
-    Certificate, Error, ErrorKind, Identity,
+    Error, ErrorKind,
     cookies::Kept,
     decode::Decompression,
     redirect::Redirect,
     target,
     wire::{HttpVersionPolicy, WireOptions},
 };
-use crate::secrets;
+use crate::{missing::missing, secrets};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// What a session is made with: what the fixture `setup` gives back.
@@ -46,7 +48,9 @@ pub struct SessionOptions {
     /// The most bytes of a body that are kept in memory.
     pub(crate) max_body: u64,
     pub(crate) wire: WireOptions,
+    #[cfg(feature = "reqwest")]
     pub(crate) proxies: Vec<reqwest::Proxy>,
+    #[cfg(feature = "reqwest")]
     pub(crate) client: Option<reqwest::Client>,
     pub(crate) transport: Option<Transport>,
     pub(crate) error: Option<String>,
@@ -57,7 +61,7 @@ pub struct SessionOptions {
 pub enum Transport {
     /// Connections of the worker's own, by our own HTTP/1.1 and by hyper's HTTP/2: the default, and the fastest.
     Direct,
-    /// A `reqwest` client of the worker's own: chosen by itself where a proxy or a client is given.
+    /// A `reqwest` client of the worker's own: the default if a proxy or a client is given. Needs the feature `reqwest`.
     Reqwest,
 }
 
@@ -95,16 +99,18 @@ impl SessionOptions {
         SessionOptions {
             headers: HeaderMap::new(),
             cookies: Vec::new(),
-            cookie_store: true,
+            cookie_store: cfg!(feature = "cookies"),
             cookies_of_addresses: true,
             keep_coding_headers: false,
             timeout: None,
             read_timeout: None,
             redirect: Redirect::default(),
-            decompression: Decompression { gzip: true, deflate: true, brotli: true, zstd: true },
+            decompression: Decompression::ALL,
             max_body: MAX_BODY,
             wire: WireOptions::default(),
+            #[cfg(feature = "reqwest")]
             proxies: Vec::new(),
+            #[cfg(feature = "reqwest")]
             client: None,
             transport: None,
             error: None,
@@ -175,8 +181,11 @@ impl SessionOptions {
         self
     }
 
-    /// Whether cookies that servers set are kept and sent back; they are by default.
+    /// Whether cookies that servers set are kept and sent back; `true` by default if the feature `cookies` is on.
     pub fn cookie_store(mut self, keep: bool) -> Self {
+        if keep && !cfg!(feature = "cookies") {
+            return self.wrong(missing("cookies are not supported", "cookies"));
+        }
         self.cookie_store = keep;
         self
     }
@@ -221,36 +230,42 @@ impl SessionOptions {
     }
 
     /// A proxy; the session's requests then go by [`Transport::Reqwest`].
+    #[cfg(feature = "reqwest")]
     pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
         self.proxies.push(proxy);
         self
     }
 
     /// Trusts an authority beside those of the system.
+    #[cfg(feature = "tls")]
     pub fn add_root_certificate(mut self, certificate: Certificate) -> Self {
         self.wire.tls.roots.push(certificate);
         self
     }
 
     /// Whether the system's authorities are trusted; they are by default.
+    #[cfg(feature = "tls")]
     pub fn tls_built_in_root_certs(mut self, trust: bool) -> Self {
         self.wire.tls.builtin_roots = trust;
         self
     }
 
     /// What servers are shown that ask who the client is.
+    #[cfg(feature = "tls")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.wire.tls.identity = Some(identity);
         self
     }
 
     /// Accepts any certificate: encrypted, but with nobody knows whom.
+    #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
         self.wire.tls.accept_invalid_certs = accept;
         self
     }
 
     /// Accepts a certificate that is for another name.
+    #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_hostnames(mut self, accept: bool) -> Self {
         self.wire.tls.accept_invalid_hostnames = accept;
         self
@@ -264,6 +279,9 @@ impl SessionOptions {
 
     /// Speaks HTTP/2 from the first byte, without TLS too.
     pub fn http2_prior_knowledge(mut self) -> Self {
+        if !cfg!(feature = "http2") {
+            return self.wrong(missing("HTTP/2 is not supported", "http2"));
+        }
         self.wire.http_version = HttpVersionPolicy::Http2PriorKnowledge;
         self
     }
@@ -280,26 +298,38 @@ impl SessionOptions {
         self
     }
 
-    /// Whether gzip is asked for and undone; it is by default.
+    /// Whether gzip is accepted and decompressed; `true` by default if the feature `gzip` is on.
     pub fn gzip(mut self, enable: bool) -> Self {
+        if enable && !Decompression::ALL.gzip {
+            return self.wrong(missing("responses with gzip are not supported", "gzip"));
+        }
         self.decompression.gzip = enable;
         self
     }
 
-    /// Whether deflate is asked for and undone; it is by default.
+    /// Whether deflate is accepted and decompressed; `true` by default if the feature `deflate` is on.
     pub fn deflate(mut self, enable: bool) -> Self {
+        if enable && !Decompression::ALL.deflate {
+            return self.wrong(missing("responses with deflate are not supported", "deflate"));
+        }
         self.decompression.deflate = enable;
         self
     }
 
-    /// Whether brotli is asked for and undone; it is by default.
+    /// Whether brotli is accepted and decompressed; `true` by default if the feature `brotli` is on.
     pub fn brotli(mut self, enable: bool) -> Self {
+        if enable && !Decompression::ALL.brotli {
+            return self.wrong(missing("responses with brotli are not supported", "brotli"));
+        }
         self.decompression.brotli = enable;
         self
     }
 
-    /// Whether zstd is asked for and undone; it is by default.
+    /// Whether zstd is accepted and decompressed; `true` by default if the feature `zstd` is on.
     pub fn zstd(mut self, enable: bool) -> Self {
+        if enable && !Decompression::ALL.zstd {
+            return self.wrong(missing("responses with zstd are not supported", "zstd"));
+        }
         self.decompression.zstd = enable;
         self
     }
@@ -355,8 +385,23 @@ impl SessionOptions {
     /// A `reqwest` client to make the requests with, as [`Transport::Reqwest`]; redirects, cookies and decompression
     /// should be off in it, since the session does them itself. So should retries (`.retry(reqwest::retry::never())`):
     /// the report does not count those of the client.
+    #[cfg(feature = "reqwest")]
     pub fn client(mut self, client: reqwest::Client) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// Does not compile, and says why.
+    #[cfg(not(feature = "reqwest"))]
+    #[doc(hidden)]
+    pub fn proxy<T: FeatureReqwest>(self, _: T) -> Self {
+        self
+    }
+
+    /// Does not compile, and says why.
+    #[cfg(not(feature = "reqwest"))]
+    #[doc(hidden)]
+    pub fn client<T: FeatureReqwest>(self, _: T) -> Self {
         self
     }
 
@@ -393,6 +438,14 @@ impl SessionOptions {
         headers
     }
 }
+
+/// No type has this trait: it is the bound of methods that need the feature `reqwest`.
+#[cfg(not(feature = "reqwest"))]
+#[diagnostic::on_unimplemented(
+    message = "proxies and custom clients need the feature `reqwest` of the crate `molotov`",
+    note = "add the feature in Cargo.toml: `molotov = {{ ..., features = [\"reqwest\"] }}`"
+)]
+pub trait FeatureReqwest {}
 
 /// Sets headers in the place of those of the same names.
 pub(crate) fn replace(headers: &mut HeaderMap, new: HeaderMap) {

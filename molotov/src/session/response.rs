@@ -164,6 +164,7 @@ impl Response {
     }
 
     /// Returns the names and values of the cookies that this response sets.
+    #[cfg(feature = "cookies")]
     pub fn cookies(&self) -> impl Iterator<Item = (String, String)> {
         let set = self.headers().get_all(header::SET_COOKIE).iter();
         set.filter_map(|text| {
@@ -224,14 +225,8 @@ impl Response {
             })?;
             Some(charset.trim().trim_matches('"').to_owned())
         });
-        let encoding = stated.as_deref().and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
-        let encoding = match encoding.or_else(|| encoding_rs::Encoding::for_label(default.as_bytes())) {
-            Some(encoding) => encoding,
-            None => return Err(Error::new(ErrorKind::Decode, format!("`{default}` is not a known charset"))),
-        };
         let bytes = self.bytes().await?;
-        let (text, ..) = encoding.decode(&bytes);
-        Ok(text.into_owned())
+        decode(&bytes, stated.as_deref(), default)
     }
 
     /// Reads the whole body and parses it as JSON.
@@ -378,6 +373,27 @@ impl fmt::Debug for Response {
             .field("status", &self.status)
             .finish()
     }
+}
+
+/// The text of a body whose server states a charset, or which has the default one.
+#[cfg(feature = "charset")]
+fn decode(bytes: &[u8], stated: Option<&str>, default: &str) -> Result<String, Error> {
+    let known = |label: &str| encoding_rs::Encoding::for_label(label.as_bytes());
+    let Some(encoding) = stated.and_then(known).or_else(|| known(default)) else {
+        return Err(Error::new(ErrorKind::Decode, format!("`{default}` is not a known charset")));
+    };
+    Ok(encoding.decode(bytes).0.into_owned())
+}
+
+/// Only UTF-8, and ASCII as a part of it.
+#[cfg(not(feature = "charset"))]
+fn decode(bytes: &[u8], stated: Option<&str>, default: &str) -> Result<String, Error> {
+    let label = stated.unwrap_or(default);
+    if !["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| label.eq_ignore_ascii_case(known)) {
+        let what = format!("the charset `{label}` is not supported");
+        return Err(Error::new(ErrorKind::Decode, crate::missing::missing(what, "charset")));
+    }
+    Ok(String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).into_owned())
 }
 
 #[cfg(test)]

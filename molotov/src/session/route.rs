@@ -3,7 +3,9 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{SessionOptions, Wire};
-use crate::http::{Error, ErrorKind, tls::TlsOptions};
+#[cfg(feature = "reqwest")]
+use crate::http::ErrorKind;
+use crate::http::{Error, tls::TlsOptions};
 
 /// The most routes of a session that keep their connections.
 const MOST: usize = 64;
@@ -55,6 +57,7 @@ fn options_of(route: &Route, options: &SessionOptions) -> Result<SessionOptions,
     let mut options = options.clone();
     options.wire.tls = route.tls.clone();
     options.wire.server_name = route.server_name.clone();
+    #[cfg(feature = "reqwest")]
     if let Some(proxy) = &route.proxy {
         let wrong = |error| Error::new(ErrorKind::Builder, "the proxy cannot be used").with_source(error);
         let mut made = reqwest::Proxy::all(&proxy.url).map_err(wrong)?;

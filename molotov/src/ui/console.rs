@@ -131,6 +131,7 @@ impl Console<Output> {
     }
 
     /// The same, counting what is written in `written`.
+    #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
     pub(super) fn stdout_counted(color: Color, written: Arc<AtomicU64>) -> Console<Output> {
         Console { out: Output { written, to_stderr: false }, ..Console::stdout(color) }
     }

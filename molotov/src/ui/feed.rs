@@ -15,6 +15,7 @@ pub(super) enum Feed {
     /// Something to show.
     Line(Line),
     /// Measures since the last ones, of a member of the run where there are several.
+    #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
     Measures(Option<Arc<str>>, Box<Snapshot>),
     /// How far the run is.
     Progress(Progress),

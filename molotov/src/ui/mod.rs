@@ -2,7 +2,9 @@
 
 mod background;
 mod console;
+#[cfg(feature = "dashboard")]
 mod dashboard;
+mod exit;
 mod feed;
 mod quiet;
 #[cfg(test)]
@@ -11,11 +13,14 @@ mod tests;
 
 pub use background::Background;
 pub use console::{Console, Medium, Output};
+#[cfg(feature = "dashboard")]
 pub use dashboard::{Dashboard, Wish};
 pub use quiet::Quiet;
 
 pub(crate) use console::take_output_error;
-pub(crate) use dashboard::{exit, yield_to_exit};
+#[cfg(feature = "dashboard")]
+pub(crate) use dashboard::exit;
+pub(crate) use exit::yield_to_exit;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +28,12 @@ use crate::{
     metrics::Snapshot,
     run::{Line, Progress, Summary},
 };
+
+/// Ends the process. There is no screen to restore.
+#[cfg(not(feature = "dashboard"))]
+pub(crate) fn exit(code: i32) -> ! {
+    exit::exit_after(|| (), code)
+}
 
 /// Where a run is shown.
 ///

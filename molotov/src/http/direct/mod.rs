@@ -3,6 +3,10 @@
 mod connection;
 mod framing;
 mod head;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(not(feature = "http2"))]
+#[path = "http2/absent.rs"]
 mod http2;
 mod pool;
 mod stream;
@@ -26,6 +30,7 @@ use super::{
     timer::{Deadline, within},
     wire::{self, Body, HttpVersionPolicy, LazyHeaders, Seen, WireBody, WireOptions, WireRequest, WireResponse},
 };
+use crate::missing::missing;
 
 pub(crate) use connection::H1Body;
 
@@ -125,6 +130,9 @@ impl Direct {
     ) -> Result<Way, Error> {
         let (pool, origin) = (&self.pool, &request.target.origin);
         let version = match request.version {
+            Some(Version::HTTP_2) if !cfg!(feature = "http2") => {
+                return Err(Error::new(ErrorKind::Builder, missing("HTTP/2 is not supported", "http2")));
+            }
             Some(Version::HTTP_2) => HttpVersionPolicy::Http2PriorKnowledge,
             Some(Version::HTTP_09 | Version::HTTP_3) => {
                 return Err(Error::new(ErrorKind::Request, "this version of HTTP is not spoken here")

@@ -9,18 +9,21 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+#[cfg(feature = "tls")]
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpSocket, TcpStream},
     time::sleep,
 };
+#[cfg(feature = "tls")]
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+#[cfg(feature = "tls")]
+use crate::http::tls;
 use crate::http::{
     Error, ErrorKind, dns,
     target::Origin,
-    tls,
     wire::{HttpVersionPolicy, WireOptions},
 };
 
@@ -29,17 +32,20 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 pub(crate) enum Io {
     Plain(TcpStream),
+    #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Io {
     /// Whether the server has closed, or said something nobody asked for. No system call on a quiet connection.
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS has something to read in between"))]
     pub(crate) fn is_stale(&mut self, cx: &mut Context<'_>) -> bool {
         let mut byte = [0];
         match self {
             Self::Plain(stream) => {
                 !matches!(stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready(),
         }
     }
@@ -49,6 +55,7 @@ impl Io {
         use rustix::net::{RecvFlags, recv};
         let stream = match self {
             Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.get_ref().0,
         };
         let mut byte = [0_u8];
@@ -64,6 +71,7 @@ impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
@@ -73,6 +81,7 @@ impl AsyncWrite for Io {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -80,6 +89,7 @@ impl AsyncWrite for Io {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -87,6 +97,7 @@ impl AsyncWrite for Io {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
@@ -121,6 +132,18 @@ pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVe
         let http2 = version == HttpVersionPolicy::Http2PriorKnowledge;
         return Ok(Opened { io: Io::Plain(stream), remote, http2 });
     }
+    secure(origin, options, version, stream, remote).await
+}
+
+/// Shakes hands for TLS.
+#[cfg(feature = "tls")]
+async fn secure(
+    origin: &Origin,
+    options: &WireOptions,
+    version: HttpVersionPolicy,
+    stream: TcpStream,
+    remote: SocketAddr,
+) -> Result<Opened, Error> {
     let failed = |source: crate::http::BoxError| {
         Error::new(ErrorKind::Tls, format!("no TLS with {}:{}: {source}", origin.host, origin.port))
             .with_hint("check the certificate, or add its root to the session")
@@ -135,6 +158,17 @@ pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVe
         None => version == HttpVersionPolicy::Http2PriorKnowledge,
     };
     Ok(Opened { io: Io::Tls(Box::new(stream)), remote, http2 })
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secure(
+    _: &Origin,
+    _: &WireOptions,
+    _: HttpVersionPolicy,
+    _: TcpStream,
+    _: SocketAddr,
+) -> Result<Opened, Error> {
+    Err(Error::new(ErrorKind::Tls, crate::missing::missing("`https` URLs are not supported", "tls")))
 }
 
 async fn connect(addresses: &[SocketAddr], options: &WireOptions) -> io::Result<(TcpStream, SocketAddr)> {

@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 
 use super::stream::Io;
 use crate::http::{
-    BoxError, pump, timer,
+    BoxError, length, timer,
     wire::{Body, LocalByteStream, WireRequest},
 };
 
@@ -122,7 +122,7 @@ impl Upload {
                     Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {}
                     Poll::Ready(Some(Ok(bytes))) => match left {
                         Some(_) => {
-                            pump::count(left, bytes.len() as u64).map_err(UploadError::Body)?;
+                            length::count(left, bytes.len() as u64).map_err(UploadError::Body)?;
                             self.piece = bytes;
                         }
                         None => {
@@ -136,7 +136,7 @@ impl Upload {
                         match left {
                             None => self.piece = Bytes::from_static(b"0\r\n\r\n"),
                             Some(0) => {}
-                            Some(_) => return Poll::Ready(Err(UploadError::Body(pump::wrong_length("shorter")))),
+                            Some(_) => return Poll::Ready(Err(UploadError::Body(length::wrong_length("shorter")))),
                         }
                         self.rest = Rest::Flush;
                     }

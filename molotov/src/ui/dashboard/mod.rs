@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::terminal::{exit, yield_to_exit};
+pub(crate) use self::terminal::exit;
 use self::{input::Ask, keyboard::Keyboard, state::State};
 use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{

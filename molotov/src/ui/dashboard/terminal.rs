@@ -190,21 +190,9 @@ fn restore_within(time: Duration) {
     }
 }
 
-/// Whether [`exit`] was called.
-static EXITING: AtomicBool = AtomicBool::new(false);
-
 /// Restores the terminal, even where it takes nothing any more, and ends the process.
 pub(crate) fn exit(code: i32) -> ! {
-    EXITING.store(true, Ordering::Release);
-    restore_within(RESTORE);
-    signal_hook::low_level::exit(code)
-}
-
-/// Blocks forever once [`exit`] was called. A run that ends meanwhile must not exit with another code.
-pub(crate) fn yield_to_exit() {
-    while EXITING.load(Ordering::Acquire) {
-        thread::park();
-    }
+    crate::ui::exit::exit_after(|| restore_within(RESTORE), code)
 }
 
 /// Gives the terminal back and stops, with all processes of the run, until the shell lets them go on.

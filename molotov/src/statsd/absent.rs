@@ -1,0 +1,35 @@
+//! In place of statsd, in programs that are built without its feature.
+
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+
+use http::Method;
+use url::Url;
+
+use crate::missing::missing;
+
+/// A connection to statsd, which no program of this build has.
+#[derive(Debug, Clone)]
+pub(crate) struct Statsd(Infallible);
+
+/// Refuses every address.
+pub(crate) fn resolve(_: (String, u16)) -> Result<SocketAddr, String> {
+    Err(missing("`--statsd` does not work", "statsd"))
+}
+
+impl Statsd {
+    pub(crate) fn open(_: SocketAddr) -> io::Result<Statsd> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, missing("there is no statsd", "statsd")))
+    }
+
+    pub(crate) fn name(&self, _: &Method, _: &Url) -> String {
+        match self.0 {}
+    }
+
+    pub(crate) fn request(&self, _: &str, _: u16, _: Duration) {
+        match self.0 {}
+    }
+
+    pub(crate) fn flush(&self) {
+        match self.0 {}
+    }
+}

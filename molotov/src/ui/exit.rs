@@ -1,0 +1,23 @@
+//! The end of the process in the middle of a run.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+/// Whether [`exit_after`] was called.
+static EXITING: AtomicBool = AtomicBool::new(false);
+
+/// Calls `restore` and ends the process.
+pub(crate) fn exit_after(restore: impl FnOnce(), code: i32) -> ! {
+    EXITING.store(true, Ordering::Release);
+    restore();
+    signal_hook::low_level::exit(code)
+}
+
+/// Blocks forever once the process is to exit. A run that ends meanwhile must not exit with another code.
+pub(crate) fn yield_to_exit() {
+    while EXITING.load(Ordering::Acquire) {
+        thread::park();
+    }
+}
