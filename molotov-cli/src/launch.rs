@@ -3,7 +3,7 @@
 use std::{env, os::unix::process::CommandExt, process::Command};
 
 /// Becomes the program `molotov` beside this one, under the name `name`. Returns the exit code if that fails.
-pub fn launch(name: &str) -> u8 {
+pub(crate) fn launch(name: &str) -> u8 {
     let beside = env::current_exe().map(|program| program.with_file_name("molotov"));
     let (program, error) = match beside {
         Ok(program) => {
