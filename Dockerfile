@@ -23,7 +23,7 @@ WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    maturin build --release --locked --interpreter python3 --compatibility linux --out /wheels
+    maturin build --profile dist --locked --interpreter python3 --compatibility linux --out /wheels
 
 FROM python:3.13.9-slim-bookworm AS scripts
 # hadolint ignore=DL3008

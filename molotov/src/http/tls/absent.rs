@@ -2,4 +2,4 @@
 
 /// What a session asks of TLS: nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TlsOptions;
+pub(crate) struct TlsOptions {}
