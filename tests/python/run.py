@@ -229,14 +229,15 @@ def side_by_side(programs, original):
     call("bash", "-c", way_out + " --version", env={"PYTHONPATH": hiding, "PATH": "%s:/usr/bin:/bin" % programs})
 
     pip = [programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    call(*pip, "install", "--no-deps", ORIGINAL)
+    # As a wheel: an old pip would run its `setup.py`, which leaves newer files of ours as they are.
+    call(*pip, "install", "--no-deps", "--use-pep517", ORIGINAL)
     for command in commands:
         way_out = refused([*command, "--version"], "`molotov` 2.6 has overwritten the package of molotov-rs")
     call("bash", "-c", way_out)
     quick([programs / "molotov"], packages_of(programs))
 
     # Ours over the original works; removing the original takes files of ours along.
-    call(*pip, "install", "--no-deps", ORIGINAL)
+    call(*pip, "install", "--no-deps", "--use-pep517", ORIGINAL)
     call("bash", "-c", way_out.split(" && ")[1])
     call(programs / "molotov", "--version")
     call(*pip, "uninstall", "--yes", "molotov")
