@@ -92,18 +92,9 @@ pub(super) fn command(door: Door) -> Command {
             "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). A long option may be shortened as long as it \
              is clear which is meant.",
         )
-        .args(ENTRIES.iter().map(arg))
+        .args(ENTRIES.iter().map(|entry| arg(entry).hide(!works(entry.name))))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
         .mut_arg("scenario", |arg| arg.hide(door == Door::Crate));
-    // What this build cannot do.
-    let command = [
-        ("console", cfg!(feature = "dashboard")),
-        ("debug", cfg!(feature = "tracing-subscriber")),
-        ("statsd", cfg!(feature = "statsd")),
-        ("statsd_address", cfg!(feature = "statsd")),
-    ]
-    .into_iter()
-    .fold(command, |command, (option, works)| command.mut_arg(option, |arg| arg.hide(!works)));
     let command = match door {
         Door::Crate => command.about(concat!(
             "A load test, run by Molotov ",
@@ -118,6 +109,16 @@ pub(super) fn command(door: Door) -> Command {
         }
     };
     command.arg(other("help").short('h').help("Print help").action(ArgAction::Help))
+}
+
+/// Whether this build has what an option needs.
+fn works(option: &str) -> bool {
+    match option {
+        "console" => cfg!(feature = "dashboard"),
+        "debug" => cfg!(feature = "tracing-subscriber"),
+        "statsd" | "statsd_address" => cfg!(feature = "statsd"),
+        _ => true,
+    }
 }
 
 fn other(name: &'static str) -> Arg {
