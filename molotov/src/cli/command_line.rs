@@ -113,12 +113,13 @@ pub(super) fn command(door: Door) -> Command {
 
 /// Whether this build has what an option needs.
 fn works(option: &str) -> bool {
-    match option {
-        "console" => cfg!(feature = "dashboard"),
-        "debug" => cfg!(feature = "tracing-subscriber"),
-        "statsd" | "statsd_address" => cfg!(feature = "statsd"),
-        _ => true,
-    }
+    let missing = [
+        ("console", cfg!(not(feature = "dashboard"))),
+        ("debug", cfg!(not(feature = "tracing-subscriber"))),
+        ("statsd", cfg!(not(feature = "statsd"))),
+        ("statsd_address", cfg!(not(feature = "statsd"))),
+    ];
+    !missing.contains(&(option, true))
 }
 
 fn other(name: &'static str) -> Arg {
