@@ -10,7 +10,8 @@ use std::{
 /// The layers, the highest first.
 const LAYERS: &[&[&str]] = &[
     &["prelude", "private"],
-    &["cli", "python"],
+    &["cli"],
+    &["python"],
     &["blocking", "load_test"],
     &["engine"],
     &["ui"],
@@ -22,11 +23,11 @@ const LAYERS: &[&[&str]] = &[
     &["failure", "statsd"],
     &["http"],
     &["metrics"],
-    &["backtrace", "format", "missing", "options", "queue", "secrets", "suggest", "vars"],
+    &["backtrace", "format", "missing", "notice", "options", "queue", "secrets", "suggest", "vars"],
 ];
 
 /// Modules whose children still make a cycle; one that does not any more is taken off this list.
-const CYCLES: &[&str] = &["crate", "http", "http::direct", "python", "report", "session", "ui::dashboard"];
+const CYCLES: &[&str] = &["http", "http::direct", "python", "report", "session", "ui::dashboard"];
 
 #[test]
 fn modules_name_only_those_below_them() {

@@ -134,6 +134,7 @@ mod layers;
 mod load_test;
 pub mod metrics;
 mod missing;
+mod notice;
 pub mod options;
 pub mod prelude;
 #[cfg(feature = "python")]

@@ -7,6 +7,9 @@ mod generate;
 mod open_files;
 mod prefix;
 mod run;
+#[cfg_attr(feature = "python", path = "python.rs")]
+#[cfg_attr(not(feature = "python"), path = "no_python.rs")]
+mod scripts;
 mod signals;
 
 use std::{
@@ -21,11 +24,10 @@ use command_line::{Door, Request};
 #[cfg(feature = "command")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
-#[cfg(feature = "python")]
-pub(crate) use signals::exit_code;
 
 use crate::{
-    options::{Args, Options, ReportTarget},
+    notice::{complain, note},
+    options::{Args, Options},
     registry::Registry,
     secrets,
     vars::Scope,
@@ -128,7 +130,7 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         signals::end_at_once();
         return run::run(args, &registry);
     }
-    let code = match load(&args, &scripts, &line) {
+    let code = match scripts::load(&args, scripts.script.as_deref(), &scripts.extensions, &line) {
         Ok(loaded) => {
             registry.extend(loaded);
             run::run(args, &registry)
@@ -136,7 +138,7 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         Err(code) => code,
     };
     drop(registry);
-    end_scripts();
+    scripts::finish();
     code
 }
 
@@ -150,7 +152,7 @@ impl Scripts {
     /// Those of a crate's command line: extensions that are linked into the crate are left in `args`.
     fn named(args: &mut Args, registry: &Registry) -> Scripts {
         let linked = registry.extensions();
-        let is_script = |name: &String| cfg!(feature = "python") && !linked.contains(name);
+        let is_script = |name: &String| scripts::ARE_SUPPORTED && !linked.contains(name);
         // `--use-extension A B script.py` takes all that follows.
         if args.scenario.is_none()
             && args.use_extension.len() > 1
@@ -190,7 +192,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
     let script = Some(args.scenario.clone().unwrap_or_else(|| DEFAULT_SCRIPT.to_owned()));
     // In a script's registry there is none by name.
     let scripts = Scripts { script, extensions: std::mem::take(&mut args.use_extension) };
-    let code = match load(&args, &scripts, &line) {
+    let code = match scripts::load(&args, scripts.script.as_deref(), &scripts.extensions, &line) {
         Ok(registry) if registry.scenarios().is_empty() => {
             complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
             1
@@ -198,48 +200,8 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(registry) => run::run(args, &registry),
         Err(code) => code,
     };
-    end_scripts();
+    scripts::finish();
     code
-}
-
-/// Does what scripts have left to the end.
-fn end_scripts() {
-    #[cfg(feature = "python")]
-    crate::python::finish();
-}
-
-#[cfg(feature = "python")]
-fn load(args: &Args, scripts: &Scripts, line: &[OsString]) -> Result<Registry, u8> {
-    use crate::python::LoadError;
-
-    // The interpreter takes signals to itself before it can be told not to.
-    let held = signals::hold();
-    let started = crate::python::start(line);
-    signals::end_at_once();
-    crate::python::keep_handlers();
-    drop(held);
-    let loaded = started.and_then(|()| crate::python::load(args, scripts.script.as_deref(), &scripts.extensions));
-    loaded.map_err(|error| match error {
-        LoadError::Missing(message) => {
-            complain(&message);
-            1
-        }
-        LoadError::Raised(traceback) => {
-            let _ = write!(io::stderr().lock(), "{}", secrets::mask(&traceback));
-            1
-        }
-        LoadError::Exit(code) => code,
-    })
-}
-
-#[cfg(not(feature = "python"))]
-fn load(_args: &Args, scripts: &Scripts, _line: &[OsString]) -> Result<Registry, u8> {
-    complain(&format!(
-        "`{}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
-         leave the script out (`--single-mode NAME` chooses a scenario, `--list` shows them)",
-        scripts.script.as_deref().unwrap_or_default()
-    ));
-    Err(2)
 }
 
 /// The options of a run, or the code to exit with when there is nothing to run.
@@ -284,29 +246,4 @@ fn show(text: &str) -> u8 {
         }
         _ => 0,
     }
-}
-
-/// Announces an extension on the stream that the run is shown on.
-pub(crate) fn announce_extension(args: &Args, name: &str) {
-    let line = format!("Loading extension '{name}'\n");
-    // The console reports what cannot be written.
-    let _ = match shows_on_stderr(args) {
-        true => io::stderr().lock().write_all(line.as_bytes()),
-        false => io::stdout().lock().write_all(line.as_bytes()),
-    };
-}
-
-/// Whether a report takes standard output, so that the run is shown on standard error.
-pub(crate) fn shows_on_stderr(args: &Args) -> bool {
-    args.report.iter().any(ReportTarget::is_standard_output)
-}
-
-/// Writes an error of the tool itself to standard error.
-fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "error: {}", secrets::mask(message));
-}
-
-/// Writes what is worth knowing, and stops nothing, to standard error.
-pub(crate) fn note(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "warning: {}", secrets::mask(message));
 }

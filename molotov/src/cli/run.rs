@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
-use super::{announce_extension, complain, note, open_files, show, shows_on_stderr, signals};
+use super::{open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
 use crate::ui::{Dashboard, Wish};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
+    notice::{announce_extension, complain, note, shows_on_stderr},
     options::{Args, Options, statsd_address},
     registry::{self, Registry},
     report, statsd,
@@ -70,8 +71,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     }
 
     let (control, inbox) = Control::new();
-    #[cfg(feature = "python")]
-    crate::python::set_control(Some(control.clone()));
+    scripts::set_control(Some(control.clone()));
     // Until the members are there, no thread listens to signals: the first is kept, and interrupts the `global_setup` of a
     // script; a second ends the process. No thread may run beside the fork of processes.
     let signals = signals::keep();
@@ -96,10 +96,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let begun = engine::begin(&plan, &mut *screen, inbox);
     let listening = listen(signals);
     let ended = begun.end();
-    #[cfg(feature = "python")]
-    crate::python::set_control(None);
-    #[cfg(feature = "python")]
-    crate::python::set_ended(&ended);
+    scripts::set_control(None);
+    scripts::set_ended(&ended);
     tracing::debug!(verdict = ?ended.verdict, "the run has ended");
     let mut code = judge(ended.verdict, args.quiet);
     if let Some(error) = ui::take_output_error() {

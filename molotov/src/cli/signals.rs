@@ -11,8 +11,6 @@ use std::{
     thread,
 };
 
-#[cfg(feature = "python")]
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use signal_hook::{
     SigId,
     consts::{SIGHUP, SIGINT, SIGTERM},
@@ -24,7 +22,7 @@ use signal_hook::{
 use crate::{engine::Control, ui};
 
 /// The exit code of a program that a signal has ended.
-pub(crate) fn exit_code(signal: c_int) -> c_int {
+pub(super) fn exit_code(signal: c_int) -> c_int {
     128 + signal
 }
 
@@ -43,29 +41,6 @@ fn is_ignored(signal: c_int) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     ignored.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
-}
-
-/// Holds signals back from the calling thread until it goes.
-#[cfg(feature = "python")]
-pub(super) struct Held(Option<SigSet>);
-
-#[cfg(feature = "python")]
-/// Holds signals back while the interpreter starts, which has handlers of its own.
-pub(super) fn hold() -> Held {
-    let mut ours = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        ours.add(signal);
-    }
-    Held(ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
-}
-
-#[cfg(feature = "python")]
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = before.thread_set_mask();
-        }
-    }
 }
 
 /// Whether the next signal ends the process.

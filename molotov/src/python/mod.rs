@@ -5,6 +5,7 @@ mod awaitable;
 mod connections;
 mod errors;
 mod event_loop;
+mod host;
 mod interpreter;
 mod interrupts;
 mod jar;
@@ -23,6 +24,7 @@ mod worker;
 
 use pyo3::{create_exception, exceptions::PyBaseException, prelude::*};
 
+pub(crate) use host::Host;
 pub(crate) use interpreter::keep_handlers;
 #[doc(hidden)]
 pub use interpreter::version;

@@ -15,7 +15,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyString},
 };
 
-use super::{awaitable, errors, local::Held, worker};
+use super::{awaitable, errors, host::host, local::Held, worker};
 use crate::{
     blocking::BlockingRequest,
     engine::Control,
@@ -164,7 +164,6 @@ impl Stdout {
 #[pymodule]
 pub mod _core {
     use super::*;
-    use crate::cli::{Program, Wheel};
 
     #[pymodule_export]
     use super::super::awaitable::{Awaitable, Token};
@@ -222,21 +221,21 @@ pub mod _core {
     /// Says something that is worth knowing.
     #[pyfunction]
     fn warn(text: &str) {
-        crate::cli::note(text);
+        crate::notice::note(text);
     }
 
     /// Runs a command line; gives back the code to exit with, and the counts of the run, if there was one.
     #[pyfunction]
     fn run(py: Python<'_>, line: Vec<std::ffi::OsString>) -> (u8, Vec<(&'static str, f64)>) {
         ENDED.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let code = py.detach(|| crate::cli::command_line(line));
+        let code = py.detach(|| (host().command_line)(line));
         (code, std::mem::take(&mut *ENDED.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Runs a command line; gives back the code to exit with.
     #[pyfunction]
     fn main(py: Python<'_>, line: Vec<std::ffi::OsString>) -> u8 {
-        py.detach(|| crate::cli::command_line(line))
+        py.detach(|| (host().command_line)(line))
     }
 
     /// Runs the command line of one of the commands beside `molotov`; gives back the code to exit with.
@@ -247,11 +246,8 @@ pub mod _core {
         python: std::path::PathBuf,
         packages: std::path::PathBuf,
     ) -> PyResult<u8> {
-        let named = |program: &&Program| line.first().is_some_and(|name| name == program.name);
-        let Some(program) = inventory::iter::<Program>().find(named) else {
-            return Err(pyo3::exceptions::PyValueError::new_err("there is no such command"));
-        };
-        Ok(py.detach(|| (program.run)(line, Some(Wheel { python, packages }))))
+        let ran = py.detach(|| (host().program)(line, python, packages));
+        ran.ok_or_else(|| pyo3::exceptions::PyValueError::new_err("there is no such command"))
     }
 
     type Pairs = Vec<(Py<PyBytes>, Py<PyBytes>)>;

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::json;
 use crate::{
-    cli::note,
+    notice::note,
     options::{Args, ENTRIES, Entry},
 };
 

@@ -77,13 +77,13 @@ pub(crate) fn load(
     Python::attach(|py| {
         let loaded = (|| {
             let sys = py.import("sys")?;
-            let stream = if crate::cli::shows_on_stderr(args) { "stderr" } else { "stdout" };
+            let stream = if crate::notice::shows_on_stderr(args) { "stderr" } else { "stdout" };
             let stdout = modules::Stdout::new(sys.getattr(stream)?.unbind(), args.quiet);
             sys.setattr("stdout", Bound::new(py, stdout)?)?;
             if args.uvloop {
                 module(py, "_loop")?.call_method0("check_uvloop")?;
                 if !args.quiet {
-                    crate::cli::note("uvloop is not used: scripts run on Molotov's own event loop, which is faster");
+                    crate::notice::note("uvloop is not used: scripts run on Molotov's own event loop, which is faster");
                 }
             }
             event_loop::asyncio(py, args.debug)?;
@@ -91,7 +91,7 @@ pub(crate) fn load(
             sessions::set_args(options::namespace(py, args, extensions)?);
             for extension in extensions {
                 if !args.quiet {
-                    crate::cli::announce_extension(args, extension);
+                    crate::notice::announce_extension(args, extension);
                 }
                 module(py, "_loop")?.call_method1("load_extension", (extension,))?;
             }
@@ -220,7 +220,7 @@ fn warn_of_replaced(api: &Bound<'_, PyModule>) -> PyResult<()> {
         let (first, last) = (function_of(py, &replaced)?.origin, function_of(py, &last)?.origin);
         // A module that was loaded twice registers the same function again.
         if first != last {
-            crate::cli::note(&format!(
+            crate::notice::note(&format!(
                 "two scenarios are named `{name}`: {first} and {last}; only the last one runs, rename one with \
                  `name=\"...\"`"
             ));
@@ -352,7 +352,7 @@ impl GlobalSetup for OnGlobal {
             match interrupts::fixture(py, call)? {
                 (Err(error), Some(signal)) => {
                     // Nothing has run: the program ends as if the signal had ended it.
-                    let code = u8::try_from(crate::cli::exit_code(signal)).ok();
+                    let code = u8::try_from(128 + signal).ok();
                     Ok(Err(errors::failure(error).by_interruption().with_exit(code)))
                 }
                 (ended, _) => ended.and_then(|_| before.apply_changes(&namespace, args)).map(Ok),

@@ -1,0 +1,80 @@
+//! Scripts in a program that is built with Python: the only file outside of `python/` that names it.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+
+use super::{Program, Wheel, signals};
+pub(super) use crate::python::{finish, set_control, set_ended};
+use crate::{
+    notice::complain,
+    options::Args,
+    python::{self, Host, LoadError},
+    registry::Registry,
+    secrets,
+};
+
+/// Whether the program runs scripts.
+pub(super) const ARE_SUPPORTED: bool = true;
+
+inventory::submit! {
+    Host { command_line: super::command_line, program }
+}
+
+/// Starts the interpreter, and loads the extensions and the script.
+pub(super) fn load(
+    args: &Args,
+    script: Option<&str>,
+    extensions: &[String],
+    line: &[OsString],
+) -> Result<Registry, u8> {
+    // The interpreter takes signals to itself before it can be told not to.
+    let held = hold();
+    let started = python::start(line);
+    signals::end_at_once();
+    python::keep_handlers();
+    drop(held);
+    let loaded = started.and_then(|()| python::load(args, script, extensions));
+    loaded.map_err(|error| match error {
+        LoadError::Missing(message) => {
+            complain(&message);
+            1
+        }
+        LoadError::Raised(traceback) => {
+            let _ = write!(io::stderr().lock(), "{}", secrets::mask(&traceback));
+            1
+        }
+        LoadError::Exit(code) => code,
+    })
+}
+
+/// Runs the command line of a command beside `molotov`, if there is one of that name.
+fn program(line: Vec<OsString>, python: PathBuf, packages: PathBuf) -> Option<u8> {
+    let named = |program: &&Program| line.first().is_some_and(|name| name == program.name);
+    let program = inventory::iter::<Program>().find(named)?;
+    Some((program.run)(line, Some(Wheel { python, packages })))
+}
+
+/// Holds signals back from the calling thread until it goes.
+struct Held(Option<SigSet>);
+
+/// Holds signals back while the interpreter starts, which has handlers of its own.
+fn hold() -> Held {
+    let mut ours = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        ours.add(signal);
+    }
+    Held(ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = before.thread_set_mask();
+        }
+    }
+}
