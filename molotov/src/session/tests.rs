@@ -19,7 +19,7 @@ use super::*;
 use crate::metrics::RequestSample;
 
 /// How long a listener takes for each event.
-const LISTENING: Duration = Duration::from_millis(250);
+const LISTENING: Duration = Duration::from_millis(500);
 
 /// A listener that takes its time, and what was measured.
 #[derive(Default)]
@@ -97,7 +97,7 @@ async fn time_in_listeners_is_not_the_requests() {
 
 async fn send_with_slow_listener(transport: Transport, url: String) {
     // Each listener takes longer than the request may.
-    let options = SessionOptions::new().transport(transport).timeout(LISTENING / 2);
+    let options = SessionOptions::new().transport(transport).timeout(LISTENING * 3 / 4);
     let session = Session::new(options).unwrap();
     let observer = Rc::new(Slow::default());
     session.observe(Context::outside(), observer.clone());
