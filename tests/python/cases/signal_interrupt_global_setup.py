@@ -15,7 +15,7 @@ INTERRUPTED = threading.Event()
 def interrupt():
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGINT)
-        if INTERRUPTED.wait(0.3):
+        if INTERRUPTED.wait(3):
             return
 
 async def endless():
@@ -31,7 +31,7 @@ def init(args):
     try:
         LOOP.run_until_complete(endless())
     except BaseException:
-        print("SEEN interrupted")
+        print("SEEN interrupted", flush=True)
         INTERRUPTED.set()
         raise
 
