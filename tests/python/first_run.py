@@ -144,8 +144,8 @@ def mistakes(user, run):
 
     code, told = user.type(run)
     assert code == 1 and "`global_setup` failed" in told, told
-    wrong = found(r"InvalidURL: (\S+) \(at loadtest\.py:\d+\)", told)
-    text = write(text.replace(wrong, wrong.replace("//", "://")))
+    wrong = found(r"InvalidURL: (\S+) \(a colon is missing; ", told)
+    text = write(text.replace(wrong, found(r"; write (\S+)\) \(at loadtest\.py:\d+\)", told)))
 
     code, told = user.type(run)
     assert "| FAILURES: 0" not in told, told

@@ -99,6 +99,7 @@ fn incomplete_urls_say_what_is_missing() {
         ("127.0.0.1:8080/x", "the scheme is missing; write http://127.0.0.1:8080/x"),
         ("httpd:8080/x", "the scheme is missing; write http://httpd:8080/x"),
         ("https/x", "the scheme is missing; write http://https/x"),
+        ("https//localhost/x", "a colon is missing; write https://localhost/x"),
         ("/x", "the scheme and host are missing; write http://HOST/x, or set `base_url` in `setup`"),
         ("http:/x", "the host is missing; write http://HOST/PATH"),
         ("", "the URL is empty"),

@@ -61,6 +61,9 @@ def incomplete(url, written):
         return _invalid(url, "the URL is empty")
     if written.startswith("/"):
         return _invalid(url, "the scheme and host are missing; write http://HOST%s, or set `base_url` in `setup`" % written)
+    for scheme in ("http", "https"):
+        if written.startswith(scheme + "//"):
+            return _invalid(url, "a colon is missing; write %s:%s" % (scheme, written[len(scheme):]))
     return _invalid(url, "the scheme is missing; write http://%s" % written)
 
 
