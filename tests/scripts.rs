@@ -786,7 +786,7 @@ async def fails(session):
     raise ValueError("no luck " * 30)
 "#;
 
-/// The pipe is full and nobody reads it. One signal ends the run once the reader goes on, a second one at once.
+/// The pipe is full and nobody reads it. One signal ends the run once the reader resumes; a second ends it at once.
 #[test]
 fn signals_end_a_failing_script_that_nobody_reads() {
     let end = &|line: &str, interrupts: u32| {

@@ -225,7 +225,7 @@ impl Running {
     ///
     /// # Panics
     ///
-    /// When it has ended already, or goes on to grow by more than 4 MiB a second.
+    /// Panics if the program has ended, or still grows by more than 4 MiB a second.
     pub fn settled_memory(&self) -> u64 {
         let window = Duration::from_millis(500);
         let (mut since, mut memory) = (Instant::now(), u64::MAX);

@@ -32,7 +32,7 @@ pub(super) fn load(
     extensions: &[String],
     line: &[OsString],
 ) -> Result<Registry, u8> {
-    // The interpreter takes signals to itself before it can be told not to.
+    // The interpreter installs signal handlers as soon as it starts.
     let held = hold();
     let started = python::start(line);
     signals::end_at_once();

@@ -31,7 +31,7 @@ struct Origins {
 }
 
 impl Permits {
-    /// At most so many requests to one origin at a time, and so many to all of them.
+    /// Limits the number of concurrent requests to each origin, and to all origins together.
     pub(crate) fn new(per_origin: Option<usize>, in_all: Option<usize>) -> Self {
         if per_origin.is_none() && in_all.is_none() {
             return Self(None);

@@ -115,7 +115,7 @@ pub(crate) struct TlsOptions {
     pub(crate) builtin_roots: bool,
     /// The SHA-256 digest of the only certificate that a server may have.
     pub(crate) fingerprint: Option<[u8; 32]>,
-    /// The only version that is spoken; 1.2 and 1.3 otherwise.
+    /// The only TLS version to use; `None` allows 1.2 and 1.3.
     pub(crate) only_version: Option<ProtocolVersion>,
 }
 

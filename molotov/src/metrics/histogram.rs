@@ -190,7 +190,7 @@ impl<I: Iterator<Item = (usize, u64)>> Iterator for Merged<I> {
     }
 }
 
-/// Packs buckets in rising order, into about so many bytes.
+/// Packs buckets in rising order; `bytes` is the expected size.
 fn pack(bytes: usize, buckets: impl Iterator<Item = (usize, u64)>) -> Vec<u8> {
     let mut packer = Packer::with_capacity(bytes);
     buckets.for_each(|(bucket, count)| packer.push(bucket, count));

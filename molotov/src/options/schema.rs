@@ -43,7 +43,7 @@ pub(crate) struct Description<T: Value> {
     pub(crate) short: Option<char>,
     /// Whether it has no name on the command line.
     pub(crate) positional: bool,
-    /// What stands for the value in `--help`: `TIME`.
+    /// The placeholder of the value in `--help`, such as `TIME`.
     pub(crate) value: &'static str,
     /// Whether several values may follow the name at once.
     pub(crate) several: bool,

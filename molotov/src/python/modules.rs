@@ -224,7 +224,7 @@ pub mod _core {
         crate::notice::note(text);
     }
 
-    /// Runs a command line; gives back the code to exit with, and the counts of the run, if there was one.
+    /// Runs a command line. Returns the exit code, and the counts if there was a run.
     #[pyfunction]
     fn run(py: Python<'_>, line: Vec<std::ffi::OsString>) -> (u8, Vec<(&'static str, f64)>) {
         ENDED.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Config {
     source: Source,
-    /// Variables of the environment, for who installs a test before it runs.
+    /// Environment variables to set before the test is installed and run.
     pub(crate) env: BTreeMap<String, String>,
     /// The file of packages that the tests need, likewise.
     pub(crate) requirements: Option<String>,

@@ -141,7 +141,7 @@ impl Run<'_> {
         }
     }
 
-    /// Listeners are not told of the workers.
+    /// Listeners do not receive the number of workers.
     fn listeners_without(&mut self, error: &io::Error) {
         self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", no_thread(error))));
     }

@@ -133,7 +133,7 @@ impl Child {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// Notices that it has exited, was stopped or goes on; ends it when it is overdue.
+    /// Checks whether the process has exited, stopped or resumed, and kills it if it is overdue.
     fn wait(&mut self) {
         if self.exited.is_some() {
             return;
@@ -205,7 +205,7 @@ impl Member for Child {
         // One that has ended takes no commands.
         let _ = self.writer.send(&command);
         if command == Command::Force && self.exited.is_none() {
-            // One that is stopped goes on, so that it can report and tear down.
+            // Resume a stopped process, so that it can report and tear down.
             let _ = kill(self.pid, Signal::SIGCONT);
         }
     }
@@ -256,7 +256,7 @@ impl Member for Child {
 
     fn release(self: Box<Self>) {
         if !self.concluded {
-            // Not only dropped: another end of it may be with who reads from it.
+            // Dropping it is not enough: the reader holds a duplicate.
             let _ = self.stream.shutdown(Shutdown::Both);
             let _ = waitpid(self.pid, None);
         }

@@ -62,7 +62,7 @@ struct Common {
     force_shutdown: bool,
 }
 
-/// What is left to do for who has started threads.
+/// What the caller must still do after the threads have started.
 pub(super) struct Started {
     /// The way to the threads.
     pub(super) commands: Commands,
