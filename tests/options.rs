@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use molotov_tests::{Door, Output, Program, Server, every_option, redirect_loops_fail};
+use molotov_tests::{LoadTestProgram, Output, Program, Server, every_option, redirect_loops_fail};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -40,12 +40,12 @@ fn runs(output: &Output) -> Vec<(usize, String, u64)> {
 
 #[test]
 fn every_option_does_what_it_says() {
-    every_option(&Door::rust(STEADY));
+    every_option(&LoadTestProgram::rust(STEADY));
 }
 
 #[test]
 fn a_redirect_loop_is_one_failed_request() {
-    redirect_loops_fail(&Door::rust(STEADY));
+    redirect_loops_fail(&LoadTestProgram::rust(STEADY));
 }
 
 #[test]

@@ -34,8 +34,8 @@ use std::{
 };
 
 use molotov_tests::{
-    Door, Output, Program, Ramp, Server, Tmux, every_option, few_threads_are_a_clear_error, found, redirect_loops_fail,
-    wait_until,
+    LoadTestProgram, Output, Program, Ramp, Server, Tmux, every_option, few_threads_are_a_clear_error, found,
+    redirect_loops_fail, wait_until,
 };
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -71,7 +71,7 @@ fn lives(pid: i32) -> bool {
 
 #[test]
 fn every_option_does_what_it_says() {
-    every_option(&Door::python(MOLOTOV));
+    every_option(&LoadTestProgram::python(MOLOTOV));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_pause_uses_up_no_duration() {
 
 #[test]
 fn a_redirect_loop_is_one_failed_request() {
-    redirect_loops_fail(&Door::python(MOLOTOV));
+    redirect_loops_fail(&LoadTestProgram::python(MOLOTOV));
 }
 
 const COUNTING: &str = r#"

@@ -11,7 +11,7 @@ mod threads;
 mod tmux;
 
 pub use inside::{asked, note, target};
-pub use options::{Door, every_option, redirect_loops_fail};
+pub use options::{LoadTestProgram, every_option, redirect_loops_fail};
 pub use program::{Output, Program, Running};
 pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{Output, Program, Server};
 
 /// A load test of three scenarios, `browse`, `cart` and `admire`: each requests `/ok/` and its name once.
-pub struct Door {
+pub struct LoadTestProgram {
     program: String,
     /// What stands on every command line: the script.
     script: Option<&'static str>,
@@ -62,14 +62,14 @@ struct Run {
     server: Server,
 }
 
-impl Door {
+impl LoadTestProgram {
     /// The load test that the program at `path` is.
     ///
     /// # Panics
     ///
     /// When there is no place for files.
-    pub fn rust(path: &str) -> Door {
-        Door { program: path.to_owned(), script: None, directory: tempfile::tempdir().expect("a directory") }
+    pub fn rust(path: &str) -> LoadTestProgram {
+        LoadTestProgram { program: path.to_owned(), script: None, directory: tempfile::tempdir().expect("a directory") }
     }
 
     /// A script, run by the program at `path`.
@@ -77,11 +77,11 @@ impl Door {
     /// # Panics
     ///
     /// When the script cannot be written.
-    pub fn python(path: &str) -> Door {
-        let door = Door { script: Some("loadtest.py"), ..Door::rust(path) };
-        door.write("loadtest.py", SCRIPT);
-        door.write("witness.py", EXTENSION);
-        door
+    pub fn python(path: &str) -> LoadTestProgram {
+        let load_test = LoadTestProgram { script: Some("loadtest.py"), ..LoadTestProgram::rust(path) };
+        load_test.write("loadtest.py", SCRIPT);
+        load_test.write("witness.py", EXTENSION);
+        load_test
     }
 
     fn path(&self) -> &Path {
@@ -114,7 +114,7 @@ impl Door {
     }
 }
 
-impl Door {
+impl LoadTestProgram {
     /// Runs two processes at an even rate for two seconds and a bit, and asserts that the reports show that rate in both.
     ///
     /// # Panics
@@ -147,7 +147,7 @@ impl Door {
 /// told.
 struct Row {
     option: &'static str,
-    good: fn(&Door),
+    good: fn(&LoadTestProgram),
     bad: &'static [(&'static str, i32, &'static str)],
 }
 
@@ -156,19 +156,19 @@ struct Row {
 /// # Panics
 ///
 /// When an option does not do what it should, or is not tried here.
-pub fn every_option(door: &Door) {
-    let help = door.run("--help").output.stdout;
+pub fn every_option(load_test: &LoadTestProgram) {
+    let help = load_test.run("--help").output.stdout;
     let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.' | '`'));
     let options: BTreeSet<_> =
         words.filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty()).collect();
     // The command's only.
-    let rows = || TABLE.iter().filter(|row| row.option != "generate" || door.script.is_some());
+    let rows = || TABLE.iter().filter(|row| row.option != "generate" || load_test.script.is_some());
     let tried: BTreeSet<_> = rows().map(|row| row.option).collect();
     assert_eq!(options, tried, "options that are there, and options that are tried");
     for row in rows() {
-        (row.good)(door);
+        (row.good)(load_test);
         for (line, code, told) in row.bad {
-            let run = door.run_at("", line);
+            let run = load_test.run_at("", line);
             let output = &run.output;
             assert_eq!(output.code, Some(*code), "{line}: {output:#?}");
             assert!(output.stderr.contains(told), "{line}: {output:#?}");
@@ -184,8 +184,8 @@ const FLAG: &str = "unexpected value '1' for";
 const TABLE: &[Row] = &[
     Row {
         option: "single-run",
-        good: |door| {
-            let run = door.run("--single-run -w 2");
+        good: |load_test| {
+            let run = load_test.run("--single-run -w 2");
             let counts = run.server.counts();
             assert_eq!(counts.values().copied().collect::<Vec<_>>(), [2, 2, 2], "{counts:?}");
         },
@@ -196,25 +196,25 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "single-mode",
-        good: |door| {
+        good: |load_test| {
             for line in ["-s cart -r 4", "--single-mode=cart -r4", "--single-m cart -r 4"] {
-                assert_eq!(door.run(line).server.counts(), BTreeMap::from([("/ok/cart".to_owned(), 4)]), "{line}");
+                assert_eq!(load_test.run(line).server.counts(), BTreeMap::from([("/ok/cart".to_owned(), 4)]), "{line}");
             }
         },
         bad: &[("-s nobody", 1, "nobody"), ("--single-mode", 2, "a value is required")],
     },
     Row {
         option: "config",
-        good: |door| {
-            let script = door.script.map(|script| format!("\"scenario\": \"{script}\", ")).unwrap_or_default();
+        good: |load_test| {
+            let script = load_test.script.map(|script| format!("\"scenario\": \"{script}\", ")).unwrap_or_default();
             let tests = format!(
                 "{{\"test\": {{{script}\"workers\": 2, \"max_runs\": 3}}, \"one\": {{{script}\"max_runs\": 1}}}}"
             );
-            door.write("good.json", &format!("{{\"molotov\": {{\"tests\": {tests}}}}}"));
+            load_test.write("good.json", &format!("{{\"molotov\": {{\"tests\": {tests}}}}}"));
             for (line, served) in [("--config good.json", 6), ("--config good.json one -w 4 -r 9", 4)] {
                 // The name of the test takes the place of the script.
                 let server = Server::new();
-                let program = Program::new(&door.program, line).in_directory(door.path()).against(&server);
+                let program = Program::new(&load_test.program, line).in_directory(load_test.path()).against(&server);
                 let output = program.run().exited(0);
                 assert_eq!((server.served(), output.totals()), (served, (served, 0)), "{line}: {output:#?}");
                 let told = "warning: the test `one` of `good.json` overrides `--max-runs` of the command line";
@@ -226,9 +226,9 @@ const TABLE: &[Row] = &[
                 ("{\"molotov\": {\"tests\": {\"tset\": {}}}}", "test", "did you mean `tset`?"),
                 ("{\"molotov\": ", "test", "this is no JSON"),
             ] {
-                door.write("bad.json", text);
+                load_test.write("bad.json", text);
                 let line = format!("--config bad.json {line}");
-                let output = Program::new(&door.program, &line).in_directory(door.path()).run().exited(2);
+                let output = Program::new(&load_test.program, &line).in_directory(load_test.path()).run().exited(2);
                 assert!(output.stderr.starts_with("error: ") && output.stderr.contains(told), "{output:#?}");
             }
         },
@@ -236,41 +236,41 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "version",
-        good: |door| {
-            assert_eq!(door.run("--version").output.stdout, concat!(env!("CARGO_PKG_VERSION"), "\n"));
+        good: |load_test| {
+            assert_eq!(load_test.run("--version").output.stdout, concat!(env!("CARGO_PKG_VERSION"), "\n"));
         },
         bad: &[("--version=1", 2, FLAG)],
     },
     Row {
         option: "help",
-        good: |door| {
-            assert!(door.run("-h").output.stdout.contains("Usage: "));
+        good: |load_test| {
+            assert!(load_test.run("-h").output.stdout.contains("Usage: "));
         },
         bad: &[("--help=1", 2, FLAG)],
     },
     Row {
         option: "debug",
-        good: |door| {
-            assert!(door.run("--debug -r 1").output.stderr.contains("DEBUG"));
-            assert!(!door.run("-r 1").output.stderr.contains("DEBUG"));
+        good: |load_test| {
+            assert!(load_test.run("--debug -r 1").output.stderr.contains("DEBUG"));
+            assert!(!load_test.run("-r 1").output.stderr.contains("DEBUG"));
         },
         bad: &[("--debug=1", 2, FLAG)],
     },
     Row {
         option: "verbose",
-        good: |door| {
-            let shown = door.run("-vv -r 1 -s cart").output.stdout;
+        good: |load_test| {
+            let shown = load_test.run("-vv -r 1 -s cart").output.stdout;
             assert!(shown.contains("> GET ") && shown.contains("< ") && shown.contains("\"OK\""), "{shown}");
-            let lines = |line: &str| door.run_at("/fail", line).output.stdout.lines().count();
+            let lines = |line: &str| load_test.run_at("/fail", line).output.stdout.lines().count();
             assert!(lines("-v -r 1 -s cart") > lines("-r 1 -s cart"), "-v shows where it failed");
         },
         bad: &[("--verbose=2", 2, "unexpected value '2' for"), ("-q -v", 1, "-q and -v at the same time")],
     },
     Row {
         option: "workers",
-        good: |door| {
+        good: |load_test| {
             for line in ["-w 3 -r 1", "-w3 -r1", "--workers=3 --max-runs=1", "--work 3 -r 1"] {
-                let run = door.run(line);
+                let run = load_test.run(line);
                 assert_eq!((run.server.served(), run.output.totals()), (3, (3, 0)), "{line}");
                 assert!(run.output.stdout.contains("[W:2] Ran 1 scenarios"), "{line}");
             }
@@ -279,8 +279,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "ramp-up",
-        good: |door| {
-            let arrivals = door.run("-w 3 -r 1 --ramp-up 0.9").server.arrivals();
+        good: |load_test| {
+            let arrivals = load_test.run("-w 3 -r 1 --ramp-up 0.9").server.arrivals();
             let after = |n: usize| (arrivals[n].at - arrivals[0].at).as_secs_f64();
             assert!((after(1) - 0.3).abs() < 0.2 && (after(2) - 0.6).abs() < 0.2, "{arrivals:?}");
         },
@@ -288,21 +288,21 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "sizing",
-        good: |door| {
-            let shown = door.run("--sizing -w 3 --ramp-up 0.2 -d 0.5 --delay 0.01").output.stdout;
+        good: |load_test| {
+            let shown = load_test.run("--sizing -w 3 --ramp-up 0.2 -d 0.5 --delay 0.01").output.stdout;
             let end =
                 "Sizing was not finished. (failures stayed within the tolerance, with up to 3 workers)\n*** Bye ***\n";
             assert!(shown.ends_with(end), "{shown}");
             // One worker is as many as any other run has by default, but it was asked for.
-            let shown = door.run("--sizing -w 1 --ramp-up 0.1 -d 0.2 --delay 0.01").output.stdout;
+            let shown = load_test.run("--sizing -w 1 --ramp-up 0.1 -d 0.2 --delay 0.01").output.stdout;
             assert!(shown.contains("with up to 1 workers)\n"), "{shown}");
         },
         bad: &[("--sizing=1", 2, FLAG)],
     },
     Row {
         option: "sizing-tolerance",
-        good: |door| {
-            let run = door.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
+        good: |load_test| {
+            let run = load_test.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
             assert!(run.output.stdout.contains("\nError Ratio 100.00 % obtained with "), "{:#?}", run.output);
         },
         bad: &[
@@ -312,8 +312,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "delay",
-        good: |door| {
-            let arrivals = door.run("-r 3 --delay 150ms").server.arrivals();
+        good: |load_test| {
+            let arrivals = load_test.run("-r 3 --delay 150ms").server.arrivals();
             assert!(
                 arrivals.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(149)),
                 "{arrivals:?}"
@@ -323,11 +323,11 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "console-update",
-        good: |door| {
+        good: |load_test| {
             let shown = |update: &str| {
                 let server = Server::new();
                 let line = format!("-c -d 0.7 --delay 0.01 --console-update {update}");
-                let output = door.program(&line, &server, "").on_terminal(100).run().exited(0);
+                let output = load_test.program(&line, &server, "").on_terminal(100).run().exited(0);
                 output.stdout.matches("SUCCESSES: ").count()
             };
             let (often, never) = (shown("0"), shown("1h"));
@@ -335,7 +335,7 @@ const TABLE: &[Row] = &[
             // How often the screen is drawn changes no number.
             std::thread::scope(|threads| {
                 for update in ["5", "0.2", "0"] {
-                    threads.spawn(move || door.course_is_even(update));
+                    threads.spawn(move || load_test.course_is_even(update));
                 }
             });
         },
@@ -343,9 +343,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "processes",
-        good: |door| {
+        good: |load_test| {
             for line in ["-p 2 -w 2 -r 3", "--process 2 -w 2 -r 3"] {
-                let run = door.run(line);
+                let run = load_test.run(line);
                 assert_eq!((run.server.served(), run.output.totals()), (12, (12, 0)), "{line}");
                 assert!(run.output.stdout.contains("Forking 2 processes\n"), "{:#?}", run.output);
             }
@@ -354,9 +354,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "duration",
-        good: |door| {
+        good: |load_test| {
             for line in ["-d 0.4", "--duration=400ms"] {
-                let run = door.run(&format!("{line} --delay 0.01"));
+                let run = load_test.run(&format!("{line} --delay 0.01"));
                 let arrivals = run.server.arrivals();
                 let took = arrivals.last().expect("some").at - arrivals[0].at;
                 assert!((0.3..0.6).contains(&took.as_secs_f64()), "{line}: {took:?}");
@@ -367,42 +367,42 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "max-runs",
-        good: |door| {
-            assert_eq!(door.run("-w 7 -r 5").server.served(), 35);
-            assert!(door.run("-r 0 -d 0.3").server.served() > 5, "0 is no limit");
+        good: |load_test| {
+            assert_eq!(load_test.run("-w 7 -r 5").server.served(), 35);
+            assert!(load_test.run("-r 0 -d 0.3").server.served() > 5, "0 is no limit");
         },
         bad: &[("-r -1", 2, "'--max-runs <N>': the number cannot be negative")],
     },
     Row {
         option: "quiet",
-        good: |door| {
-            let Run { output, server } = door.run("-qr3");
+        good: |load_test| {
+            let Run { output, server } = load_test.run("-qr3");
             assert_eq!((output.stdout.as_str(), output.stderr.as_str(), server.served()), ("", "", 3));
         },
         bad: &[("--quiet=1", 2, FLAG), ("-qv", 1, "-q and -v at the same time")],
     },
     Row {
         option: "exception",
-        good: |door| {
-            let run = door.run_at("/fail-at/3", "-x -r 50");
+        good: |load_test| {
+            let run = load_test.run_at("/fail-at/3", "-x -r 50");
             assert_eq!((run.output.code, run.output.totals(), run.server.served()), (Some(0), (2, 1), 3));
         },
         bad: &[("--exception=1", 2, FLAG)],
     },
     Row {
         option: "fail",
-        good: |door| {
+        good: |load_test| {
             for (line, code) in [("-f 3 -r 3", 1), ("--fail 4 -r 3", 0), ("-q -f 3 -r 3", 1)] {
-                assert_eq!(door.run_at("/fail", line).output.code, Some(code), "{line}");
+                assert_eq!(load_test.run_at("/fail", line).output.code, Some(code), "{line}");
             }
         },
         bad: &[("-f few", 2, "'--fail <N>': write a whole number")],
     },
     Row {
         option: "console",
-        good: |door| {
+        good: |load_test| {
             let server = Server::new();
-            let output = door.program("-c -r 2", &server, "").on_terminal(100).run().exited(0);
+            let output = load_test.program("-c -r 2", &server, "").on_terminal(100).run().exited(0);
             // Lines in the order in which they come, and no other screen.
             assert!(output.stdout.contains("[W:0] Ran 2 scenarios"), "{output:#?}");
             assert!(!output.stdout.contains("\u{1b}[?1049h"), "{output:#?}");
@@ -411,11 +411,11 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "statsd",
-        good: |door| {
+        good: |load_test| {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
             socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
             let address = socket.local_addr().expect("an address");
-            door.run(&format!("-s cart -r 2 --statsd --statsd-address udp://{address}"));
+            load_test.run(&format!("-s cart -r 2 --statsd --statsd-address udp://{address}"));
             let mut packet = [0; 2_000];
             let length = socket.recv(&mut packet).expect("a packet");
             let text = String::from_utf8_lossy(&packet[..length]).into_owned();
@@ -425,9 +425,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "statsd-address",
-        good: |door| {
+        good: |load_test| {
             // Alone it changes nothing; what it does is tried with `--statsd`.
-            assert_eq!(door.run("--statsd-address udp://127.0.0.1:9 -r 1").server.served(), 1);
+            assert_eq!(load_test.run("--statsd-address udp://127.0.0.1:9 -r 1").server.served(), 1);
         },
         bad: &[
             ("--statsd --statsd-address tcp://localhost:1", 2, "not over `tcp://`"),
@@ -436,42 +436,46 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "uvloop",
-        good: |door| {
-            if door.script.is_some() {
-                let missing = door.run_at("", "--uvloop -r 1");
+        good: |load_test| {
+            if load_test.script.is_some() {
+                let missing = load_test.run_at("", "--uvloop -r 1");
                 assert_eq!((missing.output.code, missing.server.served()), (Some(1), 0), "{:#?}", missing.output);
                 assert!(missing.output.stderr.contains("uvloop"), "{:#?}", missing.output);
-                door.write("uvloop.py", "");
+                load_test.write("uvloop.py", "");
                 let server = Server::new();
-                let path = door.path().to_string_lossy().into_owned();
-                let there = door.program("--uvloop -r 1", &server, "").env("PYTHONPATH", &path).run().exited(0);
+                let path = load_test.path().to_string_lossy().into_owned();
+                let there = load_test.program("--uvloop -r 1", &server, "").env("PYTHONPATH", &path).run().exited(0);
                 assert_eq!(server.served(), 1);
                 let told = there.stdout + &there.stderr;
                 assert_eq!(told.lines().filter(|line| line.contains("uvloop")).count(), 1, "{told}");
             } else {
-                assert_eq!(door.run("--uvloop -r 1").server.served(), 1);
+                assert_eq!(load_test.run("--uvloop -r 1").server.served(), 1);
             }
         },
         bad: &[("--uvloop=1", 2, FLAG)],
     },
     Row {
         option: "use-extension",
-        good: |door| {
+        good: |load_test| {
             let witnessed = |line: &str| {
-                let run = door.run(line);
+                let run = load_test.run(line);
                 run.output.journal.iter().filter(|line| *line == "witnessed").count()
             };
             assert_eq!(witnessed("-r 3"), 0);
             assert_eq!(witnessed("--use-extension=witness -r 3"), 3);
             assert_eq!(witnessed("--use-extension witness -r 3"), 3);
             assert!(
-                door.run("-r 1 --use-extension=witness").output.stdout.starts_with("Loading extension 'witness'\n")
+                load_test
+                    .run("-r 1 --use-extension=witness")
+                    .output
+                    .stdout
+                    .starts_with("Loading extension 'witness'\n")
             );
-            if let Some(script) = door.script {
+            if let Some(script) = load_test.script {
                 // It takes all that follows; the last is the script, then.
                 let server = Server::new();
                 let line = format!("-r 3 --use-extension witness.py {script}");
-                let program = Program::new(&door.program, &line).in_directory(door.path()).against(&server);
+                let program = Program::new(&load_test.program, &line).in_directory(load_test.path()).against(&server);
                 assert_eq!(program.run().exited(0).journal.len(), 3);
             }
         },
@@ -479,8 +483,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "force-shutdown",
-        good: |door| {
-            let run = door.run_at("/hold", "--force-shutdown -d 0.3 -w 2");
+        good: |load_test| {
+            let run = load_test.run_at("/hold", "--force-shutdown -d 0.3 -w 2");
             assert_eq!((run.output.code, run.output.totals()), (Some(0), (0, 0)), "{:#?}", run.output);
             assert!(run.output.stdout.contains("2 scenarios were interrupted"), "{:#?}", run.output);
         },
@@ -488,13 +492,13 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "threads",
-        good: |door| {
+        good: |load_test| {
             for threads in [1, 3] {
                 let server = Server::new();
                 let line = format!("-w 6 -r 2 --threads {threads}");
-                let output = door.program(&line, &server, "").env("DO", "threads").run().exited(0);
+                let output = load_test.program(&line, &server, "").env("DO", "threads").run().exited(0);
                 assert_eq!(server.served(), 12);
-                if door.script.is_none() {
+                if load_test.script.is_none() {
                     let seen: BTreeSet<_> = output.journal.iter().filter(|line| line.starts_with("ThreadId")).collect();
                     assert_eq!(seen.len(), threads, "{seen:?}");
                 }
@@ -504,9 +508,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "generate",
-        good: |door| {
+        good: |load_test| {
             let made = |kind: &str| {
-                let output = Program::new(&door.program, &format!("--generate {kind}")).run().exited(0);
+                let output = Program::new(&load_test.program, &format!("--generate {kind}")).run().exited(0);
                 assert!(output.stderr.is_empty(), "{output:#?}");
                 output.stdout
             };
@@ -523,9 +527,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "seed",
-        good: |door| {
+        good: |load_test| {
             let picks = |seed: &str| {
-                let run = door.run(&format!("-r 40 {seed}"));
+                let run = load_test.run(&format!("-r 40 {seed}"));
                 run.server.arrivals().into_iter().map(|arrival| arrival.path).collect::<Vec<_>>()
             };
             assert_eq!(picks("--seed 7"), picks("--seed 7"));
@@ -535,9 +539,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "report",
-        good: |door| {
-            let run = door.run("-r 5 -q --report out.json --report out.html --report out.CSV");
-            let read = |name: &str| fs::read_to_string(door.path().join(name)).expect("the report is there");
+        good: |load_test| {
+            let run = load_test.run("-r 5 -q --report out.json --report out.html --report out.CSV");
+            let read = |name: &str| fs::read_to_string(load_test.path().join(name)).expect("the report is there");
             let report: serde_json::Value = serde_json::from_str(&read("out.json")).expect("it is JSON");
             assert_eq!((&report["totals"]["successes"], run.server.served()), (&5.into(), 5));
             assert!(read("out.html").starts_with("<!doctype html>") && read("out.CSV").starts_with("at_s,"));
@@ -549,7 +553,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "threshold",
-        good: |door| {
+        good: |load_test| {
             for (line, code, told) in [
                 ("-r 4 --threshold successes==4", 0, "met     successes==4  (4)"),
                 ("-r 4 --threshold successes==5", 1, "broken  successes==5  (4)"),
@@ -561,7 +565,7 @@ const TABLE: &[Row] = &[
                     "broken  count(nobody)==0\n          (no scenario, request or step named",
                 ),
             ] {
-                let run = door.run_at("", line);
+                let run = load_test.run_at("", line);
                 assert_eq!(run.output.code, Some(code), "{line}: {:#?}", run.output);
                 assert!(run.output.stdout.contains(told), "{line}: {:#?}", run.output);
             }
@@ -575,8 +579,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "list",
-        good: |door| {
-            let run = door.run("--list");
+        good: |load_test| {
+            let run = load_test.run("--list");
             assert_eq!(run.server.served(), 0);
             assert!(["browse", "cart", "admire"].iter().all(|name| run.output.stdout.contains(name)));
         },
@@ -584,9 +588,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "color",
-        good: |door| {
+        good: |load_test| {
             for (line, colored) in [("--color always", true), ("--color never", false), ("--color auto", false)] {
-                let output = door.run_at("/fail", &format!("-r 1 {line}")).output;
+                let output = load_test.run_at("/fail", &format!("-r 1 {line}")).output;
                 assert_eq!(output.stdout.contains('\u{1b}'), colored, "{line}: {output:#?}");
             }
         },
@@ -594,8 +598,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "timeout",
-        good: |door| {
-            let run = door.run_at("/hold", "-r 1 --timeout 0.2");
+        good: |load_test| {
+            let run = load_test.run_at("/hold", "-r 1 --timeout 0.2");
             assert_eq!((run.output.code, run.output.totals()), (Some(0), (0, 1)), "{:#?}", run.output);
             assert!(run.output.took >= Duration::from_millis(200));
         },
@@ -603,11 +607,11 @@ const TABLE: &[Row] = &[
     },
     Row {
         option: "show-secrets",
-        good: |door| {
+        good: |load_test| {
             for (line, shown) in [("", false), ("--show-secrets", true)] {
                 let server = Server::new();
                 let target = server.url().replace("http://", "http://ada:pa55@") + "/ok?token=t0ken&path=";
-                let program = door.program(&format!("-r 1 -vv {line}"), &server, "").env("TARGET", &target);
+                let program = load_test.program(&format!("-r 1 -vv {line}"), &server, "").env("TARGET", &target);
                 let output = program.run().exited(0);
                 assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
                 let told = |text: &str| output.stdout.contains(text) || output.stderr.contains(text);
@@ -624,10 +628,10 @@ const TABLE: &[Row] = &[
 /// # Panics
 ///
 /// When it is counted otherwise.
-pub fn redirect_loops_fail(door: &Door) {
+pub fn redirect_loops_fail(load_test: &LoadTestProgram) {
     for line in ["-r 3", "-r 3 -p 2"] {
-        let output = door.run_at("/loop", &format!("{line} -s browse --report loop.json")).output;
-        let report = fs::read_to_string(door.path().join("loop.json")).expect("the report is there");
+        let output = load_test.run_at("/loop", &format!("{line} -s browse --report loop.json")).output;
+        let report = fs::read_to_string(load_test.path().join("loop.json")).expect("the report is there");
         let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
         let runs = if line.contains("-p 2") { 6 } else { 3 };
         assert_eq!(output.totals(), (0, runs), "{output:#?}");

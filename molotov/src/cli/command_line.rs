@@ -17,7 +17,7 @@ const OTHER: &str = "Other";
 
 /// Which program the command line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum EntryPoint {
     /// A user's crate, with its scenarios linked in.
     Crate,
     /// The `molotov` command, which runs scripts.
@@ -47,8 +47,8 @@ impl Refusal {
 }
 
 /// Reads a command line; its first element is the program.
-pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal> {
-    let mut command = command(door);
+pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Request, Refusal> {
+    let mut command = command(entry_point);
     if let Some(name) = line.first().and_then(|program| PathBuf::from(program).file_stem().map(ToOwned::to_owned)) {
         command = command.bin_name(name.to_string_lossy().into_owned());
     }
@@ -63,7 +63,7 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
         Err(shown) => return Ok(Request::Show(shown.render().to_string())),
     };
     #[cfg(feature = "command")]
-    if door == Door::Command
+    if entry_point == EntryPoint::Command
         && let Some(text) = super::generated(&matches, &command)
     {
         return Ok(Request::Show(text));
@@ -73,7 +73,7 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     }
     let mut options = given(&matches);
     // `--use-extension A B script.py` takes all that follows; the last of several is the script, then.
-    if door == Door::Command
+    if entry_point == EntryPoint::Command
         && options.scenario.is_none()
         && let Some(extensions) = options.use_extension.as_mut().filter(|extensions| extensions.len() > 1)
     {
@@ -82,7 +82,7 @@ pub(super) fn parse(line: Vec<OsString>, door: Door) -> Result<Request, Refusal>
     Ok(Request::Run(Box::new(options)))
 }
 
-pub(super) fn command(door: Door) -> Command {
+pub(super) fn command(entry_point: EntryPoint) -> Command {
     let command = Command::new("molotov")
         .args_override_self(true)
         .disable_help_flag(true)
@@ -94,14 +94,14 @@ pub(super) fn command(door: Door) -> Command {
         )
         .args(ENTRIES.iter().map(|entry| arg(entry).hide(!works(entry.name))))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
-        .mut_arg("scenario", |arg| arg.hide(door == Door::Crate));
-    let command = match door {
-        Door::Crate => command.about(concat!(
+        .mut_arg("scenario", |arg| arg.hide(entry_point == EntryPoint::Crate));
+    let command = match entry_point {
+        EntryPoint::Crate => command.about(concat!(
             "A load test, run by Molotov ",
             env!("CARGO_PKG_VERSION"),
             ": workers run its scenarios and measure the service they hit."
         )),
-        Door::Command => {
+        EntryPoint::Command => {
             // A crate that a user builds goes without.
             #[cfg(feature = "command")]
             let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(OTHER));

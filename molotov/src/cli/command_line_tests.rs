@@ -7,7 +7,7 @@ use crate::options::Color;
 
 fn request(line: &str) -> Result<Request, Refusal> {
     let words = line.split(' ').filter(|word| !word.is_empty());
-    parse(["loadtest"].into_iter().chain(words).map(OsString::from).collect(), Door::Crate)
+    parse(["loadtest"].into_iter().chain(words).map(OsString::from).collect(), EntryPoint::Crate)
 }
 
 /// The options of a run, without a note of which of them were given.
@@ -29,8 +29,8 @@ fn refusal(line: &str) -> Refusal {
 
 #[test]
 fn the_definition_holds_together() {
-    command(Door::Crate).debug_assert();
-    command(Door::Command).debug_assert();
+    command(EntryPoint::Crate).debug_assert();
+    command(EntryPoint::Command).debug_assert();
 }
 
 #[test]
@@ -186,15 +186,17 @@ fn version_and_help_are_shown_not_run() {
 
 #[test]
 fn help() {
-    for (door, name, width) in
-        [(Door::Crate, "crate_80", 80), (Door::Crate, "crate_120", 120), (Door::Command, "command_80", 80)]
-    {
-        let command = command(door);
+    for (entry_point, name, width) in [
+        (EntryPoint::Crate, "crate_80", 80),
+        (EntryPoint::Crate, "crate_120", 120),
+        (EntryPoint::Command, "command_80", 80),
+    ] {
+        let command = command(entry_point);
         // The feature adds an option of its own; the reference, which is made with it, shows that one.
         #[cfg(feature = "python")]
-        let command = match door {
-            Door::Command => command.mut_arg("generate", |arg| arg.hide(true)),
-            Door::Crate => command,
+        let command = match entry_point {
+            EntryPoint::Command => command.mut_arg("generate", |arg| arg.hide(true)),
+            EntryPoint::Crate => command,
         };
         let text = command.bin_name("molotov").term_width(width).render_help().to_string();
         assert!(text.lines().all(|line| line.chars().count() <= width), "wider than {width}:\n{text}");

@@ -20,7 +20,7 @@ use std::{
     process::ExitCode,
 };
 
-use command_line::{Door, Request};
+use command_line::{EntryPoint, Request};
 #[cfg(feature = "command")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
 }
 
 fn of_crate(line: Vec<OsString>) -> u8 {
-    let mut args = match read(line.clone(), Door::Crate) {
+    let mut args = match read(line.clone(), EntryPoint::Crate) {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -177,7 +177,7 @@ pub fn command() -> ExitCode {
 
 /// As [`command`], with a command line that is given: what the command is when Python starts it.
 pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
-    let mut args = match read(line.clone(), Door::Command) {
+    let mut args = match read(line.clone(), EntryPoint::Command) {
         Ok(args) => args,
         Err(code) => return code,
     };
@@ -205,12 +205,12 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
 }
 
 /// The options of a run, or the code to exit with when there is nothing to run.
-fn read(line: Vec<OsString>, door: Door) -> Result<Args, u8> {
+fn read(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Args, u8> {
     let refused = |refusal: command_line::Refusal| {
         complain(&refusal.message);
         refusal.exit
     };
-    match command_line::parse(line, door).map_err(refused)? {
+    match command_line::parse(line, entry_point).map_err(refused)? {
         Request::Run(options) => {
             let args = configured(*options)?.resolve();
             Scope::current().show_secrets(args.show_secrets);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use super::{open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
-use crate::ui::{Dashboard, Wish};
+use crate::ui::{ControlAction, Dashboard};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     notice::{announce_extension, complain, note, shows_on_stderr},
@@ -120,11 +120,11 @@ fn on_stdout(args: &Args, control: &Control) -> Box<dyn Screen> {
     #[cfg(feature = "dashboard")]
     if !args.console && Dashboard::fits() {
         let control = control.clone();
-        return Box::new(Dashboard::new(args.color, move |wish| match wish {
-            Wish::Stop => control.stop(),
-            Wish::Force => control.force(),
-            Wish::Pause(paused) => control.pause(paused),
-            Wish::Workers(more) => control.change_workers(more),
+        return Box::new(Dashboard::new(args.color, move |action| match action {
+            ControlAction::Stop => control.stop(),
+            ControlAction::Force => control.force(),
+            ControlAction::Pause(paused) => control.pause(paused),
+            ControlAction::Workers(more) => control.change_workers(more),
         }));
     }
     let _ = control;

@@ -61,24 +61,24 @@ fn run(scenario: String, shown: bool) -> Result<(), Failed> {
         test = test.backtraces();
     }
     let plan = test.plan()?;
-    let mut said = Said { shown, text: String::new() };
-    let report = execute(&plan, &mut said)?;
+    let mut output = CapturedOutput { shown, text: String::new() };
+    let report = execute(&plan, &mut output)?;
     if report.failures() > 0 {
-        return Err(said.text.into());
+        return Err(output.text.into());
     }
     if report.successes() == 0 {
-        return Err(format!("{}the scenario did not run to its end", said.text).into());
+        return Err(format!("{}the scenario did not run to its end", output.text).into());
     }
     Ok(())
 }
 
 /// Keeps what a scenario prints for the case that it fails, and why it failed.
-struct Said {
+struct CapturedOutput {
     shown: bool,
     text: String,
 }
 
-impl Screen for Said {
+impl Screen for CapturedOutput {
     fn line(&mut self, line: &Line) {
         match line.kind {
             LineKind::Info => {}

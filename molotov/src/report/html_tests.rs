@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     metrics::{ErrorSample, Limits, Outcome, Recorder, RequestSample, Snapshot},
     report::{csv, json},
-    run::{Judged, Timeline},
+    run::{ThresholdResult, Timeline},
 };
 
 const HOSTILE: &str = "<script>alert(1)</script> & \"x\" 'y' \u{1b}[31m";
@@ -69,13 +69,13 @@ fn summary(seconds: u64) -> Summary {
         snapshot,
         timeline,
         thresholds: vec![
-            Judged {
+            ThresholdResult {
                 expression: format!("p95({HOSTILE}) < 1s"),
                 actual: Some("3.00ms".to_owned()),
                 reason: None,
                 passed: true,
             },
-            Judged {
+            ThresholdResult {
                 expression: format!("p95({HOSTILE}) < 1s"),
                 actual: None,
                 reason: Some(format!("no scenario, request or step named `{HOSTILE}` was measured")),

@@ -23,5 +23,5 @@ pub use json::json;
 
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
-    Incomplete, Judged, Line, LineKind, Point, Progress, Sizing, SizingProgress, Summary, Timed, Timeline,
+    Incomplete, Line, LineKind, Point, Progress, Sizing, SizingProgress, Summary, ThresholdResult, Timed, Timeline,
 };

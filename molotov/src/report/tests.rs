@@ -8,7 +8,7 @@ use std::{
 use super::text::table;
 use crate::{
     metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
-    run::{Judged, Summary},
+    run::{Summary, ThresholdResult},
 };
 
 /// Latencies that look like a server's, the same in every test run.
@@ -185,10 +185,10 @@ fn numbers(text: &str) -> BTreeSet<&str> {
 fn no_line_is_wider_than_the_screen_and_no_number_is_cut() {
     for mut summary in [summary(&busy()), summary(&failing())] {
         summary.thresholds = ["p95(GET /products/{n}/reviews/{uuid}/comments) < 1234ms", "failures < 12.5%"]
-            .map(|expression| Judged {
+            .map(|expression| ThresholdResult {
                 expression: expression.to_owned(),
                 actual: Some("1,234,567".to_owned()),
-                ..Judged::default()
+                ..ThresholdResult::default()
             })
             .to_vec();
         summary.snapshot.health.open_files = 19_990;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     format,
     metrics::{Counts, ErrorGroup, Stats},
-    run::{Judged, Sizing, Summary},
+    run::{Sizing, Summary, ThresholdResult},
 };
 
 /// Rows of a section; past them only `-v` shows the rest.
@@ -287,7 +287,7 @@ impl Page {
     }
 
     /// What the run had to meet, and whether it did.
-    fn thresholds(&mut self, thresholds: &[Judged]) {
+    fn thresholds(&mut self, thresholds: &[ThresholdResult]) {
         if thresholds.is_empty() {
             return;
         }

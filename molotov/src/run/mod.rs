@@ -10,7 +10,7 @@ mod verdict;
 pub use self::{
     line::{Line, LineKind},
     progress::{Progress, SizingProgress},
-    summary::{Incomplete, Judged, Sizing, Summary},
+    summary::{Incomplete, Sizing, Summary, ThresholdResult},
     timeline::{Point, Timed, Timeline},
     verdict::{FixtureFailure, RunReport, Verdict},
 };

@@ -45,7 +45,7 @@ pub struct Summary {
     /// What else to know about the run, in sentences.
     pub notes: Vec<String>,
     /// What has become of the thresholds.
-    pub thresholds: Vec<Judged>,
+    pub thresholds: Vec<ThresholdResult>,
     /// The run's `-v`: from 1, errors are told with their details.
     pub verbose: u8,
 }
@@ -82,7 +82,7 @@ pub enum Sizing {
 /// A threshold, and whether the run met it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
-pub struct Judged {
+pub struct ThresholdResult {
     /// The condition as it was written.
     pub expression: String,
     /// What was measured; `None` if there was nothing to measure.
@@ -93,7 +93,7 @@ pub struct Judged {
     pub passed: bool,
 }
 
-impl Judged {
+impl ThresholdResult {
     /// What was measured, or why there was nothing to measure.
     pub fn outcome(&self) -> &str {
         self.actual.as_deref().or(self.reason.as_deref()).unwrap_or("nothing was measured")

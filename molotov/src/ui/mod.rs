@@ -14,7 +14,7 @@ mod tests;
 pub use background::Background;
 pub use console::{Console, Medium, Output};
 #[cfg(feature = "dashboard")]
-pub use dashboard::{Dashboard, Wish};
+pub use dashboard::{ControlAction, Dashboard};
 pub use quiet::Quiet;
 
 pub(crate) use console::take_output_error;

@@ -408,7 +408,7 @@ impl<'a> Run<'a> {
         };
         // A run that was not allowed to begin has met nothing.
         summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
-        let broken = summary.thresholds.iter().any(|judged| !judged.passed);
+        let broken = summary.thresholds.iter().any(|result| !result.passed);
         self.screen.finish(&summary);
         self.settle();
         let verdict = match self.failed.take() {

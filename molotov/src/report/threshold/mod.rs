@@ -9,7 +9,7 @@ use crate::{
     format,
     metrics::{Histogram, Snapshot, Stats},
     options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError, nearest},
-    run::{Judged, Summary},
+    run::{Summary, ThresholdResult},
 };
 
 /// What a subject has measured, by name.
@@ -56,7 +56,7 @@ impl Threshold {
     }
 
     /// Whether a run meets it. A name that was never measured is met by nothing, not even by `failures(name) == 0`.
-    pub fn judge(&self, summary: &Summary) -> Judged {
+    pub fn judge(&self, summary: &Summary) -> ThresholdResult {
         let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.active()));
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
             Comparison::Less => *actual < self.value,
@@ -70,7 +70,7 @@ impl Threshold {
             Ok(actual) => (Some(self.shown(actual)), None),
             Err(reason) => (None, Some(reason)),
         };
-        Judged { expression: self.text.clone(), actual, reason, passed }
+        ThresholdResult { expression: self.text.clone(), actual, reason, passed }
     }
 
     /// What is judged, or why there is none.

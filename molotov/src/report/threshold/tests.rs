@@ -87,8 +87,12 @@ fn a_name_that_was_never_measured_is_broken_and_says_so() {
         ("p95(stuck) < 1s", "`stuck` never ended"),
     ] {
         let judged = text.parse::<Threshold>().unwrap().judge(&summary);
-        let expected =
-            Judged { expression: text.to_owned(), actual: None, reason: Some(reason.to_owned()), passed: false };
+        let expected = ThresholdResult {
+            expression: text.to_owned(),
+            actual: None,
+            reason: Some(reason.to_owned()),
+            passed: false,
+        };
         assert_eq!(judged, expected);
     }
     for (text, reason) in [("p95 < 1s", "no scenario ended"), ("requests.failures < 1%", "no request ended")] {

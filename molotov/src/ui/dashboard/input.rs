@@ -6,7 +6,7 @@ use super::state::{State, View};
 
 /// What a key asks of the run, or of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum Action {
     /// Stop the run; asked again, cut it.
     Stop,
     /// Hold the workers, or let them go on.
@@ -23,15 +23,15 @@ pub(super) enum Ask {
 const PAGE: usize = 10;
 
 /// Takes a key: changes what is shown, or asks for something.
-pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Ask> {
+pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;
     }
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Char('c') if control => return Some(Ask::Stop),
-        KeyCode::Char('z') if control => return Some(Ask::Suspend),
-        KeyCode::Char('l') if control => return Some(Ask::Redraw),
+        KeyCode::Char('c') if control => return Some(Action::Stop),
+        KeyCode::Char('z') if control => return Some(Action::Suspend),
+        KeyCode::Char('l') if control => return Some(Action::Redraw),
         _ => {}
     }
     if state.filtering {
@@ -57,13 +57,13 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Ask> {
         }
     }
     match key.code {
-        KeyCode::Char('q') => return Some(Ask::Stop),
+        KeyCode::Char('q') => return Some(Action::Stop),
         KeyCode::Char('p') | KeyCode::Char(' ') => {
             state.paused = !state.paused;
-            return Some(Ask::Pause(state.paused));
+            return Some(Action::Pause(state.paused));
         }
-        KeyCode::Char('+') | KeyCode::Char('=') => return Some(Ask::Workers(true)),
-        KeyCode::Char('-') => return Some(Ask::Workers(false)),
+        KeyCode::Char('+') | KeyCode::Char('=') => return Some(Action::Workers(true)),
+        KeyCode::Char('-') => return Some(Action::Workers(false)),
         KeyCode::Char('?') | KeyCode::Char('h') => state.help = true,
         KeyCode::Char('s') => state.sort = state.sort.next(),
         KeyCode::Char('/') => state.filtering = true,
@@ -105,18 +105,18 @@ mod tests {
     use super::*;
     use crate::run::Line;
 
-    fn press(state: &mut State, code: KeyCode) -> Option<Ask> {
+    fn press(state: &mut State, code: KeyCode) -> Option<Action> {
         key(state, KeyEvent::new(code, KeyModifiers::NONE))
     }
 
     #[test]
     fn keys_ask_and_show() {
         let mut state = State::default();
-        assert_eq!(press(&mut state, KeyCode::Char('q')), Some(Ask::Stop));
-        assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Ask::Stop));
-        assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Ask::Pause(true)));
-        assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Ask::Pause(false)));
-        assert_eq!(press(&mut state, KeyCode::Char('+')), Some(Ask::Workers(true)));
+        assert_eq!(press(&mut state, KeyCode::Char('q')), Some(Action::Stop));
+        assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Stop));
+        assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Action::Pause(true)));
+        assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Action::Pause(false)));
+        assert_eq!(press(&mut state, KeyCode::Char('+')), Some(Action::Workers(true)));
         for view in [View::Table, View::Errors, View::Generator, View::Live] {
             assert_eq!(press(&mut state, KeyCode::Tab), None);
             assert_eq!(state.view, view);

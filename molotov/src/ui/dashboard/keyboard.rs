@@ -21,8 +21,8 @@ use rustix::{
 };
 
 use super::{
-    Wish, Wishes,
-    input::{self, Ask},
+    ControlAction, ControlHandler,
+    input::{self, Action},
     state::State,
     terminal,
 };
@@ -36,7 +36,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Asks things of the run, and counts how often it was asked to stop.
 pub(super) struct Keyboard {
-    wishes: Wishes,
+    control: ControlHandler,
     stops: AtomicUsize,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Key {
 
 impl Key {
     /// What it asks for.
-    pub(super) fn asks(self, state: &mut State) -> Option<Ask> {
+    pub(super) fn action(self, state: &mut State) -> Option<Action> {
         match self {
             Key::Interrupt => {
                 state.stopping = true;
@@ -62,19 +62,19 @@ impl Key {
 }
 
 impl Keyboard {
-    pub(super) fn new(wishes: Wishes) -> Keyboard {
-        Keyboard { wishes, stops: AtomicUsize::new(0) }
+    pub(super) fn new(control: ControlHandler) -> Keyboard {
+        Keyboard { control, stops: AtomicUsize::new(0) }
     }
 
-    pub(super) fn wish(&self, wish: Wish) {
-        (self.wishes)(wish);
+    pub(super) fn request(&self, action: ControlAction) {
+        (self.control)(action);
     }
 
     /// Asks the run to stop; asked again, to cut what runs; a third time, ends the process.
     pub(super) fn stop(&self) {
         match self.stops.fetch_add(1, Ordering::Relaxed) {
-            0 => self.wish(Wish::Stop),
-            1 => self.wish(Wish::Force),
+            0 => self.request(ControlAction::Stop),
+            1 => self.request(ControlAction::Force),
             _ => terminal::exit(INTERRUPTED),
         }
     }

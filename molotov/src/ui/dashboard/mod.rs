@@ -27,7 +27,7 @@ use std::{
 };
 
 pub(crate) use self::terminal::exit;
-use self::{input::Ask, keyboard::Keyboard, state::State};
+use self::{input::Action, keyboard::Keyboard, state::State};
 use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{
     metrics::Snapshot,
@@ -41,7 +41,7 @@ const KEYS: Duration = Duration::from_millis(40);
 
 /// What who looks at the dashboard asks of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum ControlAction {
     /// Stop: running scenarios may end.
     Stop,
     /// Cut what runs.
@@ -53,12 +53,12 @@ pub enum Wish {
 }
 
 /// Hands on what is asked of the run.
-type Wishes = Box<dyn Fn(Wish) + Send + Sync>;
+type ControlHandler = Box<dyn Fn(ControlAction) + Send + Sync>;
 
 /// The dashboard. Until the run begins it only keeps what it is told.
 pub struct Dashboard {
     color: Color,
-    wishes: Option<Wishes>,
+    control: Option<ControlHandler>,
     feed: Sender<Feed>,
     fed: Option<Receiver<Feed>>,
     captured: Option<File>,
@@ -84,11 +84,11 @@ impl Dashboard {
     }
 
     /// A dashboard that hands on what is asked of the run.
-    pub fn new(color: Color, wishes: impl Fn(Wish) + Send + Sync + 'static) -> Dashboard {
+    pub fn new(color: Color, control: impl Fn(ControlAction) + Send + Sync + 'static) -> Dashboard {
         let (feed, fed) = queue();
         Dashboard {
             color,
-            wishes: Some(Box::new(wishes)),
+            control: Some(Box::new(control)),
             feed,
             fed: Some(fed),
             captured: None,
@@ -137,7 +137,7 @@ impl Screen for Dashboard {
         if self.captured.is_none() {
             self.captured = terminal::capture().ok();
         }
-        let (Some(captured), Some(fed), Some(wishes)) = (self.captured.take(), self.fed.take(), self.wishes.take())
+        let (Some(captured), Some(fed), Some(control)) = (self.captured.take(), self.fed.take(), self.control.take())
         else {
             return;
         };
@@ -147,7 +147,7 @@ impl Screen for Dashboard {
         let state = State::new(about.clone(), self.color.is_on(true));
         let screen = thread::Builder::new().name("molotov-screen".to_owned());
         let (color, written) = (self.color, self.written.clone());
-        let keyboard = Arc::new(Keyboard::new(wishes));
+        let keyboard = Arc::new(Keyboard::new(control));
         // What is fed stays here until there is a thread to take it.
         let (hand_over, taken) = channel();
         let shown = reader.and_then(|_| {
@@ -304,19 +304,19 @@ fn show(
         };
         if let Some(key) = key {
             changed = true;
-            match key.asks(&mut state) {
+            match key.action(&mut state) {
                 None => {}
-                Some(Ask::Stop) => {
+                Some(Action::Stop) => {
                     state.stopping = true;
                     keyboard.stop();
                 }
-                Some(Ask::Pause(paused)) => keyboard.wish(Wish::Pause(paused)),
-                Some(Ask::Workers(more)) => keyboard.wish(Wish::Workers(more)),
-                Some(Ask::Suspend) => match terminal::suspend() {
+                Some(Action::Pause(paused)) => keyboard.request(ControlAction::Pause(paused)),
+                Some(Action::Workers(more)) => keyboard.request(ControlAction::Workers(more)),
+                Some(Action::Suspend) => match terminal::suspend() {
                     Ok(again) => screen = again,
                     Err(_) => return listen(fed, state),
                 },
-                Some(Ask::Redraw) => {
+                Some(Action::Redraw) => {
                     let _ = screen.clear();
                 }
             }
