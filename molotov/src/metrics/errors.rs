@@ -1,13 +1,9 @@
 //! Errors, grouped by kind, place and scenario.
 
-use std::{
-    hash::{Hash, Hasher},
-    time::SystemTime,
-};
+use std::{hash::BuildHasher, time::SystemTime};
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-
-use super::names::NameHasher;
 
 /// Groups kept apart; the rest goes to one more.
 pub(super) const MAX_ERRORS: usize = 200;
@@ -124,9 +120,7 @@ impl ErrorTable {
 
     pub(super) fn add(&mut self, sample: ErrorSample<'_>) {
         let key = (sample.kind, sample.place, sample.scenario);
-        let mut hasher = NameHasher::default();
-        key.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = FixedState::default().hash_one(key);
         let known = self.groups.iter().position(|(known, group)| *known == hash && group.key() == key);
         match known.or_else(|| (self.groups.len() > self.limit).then_some(self.limit)) {
             Some(index) => self.groups[index].1.again(sample.at),

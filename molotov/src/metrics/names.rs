@@ -1,11 +1,8 @@
 //! Names under which measures are kept: bounded in number and length, found without allocating.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use foldhash::fast::FixedState;
 
 use crate::secrets;
 
@@ -21,7 +18,7 @@ const MAX_NAME: usize = 512;
 pub(super) struct Names {
     limit: usize,
     names: Vec<Arc<str>>,
-    index: HashMap<Arc<str>, usize, BuildHasherDefault<NameHasher>>,
+    index: HashMap<Arc<str>, usize, FixedState>,
     other: Option<usize>,
 }
 
@@ -77,41 +74,6 @@ impl Names {
     /// Whether some names share the row [`OTHER`].
     pub(super) fn exceeded(&self) -> bool {
         self.other.is_some()
-    }
-}
-
-/// A fast hash for short names of our own users' making: nobody gains by making them collide.
-#[derive(Debug, Default)]
-pub(super) struct NameHasher(u64);
-
-const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-
-impl Hasher for NameHasher {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in &mut words {
-            self.word(u64::from_le_bytes(word.try_into().expect("chunks of 8")));
-        }
-        let rest = words.remainder().iter().fold(bytes.len() as u64, |rest, byte| rest << 8 | u64::from(*byte));
-        self.word(rest);
-    }
-
-    #[inline]
-    fn write_u8(&mut self, byte: u8) {
-        self.word(u64::from(byte));
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(26)
-    }
-}
-
-impl NameHasher {
-    #[inline]
-    fn word(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     }
 }
 
