@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 #[cfg(feature = "reqwest")]
 use super::BoxError;
-use super::{Error, ErrorKind, target::Origin, wire::WireOptions};
+use super::{Error, ErrorKind, options::TransportOptions, target::Origin};
 
 /// How long an answer of the resolver is used.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ thread_local! {
 }
 
 /// The addresses of an origin, in the order in which they shall be tried; never empty.
-pub(crate) async fn resolve(origin: &Origin, options: &WireOptions) -> Result<Vec<SocketAddr>, Error> {
+pub(crate) async fn resolve(origin: &Origin, options: &TransportOptions) -> Result<Vec<SocketAddr>, Error> {
     if let Some(addresses) = options.resolve.get(&origin.host).filter(|addresses| !addresses.is_empty()) {
         let with_port = |address: &SocketAddr| match address.port() {
             0 => SocketAddr::new(address.ip(), origin.port),
@@ -171,16 +171,16 @@ mod tests {
     #[tokio::test]
     async fn overrides_come_first() {
         let origin = Origin { https: false, host: "nowhere.invalid".into(), port: 81 };
-        let mut options = WireOptions::default();
+        let mut options = TransportOptions::default();
         options.resolve.insert("nowhere.invalid".into(), vec!["127.0.0.1:0".parse().unwrap()]);
         assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
-        assert_eq!(resolve(&origin, &WireOptions::default()).await.unwrap_err().kind(), ErrorKind::Dns);
+        assert_eq!(resolve(&origin, &TransportOptions::default()).await.unwrap_err().kind(), ErrorKind::Dns);
     }
 
     #[tokio::test]
     async fn a_family_leaves_out_the_other() {
         let origin = Origin { https: false, host: "localhost".into(), port: 81 };
-        let options = WireOptions { only_ipv6: Some(false), ..WireOptions::default() };
+        let options = TransportOptions { only_ipv6: Some(false), ..TransportOptions::default() };
         assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
     }
 
@@ -198,7 +198,7 @@ mod tests {
         runtime.block_on(async {
             for host in ["localhost", "empty..label"] {
                 let origin = Origin { https: false, host: host.into(), port: 81 };
-                let options = WireOptions::default();
+                let options = TransportOptions::default();
                 let asked = (0..50).map(|_| resolve(&origin, &options));
                 let found = futures_util::future::join_all(asked);
                 let by_reqwest = reqwest::dns::Resolve::resolve(&Resolver, host.parse().unwrap());

@@ -8,7 +8,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{
     BoxError, Error, ErrorKind,
-    wire::{Body, LocalByteStream},
+    request::{Body, LocalByteStream},
 };
 
 /// A multipart form, which can have files.

@@ -21,7 +21,8 @@ use super::{
     BoxError, Error, ErrorKind,
     length::{count, wrong_length},
     permits::Permit,
-    wire::{self, Body, LocalByteStream, ReadLimit},
+    request::{Body, LocalByteStream},
+    timeout::{self, ReadLimit},
 };
 
 /// The body as hyper sends it.
@@ -96,7 +97,7 @@ impl Pump {
                 && matches!(self.state, State::Done)
                 && limit.poll(cx).is_ready()
             {
-                return Poll::Ready(Err(wire::read_timeout()));
+                return Poll::Ready(Err(timeout::read_timeout()));
             }
             answered
         })

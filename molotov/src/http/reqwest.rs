@@ -7,12 +7,19 @@ use futures_util::TryStreamExt;
 use http::{HeaderMap, header};
 
 use super::{
-    Error, ErrorKind, dns,
+    Error, ErrorKind,
+    body::ResponseBody,
+    dns,
+    headers::LazyHeaders,
+    options::TransportOptions,
     permits::Permits,
     pump::{self, Outgoing},
+    request::TransportRequest,
+    response::TransportResponse,
+    timeout,
     timer::{Deadline, within},
     tls,
-    wire::{self, HttpVersionPolicy, LazyHeaders, WireBody, WireOptions, WireRequest, WireResponse},
+    version::HttpVersionPolicy,
 };
 
 /// A `reqwest` client of the worker's own. Redirects, cookies and decompression are off in it: they are ours.
@@ -25,24 +32,24 @@ pub(crate) struct ReqwestTransport {
 impl ReqwestTransport {
     /// A transport by `client`, or by a new client that goes through `proxies`.
     pub(crate) fn new(
-        wire: &WireOptions,
+        options: &TransportOptions,
         proxies: &[reqwest::Proxy],
         client: Option<&reqwest::Client>,
     ) -> Result<ReqwestTransport, Error> {
-        let (keep_alive, permits) = (wire.keep_alive, wire.permits());
+        let (keep_alive, permits) = (options.keep_alive, options.permits());
         if let Some(client) = client {
             return Ok(ReqwestTransport { client: client.clone(), keep_alive, permits });
         }
-        let tls = tls::config(&wire.tls, wire.http_version)?;
+        let tls = tls::config(&options.tls, options.http_version)?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .redirect(reqwest::redirect::Policy::none())
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .retry(reqwest::retry::never())
-            .local_address(wire.local_address)
-            .tcp_nodelay(wire.tcp_nodelay)
-            .pool_idle_timeout(wire.pool_idle_timeout)
-            .pool_max_idle_per_host(if keep_alive { wire.pool_max_idle_per_host } else { 0 })
+            .local_address(options.local_address)
+            .tcp_nodelay(options.tcp_nodelay)
+            .pool_idle_timeout(options.pool_idle_timeout)
+            .pool_max_idle_per_host(if keep_alive { options.pool_max_idle_per_host } else { 0 })
             .dns_resolver(dns::Resolver);
         if proxies.is_empty() {
             // What the environment says is for other programs: a measure must not depend on it.
@@ -51,13 +58,13 @@ impl ReqwestTransport {
         for proxy in proxies {
             builder = builder.proxy(proxy.clone());
         }
-        for (host, addresses) in &wire.resolve {
+        for (host, addresses) in &options.resolve {
             builder = builder.resolve_to_addrs(host, addresses);
         }
-        if let Some(timeout) = wire.connect_timeout {
+        if let Some(timeout) = options.connect_timeout {
             builder = builder.connect_timeout(timeout);
         }
-        builder = match wire.http_version {
+        builder = match options.http_version {
             HttpVersionPolicy::Auto => builder,
             HttpVersionPolicy::Http1Only => builder.http1_only(),
             HttpVersionPolicy::Http2PriorKnowledge => builder.http2_prior_knowledge(),
@@ -68,11 +75,11 @@ impl ReqwestTransport {
         Ok(ReqwestTransport { client, keep_alive, permits })
     }
 
-    pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
+    pub(crate) async fn execute(&self, request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
         let (method, url) = (request.method, &request.target.url);
         // Not the client's own timeout, whose timer does not fire while data keeps coming.
         let mut deadline = request.deadline.map(Deadline::new);
-        let late = || wire::answer_timeout().at(method, url);
+        let late = || timeout::response_timeout().at(method, url);
         let waiting = self.permits.acquire(&request.target.origin);
         let permit = within(&mut deadline, waiting).await.ok_or_else(late)?;
         let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
@@ -99,15 +106,16 @@ impl ReqwestTransport {
         let head_bytes = size(&headers);
         let body = match response.content_length() {
             // Of the body itself, whatever the header says: nothing is to come after a HEAD.
-            Some(0) => WireBody::whole(Bytes::new()),
+            Some(0) => ResponseBody::whole(Bytes::new()),
             _ => {
                 let body = response.bytes_stream().map_err(explain);
-                let mut body = WireBody::stream(pump.beside(body, permit), request.deadline);
+                let mut body = ResponseBody::arriving(pump.beside(body, permit));
+                body.set_deadline(deadline);
                 body.set_read_timeout(request.read_timeout);
                 body
             }
         };
-        Ok(WireResponse {
+        Ok(TransportResponse {
             version,
             status,
             headers: LazyHeaders::from_map(headers),

@@ -11,7 +11,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{Error, ErrorKind, wire::HttpVersionPolicy};
+use super::{Error, ErrorKind, version::HttpVersionPolicy};
 
 /// A certificate to trust, beside those of the system.
 ///

@@ -86,9 +86,9 @@ pub(super) struct Settings<'py> {
 impl Settings<'_> {
     /// The options of a session that connects so.
     pub(super) fn apply(self, py: Python<'_>, mut options: SessionOptions) -> SessionOptions {
-        options.wire.tls = self.route.get().get(py).tls.clone();
-        options.wire.shared_permits = Some(self.permits.get().0.borrow(py).clone());
-        options.wire.only_ipv6 = self.only_ipv6;
+        options.transport_options.tls = self.route.get().get(py).tls.clone();
+        options.transport_options.shared_permits = Some(self.permits.get().0.borrow(py).clone());
+        options.transport_options.only_ipv6 = self.only_ipv6;
         let idle = limit(self.keepalive_timeout);
         let idle = (idle < Duration::MAX).then_some(idle);
         options = options.pool_idle_timeout(idle).local_address(self.local_address);

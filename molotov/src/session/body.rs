@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::measure::Measure;
 use crate::http::{
     Error, ErrorKind,
+    body::ResponseBody,
     decode::{Coding, Decoded},
-    wire::WireBody,
 };
 
 /// A body that may be read once, or kept by a listener and read again.
@@ -30,7 +30,7 @@ pub(crate) struct Incoming {
 }
 
 enum Source {
-    Wire(WireBody),
+    Raw(ResponseBody),
     Decoded(Box<Decoded>),
     /// It is not read, for this reason.
     Refused(Error),
@@ -40,14 +40,14 @@ enum Source {
 impl Incoming {
     /// `codings` are to be undone, until `deadline`; `measure` is there unless the request is over already.
     pub(crate) fn new(
-        body: WireBody,
+        body: ResponseBody,
         codings: Option<Result<Vec<Coding>, Error>>,
         deadline: Option<Instant>,
         measure: Option<Measure>,
         max_body: u64,
     ) -> Self {
         let source = match codings {
-            None => Source::Wire(body),
+            None => Source::Raw(body),
             Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
             Some(Err(error)) => Source::Refused(error),
         };
@@ -75,7 +75,7 @@ impl Incoming {
             return Poll::Ready(Some(Err(Error::new(*kind, message.clone()))));
         }
         let polled = match &mut self.source {
-            Source::Wire(body) => body.poll_chunk(cx),
+            Source::Raw(body) => body.poll_chunk(cx),
             Source::Decoded(body) => body.poll_chunk(cx),
             Source::Refused(_) => match std::mem::replace(&mut self.source, Source::Ended) {
                 Source::Refused(error) => Poll::Ready(Some(Err(error))),
@@ -126,7 +126,7 @@ impl Incoming {
     fn count(&mut self) {
         if let Some(measure) = &mut self.measure {
             let received = match &self.source {
-                Source::Wire(body) => body.received(),
+                Source::Raw(body) => body.received(),
                 Source::Decoded(body) => body.received(),
                 Source::Refused(_) | Source::Ended => return,
             };
@@ -137,7 +137,7 @@ impl Incoming {
     /// Leaves time that has passed out of the request's duration and of its timeout, unless the request is over.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         match &mut self.source {
-            Source::Wire(body) => body.postpone_deadline(time),
+            Source::Raw(body) => body.postpone_deadline(time),
             Source::Decoded(body) => body.postpone_deadline(time),
             Source::Refused(_) | Source::Ended => {}
         }
@@ -200,7 +200,7 @@ impl Incoming {
     pub(crate) fn is_complete(&self) -> bool {
         self.kept.is_some()
             || match &self.source {
-                Source::Wire(body) => body.is_whole() || body.is_end(),
+                Source::Raw(body) => body.is_whole() || body.is_end(),
                 Source::Decoded(_) | Source::Refused(_) => false,
                 Source::Ended => true,
             }

@@ -26,8 +26,9 @@ use crate::http::{
     cookies::Kept,
     decode::Coding,
     redirect::{self, Step},
+    request::{Body, TransportRequest},
+    response::TransportResponse,
     target::Target,
-    wire::{Body, WireRequest, WireResponse},
 };
 
 #[cfg(feature = "python")]
@@ -214,7 +215,7 @@ impl Session {
         parts: &mut Parts,
         deadline: Option<Instant>,
         measure: Option<&Measure>,
-    ) -> Result<WireResponse, Error> {
+    ) -> Result<TransportResponse, Error> {
         let inner = &*self.0;
         let unmeasured = Cell::new(0);
         let cookies = {
@@ -227,7 +228,7 @@ impl Session {
         } else {
             Cow::Owned(self.merged(parts, cookies))
         };
-        let request = WireRequest {
+        let request = TransportRequest {
             method: &parts.method,
             target: &parts.target,
             headers: &headers,
@@ -248,7 +249,7 @@ impl Session {
     }
 
     /// Turns the request into the one that a redirect asks for, unless the answer is final.
-    fn next(&self, parts: &mut Parts, wire: &WireResponse, previous: &mut Vec<url::Url>) -> Result<Step, Error> {
+    fn next(&self, parts: &mut Parts, wire: &TransportResponse, previous: &mut Vec<url::Url>) -> Result<Step, Error> {
         let here = &parts.target.url;
         if !wire.status.is_redirection() {
             return Ok(Step::Final);
@@ -304,7 +305,7 @@ impl Session {
     }
 
     /// The codings of the body to undo, or why it cannot be read.
-    fn codings(&self, method: &Method, wire: &WireResponse) -> Option<Result<Vec<Coding>, Error>> {
+    fn codings(&self, method: &Method, wire: &TransportResponse) -> Option<Result<Vec<Coding>, Error>> {
         let bodiless = *method == Method::HEAD || wire.body.is_end();
         if bodiless { None } else { self.0.options.decompression.to_undo(wire.headers.map()).transpose() }
     }
@@ -326,7 +327,7 @@ impl Session {
 }
 
 fn finish(
-    mut wire: WireResponse,
+    mut wire: TransportResponse,
     codings: Option<Result<Vec<Coding>, Error>>,
     deadline: Option<Instant>,
     parts: Parts,

@@ -12,6 +12,7 @@ mod response;
 mod route;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -22,32 +23,24 @@ use std::{
 use http::{HeaderMap, Method};
 
 pub(crate) use self::observer::{Observed, Observer};
-use self::route::Routes;
 pub use self::{
     context::{Context, StepOutcome},
-    options::{SessionOptions, Transport},
+    options::SessionOptions,
     request::{IntoUrl, Request, RequestBody, RequestBuilder},
     response::{Hop, Response},
+    transport::Transport,
 };
 #[cfg(feature = "python")]
 pub(crate) use self::{
     measure::Measure,
     route::{Proxy, Route},
 };
-#[cfg(feature = "reqwest")]
-use crate::http::reqwest::ReqwestTransport;
-use crate::http::{
-    Error, ErrorKind,
-    cookies::Jar,
-    direct::Direct,
-    wire::{WireRequest, WireResponse},
-};
+use self::{route::Routes, transport::HttpTransport};
+use crate::http::{Error, ErrorKind, cookies::Jar};
 pub use crate::http::{
     multipart,
     redirect::{Action, Attempt, Redirect},
 };
-#[cfg(not(feature = "reqwest"))]
-use crate::missing::missing;
 
 /// An HTTP client with the cookies and connections of one worker.
 ///
@@ -74,57 +67,13 @@ pub struct Session(pub(crate) Rc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) options: SessionOptions,
-    pub(crate) transport: Wire,
+    transport: HttpTransport,
     /// The transports of requests that connect in another way.
     routes: Routes,
     jar: RefCell<Rc<Jar>>,
     pub(crate) defaults: HeaderMap,
     context: OnceCell<Context>,
     observer: RefCell<Option<Rc<dyn Observer>>>,
-}
-
-/// The transport that makes the requests.
-pub(crate) enum Wire {
-    Direct(Direct),
-    #[cfg(feature = "reqwest")]
-    Reqwest(ReqwestTransport),
-}
-
-impl Wire {
-    fn new(options: &SessionOptions) -> Result<Wire, Error> {
-        let direct = || Wire::Direct(Direct::new(Rc::new(options.wire.clone())));
-        #[cfg(feature = "reqwest")]
-        {
-            let by_reqwest = !options.proxies.is_empty() || options.client.is_some();
-            let reqwest =
-                || ReqwestTransport::new(&options.wire, &options.proxies, options.client.as_ref()).map(Wire::Reqwest);
-            match options.transport {
-                Some(Transport::Direct) if by_reqwest => {
-                    let what = "the direct transport does not support proxies or custom clients; leave `transport` out";
-                    Err(Error::new(ErrorKind::Builder, what))
-                }
-                Some(Transport::Reqwest) => reqwest(),
-                None if by_reqwest => reqwest(),
-                Some(Transport::Direct) | None => Ok(direct()),
-            }
-        }
-        #[cfg(not(feature = "reqwest"))]
-        match options.transport {
-            Some(Transport::Reqwest) => {
-                Err(Error::new(ErrorKind::Builder, missing("`Transport::Reqwest` is not supported", "reqwest")))
-            }
-            Some(Transport::Direct) | None => Ok(direct()),
-        }
-    }
-
-    pub(crate) async fn execute(&self, request: WireRequest<'_>) -> Result<WireResponse, Error> {
-        match self {
-            Wire::Direct(direct) => direct.execute(request).await,
-            // Boxed, so that the usual way is not made larger by the other one.
-            #[cfg(feature = "reqwest")]
-            Wire::Reqwest(reqwest) => Box::pin(reqwest.execute(request)).await,
-        }
-    }
 }
 
 impl Session {
@@ -145,8 +94,8 @@ impl Session {
         }
         let mut options = options;
         // All routes of the session count together.
-        options.wire.shared_permits = Some(options.wire.permits());
-        let transport = Wire::new(&options)?;
+        options.transport_options.shared_permits = Some(options.transport_options.permits());
+        let transport = HttpTransport::new(&options)?;
         let defaults = options.all_headers();
         Ok(Session(Rc::new(Inner {
             options,

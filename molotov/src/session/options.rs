@@ -6,15 +6,12 @@ use std::{
     time::Duration,
 };
 
+use super::transport::Transport;
 #[cfg(feature = "tls")]
 use crate::http::{Certificate, Identity};
 use crate::http::{
-    Error, ErrorKind,
-    cookies::Kept,
-    decode::Decompression,
-    redirect::Redirect,
-    target,
-    wire::{HttpVersionPolicy, WireOptions},
+    Error, ErrorKind, cookies::Kept, decode::Decompression, options::TransportOptions, redirect::Redirect, target,
+    version::HttpVersionPolicy,
 };
 use crate::{missing::missing, secrets};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -47,22 +44,13 @@ pub struct SessionOptions {
     pub(crate) decompression: Decompression,
     /// The most bytes of a body that are kept in memory.
     pub(crate) max_body: u64,
-    pub(crate) wire: WireOptions,
+    pub(crate) transport_options: TransportOptions,
     #[cfg(feature = "reqwest")]
     pub(crate) proxies: Vec<reqwest::Proxy>,
     #[cfg(feature = "reqwest")]
     pub(crate) client: Option<reqwest::Client>,
     pub(crate) transport: Option<Transport>,
     pub(crate) error: Option<String>,
-}
-
-/// By what a session's requests are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Connections of the worker's own, by our own HTTP/1.1 and by hyper's HTTP/2: the default, and the fastest.
-    Direct,
-    /// A `reqwest` client of the worker's own: the default if a proxy or a client is given. Needs the feature `reqwest`.
-    Reqwest,
 }
 
 /// The most bytes of a body that are kept in memory, unless the session says otherwise.
@@ -80,7 +68,7 @@ impl fmt::Debug for SessionOptions {
             .field("timeout", &self.timeout)
             .field("redirect", &self.redirect)
             .field("decompression", &self.decompression)
-            .field("wire", &self.wire)
+            .field("transport_options", &self.transport_options)
             .field("transport", &self.transport)
             .finish_non_exhaustive()
     }
@@ -107,7 +95,7 @@ impl SessionOptions {
             redirect: Redirect::default(),
             decompression: Decompression::ALL,
             max_body: MAX_BODY,
-            wire: WireOptions::default(),
+            transport_options: TransportOptions::default(),
             #[cfg(feature = "reqwest")]
             proxies: Vec::new(),
             #[cfg(feature = "reqwest")]
@@ -219,7 +207,7 @@ impl SessionOptions {
 
     /// How long making a connection may take, with its TLS handshake; only the total counts by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.wire.connect_timeout = Some(timeout);
+        self.transport_options.connect_timeout = Some(timeout);
         self
     }
 
@@ -239,41 +227,41 @@ impl SessionOptions {
     /// Trusts an authority beside those of the system.
     #[cfg(feature = "tls")]
     pub fn add_root_certificate(mut self, certificate: Certificate) -> Self {
-        self.wire.tls.roots.push(certificate);
+        self.transport_options.tls.roots.push(certificate);
         self
     }
 
     /// Whether the system's authorities are trusted; they are by default.
     #[cfg(feature = "tls")]
     pub fn tls_built_in_root_certs(mut self, trust: bool) -> Self {
-        self.wire.tls.builtin_roots = trust;
+        self.transport_options.tls.builtin_roots = trust;
         self
     }
 
     /// What servers are shown that ask who the client is.
     #[cfg(feature = "tls")]
     pub fn identity(mut self, identity: Identity) -> Self {
-        self.wire.tls.identity = Some(identity);
+        self.transport_options.tls.identity = Some(identity);
         self
     }
 
     /// Accepts any certificate: encrypted, but with nobody knows whom.
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
-        self.wire.tls.accept_invalid_certs = accept;
+        self.transport_options.tls.accept_invalid_certs = accept;
         self
     }
 
     /// Accepts a certificate that is for another name.
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_hostnames(mut self, accept: bool) -> Self {
-        self.wire.tls.accept_invalid_hostnames = accept;
+        self.transport_options.tls.accept_invalid_hostnames = accept;
         self
     }
 
     /// Never speaks HTTP/2.
     pub fn http1_only(mut self) -> Self {
-        self.wire.http_version = HttpVersionPolicy::Http1Only;
+        self.transport_options.http_version = HttpVersionPolicy::Http1Only;
         self
     }
 
@@ -282,19 +270,19 @@ impl SessionOptions {
         if !cfg!(feature = "http2") {
             return self.wrong(missing("HTTP/2 is not supported", "http2"));
         }
-        self.wire.http_version = HttpVersionPolicy::Http2PriorKnowledge;
+        self.transport_options.http_version = HttpVersionPolicy::Http2PriorKnowledge;
         self
     }
 
     /// The address of this machine that connections come from.
     pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
-        self.wire.local_address = address.into();
+        self.transport_options.local_address = address.into();
         self
     }
 
     /// The address of a host, instead of asking the system; a port of 0 is the URL's. More calls add more addresses.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
-        self.wire.resolve.entry(host.into()).or_default().push(address);
+        self.transport_options.resolve.entry(host.into()).or_default().push(address);
         self
     }
 
@@ -350,7 +338,7 @@ impl SessionOptions {
 
     /// Whether a connection is used again; it is by default. Without, each request makes its own.
     pub fn keep_alive(mut self, keep: bool) -> Self {
-        self.wire.keep_alive = keep;
+        self.transport_options.keep_alive = keep;
         self
     }
 
@@ -359,26 +347,26 @@ impl SessionOptions {
     /// Only idempotent methods whose body is not a stream are repeated. The server may have seen the first request, so the
     /// report counts each repetition as `retried`. Without, such a request fails.
     pub fn retry(mut self, retry: bool) -> Self {
-        self.wire.retry = retry;
+        self.transport_options.retry = retry;
         self
     }
 
     /// How long a connection may wait for its next request before it is closed; 90 s by default.
     pub fn pool_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.wire.pool_idle_timeout = timeout.into();
+        self.transport_options.pool_idle_timeout = timeout.into();
         self
     }
 
     /// How many connections to one server may wait for their next request, for each worker; 1,024 by default. More are
     /// closed once their request is over.
     pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
-        self.wire.pool_max_idle_per_host = most;
+        self.transport_options.pool_max_idle_per_host = most;
         self
     }
 
     /// How many requests a worker may have under way at one server at the same time; no limit by default.
     pub fn max_connections(mut self, most: usize) -> Self {
-        self.wire.max_connections = Some(most);
+        self.transport_options.max_connections = Some(most);
         self
     }
 

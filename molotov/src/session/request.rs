@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{Redirect, Response, Session, attach::Attachments, follow::Parts, multipart, options};
 use crate::{
-    http::{BoxError, Error, ErrorKind, target::Target, wire::Body},
+    http::{BoxError, Error, ErrorKind, request::Body, target::Target},
     secrets,
 };
 

@@ -18,11 +18,7 @@ use url::Url;
 
 use super::body::{Collected, Incoming};
 use crate::{
-    http::{
-        Error, ErrorKind,
-        target::Target,
-        wire::{LazyHeaders, WireResponse},
-    },
+    http::{Error, ErrorKind, headers::LazyHeaders, response::TransportResponse, target::Target},
     secrets,
 };
 
@@ -75,7 +71,7 @@ pub struct Hop {
 }
 
 impl Hop {
-    pub(super) fn new(wire: &WireResponse, url: &Url) -> Hop {
+    pub(super) fn new(wire: &TransportResponse, url: &Url) -> Hop {
         Hop {
             url: url.clone(),
             status: wire.status,

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use super::{SessionOptions, Wire};
+use super::{SessionOptions, transport::HttpTransport};
 #[cfg(feature = "reqwest")]
 use crate::http::ErrorKind;
 use crate::http::{Error, tls::TlsOptions};
@@ -33,11 +33,11 @@ impl std::fmt::Debug for Proxy {
 
 /// The transports of a session's routes, each with connections of its own.
 #[derive(Default)]
-pub(crate) struct Routes(RefCell<Vec<(Rc<Route>, Rc<Wire>)>>);
+pub(crate) struct Routes(RefCell<Vec<(Rc<Route>, Rc<HttpTransport>)>>);
 
 impl Routes {
     /// The transport of a route; the one used least recently makes room.
-    pub(crate) fn transport(&self, route: &Rc<Route>, options: &SessionOptions) -> Result<Rc<Wire>, Error> {
+    pub(crate) fn transport(&self, route: &Rc<Route>, options: &SessionOptions) -> Result<Rc<HttpTransport>, Error> {
         let mut known = self.0.borrow_mut();
         let transport = match known.iter().position(|(other, _)| Rc::ptr_eq(other, route) || other == route) {
             Some(index) => known.remove(index).1,
@@ -45,7 +45,7 @@ impl Routes {
                 if known.len() >= MOST {
                     known.remove(0);
                 }
-                Rc::new(Wire::new(&options_of(route, options)?)?)
+                Rc::new(HttpTransport::new(&options_of(route, options)?)?)
             }
         };
         known.push((Rc::clone(route), Rc::clone(&transport)));
@@ -55,8 +55,8 @@ impl Routes {
 
 fn options_of(route: &Route, options: &SessionOptions) -> Result<SessionOptions, Error> {
     let mut options = options.clone();
-    options.wire.tls = route.tls.clone();
-    options.wire.server_name = route.server_name.clone();
+    options.transport_options.tls = route.tls.clone();
+    options.transport_options.server_name = route.server_name.clone();
     #[cfg(feature = "reqwest")]
     if let Some(proxy) = &route.proxy {
         let wrong = |error| Error::new(ErrorKind::Builder, "the proxy cannot be used").with_source(error);

@@ -18,7 +18,7 @@ use tokio::io::{AsyncBufRead, AsyncRead, BufReader, ReadBuf};
 use tokio_util::io::StreamReader;
 
 pub(crate) use self::coding::Coding;
-use super::{Error, ErrorKind, wire::WireBody};
+use super::{Error, ErrorKind, body::ResponseBody};
 
 /// How many codings of one response are undone. Each one takes memory and a level of the stack, and the server chooses
 /// how many there are.
@@ -117,7 +117,7 @@ impl Decompression {
 /// A body that is decompressed while it comes.
 pub(crate) struct Decoded {
     reader: Pin<Box<dyn AsyncRead>>,
-    body: Rc<RefCell<WireBody>>,
+    body: Rc<RefCell<ResponseBody>>,
     buffer: BytesMut,
     time: Time,
     /// All data has been decoded; the rest of the body is skipped.
@@ -136,7 +136,7 @@ enum Time {
 }
 
 impl Time {
-    fn new(body: &WireBody, deadline: Option<Instant>) -> Time {
+    fn new(body: &ResponseBody, deadline: Option<Instant>) -> Time {
         match deadline {
             None => Time::Unlimited,
             Some(deadline) if body.is_whole() => Time::Left(deadline.saturating_duration_since(Instant::now())),
@@ -165,7 +165,7 @@ const PART: usize = 16 * 1024;
 impl Decoded {
     /// A body with these codings, the outermost first. Decoding may take until `deadline`: a few bytes can become
     /// gigabytes.
-    pub(crate) fn new(body: WireBody, codings: &[Coding], deadline: Option<Instant>) -> Decoded {
+    pub(crate) fn new(body: ResponseBody, codings: &[Coding], deadline: Option<Instant>) -> Decoded {
         let time = Time::new(&body, deadline);
         let body = Rc::new(RefCell::new(body));
         let mut input: Pin<Box<dyn AsyncBufRead>> = Box::pin(StreamReader::new(Parts(body.clone())));
@@ -239,7 +239,7 @@ impl Decoded {
 }
 
 /// The parts of a body, for readers.
-struct Parts(Rc<RefCell<WireBody>>);
+struct Parts(Rc<RefCell<ResponseBody>>);
 
 impl Stream for Parts {
     type Item = io::Result<Bytes>;
@@ -263,7 +263,7 @@ mod tests {
     }
 
     async fn decoded(bytes: Bytes, codings: &[Coding]) -> Result<Vec<u8>, Error> {
-        let mut decoded = Decoded::new(WireBody::whole(bytes), codings, None);
+        let mut decoded = Decoded::new(ResponseBody::whole(bytes), codings, None);
         let mut body = Vec::new();
         while let Some(part) = poll_fn(|cx| decoded.poll_chunk(cx)).await {
             body.extend_from_slice(&part?);
@@ -297,7 +297,7 @@ mod tests {
     async fn a_body_that_has_arrived_may_be_read_late() {
         let packed = encoded(GzipEncoder::new(&b"to be"[..])).await;
         let deadline = Instant::now() + Duration::from_millis(100);
-        let mut body = Decoded::new(WireBody::whole(packed), &[Coding::Gzip], Some(deadline));
+        let mut body = Decoded::new(ResponseBody::whole(packed), &[Coding::Gzip], Some(deadline));
         tokio::time::sleep_until((deadline + Duration::from_millis(1)).into()).await;
         assert_eq!(poll_fn(|cx| body.poll_chunk(cx)).await.unwrap().unwrap(), "to be");
     }
@@ -369,7 +369,7 @@ mod tests {
         assert!(bomb.len() < 64 << 10, "{}", bomb.len());
         let deadline = Instant::now() + Duration::from_millis(100);
         let codings = [Coding::Gzip, Coding::Gzip];
-        let mut body = Decoded::new(WireBody::whole(bomb), &codings, Some(deadline));
+        let mut body = Decoded::new(ResponseBody::whole(bomb), &codings, Some(deadline));
         let (mut others, mut all) = (0, 0);
         let reading = async {
             loop {

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::head::{MAX_HEAD, Malformed};
+use super::malformed::Malformed;
+
+/// The maximum length of a head, and of the extensions and trailers of a chunked body, in bytes.
+pub(crate) const MAX_HEAD: usize = 128 * 1024;
 
 /// How a body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,15 +5,13 @@ use std::mem::MaybeUninit;
 
 use http::{Method, StatusCode, Version};
 
-use super::framing::Framing;
+use super::{
+    framing::{Framing, MAX_HEAD},
+    malformed::Malformed,
+};
 
-/// The longest head accepted, and the longest trailer section.
-pub(crate) const MAX_HEAD: usize = 128 * 1024;
+/// The maximum number of headers.
 const MAX_HEADERS: usize = 256;
-
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// A head that has wholly arrived.
 #[derive(Debug, PartialEq, Eq)]

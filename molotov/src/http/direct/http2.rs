@@ -1,4 +1,4 @@
-//! HTTP/2 by hyper: one connection to an origin, many requests on it.
+//! HTTP/2 connections, by hyper. All requests to an origin share a connection.
 
 use std::{
     pin::Pin,
@@ -15,27 +15,33 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use super::{Failed, stream::Opened};
+use super::{
+    retry::{Failed, Retry},
+    stream::Opened,
+};
 use crate::http::{
     Error, ErrorKind,
+    body::ResponseBody,
+    headers::LazyHeaders,
     permits::Permit,
     pump::{self, Outgoing},
-    wire::{LazyHeaders, Seen, WireBody, WireRequest, WireResponse},
+    request::TransportRequest,
+    response::TransportResponse,
 };
 
-/// A handle on a connection; its clones share it.
+/// A handle to a connection. Its clones share the connection.
 #[derive(Clone)]
-pub(crate) struct Client {
+pub(crate) struct Connection {
     sender: SendRequest<Outgoing>,
     remote: std::net::SocketAddr,
 }
 
-impl Client {
+impl Connection {
     pub(crate) async fn new(opened: Opened) -> Result<Self, Error> {
         let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(opened.io))
             .await
             .map_err(|error| Error::new(ErrorKind::Protocol, "the server does not speak HTTP/2").with_source(error))?;
-        // It ends with the last handle, or with an error that each of its requests sees as well.
+        // The task ends with the last handle, or with an error that each request on the connection returns too.
         tokio::spawn(async move { connection.await.ok() });
         Ok(Self { sender, remote: opened.remote })
     }
@@ -44,31 +50,31 @@ impl Client {
         self.sender.is_closed()
     }
 
-    /// Sends a request. The permit is taken if there is more to come of the answer than its head.
+    /// Sends a request. Takes the permit if the body of the response is still arriving.
     pub(crate) async fn send(
         &mut self,
-        request: &mut WireRequest<'_>,
+        request: &mut TransportRequest<'_>,
         permit: &mut Option<Permit>,
-    ) -> Result<WireResponse, Failed> {
-        self.sender.ready().await.map_err(|error| Failed { error: failed(error), seen: Seen::No })?;
+    ) -> Result<TransportResponse, Failed> {
+        self.sender.ready().await.map_err(|error| Failed { error: failed(error), retry: Retry::Always })?;
         let (body, mut pump) = pump::outgoing(request.body);
-        let outgoing = head(request, body).map_err(|error| Failed { error, seen: Seen::Yes })?;
-        let answer = pump.until(self.sender.send_request(outgoing), request.read_timeout).await;
-        let answer = answer.map_err(|error| Failed { error, seen: Seen::Yes })?;
-        let (parts, incoming) = match answer {
-            Ok(answer) => answer.into_parts(),
+        let outgoing = head(request, body).map_err(|error| Failed { error, retry: Retry::Never })?;
+        let response = pump.until(self.sender.send_request(outgoing), request.read_timeout).await;
+        let response = response.map_err(|error| Failed { error, retry: Retry::Never })?;
+        let (parts, incoming) = match response {
+            Ok(response) => response.into_parts(),
             Err(error) => {
-                let seen = seen(&error);
-                return Err(Failed { error: failed(error), seen });
+                let retry = retry(&error);
+                return Err(Failed { error: failed(error), retry });
             }
         };
         let (first_byte, bytes_out) = (Instant::now(), pump.moved());
         let head_bytes = parts.headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) as u64).sum();
         let body = match incoming.is_end_stream() {
-            true => WireBody::whole(Bytes::new()),
-            false => WireBody::stream(pump.beside(data(incoming), permit.take()), request.deadline),
+            true => ResponseBody::whole(Bytes::new()),
+            false => ResponseBody::arriving(pump.beside(data(incoming), permit.take())),
         };
-        Ok(WireResponse {
+        Ok(TransportResponse {
             version: Version::HTTP_2,
             status: parts.status,
             headers: LazyHeaders::from_map(parts.headers),
@@ -81,14 +87,14 @@ impl Client {
     }
 }
 
-fn head(request: &WireRequest<'_>, body: Outgoing) -> Result<Request<Outgoing>, Error> {
+fn head(request: &TransportRequest<'_>, body: Outgoing) -> Result<Request<Outgoing>, Error> {
     let target = request.target;
     let mut headers = request.headers.clone();
     let authority = match headers.remove(header::HOST) {
         Some(host) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
         None => target.authority.clone(),
     };
-    // Headers of one connection have no place in HTTP/2 (RFC 9113, 8.2.2).
+    // HTTP/2 does not allow headers about the connection (RFC 9113, 8.2.2).
     for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "content-length"] {
         headers.remove(name);
     }
@@ -103,7 +109,7 @@ fn head(request: &WireRequest<'_>, body: Outgoing) -> Result<Request<Outgoing>, 
     Ok(built)
 }
 
-/// The pieces of a body; trailers are left out.
+/// Returns the parts of a body, without trailers.
 fn data(mut incoming: Incoming) -> impl Stream<Item = Result<Bytes, Error>> {
     stream::poll_fn(move |cx| {
         loop {
@@ -135,9 +141,9 @@ fn reset(error: &hyper::Error) -> Option<&h2::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-fn seen(error: &hyper::Error) -> Seen {
-    let Some(h2) = reset(error) else { return if error.is_canceled() { Seen::No } else { Seen::Yes } };
+fn retry(error: &hyper::Error) -> Retry {
+    let Some(h2) = reset(error) else { return if error.is_canceled() { Retry::Always } else { Retry::Never } };
     let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
     let goodbye = h2.is_go_away() && h2.reason() == Some(h2::Reason::NO_ERROR);
-    if h2.is_remote() && (refused || goodbye) { Seen::Maybe } else { Seen::Yes }
+    if h2.is_remote() && (refused || goodbye) { Retry::IfIdempotent } else { Retry::Never }
 }

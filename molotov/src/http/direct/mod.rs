@@ -1,6 +1,8 @@
-//! The direct transport: connections that belong to the worker, HTTP/1.1 with a reader of our own.
+//! The direct transport: it opens connections of its own, and implements HTTP/1.1 itself.
 
+mod body;
 mod connection;
+mod exchange;
 mod framing;
 mod head;
 #[cfg(feature = "http2")]
@@ -8,7 +10,10 @@ mod http2;
 #[cfg(not(feature = "http2"))]
 #[path = "http2/absent.rs"]
 mod http2;
+mod malformed;
+mod parse;
 mod pool;
+mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -16,55 +21,56 @@ mod upload;
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
 
-use bytes::BytesMut;
 use http::{Method, Version};
 
+pub use self::parse::{Parsed, parse_response};
 use self::{
-    connection::{Answer, Connection},
+    body::Http1Body,
+    connection::Connection,
+    exchange::Received,
     pool::Pool,
+    retry::{Retry, is_idempotent},
 };
 use super::{
     Error, ErrorKind,
+    body::ResponseBody,
+    headers::LazyHeaders,
+    options::TransportOptions,
     permits::Permit,
+    request::{Body, TransportRequest},
+    response::TransportResponse,
     target::Target,
+    timeout,
     timer::{Deadline, within},
-    wire::{self, Body, HttpVersionPolicy, LazyHeaders, Seen, WireBody, WireOptions, WireRequest, WireResponse},
+    version::HttpVersionPolicy,
 };
 use crate::missing::missing;
 
-pub(crate) use connection::H1Body;
-
-/// The transport of one session.
-pub(crate) struct Direct {
+/// A transport with its own connections.
+pub(crate) struct DirectTransport {
     pool: Rc<Pool>,
 }
 
-/// Why a request has no answer.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    pub(crate) seen: Seen,
-}
-
-/// What a request goes out on.
-enum Way {
+/// The connection that a request is sent on.
+enum Acquired {
     Http1 { connection: Connection, reused: bool },
-    Http2 { client: http2::Client },
+    Http2 { connection: http2::Connection },
 }
 
-impl Direct {
-    pub(crate) fn new(options: Rc<WireOptions>) -> Self {
+impl DirectTransport {
+    pub(crate) fn new(options: Rc<TransportOptions>) -> Self {
         Self { pool: Pool::new(options) }
     }
 
     /// Sends a request and reads at least the head of its response.
-    pub(crate) async fn execute(&self, mut request: WireRequest<'_>) -> Result<WireResponse, Error> {
+    pub(crate) async fn execute(&self, mut request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
         let (method, target) = (request.method, request.target);
         let mut deadline = request.deadline.map(Deadline::new);
         let connecting = Cell::new(false);
         let result = match within(&mut deadline, self.run(&mut request, &connecting)).await {
             Some(result) => result,
             None if connecting.get() => Err(timed_out_connecting(target, "raise the timeout, or check the address")),
-            None => Err(wire::answer_timeout()),
+            None => Err(timeout::response_timeout()),
         };
         match result {
             Ok(mut response) => {
@@ -76,7 +82,11 @@ impl Direct {
         }
     }
 
-    async fn run(&self, request: &mut WireRequest<'_>, connecting: &Cell<bool>) -> Result<WireResponse, Error> {
+    async fn run(
+        &self,
+        request: &mut TransportRequest<'_>,
+        connecting: &Cell<bool>,
+    ) -> Result<TransportResponse, Error> {
         if *request.method == Method::CONNECT {
             return Err(Error::new(ErrorKind::Request, "CONNECT opens a tunnel, which a session does not"));
         }
@@ -84,50 +94,51 @@ impl Direct {
         let mut permit = self.pool.permits.acquire(origin).await;
         let replayable = !matches!(request.body, Body::Stream { .. });
         let repeatable = replayable && self.pool.options.retry && is_idempotent(request.method);
-        let may_repeat = |seen| match seen {
-            Seen::Yes => false,
-            Seen::Maybe => repeatable,
-            Seen::No => replayable,
+        let may_retry = |retry| match retry {
+            Retry::Never => false,
+            Retry::IfIdempotent => repeatable,
+            Retry::Always => replayable,
         };
         let (mut fresh, mut sent) = (false, false);
         loop {
-            let way = self.way(request, repeatable, fresh, connecting).await?;
+            let acquired = self.acquire(request, repeatable, fresh, connecting).await?;
             if sent {
                 request.retried.set(request.retried.get() + 1);
             }
-            let failed = match way {
-                Way::Http1 { mut connection, reused } => {
+            let failed = match acquired {
+                Acquired::Http1 { mut connection, reused } => {
                     match connection.exchange(request, self.pool.options.keep_alive).await {
-                        Ok(answer) => return Ok(self.response(request, connection, answer, permit.take())),
+                        Ok(received) => return Ok(self.response(request, connection, received, permit.take())),
                         Err(failed) if reused => failed,
-                        // The server did not close an idle connection, but answered this request so.
+                        // The connection was not idle: closing it is the server's reaction to this request.
                         Err(failed) => return Err(failed.error),
                     }
                 }
-                Way::Http2 { mut client } => match client.send(request, &mut permit).await {
+                Acquired::Http2 { mut connection } => match connection.send(request, &mut permit).await {
                     Ok(response) => return Ok(response),
                     Err(failed) => {
-                        if may_repeat(failed.seen) {
+                        if may_retry(failed.retry) {
                             self.pool.drop_http2(origin);
                         }
                         failed
                     }
                 },
             };
-            if fresh || !may_repeat(failed.seen) {
+            if fresh || !may_retry(failed.retry) {
                 return Err(failed.error);
             }
-            (fresh, sent) = (true, failed.seen == Seen::Maybe);
+            (fresh, sent) = (true, failed.retry == Retry::IfIdempotent);
         }
     }
 
-    async fn way(
+    /// Takes a connection from the pool, or opens one. With `fresh`, it always opens one.
+    async fn acquire(
         &self,
-        request: &WireRequest<'_>,
+        request: &TransportRequest<'_>,
         repeatable: bool,
         fresh: bool,
         connecting: &Cell<bool>,
-    ) -> Result<Way, Error> {
+    ) -> Result<Acquired, Error> {
         let (pool, origin) = (&self.pool, &request.target.origin);
         let version = match request.version {
             Some(Version::HTTP_2) if !cfg!(feature = "http2") => {
@@ -144,31 +155,31 @@ impl Direct {
         let now = Instant::now();
         if version != HttpVersionPolicy::Http1Only
             && !fresh
-            && let Some(client) = pool.http2(origin, now)
+            && let Some(connection) = pool.http2(origin, now)
         {
-            return Ok(Way::Http2 { client });
+            return Ok(Acquired::Http2 { connection });
         }
         if version != HttpVersionPolicy::Http2PriorKnowledge && !fresh {
-            let kept = poll_fn(|cx| Poll::Ready(pool.take(origin, now, repeatable, cx))).await;
-            if let Some(connection) = kept {
-                return Ok(Way::Http1 { connection, reused: true });
+            let idle = poll_fn(|cx| Poll::Ready(pool.take(origin, now, repeatable, cx))).await;
+            if let Some(connection) = idle {
+                return Ok(Acquired::Http1 { connection, reused: true });
             }
         }
         let limit = request.connect_timeout.or(pool.options.connect_timeout);
-        let mut limit = wire::deadline_after(limit);
+        let mut limit = timeout::deadline_after(limit);
         let open = async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {
                 let connection = Connection::new(opened.io, opened.remote);
-                return Ok(Way::Http1 { connection, reused: false });
+                return Ok(Acquired::Http1 { connection, reused: false });
             }
-            // Requests side by side may all have opened one: the first stays.
-            if !fresh && let Some(client) = pool.http2(origin, Instant::now()) {
-                return Ok(Way::Http2 { client });
+            // Concurrent requests may each have opened a connection. The first one is kept.
+            if !fresh && let Some(connection) = pool.http2(origin, Instant::now()) {
+                return Ok(Acquired::Http2 { connection });
             }
-            let client = http2::Client::new(opened).await?;
-            pool.keep_http2(origin, client.clone(), Instant::now());
-            Ok(Way::Http2 { client })
+            let connection = http2::Connection::new(opened).await?;
+            pool.keep_http2(origin, connection.clone(), Instant::now());
+            Ok(Acquired::Http2 { connection })
         };
         connecting.set(true);
         let opened = within(&mut limit, open).await;
@@ -181,21 +192,21 @@ impl Direct {
 
     fn response(
         &self,
-        request: &WireRequest<'_>,
+        request: &TransportRequest<'_>,
         connection: Connection,
-        answer: Answer,
+        received: Received,
         permit: Option<Permit>,
-    ) -> WireResponse {
-        let Answer { head, raw, body, first_byte, upload, keep } = answer;
+    ) -> TransportResponse {
+        let Received { head, raw, body, first_byte, upload, keep } = received;
         let (remote_addr, bytes_out) = (Some(connection.remote), upload.written);
         let body = match body {
             Ok(bytes) => {
                 if keep && upload.is_done() {
                     self.pool.give(&request.target.origin, connection, first_byte);
                 }
-                WireBody::whole(bytes)
+                ResponseBody::whole(bytes)
             }
-            Err(decoder) => WireBody::http1(H1Body {
+            Err(decoder) => ResponseBody::arriving(Http1Body {
                 connection: Some(connection),
                 decoder,
                 upload,
@@ -206,7 +217,7 @@ impl Direct {
                 permit,
             }),
         };
-        WireResponse {
+        TransportResponse {
             version: head.version,
             status: head.status,
             headers: LazyHeaders::from_head(raw),
@@ -222,61 +233,4 @@ impl Direct {
 fn timed_out_connecting(target: &Target, hint: &'static str) -> Error {
     let what = format!("connecting to {} timed out", target.authority);
     Error::new(ErrorKind::Timeout, what).with_hint(hint)
-}
-
-fn is_idempotent(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS | Method::TRACE)
-}
-
-/// What the reader made of some bytes; for fuzzing and conformance tests.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Parsed {
-    /// The final status.
-    pub status: u16,
-    /// The body, without its framing.
-    pub body: Vec<u8>,
-    /// Whether the whole body was there.
-    pub complete: bool,
-    /// Bytes of the input that belong to this response.
-    pub consumed: usize,
-}
-
-/// Reads one final response out of bytes as a connection does that gets them in pieces of `piece` bytes,
-/// with the connection's own reader. `None` where the head is incomplete.
-///
-/// # Errors
-/// What is malformed about it.
-#[doc(hidden)]
-pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool) -> Result<Option<Parsed>, String> {
-    let mut pieces = bytes.chunks(piece.max(1));
-    let mut buffer = BytesMut::new();
-    let mut exchange = connection::Exchange::new(method, false);
-    let mut read = 0;
-    let answer = loop {
-        let Some(fresh) = pieces.next() else { return Ok(None) };
-        read += fresh.len();
-        match exchange.take(&mut buffer, fresh) {
-            Ok(Some(answer)) => break answer,
-            Ok(None) => {}
-            Err(failed) => return Err(failed.error.to_string()),
-        }
-    };
-    let status = answer.head.status.as_u16();
-    let mut decoder = match answer.body {
-        Ok(body) => {
-            let consumed = read - buffer.len();
-            return Ok(Some(Parsed { status, body: body.to_vec(), complete: true, consumed }));
-        }
-        Err(decoder) => decoder,
-    };
-    let (mut at, mut body) = (read - buffer.len(), Vec::new());
-    while at < bytes.len() && !decoder.is_end() {
-        let input = &bytes[at..at.saturating_add(piece).min(bytes.len())];
-        let decoded = decoder.decode(input).map_err(|what| what.0.to_owned())?;
-        body.extend_from_slice(&input[decoded.data]);
-        at += decoded.consumed;
-    }
-    let complete = decoder.is_end() || (closed && decoder.close());
-    Ok(Some(Parsed { status, body, complete, consumed: at }))
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{connection::Connection, http2};
-use crate::http::{permits::Permits, target::Origin, wire::WireOptions};
+use crate::http::{options::TransportOptions, permits::Permits, target::Origin};
 
 /// After so long without use the kernel is asked before a request goes out that cannot be repeated.
 const RESTED: Duration = Duration::from_millis(100);
@@ -20,7 +20,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_ORIGINS: usize = 1024;
 
 pub(crate) struct Pool {
-    pub(crate) options: Rc<WireOptions>,
+    pub(crate) options: Rc<TransportOptions>,
     pub(crate) permits: Permits,
     idle: RefCell<Idle>,
 }
@@ -39,13 +39,13 @@ struct IdleAt {
 }
 
 struct Http2 {
-    client: http2::Client,
+    connection: http2::Connection,
     /// When the latest request was sent on it.
     used: Instant,
 }
 
 impl Pool {
-    pub(crate) fn new(options: Rc<WireOptions>) -> Rc<Self> {
+    pub(crate) fn new(options: Rc<TransportOptions>) -> Rc<Self> {
         let permits = options.permits();
         let idle = RefCell::new(Idle { origins: Vec::new(), swept: Instant::now() });
         Rc::new(Self { options, permits, idle })
@@ -94,21 +94,21 @@ impl Pool {
     }
 
     /// The HTTP/2 connection to an origin.
-    pub(crate) fn http2(&self, origin: &Rc<Origin>, now: Instant) -> Option<http2::Client> {
+    pub(crate) fn http2(&self, origin: &Rc<Origin>, now: Instant) -> Option<http2::Connection> {
         let mut idle = self.idle.borrow_mut();
         let kept = &mut idle.find(origin)?.http2;
-        kept.take_if(|http2| http2.client.is_closed() || self.is_expired(http2.used, now));
+        kept.take_if(|http2| http2.connection.is_closed() || self.is_expired(http2.used, now));
         let http2 = kept.as_mut()?;
         http2.used = now;
-        let client = http2.client.clone();
+        let connection = http2.connection.clone();
         self.sweep_if_due(&mut idle, now);
-        Some(client)
+        Some(connection)
     }
 
     /// Keeps an HTTP/2 connection, and closes those to other origins that have expired.
-    pub(crate) fn keep_http2(&self, origin: &Rc<Origin>, client: http2::Client, now: Instant) {
+    pub(crate) fn keep_http2(&self, origin: &Rc<Origin>, connection: http2::Connection, now: Instant) {
         let mut idle = self.idle.borrow_mut();
-        idle.find_or_insert(origin).http2 = Some(Box::new(Http2 { client, used: now }));
+        idle.find_or_insert(origin).http2 = Some(Box::new(Http2 { connection, used: now }));
         self.sweep_if_due(&mut idle, now);
     }
 
@@ -133,7 +133,7 @@ impl Pool {
         idle.origins.retain_mut(|at| {
             at.http1
                 .retain_mut(|(connection, since)| !self.is_expired(*since, now) && !connection.io.is_stale(&mut cx));
-            at.http2.take_if(|http2| http2.client.is_closed() || self.is_expired(http2.used, now));
+            at.http2.take_if(|http2| http2.connection.is_closed() || self.is_expired(http2.used, now));
             if at.http1.capacity() > 4 * at.http1.len().max(1) {
                 at.http1.shrink_to(2 * at.http1.len());
             }

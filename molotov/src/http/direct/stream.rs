@@ -21,11 +21,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 #[cfg(feature = "tls")]
 use crate::http::tls;
-use crate::http::{
-    Error, ErrorKind, dns,
-    target::Origin,
-    wire::{HttpVersionPolicy, WireOptions},
-};
+use crate::http::{Error, ErrorKind, dns, options::TransportOptions, target::Origin, version::HttpVersionPolicy};
 
 /// The head start of each address before the next is tried beside it (RFC 8305).
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -111,7 +107,11 @@ pub(crate) struct Opened {
 }
 
 /// Resolves, connects, and shakes hands.
-pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVersionPolicy) -> Result<Opened, Error> {
+pub(crate) async fn open(
+    origin: &Origin,
+    options: &TransportOptions,
+    version: HttpVersionPolicy,
+) -> Result<Opened, Error> {
     let addresses = dns::resolve(origin, options).await?;
     let (stream, remote) = connect(&addresses, options).await.map_err(|error| {
         let at = match addresses.as_slice() {
@@ -139,7 +139,7 @@ pub(crate) async fn open(origin: &Origin, options: &WireOptions, version: HttpVe
 #[cfg(feature = "tls")]
 async fn secure(
     origin: &Origin,
-    options: &WireOptions,
+    options: &TransportOptions,
     version: HttpVersionPolicy,
     stream: TcpStream,
     remote: SocketAddr,
@@ -163,7 +163,7 @@ async fn secure(
 #[cfg(not(feature = "tls"))]
 async fn secure(
     _: &Origin,
-    _: &WireOptions,
+    _: &TransportOptions,
     _: HttpVersionPolicy,
     _: TcpStream,
     _: SocketAddr,
@@ -171,7 +171,7 @@ async fn secure(
     Err(Error::new(ErrorKind::Tls, crate::missing::missing("`https` URLs are not supported", "tls")))
 }
 
-async fn connect(addresses: &[SocketAddr], options: &WireOptions) -> io::Result<(TcpStream, SocketAddr)> {
+async fn connect(addresses: &[SocketAddr], options: &TransportOptions) -> io::Result<(TcpStream, SocketAddr)> {
     if let [address] = addresses {
         return connect_one(*address, options).await;
     }
@@ -194,7 +194,7 @@ async fn connect(addresses: &[SocketAddr], options: &WireOptions) -> io::Result<
     }
 }
 
-async fn connect_one(address: SocketAddr, options: &WireOptions) -> io::Result<(TcpStream, SocketAddr)> {
+async fn connect_one(address: SocketAddr, options: &TransportOptions) -> io::Result<(TcpStream, SocketAddr)> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
     if let Some(local) = options.local_address.filter(|local: &IpAddr| local.is_ipv6() == address.is_ipv6()) {
         socket.bind(SocketAddr::new(local, 0))?;

@@ -18,21 +18,21 @@ use tokio::{
 use super::*;
 use crate::http::target::Target;
 
-async fn send(direct: &Direct, method: Method, url: &str, mut body: Body) -> Result<WireResponse, Error> {
+async fn send(direct: &DirectTransport, method: Method, url: &str, mut body: Body) -> Result<TransportResponse, Error> {
     let deadline = Some(Instant::now() + Duration::from_secs(20));
     send_until(direct, method, url, &mut body, deadline).await
 }
 
 async fn send_until(
-    direct: &Direct,
+    direct: &DirectTransport,
     method: Method,
     url: &str,
     body: &mut Body,
     deadline: Option<Instant>,
-) -> Result<WireResponse, Error> {
+) -> Result<TransportResponse, Error> {
     let target = Target::parse(url).unwrap();
     let headers = HeaderMap::new();
-    let request = WireRequest {
+    let request = TransportRequest {
         method: &method,
         target: &target,
         headers: &headers,
@@ -46,7 +46,7 @@ async fn send_until(
     direct.execute(request).await
 }
 
-async fn read(response: &mut WireResponse) -> Result<Vec<u8>, Error> {
+async fn read(response: &mut TransportResponse) -> Result<Vec<u8>, Error> {
     let mut all = Vec::new();
     while let Some(chunk) = poll_fn(|cx| response.body.poll_chunk(cx)).await {
         all.extend_from_slice(&chunk?);
@@ -84,8 +84,8 @@ async fn server(connections: Vec<Vec<&'static [u8]>>) -> (String, JoinHandle<Vec
     (url, task)
 }
 
-fn direct() -> Direct {
-    Direct::new(Rc::default())
+fn direct() -> DirectTransport {
+    DirectTransport::new(Rc::default())
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -107,7 +107,10 @@ async fn a_connection_is_used_again() {
 #[tokio::test]
 async fn a_connect_timeout_may_be_as_long_as_a_duration_can_be() {
     let (url, _) = server(vec![vec![OK]]).await;
-    let direct = Direct::new(Rc::new(WireOptions { connect_timeout: Some(Duration::MAX), ..WireOptions::default() }));
+    let direct = DirectTransport::new(Rc::new(TransportOptions {
+        connect_timeout: Some(Duration::MAX),
+        ..TransportOptions::default()
+    }));
     assert_eq!(send(&direct, Method::GET, &url, Body::Empty).await.unwrap().status, StatusCode::OK);
 }
 
@@ -281,8 +284,8 @@ async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http:
     (url, root)
 }
 
-fn trusting(root: &crate::http::Certificate) -> WireOptions {
-    let mut options = WireOptions::default();
+fn trusting(root: &crate::http::Certificate) -> TransportOptions {
+    let mut options = TransportOptions::default();
     options.tls.roots.push(root.clone());
     options.tls.builtin_roots = false;
     options
@@ -294,7 +297,7 @@ async fn tls_negotiates_the_version() {
         [(&[&b"h2"[..], b"http/1.1"][..], "HTTP/2.0 "), (&[b"http/1.1"], "HTTP/1.1 "), (&[], "HTTP/1.1 ")]
     {
         let (url, root) = tls_server(alpn, 1).await;
-        let direct = Direct::new(Rc::new(trusting(&root)));
+        let direct = DirectTransport::new(Rc::new(trusting(&root)));
         for _ in 0..3 {
             let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
             assert_eq!(read(&mut response).await.unwrap(), said.as_bytes());
@@ -312,29 +315,30 @@ async fn certificates_are_checked_unless_told_otherwise() {
     let by_address = url.replace("localhost", "127.0.0.1");
     let (_, other) = tls_server(&[], 0).await;
 
-    let refused = Direct::new(Rc::new(trusting(&other)));
+    let refused = DirectTransport::new(Rc::new(trusting(&other)));
     let error = send(&refused, Method::GET, &url, Body::Empty).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Tls && error.is_connect(), "{error}");
 
-    let named = Direct::new(Rc::new(trusting(&root)));
+    let named = DirectTransport::new(Rc::new(trusting(&root)));
     let error = send(&named, Method::GET, &by_address, Body::Empty).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
 
     let mut options = trusting(&root);
     options.tls.accept_invalid_hostnames = true;
-    let any_name = Direct::new(Rc::new(options));
+    let any_name = DirectTransport::new(Rc::new(options));
     send(&any_name, Method::GET, &by_address, Body::Empty).await.unwrap();
 
     let mut options = trusting(&other);
     options.tls.accept_invalid_certs = true;
-    let unchecked = Direct::new(Rc::new(options));
+    let unchecked = DirectTransport::new(Rc::new(options));
     send(&unchecked, Method::GET, &url, Body::Empty).await.unwrap();
 }
 
 #[tokio::test]
 async fn one_connection_at_a_time_where_asked() {
     let (url, requests) = server(vec![vec![OK, OK, OK]]).await;
-    let direct = Direct::new(Rc::new(WireOptions { max_connections: Some(1), ..WireOptions::default() }));
+    let direct =
+        DirectTransport::new(Rc::new(TransportOptions { max_connections: Some(1), ..TransportOptions::default() }));
     let one = || async { send(&direct, Method::GET, &url, Body::Empty).await.unwrap().status };
     assert_eq!(tokio::join!(one(), one(), one()), (StatusCode::OK, StatusCode::OK, StatusCode::OK));
     assert_eq!(requests.await.unwrap().len(), 3);

@@ -13,8 +13,9 @@ use tokio::io::AsyncWrite;
 
 use super::stream::Io;
 use crate::http::{
-    BoxError, length, timer,
-    wire::{Body, LocalByteStream, WireRequest},
+    BoxError, length,
+    request::{Body, LocalByteStream, TransportRequest},
+    timer,
 };
 
 /// A body up to this size goes out together with its head.
@@ -60,7 +61,7 @@ impl Upload {
     }
 
     /// Writes the head, and keeps what the socket does not take.
-    pub(crate) fn begin(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
+    pub(crate) fn start(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
         self.plain = matches!(io, Io::Plain(_));
         let sent = match Pin::new(&mut *io).poll_write(cx, head) {
             Poll::Ready(sent) => sent.map_err(UploadError::Io)?,
@@ -152,7 +153,7 @@ impl Upload {
 }
 
 /// Writes the head of a request, and a small body behind it. Whether the connection may be kept, as the request has it.
-pub(crate) fn head(out: &mut Vec<u8>, request: &WireRequest<'_>, keep_alive: bool) -> bool {
+pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> bool {
     let target = request.target;
     let old = request.version == Some(Version::HTTP_10);
     let (mut named, mut keep, mut connection) = (false, keep_alive && !old, false);

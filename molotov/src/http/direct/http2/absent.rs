@@ -1,22 +1,23 @@
-//! In place of HTTP/2, in programs that are built without its feature.
+//! The replacement for HTTP/2 in builds without its feature.
 
 use std::convert::Infallible;
 
 use crate::{
     http::{
         Error, ErrorKind,
-        direct::{Failed, stream::Opened},
+        direct::{retry::Failed, stream::Opened},
         permits::Permit,
-        wire::{WireRequest, WireResponse},
+        request::TransportRequest,
+        response::TransportResponse,
     },
     missing::missing,
 };
 
-/// A handle on a connection, which no program of this build has.
+/// A handle to a connection. This build cannot create one.
 #[derive(Clone)]
-pub(crate) struct Client(Infallible);
+pub(crate) struct Connection(Infallible);
 
-impl Client {
+impl Connection {
     pub(crate) async fn new(_: Opened) -> Result<Self, Error> {
         Err(Error::new(ErrorKind::Builder, missing("HTTP/2 is not supported", "http2")))
     }
@@ -27,9 +28,9 @@ impl Client {
 
     pub(crate) async fn send(
         &mut self,
-        _: &mut WireRequest<'_>,
+        _: &mut TransportRequest<'_>,
         _: &mut Option<Permit>,
-    ) -> Result<WireResponse, Failed> {
+    ) -> Result<TransportResponse, Failed> {
         match self.0 {}
     }
 }

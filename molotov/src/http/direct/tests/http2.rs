@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-fn prior_knowledge() -> WireOptions {
-    WireOptions { http_version: HttpVersionPolicy::Http2PriorKnowledge, ..WireOptions::default() }
+fn prior_knowledge() -> TransportOptions {
+    TransportOptions { http_version: HttpVersionPolicy::Http2PriorKnowledge, ..TransportOptions::default() }
 }
 
 /// How the server saw the end of an upload.
@@ -72,7 +72,7 @@ async fn serve(
 #[tokio::test]
 async fn requests_hold_their_permit_until_their_body_ends() {
     let (url, ..) = server().await;
-    let direct = Direct::new(Rc::new(WireOptions { max_connections: Some(1), ..prior_knowledge() }));
+    let direct = DirectTransport::new(Rc::new(TransportOptions { max_connections: Some(1), ..prior_knowledge() }));
     let held = send(&direct, Method::GET, &format!("{url}/hangs"), Body::Empty).await.unwrap();
     let soon = Some(Instant::now() + Duration::from_millis(50));
     let second = send_until(&direct, Method::GET, &url, &mut Body::Empty, soon).await;
@@ -87,7 +87,7 @@ async fn requests_hold_their_permit_until_their_body_ends() {
 #[tokio::test]
 async fn an_upload_that_is_cut_short_does_not_look_complete() {
     let (url, mut seen, _) = server().await;
-    let direct = Direct::new(Rc::new(prior_knowledge()));
+    let direct = DirectTransport::new(Rc::new(prior_knowledge()));
     let unfinished = || {
         let pieces = stream::iter([Ok(Bytes::from("hello"))]).chain(stream::pending());
         Body::Stream { stream: Box::pin(pieces), length: None }
@@ -116,7 +116,7 @@ async fn an_upload_that_is_cut_short_does_not_look_complete() {
 async fn an_idle_connection_expires() {
     let (url, _, mut accepted) = server().await;
     let idle = Some(Duration::from_millis(30));
-    let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..prior_knowledge() }));
+    let direct = DirectTransport::new(Rc::new(TransportOptions { pool_idle_timeout: idle, ..prior_knowledge() }));
     let mut running = send(&direct, Method::GET, &format!("{url}/hangs"), Body::Empty).await.unwrap();
     assert_eq!(poll_fn(|cx| running.body.poll_chunk(cx)).await.unwrap().unwrap(), "half");
     accepted.recv().await.unwrap();
@@ -133,9 +133,9 @@ async fn origins_are_forgotten() {
     let (url, ..) = server().await;
     let port = Target::parse(&url).unwrap().origin.port;
     let idle = Some(Duration::from_millis(1));
-    let mut options = WireOptions { pool_idle_timeout: idle, ..prior_knowledge() };
+    let mut options = TransportOptions { pool_idle_timeout: idle, ..prior_knowledge() };
     options.resolve.insert("elsewhere.test".into(), vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
-    let direct = Direct::new(Rc::new(options));
+    let direct = DirectTransport::new(Rc::new(options));
     send(&direct, Method::GET, &format!("http://elsewhere.test:{port}/"), Body::Empty).await.unwrap();
     tokio::time::sleep(Duration::from_millis(150)).await;
     send(&direct, Method::GET, &url, Body::Empty).await.unwrap();

@@ -56,18 +56,18 @@ impl Server {
         self.open.load(Ordering::SeqCst)
     }
 
-    async fn get(&self, direct: &Direct) {
+    async fn get(&self, direct: &DirectTransport) {
         let mut response = send(direct, Method::GET, &self.url, Body::Empty).await.unwrap();
         assert_eq!(read(&mut response).await.unwrap(), b"ok");
     }
 
     /// So many requests at the same time, each on its own connection.
-    async fn burst(&self, direct: &Direct, requests: usize) {
+    async fn burst(&self, direct: &DirectTransport, requests: usize) {
         join_all((0..requests).map(|_| self.get(direct))).await;
     }
 
     /// Sends one request after the other until the client has closed all but so many connections.
-    async fn get_until_open(&self, direct: &Direct, connections: usize) {
+    async fn get_until_open(&self, direct: &DirectTransport, connections: usize) {
         let all_closed = async {
             while self.open() > connections {
                 self.get(direct).await;
@@ -128,7 +128,7 @@ async fn connections_that_the_server_closed_are_closed() {
 async fn connections_under_tls_that_the_server_closed_are_closed() {
     let (acceptor, root) = tls_acceptor(&[]);
     let server = Server::over(Some(acceptor)).await;
-    let direct = Direct::new(Rc::new(trusting(&root)));
+    let direct = DirectTransport::new(Rc::new(trusting(&root)));
     server.burst(&direct, 20).await;
     server.get(&direct).await;
     assert_eq!(server.open(), 20);
@@ -140,7 +140,8 @@ async fn connections_under_tls_that_the_server_closed_are_closed() {
 async fn expired_connections_are_closed() {
     let server = Server::start().await;
     let idle = Some(Duration::from_millis(50));
-    let direct = Direct::new(Rc::new(WireOptions { pool_idle_timeout: idle, ..WireOptions::default() }));
+    let direct =
+        DirectTransport::new(Rc::new(TransportOptions { pool_idle_timeout: idle, ..TransportOptions::default() }));
     server.burst(&direct, 20).await;
     server.get_until_open(&direct, 1).await;
 }
@@ -148,7 +149,8 @@ async fn expired_connections_are_closed() {
 #[tokio::test]
 async fn no_more_connections_stay_idle_than_allowed() {
     let server = Server::start().await;
-    let direct = Direct::new(Rc::new(WireOptions { pool_max_idle_per_host: 3, ..WireOptions::default() }));
+    let direct =
+        DirectTransport::new(Rc::new(TransportOptions { pool_max_idle_per_host: 3, ..TransportOptions::default() }));
     server.burst(&direct, 20).await;
     server.get_until_open(&direct, 3).await;
     server.burst(&direct, 3).await;
@@ -160,11 +162,12 @@ async fn origins_are_forgotten() {
     let server = Server::start().await;
     let port = Target::parse(&server.url).unwrap().origin.port;
     let idle = Some(Duration::from_millis(1));
-    let mut options = WireOptions { pool_idle_timeout: idle, max_connections: Some(1), ..WireOptions::default() };
+    let mut options =
+        TransportOptions { pool_idle_timeout: idle, max_connections: Some(1), ..TransportOptions::default() };
     for n in 0..200 {
         options.resolve.insert(format!("host-{n}.test"), vec![SocketAddr::from(([127, 0, 0, 1], 0))]);
     }
-    let direct = Direct::new(Rc::new(options));
+    let direct = DirectTransport::new(Rc::new(options));
     for n in 0..200 {
         send(&direct, Method::GET, &format!("http://host-{n}.test:{port}/"), Body::Empty).await.unwrap();
     }

@@ -1,0 +1,66 @@
+//! The transport of a session: the choice between the two, and the one in use.
+
+use std::rc::Rc;
+
+use super::options::SessionOptions;
+#[cfg(feature = "reqwest")]
+use crate::http::reqwest::ReqwestTransport;
+use crate::http::{Error, ErrorKind, direct::DirectTransport, request::TransportRequest, response::TransportResponse};
+#[cfg(not(feature = "reqwest"))]
+use crate::missing::missing;
+
+/// The implementation that sends the requests of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Molotov's own HTTP/1.1, and HTTP/2 by hyper. This is the default, and the fastest.
+    Direct,
+    /// A `reqwest` client for each worker. This is the default if a proxy or a client is given. It requires the feature
+    /// `reqwest`.
+    Reqwest,
+}
+
+/// The transport that sends the requests of a session.
+pub(crate) enum HttpTransport {
+    Direct(DirectTransport),
+    #[cfg(feature = "reqwest")]
+    Reqwest(ReqwestTransport),
+}
+
+impl HttpTransport {
+    pub(crate) fn new(options: &SessionOptions) -> Result<HttpTransport, Error> {
+        let direct = || HttpTransport::Direct(DirectTransport::new(Rc::new(options.transport_options.clone())));
+        #[cfg(feature = "reqwest")]
+        {
+            let needs_reqwest = !options.proxies.is_empty() || options.client.is_some();
+            let reqwest = || {
+                ReqwestTransport::new(&options.transport_options, &options.proxies, options.client.as_ref())
+                    .map(HttpTransport::Reqwest)
+            };
+            match options.transport {
+                Some(Transport::Direct) if needs_reqwest => {
+                    let what = "the direct transport does not support proxies or custom clients; leave `transport` out";
+                    Err(Error::new(ErrorKind::Builder, what))
+                }
+                Some(Transport::Reqwest) => reqwest(),
+                None if needs_reqwest => reqwest(),
+                Some(Transport::Direct) | None => Ok(direct()),
+            }
+        }
+        #[cfg(not(feature = "reqwest"))]
+        match options.transport {
+            Some(Transport::Reqwest) => {
+                Err(Error::new(ErrorKind::Builder, missing("`Transport::Reqwest` is not supported", "reqwest")))
+            }
+            Some(Transport::Direct) | None => Ok(direct()),
+        }
+    }
+
+    pub(crate) async fn execute(&self, request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
+        match self {
+            HttpTransport::Direct(direct) => direct.execute(request).await,
+            // Boxed, so that it does not make the future of the direct transport larger.
+            #[cfg(feature = "reqwest")]
+            HttpTransport::Reqwest(reqwest) => Box::pin(reqwest.execute(request)).await,
+        }
+    }
+}
