@@ -10,7 +10,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 pub use self::test_main::test_main;
 use crate::{
     IntoOutcome,
-    engine::{self, Control, FixtureFailure, Plan, RunReport, Verdict},
+    engine::{self, Control, FixtureFailure, Plan, Verdict},
     metrics::{Counts, ErrorGroup, Stats},
     options::Options,
     registry::{Registry, RegistryError, Scenario},
@@ -221,15 +221,15 @@ fn execute(plan: &Plan, screen: &mut dyn Screen) -> Result<Report, LoadTestError
     judge(engine::run(plan, screen, inbox))
 }
 
-fn judge(run: RunReport) -> Result<Report, LoadTestError> {
-    match run.verdict {
+fn judge(summary: Summary) -> Result<Report, LoadTestError> {
+    match summary.verdict {
         Verdict::FixtureFailed(failed) => Err(LoadTestError::Fixture(failed)),
         Verdict::SystemFailed(why) => Err(LoadTestError::System(why)),
         Verdict::Ended
         | Verdict::TooManyFailures
         | Verdict::ThresholdBroken
         | Verdict::ProcessLost(_)
-        | Verdict::Exit(_) => Ok(Report { summary: run.summary }),
+        | Verdict::Exit(_) => Ok(Report { summary }),
     }
 }
 
@@ -277,22 +277,22 @@ pub struct Report {
 impl Report {
     /// Scenarios that ended well.
     pub fn successes(&self) -> u64 {
-        self.summary.successes
+        self.summary.totals.successes
     }
 
     /// Scenarios that failed.
     pub fn failures(&self) -> u64 {
-        self.summary.failures
+        self.summary.totals.failures
     }
 
     /// Scenarios that were cut before they ended.
     pub fn interrupted(&self) -> u64 {
-        self.summary.interrupted
+        self.summary.totals.interrupted
     }
 
     /// From the start of the run to its end.
     pub fn elapsed(&self) -> Duration {
-        self.summary.elapsed
+        self.summary.totals.elapsed
     }
 
     /// Asserts a condition, as `--threshold` takes it: see [`Threshold`].
@@ -357,7 +357,7 @@ impl Report {
     }
 
     fn row<'a>(&'a self, stats: Option<&'a Stats>) -> Option<Row<'a>> {
-        stats.map(|stats| Row { stats, elapsed: self.summary.active() })
+        stats.map(|stats| Row { stats, elapsed: self.summary.totals.active() })
     }
 }
 

@@ -2,12 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::{
-    engine::{Control, RunReport},
-    notice::complain,
-    options::Args,
-    registry::Registry,
-};
+use crate::{engine::Control, notice::complain, options::Args, registry::Registry, run::Summary};
 
 /// Whether the program runs scripts.
 pub(super) const ARE_SUPPORTED: bool = false;
@@ -31,7 +26,7 @@ pub(super) fn load(
 pub(super) fn set_control(_control: Option<Control>) {}
 
 /// There is no script that could ask how the run ended.
-pub(super) fn set_ended(_ended: &RunReport) {}
+pub(super) fn set_ended(_summary: &Summary) {}
 
 /// There is nothing to end.
 pub(super) fn finish() {}

@@ -95,17 +95,17 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     };
     let begun = engine::begin(&plan, &mut *screen, inbox);
     let listening = listen(signals);
-    let ended = begun.end();
+    let summary = begun.end();
     scripts::set_control(None);
-    scripts::set_ended(&ended);
-    tracing::debug!(verdict = ?ended.verdict, "the run has ended");
-    let mut code = judge(ended.verdict, args.quiet);
+    scripts::set_ended(&summary);
+    tracing::debug!(verdict = ?summary.verdict, "the run has ended");
+    let mut code = judge(&summary.verdict, args.quiet);
     if let Some(error) = ui::take_output_error() {
         complain(&format!("the run could not be shown: {error}; the totals above are incomplete"));
         code = 1;
     }
     for target in &args.report {
-        if let Err(error) = report::write(&ended.summary, target) {
+        if let Err(error) = report::write(&summary, target) {
             complain(&error.to_string());
             code = 1;
         }
@@ -138,7 +138,7 @@ fn statsd_socket(args: &Args) -> Option<Result<SocketAddr, String>> {
 }
 
 /// Says what has to be said of a run's end on standard error, and with which code to exit.
-fn judge(verdict: Verdict, quiet: bool) -> u8 {
+fn judge(verdict: &Verdict, quiet: bool) -> u8 {
     match verdict {
         Verdict::Ended => 0,
         // The console has told which.
@@ -147,15 +147,15 @@ fn judge(verdict: Verdict, quiet: bool) -> u8 {
         // The console has told which.
         Verdict::ProcessLost(_) if !quiet => 1,
         Verdict::ProcessLost(how) => {
-            complain(&how);
+            complain(how);
             1
         }
         Verdict::SystemFailed(why) => {
-            complain(&why);
+            complain(why);
             1
         }
         // What asked for it was a script, and the console has told.
-        Verdict::Exit(code) | Verdict::FixtureFailed(FixtureFailure { exit: Some(code), .. }) => code,
+        Verdict::Exit(code) | Verdict::FixtureFailed(FixtureFailure { exit: Some(code), .. }) => *code,
         Verdict::FixtureFailed(failed) => {
             complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
             1

@@ -40,4 +40,4 @@ pub use self::{
     coordinator::{Begun, begin, run},
     plan::Plan,
 };
-pub use crate::run::{FixtureFailure, RunReport, Verdict};
+pub use crate::run::{FixtureFailure, Summary, Verdict};

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use crate::{
     metrics::Counts,
     options::Args,
-    run::{Sizing as Verdict, SizingProgress},
+    run::{SizingProgress, SizingResult},
 };
 
 /// The time whose failures decide.
@@ -24,7 +24,7 @@ pub(super) struct Sizing {
     seen: VecDeque<Seen>,
     /// How many workers there were when failures crossed the tolerance, if they have not gone back since.
     crossed: Option<usize>,
-    verdict: Option<Verdict>,
+    result: Option<SizingResult>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,13 +41,13 @@ impl Sizing {
             tolerance: args.sizing_tolerance / 100.0,
             seen: VecDeque::from([Seen::default()]),
             crossed: None,
-            verdict: None,
+            result: None,
         })
     }
 
     /// Takes the totals of a moment; `true` when the sizing is over with it.
     pub(super) fn look(&mut self, at: Duration, totals: Counts, workers: usize) -> bool {
-        if self.verdict.is_some() {
+        if self.result.is_some() {
             return false;
         }
         let now = Seen { at, ok: totals.ok, failed: totals.failed };
@@ -66,7 +66,7 @@ impl Sizing {
         }
         // Where the minute says so and the last seconds do not, it was a bout: it counts when it comes back.
         let Some(workers) = self.crossed else { return false };
-        self.verdict = Some(Verdict::Found { workers, ratio: minute.failure_ratio(), minute });
+        self.result = Some(SizingResult::Found { workers, ratio: minute.failure_ratio(), minute });
         true
     }
 
@@ -89,11 +89,11 @@ impl Sizing {
     }
 
     /// What was found; `interrupted` when the run was stopped from outside.
-    pub(super) fn verdict(&self, interrupted: bool, most_workers: usize) -> Verdict {
-        match &self.verdict {
+    pub(super) fn result(&self, interrupted: bool, most_workers: usize) -> SizingResult {
+        match &self.result {
             Some(found) => found.clone(),
-            None if interrupted => Verdict::Interrupted,
-            None => Verdict::NotReached { workers: most_workers },
+            None if interrupted => SizingResult::Interrupted,
+            None => SizingResult::NotReached { workers: most_workers },
         }
     }
 }
@@ -132,7 +132,7 @@ mod tests {
             failed += (begun - capacity).max(0.0) / service * 0.1;
             let totals = counts(ok as u64, failed as u64);
             if sizing.look(Duration::from_secs_f64(time), totals, workers as usize) {
-                let Verdict::Found { workers, .. } = sizing.verdict(false, 0) else { return None };
+                let SizingResult::Found { workers, .. } = sizing.result(false, 0) else { return None };
                 return Some(workers);
             }
         }
@@ -159,7 +159,7 @@ mod tests {
         let mut sizing = sizing(5.0);
         assert!(!sizing.look(Duration::from_secs(1), counts(0, 99), 3));
         assert!(sizing.look(Duration::from_secs(2), counts(0, 100), 4));
-        let Verdict::Found { workers, ratio, minute } = sizing.verdict(false, 9) else { panic!("it was found") };
+        let SizingResult::Found { workers, ratio, minute } = sizing.result(false, 9) else { panic!("it was found") };
         assert_eq!((workers, ratio, minute.failed), (3, 1.0, 100), "3 were there when it began");
     }
 
@@ -174,7 +174,7 @@ mod tests {
         }
         for n in 21..=60 {
             if sizing.look(second(n), counts(996 + (n - 20) * 40, 4 + (n - 20) * 10), n as usize) {
-                let Verdict::Found { workers, .. } = sizing.verdict(false, 0) else { panic!("it was found") };
+                let SizingResult::Found { workers, .. } = sizing.result(false, 0) else { panic!("it was found") };
                 assert!((21..=23).contains(&workers), "{workers}");
                 return;
             }
@@ -186,8 +186,8 @@ mod tests {
     fn nothing_found_is_said() {
         let mut sizing = sizing(5.0);
         assert!(!sizing.look(Duration::from_secs(70), counts(1000, 3), 40));
-        assert_eq!(sizing.verdict(true, 40), Verdict::Interrupted);
-        assert_eq!(sizing.verdict(false, 40), Verdict::NotReached { workers: 40 });
+        assert_eq!(sizing.result(true, 40), SizingResult::Interrupted);
+        assert_eq!(sizing.result(false, 40), SizingResult::NotReached { workers: 40 });
         assert!((sizing.progress().ratio - 3.0 / 1003.0).abs() < 1e-9);
     }
 }

@@ -12,12 +12,12 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use proptest::prelude::*;
 
-use super::{Control, Plan, RunReport, Verdict, run};
+use super::{Control, Plan, Summary, Verdict, run};
 use crate::{
     Failure,
     options::{Args, Options},
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Slots, Teardown},
-    run::{Line, Progress, Summary},
+    run::{Line, Progress},
     session::Context,
     ui::{About, Screen},
 };
@@ -103,11 +103,11 @@ fn plan(args: Args, scenarios: impl IntoIterator<Item = Scripted>) -> Plan {
     Plan::new(args, &registry).unwrap()
 }
 
-fn execute(plan: Plan) -> (RunReport, Kept) {
+fn execute(plan: Plan) -> (Summary, Kept) {
     let mut screen = Kept::default();
     let (_control, inbox) = Control::new();
-    let report = run(&plan, &mut screen, inbox);
-    (report, screen)
+    let summary = run(&plan, &mut screen, inbox);
+    (summary, screen)
 }
 
 proptest! {
@@ -118,11 +118,11 @@ proptest! {
     fn max_runs_is_exact(workers in 1_usize..40, threads in 1_usize..5, runs in 1_u64..30) {
         let counter = Arc::new(AtomicU64::new(0));
         let args = Args { workers, threads: Some(threads), max_runs: Some(runs), ..Args::default() };
-        let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+        let (summary, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
         let expected = workers as u64 * runs;
         prop_assert_eq!(counter.load(Ordering::Relaxed), expected);
-        prop_assert_eq!(report.summary.successes, expected);
-        prop_assert_eq!((report.summary.failures, report.summary.interrupted), (0, 0));
+        prop_assert_eq!(summary.totals.successes, expected);
+        prop_assert_eq!((summary.totals.failures, summary.totals.interrupted), (0, 0));
     }
 }
 
@@ -141,17 +141,17 @@ fn single_run_goes_by_name() {
         )
     };
     let args = Args { single_run: true, ..Args::default() };
-    let (report, _) = execute(plan(args, [noting("b"), noting("c"), noting("a")]));
+    let (summary, _) = execute(plan(args, [noting("b"), noting("c"), noting("a")]));
     assert_eq!(*order.lock().unwrap(), ["a", "b", "c"]);
-    assert_eq!(report.summary.successes, 3);
+    assert_eq!(summary.totals.successes, 3);
 }
 
 #[test]
 fn a_duration_of_zero_is_one_run() {
     let counter = Arc::new(AtomicU64::new(0));
     let args = Args { workers: 7, duration: Duration::ZERO, ..Args::default() };
-    let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
-    assert_eq!((counter.load(Ordering::Relaxed), report.summary.successes), (7, 7));
+    let (summary, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert_eq!((counter.load(Ordering::Relaxed), summary.totals.successes), (7, 7));
 }
 
 #[test]
@@ -159,10 +159,10 @@ fn a_scenario_that_never_waits_does_not_outlast_the_duration() {
     let counter = Arc::new(AtomicU64::new(0));
     let args = Args { workers: 3, threads: Some(1), duration: Duration::from_millis(150), ..Args::default() };
     let before = Instant::now();
-    let (report, _) = execute(plan(args, [scenario("busy", 1.0, counting(&counter))]));
+    let (summary, _) = execute(plan(args, [scenario("busy", 1.0, counting(&counter))]));
     assert!(before.elapsed() < Duration::from_secs(5));
-    assert_eq!(report.summary.successes, counter.load(Ordering::Relaxed));
-    assert!(report.summary.successes > 3);
+    assert_eq!(summary.totals.successes, counter.load(Ordering::Relaxed));
+    assert!(summary.totals.successes > 3);
 }
 
 #[test]
@@ -179,11 +179,11 @@ fn failures_and_panics_are_counted_and_told() {
         }),
     );
     let args = Args { single_run: true, workers: 4, fail: Some(8), ..Args::default() };
-    let (report, screen) = execute(plan(args, [failing, panicking]));
-    assert_eq!((report.summary.successes, report.summary.failures), (0, 8));
-    assert!(matches!(report.verdict, Verdict::TooManyFailures));
+    let (summary, screen) = execute(plan(args, [failing, panicking]));
+    assert_eq!((summary.totals.successes, summary.totals.failures), (0, 8));
+    assert!(matches!(summary.verdict, Verdict::TooManyFailures));
     assert!(screen.has("no luck") && screen.has("at the disco"));
-    let mut kinds: Vec<_> = report.summary.snapshot.errors.iter().map(|e| (e.kind.as_str(), e.count)).collect();
+    let mut kinds: Vec<_> = summary.snapshot.errors.iter().map(|e| (e.kind.as_str(), e.count)).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, [("Failure", 4), ("panic", 4)]);
 }
@@ -203,9 +203,9 @@ fn the_first_failure_stops_everything_when_asked() {
         )
     };
     let args = Args { exception: true, workers: 4, threads: Some(2), ..Args::default() };
-    let (report, _) = execute(plan(args, [failing]));
-    assert_eq!(report.summary.failures, 1);
-    assert_eq!(report.summary.successes + 1, counter.load(Ordering::Relaxed));
+    let (summary, _) = execute(plan(args, [failing]));
+    assert_eq!(summary.totals.failures, 1);
+    assert_eq!(summary.totals.successes + 1, counter.load(Ordering::Relaxed));
 }
 
 #[test]
@@ -242,10 +242,10 @@ fn stop_lets_scenarios_end_and_force_interrupts_them() {
         } else {
             release.close();
         }
-        let summary = runner.join().unwrap().summary;
+        let summary = runner.join().unwrap();
         let begun = 3 + begin.try_iter().count() as u64;
-        assert_eq!(summary.successes + summary.interrupted, begun, "force: {force}");
-        assert_eq!(summary.interrupted, if force { 3 } else { 0 });
+        assert_eq!(summary.totals.successes + summary.totals.interrupted, begun, "force: {force}");
+        assert_eq!(summary.totals.interrupted, if force { 3 } else { 0 });
     }
 }
 
@@ -254,8 +254,8 @@ fn force_shutdown_cuts_at_the_duration() {
     let pending = scenario("hangs", 1.0, Box::new(|_| Box::pin(std::future::pending())));
     let args = Args { workers: 3, duration: Duration::from_millis(100), force_shutdown: true, ..Args::default() };
     let before = Instant::now();
-    let (report, _) = execute(plan(args, [pending]));
-    assert_eq!(report.summary.interrupted, 3);
+    let (summary, _) = execute(plan(args, [pending]));
+    assert_eq!(summary.totals.interrupted, 3);
     assert!(before.elapsed() >= Duration::from_millis(100) && before.elapsed() < Duration::from_secs(4));
 }
 
@@ -276,9 +276,9 @@ fn a_busy_thread_is_named_and_left() {
         )
     };
     let args = Args { duration: Duration::from_millis(50), force_shutdown: true, ..Args::default() };
-    let (report, screen) = execute(plan(args, [busy]));
+    let (summary, screen) = execute(plan(args, [busy]));
     release.store(1, Ordering::Relaxed);
-    assert_eq!(report.summary.interrupted, 1);
+    assert_eq!(summary.totals.interrupted, 1);
     assert!(screen.has("left in the scenario `spins`"));
 }
 
@@ -305,7 +305,7 @@ fn delays_are_cut_by_a_stop_and_kept_otherwise() {
     let runner = std::thread::spawn(move || run(&plan, &mut Kept::default(), inbox));
     begin.recv().unwrap();
     control.stop();
-    assert_eq!(runner.join().unwrap().summary.successes, 1);
+    assert_eq!(runner.join().unwrap().totals.successes, 1);
 }
 
 #[test]
@@ -345,8 +345,8 @@ fn runs_do_not_meet() {
         };
         let plan = plan(Args { workers: 4, max_runs: Some(20), ..Args::default() }, [scenario("one", 1.0, body)]);
         std::thread::spawn(move || {
-            let (report, _) = execute(plan);
-            (report.summary.successes, seen.load(Ordering::Relaxed))
+            let (summary, _) = execute(plan);
+            (summary.totals.successes, seen.load(Ordering::Relaxed))
         })
     };
     let runs = [value(1), value(2), value(3)];
@@ -370,8 +370,8 @@ fn futures_need_not_be_send() {
             })
         }),
     );
-    let (report, _) = execute(plan(Args { max_runs: Some(2), ..Args::default() }, [local]));
-    assert_eq!(report.summary.successes, 2);
+    let (summary, _) = execute(plan(Args { max_runs: Some(2), ..Args::default() }, [local]));
+    assert_eq!(summary.totals.successes, 2);
 }
 
 #[test]
@@ -380,16 +380,16 @@ fn a_stop_before_the_start_runs_nothing() {
     let plan = plan(Args::default(), [scenario("one", 1.0, counting(&counter))]);
     let (control, inbox) = Control::new();
     control.stop();
-    let report = run(&plan, &mut Kept::default(), inbox);
-    assert_eq!((report.summary.successes, counter.load(Ordering::Relaxed)), (0, 0));
+    let summary = run(&plan, &mut Kept::default(), inbox);
+    assert_eq!((summary.totals.successes, counter.load(Ordering::Relaxed)), (0, 0));
 }
 
 #[test]
 fn short_runs_know_how_many_workers_they_had() {
     let counter = Arc::new(AtomicU64::new(0));
     let args = Args { workers: 5, duration: Duration::ZERO, ..Args::default() };
-    let (report, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
-    assert!((1..=5).contains(&report.summary.workers), "{}", report.summary.workers);
+    let (summary, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert!((1..=5).contains(&summary.workers), "{}", summary.workers);
 }
 
 /// Waits until a condition holds.
@@ -443,8 +443,8 @@ fn a_pause_holds_all_workers() {
         until("it goes on", || count() > last + 100);
         control.pause(true);
         control.stop();
-        let summary = runner.join().unwrap().summary;
-        assert_eq!((summary.successes, summary.interrupted), (count(), 0), "a paused run can be stopped");
+        let summary = runner.join().unwrap();
+        assert_eq!((summary.totals.successes, summary.totals.interrupted), (count(), 0), "a paused run can be stopped");
     }
 }
 
@@ -477,8 +477,8 @@ fn workers_come_and_go() {
         }
         until("one runs in each thread", || now() == (0..threads).collect::<Vec<_>>());
         control.stop();
-        let summary = runner.join().unwrap().summary;
-        assert_eq!((summary.successes, summary.failures), (counter.load(Ordering::SeqCst), 0));
+        let summary = runner.join().unwrap();
+        assert_eq!((summary.totals.successes, summary.totals.failures), (counter.load(Ordering::SeqCst), 0));
     }
 }
 
@@ -519,9 +519,9 @@ fn a_pause_uses_up_no_duration_and_ends_no_worker() {
     let before = counter.load(Ordering::SeqCst);
     assert_eq!(torn_down.load(Ordering::SeqCst), 0);
     control.pause(false);
-    let summary = runner.join().unwrap().summary;
-    assert!(summary.successes > before, "{} after the pause", summary.successes - before);
-    assert!(summary.paused >= 2 * DURATION && summary.active() >= DURATION, "{summary:?}");
+    let summary = runner.join().unwrap();
+    assert!(summary.totals.successes > before, "{} after the pause", summary.totals.successes - before);
+    assert!(summary.totals.paused >= 2 * DURATION && summary.totals.active() >= DURATION, "{summary:?}");
     assert_eq!(torn_down.load(Ordering::SeqCst), 4);
 }
 
@@ -538,14 +538,14 @@ fn scenarios_that_block_their_thread_are_counted_in_their_second() {
         }),
     );
     let args = Args { threads: Some(1), duration: Duration::from_millis(1_600), ..Args::default() };
-    let (report, _) = execute(plan(args, [blocking]));
-    let points: Vec<_> = report.summary.timeline.points().collect();
+    let (summary, _) = execute(plan(args, [blocking]));
+    let points: Vec<_> = summary.timeline.points().collect();
     let course: Vec<_> = points.iter().map(|point| point.successes).collect();
     // One in 90 ms at most, and one that had begun before.
     let possible = |point: &crate::run::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;
     assert!(course.len() >= 2, "{course:?}");
     assert!(points.iter().all(|point| point.successes <= possible(point)), "{course:?}");
-    assert_eq!(course.iter().sum::<u64>(), report.summary.successes);
+    assert_eq!(course.iter().sum::<u64>(), summary.totals.successes);
 }
 
 /// A scenario that panics where a shard asks for its delay, outside of everything that catches panics of user code.
@@ -588,10 +588,10 @@ fn a_panic_in_a_shards_own_loop_ends_the_run() {
     std::thread::spawn(move || {
         let _ = done.send(execute(plan).0);
     });
-    let report = ended.recv_timeout(Duration::from_secs(20)).expect("the run ends");
-    let Verdict::SystemFailed(why) = report.verdict else { panic!("{:?}", report.verdict) };
+    let summary = ended.recv_timeout(Duration::from_secs(20)).expect("the run ends");
+    let Verdict::SystemFailed(why) = summary.verdict else { panic!("{:?}", summary.verdict) };
     assert!(why.contains("panicked") && why.contains("own loop"), "{why}");
-    let mut threads: Vec<_> = report.summary.incomplete.iter().map(|incomplete| incomplete.thread).collect();
+    let mut threads: Vec<_> = summary.incomplete.iter().map(|incomplete| incomplete.thread).collect();
     threads.sort_unstable();
     assert_eq!(threads, [Some(0), Some(1)], "their last measures are lost");
 }
@@ -636,8 +636,8 @@ fn a_force_in_global_teardown_is_not_lost() {
     registry.add_scenario(scenario);
     let plan = Plan::new(Args { max_runs: Some(1), ..Args::default() }, &registry).unwrap();
     let mut screen = Hurried::default();
-    let report = run(&plan, &mut screen, inbox);
-    assert_eq!(report.summary.successes, 1);
+    let summary = run(&plan, &mut screen, inbox);
+    assert_eq!(summary.totals.successes, 1);
     assert!(screen.0, "it waits for a reader although the run was forced down");
 }
 

@@ -19,7 +19,7 @@ use super::{awaitable, errors, host::host, local::Held, worker};
 use crate::{
     blocking::BlockingRequest,
     engine::Control,
-    run::{Line, RunReport, Sizing, Verdict},
+    run::{Line, SizingResult, Summary, Verdict},
 };
 
 /// Whether the run has begun to stop.
@@ -45,19 +45,18 @@ pub(super) fn set_up<T>(function: impl FnOnce() -> T) -> T {
 static ENDED: Mutex<Vec<(&str, f64)>> = Mutex::new(Vec::new());
 
 /// Keeps how a run has ended, for Python code that has started it.
-pub(crate) fn set_ended(report: &RunReport) {
-    let summary = &report.summary;
-    let failed = |fixture: &str| match &report.verdict {
+pub(crate) fn set_ended(summary: &Summary) {
+    let failed = |fixture: &str| match &summary.verdict {
         Verdict::FixtureFailed(failed) => f64::from(failed.fixture == fixture),
         _ => 0.0,
     };
     let (reached, ratio, minute) = match &summary.sizing {
-        Some(Sizing::Found { ratio, minute, .. }) => (1.0, ratio * 100.0, (minute.ok, minute.failed)),
-        _ => (0.0, 0.0, (summary.successes, summary.failures)),
+        Some(SizingResult::Found { ratio, minute, .. }) => (1.0, ratio * 100.0, (minute.ok, minute.failed)),
+        _ => (0.0, 0.0, (summary.totals.successes, summary.totals.failures)),
     };
     let counts = vec![
-        ("OK", summary.successes as f64),
-        ("FAILED", summary.failures as f64),
+        ("OK", summary.totals.successes as f64),
+        ("FAILED", summary.totals.failures as f64),
         ("MAX_WORKERS", summary.workers as f64),
         ("PROCESS", summary.processes as f64),
         ("WORKER", 0.0),

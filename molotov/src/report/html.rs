@@ -9,7 +9,7 @@ use super::{
 use crate::{
     format,
     metrics::{ErrorGroup, Stats},
-    run::{Point, Sizing, Summary, Timed},
+    run::{LatencySource, Point, SizingResult, Summary},
 };
 
 const STYLE: &str = include_str!("html.css");
@@ -27,7 +27,7 @@ pub fn html(summary: &Summary) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <main>\n<header><h1>{title}</h1>\n<p>{}, {}{} · Molotov {}</p></header>\n",
-        format::elapsed_and_paused(summary.elapsed, summary.paused),
+        format::elapsed_and_paused(summary.totals.elapsed, summary.totals.paused),
         format::plural(summary.workers as u64, "worker"),
         match summary.processes {
             0 | 1 => String::new(),
@@ -79,25 +79,25 @@ fn lines(text: &str) -> String {
 }
 
 fn per_second(count: u64, summary: &Summary) -> String {
-    let seconds = summary.active().as_secs_f64();
+    let seconds = summary.totals.active().as_secs_f64();
     format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 })
 }
 
 fn tiles(page: &mut String, summary: &Summary) {
-    let ended = summary.successes + summary.failures;
+    let ended = summary.totals.successes + summary.totals.failures;
     let requests: u64 = summary.snapshot.requests.values().map(|stats| stats.counts.ok + stats.counts.failed).sum();
-    let failed = if summary.failures > 0 { "bad" } else { "" };
+    let failed = if summary.totals.failures > 0 { "bad" } else { "" };
     let mut tiles = vec![
-        ("good", format::count(summary.successes), "scenarios succeeded"),
-        (failed, format::count(summary.failures), "scenarios failed"),
-        ("", format::percent(summary.failures, ended), "failure rate"),
+        ("good", format::count(summary.totals.successes), "scenarios succeeded"),
+        (failed, format::count(summary.totals.failures), "scenarios failed"),
+        ("", format::percent(summary.totals.failures, ended), "failure rate"),
         ("", per_second(ended, summary), "scenarios a second"),
     ];
     if requests > 0 {
         tiles.push(("", per_second(requests, summary), "requests a second"));
     }
-    if summary.interrupted > 0 {
-        tiles.push(("odd", format::count(summary.interrupted), "interrupted by the end"));
+    if summary.totals.interrupted > 0 {
+        tiles.push(("odd", format::count(summary.totals.interrupted), "interrupted by the end"));
     }
     page.push_str("<section class=\"tiles\" aria-label=\"Totals\">\n");
     for (class, number, name) in tiles {
@@ -112,13 +112,13 @@ fn notes(page: &mut String, summary: &Summary) {
     notes.extend(summary.notes.iter().cloned());
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {
-            Sizing::Found { workers, ratio, .. } => {
+            SizingResult::Found { workers, ratio, .. } => {
                 format!("Sizing: error ratio {:.2} % obtained with {workers} workers.", ratio * 100.0)
             }
-            Sizing::NotReached { workers } => {
+            SizingResult::NotReached { workers } => {
                 format!("Sizing: failures stayed within the tolerance, with up to {workers} workers.")
             }
-            Sizing::Interrupted => "Sizing was interrupted.".to_owned(),
+            SizingResult::Interrupted => "Sizing was interrupted.".to_owned(),
         });
     }
     if summary.snapshot.names_exceeded {
@@ -163,13 +163,13 @@ fn charts(page: &mut String, summary: &Summary) {
         move |point: &Point| (!point.latency.is_empty()).then(|| point.latency.percentile(percent).as_secs_f64())
     };
     page.push_str("<h2>Over time</h2>\n<div class=\"charts\">\n");
-    let timed = summary.timeline.timed();
+    let timed = summary.timeline.latency_source();
     let throughput = [
         series("succeeded", "a", false, &|point| Some(point.per_second(point.successes))),
         series("failed", "bad", true, &|point| Some(point.per_second(point.failures))),
     ];
     page.push_str(&figure("Scenarios a second", seconds, &throughput, number));
-    if timed == Timed::Requests {
+    if timed == LatencySource::Requests {
         let throughput = [
             series("requests", "a", false, &|point| Some(point.per_second(point.requests))),
             series("failed", "bad", true, &|point| Some(point.per_second(point.request_failures))),

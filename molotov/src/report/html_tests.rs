@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     metrics::{ErrorSample, Limits, Outcome, Recorder, RequestSample, Snapshot},
     report::{csv, json},
-    run::{ThresholdResult, Timeline},
+    run::{ThresholdResult, Timeline, Totals},
 };
 
 const HOSTILE: &str = "<script>alert(1)</script> & \"x\" 'y' \u{1b}[31m";
@@ -59,10 +59,13 @@ fn summary(seconds: u64) -> Summary {
     let counts = snapshot.totals();
     Summary {
         version: "0.1.0".to_owned(),
-        elapsed: Duration::from_secs(seconds),
-        successes: counts.ok,
-        failures: counts.failed,
-        interrupted: 2,
+        totals: Totals {
+            elapsed: Duration::from_secs(seconds),
+            successes: counts.ok,
+            failures: counts.failed,
+            interrupted: 2,
+            ..Totals::default()
+        },
         workers: 5,
         processes: 2,
         started: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
@@ -116,8 +119,8 @@ fn the_page_is_well_formed_whatever_was_measured() {
         assert_eq!(page.matches("<svg").count(), if seconds == 0 { 0 } else { 4 }, "{seconds}");
     }
     let mut huge = summary(2);
-    (huge.successes, huge.failures) = (u64::MAX / 2, u64::MAX / 4);
-    huge.elapsed = Duration::ZERO;
+    (huge.totals.successes, huge.totals.failures) = (u64::MAX / 2, u64::MAX / 4);
+    huge.totals.elapsed = Duration::ZERO;
     well_formed(&html(&huge));
     well_formed(&html(&Summary::default()));
 }
@@ -220,7 +223,7 @@ fn json_says_what_was_measured() {
     let summary = summary(3);
     let report: serde_json::Value = serde_json::from_str(&json(&summary)).unwrap();
     assert_eq!(report["schema"], "molotov-report/1");
-    assert_eq!(report["totals"]["successes"], summary.successes);
+    assert_eq!(report["totals"]["successes"], summary.totals.successes);
     let row = &report["requests"][0];
     assert_eq!((&row["count"], &row["failed"]), (&60.into(), &6.into()));
     let buckets = row["latency_ms"]["buckets"].as_array().unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     format,
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
-    run::{Incomplete, Point, Sizing, Summary},
+    run::{Incomplete, Point, SizingResult, Summary},
 };
 
 /// Name and version of what is written.
@@ -24,18 +24,18 @@ pub fn json(summary: &Summary) -> String {
         "schema": SCHEMA,
         "version": summary.version,
         "started": summary.started.map(|at| format::millis(at).to_string()),
-        "elapsed_s": summary.elapsed.as_secs_f64(),
-        "paused_s": summary.paused.as_secs_f64(),
+        "elapsed_s": summary.totals.elapsed.as_secs_f64(),
+        "paused_s": summary.totals.paused.as_secs_f64(),
         "workers": summary.workers,
         "processes": summary.processes,
         "totals": {
-            "successes": summary.successes,
-            "failures": summary.failures,
-            "interrupted": summary.interrupted,
+            "successes": summary.totals.successes,
+            "failures": summary.totals.failures,
+            "interrupted": summary.totals.interrupted,
         },
-        "scenarios": rows(&snapshot.scenarios, summary.active()),
-        "requests": rows(&snapshot.requests, summary.active()),
-        "steps": rows(&snapshot.steps, summary.active()),
+        "scenarios": rows(&snapshot.scenarios, summary.totals.active()),
+        "requests": rows(&snapshot.requests, summary.totals.active()),
+        "steps": rows(&snapshot.steps, summary.totals.active()),
         "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
@@ -57,7 +57,7 @@ pub fn json(summary: &Summary) -> String {
             "bottleneck": snapshot.bottleneck().map(Bottleneck::name),
             "advice": snapshot.advice(),
         },
-        "timeline_latency": summary.timeline.timed().name(),
+        "timeline_latency": summary.timeline.latency_source().name(),
         "timeline": summary.timeline.points().map(|at| point(&at)).collect::<Vec<_>>(),
     });
     // A map of numbers and texts can always be written.
@@ -129,16 +129,16 @@ fn incomplete(incomplete: &Incomplete) -> Value {
     })
 }
 
-fn sizing(sizing: &Sizing) -> Value {
+fn sizing(sizing: &SizingResult) -> Value {
     match sizing {
-        Sizing::Found { workers, ratio, minute } => json!({
+        SizingResult::Found { workers, ratio, minute } => json!({
             "outcome": "found",
             "workers": workers,
             "error_ratio": ratio,
             "last_minute": { "successes": minute.ok, "failures": minute.failed },
         }),
-        Sizing::NotReached { workers } => json!({ "outcome": "not_reached", "workers": workers }),
-        Sizing::Interrupted => json!({ "outcome": "interrupted" }),
+        SizingResult::NotReached { workers } => json!({ "outcome": "not_reached", "workers": workers }),
+        SizingResult::Interrupted => json!({ "outcome": "interrupted" }),
     }
 }
 

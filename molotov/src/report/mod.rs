@@ -23,5 +23,6 @@ pub use json::json;
 
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
-    Incomplete, Line, LineKind, Point, Progress, Sizing, SizingProgress, Summary, ThresholdResult, Timed, Timeline,
+    Incomplete, LatencySource, Line, LineKind, Point, Progress, SizingProgress, SizingResult, Summary, ThresholdResult,
+    Timeline, Totals,
 };

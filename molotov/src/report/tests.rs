@@ -8,7 +8,7 @@ use std::{
 use super::text::table;
 use crate::{
     metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
-    run::{Summary, ThresholdResult},
+    run::{Summary, ThresholdResult, Totals},
 };
 
 /// Latencies that look like a server's, the same in every test run.
@@ -48,10 +48,13 @@ fn summary(recorder: &Recorder) -> Summary {
     let totals = snapshot.totals();
     Summary {
         version: "0.1.0".to_owned(),
-        elapsed: Duration::from_secs(30),
-        successes: totals.ok,
-        failures: totals.failed,
-        interrupted: totals.interrupted,
+        totals: Totals {
+            elapsed: Duration::from_secs(30),
+            successes: totals.ok,
+            failures: totals.failed,
+            interrupted: totals.interrupted,
+            ..Totals::default()
+        },
         workers: 50,
         processes: 1,
         snapshot,

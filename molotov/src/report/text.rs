@@ -11,7 +11,7 @@ use super::{
 use crate::{
     format,
     metrics::{Counts, ErrorGroup, Stats},
-    run::{Sizing, Summary, ThresholdResult},
+    run::{SizingResult, Summary, ThresholdResult},
 };
 
 /// Rows of a section; past them only `-v` shows the rest.
@@ -28,21 +28,21 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const ODD: Style = AnsiColor::Yellow.on_default();
 
 /// What a sizing has found, in the lines that take the place of the totals.
-pub(crate) fn sizing(sizing: &Sizing, summary: &Summary) -> String {
+pub(crate) fn sizing(sizing: &SizingResult, summary: &Summary) -> String {
     match sizing {
-        Sizing::Found { workers, ratio, minute } => format!(
+        SizingResult::Found { workers, ratio, minute } => format!(
             "Sizing is over!\n\nError Ratio {:.2} % obtained with {workers} workers.\n\nOVERALL: SUCCESSES: {} | FAILURES: \
              {}\nLAST MINUTE: SUCCESSES: {} | FAILURES: {}\n\n",
             ratio * 100.0,
-            summary.successes,
-            summary.failures,
+            summary.totals.successes,
+            summary.totals.failures,
             minute.ok,
             minute.failed,
         ),
-        Sizing::NotReached { workers } => {
+        SizingResult::NotReached { workers } => {
             format!("Sizing was not finished. (failures stayed within the tolerance, with up to {workers} workers)\n")
         }
-        Sizing::Interrupted => "Sizing was not finished. (interrupted)\n".to_owned(),
+        SizingResult::Interrupted => "Sizing was not finished. (interrupted)\n".to_owned(),
     }
 }
 
@@ -98,10 +98,10 @@ impl Page {
 
     /// The run in a line or two.
     fn overview(&mut self, summary: &Summary) {
-        let seconds = summary.active().as_secs_f64();
-        let ended = summary.successes + summary.failures;
+        let seconds = summary.totals.active().as_secs_f64();
+        let ended = summary.totals.successes + summary.totals.failures;
         let mut parts = vec![
-            format::elapsed_and_paused(summary.elapsed, summary.paused),
+            format::elapsed_and_paused(summary.totals.elapsed, summary.totals.paused),
             format::plural(summary.workers as u64, "worker"),
         ];
         if summary.processes > 1 {
@@ -183,11 +183,11 @@ impl Page {
         }
         let left_out = stats.len() - shown.len();
         let mut rows: Vec<Row> =
-            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.active())).collect();
+            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.totals.active())).collect();
         if stats.len() > 1 && !total.is_empty() {
             let mut sum = Stats::default();
             stats.values().for_each(|stats| sum.merge(stats));
-            let mut row = Row::new(total.to_owned(), &sum, summary.active());
+            let mut row = Row::new(total.to_owned(), &sum, summary.totals.active());
             row.total = true;
             rows.push(row);
         }
@@ -312,10 +312,10 @@ impl Page {
     /// What to know before the numbers are believed.
     fn notes(&mut self, summary: &Summary) {
         let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
-        if summary.interrupted > 0 {
+        if summary.totals.interrupted > 0 {
             notes.push(format!(
                 "{} interrupted by the end of the run: neither success nor failure, and in no latency.",
-                match summary.interrupted {
+                match summary.totals.interrupted {
                     1 => "1 scenario was".to_owned(),
                     many => format!("{} scenarios were", format::count(many)),
                 }

@@ -1,16 +1,24 @@
-//! The data of a run: what it tells while it goes on, and what it came to. Plain data, which the engine makes and screens and
-//! reports read.
+//! The data of a run: its lines, its progress and its results. The engine makes it; screens and reports read it.
+//!
+//! Results have three types:
+//!
+//! - [`Snapshot`](crate::metrics::Snapshot) holds the measures of any stretch of time. Snapshots are sent between threads and
+//!   processes and merge exactly.
+//! - [`Summary`] describes a finished run: its snapshot, verdict, timeline and thresholds. Every report is a function of it.
+//! - [`Report`](crate::Report) wraps a summary in methods, so that the tests of a user name no fields.
 
 mod line;
 mod progress;
 mod summary;
 mod timeline;
+mod totals;
 mod verdict;
 
 pub use self::{
     line::{Line, LineKind},
     progress::{Progress, SizingProgress},
-    summary::{Incomplete, Sizing, Summary, ThresholdResult},
-    timeline::{Point, Timed, Timeline},
-    verdict::{FixtureFailure, RunReport, Verdict},
+    summary::{Incomplete, SizingResult, Summary, ThresholdResult},
+    timeline::{LatencySource, Point, Timeline},
+    totals::Totals,
+    verdict::{FixtureFailure, Verdict},
 };

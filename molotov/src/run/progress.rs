@@ -1,42 +1,27 @@
-//! How far a run is.
+//! The progress of a run.
 
-use std::time::Duration;
+use super::Totals;
 
-/// How far a run is.
+/// The progress of a run, as screens show it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Progress {
-    /// Time since the start of the run, pauses included.
-    pub elapsed: Duration,
-    /// How long the run has been paused so far.
-    pub paused: Duration,
-    /// Scenarios that ended as they should.
-    pub successes: u64,
-    /// Scenarios that failed.
-    pub failures: u64,
-    /// Scenarios that were cut short.
-    pub interrupted: u64,
+    /// Time and counts so far.
+    pub totals: Totals,
     /// Workers running now, in all processes.
     pub workers: usize,
     /// Processes running now.
     pub processes: usize,
-    /// Scenarios ended a second, lately.
+    /// Scenarios that ended in the last second.
     pub rate: f64,
-    /// How near a sizing is to its end.
+    /// The progress of a sizing.
     pub sizing: Option<SizingProgress>,
 }
 
-impl Progress {
-    /// Time since the start of the run without pauses: what durations are measured by.
-    pub fn active(&self) -> Duration {
-        self.elapsed.saturating_sub(self.paused)
-    }
-}
-
-/// How near a sizing is to its end.
+/// The progress of a sizing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SizingProgress {
-    /// Share of failures in the last minute, 0 to 1.
+    /// Share of failures in the last minute, from 0 to 1.
     pub ratio: f64,
-    /// The share at which it ends.
+    /// The share of failures at which the sizing ends.
     pub tolerance: f64,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::Timeline;
+use super::{Timeline, Totals, Verdict};
 use crate::{
     format,
     metrics::{Counts, Snapshot},
@@ -18,16 +18,10 @@ use crate::{
 pub struct Summary {
     /// Version of the tool.
     pub version: String,
-    /// From the first worker's start to the last one's end.
-    pub elapsed: Duration,
-    /// How much of that time the run was paused.
-    pub paused: Duration,
-    /// Scenarios that ended as they should.
-    pub successes: u64,
-    /// Scenarios that failed.
-    pub failures: u64,
-    /// Scenarios that were cut short by the end of the run.
-    pub interrupted: u64,
+    /// How the run ended.
+    pub verdict: Verdict,
+    /// Time and counts of the whole run.
+    pub totals: Totals,
     /// The most workers that ran at once, in all processes.
     pub workers: usize,
     /// Number of processes.
@@ -35,7 +29,7 @@ pub struct Summary {
     /// All measures of the run.
     pub snapshot: Snapshot,
     /// What a sizing has found.
-    pub sizing: Option<Sizing>,
+    pub sizing: Option<SizingResult>,
     /// When the workers started.
     pub started: Option<SystemTime>,
     /// The course of the run.
@@ -50,17 +44,10 @@ pub struct Summary {
     pub verbose: u8,
 }
 
-impl Summary {
-    /// The time of the run without pauses: what rates are averaged over.
-    pub fn active(&self) -> Duration {
-        self.elapsed.saturating_sub(self.paused)
-    }
-}
-
 /// What a sizing has found.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Sizing {
+pub enum SizingResult {
     /// More failed than is tolerated.
     Found {
         /// How many workers there were when failures crossed the tolerance.

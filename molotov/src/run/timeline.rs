@@ -28,14 +28,14 @@ pub struct Timeline {
     seconds: u32,
     /// Workers seen last.
     workers: usize,
-    timed: Timed,
+    latency_source: LatencySource,
 }
 
 /// What the latencies of a [`Timeline`] are those of.
 ///
 /// Think time is part of a scenario but not of a request, so one timeline never mixes the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Timed {
+pub enum LatencySource {
     /// Scenarios: the run made no requests.
     #[default]
     Scenarios,
@@ -43,12 +43,12 @@ pub enum Timed {
     Requests,
 }
 
-impl Timed {
+impl LatencySource {
     /// `scenarios` or `requests`.
     pub fn name(self) -> &'static str {
         match self {
-            Timed::Scenarios => "scenarios",
-            Timed::Requests => "requests",
+            LatencySource::Scenarios => "scenarios",
+            LatencySource::Requests => "requests",
         }
     }
 }
@@ -62,8 +62,8 @@ impl Timeline {
     }
 
     /// What the points' latencies are those of.
-    pub fn timed(&self) -> Timed {
-        self.timed
+    pub fn latency_source(&self) -> LatencySource {
+        self.latency_source
     }
 
     /// Takes measures of the second in which they end.
@@ -71,15 +71,15 @@ impl Timeline {
         if measures.scenarios.is_empty() && measures.requests.is_empty() {
             return;
         }
-        if self.timed == Timed::Scenarios && !measures.requests.is_empty() {
-            self.timed = Timed::Requests;
+        if self.latency_source == LatencySource::Scenarios && !measures.requests.is_empty() {
+            self.latency_source = LatencySource::Requests;
             // Scenarios ended before the first request did.
             self.past = self.past.iter().map(|point| Point { latency: Histogram::default(), ..point }).collect();
             self.current.iter_mut().for_each(|point| point.latency = Histogram::default());
         }
-        let timed = match self.timed {
-            Timed::Scenarios => &measures.scenarios,
-            Timed::Requests => &measures.requests,
+        let timed = match self.latency_source {
+            LatencySource::Scenarios => &measures.scenarios,
+            LatencySource::Requests => &measures.requests,
         };
         let counts = measures.totals();
         self.change(measures.until, |point| {
@@ -290,7 +290,7 @@ mod tests {
             timeline.add(&Snapshot { until: Duration::from_secs(second.1), ..second.0.clone() });
         }
         timeline.end(Duration::from_secs(4));
-        assert_eq!(timeline.timed(), Timed::Requests);
+        assert_eq!(timeline.latency_source(), LatencySource::Requests);
         let longest: Vec<_> = timeline.points().map(|point| point.latency.max()).collect();
         let (none, short) = (Duration::ZERO, Duration::from_micros(400));
         assert_eq!(longest, [none, short, none, short]);
@@ -305,7 +305,10 @@ mod tests {
             recorder.step("pay", Outcome::Ok, ms(5));
         }));
         timeline.end(Duration::from_secs(1));
-        assert_eq!((timeline.timed(), timeline.points().next().unwrap().latency.max()), (Timed::Scenarios, ms(601)));
+        assert_eq!(
+            (timeline.latency_source(), timeline.points().next().unwrap().latency.max()),
+            (LatencySource::Scenarios, ms(601))
+        );
     }
 
     #[test]

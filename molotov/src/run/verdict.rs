@@ -4,23 +4,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Summary;
-
 /// How a run ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RunReport {
-    /// What was measured.
-    pub summary: Summary,
-    /// What is to be thought of it.
-    pub verdict: Verdict,
-}
-
-/// The judgement on a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Verdict {
     /// It ended; failures alone do not make a run bad.
+    #[default]
     Ended,
     /// As many scenarios failed as `--fail` allows, or more.
     TooManyFailures,
@@ -38,7 +27,7 @@ pub enum Verdict {
 }
 
 /// The fixture that failed, and the run with it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixtureFailure {
     /// Which fixture: `setup`, `setup_session`, ...
     pub fixture: Cow<'static, str>,

@@ -46,13 +46,14 @@ impl Medium {
 /// The plain console of `-c`.
 ///
 /// ```
-/// use molotov::report::{Line, Summary};
+/// use molotov::report::{Line, Summary, Totals};
 /// use molotov::ui::{Console, Medium, Screen};
 ///
 /// let mut written = Vec::new();
 /// let mut console = Console::new(&mut written, Medium::Pipe, false);
 /// console.line(&Line::info("Starting").by_worker(0));
-/// console.finish(&Summary { version: "0.1.0".to_owned(), successes: 10, ..Summary::default() });
+/// let totals = Totals { successes: 10, ..Totals::default() };
+/// console.finish(&Summary { version: "0.1.0".to_owned(), totals, ..Summary::default() });
 /// assert_eq!(
 ///     String::from_utf8(written).unwrap(),
 ///     "[W:0] Starting\n\
@@ -226,8 +227,8 @@ impl<W: Write + Send> Screen for Console<W> {
     fn progress(&mut self, progress: &Progress) {
         let Medium::Terminal(width) = self.medium else { return };
         let mut parts = vec![
-            (0, format!("SUCCESSES: {}", progress.successes)),
-            (1, format!("FAILURES: {}", progress.failures)),
+            (0, format!("SUCCESSES: {}", progress.totals.successes)),
+            (1, format!("FAILURES: {}", progress.totals.failures)),
             (4, format!("WORKERS: {}", progress.workers)),
         ];
         if progress.processes > 1 {
@@ -238,7 +239,7 @@ impl<W: Write + Send> Screen for Console<W> {
             parts.push((2, text));
         }
         parts.push((5, format!("{}/s", format::rate(progress.rate))));
-        parts.push((3, format::clock(progress.elapsed)));
+        parts.push((3, format::clock(progress.totals.elapsed)));
         const BETWEEN: &str = " | ";
         // The last column stays free: some terminals wrap there.
         let room = width().saturating_sub(1) + BETWEEN.len();
@@ -255,7 +256,7 @@ impl<W: Write + Send> Screen for Console<W> {
         }
         let totals = match &summary.sizing {
             Some(sizing) => text::sizing(sizing, summary),
-            None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.successes, summary.failures),
+            None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.totals.successes, summary.totals.failures),
         };
         let text = format!(
             "**** Molotov v{}. Happy breaking! ****\n{}{totals}*** Bye ***\n",

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::*;
-use crate::metrics::{Limits, Outcome, Recorder};
+use crate::{
+    metrics::{Limits, Outcome, Recorder},
+    run::Totals,
+};
 
 /// What was written so far, readable while the console writes on.
 #[derive(Clone, Default)]
@@ -51,8 +54,7 @@ fn summary() -> Summary {
     (0..10).for_each(|_| recorder.scenario(browse, Outcome::Ok, Duration::from_millis(12)));
     Summary {
         version: "0.1.0".to_owned(),
-        elapsed: Duration::from_secs(2),
-        successes: 10,
+        totals: Totals { elapsed: Duration::from_secs(2), successes: 10, ..Totals::default() },
         workers: 2,
         processes: 1,
         snapshot: recorder.take(),
@@ -62,10 +64,7 @@ fn summary() -> Summary {
 
 fn progress(successes: u64) -> Progress {
     Progress {
-        elapsed: Duration::from_secs(65),
-        successes,
-        failures: 2,
-        interrupted: 0,
+        totals: Totals { elapsed: Duration::from_secs(65), successes, failures: 2, ..Totals::default() },
         workers: 50,
         processes: 1,
         rate: 41.46,

@@ -12,7 +12,7 @@ use std::{
 
 use self::rate::Rate;
 use super::{
-    RunReport, Verdict,
+    Summary, Verdict,
     clock::Clock,
     control::Inbox,
     cookies::CookieWarning,
@@ -29,14 +29,14 @@ use super::{
 use crate::{
     format,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
-    run::{Incomplete, Line, Progress, Summary, Timeline},
+    run::{Incomplete, Line, Progress, Timeline, Totals},
     ui::Screen,
 };
 
 /// Runs a plan on the calling thread, to its end.
 ///
 /// The thread must not be inside a tokio runtime that has to go on meanwhile: this call blocks it.
-pub fn run(plan: &Plan, screen: &mut dyn Screen, inbox: Inbox) -> RunReport {
+pub fn run(plan: &Plan, screen: &mut dyn Screen, inbox: Inbox) -> Summary {
     begin(plan, screen, inbox).end()
 }
 
@@ -62,7 +62,7 @@ pub struct Begun<'a>(Run<'a>);
 
 impl Begun<'_> {
     /// Runs it to its end.
-    pub fn end(self) -> RunReport {
+    pub fn end(self) -> Summary {
         let mut run = self.0;
         let scope = run.plan.scope.clone();
         let _entered = scope.enter();
@@ -365,11 +365,13 @@ impl<'a> Run<'a> {
         let elapsed = self.clock.real();
         let counts = self.totals.totals();
         self.screen.progress(&Progress {
-            elapsed,
-            paused: self.clock.paused(),
-            successes: counts.ok,
-            failures: counts.failed,
-            interrupted: counts.interrupted,
+            totals: Totals {
+                elapsed,
+                paused: self.clock.paused(),
+                successes: counts.ok,
+                failures: counts.failed,
+                interrupted: counts.interrupted,
+            },
             workers: self.running(),
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
             sizing: self.sizing.as_ref().map(Sizing::progress),
@@ -377,7 +379,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn finish(mut self) -> RunReport {
+    fn finish(mut self) -> Summary {
         // What `global_teardown` has printed; shards have been heard to their end.
         while let Ok(message) = self.inbox.receiver.try_receive() {
             match message {
@@ -390,14 +392,17 @@ impl<'a> Run<'a> {
         let counts = self.totals.totals();
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            elapsed: self.elapsed,
-            paused: self.paused,
-            successes: counts.ok,
-            failures: counts.failed,
-            interrupted: counts.interrupted,
+            verdict: Verdict::Ended,
+            totals: Totals {
+                elapsed: self.elapsed,
+                paused: self.paused,
+                successes: counts.ok,
+                failures: counts.failed,
+                interrupted: counts.interrupted,
+            },
             workers: self.most_workers,
             processes: args.processes,
-            sizing: self.sizing.as_ref().map(|sizing| sizing.verdict(self.interrupted, self.most_workers)),
+            sizing: self.sizing.as_ref().map(|sizing| sizing.result(self.interrupted, self.most_workers)),
             thresholds: Vec::new(),
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
@@ -409,16 +414,16 @@ impl<'a> Run<'a> {
         // A run that was not allowed to begin has met nothing.
         summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
         let broken = summary.thresholds.iter().any(|result| !result.passed);
-        self.screen.finish(&summary);
-        self.settle();
-        let verdict = match self.failed.take() {
+        summary.verdict = match self.failed.take() {
             Some(failed) => failed,
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
             None if broken => Verdict::ThresholdBroken,
-            None if args.fail.is_some_and(|limit| summary.failures >= limit) => Verdict::TooManyFailures,
+            None if args.fail.is_some_and(|limit| summary.totals.failures >= limit) => Verdict::TooManyFailures,
             None => self.exit.map_or(Verdict::Ended, Verdict::Exit),
         };
-        RunReport { summary, verdict }
+        self.screen.finish(&summary);
+        self.settle();
+        summary
     }
 
     /// Waits until all is written, or until somebody who has no patience finds that nobody reads.
@@ -499,12 +504,12 @@ mod tests {
             run.update(ids[0], Update::Lost(how.to_owned()));
         }
         run.update(ids[1], Update::Lost("the agent on db2 failed at its end".to_owned()));
-        let RunReport { summary, verdict } = run.finish();
-        assert_eq!(summary.successes, 6, "what comes after the end of a member does not count");
+        let summary = run.finish();
+        assert_eq!(summary.totals.successes, 6, "what comes after the end of a member does not count");
         let incomplete = Incomplete { process: 4, pid: None, thread: None, since };
         assert_eq!(summary.incomplete, [incomplete.clone(), incomplete]);
-        assert_eq!(summary.elapsed, over);
-        let Verdict::ProcessLost(how) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(summary.totals.elapsed, over);
+        let Verdict::ProcessLost(how) = summary.verdict else { panic!("{:?}", summary.verdict) };
         assert_eq!(how, "the agent on db2 was cut off; its counts are incomplete since 1.4 s");
     }
 }

@@ -57,7 +57,7 @@ impl Threshold {
 
     /// Whether a run meets it. A name that was never measured is met by nothing, not even by `failures(name) == 0`.
     pub fn judge(&self, summary: &Summary) -> ThresholdResult {
-        let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.active()));
+        let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.totals.active()));
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
             Comparison::Less => *actual < self.value,
             Comparison::AtMost => *actual <= self.value,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::metrics::{Limits, Outcome, Recorder, RequestSample};
+use crate::{
+    metrics::{Limits, Outcome, Recorder, RequestSample},
+    run::Totals,
+};
 
 /// 100 runs of `browse` of 1 to 100 ms, 5 of them failed, 20 requests of 10 ms, in 10 s.
 fn summary() -> Summary {
@@ -31,7 +34,8 @@ fn summary() -> Summary {
     }
     recorder.step("pay", Outcome::Ok, Duration::from_millis(7));
     recorder.step("stuck", Outcome::Interrupted, Duration::ZERO);
-    Summary { elapsed: Duration::from_secs(10), snapshot: recorder.take(), ..Summary::default() }
+    let totals = Totals { elapsed: Duration::from_secs(10), ..Totals::default() };
+    Summary { totals, snapshot: recorder.take(), ..Summary::default() }
 }
 
 #[test]

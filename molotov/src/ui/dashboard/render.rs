@@ -126,13 +126,17 @@ fn draw_progress(frame: &mut Frame<'_>, area: Rect, state: &State) {
 fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let progress = &state.progress;
-    let failed = if progress.failures > 0 { palette.bad().add_modifier(Modifier::BOLD) } else { BOLD };
+    let failed = if progress.totals.failures > 0 { palette.bad().add_modifier(Modifier::BOLD) } else { BOLD };
     let mut parts = vec![
-        (0, format!(" SUCCESS: {} ", format::count(progress.successes)), palette.good().add_modifier(Modifier::BOLD)),
-        (1, format!(" FAILED: {} ", format::count(progress.failures)), failed),
+        (
+            0,
+            format!(" SUCCESS: {} ", format::count(progress.totals.successes)),
+            palette.good().add_modifier(Modifier::BOLD),
+        ),
+        (1, format!(" FAILED: {} ", format::count(progress.totals.failures)), failed),
         (4, format!(" WORKERS: {} ", format::count(progress.workers as u64)), BOLD),
         (6, format!(" PROCESSES: {} ", progress.processes), BOLD),
-        (3, format!(" ELAPSED: {} ", format::clock(progress.elapsed)), BOLD),
+        (3, format!(" ELAPSED: {} ", format::clock(progress.totals.elapsed)), BOLD),
         (5, format!(" {}/s ", format::rate(progress.rate)), Style::new()),
     ];
     if let Some(sizing) = progress.sizing {
@@ -300,7 +304,7 @@ fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
         timed.map(|point| (point.at.as_secs_f64(), point.latency.percentile(percent).as_secs_f64())).collect()
     };
     let lines = [("p50", palette.first(), values(50.0)), ("p95", palette.second(), values(95.0))];
-    let timed = state.timeline.timed().name();
+    let timed = state.timeline.latency_source().name();
     let mut titles = vec![format!(" Latency of {timed} "), " Latency ".to_owned()];
     if let Some(point) = points.iter().rev().find(|point| !point.latency.is_empty()) {
         let [p50, p95] = [50.0, 95.0].map(|percent| format::latency(point.latency.percentile(percent)));
@@ -339,7 +343,7 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
     const COLUMNS: [Head; 8] =
         [("Count", 0), ("Failed", 1), ("Rate/s", 4), ("p50", 3), ("p95", 2), ("p99", 5), ("Mean", 7), ("Max", 6)];
     let palette = Palette::of(state);
-    let seconds = state.progress.active().as_secs_f64();
+    let seconds = state.progress.totals.active().as_secs_f64();
     let line = |(kind, name, stats): (&str, &str, &Stats)| {
         let ended = stats.counts.ok + stats.counts.failed;
         let rate = if seconds > 0.0 { ended as f64 / seconds } else { 0.0 };

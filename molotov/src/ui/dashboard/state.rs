@@ -164,8 +164,8 @@ impl State {
             }
             Feed::Progress(progress) => {
                 self.progress = progress;
-                self.timeline.tick(progress.elapsed, progress.workers);
-                self.tick(progress.elapsed.as_secs());
+                self.timeline.tick(progress.totals.elapsed, progress.workers);
+                self.tick(progress.totals.elapsed.as_secs());
             }
             Feed::Finish(_) | Feed::End => {}
         }
@@ -239,8 +239,8 @@ impl State {
     /// How far the run is, 0 to 1, and how long it takes still; `None` where it has no end.
     pub(super) fn done(&self) -> Option<(f64, Option<Duration>)> {
         // A pause stands still.
-        let active = self.progress.active();
-        let ended = self.progress.successes + self.progress.failures;
+        let active = self.progress.totals.active();
+        let ended = self.progress.totals.successes + self.progress.totals.failures;
         if let Some(runs) = self.about.runs.filter(|runs| *runs > 0) {
             let share = (ended as f64 / runs as f64).min(1.0);
             let left = (share > 0.0).then(|| active.mul_f64((1.0 - share) / share));

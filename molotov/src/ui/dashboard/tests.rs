@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample, Snapshot, Stats},
-    run::{Line, Progress, SizingProgress},
+    run::{Line, Progress, SizingProgress, Totals},
     ui::{About, feed::Feed},
 };
 
@@ -80,10 +80,12 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
         state.feed(Feed::Line(process.into_iter().fold(line, Line::by_process)));
         state.feed(Feed::Progress(Progress {
-            elapsed: Duration::from_secs(second),
-            successes: counts.0,
-            failures: counts.1,
-            interrupted: 0,
+            totals: Totals {
+                elapsed: Duration::from_secs(second),
+                successes: counts.0,
+                failures: counts.1,
+                ..Totals::default()
+            },
             workers: 10,
             processes: processes.len().max(1),
             rate: 42.5,
@@ -92,7 +94,8 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
     }
     // The measures of the last second are complete a moment after its end.
     let progress = state.progress;
-    state.feed(Feed::Progress(Progress { elapsed: progress.elapsed + Duration::from_millis(100), ..progress }));
+    let elapsed = progress.totals.elapsed + Duration::from_millis(100);
+    state.feed(Feed::Progress(Progress { totals: Totals { elapsed, ..progress.totals }, ..progress }));
     state.progress = progress;
     state
 }
@@ -183,7 +186,7 @@ fn numbers(screen: &str) -> BTreeSet<String> {
 #[test]
 fn digits_are_never_cut() {
     let mut state = after(40, 3, &[1_234_567, 2_345_678]);
-    state.progress.successes = 1_234_567;
+    state.progress.totals.successes = 1_234_567;
     state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
     let mut measures = Snapshot::default();
     measures.requests.insert("POST /orders/{n}/items".into(), Stats::default());
@@ -260,8 +263,8 @@ fn colours_can_be_left_out() {
 fn a_pause_does_not_move_the_progress_bar() {
     let mut state = after(30, 9, &[]);
     let before = state.done();
-    state.progress.elapsed += Duration::from_secs(20);
-    state.progress.paused += Duration::from_secs(20);
+    state.progress.totals.elapsed += Duration::from_secs(20);
+    state.progress.totals.paused += Duration::from_secs(20);
     assert_eq!(state.done(), before);
     assert!(screen(&state, SIZES[0]).contains("50 % · 30s left"), "{}", screen(&state, SIZES[0]));
 }
