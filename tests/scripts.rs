@@ -742,7 +742,9 @@ fn too_many_open_files_are_named_and_not_a_directory() {
 
 #[test]
 fn memory_stays_bounded_while_every_script_fails() {
-    let script = "import molotov\n@molotov.scenario()\nasync def fails(session):\n    raise ValueError('no luck')\n";
+    // Long enough that lines that are kept show in its memory.
+    let script =
+        "import molotov\n@molotov.scenario()\nasync def fails(session):\n    raise ValueError('no luck ' * 1000)\n";
     let scripts = Scripts::new(&[("loadtest.py", script)]);
     let fail = &|line: &str, reader: fn(Program) -> Program| {
         let running = reader(scripts.program(&format!("-w 20 -c {line}"))).start();
