@@ -8,6 +8,7 @@ See README.md beside this file. Standard library only, Python 3.10 or later.
 import argparse
 import base64
 import concurrent.futures
+import contextlib
 import difflib
 import fnmatch
 import hashlib
@@ -16,7 +17,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 CASES = HERE / "cases"
 TIMEOUT = 30
 DEFAULT_ARGS = "--single-run -c"
+ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "NO_COLOR": "1", "COLUMNS": "200"}
 
 # What is known, and meant, to differ (SPEC.md, sections 2 and 12):
 # case -> (which parts may differ, why). Parts: requests, seen, totals, exit.
@@ -67,22 +71,33 @@ EXPECTED = {
 }
 
 
-class Server:
-    """`server.py` in a process of its own."""
+class Servers:
+    """A process of `server.py` that forks a server for each run."""
 
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py")], stdout=subprocess.PIPE, text=True)
-        lines = [self.process.stdout.readline().strip() for _ in range(2)]
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, str(HERE / "server.py"), "--fork"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def start(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        lines = [self.process.stdout.readline().strip() for _ in range(3)]
         if not all(line.isdigit() for line in lines):
             raise RuntimeError("the server did not start")
-        self.port, self.secure_port = map(int, lines)
+        return Server(*map(int, lines))
+
+
+class Server:
+    """One of them, with its ports."""
+
+    def __init__(self, process, port, secure_port):
+        self.process, self.port, self.secure_port = process, port, secure_port
+
+    def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        os.kill(self.process, signal.SIGKILL)
 
     def log(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -91,6 +106,64 @@ class Server:
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
+
+
+class Started:
+    """A command that is started for each run."""
+
+    def __init__(self, command):
+        self.words = words_of(command)
+
+    def run(self, arguments, environment):
+        process = subprocess.Popen(
+            self.words + arguments, cwd=CASES, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        return finish(process.pid, (process.stdout, process.stderr), process.wait)
+
+
+class Forked:
+    """A console script of Python, which `fork.py` forks for each run."""
+
+    def __init__(self, program):
+        ours, its = socket.socketpair()
+        python = program.read_text().partition("\n")[0].removeprefix("#!").strip()
+        with its:
+            subprocess.Popen([python, HERE / "fork.py", program, str(its.fileno())], env={**os.environ, **ENVIRONMENT},
+                             stdin=subprocess.DEVNULL, pass_fds=[its.fileno()])
+        self.socket, self.answers = ours, ours.makefile()
+
+    def run(self, arguments, environment):
+        pipes = [os.pipe() for _ in range(2)]
+        request = {"arguments": arguments, "directory": str(CASES), "environment": environment}
+        socket.send_fds(self.socket, [json.dumps(request).encode() + b"\n"], [end for _, end in pipes])
+        for _, end in pipes:
+            os.close(end)
+        process = int(self.answers.readline())
+        return finish(process, [open(end, "rb") for end, _ in pipes], lambda: int(self.answers.readline()))
+
+
+def command_of(command):
+    """Returns what runs a command. Console scripts of Python are forked, since most of their time goes into imports."""
+    words = words_of(command)
+    with contextlib.suppress(OSError, UnicodeDecodeError, ValueError):
+        program = Path(shutil.which(words[0]) or words[0])
+        if len(words) == 1 and re.match(r"#!\S*/python[\d.]*\n(?:.*\n)*from \S+ import ", program.read_text()):
+            return Forked(program)
+    return Started(command)
+
+
+def finish(process, streams, wait):
+    """Returns the output of the leader of a process group, and its exit code. After 30 s, the group is killed."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        reading = [pool.submit(stream.read) for stream in streams]
+        late = concurrent.futures.wait(reading, TIMEOUT).not_done
+        if late:
+            os.killpg(process, signal.SIGKILL)
+        out, err = [read.result() for read in reading]
+    for stream in streams:
+        stream.close()
+    code = wait()
+    return out, err, "none: killed after %d s" % TIMEOUT if late else str(code)
 
 
 def directives(path):
@@ -150,7 +223,7 @@ def words_of(command):
     return words
 
 
-def run_once(command, path):
+def run_once(command, path, servers):
     """Runs one case with one command; gives its parts and the raw output."""
     options = directives(path)
     text = options["args"].replace("{cases}", str(CASES))
@@ -161,22 +234,11 @@ def run_once(command, path):
         arguments[arguments.index("{script}")] = str(path)
     else:
         arguments.append(str(path))
-    with Server() as server:
-        env = dict(os.environ)
-        env.update(TARGET="http://127.0.0.1:%d" % server.port,
-                   TARGET_TLS="https://127.0.0.1:%d" % server.secure_port, PYTHONDONTWRITEBYTECODE="1",
-                   PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", NO_COLOR="1", COLUMNS="200")
+    with servers.start() as server:
+        environment = {**os.environ, **ENVIRONMENT, "TARGET": "http://127.0.0.1:%d" % server.port,
+                       "TARGET_TLS": "https://127.0.0.1:%d" % server.secure_port}
         started = time.monotonic()
-        process = subprocess.Popen(
-            words_of(command) + arguments, cwd=CASES, env=env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            out, err = process.communicate(timeout=TIMEOUT)
-            code = str(process.returncode)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            code = "none: killed after %d s" % TIMEOUT
+        out, err, code = command.run(arguments, environment)
         took = time.monotonic() - started
         log = server.log()
     out = out.decode("utf-8", "replace")
@@ -203,12 +265,20 @@ def run_once(command, path):
 ATTEMPTS = 3
 
 
-def compare(path, original, ours):
+# Each thread that runs cases has its own server and commands.
+KEPT = threading.local()
+
+
+def prepare(options):
+    KEPT.servers, KEPT.ours, KEPT.original = Servers(), Started(options.ours), command_of(options.original)
+
+
+def compare(path):
     """The differing parts of one case, with a diff for each. Ours is run once and has to do what the original does in some run."""
     allowed, _ = EXPECTED.get(path.stem, (set(), ""))
-    right, right_out, right_err, right_took = run_once(ours, path)
+    right, right_out, right_err, right_took = run_once(KEPT.ours, path, KEPT.servers)
     for _ in range(ATTEMPTS):
-        left, left_out, left_err, left_took = run_once(original, path)
+        left, left_out, left_err, left_took = run_once(KEPT.original, path, KEPT.servers)
         differing = {}
         for part in left:
             if left[part] != right[part]:
@@ -225,7 +295,7 @@ def main():
     parser.add_argument("--ours", default="molotov", help="the command under test (default: molotov)")
     parser.add_argument("--original", default="molotov", help="the command to compare with (default: molotov)")
     parser.add_argument("--only", metavar="PATTERN", help="cases whose name fits this pattern (* and ?), or contains it")
-    parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default: 2)")
+    parser.add_argument("--jobs", type=int, default=4, help="cases at a time (default: 4)")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     parser.add_argument("-v", "--verbose", action="store_true",
                         help="every case with what was seen; the raw output of those that differ")
@@ -245,8 +315,8 @@ def main():
 
     differ = known = 0
     lock = threading.Lock()
-    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        jobs = [(path, pool.submit(compare, path, options.original, options.ours)) for path in paths]
+    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs), initializer=prepare, initargs=[options]) as pool:
+        jobs = [(path, pool.submit(compare, path)) for path in paths]
         for path, job in jobs:
             name = path.stem
             try:

@@ -5,6 +5,10 @@ Standard library only. It listens on 127.0.0.1, on ports of the system's
 choosing: one for HTTP and one for HTTPS, with the certificate in `tls/`. It
 prints them on one line each and serves until it is killed.
 `GET /__log` gives all recorded requests as JSON and forgets them.
+
+With `--fork`, each line on its standard input starts such a server in a process
+of its own, which prints its process id before the ports. Forking takes a
+fraction of the time that starting Python takes.
 """
 
 import asyncio
@@ -14,7 +18,9 @@ import gzip
 import hashlib
 import itertools
 import json
+import os
 import pathlib
+import signal
 import ssl
 import struct
 import sys
@@ -382,8 +388,20 @@ async def main():
         await asyncio.gather(plain.serve_forever(), secure.serve_forever())
 
 
+def fork_servers():
+    # Nobody waits for the servers, which are killed.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in sys.stdin:
+        if os.fork() == 0:
+            print(os.getpid(), flush=True)
+            return asyncio.run(main())
+
+
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
+        if sys.argv[1:] == ["--fork"]:
+            fork_servers()
+        else:
+            asyncio.run(main())
     except KeyboardInterrupt:
         sys.exit(0)
