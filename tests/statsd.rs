@@ -2,67 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    collections::BTreeMap,
-    net::UdpSocket,
-    sync::mpsc::{Receiver, channel},
-    thread,
-    time::Duration,
-};
+use std::{net::UdpSocket, thread, time::Duration};
 
-use molotov_tests::{PATIENCE, Program, Server, wait_until};
+use molotov_tests::{PATIENCE, Program, Server, StatsdDaemon, counters, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
-
-/// A daemon that keeps the lines it gets.
-struct Daemon {
-    socket: UdpSocket,
-    lines: Receiver<String>,
-}
-
-impl Daemon {
-    fn start() -> Daemon {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let receiver = socket.try_clone().unwrap();
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            let mut packet = [0; 65_536];
-            while let Ok(length) = receiver.recv(&mut packet) {
-                assert!(length <= 1_432, "a packet of {length} bytes is cut on its way");
-                for line in String::from_utf8(packet[..length].to_vec()).unwrap().lines() {
-                    if line == "end" || sender.send(line.to_owned()).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        Daemon { socket, lines }
-    }
-
-    fn option(&self) -> String {
-        format!("--statsd --statsd-address udp://{}", self.socket.local_addr().unwrap())
-    }
-
-    /// All that has come: what was sent before stands before this in the socket.
-    fn lines(self) -> Vec<String> {
-        let end = UdpSocket::bind("127.0.0.1:0").unwrap();
-        end.send_to(b"end", self.socket.local_addr().unwrap()).unwrap();
-        self.lines.iter().collect()
-    }
-}
-
-/// The sums of the counters, by name.
-fn counters(lines: &[String]) -> BTreeMap<&str, u64> {
-    let mut sums = BTreeMap::new();
-    for line in lines {
-        let (name, rest) = line.split_once(':').unwrap();
-        if let Some(value) = rest.split_once("|c").and_then(|(value, _)| value.parse::<u64>().ok()) {
-            *sums.entry(name).or_default() += value;
-        }
-    }
-    sums
-}
 
 fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -71,7 +16,7 @@ fn hostname() -> String {
 #[test]
 fn every_request_is_told_once() {
     for line in ["-w 4 -r 50 --threads 2 -q", "-p 2 -w 2 -r 50 -q", "-w 1 -r 200 -q"] {
-        let (server, daemon) = (Server::new(), Daemon::start());
+        let (server, daemon) = (Server::new(), StatsdDaemon::start());
         let program = Program::new(STEADY, &format!("{line} {}", daemon.option())).against(&server);
         program.env("DO", "metrics").run().exited(0);
         let lines = daemon.lines();
@@ -98,7 +43,7 @@ fn every_request_is_told_once() {
 
 #[test]
 fn the_time_is_the_requests() {
-    let (server, daemon) = (Server::new(), Daemon::start());
+    let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = format!("-s held -r 1 -q {}", daemon.option());
     let running = Program::new(TROUBLED, &line).against(&server).start();
     wait_until("the server is asked", || server.served() == 1);
@@ -112,7 +57,7 @@ fn the_time_is_the_requests() {
 
 #[test]
 fn statuses_are_part_of_the_name() {
-    let (server, daemon) = (Server::new(), Daemon::start());
+    let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = format!("-s refused -r 3 -q {}", daemon.option());
     Program::new(TROUBLED, &line).against(&server).run().exited(0);
     let lines = daemon.lines();
@@ -123,7 +68,7 @@ fn statuses_are_part_of_the_name() {
 
 #[test]
 fn odd_paths_do_not_break_the_protocol() {
-    let (server, daemon) = (Server::new(), Daemon::start());
+    let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let program = Program::new(STEADY, &format!("-r 2 -q -s cart {}", daemon.option())).against(&server);
     program.env("DO", "odd").run().exited(0);
     let lines = daemon.lines();
@@ -147,7 +92,7 @@ fn nobody_has_to_listen() {
 
 #[test]
 fn without_the_option_there_is_no_client() {
-    let (server, daemon) = (Server::new(), Daemon::start());
+    let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = daemon.option().replace("--statsd ", "");
     let program = Program::new(STEADY, &format!("-r 3 -q {line}")).against(&server);
     program.env("DO", "metrics").run().exited(0);

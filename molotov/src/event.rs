@@ -2,8 +2,9 @@
 
 use crate::{
     Failure,
+    metrics::Outcome,
     options::WorkerId,
-    session::{Request, Response, Session},
+    session::{Operation, Request, Response, Session},
 };
 
 /// An event of the run; see [`events`](macro@crate::events).
@@ -30,6 +31,26 @@ pub enum Event<'a> {
         request: &'a Request,
         /// The response. To read its body without taking it from the scenario, use [`Response::buffered`].
         response: &'a Response,
+    },
+    /// An operation of a protocol other than HTTP is about to start.
+    #[non_exhaustive]
+    OperationStart {
+        /// The operation.
+        operation: &'a Operation,
+        /// The worker whose session performs it.
+        worker: WorkerId,
+    },
+    /// An operation of a protocol other than HTTP has ended.
+    #[non_exhaustive]
+    OperationEnd {
+        /// The operation, with its status.
+        operation: &'a Operation,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took, without the time of listeners.
+        elapsed: std::time::Duration,
+        /// The worker whose session performed it.
+        worker: WorkerId,
     },
     /// The number of running workers in all processes; sent at the start, every second, and at the end.
     #[non_exhaustive]

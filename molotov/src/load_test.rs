@@ -421,9 +421,9 @@ impl Row<'_> {
         self.stats.latency.max()
     }
 
-    /// How often each status code was seen; empty but for requests.
-    pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> {
-        self.stats.statuses.iter().map(|(status, count)| (*status, *count))
+    /// Returns each status with the number of responses that had it, such as `("200", 12)`. Only requests have statuses.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.stats.statuses.iter().map(|(status, count)| (&**status, *count))
     }
 
     /// All of it, as plain data.

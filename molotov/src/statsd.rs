@@ -1,7 +1,9 @@
 //! Metrics for statsd: those of each request, and your own.
 //!
 //! With `--statsd` each request sends the timing `molotov.<hostname>.<METHOD>.<host>.<path>` in milliseconds, and the counter
-//! of the same name with `.<status>` appended. Send your own metrics through [`Context::statsd`]:
+//! of the same name with `.<status>` appended. An [`Operation`](crate::session::Operation) of another protocol sends
+//! `molotov.<hostname>.<protocol>.<name>` in the same way; without a status, its counter ends in `.ok` or `.failed`. Send your
+//! own metrics through [`Context::statsd`]:
 //!
 //! ```no_run
 //! use molotov::{prelude::*, statsd::prelude::*};
@@ -31,6 +33,8 @@ use cadence::BufferedUdpMetricSink;
 pub use cadence::{StatsdClient, prelude};
 use http::Method;
 use url::Url;
+
+use crate::{metrics::Status, secrets};
 
 /// What fits into a packet of an Ethernet, and is not cut on its way.
 const PACKET: usize = 1432;
@@ -91,19 +95,28 @@ impl Statsd {
         &self.client
     }
 
-    /// The name under which a request is told.
-    pub(crate) fn name(&self, method: &Method, url: &Url) -> String {
+    /// Returns the name of an HTTP request.
+    pub(crate) fn request_name(&self, method: &Method, url: &Url) -> String {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy();
         format!("{}{method}.{}.{}", self.prefix, harmless(host), harmless(&path))
     }
 
-    /// Tells of a request.
-    pub(crate) fn request(&self, name: &str, status: u16, time: Duration) {
+    /// Returns the name of an operation that is not HTTP.
+    pub(crate) fn operation_name(&self, protocol: &str, name: &str) -> String {
+        format!("{}{}.{}", self.prefix, harmless(protocol), harmless(&secrets::mask(name)))
+    }
+
+    /// Sends how long an operation took, and counts its status.
+    pub(crate) fn record(&self, name: &str, status: Status<'_>, time: Duration) {
         use cadence::prelude::*;
 
+        let counter = match status {
+            Status::Code(code) => format!("{name}.{code}"),
+            Status::Text(text) => format!("{name}.{}", harmless(&secrets::mask(text))),
+        };
         self.client.time_with_tags(name, time).send();
-        self.client.count_with_tags(&format!("{name}.{status}"), 1).send();
+        self.client.count_with_tags(&counter, 1).send();
     }
 
     /// Sends a metric that is written out already: what another language's client makes of its values.
@@ -149,12 +162,13 @@ mod tests {
     fn names_cannot_break_the_protocol() {
         let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
         let statsd = Statsd::open(listener.local_addr().unwrap()).unwrap();
-        let name = |url| statsd.name(&Method::GET, &Url::parse(url).unwrap());
+        let name = |url| statsd.request_name(&Method::GET, &Url::parse(url).unwrap());
         let plain = name("http://localhost:8080/a/b.html?q=1");
         assert!(plain.starts_with("molotov.") && plain.ends_with(".GET.localhost./a/b.html"), "{plain}");
         for url in ["http://h/a%0Ab:c%7Cd%40e%23f%20g", "http://[::1]/%FF,%00", "http://ex%41mple/ü|@"] {
             let name = name(url);
             assert!(!name.contains([':', '|', '@', '#', '\n', ' ', '\0', ',']), "{name}");
         }
+        assert!(statsd.operation_name("LI|NE", "ec:ho\n").ends_with(".LI_NE.ec_ho_"));
     }
 }

@@ -5,12 +5,24 @@ use std::fmt::Write;
 use http::{HeaderMap, header};
 
 use crate::{
+    metrics::Outcome,
     secrets,
-    session::{Request, Response},
+    session::{Operation, Request, Response},
 };
 
 /// Longest part of a body that is shown, in bytes.
 const SHOWN: usize = 16 * 1024;
+
+/// The start of an operation that is not HTTP.
+pub(super) fn operation(operation: &Operation) -> String {
+    format!("> {} {}", operation.protocol(), secrets::mask(operation.name()))
+}
+
+/// The end of an operation that is not HTTP.
+pub(super) fn operation_end(operation: &Operation, outcome: Outcome) -> String {
+    let status = operation.status().unwrap_or(outcome.name());
+    format!("< {} {}: {}", operation.protocol(), secrets::mask(operation.name()), secrets::mask(status))
+}
 
 /// A request with its headers and body.
 pub(super) fn request(request: &Request) -> String {

@@ -1,6 +1,6 @@
-//! What a worker's session tells the run: its measures, its events, and at `-vv` every request and response.
+//! Reports what the sessions of a worker do: measurements, events, and at `-vv` each request and response.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 use http::Method;
@@ -9,13 +9,13 @@ use url::Url;
 use super::{exchange, shard::Shard};
 use crate::{
     event::Event,
-    metrics::RequestSample,
+    metrics::{OperationSample, Outcome, Status},
     options::WorkerId,
     run::LineKind,
-    session::{Observer, Request, Response, Session},
+    session::{Observer, Operation, Request, Response, Session},
 };
 
-/// A worker's session is observed by one of these.
+/// Observes the sessions of one worker.
 pub(super) struct WorkerObserver {
     shard: Rc<Shard>,
     worker: WorkerId,
@@ -62,18 +62,50 @@ impl Observer for WorkerObserver {
         })
     }
 
-    fn metric(&self, method: &Method, url: &Url) -> Option<String> {
-        self.shard.statsd.as_ref().map(|statsd| statsd.name(method, url))
+    fn operation_started<'a>(&'a self, operation: &'a Operation) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.shows_exchanges {
+                self.shard.line(self.worker, LineKind::Print, exchange::operation(operation));
+            }
+            self.shard.tell(&Event::OperationStart { operation, worker: self.worker }).await;
+        })
     }
 
-    fn measured(&self, name: &str, metric: Option<&str>, sample: RequestSample) {
-        if let (Some(statsd), Some(metric), Some(status)) = (&self.shard.statsd, metric, sample.status) {
-            statsd.request(metric, status, sample.total);
+    fn operation_ended<'a>(
+        &'a self,
+        operation: &'a Operation,
+        outcome: Outcome,
+        elapsed: Duration,
+    ) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async move {
+            if self.shows_exchanges {
+                self.shard.line(self.worker, LineKind::Print, exchange::operation_end(operation, outcome));
+            }
+            self.shard.tell(&Event::OperationEnd { operation, outcome, elapsed, worker: self.worker }).await;
+        })
+    }
+
+    fn request_metric(&self, method: &Method, url: &Url) -> Option<String> {
+        self.shard.statsd.as_ref().map(|statsd| statsd.request_name(method, url))
+    }
+
+    fn operation_metric(&self, protocol: &str, name: &str) -> Option<String> {
+        self.shard.statsd.as_ref().map(|statsd| statsd.operation_name(protocol, name))
+    }
+
+    fn measured(&self, protocol: &str, name: &str, metric: Option<&str>, sample: OperationSample<'_>) {
+        if let (Some(statsd), Some(metric)) = (&self.shard.statsd, metric) {
+            let status = sample.status.unwrap_or(Status::Text(sample.outcome.name()));
+            statsd.record(metric, status, sample.total);
         }
-        if let Some(status) = sample.status {
+        if let Some(Status::Code(status)) = sample.status {
             self.shard.answered(status);
         }
-        self.shard.recorder.request(name, &sample);
+        self.shard.recorder.operation(protocol, name, &sample);
+    }
+
+    fn step(&self, name: &str, outcome: Outcome, took: Duration) {
+        self.shard.recorder.step(name, outcome, took);
     }
 
     fn cookie_dropped(&self, host: &str) {

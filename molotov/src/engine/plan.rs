@@ -8,7 +8,7 @@ use crate::{
     metrics::{Recorder, ScenarioId},
     options::Args,
     registry::{Registry, RegistryError, Scenario, Selection, Slots},
-    session::{Context, Observed, Observer, Session, SessionOptions},
+    session::{Context, Session, SessionOptions},
     vars::Scope,
 };
 
@@ -90,13 +90,8 @@ impl ShardPlan {
     }
 
     /// Runs `setup` and makes the sessions that scenarios ask for. An error names the fixture that failed.
-    pub(super) async fn open_sessions(
-        &self,
-        context: &Context,
-        observer: Rc<dyn Observer>,
-    ) -> Result<Slots, (&'static str, Failure)> {
+    pub(super) async fn open_sessions(&self, context: &Context) -> Result<Slots, (&'static str, Failure)> {
         let mut options = SessionOptions::new();
-        context.attach(Observed(observer.clone()));
         for setup in &self.selection.setups {
             if let Some(given) = setup.run(context).await.map_err(|failure| ("setup", failure))? {
                 options = given;
@@ -109,7 +104,7 @@ impl ShardPlan {
         if self.selection.http {
             let options = options.or_timeout(context.args().timeout);
             let session = Session::new(options).map_err(|error| ("setup", error.into()))?;
-            session.observe(context.clone(), observer);
+            session.belong_to(context.clone());
             slots.insert(Box::new(session));
         }
         Ok(slots)

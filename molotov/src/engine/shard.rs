@@ -176,8 +176,7 @@ impl Shard {
             }
             outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
         });
-        Context::new(worker, self.process, self.args.clone(), Some(self.recorder.clone()), Some(printer))
-            .with_statsd(self.statsd.clone())
+        Context::new(worker, self.process, self.args.clone(), Some(printer)).with_statsd(self.statsd.clone())
     }
 
     /// Reports the measures of a period that is over at `now`.

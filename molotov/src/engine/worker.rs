@@ -48,7 +48,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize) -> Worker {
-        let context = shard.context_of(id);
+        let observer = Rc::new(WorkerObserver::new(shard.clone(), id));
+        let context = shard.context_of(id).with_observer(observer);
         let place = shard.board.place(slot);
         Worker { shard, id, slot, context, place }
     }
@@ -195,8 +196,7 @@ impl Worker {
     /// Runs `setup` and opens the sessions.
     async fn set_up(&self) -> Result<Slots, Ended> {
         self.now(Doing::Setup);
-        let observer = Rc::new(WorkerObserver::new(self.shard.clone(), self.id));
-        let open = self.shard.plan.open_sessions(&self.context, observer);
+        let open = self.shard.plan.open_sessions(&self.context);
         self.fixture("setup", open).await
     }
 

@@ -3,12 +3,18 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
-    Counts, ErrorSample, Outcome, RequestSample, Snapshot, Stats,
+    Counts, ErrorSample, HTTP, OperationSample, Outcome, Snapshot, Stats, Status,
     counter::{Counter, Pool},
     errors::{ErrorTable, MAX_ERRORS},
-    names::{MAX_NAMES, Names},
+    names::{MAX_NAMES, Names, OTHER},
     probe::ThreadProbe,
+    protocols::Protocols,
+    snapshot::MAX_STATUSES,
 };
+use crate::secrets;
+
+/// Longer statuses are cut, in bytes.
+const MAX_STATUS: usize = 100;
 
 /// Bounds on what a recorder keeps.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +53,8 @@ pub(crate) struct Recorder(Rc<RefCell<State>>);
 struct State {
     scenarios: Table,
     requests: Table,
+    /// The rows of requests that are not HTTP.
+    protocols: Protocols,
     steps: Table,
     errors: ErrorTable,
     lag: Counter,
@@ -65,6 +73,7 @@ impl Recorder {
             // As many scenarios as somebody wrote; names of requests may come from data.
             scenarios: Table::new(usize::MAX),
             requests: Table::new(limits.names),
+            protocols: Protocols::new(limits.names.saturating_mul(2)),
             steps: Table::new(limits.names),
             errors: ErrorTable::new(limits.errors),
             lag: Counter::default(),
@@ -87,11 +96,17 @@ impl Recorder {
         state.fold_when_full();
     }
 
-    /// A request ended.
-    pub(crate) fn request(&self, name: &str, sample: &RequestSample) {
+    /// Records an operation of a protocol. HTTP's names are the names of rows; the rows of all other protocols are named
+    /// after the protocol and the operation: `LINE echo`.
+    pub(crate) fn operation(&self, protocol: &str, name: &str, sample: &OperationSample<'_>) {
         let state = &mut *self.0.borrow_mut();
-        let number = state.requests.number(name);
+        let State { requests, protocols, .. } = state;
+        let number = match protocol {
+            HTTP => requests.number(name),
+            _ => protocols.row(protocol, name, |name| requests.number(name)),
+        };
         let row = &mut state.requests.rows[number];
+        row.belongs_to(protocol);
         row.record(&mut state.pool, sample.outcome, sample.total);
         if let (Some(first_byte), true) = (sample.first_byte, sample.outcome != Outcome::Interrupted) {
             row.first_byte.record(&mut state.pool, first_byte);
@@ -105,7 +120,7 @@ impl Recorder {
         state.fold_when_full();
     }
 
-    /// A step of `session.measure` ended.
+    /// Records a step of [`Context::measure`](crate::session::Context::measure).
     pub(crate) fn step(&self, name: &str, outcome: Outcome, took: Duration) {
         let state = &mut *self.0.borrow_mut();
         let number = state.steps.number(name);
@@ -200,13 +215,24 @@ impl Table {
 
 #[derive(Debug, Default)]
 struct Row {
+    /// The protocol of its operations, unless there are several.
+    protocol: Option<Arc<str>>,
+    has_several_protocols: bool,
     counts: Counts,
     latency: Counter,
     first_byte: Counter,
     bytes_in: u64,
     bytes_out: u64,
     retried: u64,
-    statuses: Vec<(u16, u64)>,
+    statuses: Vec<StatusCount>,
+}
+
+#[derive(Debug)]
+struct StatusCount {
+    /// The code of an HTTP status, for comparisons.
+    code: Option<u16>,
+    text: Arc<str>,
+    count: u64,
 }
 
 impl Row {
@@ -218,24 +244,72 @@ impl Row {
         }
     }
 
+    /// Notes that an operation of this protocol is recorded here.
     #[inline]
-    fn status(&mut self, status: u16) {
-        match self.statuses.iter_mut().find(|(known, _)| *known == status) {
-            Some((_, count)) => *count += 1,
-            None => self.statuses.push((status, 1)),
+    fn belongs_to(&mut self, protocol: &str) {
+        if self.protocol.as_deref() != Some(protocol) {
+            self.change_protocol(protocol);
+        }
+    }
+
+    #[cold]
+    fn change_protocol(&mut self, protocol: &str) {
+        self.has_several_protocols |= self.protocol.take().is_some();
+        if !self.has_several_protocols {
+            self.protocol = Some(protocol.into());
+        }
+    }
+
+    #[inline]
+    fn status(&mut self, status: Status<'_>) {
+        let known = match status {
+            Status::Code(code) => self.statuses.iter_mut().find(|known| known.code == Some(code)),
+            Status::Text(text) => self.statuses.iter_mut().find(|known| known.code.is_none() && *known.text == *text),
+        };
+        match known {
+            Some(known) => known.count += 1,
+            None => self.add_status(status),
+        }
+    }
+
+    /// Counts a status for the first time. Statuses that differ only in their secrets, or only after [`MAX_STATUS`] bytes,
+    /// are one.
+    #[cold]
+    fn add_status(&mut self, status: Status<'_>) {
+        let text = match status {
+            Status::Code(code) => {
+                return self.statuses.push(StatusCount { code: Some(code), text: code.to_string().into(), count: 1 });
+            }
+            Status::Text(text) => secrets::mask(text),
+        };
+        let text = &text[..text.floor_char_boundary(MAX_STATUS)];
+        let find = |statuses: &[StatusCount], text: &str| {
+            statuses.iter().position(|known| known.code.is_none() && *known.text == *text)
+        };
+        let text = match find(&self.statuses, text) {
+            None if self.statuses.len() >= MAX_STATUSES => OTHER,
+            _ => text,
+        };
+        match find(&self.statuses, text) {
+            Some(at) => self.statuses[at].count += 1,
+            None => self.statuses.push(StatusCount { code: None, text: text.into(), count: 1 }),
         }
     }
 
     fn pack(&mut self, pool: &mut Pool) -> Stats {
-        let statuses = self.statuses.iter_mut().filter(|(_, count)| *count > 0);
+        let mut statuses = BTreeMap::new();
+        for status in self.statuses.iter_mut().filter(|status| status.count > 0) {
+            *statuses.entry(Arc::clone(&status.text)).or_default() += std::mem::take(&mut status.count);
+        }
         Stats {
+            protocol: self.protocol.clone(),
             counts: std::mem::take(&mut self.counts),
             latency: self.latency.pack(pool),
             first_byte: self.first_byte.pack(pool),
             bytes_in: std::mem::take(&mut self.bytes_in),
             bytes_out: std::mem::take(&mut self.bytes_out),
             retried: std::mem::take(&mut self.retried),
-            statuses: statuses.map(|(status, count)| (*status, std::mem::take(count))).collect(),
+            statuses,
         }
     }
 }

@@ -1,35 +1,68 @@
-//! One thing measured: how it ended, and the measures of a request.
+//! One measurement: how an operation ended, how long it took, and how much it transferred.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// How a scenario, a request or a step ended.
+/// The protocol of requests that a [`Session`](crate::Session) sends.
+pub(crate) const HTTP: &str = "HTTP";
+
+/// How a scenario, an operation or a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Outcome {
-    /// As it should.
+    /// It succeeded.
     Ok,
-    /// With an error, a panic, or (a request) a status of 400 and above.
+    /// It failed: with an error, a panic, or, for HTTP, a status of 400 or above.
     Failed,
-    /// Cut short by the end of the run; counted apart, and not part of any latency.
+    /// The end of the run cancelled it. It is counted separately, and no latency includes it.
     Interrupted,
 }
 
-/// The measures of one request, from the call to the end of its body; a chain of redirects is one request.
+impl Outcome {
+    /// Returns `ok`, `failed` or `interrupted`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The status of an operation: a number of HTTP, or the text of another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestSample {
+pub(crate) enum Status<'a> {
+    /// A status code of HTTP. Counting it compares numbers only.
+    Code(u16),
+    /// The status of any other protocol.
+    Text(&'a str),
+}
+
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Code(code) => code.fmt(f),
+            Status::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The measurements of one operation, such as an HTTP request from the call to the end of the response's body. A chain of
+/// redirects is one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OperationSample<'a> {
     /// How it ended.
-    pub outcome: Outcome,
-    /// Status of the final response, if there was one.
-    pub status: Option<u16>,
-    /// Time to the first byte of the final response's head.
-    pub first_byte: Option<Duration>,
-    /// Time to the end of the body, or to the error.
-    pub total: Duration,
-    /// Bytes received, heads included.
-    pub bytes_in: u64,
-    /// Bytes sent, heads included.
-    pub bytes_out: u64,
-    /// How often it was sent again because a kept connection closed without an answer.
-    pub retried: u32,
+    pub(crate) outcome: Outcome,
+    /// Its final status, if it has one.
+    pub(crate) status: Option<Status<'a>>,
+    /// The time to the first byte of the response.
+    pub(crate) first_byte: Option<Duration>,
+    /// The time to its end.
+    pub(crate) total: Duration,
+    /// Bytes received, including heads.
+    pub(crate) bytes_in: u64,
+    /// Bytes sent, including heads.
+    pub(crate) bytes_out: u64,
+    /// How often it was repeated because a kept connection closed without a response.
+    pub(crate) retried: u32,
 }

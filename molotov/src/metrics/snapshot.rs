@@ -9,6 +9,9 @@ use super::{
     names::{MAX_NAMES, OTHER},
 };
 
+/// At most this many statuses of a row are counted separately; the others are counted as `other`.
+pub(super) const MAX_STATUSES: usize = 100;
+
 /// Measures of a shard, a process or a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -17,7 +20,8 @@ pub struct Snapshot {
     pub until: Duration,
     /// By the scenario's name.
     pub scenarios: BTreeMap<Arc<str>, Stats>,
-    /// By the request's name.
+    /// HTTP requests by their name, such as `GET /cart`, and operations of other protocols by protocol and name, such as
+    /// `LINE echo`.
     pub requests: BTreeMap<Arc<str>, Stats>,
     /// By the name given to `session.measure`.
     pub steps: BTreeMap<Arc<str>, Stats>,
@@ -33,6 +37,8 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Requests: their protocol, such as `HTTP`; `None` if the row contains several.
+    pub protocol: Option<Arc<str>>,
     /// How they ended.
     pub counts: Counts,
     /// How long those took that were not interrupted.
@@ -45,8 +51,8 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Requests: how many were sent again because a kept connection closed without an answer.
     pub retried: u64,
-    /// Requests: how many responses had which status.
-    pub statuses: BTreeMap<u16, u64>,
+    /// Requests: how many responses had each status, such as `200`.
+    pub statuses: BTreeMap<Arc<str>, u64>,
 }
 
 /// How many ended in which way.
@@ -167,6 +173,11 @@ fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, 
 impl Stats {
     /// Adds those of `other`.
     pub fn merge(&mut self, other: &Stats) {
+        if self.counts.total() == 0 {
+            self.protocol.clone_from(&other.protocol);
+        } else if other.counts.total() > 0 && self.protocol != other.protocol {
+            self.protocol = None;
+        }
         self.counts.merge(&other.counts);
         self.latency.merge(&other.latency);
         self.first_byte.merge(&other.first_byte);
@@ -174,7 +185,9 @@ impl Stats {
         self.bytes_out += other.bytes_out;
         self.retried += other.retried;
         for (status, count) in &other.statuses {
-            *self.statuses.entry(*status).or_default() += count;
+            let is_known = self.statuses.len() < MAX_STATUSES || self.statuses.contains_key(status);
+            let status = if is_known { Arc::clone(status) } else { OTHER.into() };
+            *self.statuses.entry(status).or_default() += count;
         }
     }
 }

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn sample(micros: u64) -> RequestSample {
-    RequestSample {
+fn sample(micros: u64) -> OperationSample<'static> {
+    OperationSample {
         outcome: Outcome::Ok,
-        status: Some(200),
+        status: Some(Status::Code(200)),
         first_byte: Some(Duration::from_micros(micros / 2)),
         total: Duration::from_micros(micros),
         bytes_in: 10,
@@ -40,7 +40,8 @@ fn measured(snapshot: Snapshot) -> Snapshot {
 /// What somebody may record.
 #[derive(Debug, Clone)]
 enum Act {
-    Request(u8, u8, u64),
+    /// By protocol, name and outcome.
+    Operation(u8, u8, u8, u64),
     Scenario(u8, u64),
     Step(u8, u64),
     Error(u64, u8),
@@ -50,8 +51,8 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let latency = (0u32..34, 0u64..1 << 34).prop_map(|(bits, value)| value & ((1 << bits) - 1));
-    let act = (0..6, 0u8..4, 0u8..5, latency).prop_map(|(act, name, status, latency)| match act {
-        0 => Act::Request(name, status, latency),
+    let act = (0..6, 0u8..4, 0u8..4, 0u8..5, latency).prop_map(|(act, protocol, name, status, latency)| match act {
+        0 => Act::Operation(protocol, name, status, latency),
         1 => Act::Scenario(name, latency),
         2 => Act::Step(name, latency),
         3 => Act::Error(latency, name),
@@ -61,7 +62,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 0..200)
 }
 
-const NAMES: [&str; 4] = ["browse", "buy", "GET /", "GET /{n}"];
+// `GET` is a protocol, too, so that two protocols meet in `GET /`.
+const NAMES: [&str; 4] = ["browse", "/", "GET /", "GET /{n}"];
 
 fn outcome(status: u8) -> Outcome {
     [Outcome::Ok, Outcome::Ok, Outcome::Failed, Outcome::Failed, Outcome::Interrupted][usize::from(status)]
@@ -69,10 +71,14 @@ fn outcome(status: u8) -> Outcome {
 
 fn act(recorder: &Recorder, act: &Act, taken: &mut Vec<Snapshot>) {
     match *act {
-        Act::Request(name, status, latency) => {
+        Act::Operation(protocol, name, status, latency) => {
             let outcome = outcome(status);
-            let status = [Some(200), Some(304), Some(503), None, None][usize::from(status)];
-            recorder.request(NAMES[usize::from(name)], &RequestSample { outcome, status, ..sample(latency) });
+            let code = [Some(200), Some(304), Some(503), None, None][usize::from(status)].map(Status::Code);
+            let text = [Some("OK"), Some("200"), Some("ERROR"), None, None][usize::from(status)].map(Status::Text);
+            let status = if protocol == 0 { code } else { text };
+            let protocol = ["HTTP", "LINE", "", "GET"][usize::from(protocol)];
+            let sample = OperationSample { outcome, status, ..sample(latency) };
+            recorder.operation(protocol, NAMES[usize::from(name)], &sample);
         }
         Act::Scenario(name, latency) => {
             let id = recorder.scenario_id(NAMES[usize::from(name)]);
@@ -124,10 +130,17 @@ fn each_measure_is_where_it_belongs() {
     assert_eq!(recorder.clone().scenario_id("browse"), browse);
     recorder.scenario(browse, Outcome::Ok, Duration::from_millis(9));
     recorder.scenario(browse, Outcome::Interrupted, Duration::from_millis(900));
-    recorder.request("GET /", &sample(4000));
-    recorder.request("GET /", &RequestSample { outcome: Outcome::Failed, status: Some(500), ..sample(6000) });
-    recorder
-        .request("GET /", &RequestSample { outcome: Outcome::Failed, status: None, first_byte: None, ..sample(8000) });
+    recorder.operation(HTTP, "GET /", &sample(4000));
+    recorder.operation(
+        HTTP,
+        "GET /",
+        &OperationSample { outcome: Outcome::Failed, status: Some(Status::Code(500)), ..sample(6000) },
+    );
+    recorder.operation(
+        HTTP,
+        "GET /",
+        &OperationSample { outcome: Outcome::Failed, status: None, first_byte: None, ..sample(8000) },
+    );
     recorder.step("checkout", Outcome::Ok, Duration::from_millis(2));
 
     let snapshot = recorder.take();
@@ -137,7 +150,7 @@ fn each_measure_is_where_it_belongs() {
     let get = &snapshot.requests["GET /"];
     assert_eq!(get.counts, Counts { ok: 1, failed: 2, interrupted: 0 });
     assert_eq!((get.bytes_in, get.bytes_out, get.retried), (30, 9, 6));
-    assert_eq!(get.statuses, BTreeMap::from([(200, 1), (500, 1)]));
+    assert_eq!(get.statuses, BTreeMap::from([("200".into(), 1), ("500".into(), 1)]));
     assert_eq!((get.latency.count(), get.first_byte.count()), (3, 2));
     assert_eq!(get.latency.mean(), Duration::from_micros(6000));
     assert_eq!(snapshot.steps["checkout"].counts.ok, 1);
@@ -145,15 +158,74 @@ fn each_measure_is_where_it_belongs() {
     assert!(!snapshot.names_exceeded);
 
     assert_eq!(measured(recorder.take()), Snapshot::default(), "what was taken is not given again");
-    recorder.request("GET /", &sample(1));
-    assert_eq!(recorder.take().requests["GET /"].statuses, BTreeMap::from([(200, 1)]));
+    recorder.operation(HTTP, "GET /", &sample(1));
+    assert_eq!(recorder.take().requests["GET /"].statuses, BTreeMap::from([("200".into(), 1)]));
+}
+
+#[test]
+fn operations_of_all_protocols_have_rows() {
+    let recorder = Recorder::new(Limits::default());
+    let line = |status| OperationSample { status: Some(Status::Text(status)), first_byte: None, ..sample(4000) };
+    recorder.operation("LINE", "echo", &line("OK"));
+    recorder.operation("LINE", "echo", &OperationSample { outcome: Outcome::Failed, ..line("ERROR") });
+    recorder.operation(HTTP, "GET /", &sample(4000));
+    recorder.operation("", "nameless", &line("OK"));
+    let snapshot = recorder.take();
+    assert_eq!(snapshot.requests.keys().map(|name| &**name).collect::<Vec<_>>(), ["GET /", "LINE echo", "nameless"]);
+    let echo = &snapshot.requests["LINE echo"];
+    assert_eq!(echo.counts, Counts { ok: 1, failed: 1, interrupted: 0 });
+    assert_eq!(echo.statuses, BTreeMap::from([("ERROR".into(), 1), ("OK".into(), 1)]));
+    assert_eq!((echo.bytes_in, echo.latency.count(), echo.first_byte.count()), (20, 2, 0));
+    let protocols: Vec<_> = snapshot.requests.values().map(|stats| stats.protocol.as_deref()).collect();
+    assert_eq!(protocols, [Some("HTTP"), Some("LINE"), Some("")]);
+}
+
+#[test]
+fn a_row_of_several_protocols_has_none() {
+    let rows = |protocol| {
+        let recorder = Recorder::new(Limits { names: 1, ..Limits::default() });
+        ["a", "b"].iter().for_each(|name| recorder.operation(protocol, name, &sample(1)));
+        recorder
+    };
+    let both = rows("LINE");
+    both.operation(HTTP, "GET /", &sample(1));
+    assert_eq!(both.take().requests["other"].protocol, None);
+    let (line, http) = (rows("LINE").take(), rows(HTTP).take());
+    assert_eq!(line.requests["other"].protocol.as_deref(), Some("LINE"));
+    for (mut one, two) in [(line.clone(), &http), (http.clone(), &line)] {
+        one.merge(two);
+        assert_eq!(one.requests["other"].protocol, None);
+        one.merge(two);
+        assert_eq!(one.requests["other"].protocol, None);
+    }
+}
+
+#[test]
+fn statuses_are_bounded_and_masked() {
+    let recorder = Recorder::new(Limits::default());
+    let record = |status: &str| {
+        recorder.operation("LINE", "echo", &OperationSample { status: Some(Status::Text(status)), ..sample(1) });
+    };
+    (0..300).for_each(|n| record(&format!("http://h/?token={n}")));
+    record(&"é".repeat(100));
+    (0..300).for_each(|n| record(&format!("ERROR {n}")));
+    let mut snapshot = recorder.take();
+    let statuses = &snapshot.requests["LINE echo"].statuses;
+    assert_eq!(statuses["http://h/?token=***"], 300);
+    assert_eq!(statuses[&*"é".repeat(50)], 1);
+    assert_eq!((statuses["other"], statuses.len()), (202, 101), "{statuses:?}");
+    (300..600).for_each(|n| record(&format!("ERROR {n}")));
+    snapshot.merge(&recorder.take());
+    let statuses = &snapshot.requests["LINE echo"].statuses;
+    assert!(statuses.len() <= 101, "{statuses:?}");
+    assert_eq!(statuses.values().sum::<u64>(), 901);
 }
 
 #[test]
 fn names_are_bounded_and_nothing_is_lost() {
     let [a, b] = [0, 300].map(|first| {
         let recorder = Recorder::new(Limits::default());
-        (first..first + 600).for_each(|name| recorder.request(&format!("GET /{name}"), &sample(100)));
+        (first..first + 600).for_each(|name| recorder.operation(HTTP, &format!("GET /{name}"), &sample(100)));
         recorder.take()
     });
     assert!(a.names_exceeded);
@@ -172,7 +244,8 @@ fn recording_allocates_nothing_once_names_are_known() {
     let browse = recorder.scenario_id("browse");
     let second = || {
         for (index, name) in names.iter().cycle().take(5000).enumerate() {
-            recorder.request(name, &sample(index as u64 * 997));
+            recorder.operation(HTTP, name, &sample(index as u64 * 997));
+            recorder.operation("LINE", name, &OperationSample { status: Some(Status::Text("OK")), ..sample(7) });
             recorder.step("checkout", Outcome::Ok, Duration::from_micros(index as u64));
             recorder.scenario(browse, Outcome::Failed, Duration::from_millis(index as u64));
             recorder.error(error(7, "timeout"));
@@ -200,7 +273,7 @@ fn all_measures_stay_under_fifty_megabytes() {
         for (index, name) in names.iter().enumerate() {
             for step in 0..60u64 {
                 let exponent = ((round * 60 + step) * 7919 + index as u64 * 104_729) % 100_003;
-                recorder.request(name, &sample((exponent as f64 / 100_003.0 * 31.7).exp2() as u64));
+                recorder.operation(HTTP, name, &sample((exponent as f64 / 100_003.0 * 31.7).exp2() as u64));
             }
         }
         largest = largest.max(recorder.memory() + total.memory());

@@ -25,8 +25,9 @@ use super::{
 use crate::{
     Failure, Result,
     event::{Event, ScenarioInfo},
+    options::WorkerId,
     registry::{Events, Origin},
-    session::{Request, Session},
+    session::{Operation, Request, Session},
 };
 
 /// A coroutine that is told what happens.
@@ -73,6 +74,15 @@ fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py
     dict.set_item("weight", scenario.weight)?;
     dict.set_item("delay", scenario.delay.as_secs_f64())?;
     Ok(dict.into_any())
+}
+
+/// The keywords that both events of an operation have.
+fn about_operation<'py>(py: Python<'py>, operation: &Operation, worker: WorkerId) -> PyResult<Bound<'py, PyDict>> {
+    let keywords = PyDict::new(py);
+    keywords.set_item("protocol", operation.protocol())?;
+    keywords.set_item("name", operation.name())?;
+    keywords.set_item("wid", worker.0)?;
+    Ok(keywords)
 }
 
 /// The session as its worker's scripts know it.
@@ -142,6 +152,16 @@ impl Listener {
                     self.call(py, "response_received", &keywords)
                 })?
             }
+            Event::OperationStart { operation, worker } => {
+                Python::attach(|py| self.call(py, "operation_start", &about_operation(py, operation, *worker)?))?
+            }
+            Event::OperationEnd { operation, outcome, elapsed, worker } => Python::attach(|py| {
+                let keywords = about_operation(py, operation, *worker)?;
+                keywords.set_item("status", operation.status())?;
+                keywords.set_item("outcome", outcome.name())?;
+                keywords.set_item("elapsed", elapsed.as_secs_f64())?;
+                self.call(py, "operation_end", &keywords)
+            })?,
             Event::ScenarioStart { scenario: of, worker } => self.about("scenario_start", of, worker.0, None)?,
             Event::ScenarioSuccess { scenario: of, worker } => self.about("scenario_success", of, worker.0, None)?,
             Event::ScenarioFailure { scenario: of, failure, worker } => {

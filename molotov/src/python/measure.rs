@@ -6,10 +6,7 @@ use http::{Method, StatusCode};
 use pyo3::prelude::*;
 
 use super::{local::Held, session::WorkerContext};
-use crate::{
-    http::target::Target,
-    session::{self, Observed},
-};
+use crate::{http::target::Target, session};
 
 /// The measure of one request. Let go before the answer, it counts as interrupted.
 #[pyclass(frozen, module = "molotov._core")]
@@ -20,11 +17,11 @@ impl Measure {
     /// Starts the clock for a request of a worker.
     #[new]
     fn new(py: Python<'_>, context: &Bound<'_, WorkerContext>, method: &str, url: &str) -> Measure {
-        let observed = context.get().inner.borrow(py).attached::<Observed>();
-        let measure = observed.and_then(|observed| {
+        let observer = context.get().inner.borrow(py).observer().cloned();
+        let measure = observer.and_then(|observer| {
             let method = Method::from_bytes(method.as_bytes()).ok()?;
             let name = Target::parse(url).ok()?.name(&method);
-            Some(session::Measure::start(observed.0.clone(), name))
+            Some(session::Measure::start(observer, name))
         });
         Measure(Held::new(measure))
     }

@@ -33,7 +33,7 @@ use crate::{
         GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory, Setup, SetupSession,
         Slots, Teardown, TeardownSession,
     },
-    session::{self, Context, Observed, SessionOptions},
+    session::{self, Context, SessionOptions},
 };
 
 /// Why a script cannot be loaded.
@@ -456,9 +456,7 @@ impl Opening {
         }
         let options = sessions::options(py, given.as_ref().map(|given| given.bind(py))).map_err(errors::failure)?;
         let inner = session::Session::new(options.or_timeout(context.args().timeout))?;
-        if let Some(observed) = context.attached::<Observed>() {
-            inner.observe(context.clone(), observed.0.clone());
-        }
+        inner.belong_to(context.clone());
         let has_options = given.is_some();
         let made = worker_context(py, worker, context)
             .and_then(|known| sessions::Session::new(py, inner, known, given))

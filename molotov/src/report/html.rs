@@ -242,12 +242,16 @@ fn rows(page: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, summar
             let statuses: Vec<_> = stats
                 .statuses
                 .iter()
-                .map(|(status, count)| format!("{status}:\u{a0}{}", format::count(*count)))
+                .map(|(status, count)| format!("{}:\u{a0}{}", line(status), format::count(*count)))
                 .collect();
+            let first_byte = match stats.first_byte.is_empty() {
+                true => "–".to_owned(),
+                false => format::latency(stats.first_byte.percentile(95.0)),
+            };
             let _ = write!(
                 page,
                 "<td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td>",
-                format::latency(stats.first_byte.percentile(95.0)),
+                first_byte,
                 format::bytes(stats.bytes_in),
                 format::count(stats.retried),
                 statuses.join(", "),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::{
-    metrics::{ErrorSample, Limits, Outcome, Recorder, RequestSample, Snapshot},
+    metrics::{ErrorSample, HTTP, Limits, OperationSample, Outcome, Recorder, Snapshot, Status},
     report::{csv, json},
     run::{ThresholdResult, Timeline, Totals},
 };
@@ -19,11 +19,12 @@ fn second(number: u64) -> Snapshot {
     let odd = recorder.scenario_id(HOSTILE);
     for n in 0..10 * number {
         recorder.scenario(browse, Outcome::Ok, Duration::from_millis(10 + n));
-        recorder.request(
+        recorder.operation(
+            HTTP,
             "GET /users/{n}",
-            &RequestSample {
+            &OperationSample {
                 outcome: if n % 10 == 0 { Outcome::Failed } else { Outcome::Ok },
-                status: Some(if n % 10 == 0 { 503 } else { 200 }),
+                status: Some(Status::Code(if n % 10 == 0 { 503 } else { 200 })),
                 first_byte: Some(Duration::from_millis(4)),
                 total: Duration::from_millis(5 + n),
                 bytes_in: 120,

@@ -73,6 +73,7 @@ fn row(name: &str, stats: &Stats, active: Duration) -> Value {
     let seconds = active.as_secs_f64();
     json!({
         "name": name,
+        "protocol": stats.protocol,
         "count": ok + failed,
         "ok": ok,
         "failed": failed,
@@ -81,7 +82,7 @@ fn row(name: &str, stats: &Stats, active: Duration) -> Value {
         "bytes_in": stats.bytes_in,
         "bytes_out": stats.bytes_out,
         "retried": stats.retried,
-        "statuses": stats.statuses.iter().map(|(status, count)| (status.to_string(), *count)).collect::<BTreeMap<_, _>>(),
+        "statuses": stats.statuses,
         "latency_ms": latency(&stats.latency),
         "first_byte_ms": latency(&stats.first_byte),
     })

@@ -5,11 +5,13 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::{
-    layout::{fitting_parts, right, room_for_names, width},
+    layout::{cut, fitting_parts, harmless, right, room_for_names, width},
     text::BAD,
 };
 use crate::{format, metrics::Stats};
 
+/// The widest status that a cell shows in full, in columns.
+const MOST_STATUS: usize = 12;
 /// Space before a column.
 const GAP: usize = 2;
 
@@ -140,6 +142,6 @@ fn statuses(stats: &Stats) -> String {
     let mut statuses: Vec<_> = stats.statuses.iter().collect();
     statuses.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let more = if statuses.len() > 3 { " …" } else { "" };
-    let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| status.to_string()).collect();
+    let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| cut(&harmless(status), MOST_STATUS)).collect();
     format!("{}{more}", shown.join(" "))
 }

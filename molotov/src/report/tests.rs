@@ -7,7 +7,7 @@ use std::{
 
 use super::text::table;
 use crate::{
-    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample},
+    metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Status},
     run::{Summary, ThresholdResult, Totals},
 };
 
@@ -19,10 +19,10 @@ fn latencies(count: u64, typical_micros: u64) -> impl Iterator<Item = Duration> 
     })
 }
 
-fn request(status: Option<u16>, total: Duration) -> RequestSample {
-    RequestSample {
+fn request(status: Option<u16>, total: Duration) -> OperationSample<'static> {
+    OperationSample {
         outcome: if status.is_some_and(|status| status < 400) { Outcome::Ok } else { Outcome::Failed },
-        status,
+        status: status.map(Status::Code),
         first_byte: status.map(|_| total * 9 / 10),
         total,
         bytes_in: 1234,
@@ -74,7 +74,7 @@ fn busy() -> Recorder {
         ("GET /products/{n}/reviews/{uuid}/comments", 4_321, 900),
         ("POST /checkout", 321, 240_000),
     ] {
-        latencies(count, typical).for_each(|took| recorder.request(name, &request(Some(200), took)));
+        latencies(count, typical).for_each(|took| recorder.operation(HTTP, name, &request(Some(200), took)));
     }
     latencies(321, 1_240_000).for_each(|took| recorder.step("payment", Outcome::Ok, took));
     recorder
@@ -87,7 +87,7 @@ fn failing() -> Recorder {
     (0..3).for_each(|_| recorder.scenario(checkout, Outcome::Interrupted, Duration::from_secs(9)));
     for (index, took) in latencies(120, 50_000).enumerate() {
         let status = [Some(503), Some(404), None, Some(500)][index % 4];
-        recorder.request("POST /checkout", &request(status, took));
+        recorder.operation(HTTP, "POST /checkout", &request(status, took));
         let sentence = "assertion `left == right` failed: the basket is empty\n  left: 500\n right: 200";
         recorder
             .error([error("assertion", sentence), error("timeout", "no answer")][usize::from(index % 4 == 2)].clone());
@@ -161,7 +161,7 @@ fn wide_and_hostile_names_keep_the_columns() {
     let recorder = Recorder::new(Limits::default());
     let names = ["GET /商品/レビュー/とても長い名前のページ", "GET /👩‍👩‍👧‍👦/\x1b[2J\x1b[31mred\r\n", "GET /a"];
     for name in names {
-        recorder.request(name, &request(Some(200), Duration::from_millis(12)));
+        recorder.operation(HTTP, name, &request(Some(200), Duration::from_millis(12)));
     }
     recorder
         .error(ErrorSample { place: None, ..error("evil\x1b]0;title\x07", "\x1b[31mred\x1b[0m\r\nand \u{202e}more") });
@@ -171,8 +171,9 @@ fn wide_and_hostile_names_keep_the_columns() {
 #[test]
 fn warnings_stand_at_the_end() {
     let recorder = Recorder::new(Limits::default());
-    (0..600)
-        .for_each(|name| recorder.request(&format!("PUT /{name:03}"), &request(Some(200), Duration::from_millis(3))));
+    (0..600).for_each(|name| {
+        recorder.operation(HTTP, &format!("PUT /{name:03}"), &request(Some(200), Duration::from_millis(3)))
+    });
     let mut summary = summary(&recorder);
     summary.snapshot.health.open_files = 19_990;
     summary.snapshot.health.open_files_limit = Some(20_000);
@@ -212,7 +213,24 @@ fn no_line_is_wider_than_the_screen_and_no_number_is_cut() {
 fn retried_requests_are_shown_by_name_and_in_total() {
     let recorder = Recorder::new(Limits::default());
     for (name, retried) in [("GET /", 1), ("GET /", 1), ("GET /cart", 0)] {
-        recorder.request(name, &RequestSample { retried, ..request(Some(200), Duration::from_millis(12)) });
+        recorder.operation(HTTP, name, &OperationSample { retried, ..request(Some(200), Duration::from_millis(12)) });
     }
     insta::assert_snapshot!("retried_60", table(&summary(&recorder), 60, false));
+}
+
+#[test]
+fn operations_of_other_protocols_are_requests_beside_http() {
+    let line = |status, outcome| {
+        let first = Duration::from_micros(50);
+        OperationSample { outcome, status: Some(status), first_byte: Some(first), ..request(None, 2 * first) }
+    };
+    let recorder = busy();
+    for (status, outcome, count) in [("OK", Outcome::Ok, 900), ("\x1b[31mBUSY", Outcome::Failed, 20)] {
+        (0..count).for_each(|_| recorder.operation("LINE", "echo", &line(Status::Text(status), outcome)));
+    }
+    (0..8).for_each(|_| recorder.operation("SQL", "insert", &request(None, Duration::from_millis(3))));
+    insta::assert_snapshot!("protocols_120", table(&summary(&recorder), 120, false));
+    let recorder = Recorder::new(Limits::default());
+    recorder.operation("LINE", "echo", &line(Status::Text("OK"), Outcome::Ok));
+    insta::assert_snapshot!("one_protocol_80", table(&summary(&recorder), 80, false));
 }

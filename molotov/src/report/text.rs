@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     format,
-    metrics::{Counts, ErrorGroup, Stats},
+    metrics::{ErrorGroup, HTTP, Stats},
     run::{SizingResult, Summary, ThresholdResult},
 };
 
@@ -194,32 +194,53 @@ impl Page {
         (rows, left_out)
     }
 
-    /// How many responses had which status, over all requests.
+    /// The number of responses with each status, over all requests of a protocol.
     fn statuses(&mut self, requests: &BTreeMap<Arc<str>, Stats>) {
-        let (mut statuses, mut counts) = (BTreeMap::<u16, u64>::new(), Counts::default());
+        let mut protocols = BTreeMap::<Option<&str>, Stats>::new();
         for stats in requests.values() {
-            counts.merge(&stats.counts);
-            stats.statuses.iter().for_each(|(status, count)| *statuses.entry(*status).or_default() += count);
+            protocols.entry(stats.protocol.as_deref()).or_default().merge(stats);
         }
-        if counts.total() == 0 {
+        let total: u64 = protocols.values().map(|stats| stats.counts.total()).sum();
+        if total == 0 {
             return;
         }
-        let without = counts.total().saturating_sub(statuses.values().sum());
-        let mut lines: Vec<(String, u64, Style)> =
-            statuses.iter().map(|(status, count)| (status_name(*status), *count, status_style(*status))).collect();
-        if without > 0 {
-            lines.push(("no response".to_owned(), without, BAD));
+        let mut lines: Vec<(String, u64, Style)> = Vec::new();
+        for (protocol, stats) in &protocols {
+            // Where there is only HTTP, nobody needs to be told.
+            let of = match protocol {
+                Some(HTTP) | None if protocols.len() == 1 => String::new(),
+                protocol => format!("{} ", harmless(protocol.unwrap_or("other"))),
+            };
+            for (status, count) in &stats.statuses {
+                let (name, style) = match protocol {
+                    Some(HTTP) => status_of_http(status),
+                    _ => (harmless(status), Style::new()),
+                };
+                lines.push((format!("{of}{name}"), *count, style));
+            }
+            let without = stats.counts.total().saturating_sub(stats.statuses.values().sum());
+            if without > 0 {
+                let (name, style) =
+                    if *protocol == Some(HTTP) { ("no response", BAD) } else { ("no status", Style::new()) };
+                lines.push((format!("{of}{name}"), without, style));
+            }
         }
+        let (title, most) = match protocols.keys().all(|protocol| *protocol == Some(HTTP)) {
+            true => ("Status codes", usize::MAX),
+            false => ("Statuses", if self.verbose { usize::MAX } else { MOST_ROWS }),
+        };
+        let left_out = lines.len().saturating_sub(most);
+        lines.truncate(most);
         let digits = lines.iter().map(|(_, count, _)| width(&format::count(*count))).max().unwrap_or(0);
         let name = lines.iter().map(|(name, ..)| width(name)).max().unwrap_or(0).max(12);
         let name = name.min(self.width - (2 + 2 + digits + 2 + 7));
         // The longest bar ends where the table does; on a narrow screen there is none.
         let bar = (self.width.min(80)).saturating_sub(2 + name + 2 + digits + 2 + 7 + 2);
         self.end_section();
-        self.line(&self.paint(TITLE, "Status codes"));
+        self.line(&self.paint(TITLE, title));
         for (status, count, style) in &lines {
-            let share = right(&format::percent(*count, counts.total()), 7);
-            let bar = if bar < 10 { String::new() } else { bar_of(*count, counts.total(), bar) };
+            let share = right(&format::percent(*count, total), 7);
+            let bar = if bar < 10 { String::new() } else { bar_of(*count, total, bar) };
             let line = format!(
                 "  {}  {}  {share}  {}",
                 left(&cut(status, name), name),
@@ -227,6 +248,9 @@ impl Page {
                 self.paint(*style, &bar)
             );
             self.line(&line);
+        }
+        if left_out > 0 {
+            self.line(&self.paint(FAINT, &format!("… and {left_out} more (-v shows all)")));
         }
     }
 
@@ -339,18 +363,16 @@ impl Page {
     }
 }
 
-/// `404 Not Found`.
-fn status_name(status: u16) -> String {
-    let reason = ::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    reason.map_or_else(|| status.to_string(), |reason| format!("{status} {reason}"))
-}
-
-fn status_style(status: u16) -> Style {
-    match status {
+/// `404 Not Found`, and its style.
+fn status_of_http(status: &str) -> (String, Style) {
+    let Ok(code) = status.parse::<::http::StatusCode>() else { return (harmless(status), Style::new()) };
+    let name = code.canonical_reason().map_or_else(|| status.to_owned(), |reason| format!("{status} {reason}"));
+    let style = match code.as_u16() {
         ..400 => GOOD,
         400..500 => ODD,
         500.. => BAD,
-    }
+    };
+    (name, style)
 }
 
 /// A bar, to an eighth of a column.

@@ -180,7 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::{Limits, Outcome, Recorder, RequestSample};
+    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, Status};
 
     fn measures_of(record: impl FnOnce(&Recorder)) -> Snapshot {
         let recorder = Recorder::new(Limits::default());
@@ -279,10 +279,10 @@ mod tests {
         let request = || {
             measures_of(|recorder| {
                 let total = Duration::from_micros(400);
-                let (outcome, status) = (Outcome::Ok, Some(200));
+                let (outcome, status) = (Outcome::Ok, Some(Status::Code(200)));
                 let sample =
-                    RequestSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1, retried: 0 };
-                recorder.request("GET /", &sample);
+                    OperationSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+                recorder.operation(HTTP, "GET /", &sample);
             })
         };
         let mut timeline = Timeline::default();

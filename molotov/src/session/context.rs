@@ -1,6 +1,7 @@
 //! The context of a worker: its place in the run, and the values attached to it.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     future::Future,
     rc::Rc,
@@ -8,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::attach::Attachments;
+use super::{Observer, Operation, attach::Attachments};
 use crate::{
-    metrics::{Outcome, Recorder},
+    metrics::Outcome,
     options::{Args, WorkerId},
     statsd::Statsd,
 };
@@ -30,7 +31,7 @@ struct Inner {
     scenario: RefCell<Rc<str>>,
     attachments: Attachments,
     rng: RefCell<fastrand::Rng>,
-    recorder: Option<Recorder>,
+    observer: Option<Rc<dyn Observer>>,
     printer: Option<Printer>,
     statsd: Option<Statsd>,
 }
@@ -39,13 +40,7 @@ struct Inner {
 pub(crate) type Printer = Rc<dyn Fn(WorkerId, String)>;
 
 impl Context {
-    pub(crate) fn new(
-        worker: WorkerId,
-        process: usize,
-        args: Arc<Args>,
-        recorder: Option<Recorder>,
-        printer: Option<Printer>,
-    ) -> Context {
+    pub(crate) fn new(worker: WorkerId, process: usize, args: Arc<Args>, printer: Option<Printer>) -> Context {
         let rng = match args.seed {
             Some(seed) => seeded(seed, process, worker),
             None => fastrand::Rng::new(),
@@ -58,7 +53,7 @@ impl Context {
             scenario: RefCell::new("".into()),
             attachments: Attachments::default(),
             rng: RefCell::new(rng),
-            recorder,
+            observer: None,
             printer,
             statsd: None,
         }))
@@ -72,9 +67,22 @@ impl Context {
         self
     }
 
+    /// Returns a new context with an observer of its sessions.
+    pub(crate) fn with_observer(mut self, observer: Rc<dyn Observer>) -> Context {
+        if let Some(inner) = Rc::get_mut(&mut self.0) {
+            inner.observer = Some(observer);
+        }
+        self
+    }
+
+    /// Returns the observer of the worker's sessions; `None` outside a run.
+    pub(crate) fn observer(&self) -> Option<&Rc<dyn Observer>> {
+        self.0.observer.as_ref()
+    }
+
     /// Returns the context of a session outside a run, as in a unit test of a scenario.
     pub(crate) fn outside() -> Context {
-        Context::new(WorkerId(0), 0, Arc::default(), None, None)
+        Context::new(WorkerId(0), 0, Arc::default(), None)
     }
 
     /// Returns the number of the worker, from 0 in its process.
@@ -186,6 +194,18 @@ impl Context {
         self.measure(name, step).await
     }
 
+    /// Starts an operation of a protocol other than HTTP, such as a query or a message with its reply. It is measured, and
+    /// reported in tables, thresholds, events and statsd, as an HTTP request is.
+    ///
+    /// The time of listeners does not count. See [`Operation`] for an example.
+    pub async fn operation(
+        &self,
+        protocol: impl Into<Cow<'static, str>>,
+        name: impl Into<Cow<'static, str>>,
+    ) -> Operation {
+        Operation::start(self.clone(), protocol.into(), name.into()).await
+    }
+
     /// Returns the statsd client for your own metrics, or `None` without `--statsd`. See [`statsd`](crate::statsd).
     #[cfg(feature = "statsd")]
     pub fn statsd(&self) -> Option<&crate::statsd::StatsdClient> {
@@ -283,8 +303,8 @@ impl Drop for Step<'_> {
             Outcome::Interrupted if std::thread::panicking() => Outcome::Failed,
             outcome => outcome,
         };
-        if let Some(recorder) = &self.context.0.recorder {
-            recorder.step(self.name, outcome, self.started.elapsed().saturating_sub(self.aside.get()));
+        if let Some(observer) = self.context.observer() {
+            observer.step(self.name, outcome, self.started.elapsed().saturating_sub(self.aside.get()));
         }
     }
 }

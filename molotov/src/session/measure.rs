@@ -1,4 +1,4 @@
-//! One request's measure: recorded once, whatever becomes of the request.
+//! The measurement of one HTTP request. It is recorded once, however the request ends.
 
 use std::{
     cell::Cell,
@@ -10,18 +10,18 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::Observer;
-use crate::metrics::{Outcome, RequestSample};
+use crate::metrics::{HTTP, OperationSample, Outcome, Status};
 
-/// Records itself when it goes: as what it was told, or as interrupted.
+/// Measures an HTTP request, and records it when dropped.
 pub(crate) struct Measure {
     observer: Rc<dyn Observer>,
     name: Rc<str>,
-    /// The name for statsd.
+    /// The name in statsd.
     metric: Option<String>,
     started: Instant,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
-    /// Bytes of heads and of bodies that are over.
+    /// Bytes of heads, and of the bodies of earlier hops.
     bytes_in: u64,
     body_in: u64,
     bytes_out: u64,
@@ -52,45 +52,45 @@ impl Measure {
         self.started
     }
 
-    /// Leaves time that has passed out of the request's duration.
+    /// Excludes time that has passed from the duration of the request.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         self.started += time;
     }
 
-    /// Counts how often the request is sent again.
+    /// Returns the number of times that the request was sent again.
     pub(crate) fn retried(&self) -> &Cell<u32> {
         &self.retried
     }
 
-    /// The final answer comes from this request.
+    /// Notes the method and URL that led to the final response.
     pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
-        self.metric = self.observer.metric(method, url);
+        self.metric = self.observer.request_metric(method, url);
     }
 
-    /// A hop was made: so much went out, so much came before the body.
+    /// Adds the bytes of one hop: those sent, and those received before the body.
     pub(crate) fn hop(&mut self, bytes_out: u64, bytes_in: u64) {
         self.bytes_out += bytes_out;
         self.bytes_in += bytes_in;
     }
 
-    /// So much of the final body has come.
+    /// Sets the bytes received of the final body.
     pub(crate) fn body_in(&mut self, bytes: u64) {
         self.body_in = bytes;
     }
 
-    /// The head of the final answer has come.
+    /// Notes the head of the final response.
     pub(crate) fn answered(&mut self, status: StatusCode, first_byte: Instant) {
         self.status = Some(status);
         self.first_byte = Some(first_byte.saturating_duration_since(self.started));
     }
 
-    /// The answer is complete, at a moment that is known.
+    /// Records a complete response that ended at a known time.
     pub(crate) fn completed(mut self, at: Instant) {
         self.outcome = Some(self.by_status());
         self.ended = Some(at);
     }
 
-    /// It went wrong.
+    /// Records a failure.
     pub(crate) fn failed(mut self) {
         self.outcome = Some(Outcome::Failed);
     }
@@ -106,17 +106,18 @@ impl Measure {
 impl Drop for Measure {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or_else(|| {
-            // Dropped before the answer, or by force: interrupted. Dropped with a part of the body unread, by a
-            // scenario that did not care for it: what the status says.
+            // A request that is dropped before its response, or by force, is interrupted. If a scenario leaves a part of
+            // the body unread, the status decides.
             if self.status.is_none() || self.observer.is_cutting() { Outcome::Interrupted } else { self.by_status() }
         });
         let ended = self.ended.unwrap_or_else(Instant::now);
         self.observer.measured(
+            HTTP,
             &self.name,
             self.metric.as_deref(),
-            RequestSample {
+            OperationSample {
                 outcome,
-                status: self.status.map(|status| status.as_u16()),
+                status: self.status.map(|status| Status::Code(status.as_u16())),
                 first_byte: self.first_byte,
                 total: ended.saturating_duration_since(self.started),
                 bytes_in: self.bytes_in + self.body_in,

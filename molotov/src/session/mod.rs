@@ -6,6 +6,7 @@ mod context;
 mod follow;
 mod measure;
 mod observer;
+mod operation;
 mod options;
 mod request;
 mod response;
@@ -22,9 +23,10 @@ use std::{
 
 use http::{HeaderMap, Method};
 
-pub(crate) use self::observer::{Observed, Observer};
+pub(crate) use self::observer::Observer;
 pub use self::{
     context::{Context, StepOutcome},
+    operation::Operation,
     options::SessionOptions,
     request::{IntoUrl, Request, RequestBody, RequestBuilder},
     response::{Hop, Response},
@@ -73,7 +75,6 @@ pub(crate) struct Inner {
     jar: RefCell<Rc<Jar>>,
     pub(crate) defaults: HeaderMap,
     context: OnceCell<Context>,
-    observer: RefCell<Option<Rc<dyn Observer>>>,
 }
 
 impl Session {
@@ -104,7 +105,6 @@ impl Session {
             jar: RefCell::new(Rc::new(jar)),
             defaults,
             context: OnceCell::new(),
-            observer: RefCell::default(),
         })))
     }
 
@@ -124,21 +124,20 @@ impl Session {
     pub(crate) fn with_options(&self, options: SessionOptions) -> Result<Session, Error> {
         let session = Session::new(options)?;
         session.set_jar(self.jar());
-        if let (Some(context), Some(observer)) = (self.0.context.get(), self.observer()) {
-            session.observe(context.clone(), observer);
+        if let Some(context) = self.0.context.get() {
+            session.belong_to(context.clone());
         }
         Ok(session)
     }
 
     /// Makes this the session of a worker.
-    pub(crate) fn observe(&self, context: Context, observer: Rc<dyn Observer>) {
+    pub(crate) fn belong_to(&self, context: Context) {
         // A session has one worker for its whole life.
         let _ = self.0.context.set(context);
-        *self.0.observer.borrow_mut() = Some(observer);
     }
 
     pub(crate) fn observer(&self) -> Option<Rc<dyn Observer>> {
-        self.0.observer.borrow().clone()
+        self.0.context.get()?.observer().cloned()
     }
 
     /// Returns the context of the worker. Outside a run, it belongs to this session only.

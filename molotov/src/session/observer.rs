@@ -1,28 +1,26 @@
-//! How a session tells the run what it does, without knowing what a run is.
+//! What sessions report to the run, without knowing it.
 
 use futures_util::future::LocalBoxFuture;
+use std::time::Duration;
+
 use http::Method;
 use url::Url;
 
-use super::{Request, Response, Session};
-use crate::metrics::RequestSample;
+use super::{Operation, Request, Response, Session};
+use crate::metrics::{OperationSample, Outcome};
 
-/// A worker's observer, attached to its context: for sessions that the engine does not make itself.
-#[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only Python makes such sessions"))]
-pub(crate) struct Observed(pub(crate) std::rc::Rc<dyn Observer>);
-
-/// Sees what a worker's session does.
+/// Observes what the sessions of a worker do.
 pub(crate) trait Observer {
-    /// Whether anybody wants to be told of requests and responses; without, telling costs nothing.
+    /// Returns whether there are listeners. If not, the methods that call them need not be called.
     fn has_listeners(&self) -> bool;
 
-    /// Whether the worker is being cut short: then what it drops is interrupted, not ended.
+    /// Returns whether the end of the run cancels the worker. Whatever is dropped meanwhile is interrupted.
     fn is_cutting(&self) -> bool;
 
-    /// A request is about to be sent; each hop of a redirect is.
+    /// Calls the listeners before an HTTP request is sent, and before each hop of a redirect.
     fn sending<'a>(&'a self, session: &'a Session, request: &'a Request) -> LocalBoxFuture<'a, ()>;
 
-    /// The answer has come; the scenario has not seen it.
+    /// Calls the listeners with a response, before the scenario sees it.
     fn received<'a>(
         &'a self,
         session: &'a Session,
@@ -30,13 +28,41 @@ pub(crate) trait Observer {
         response: &'a Response,
     ) -> LocalBoxFuture<'a, ()>;
 
-    /// The name under which statsd is told of a request; `None` where nobody tells statsd.
-    fn metric(&self, method: &Method, url: &Url) -> Option<String>;
+    /// Calls the listeners before an operation of another protocol starts.
+    fn operation_started<'a>(&'a self, operation: &'a Operation) -> LocalBoxFuture<'a, ()> {
+        let _ = operation;
+        Box::pin(async {})
+    }
 
-    /// A request is over: told once for each, whatever became of it.
-    fn measured(&self, name: &str, metric: Option<&str>, sample: RequestSample);
+    /// Calls the listeners after an operation of another protocol has ended.
+    fn operation_ended<'a>(
+        &'a self,
+        operation: &'a Operation,
+        outcome: Outcome,
+        elapsed: Duration,
+    ) -> LocalBoxFuture<'a, ()> {
+        let _ = (operation, outcome, elapsed);
+        Box::pin(async {})
+    }
 
-    /// A cookie was dropped because its server, at this host, has no name.
+    /// Returns the name of an HTTP request in statsd; `None` without statsd.
+    fn request_metric(&self, method: &Method, url: &Url) -> Option<String>;
+
+    /// Returns the name of another operation in statsd; `None` without statsd.
+    fn operation_metric(&self, protocol: &str, name: &str) -> Option<String> {
+        let _ = (protocol, name);
+        None
+    }
+
+    /// Records an operation that has ended, once for each. `metric` is its name in statsd.
+    fn measured(&self, protocol: &str, name: &str, metric: Option<&str>, sample: OperationSample<'_>);
+
+    /// Records a step that has ended.
+    fn step(&self, name: &str, outcome: Outcome, took: Duration) {
+        let _ = (name, outcome, took);
+    }
+
+    /// Notes that a cookie was dropped because the server at this host has no name.
     fn cookie_dropped(&self, host: &str) {
         let _ = host;
     }
@@ -93,11 +119,11 @@ mod tests {
             Box::pin(async {})
         }
 
-        fn metric(&self, _: &Method, _: &Url) -> Option<String> {
+        fn request_metric(&self, _: &Method, _: &Url) -> Option<String> {
             None
         }
 
-        fn measured(&self, _: &str, _: Option<&str>, _: RequestSample) {}
+        fn measured(&self, _: &str, _: &str, _: Option<&str>, _: OperationSample<'_>) {}
     }
 
     /// Answers 200, but for `/moved`, which leads to `/here`, and `/broken`, where it hangs up.
@@ -132,7 +158,7 @@ mod tests {
             tokio::task::spawn_local(serve(listener));
             let session = Session::new(SessionOptions::new()).unwrap();
             let numbering = Rc::new(Numbering::default());
-            session.observe(Context::outside(), numbering.clone());
+            session.belong_to(Context::outside().with_observer(numbering.clone()));
             let send = |path: &str| session.get(format!("http://{address}{path}")).send();
             let (first, second, moved, broken) = tokio::join!(send("/1"), send("/2"), send("/moved"), send("/broken"));
             assert!(first.is_ok() && second.is_ok() && moved.is_ok() && broken.is_err());

@@ -16,14 +16,14 @@ use tokio::{
 use url::Url;
 
 use super::*;
-use crate::metrics::RequestSample;
+use crate::metrics::OperationSample;
 
 /// How long a listener takes for each event.
 const LISTENING: Duration = Duration::from_millis(500);
 
 /// A listener that takes its time, and what was measured.
 #[derive(Default)]
-struct Slow(RefCell<Vec<RequestSample>>);
+struct Slow(RefCell<Vec<OperationSample<'static>>>);
 
 impl Observer for Slow {
     fn has_listeners(&self) -> bool {
@@ -42,12 +42,12 @@ impl Observer for Slow {
         Box::pin(tokio::time::sleep(LISTENING))
     }
 
-    fn metric(&self, _: &Method, _: &Url) -> Option<String> {
+    fn request_metric(&self, _: &Method, _: &Url) -> Option<String> {
         None
     }
 
-    fn measured(&self, _: &str, _: Option<&str>, sample: RequestSample) {
-        self.0.borrow_mut().push(sample);
+    fn measured(&self, _: &str, _: &str, _: Option<&str>, sample: OperationSample<'_>) {
+        self.0.borrow_mut().push(OperationSample { status: None, ..sample });
     }
 }
 
@@ -100,7 +100,7 @@ async fn send_with_slow_listener(transport: Transport, url: String) {
     let options = SessionOptions::new().transport(transport).timeout(LISTENING * 3 / 4);
     let session = Session::new(options).unwrap();
     let observer = Rc::new(Slow::default());
-    session.observe(Context::outside(), observer.clone());
+    session.belong_to(Context::outside().with_observer(observer.clone()));
     let before = Instant::now();
     let body = session.get(url).send().await.unwrap().bytes().await;
     assert!(before.elapsed() >= 4 * LISTENING);

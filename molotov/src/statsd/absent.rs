@@ -5,7 +5,7 @@ use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use http::Method;
 use url::Url;
 
-use crate::missing::missing;
+use crate::{metrics::Status, missing::missing};
 
 /// A connection to statsd, which no program of this build has.
 #[derive(Debug, Clone)]
@@ -21,11 +21,15 @@ impl Statsd {
         Err(io::Error::new(io::ErrorKind::Unsupported, missing("there is no statsd", "statsd")))
     }
 
-    pub(crate) fn name(&self, _: &Method, _: &Url) -> String {
+    pub(crate) fn request_name(&self, _: &Method, _: &Url) -> String {
         match self.0 {}
     }
 
-    pub(crate) fn request(&self, _: &str, _: u16, _: Duration) {
+    pub(crate) fn operation_name(&self, _: &str, _: &str) -> String {
+        match self.0 {}
+    }
+
+    pub(crate) fn record(&self, _: &str, _: Status<'_>, _: Duration) {
         match self.0 {}
     }
 

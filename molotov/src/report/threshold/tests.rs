@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    metrics::{Limits, Outcome, Recorder, RequestSample},
+    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, Status},
     run::Totals,
 };
 
@@ -19,11 +19,12 @@ fn summary() -> Summary {
         recorder.scenario(browse, outcome, Duration::from_millis(n));
     }
     for _ in 0..20 {
-        recorder.request(
+        recorder.operation(
+            HTTP,
             "GET /users/(all)/{n}",
-            &RequestSample {
+            &OperationSample {
                 outcome: Outcome::Ok,
-                status: Some(200),
+                status: Some(Status::Code(200)),
                 first_byte: None,
                 total: Duration::from_millis(10),
                 bytes_in: 1,

@@ -12,7 +12,7 @@ use super::{
     state::{State, View},
 };
 use crate::{
-    metrics::{ErrorSample, Health, Limits, Outcome, Recorder, RequestSample, Snapshot, Stats},
+    metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, Stats, Status},
     run::{Line, Progress, SizingProgress, Totals},
     ui::{About, feed::Feed},
 };
@@ -36,11 +36,12 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
             *(if fails { &mut counts.1 } else { &mut counts.0 }) += 1;
             recorder.scenario(browse, outcome, Duration::from_millis(5 + n % 17));
-            recorder.request(
+            recorder.operation(
+                HTTP,
                 "GET /users/{n}",
-                &RequestSample {
+                &OperationSample {
                     outcome,
-                    status: Some(if fails { 503 } else { 200 }),
+                    status: Some(Status::Code(if fails { 503 } else { 200 })),
                     first_byte: Some(Duration::from_millis(2)),
                     total: Duration::from_millis(3 + n % 17),
                     bytes_in: 100,

@@ -1,0 +1,154 @@
+//! An operation of any protocol, measured by the session that performs it.
+
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use super::{Context, StepOutcome};
+use crate::metrics::{OperationSample, Outcome, Status};
+
+/// One operation of a protocol other than HTTP: a query, a call, a message with its reply.
+///
+/// [`Context::operation`] starts it, and [`finish`](Self::finish) ends it. It appears in tables, reports, thresholds, events
+/// and statsd as an HTTP request does. Its row is named after the protocol and the operation: `LINE echo`.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # struct LineSession { context: Context }
+/// # impl LineSession { async fn exchange(&mut self, line: &str) -> Result<String> { Ok(line.to_owned()) }
+/// async fn echo(&mut self, line: &str) -> Result<String> {
+///     let mut operation = self.context.operation("LINE", "echo").await;
+///     let reply = self.exchange(line).await;
+///     operation.set_status(if reply.is_ok() { "OK" } else { "ERROR" });
+///     operation.finish(reply).await
+/// }
+/// # }
+/// ```
+///
+/// An operation that is dropped instead, as by an early return, has failed; one that the end of the run cancels is
+/// interrupted. Listeners see the end of finished operations only.
+#[derive(Debug)]
+#[must_use = "an operation that is not finished has failed"]
+pub struct Operation {
+    context: Context,
+    protocol: Cow<'static, str>,
+    name: Cow<'static, str>,
+    started: Instant,
+    status: Option<Cow<'static, str>>,
+    first_byte: Option<Duration>,
+    bytes_in: u64,
+    bytes_out: u64,
+    is_recorded: Cell<bool>,
+}
+
+impl Operation {
+    /// Tells the listeners, and starts the clock.
+    pub(super) async fn start(context: Context, protocol: Cow<'static, str>, name: Cow<'static, str>) -> Operation {
+        let mut operation = Operation {
+            context,
+            protocol,
+            name,
+            started: Instant::now(),
+            status: None,
+            first_byte: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            // Nothing is measured before the clock starts.
+            is_recorded: Cell::new(true),
+        };
+        if let Some(observer) = operation.context.observer().filter(|observer| observer.has_listeners()) {
+            observer.operation_started(&operation).await;
+            operation.started = Instant::now();
+        }
+        operation.is_recorded.set(false);
+        operation
+    }
+
+    /// Returns the protocol, such as `LINE`.
+    pub fn protocol(&self) -> &str {
+        &self.protocol
+    }
+
+    /// Returns the name, such as `echo`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the status, or `None` if none has been set.
+    pub fn status(&self) -> Option<&str> {
+        self.status.as_deref()
+    }
+
+    /// Returns the time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Sets the status, such as `OK`, `NOT_FOUND` or `23505`. Responses are counted by status, so a status should be one of
+    /// a few; of each row, the first 100 are counted separately.
+    pub fn set_status(&mut self, status: impl Into<Cow<'static, str>>) {
+        self.status = Some(status.into());
+    }
+
+    /// Notes that the first byte of the response has arrived. Only the first call has an effect.
+    pub fn mark_first_byte(&mut self) {
+        self.first_byte.get_or_insert(self.started.elapsed());
+    }
+
+    /// Adds to the number of bytes sent.
+    pub fn add_sent(&mut self, bytes: u64) {
+        self.bytes_out += bytes;
+    }
+
+    /// Adds to the number of bytes received.
+    pub fn add_received(&mut self, bytes: u64) {
+        self.bytes_in += bytes;
+    }
+
+    /// Ends the operation, and returns the result. `Err`, `None` and `false` are failures, everything else is a success.
+    pub async fn finish<T: StepOutcome>(self, result: T) -> T {
+        self.end(if result.succeeded() { Outcome::Ok } else { Outcome::Failed }).await;
+        result
+    }
+
+    /// Records the operation, and tells the listeners.
+    async fn end(self, outcome: Outcome) {
+        let elapsed = self.record(outcome);
+        if let Some(observer) = self.context.observer().filter(|observer| observer.has_listeners()) {
+            observer.operation_ended(&self, outcome, elapsed).await;
+        }
+    }
+
+    fn record(&self, outcome: Outcome) -> Duration {
+        let total = self.started.elapsed();
+        if self.is_recorded.replace(true) {
+            return total;
+        }
+        if let Some(observer) = self.context.observer() {
+            let sample = OperationSample {
+                outcome,
+                status: self.status().map(Status::Text),
+                first_byte: self.first_byte,
+                total,
+                bytes_in: self.bytes_in,
+                bytes_out: self.bytes_out,
+                retried: 0,
+            };
+            let metric = match outcome {
+                Outcome::Interrupted => None,
+                Outcome::Ok | Outcome::Failed => observer.operation_metric(&self.protocol, &self.name),
+            };
+            observer.measured(&self.protocol, &self.name, metric.as_deref(), sample);
+        }
+        total
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let is_cut = !std::thread::panicking() && self.context.observer().is_some_and(|observer| observer.is_cutting());
+        self.record(if is_cut { Outcome::Interrupted } else { Outcome::Failed });
+    }
+}
