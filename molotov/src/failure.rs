@@ -155,6 +155,21 @@ impl Failure {
         Failure::new(kind, with_sources(error), place)
     }
 
+    /// Puts what was attempted before the message: `"cannot log in: request timed out after 5 s"`.
+    ///
+    /// Kind, place and backtrace stay those of the error. For results and options, see [`ErrorContext`].
+    ///
+    /// ```
+    /// # use molotov::Failure;
+    /// let failure = Failure::msg("no token in the page").context("cannot log in");
+    /// assert_eq!(failure.message(), "cannot log in: no token in the page");
+    /// ```
+    #[must_use]
+    pub fn context(mut self, context: impl fmt::Display) -> Failure {
+        self.0.message = secrets::mask_owned(format!("{context}: {}", self.0.message));
+        self
+    }
+
     /// Returns the kind of the failure: the name of the error's type, or the [`ErrorKind`](crate::http::ErrorKind) of a request.
     pub fn kind(&self) -> &str {
         &self.0.kind
@@ -197,6 +212,95 @@ impl<E: StdError + 'static> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Failure {
         Failure::from_error(&error, short_type_name::<E>(), Some(Location::caller()))
+    }
+}
+
+/// Describes the errors of a [`Result`](std::result::Result) and the `None` of an [`Option`], and makes a [`Failure`] of them.
+///
+/// The methods are those of `anyhow`. They make `?` work on options, which Rust does not convert to errors:
+///
+/// ```
+/// use molotov::prelude::*;
+///
+/// fn page_number(link: &str) -> Result<u32> {
+///     let number = link.strip_prefix("/page/").context("the link leads to no page")?;
+///     number.parse().with_context(|| format!("`{number}` is no page"))
+/// }
+///
+/// assert_eq!(page_number("/page/7").unwrap(), 7);
+/// assert_eq!(page_number("/").unwrap_err().message(), "the link leads to no page");
+/// let failure = page_number("/page/last").unwrap_err();
+/// assert_eq!(failure.message(), "`last` is no page: invalid digit found in string");
+/// assert_eq!(failure.kind(), "ParseIntError");
+/// ```
+///
+/// An error that is only a text, such as a `String`, is converted by `map_err(Failure::msg)`.
+///
+/// # With `anyhow`
+///
+/// The compiler cannot choose between two traits with a method `context`. In a module that uses `anyhow`, import its trait under
+/// the name of this one, which replaces the import of the prelude:
+///
+/// ```ignore
+/// use anyhow::Context as ErrorContext;
+/// use molotov::prelude::*;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no error that can become a `Failure`",
+    note = "`Option<T>`, and `Result<T, E>` where `E` is a `Failure` or a `std::error::Error`, have `context`; for an error that is only a text, write `map_err(Failure::msg)`"
+)]
+pub trait ErrorContext<T> {
+    /// Puts `context` before the message of the error, or makes it the message where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the result as a [`Failure`], and a failure of the kind `"Failure"` for `None`.
+    fn context(self, context: impl fmt::Display) -> Result<T>;
+
+    /// Like [`context`](Self::context), with a text that is only made if there is an error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`context`](Self::context).
+    fn with_context<C: fmt::Display>(self, context: impl FnOnce() -> C) -> Result<T>;
+}
+
+impl<T, E> ErrorContext<T> for std::result::Result<T, E>
+where
+    Failure: From<E>,
+{
+    #[track_caller]
+    fn context(self, context: impl fmt::Display) -> Result<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(Failure::from(error).context(context)),
+        }
+    }
+
+    #[track_caller]
+    fn with_context<C: fmt::Display>(self, context: impl FnOnce() -> C) -> Result<T> {
+        match self {
+            Ok(value) => Ok(value),
+            Err(error) => Err(Failure::from(error).context(context())),
+        }
+    }
+}
+
+impl<T> ErrorContext<T> for Option<T> {
+    #[track_caller]
+    fn context(self, context: impl fmt::Display) -> Result<T> {
+        match self {
+            Some(value) => Ok(value),
+            None => Err(Failure::msg(context)),
+        }
+    }
+
+    #[track_caller]
+    fn with_context<C: fmt::Display>(self, context: impl FnOnce() -> C) -> Result<T> {
+        match self {
+            Some(value) => Ok(value),
+            None => Err(Failure::msg(context())),
+        }
     }
 }
 
@@ -344,6 +448,63 @@ mod tests {
             .with_source(refused);
         let failure = Failure::from(error);
         assert_eq!(failure.message().matches("refused").count(), 1, "{failure}");
+    }
+
+    #[test]
+    fn context_precedes_the_message_and_keeps_kind_and_place() {
+        let line = line!() + 1;
+        let failure = Err::<(), _>(lost()).context("cannot pay").unwrap_err();
+        assert_eq!(failure.message(), "cannot pay: the cart is lost: invalid digit found in string");
+        assert_eq!(failure.kind(), "Lost");
+        let place = failure.place().unwrap().to_owned();
+        assert!(place.ends_with(&format!("failure.rs:{line}")), "{place}");
+
+        let failure = Err::<(), _>(failure).with_context(|| format!("user {}", 7)).unwrap_err();
+        assert!(failure.message().starts_with("user 7: cannot pay: "), "{failure}");
+        assert_eq!((failure.kind(), failure.place()), ("Lost", Some(&*place)));
+        assert_eq!(Ok::<_, Failure>(3).with_context(|| -> &str { unreachable!() }).unwrap(), 3);
+    }
+
+    #[test]
+    fn context_makes_failures_of_options() {
+        fn first(list: &[u32]) -> Result<u32> {
+            Ok(*list.first().context("the list is empty")?)
+        }
+        assert_eq!(first(&[3]).unwrap(), 3);
+        let line = line!() - 3;
+        let failure = first(&[]).unwrap_err();
+        assert_eq!((failure.kind(), failure.message()), ("Failure", "the list is empty"));
+        assert!(failure.place().unwrap().ends_with(&format!("failure.rs:{line}")), "{:?}", failure.place());
+        assert_eq!(None::<()>.with_context(|| 7).unwrap_err().message(), "7");
+    }
+
+    mod anyhow {
+        pub(super) trait Context: Sized {
+            fn context(self, _: &str) -> &'static str {
+                "anyhow's"
+            }
+        }
+        impl<T> Context for Option<T> {}
+    }
+
+    mod scenarios {
+        use super::anyhow::Context as ErrorContext;
+        use crate::prelude::*;
+
+        pub(super) fn missing(_: &Context) -> &'static str {
+            None::<u32>.context("missing")
+        }
+    }
+
+    #[test]
+    fn a_trait_imported_under_the_same_name_replaces_that_of_the_prelude() {
+        assert_eq!(scenarios::missing(&crate::session::Context::outside()), "anyhow's");
+    }
+
+    #[test]
+    fn context_masks_secrets() {
+        let failure = Failure::msg("refused").context("GET http://ada:pa55@host/");
+        assert!(!failure.message().contains("pa55"), "{failure}");
     }
 
     #[test]

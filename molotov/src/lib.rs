@@ -156,7 +156,7 @@ mod vars;
 
 pub use blocking::{BlockingRequest, BlockingResponse, JsonResponse, json_request, request};
 pub use cli::main;
-pub use failure::{Failure, IntoOutcome, Result};
+pub use failure::{ErrorContext, Failure, IntoOutcome, Result};
 pub use http::{Error, ErrorKind, multipart};
 #[cfg(feature = "test-harness")]
 pub use load_test::test_main;

@@ -11,7 +11,7 @@ pub use serde_json::{Value, json};
 pub use crate::{
     bail, ensure,
     event::Event,
-    failure::{Failure, Result},
+    failure::{ErrorContext, Failure, Result},
     load_test::secs,
     options::{Args, StepId, WorkerId},
     session::{Context, Response, Session, SessionOptions},

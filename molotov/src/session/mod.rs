@@ -8,6 +8,7 @@ mod measure;
 mod observer;
 mod operation;
 mod options;
+mod prepared;
 mod request;
 mod response;
 mod route;
@@ -28,6 +29,7 @@ pub use self::{
     context::{Context, StepOutcome},
     operation::Operation,
     options::SessionOptions,
+    prepared::PreparedRequest,
     request::{IntoUrl, Request, RequestBody, RequestBuilder},
     response::{Hop, Response},
     transport::Transport,

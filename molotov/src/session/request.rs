@@ -117,8 +117,8 @@ from_bytes!(Bytes, Vec<u8>, String, &'static str, &'static [u8]);
 /// [`send`](Self::send) sends the request, and returns any error found while building it.
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
-    session: Session,
-    parts: Result<Parts, Error>,
+    pub(super) session: Session,
+    pub(super) parts: Result<Parts, Error>,
 }
 
 impl RequestBuilder {

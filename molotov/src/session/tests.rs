@@ -124,3 +124,50 @@ async fn awaiting_a_request_sends_it() {
     let failed = Context::outside().try_measure("step", async { Ok(session.get("nowhere").await?.status()) }).await;
     assert!(failed.unwrap_err().to_string().contains("nowhere"));
 }
+
+#[tokio::test]
+async fn built_requests_can_be_changed_copied_and_executed_by_any_session() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://ada:secret@{}/start", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut socket = BufReader::new(socket);
+            let mut text = String::new();
+            while !text.ends_with("\r\n\r\nbody") {
+                let read = socket.fill_buf().await.unwrap();
+                text.push_str(std::str::from_utf8(read).unwrap());
+                let read = read.len();
+                socket.consume(read);
+            }
+            socket.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+            seen.push(text);
+        }
+        seen
+    });
+    let session = Session::new(SessionOptions::new()).unwrap();
+    let builder = session.post(&url).header("x-mine", "1").body("body");
+    let mut request = builder.try_clone().unwrap().build().unwrap();
+    let other = request.url().join("/other?n=1").unwrap();
+    request.set_url(other).unwrap();
+    *request.method_mut() = Method::PUT;
+    request.headers_mut().insert("x-mine", "2".parse().unwrap());
+    assert_eq!((request.method(), request.url().path()), (&Method::PUT, "/other"));
+    assert_eq!(request.body(), Some(&b"body"[..]));
+    assert!(!format!("{request:?}").contains("secret"));
+    let elsewhere = Session::new(SessionOptions::new().header("x-default", "yes")).unwrap();
+    assert_eq!(elsewhere.execute(request.try_clone().unwrap()).await.unwrap().status(), 204);
+    assert_eq!(builder.send().await.unwrap().status(), 204);
+    let seen = server.await.unwrap();
+    assert!(seen[0].starts_with("PUT /other?n=1 HTTP/1.1\r\n") && seen[0].contains("x-mine: 2\r\n"), "{}", seen[0]);
+    assert!(seen[0].contains("x-default: yes\r\n") && seen[0].contains("authorization: Basic "), "{}", seen[0]);
+    assert!(seen[1].starts_with("POST /start HTTP/1.1\r\n") && seen[1].contains("x-mine: 1\r\n"), "{}", seen[1]);
+    assert!(!seen[1].contains("x-default"), "{}", seen[1]);
+
+    let stream = || RequestBody::wrap_stream(futures_util::stream::empty::<Result<Vec<u8>, std::io::Error>>());
+    assert!(session.post(&url).body(stream()).try_clone().is_none());
+    assert!(session.post(&url).body(stream()).build().unwrap().try_clone().is_none());
+    assert!(session.get("nowhere").try_clone().is_none());
+    assert!(session.get("nowhere").build().unwrap_err().to_string().contains("nowhere"));
+}
