@@ -1,8 +1,10 @@
-//! Errors both ways: ours as the exceptions that scripts catch, and scripts' exceptions as failures of a run.
+//! Converts the engine's errors to the exceptions that scripts catch, and exceptions of scripts to failures of the run.
 
-use pyo3::{intern, prelude::*, types::PyBytes};
+use std::fmt;
 
-use super::{interrupted, module, upload::Raised};
+use pyo3::{exceptions::PySystemExit, intern, prelude::*, types::PyBytes};
+
+use super::{interrupts::interrupted, module};
 use crate::{
     Failure,
     http::{Error, tls},
@@ -23,7 +25,7 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
         let mut source = std::error::Error::source(error);
         let mut causes = Vec::new();
         while let Some(cause) = source {
-            if let Some(raised) = cause.downcast_ref::<Raised>() {
+            if let Some(raised) = cause.downcast_ref::<ScriptException>() {
                 return Ok(raised.0.clone_ref(py));
             }
             if let Some(io) = cause.downcast_ref::<std::io::Error>() {
@@ -49,12 +51,12 @@ pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     made().unwrap_or_else(|error| error)
 }
 
-/// An exception of a script as a failure: its traceback shows the script's lines, not ours.
+/// An exception of a script as a failure. Its traceback shows the script's lines only.
 pub(super) fn failure(error: PyErr) -> Failure {
     Python::attach(|py| {
         let failure = match crate::backtrace::aside(|| describe(py, &error)) {
             Ok((kind, message, place, traceback)) => Failure::from_parts(kind, message, place, Some(traceback)),
-            // An exception that cannot even be described.
+            // An exception that cannot be described.
             Err(_) => Failure::from_parts("exception", error.to_string(), None, None),
         };
         let failure = match error.is_instance(py, interrupted(py).as_any()) {
@@ -66,9 +68,9 @@ pub(super) fn failure(error: PyErr) -> Failure {
     })
 }
 
-/// The code that `sys.exit()` asks for, with its message if there is one; `None` for other exceptions.
+/// The exit code of a `sys.exit()`, and its message if there is one. `None` for other exceptions.
 pub(super) fn exit(py: Python<'_>, error: &PyErr) -> Option<(u8, Option<String>)> {
-    if !error.is_instance_of::<pyo3::exceptions::PySystemExit>(py) {
+    if !error.is_instance_of::<PySystemExit>(py) {
         return None;
     }
     match error.value(py).getattr(intern!(py, "code")) {
@@ -80,11 +82,23 @@ pub(super) fn exit(py: Python<'_>, error: &PyErr) -> Option<(u8, Option<String>)
     }
 }
 
-/// The type of an exception, its message, where it left the script, and its traceback.
+/// The type of an exception, its message, the line of the script that raised it, and its traceback.
 pub(super) fn describe(py: Python<'_>, error: &PyErr) -> PyResult<(String, String, Option<String>, String)> {
-    // Before Python 3.12 an exception and its traceback travel apart.
+    // Before Python 3.12, PyO3 keeps the traceback apart from the exception.
     if let Some(traceback) = error.traceback(py) {
         error.value(py).setattr(intern!(py, "__traceback__"), traceback)?;
     }
     module(py, "_loop")?.call_method1(intern!(py, "describe"), (error.value(py),))?.extract()
 }
+
+/// A Python exception as the cause of an error of the engine.
+#[derive(Debug)]
+pub(super) struct ScriptException(pub(super) PyErr);
+
+impl fmt::Display for ScriptException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for ScriptException {}

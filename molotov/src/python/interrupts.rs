@@ -4,25 +4,40 @@ use std::{
     ffi::c_int,
     io,
     mem::MaybeUninit,
-    sync::atomic::{AtomicI32, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
 };
 
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
+use pyo3::{
+    create_exception,
+    exceptions::{PyBaseException, PyKeyboardInterrupt},
+    prelude::*,
+    types::PyType,
+};
 use signal_hook::SigId;
 
-use super::event_loop::BREAK_IN;
+create_exception!(molotov._core, Interrupted, PyBaseException, "The run was forced to end while this code was busy.");
 
-/// The signal that interrupts system calls, such as those of `time.sleep`. It is ignored where nobody asks for it.
+/// The class of the exception that interrupts busy code.
+pub(super) fn interrupted(py: Python<'_>) -> Bound<'_, PyType> {
+    py.get_type::<Interrupted>()
+}
+
+/// Whether the event loop's thread is parked: there is no code to interrupt.
+pub(super) static IDLE: AtomicBool = AtomicBool::new(false);
+/// Whether the code that the event loop runs has to be interrupted.
+pub(super) static BREAK_IN: AtomicBool = AtomicBool::new(false);
+
+/// The signal that interrupts system calls, such as those of `time.sleep`. Without a handler, the system ignores it.
 pub(super) const SIGNAL: c_int = libc::SIGURG;
 
-/// The thread that runs `global_setup` or `global_teardown`, as the system names it; 0 when none does.
+/// The system's identifier of the thread that runs `global_setup` or `global_teardown`. 0 if no thread does.
 static FIXTURE: AtomicUsize = AtomicUsize::new(0);
-/// The signal for which the fixture is to be interrupted, until it is; 0 when there is none.
+/// The signal that has to interrupt the fixture. 0 if there is none.
 static PENDING: AtomicI32 = AtomicI32::new(0);
-/// The signal for which the fixture was interrupted; 0 when it was not.
+/// The signal that interrupted the fixture. 0 if none did.
 static RAISED: AtomicI32 = AtomicI32::new(0);
 
-/// Python's handler of [`SIGNAL`]: what runs ends with an exception.
+/// Python's handler of [`SIGNAL`]: raises an exception in the code that runs.
 #[pyfunction]
 #[pyo3(name = "break_in", signature = (_signal, _frame, /))]
 pub(super) fn break_in(_signal: i32, _frame: Option<Py<PyAny>>) -> PyResult<()> {
@@ -32,13 +47,13 @@ pub(super) fn break_in(_signal: i32, _frame: Option<Py<PyAny>>) -> PyResult<()> 
         return Err(PyKeyboardInterrupt::new_err(()));
     }
     match BREAK_IN.swap(false, Ordering::Relaxed) {
-        true => Err(super::Interrupted::new_err("the run has ended, and this code kept its thread busy")),
+        true => Err(Interrupted::new_err("the run has ended, and this code kept its thread busy")),
         false => Ok(()),
     }
 }
 
-/// Has Python answer [`SIGNAL`] by an exception, and returns what it did before. `None` where a script has use for the signal, or
-/// where this is not the thread that Python answers signals on.
+/// Installs Python's handler of [`SIGNAL`], and returns the previous one. `None` if a script uses the signal, or if this is not
+/// the thread that Python handles signals on.
 pub(super) fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
     let signal = py.import("signal")?;
     let before = signal.call_method1("getsignal", (SIGNAL,))?;
@@ -49,27 +64,27 @@ pub(super) fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
     Ok(signal.call_method1("signal", (SIGNAL, handler)).ok().map(Bound::unbind))
 }
 
-/// From now on, the signal raises `KeyboardInterrupt` in a `global_setup` that runs.
+/// Has a signal raise `KeyboardInterrupt` in a running `global_setup`, from now on.
 ///
 /// # Errors
 ///
 /// When the system does not allow a handler of the signal.
 pub(crate) fn interrupt_on(signal: c_int) -> io::Result<SigId> {
-    // SAFETY: all that it does is async-signal-safe: atomics and `pthread_kill`.
+    // SAFETY: `interrupt` is async-signal-safe: it uses atomics and `pthread_kill` only.
     unsafe { signal_hook::low_level::register(signal, move || interrupt(signal)) }
 }
 
-/// Raises `KeyboardInterrupt` in the `global_setup` or `global_teardown` that runs, if one does.
+/// Raises `KeyboardInterrupt` in the `global_setup` or `global_teardown` that runs, if there is one.
 pub(crate) fn interrupt(signal: c_int) {
     let thread = FIXTURE.load(Ordering::Acquire);
     if thread != 0 {
         PENDING.store(signal, Ordering::Relaxed);
-        // SAFETY: the thread is there as long as its fixture runs; after it, the main thread lives on.
+        // SAFETY: the thread runs at least as long as its fixture, since it is the main thread.
         unsafe { libc::pthread_kill(thread as libc::pthread_t, SIGNAL) };
     }
 }
 
-/// Runs a fixture so that [`interrupt`] reaches it. Returns its result, and the signal that interrupted it, if one did.
+/// Runs a fixture so that [`interrupt`] reaches it. Returns the fixture's result, and the signal that interrupted it, if any.
 pub(super) fn fixture<T>(
     py: Python<'_>,
     fixture: impl FnOnce() -> PyResult<T>,
@@ -78,11 +93,11 @@ pub(super) fn fixture<T>(
     let calls = Interruptible::begin();
     PENDING.store(0, Ordering::Relaxed);
     RAISED.store(0, Ordering::Relaxed);
-    // SAFETY: it only names the calling thread.
+    // SAFETY: the call only identifies the calling thread.
     FIXTURE.store(unsafe { libc::pthread_self() } as usize, Ordering::Release);
     let mut ended = fixture();
     FIXTURE.store(0, Ordering::Release);
-    // A signal that came last is still to be answered.
+    // Handle a signal that arrived last.
     if let Err(late) = py.check_signals() {
         ended = Err(late);
     }
@@ -93,7 +108,7 @@ pub(super) fn fixture<T>(
     Ok((ended, interrupted.then_some(signal)))
 }
 
-/// While it lives, the signals that end a run interrupt system calls, which the system would resume otherwise.
+/// Until dropped, the signals that end a run interrupt system calls. The system would otherwise resume them.
 struct Interruptible(Vec<(c_int, libc::sigaction)>);
 
 impl Interruptible {
@@ -111,7 +126,7 @@ impl Interruptible {
 impl Drop for Interruptible {
     fn drop(&mut self) {
         for (signal, before) in &self.0 {
-            // The fixture may have set a handler of its own.
+            // Keep a handler that the fixture has installed.
             if action(*signal).is_some_and(|now| now.sa_sigaction == before.sa_sigaction) {
                 set(*signal, before);
             }
@@ -119,14 +134,14 @@ impl Drop for Interruptible {
     }
 }
 
-/// What the system does on a signal.
+/// The system's action for a signal.
 fn action(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: there is room for the action, which is read only when it was written.
+    // SAFETY: there is room for the action, which is read only after the call has written it.
     unsafe { (libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init()) }
 }
 
 fn set(signal: c_int, action: &libc::sigaction) {
-    // SAFETY: an action that the system gave for this signal, but for the flag that resumes system calls.
+    // SAFETY: an action that the system returned for this signal, except for the flag that resumes system calls.
     unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) };
 }

@@ -1,5 +1,7 @@
 //! The options of a run as scripts see them in `args`, and what `global_setup` changes in them.
 
+use std::cell::RefCell;
+
 use pyo3::{
     prelude::*,
     types::{PyDict, PyString},
@@ -19,7 +21,7 @@ pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> P
     for entry in ENTRIES {
         set(entry.name, &(entry.json)(args))?;
     }
-    // What the original's command line gives, where it is not the value itself.
+    // Where the original's command line has another value.
     options.set_item("version", false)?;
     options.set_item("scenario", args.scenario.as_deref().unwrap_or("loadtest.py"))?;
     if args.duration.subsec_nanos() == 0 {
@@ -37,16 +39,16 @@ pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> P
     Ok(namespace.unbind())
 }
 
-/// The options as `global_setup` finds them.
-pub(super) struct Seen(Vec<(&'static Entry, Py<PyAny>)>);
+/// The options before `global_setup` runs.
+pub(super) struct ArgsSnapshot(Vec<(&'static Entry, Py<PyAny>)>);
 
-impl Seen {
-    pub(super) fn new(namespace: &Bound<'_, PyAny>) -> PyResult<Seen> {
-        let seen = |entry: &'static Entry| Some((entry, namespace.getattr(entry.name).ok()?.unbind()));
-        Ok(Seen(ENTRIES.iter().filter_map(seen).collect()))
+impl ArgsSnapshot {
+    pub(super) fn new(namespace: &Bound<'_, PyAny>) -> PyResult<ArgsSnapshot> {
+        let snapshot = |entry: &'static Entry| Some((entry, namespace.getattr(entry.name).ok()?.unbind()));
+        Ok(ArgsSnapshot(ENTRIES.iter().filter_map(snapshot).collect()))
     }
 
-    /// Takes over what `global_setup` has changed since.
+    /// Applies the changes that `global_setup` has made since.
     ///
     /// # Errors
     ///
@@ -55,7 +57,7 @@ impl Seen {
         let py = namespace.py();
         for (entry, before) in &self.0 {
             let name = entry.name;
-            // An attribute that is deleted leaves the option as it is.
+            // Deleting an attribute does not change the option.
             let Ok(now) = namespace.getattr(name) else { continue };
             if now.eq(before)? {
                 continue;
@@ -78,4 +80,23 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+thread_local! {
+    static ARGS: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+/// Sets the options of the run as scripts see them.
+pub(super) fn set_args(args: Py<PyAny>) {
+    ARGS.set(Some(args));
+}
+
+/// Drops the options at the end of the run.
+pub(super) fn forget_args() {
+    ARGS.set(None);
+}
+
+/// The options of the run as scripts see them. `None` outside a run.
+pub(super) fn args(py: Python<'_>) -> Py<PyAny> {
+    ARGS.with_borrow(|args| args.as_ref().map_or_else(|| py.None(), |args| args.clone_ref(py)))
 }

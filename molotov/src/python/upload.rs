@@ -1,12 +1,11 @@
-//! The body of a request that Python code writes while the request is sent.
+//! A request body that Python code writes while the request is sent.
 //!
-//! A task of asyncio's writes parts into an [`Upload`], and the transport takes them out. The task starts when the
-//! transport asks for the first part, waits while the connection takes no more, and is cancelled when the request ends.
+//! An asyncio task writes parts into an [`Upload`], and the transport takes them out. The task starts when the transport
+//! asks for the first part, waits while the connection is full, and is cancelled when the request ends.
 
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    fmt,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -17,15 +16,15 @@ use bytes::Bytes;
 use futures_util::Stream;
 use pyo3::{intern, prelude::*, pybacked::PyBackedBytes, types::PyBytes};
 
-use super::{awaitable::Awaitable, event_loop::Loop, local::Held};
+use super::{awaitable::Awaitable, errors::ScriptException, event_loop::Loop, gil_cell::GilCell};
 use crate::{http::BoxError, session::RequestBody};
 
-/// Bytes that wait for the connection before the writer has to wait too, as with aiohttp.
-const AHEAD: usize = 64 * 1024;
+/// How many bytes may wait for the connection before the writer has to wait, in bytes. The same as in aiohttp.
+const CAPACITY: usize = 64 * 1024;
 
 /// Where Python code writes the parts of a body.
 #[pyclass(frozen, module = "molotov._core")]
-pub(super) struct Upload(Held<Rc<RefCell<Pipe>>>);
+pub(super) struct Upload(GilCell<Rc<RefCell<Pipe>>>);
 
 #[derive(Default)]
 struct Pipe {
@@ -33,15 +32,16 @@ struct Pipe {
     /// Bytes in `parts`.
     waiting: usize,
     end: Option<Result<(), PyErr>>,
-    /// The request is over: nobody takes parts any more.
+    /// The request has ended, so no more parts are sent.
     closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 impl Pipe {
+    /// Whether the writer may write: there is room, or the parts are discarded.
     fn is_open(&self) -> bool {
-        self.closed || self.waiting < AHEAD
+        self.closed || self.waiting < CAPACITY
     }
 
     fn end(&mut self, end: Result<(), PyErr>) {
@@ -54,7 +54,7 @@ impl Pipe {
 
 #[pymethods]
 impl Upload {
-    /// Adds a part. Returns whether there is room for another.
+    /// Adds a part. Returns whether there is room for more.
     fn push(&self, py: Python<'_>, part: &Bound<'_, PyAny>) -> PyResult<bool> {
         let part = match part.cast::<PyBytes>() {
             Ok(part) => part.clone(),
@@ -80,7 +80,7 @@ impl Upload {
         Ok(pipe.is_open())
     }
 
-    /// Waits until there is room for another part.
+    /// Waits until there is room for a part.
     fn room(&self, py: Python<'_>) -> Awaitable {
         let pipe = self.0.borrow(py).clone();
         Awaitable::work(Box::pin(async move {
@@ -108,15 +108,15 @@ impl Upload {
     }
 }
 
-/// The parts of a body as the transport takes them.
+/// The parts of a body, as a stream for the transport.
 struct Parts {
     pipe: Rc<RefCell<Pipe>>,
-    /// Starts the task that writes.
+    /// Starts the writing task. `None` once it has started.
     start: Option<Py<PyAny>>,
     task: Option<Py<PyAny>>,
 }
 
-/// The body that a task writes. `start` is called with an [`Upload`] when the first part is wanted, and returns the task.
+/// A body that a task writes. The first read of the body calls `start` with an [`Upload`]; it returns the task.
 pub(super) fn body(length: Option<u64>, start: Py<PyAny>) -> RequestBody {
     let parts = Parts { pipe: Rc::default(), start: Some(start), task: None };
     match length {
@@ -128,7 +128,7 @@ pub(super) fn body(length: Option<u64>, start: Py<PyAny>) -> RequestBody {
 impl Parts {
     fn begin(&mut self, start: Py<PyAny>) -> PyResult<()> {
         Python::attach(|py| {
-            let upload = Bound::new(py, Upload(Held::new(self.pipe.clone())))?;
+            let upload = Bound::new(py, Upload(GilCell::new(self.pipe.clone())))?;
             self.task = Some(start.call1(py, (upload,))?);
             if let Some(event_loop) = Loop::current() {
                 event_loop.nudge(py);
@@ -145,7 +145,7 @@ impl Stream for Parts {
         if let Some(start) = self.start.take()
             && let Err(error) = self.begin(start)
         {
-            return Poll::Ready(Some(Err(Raised(error).into())));
+            return Poll::Ready(Some(Err(ScriptException(error).into())));
         }
         let mut pipe = self.pipe.borrow_mut();
         if let Some(part) = pipe.parts.pop_front() {
@@ -162,7 +162,7 @@ impl Stream for Parts {
                 pipe.end = Some(Ok(()));
                 Poll::Ready(None)
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(Raised(error).into()))),
+            Some(Err(error)) => Poll::Ready(Some(Err(ScriptException(error).into()))),
             None => {
                 pipe.reader = Some(cx.waker().clone());
                 Poll::Pending
@@ -184,7 +184,7 @@ impl Drop for Parts {
         }
         let Some(task) = self.task.take() else { return };
         Python::attach(|py| {
-            // Nothing to do for a task that has ended. It cannot be cancelled once its loop is closed.
+            // Fails for a task whose loop is closed, and has no effect on a task that has ended.
             let _ = task.call_method0(py, intern!(py, "cancel"));
             if let Some(event_loop) = Loop::current() {
                 event_loop.nudge(py);
@@ -192,15 +192,3 @@ impl Drop for Parts {
         });
     }
 }
-
-/// A Python exception as the cause of an error of the engine.
-#[derive(Debug)]
-pub(super) struct Raised(pub(super) PyErr);
-
-impl fmt::Display for Raised {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Raised {}

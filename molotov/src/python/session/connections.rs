@@ -1,19 +1,19 @@
-//! How requests of scripts connect, where a script says so: TLS, proxies, and the limits of a connector.
+//! The connection settings of scripts: TLS, proxies, and the limits of a connector.
 
 use std::{net::IpAddr, rc::Rc, time::Duration};
 
 use pyo3::{exceptions::PyValueError, prelude::*};
 use rustls::ProtocolVersion;
 
-use super::{local::Held, session::limit};
 use crate::{
     http::{Certificate, Identity, permits, tls::TlsOptions},
+    python::gil_cell::GilCell,
     session::{self, Proxy, SessionOptions},
 };
 
-/// How a request connects: what `_tls` and `_connectors` have read from a script's objects.
+/// How a request connects, as `_tls` and `_connectors` have read it from a script's objects.
 #[pyclass(frozen, module = "molotov._core")]
-pub(super) struct Route(Held<Rc<session::Route>>);
+pub(in crate::python) struct Route(GilCell<Rc<session::Route>>);
 
 impl Route {
     pub(super) fn get(&self, py: Python<'_>) -> Rc<session::Route> {
@@ -21,7 +21,7 @@ impl Route {
     }
 }
 
-/// What is trusted, as `_tls.Tls` has it.
+/// The fields of `_tls.Tls`.
 type Tls = (bool, bool, bool, Vec<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<String>);
 
 fn tls_options(tls: Tls) -> Result<TlsOptions, String> {
@@ -55,44 +55,49 @@ impl Route {
     ) -> PyResult<Route> {
         let tls = tls_options(tls).map_err(PyValueError::new_err)?;
         let proxy = proxy.map(|url| Proxy { url, login });
-        Ok(Route(Held::new(Rc::new(session::Route { tls, server_name, proxy }))))
+        Ok(Route(GilCell::new(Rc::new(session::Route { tls, server_name, proxy }))))
     }
 }
 
 /// The limits of a connector, shared by the sessions that use it.
 #[pyclass(frozen, module = "molotov._core")]
-pub(super) struct Permits(Held<permits::Permits>);
+pub(in crate::python) struct Permits(GilCell<permits::Permits>);
 
 #[pymethods]
 impl Permits {
     #[new]
     fn new(per_origin: Option<usize>, in_all: Option<usize>) -> Permits {
-        Permits(Held::new(permits::Permits::new(per_origin, in_all)))
+        Permits(GilCell::new(permits::Permits::new(per_origin, in_all)))
     }
 }
 
-/// What a script's connector says, as `_connectors.Settings` has it.
+/// The settings of a script's connector: the fields of `_connectors.Settings`.
 #[derive(FromPyObject)]
 pub(super) struct Settings<'py> {
     route: Bound<'py, Route>,
     permits: Bound<'py, Permits>,
     keep_alive: bool,
-    /// In seconds; infinite where there is no limit.
+    /// In seconds. Infinite without a limit.
     keepalive_timeout: f64,
     only_ipv6: Option<bool>,
     local_address: Option<IpAddr>,
 }
 
+/// A timeout from a number of seconds. A number that is not finite means no limit.
+pub(super) fn timeout_of(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
 impl Settings<'_> {
-    /// The options of a session that connects so.
+    /// Applies the settings to the options of a session.
     pub(super) fn apply(self, py: Python<'_>, mut options: SessionOptions) -> SessionOptions {
         options.transport_options.tls = self.route.get().get(py).tls.clone();
         options.transport_options.shared_permits = Some(self.permits.get().0.borrow(py).clone());
         options.transport_options.only_ipv6 = self.only_ipv6;
-        let idle = limit(self.keepalive_timeout);
+        let idle = timeout_of(self.keepalive_timeout);
         let idle = (idle < Duration::MAX).then_some(idle);
         options = options.pool_idle_timeout(idle).local_address(self.local_address);
-        // Like aiohttp, which does not tell the server.
+        // Like aiohttp, do not send `connection: close`.
         if self.keep_alive { options } else { options.pool_max_idle_per_host(0) }
     }
 }

@@ -1,4 +1,4 @@
-//! Listeners of scripts: what happens in the run, by the names and keywords they know.
+//! The listeners of a script: the run's events, with the names and keywords that scripts expect.
 
 use std::{
     future::poll_fn,
@@ -12,29 +12,29 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 
-use super::{
-    awaitable::{Stepped, step},
-    errors,
-    event_loop::Loop,
-    local::Held,
-    module,
-    response::Response,
-    script::Function,
-    worker::Worker,
-};
+use super::function::Function;
 use crate::{
     Failure, Result,
     event::{Event, ScenarioInfo},
     options::WorkerId,
+    python::{
+        coroutine::{Step, step},
+        errors,
+        event_loop::{self, Loop},
+        gil_cell::GilCell,
+        module,
+        response::Response,
+        worker::Worker,
+    },
     registry::{Events, Origin},
     session::{Operation, Request, Session},
 };
 
-/// A coroutine that is told what happens.
+/// A coroutine function that is called with each event.
 pub(super) struct Listener(Function);
 
-/// The object that scripts know a request by: the request owns it, so it lives as long as the request.
-struct Known(Py<PyAny>);
+/// The object that listeners receive for a request. The request owns it.
+struct EventRequest(Py<PyAny>);
 
 impl Listener {
     pub(super) fn new(function: Function) -> Listener {
@@ -46,9 +46,9 @@ impl Listener {
     }
 }
 
-/// A request as listeners see it: the same object for all listeners, in both events.
+/// A request as listeners see it. All listeners receive the same object, for both events.
 fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
-    if let Some(known) = request.attached::<Known>() {
+    if let Some(known) = request.attached::<EventRequest>() {
         return Ok(known.0.clone_ref(py));
     }
     let headers: Vec<_> = request
@@ -59,7 +59,7 @@ fn request(py: Python<'_>, request: &Request) -> PyResult<Py<PyAny>> {
     let body = request.body().map(|body| PyBytes::new(py, body));
     let arguments = (request.method().as_str(), request.url().as_str(), request.original_url().as_str(), headers, body);
     let made = module(py, "_events")?.call_method1(intern!(py, "EventRequest"), arguments)?.unbind();
-    request.attach(Known(made.clone_ref(py)));
+    request.attach(EventRequest(made.clone_ref(py)));
     Ok(made)
 }
 
@@ -68,7 +68,7 @@ fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py
     if !known.is_none() {
         return Ok(known);
     }
-    // A scenario that is written in Rust.
+    // A scenario in Rust.
     let dict = PyDict::new(py);
     dict.set_item("name", &scenario.name)?;
     dict.set_item("weight", scenario.weight)?;
@@ -76,8 +76,8 @@ fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py
     Ok(dict.into_any())
 }
 
-/// The keywords that both events of an operation have.
-fn about_operation<'py>(py: Python<'py>, operation: &Operation, worker: WorkerId) -> PyResult<Bound<'py, PyDict>> {
+/// The keywords of both events of an operation.
+fn operation_keywords<'py>(py: Python<'py>, operation: &Operation, worker: WorkerId) -> PyResult<Bound<'py, PyDict>> {
     let keywords = PyDict::new(py);
     keywords.set_item("protocol", operation.protocol())?;
     keywords.set_item("name", operation.name())?;
@@ -107,31 +107,31 @@ impl Events for Listener {
     }
 
     fn handle<'a>(&'a self, event: &'a Event<'a>) -> LocalBoxFuture<'a, Result> {
-        Box::pin(async move { self.tell(event).await.map_err(errors::failure) })
+        Box::pin(async move { self.notify(event).await.map_err(errors::failure) })
     }
 }
 
 impl Listener {
-    async fn tell(&self, event: &Event<'_>) -> PyResult<()> {
+    async fn notify(&self, event: &Event<'_>) -> PyResult<()> {
         let coroutine = match event {
-            Event::CurrentWorkers { workers } => return self.tell_workers(*workers),
+            Event::CurrentWorkers { workers } => return self.notify_of_workers(*workers),
             Event::SendingRequest { session: of, request: sent } => {
                 let session = session(of).await?;
-                let (told, coroutine) = Python::attach(|py| {
+                let (shown, coroutine) = Python::attach(|py| {
                     let keywords = PyDict::new(py);
-                    let told = request(py, sent)?;
+                    let shown = request(py, sent)?;
                     keywords.set_item("session", session)?;
-                    keywords.set_item("request", &told)?;
-                    PyResult::Ok((told, self.call(py, "sending_request", &keywords)?))
+                    keywords.set_item("request", &shown)?;
+                    PyResult::Ok((shown, self.call(py, "sending_request", &keywords)?))
                 })?;
                 let finished = finish(coroutine).await;
-                return Python::attach(|py| change_headers(py, &told, sent)).and(finished);
+                return Python::attach(|py| change_headers(py, &shown, sent)).and(finished);
             }
             Event::ResponseReceived { session: of, request: sent, response } => {
                 let session = session(of).await?;
                 Python::attach(|py| {
                     let request = request(py, sent)?;
-                    let earlier = Response::known(py, response);
+                    let earlier = Response::shared_with_listeners(py, response);
                     let response = match earlier {
                         Some(known) => known.into_bound(py),
                         None => {
@@ -153,25 +153,35 @@ impl Listener {
                 })?
             }
             Event::OperationStart { operation, worker } => {
-                Python::attach(|py| self.call(py, "operation_start", &about_operation(py, operation, *worker)?))?
+                Python::attach(|py| self.call(py, "operation_start", &operation_keywords(py, operation, *worker)?))?
             }
             Event::OperationEnd { operation, outcome, elapsed, worker } => Python::attach(|py| {
-                let keywords = about_operation(py, operation, *worker)?;
+                let keywords = operation_keywords(py, operation, *worker)?;
                 keywords.set_item("status", operation.status())?;
                 keywords.set_item("outcome", outcome.name())?;
                 keywords.set_item("elapsed", elapsed.as_secs_f64())?;
                 self.call(py, "operation_end", &keywords)
             })?,
-            Event::ScenarioStart { scenario: of, worker } => self.about("scenario_start", of, worker.0, None)?,
-            Event::ScenarioSuccess { scenario: of, worker } => self.about("scenario_success", of, worker.0, None)?,
+            Event::ScenarioStart { scenario: of, worker } => {
+                self.call_for_scenario("scenario_start", of, worker.0, None)?
+            }
+            Event::ScenarioSuccess { scenario: of, worker } => {
+                self.call_for_scenario("scenario_success", of, worker.0, None)?
+            }
             Event::ScenarioFailure { scenario: of, failure, worker } => {
-                self.about("scenario_failure", of, worker.0, Some(failure))?
+                self.call_for_scenario("scenario_failure", of, worker.0, Some(failure))?
             }
         };
         finish(coroutine).await
     }
 
-    fn about(&self, event: &str, of: &ScenarioInfo, worker: usize, failure: Option<&Failure>) -> PyResult<Py<PyAny>> {
+    fn call_for_scenario(
+        &self,
+        event: &str,
+        of: &ScenarioInfo,
+        worker: usize,
+        failure: Option<&Failure>,
+    ) -> PyResult<Py<PyAny>> {
         Python::attach(|py| {
             let keywords = PyDict::new(py);
             keywords.set_item("scenario", scenario(py, of)?)?;
@@ -183,10 +193,10 @@ impl Listener {
         })
     }
 
-    /// Comes from another thread: asyncio is asked to run it, and nobody waits.
-    fn tell_workers(&self, workers: usize) -> PyResult<()> {
+    /// Called on another thread: has asyncio run the listener, without waiting for it.
+    fn notify_of_workers(&self, workers: usize) -> PyResult<()> {
         Python::attach(|py| {
-            let event_loop = super::event_loop::asyncio(py, false)?;
+            let event_loop = event_loop::asyncio(py, false)?;
             if event_loop.call_method0("is_closed")?.is_truthy()? {
                 return Ok(());
             }
@@ -199,9 +209,9 @@ impl Listener {
     }
 }
 
-/// Has the headers sent that a listener has left in its request.
-fn change_headers(py: Python<'_>, told: &Py<PyAny>, sent: &Request) -> PyResult<()> {
-    let changed: Option<Vec<(Vec<u8>, Vec<u8>)>> = told.bind(py).call_method0("_changed")?.extract()?;
+/// Applies the changes of listeners to the request's headers.
+fn change_headers(py: Python<'_>, shown: &Py<PyAny>, sent: &Request) -> PyResult<()> {
+    let changed: Option<Vec<(Vec<u8>, Vec<u8>)>> = shown.bind(py).call_method0("_changed")?.extract()?;
     let Some(changed) = changed else { return Ok(()) };
     let mut headers = http::HeaderMap::new();
     for (name, value) in changed {
@@ -213,12 +223,12 @@ fn change_headers(py: Python<'_>, told: &Py<PyAny>, sent: &Request) -> PyResult<
     Ok(())
 }
 
-/// Wakes a future of ours when a task of asyncio's is done.
+/// Wakes a future when an asyncio task is done.
 #[pyclass(frozen)]
-struct Done(Held<(bool, Option<Waker>)>);
+struct WakeOnDone(GilCell<(bool, Option<Waker>)>);
 
 #[pymethods]
-impl Done {
+impl WakeOnDone {
     fn __call__(&self, py: Python<'_>, task: &Bound<'_, PyAny>) {
         let _ = task;
         let mut state = self.0.borrow_mut(py);
@@ -229,15 +239,15 @@ impl Done {
     }
 }
 
-/// Runs a listener's coroutine to its end. Most of them wait for nothing; one that does goes on as a task of asyncio's.
+/// Runs a listener's coroutine to its end. Most wait for nothing. One that waits continues as an asyncio task.
 async fn finish(coroutine: Py<PyAny>) -> PyResult<()> {
     let waiting = Python::attach(|py| match step(coroutine.bind(py), None) {
-        Stepped::Returned(_) => Ok(None),
-        Stepped::Raised(error) => Err(error),
-        Stepped::Yielded(awaited) => {
+        Step::Returned(_) => Ok(None),
+        Step::Raised(error) => Err(error),
+        Step::Yielded(awaited) => {
             let event_loop =
                 Loop::current().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the event loop is gone"))?;
-            let done = Bound::new(py, Done(Held::new((false, None))))?;
+            let done = Bound::new(py, WakeOnDone(GilCell::new((false, None))))?;
             let arguments = (event_loop.asyncio(py), &coroutine, awaited, &done);
             let task = module(py, "_loop")?.call_method1("go_on", arguments)?.unbind();
             event_loop.nudge(py);

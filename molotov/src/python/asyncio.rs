@@ -1,4 +1,4 @@
-//! Python's own names that the engine needs often.
+//! Functions and classes of asyncio that the engine uses often.
 
 use pyo3::{ffi, prelude::*, sync::PyOnceLock};
 
@@ -20,7 +20,7 @@ pub(super) fn cancelled(py: Python<'_>, message: Option<Bound<'_, PyAny>>) -> Py
     }
 }
 
-/// Makes a task the current one.
+/// Makes a task the current task.
 pub(super) fn enter_task(py: Python<'_>, event_loop: &Bound<'_, PyAny>, task: &Py<PyAny>) -> PyResult<()> {
     call(py, &ENTER, "_enter_task", event_loop, task)
 }
@@ -39,7 +39,7 @@ fn call(
 ) -> PyResult<()> {
     let function = slot.get_or_try_init(py, || py.import("asyncio.tasks")?.getattr(name).map(Bound::unbind))?;
     let arguments = [std::ptr::null_mut(), event_loop.as_ptr(), task.as_ptr()];
-    // SAFETY: all are alive during the call; the first element is room that the callee may use for itself.
+    // SAFETY: all pointers are valid during the call. The callee may overwrite the first element.
     let result = unsafe {
         ffi::PyObject_Vectorcall(
             function.as_ptr(),

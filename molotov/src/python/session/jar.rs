@@ -1,20 +1,22 @@
-//! The cookies of a session, for what `_jars` shows of them.
+//! The cookies of a session, which `_jars` shows to scripts.
 
 use std::rc::Rc;
 
 use pyo3::prelude::*;
 use url::Url;
 
-use super::local::Held;
-use crate::http::cookies::{self, Kept};
+use crate::{
+    http::cookies::{self, Kept},
+    python::gil_cell::GilCell,
+};
 
 /// The cookies of one session, or of several that share them.
 #[pyclass(frozen, module = "molotov._core")]
-pub(super) struct Jar(Held<Rc<cookies::Jar>>);
+pub(in crate::python) struct Jar(GilCell<Rc<cookies::Jar>>);
 
 impl Jar {
     pub(super) fn of(jar: Rc<cookies::Jar>) -> Jar {
-        Jar(Held::new(jar))
+        Jar(GilCell::new(jar))
     }
 
     pub(super) fn get(&self, py: Python<'_>) -> Rc<cookies::Jar> {
@@ -22,8 +24,8 @@ impl Jar {
     }
 }
 
-/// Name, value, domain, whether it is that host's only, path, whether it is for HTTPS only, whether it is hidden from
-/// programs of pages, and when it expires.
+/// The fields of a cookie: name, value, domain, whether it is host-only, path, whether it is `Secure`, whether it is `HttpOnly`,
+/// and when it expires in seconds since the epoch.
 type Entry = (String, String, String, bool, String, bool, bool, Option<i64>);
 
 fn kept_by(name: &str) -> Kept {
@@ -36,7 +38,7 @@ fn kept_by(name: &str) -> Kept {
 
 #[pymethods]
 impl Jar {
-    /// An empty one. `kept` says which servers may set cookies: `all`, those that have `names`, or none.
+    /// An empty jar. `kept` names the servers that may set cookies: `all`, those with a host name (`names`), or none.
     #[new]
     fn new(kept: &str) -> Jar {
         Jar::of(Rc::new(cookies::Jar::new(kept_by(kept))))
@@ -54,17 +56,17 @@ impl Jar {
         self.0.borrow(py).all().into_iter().map(entry).collect()
     }
 
-    /// Names and values of what would go to a URL; of two of the same name the last one counts.
+    /// The names and values of the cookies that a request to a URL sends. Of two with the same name, the last one counts.
     fn matching(&self, py: Python<'_>, url: &str) -> Vec<(String, String)> {
         Url::parse(url).map_or_else(|_| Vec::new(), |url| self.0.borrow(py).matching(&url))
     }
 
-    /// Keeps a cookie, as a server at `url` would set it.
+    /// Sets a cookie as a server at `url` would.
     fn set(&self, py: Python<'_>, url: &str, text: &str) -> bool {
         Url::parse(url).is_ok_and(|url| self.0.borrow(py).set(text, &url))
     }
 
-    /// Keeps a cookie that goes to every server.
+    /// Sets a cookie that is sent to every server.
     fn share(&self, py: Python<'_>, name: String, value: String) {
         self.0.borrow(py).share(name, value);
     }

@@ -1,38 +1,46 @@
-//! A response as aiohttp's users know it. What most scripts look at is here; the rest is made when it is asked for.
+//! A response: aiohttp's interface over a response of the engine. `_responses` makes the attributes that scripts rarely use.
 
-use std::{cell::OnceCell, rc::Rc, task::Poll};
+mod decoding;
+mod head;
+
+use std::{
+    cell::OnceCell,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use pyo3::{
     intern,
     prelude::*,
-    types::{PyBytes, PyDict, PyString},
+    types::{PyBytes, PyDict, PyTuple},
 };
 
-use super::{awaitable::Awaitable, errors, json, local::Held, module, session::class_of};
+use self::decoding::{charset, decode, is_expected, known_charset};
+use super::{awaitable::Awaitable, classes::class_of, errors, gil_cell::GilCell, json, module};
 use crate::{ErrorKind, session};
 
-/// An answer, with its body where it has been read.
+/// A response, with its body once it is read.
 #[pyclass(frozen, dict, weakref, subclass, name = "ClientResponse", module = "molotov.session")]
 pub(super) struct Response {
-    inner: Held<Inner>,
+    inner: GilCell<Inner>,
 }
 
 struct Inner {
-    /// Gone when it has been released without having been read.
+    /// `None` once it is released.
     response: Option<Rc<session::Response>>,
     status: u16,
-    /// The request's method, as it was asked for.
+    /// The method of the request, as the script wrote it.
     method: String,
     body: OnceCell<Bytes>,
-    /// The head's parts that were asked for, as Python has them.
+    /// The head as Python objects, once a script has used it.
     head: Option<Py<PyDict>>,
-    /// The content type, kept where the response itself is not.
-    stated: Option<String>,
+    /// The content type of a released response.
+    content_type: Option<String>,
     request_info: Option<Py<PyAny>>,
     released: bool,
-    /// What was read by `content` already.
-    stream: Option<Py<PyAny>>,
+    /// The object that `content` returned.
+    content: Option<Py<PyAny>>,
 }
 
 impl Response {
@@ -42,27 +50,27 @@ impl Response {
 
     pub(super) fn shared(response: Rc<session::Response>, method: String, request_info: Option<Py<PyAny>>) -> Response {
         Response {
-            inner: Held::new(Inner {
+            inner: GilCell::new(Inner {
                 status: response.status().as_u16(),
                 response: Some(response),
                 method,
                 body: OnceCell::new(),
                 head: None,
-                stated: None,
+                content_type: None,
                 request_info,
                 released: false,
-                stream: None,
+                content: None,
             }),
         }
     }
 
-    /// The object that listeners know this response by.
-    pub(super) fn known(py: Python<'_>, response: &session::Response) -> Option<Py<Response>> {
+    /// The object that listeners received for this response.
+    pub(super) fn shared_with_listeners(py: Python<'_>, response: &session::Response) -> Option<Py<Response>> {
         let extension = response.extension.borrow();
         extension.as_ref()?.downcast_ref::<Py<Response>>().map(|known| known.clone_ref(py))
     }
 
-    /// Lets the rest of the body go.
+    /// Releases the response, and discards the rest of its body.
     pub(super) fn release(slf: &Bound<'_, Response>) {
         let py = slf.py();
         let this = slf.get();
@@ -76,18 +84,23 @@ impl Response {
         {
             let _ = inner.body.set(Bytes::new());
         }
-        // Its head may still be asked for, but a body that is not here yet is not waited for.
+        // Scripts may still use the head. A body that has not been read is lost.
         drop(inner);
         if let Err(error) = this.load_head(py) {
             error.write_unraisable(py, Some(slf));
         }
         let mut inner = this.inner.borrow_mut(py);
         if let Some(response) = inner.response.take() {
-            inner.stated = stated(&response);
+            inner.content_type = head::content_type(&response);
         }
     }
 
-    /// What the head says, as Python's objects.
+    /// Releases the result of an `async with`, if it is a response.
+    pub(super) fn release_now(result: &Bound<'_, PyAny>) -> bool {
+        result.cast::<Response>().map(Response::release).is_ok()
+    }
+
+    /// The head as Python objects.
     fn load_head(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         let response = {
             let inner = self.inner.borrow(py);
@@ -97,7 +110,7 @@ impl Response {
             inner.response.clone()
         };
         let head = match &response {
-            Some(response) => head_of(py, response)?,
+            Some(response) => head::to_dict(py, response)?,
             None => PyDict::new(py),
         };
         let head = head.unbind();
@@ -105,8 +118,8 @@ impl Response {
         Ok(head)
     }
 
-    /// The body, if it can be had without waiting.
-    fn body_now(&self, py: Python<'_>) -> Option<Result<Bytes, PyErr>> {
+    /// The body, if it is available without waiting.
+    fn available_body(&self, py: Python<'_>) -> Option<Result<Bytes, PyErr>> {
         let inner = self.inner.borrow(py);
         if let Some(body) = inner.body.get() {
             return Some(Ok(body.clone()));
@@ -120,14 +133,14 @@ impl Response {
         }
     }
 
-    /// Reads the body, and makes something of it.
+    /// Reads the body and converts it.
     fn read_then(
         slf: &Bound<'_, Response>,
-        make: impl FnOnce(&Bound<'_, Response>, Bytes) -> PyResult<Py<PyAny>> + 'static,
+        convert: impl FnOnce(&Bound<'_, Response>, Bytes) -> PyResult<Py<PyAny>> + 'static,
     ) -> Awaitable {
         let (py, this) = (slf.py(), slf.get());
-        if let Some(body) = this.body_now(py) {
-            return Awaitable::ready(body.and_then(|body| make(slf, body)));
+        if let Some(body) = this.available_body(py) {
+            return Awaitable::ready(body.and_then(|body| convert(slf, body)));
         }
         let Some(response) = this.inner.borrow(py).response.clone() else {
             return Awaitable::ready(Ok(py.None()));
@@ -136,12 +149,12 @@ impl Response {
             let response = response.clone();
             async move { response.buffered().await }
         });
-        let keep = |slf: &Bound<'_, Response>, read: Result<Bytes, crate::Error>| match read {
+        let finish = |slf: &Bound<'_, Response>, read: Result<Bytes, crate::Error>| match read {
             Ok(body) => {
                 let py = slf.py();
-                let body = after_stream(slf, body)?;
+                let body = after_content(slf, body)?;
                 let _ = slf.get().inner.borrow(py).body.set(body.clone());
-                make(slf, body)
+                convert(slf, body)
             }
             Err(error) if error.kind() == ErrorKind::Body => {
                 let exception = module(slf.py(), "_exceptions")?.call_method1("half_body", (slf,))?;
@@ -149,19 +162,20 @@ impl Response {
             }
             Err(error) => Err(errors::exception(slf.py(), &error)),
         };
-        // Most bodies have come with the head.
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        // Most bodies arrive with the head.
+        let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(read) = reading.as_mut().poll(&mut cx) {
-            return Awaitable::ready(keep(slf, read));
+            return Awaitable::ready(finish(slf, read));
         }
         let this = slf.clone().unbind();
         Awaitable::work(Box::pin(async move {
             let read = reading.await;
-            Python::attach(|py| keep(this.bind(py), read))
+            Python::attach(|py| finish(this.bind(py), read))
         }))
     }
 
-    fn ask(slf: &Bound<'_, Response>, what: &str) -> PyResult<Py<PyAny>> {
+    /// An attribute that `_responses` makes.
+    fn attribute(slf: &Bound<'_, Response>, what: &str) -> PyResult<Py<PyAny>> {
         let py = slf.py();
         let head = slf.get().load_head(py)?;
         let made = module(py, "_responses")?.call_method1(intern!(py, "head"), (slf, head, what))?;
@@ -169,92 +183,26 @@ impl Response {
     }
 }
 
-/// What the head of a response says, as Python's objects.
-fn head_of<'py>(py: Python<'py>, response: &session::Response) -> PyResult<Bound<'py, PyDict>> {
-    let head = PyDict::new(py);
-    let raw = |pairs: Vec<(&[u8], &[u8])>| -> Vec<(Py<PyBytes>, Py<PyBytes>)> {
-        let pair = |(name, value)| (PyBytes::new(py, name).unbind(), PyBytes::new(py, value).unbind());
-        pairs.into_iter().map(pair).collect()
-    };
-    let pairs = |headers: &http::HeaderMap| {
-        raw(headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect())
-    };
-    let text = |reason: &[u8]| String::from_utf8_lossy(reason).into_owned();
-    head.set_item("headers", raw(response.head().pairs()))?;
-    head.set_item("url", response.url().as_str())?;
-    head.set_item("reason", response.head().reason().map_or_else(|| reason(response.status()), text))?;
-    head.set_item("method", response.method().as_str())?;
-    head.set_item("version", format!("{:?}", response.version()))?;
-    let history: Vec<_> = response
-        .history()
-        .iter()
-        .map(|hop| {
-            let reason = hop.reason().map_or_else(|| reason(hop.status()), text);
-            (hop.status().as_u16(), hop.url().to_string(), pairs(hop.headers()), reason)
-        })
-        .collect();
-    head.set_item("history", history)?;
-    Ok(head)
-}
-
-fn reason(status: http::StatusCode) -> String {
-    status.canonical_reason().unwrap_or_default().to_owned()
-}
-
-/// The content type that a response states.
-fn stated(response: &session::Response) -> Option<String> {
-    let value = response.headers().get(http::header::CONTENT_TYPE)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// The body after what `content` has taken of it already.
-fn after_stream(slf: &Bound<'_, Response>, rest: Bytes) -> PyResult<Bytes> {
+/// The body that is left after `content` has read part of it.
+fn after_content(slf: &Bound<'_, Response>, rest: Bytes) -> PyResult<Bytes> {
     let py = slf.py();
-    let stream = slf.get().inner.borrow(py).stream.as_ref().map(|stream| stream.clone_ref(py));
-    let Some(stream) = stream else { return Ok(rest) };
-    let left: Vec<u8> = stream.bind(py).call_method0("_give_back")?.extract()?;
+    let content = slf.get().inner.borrow(py).content.as_ref().map(|content| content.clone_ref(py));
+    let Some(content) = content else { return Ok(rest) };
+    let left: Vec<u8> = content.bind(py).call_method0("_give_back")?.extract()?;
     Ok(if left.is_empty() { rest } else { [left.as_slice(), &rest].concat().into() })
 }
 
-/// Text as aiohttp decodes it: by the charset stated, UTF-8 otherwise, and strictly unless told otherwise.
-fn decode(py: Python<'_>, body: &[u8], encoding: Option<&str>, errors: &str) -> PyResult<Py<PyAny>> {
-    let encoding = encoding.unwrap_or("utf-8");
-    if encoding.eq_ignore_ascii_case("utf-8")
-        && let Ok(text) = std::str::from_utf8(body)
-    {
-        return Ok(PyString::new(py, text).into_any().unbind());
-    }
-    Ok(PyBytes::new(py, body).call_method1("decode", (encoding, errors))?.unbind())
-}
-
-/// The content type that was stated.
+/// The content type that the response states.
 fn content_type(slf: &Bound<'_, Response>) -> Option<String> {
     let inner = slf.get().inner.borrow(slf.py());
     match &inner.response {
-        Some(response) => stated(response),
-        None => inner.stated.clone(),
+        Some(response) => head::content_type(response),
+        None => inner.content_type.clone(),
     }
 }
 
-fn charset(content_type: &str) -> Option<String> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.trim().trim_matches('"');
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.to_owned())
-    })
-}
-
-/// The charset that a content type states, unless Python has no codec of that name.
-fn known_charset(py: Python<'_>, content_type: Option<&str>) -> Option<String> {
-    let stated = charset(content_type?)?;
-    if stated.eq_ignore_ascii_case("utf-8") {
-        return Some(stated);
-    }
-    py.import("codecs").and_then(|codecs| codecs.call_method1("lookup", (&stated,))).is_ok().then_some(stated)
-}
-
-/// The size of the parts that `content` yields where a body arrives faster than it is read: that of one read of asyncio's.
-const PART: usize = 256 * 1024;
+/// The most that one read of `content` returns, in bytes: the size of a read in asyncio.
+const MAX_PART: usize = 256 * 1024;
 
 #[pymethods]
 impl Response {
@@ -263,7 +211,7 @@ impl Response {
         self.inner.borrow(py).status
     }
 
-    /// What `isinstance` looks at: aiohttp's class, where the script has imported it.
+    /// The class that `isinstance` sees: aiohttp's, if the script has imported it.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         class_of::<Response>(slf.as_any(), "ClientResponse")
@@ -276,7 +224,7 @@ impl Response {
 
     #[getter]
     fn method(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        Response::ask(slf, "method")
+        Response::attribute(slf, "method")
     }
 
     #[getter(_asked_method)]
@@ -290,7 +238,7 @@ impl Response {
         if let Some(info) = &slf.get().inner.borrow(py).request_info {
             return Ok(info.clone_ref(py));
         }
-        let made = Response::ask(slf, "_request_info")?;
+        let made = Response::attribute(slf, "_request_info")?;
         slf.get().inner.borrow_mut(py).request_info = Some(made.clone_ref(py));
         Ok(made)
     }
@@ -311,7 +259,7 @@ impl Response {
         self.inner.borrow(py).body.get().map(|body| PyBytes::new(py, body).unbind())
     }
 
-    /// Everything that is rarely asked for.
+    /// The attributes that scripts rarely use.
     fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
         match name {
             "headers"
@@ -331,28 +279,28 @@ impl Response {
             | "request"
             | "url_obj"
             | "connection"
-            | "cookies_" => Response::ask(slf, name),
+            | "cookies_" => Response::attribute(slf, name),
             "content" => {
                 let py = slf.py();
-                if let Some(stream) = &slf.get().inner.borrow(py).stream {
-                    return Ok(stream.clone_ref(py));
+                if let Some(content) = &slf.get().inner.borrow(py).content {
+                    return Ok(content.clone_ref(py));
                 }
                 let made = module(py, "_content")?.getattr("Content")?.call1((slf,))?.unbind();
-                slf.get().inner.borrow_mut(py).stream = Some(made.clone_ref(py));
+                slf.get().inner.borrow_mut(py).content = Some(made.clone_ref(py));
                 Ok(made)
             }
-            _ => Response::ask(slf, name),
+            _ => Response::attribute(slf, name),
         }
     }
 
     fn read(slf: &Bound<'_, Self>) -> Awaitable {
         let (py, this) = (slf.py(), slf.get());
-        // As aiohttp: text and JSON can be had again, the bytes cannot.
-        let gone = {
+        // As in aiohttp, a released response still has its text and its JSON, but not its bytes.
+        let is_lost = {
             let inner = this.inner.borrow(py);
             inner.released && inner.body.get().is_some() && !matches!(inner.status, 204 | 304)
         };
-        if gone {
+        if is_lost {
             let error = module(py, "_exceptions").and_then(|module| module.call_method0("released"));
             return Awaitable::ready(Err(error.map_or_else(|error| error, PyErr::from_value)));
         }
@@ -404,7 +352,7 @@ impl Response {
         .of("response.json")
     }
 
-    /// The next part of the body, `None` at its end: for `content`.
+    /// The next part of the body, for `content`. `None` at the end.
     fn _chunk(slf: &Bound<'_, Self>) -> Awaitable {
         let (py, this) = (slf.py(), slf.get());
         let inner = this.inner.borrow(py);
@@ -413,13 +361,13 @@ impl Response {
         }
         let Some(response) = inner.response.clone() else {
             drop(inner);
-            return Awaitable::ready(match this.body_now(py) {
+            return Awaitable::ready(match this.available_body(py) {
                 Some(Err(error)) => Err(error),
                 _ => Ok(py.None()),
             });
         };
         Awaitable::work(Box::pin(async move {
-            let part = response.chunk_shared(PART).await;
+            let part = response.chunk_shared(MAX_PART).await;
             Python::attach(|py| match part {
                 Ok(Some(part)) => Ok(PyBytes::new(py, &part).into_any().unbind()),
                 Ok(None) => Ok(py.None()),
@@ -428,7 +376,7 @@ impl Response {
         }))
     }
 
-    /// The most bytes that `content` keeps.
+    /// How many bytes `content` may hold.
     #[getter(_max_body)]
     fn max_body(&self, py: Python<'_>) -> Option<u64> {
         self.inner.borrow(py).response.as_ref().map(|response| response.max_body())
@@ -444,7 +392,7 @@ impl Response {
     }
 
     #[pyo3(name = "release")]
-    fn release_it(slf: &Bound<'_, Self>) -> Awaitable {
+    fn release_awaitable(slf: &Bound<'_, Self>) -> Awaitable {
         let py = slf.py();
         Response::release(slf);
         Awaitable::ready(Ok(py.None()))
@@ -465,22 +413,12 @@ impl Response {
     }
 
     #[pyo3(signature = (*exception))]
-    fn __aexit__(slf: &Bound<'_, Self>, exception: &Bound<'_, pyo3::types::PyTuple>) -> Awaitable {
+    fn __aexit__(slf: &Bound<'_, Self>, exception: &Bound<'_, PyTuple>) -> Awaitable {
         let _ = exception;
-        Response::release_it(slf)
+        Response::release_awaitable(slf)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         module(slf.py(), "_responses")?.call_method1("show", (slf,))?.extract()
     }
-}
-
-/// Whether a body of this type may be taken for the type that is expected.
-fn is_expected(stated: Option<&str>, expected: &str) -> bool {
-    let Some(stated) = stated else { return false };
-    let kind = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if expected.eq_ignore_ascii_case("application/json") {
-        return kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
-    }
-    stated.to_ascii_lowercase().contains(&expected.to_ascii_lowercase())
 }

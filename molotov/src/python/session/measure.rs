@@ -1,16 +1,19 @@
-//! Measures of requests that aiohttp makes: they count like those of the engine.
+//! Measures of the requests that aiohttp sends, which count like the engine's.
 
 use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use pyo3::prelude::*;
 
-use super::{local::Held, session::WorkerContext};
-use crate::{http::target::Target, session};
+use crate::{
+    http::target::Target,
+    python::{context::WorkerContext, gil_cell::GilCell},
+    session,
+};
 
-/// The measure of one request. Let go before the answer, it counts as interrupted.
+/// The measure of one request. Dropped before the response, it counts as interrupted.
 #[pyclass(frozen, module = "molotov._core")]
-pub(super) struct Measure(Held<Option<session::Measure>>);
+pub(in crate::python) struct Measure(GilCell<Option<session::Measure>>);
 
 #[pymethods]
 impl Measure {
@@ -23,17 +26,17 @@ impl Measure {
             let name = Target::parse(url).ok()?.name(&method);
             Some(session::Measure::start(observer, name))
         });
-        Measure(Held::new(measure))
+        Measure(GilCell::new(measure))
     }
 
-    /// Leaves time in seconds out of the request's duration.
+    /// Excludes a time in seconds from the request's duration.
     fn leave_out(&self, py: Python<'_>, seconds: f64) {
         if let Some(measure) = &mut *self.0.borrow_mut(py) {
             measure.leave_out(Duration::try_from_secs_f64(seconds).unwrap_or_default());
         }
     }
 
-    /// The head of the final answer has come.
+    /// Records the head of the final response.
     fn answered(&self, py: Python<'_>, method: &str, url: &str, status: u16) {
         let mut measure = self.0.borrow_mut(py);
         let Some(measure) = &mut *measure else { return };
@@ -45,7 +48,7 @@ impl Measure {
         }
     }
 
-    /// The answer is over; the sizes are in bytes.
+    /// Records the end of the response. The sizes are in bytes.
     fn completed(&self, py: Python<'_>, bytes_out: u64, head: u64, body: u64) {
         if let Some(mut measure) = self.0.replace(py, None) {
             measure.hop(bytes_out, head);
@@ -54,7 +57,7 @@ impl Measure {
         }
     }
 
-    /// It went wrong.
+    /// Records a failed request.
     fn failed(&self, py: Python<'_>) {
         if let Some(measure) = self.0.replace(py, None) {
             measure.failed();
