@@ -221,3 +221,21 @@ class Connector:
         assert_eq!(all.matches(&said).count(), 1, "{what}: {all}");
     }
 }
+
+#[test]
+fn a_request_that_needs_aiohttp_says_so_if_it_is_not_installed() {
+    let script = r#"
+import molotov
+
+@molotov.scenario()
+async def one(session):
+    await session.post("http://127.0.0.1:1/", data=b"x", expect100=True)
+"#;
+    // As if it were not installed, wherever it may be.
+    let missing = "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n";
+    let scripts = Scripts::new(&[("loadtest.py", script), ("aiohttp.py", missing)]);
+    let output = scripts.program("-c -r 1").run().exited(0);
+    assert_eq!(output.totals(), (0, 1));
+    assert!(output.stdout.contains("only aiohttp itself can do that, and it is not installed"), "{output:#?}");
+    assert!(output.stdout.contains("pip install aiohttp"), "{output:#?}");
+}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Scripts;
+use molotov_tests::{LoadTestProgram, every_option};
+
+use super::{MOLOTOV, Scripts};
 
 const SCRIPT: &str = r#"
 import molotov
@@ -62,4 +64,9 @@ fn args_have_values_as_python_writes_them() {
     ] {
         assert!(seen.contains(&(name.to_owned(), value.to_owned())), "{name}: {seen:#?}");
     }
+}
+
+#[test]
+fn every_option_has_its_effect() {
+    every_option(&LoadTestProgram::python(MOLOTOV));
 }

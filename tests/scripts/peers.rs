@@ -1,6 +1,7 @@
 //! Peers that flood a script, and peers that drop its requests.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{
@@ -11,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Scripts;
+use molotov_tests::{LoadTestProgram, redirect_loops_fail};
+
+use super::{MOLOTOV, Scripts};
 
 /// A server that gives each connection to `serve`, on a thread of its own; the first part of its URLs.
 fn server(serve: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> String {
@@ -144,5 +147,188 @@ async def one(session):
         assert_eq!(count("ok") + count("failed") + count("retried"), seen.load(Ordering::Relaxed), "{row}");
         assert_eq!((count("failed") == 0, count("retried") > 0), (retry == "True", retry == "True"), "{row}");
         assert_eq!(report.stdout.contains("retried"), retry == "True", "{}", report.stdout);
+    }
+}
+
+#[test]
+fn a_redirect_loop_is_one_failed_request() {
+    redirect_loops_fail(&LoadTestProgram::python(MOLOTOV));
+}
+
+/// What a server does to a script's requests, and what the script gets: the limit of a body is 1 MiB.
+#[test]
+fn a_hostile_server_fails_requests_and_nothing_else() {
+    const SCRIPT: &str = r#"
+import asyncio, gzip, json, resource, socketserver, threading
+
+import molotov
+
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+BOMB = gzip.compress(bytes(4 << 20))
+FOREVER = b"10000\r\n" + bytes(65536) + b"\r\n"
+
+
+class Handler(socketserver.StreamRequestHandler):
+    def handle(self):
+        while True:
+            line = self.rfile.readline()
+            if not line:
+                return
+            path = line.split()[1].decode()
+            while self.rfile.readline().strip():
+                pass
+            try:
+                self.answer(path)
+            except OSError:
+                return
+
+    def answer(self, path):
+        coding, body = "identity", b"ok"
+        if path == "/codings":
+            coding = "deflate," * 4000 + "deflate"
+        if path == "/bomb":
+            coding, body = "gzip", BOMB
+        if path == "/deep":
+            body = b"[" * 500000
+        head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: %s\r\n" % coding
+        if path == "/endless":
+            self.wfile.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n")
+            while True:
+                self.wfile.write(FOREVER)
+        self.wfile.write(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+SERVER = Server(("127.0.0.1", 0), Handler)
+threading.Thread(target=SERVER.serve_forever, daemon=True).start()
+URL = "http://127.0.0.1:%d" % SERVER.server_address[1]
+
+
+@molotov.setup()
+async def setup(worker_id, args):
+    return {"max_body": 1 << 20}
+
+
+async def parts(response):
+    taken = 0
+    async for part in response.content.iter_chunked(65536):
+        taken += len(part)
+        if taken > 8 << 20:
+            return
+
+
+USES = {
+    "read": lambda response: response.read(),
+    "text": lambda response: response.text(),
+    "json": lambda response: response.json(),
+    "content": lambda response: response.content.read(),
+    "line": lambda response: response.content.readline(),
+    "exactly": lambda response: response.content.readexactly(4 << 20),
+    "parts": parts,
+}
+
+
+@molotov.scenario()
+async def all(session):
+    found = {}
+    for path in ("/codings", "/bomb", "/endless", "/deep", "/"):
+        for use in USES:
+            if path in ("/deep", "/") and use not in ("json", "read"):
+                continue
+            try:
+                async with session.get(URL + path, timeout=5) as response:
+                    await USES[use](response)
+                found[path + " " + use] = "ok"
+            except Exception as error:
+                found[path + " " + use] = "%s %s" % (type(error).__name__, "max_body" in str(error))
+    with open("found.json", "w") as file:
+        json.dump([found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss], file)
+"#;
+    let scripts = Scripts::new(&[("hostile.py", SCRIPT)]);
+    let output = scripts.program("-w 1 -r 1 hostile.py").run();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let (found, kilobytes): (BTreeMap<String, String>, u64) =
+        serde_json::from_str(&scripts.written("found.json")).unwrap();
+    for (case, outcome) in &found {
+        let (path, way) = case.split_once(' ').unwrap();
+        let expected = match (path, way) {
+            ("/codings", _) => "ClientPayloadError False",
+            ("/bomb" | "/endless", "parts") | ("/", "read") | ("/deep", "read") => "ok",
+            ("/bomb" | "/endless", _) => "ClientPayloadError True",
+            ("/deep", _) => "RecursionError False",
+            _ => "JSONDecodeError False",
+        };
+        assert_eq!(outcome, expected, "{case}");
+    }
+    assert_eq!(found.len(), 25, "{found:?}");
+    assert!(kilobytes < 200 << 10, "{} MB", kilobytes >> 10);
+}
+
+/// The server offers HTTP/2 too, and shows a certificate that it has signed itself.
+#[test]
+fn sessions_speak_http1_unless_asked_and_trust_ssl_cert_file() {
+    const SCRIPT: &str = r#"
+import json, os, socket, ssl, threading
+
+import molotov
+
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+CONTEXT.load_cert_chain("certificate.pem", "key.pem")
+CONTEXT.set_alpn_protocols(["h2", "http/1.1"])
+LISTENER = socket.create_server(("127.0.0.1", 0))
+URL = "https://localhost:%d/" % LISTENER.getsockname()[1]
+AGREED = []
+
+
+def serve():
+    while True:
+        plain, _ = LISTENER.accept()
+        try:
+            with CONTEXT.wrap_socket(plain, server_side=True) as stream:
+                AGREED.append(stream.selected_alpn_protocol())
+                # HTTP/2 is not spoken here, only agreed on.
+                if AGREED[-1] == "http/1.1":
+                    stream.recv(65536)
+                    stream.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+        except OSError:
+            AGREED.append("failed")
+
+
+threading.Thread(target=serve, daemon=True).start()
+
+
+@molotov.setup()
+async def setup(worker_id, args):
+    return {"http2": True} if worker_id == 1 else {}
+
+
+@molotov.scenario()
+async def one(session):
+    try:
+        async with session.get(URL, timeout=5) as response:
+            got = await response.text()
+    except Exception as error:
+        got = type(error).__name__
+    with open("found-%d.json" % molotov.get_context(session).worker_id, "w") as file:
+        json.dump([got, AGREED], file)
+"#;
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let (certificate, key) = (certificate.pem(), key.serialize_pem());
+    let scripts = Scripts::new(&[("tls.py", SCRIPT), ("certificate.pem", &certificate), ("key.pem", &key)]);
+    for (workers, file, expected) in [(1, "found-0.json", ("ok", "http/1.1")), (2, "found-1.json", ("", "h2"))] {
+        let line = format!("-w {workers} -r 1 tls.py");
+        let output = scripts.program(&line).env("SSL_CERT_FILE", "certificate.pem").run();
+        let (got, agreed): (String, Vec<String>) = serde_json::from_str(&scripts.written(file)).unwrap();
+        assert!(agreed.contains(&expected.1.to_owned()), "{agreed:?} {output:?}");
+        assert!(expected.0.is_empty() || got == expected.0, "{got} {output:?}");
+        if workers == 1 {
+            assert_eq!(agreed, ["http/1.1"]);
+        }
     }
 }

@@ -37,3 +37,36 @@ fn what_scripts_print_on_a_terminal_names_its_process() {
     assert_eq!(named, 2, "{output:#?}");
     assert!(!output.stdout.contains("\u{1b}[31m"), "{output:#?}");
 }
+
+const NOISY: &str = r#"
+import molotov
+
+print("at import")
+
+@molotov.global_setup()
+def init(args):
+    print("in global_setup")
+
+@molotov.scenario()
+async def one(session):
+    print("in the scenario")
+    await session.get("file:///etc/hostname")
+"#;
+
+#[test]
+fn a_report_on_standard_output_is_not_mixed_with_other_output() {
+    for line in ["", "-p 2"] {
+        let scripts = Scripts::new(&[("loadtest.py", NOISY), ("witness.py", "")]);
+        let line = format!("-r 1 --use-extension witness --report json:- {line} -- loadtest.py");
+        let output = scripts.program(&line).run().exited(0);
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).expect(&output.stdout);
+        assert!(report["totals"]["failures"].as_u64() > Some(0), "{output:#?}");
+        let message = report["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("the scheme `file` is not supported; use http or https"), "{message}");
+        for part in ["at import", "in global_setup", "in the scenario", "Loading extension 'witness'"] {
+            assert!(output.stderr.contains(part), "{line}: {output:#?}");
+        }
+        let full = scripts.program("-r 1").full().run().exited(1);
+        assert!(full.stderr.contains("No space left on device"), "{full:#?}");
+    }
+}

@@ -5,7 +5,7 @@ use pyo3::{prelude::*, types::PyString};
 use super::{gil_cell::GilCell, module, options};
 use crate::{session::Context, statsd::Statsd};
 
-/// A worker's place in the run, and what scripts attach to it.
+/// A worker's context, with the attributes that scripts attach to it.
 #[pyclass(frozen, dict, weakref, name = "Context", module = "molotov.session")]
 pub(super) struct WorkerContext {
     pub(super) inner: GilCell<Context>,

@@ -1,13 +1,13 @@
-//! What the program that runs scripts does for them: the command line, which stands above Python, registers it.
+//! The program around the interpreter. The command line registers what scripts need of it, because `python` is below `cli`.
 
 use std::{ffi::OsString, path::PathBuf};
 
 /// The program that runs scripts.
 pub(crate) struct Host {
-    /// Runs the command line of `molotov`; returns the exit code.
+    /// Runs the command line of `molotov`. Returns the exit code.
     pub(crate) command_line: fn(Vec<OsString>) -> u8,
-    /// Runs the command line of a command beside it, for an interpreter and the directory of our package; `None` if there is no
-    /// such command.
+    /// Runs the command line of `molostart` or `moloslave`. Takes the path of the interpreter and the directory of our package.
+    /// Returns `None` if there is no such command.
     pub(crate) program: fn(Vec<OsString>, PathBuf, PathBuf) -> Option<u8>,
 }
 

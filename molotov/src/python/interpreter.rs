@@ -1,4 +1,4 @@
-//! Starting the interpreter inside the command: that of the active virtual environment, if it is one of ours.
+//! Starts the interpreter inside the command: the one of the active virtual environment, if there is one.
 
 use std::{
     ffi::{CString, OsString},
@@ -14,11 +14,11 @@ use std::{
 
 use pyo3::{ffi, prelude::*};
 
-/// Starts the interpreter, unless this program was started by one.
+/// Starts the interpreter, unless one is running.
 ///
 /// # Errors
 ///
-/// When the active virtual environment cannot be used, or the interpreter does not start: what to do about it.
+/// When the active virtual environment has another version of Python, or the interpreter does not start.
 pub(super) fn start(line: &[OsString]) -> Result<(), String> {
     if is_started() {
         return Ok(());
@@ -36,29 +36,29 @@ pub(super) fn start(line: &[OsString]) -> Result<(), String> {
     started
 }
 
-/// Whether there is an interpreter.
+/// Whether an interpreter is running.
 pub(super) fn is_started() -> bool {
-    // SAFETY: it may be asked at any time.
+    // SAFETY: the function may be called at any time.
     unsafe { ffi::Py_IsInitialized() != 0 }
 }
 
 /// Whether this program has started the interpreter.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Ends the interpreter, if this program has started it: what scripts have left to the end of theirs is done now, such as
-/// functions of `atexit` and files that are not closed. Nothing of Python may be used after.
+/// Ends the interpreter if this program has started it. That runs the functions of `atexit`, for example, and closes open files.
+/// Python must not be used afterwards.
 pub(super) fn end() {
     if OURS.swap(false, Ordering::Relaxed) {
-        // SAFETY: called once, by the thread that started it, and the last use of the interpreter.
+        // SAFETY: the thread that started the interpreter calls this once, as the last use of the interpreter.
         unsafe {
             ffi::PyGILState_Ensure();
-            // What goes wrong here has been told by the interpreter itself.
+            // The interpreter has reported any error.
             ffi::Py_FinalizeEx();
         }
     }
 }
 
-/// The interpreter's path in a virtual environment, which has to be of the version that this program was built with.
+/// The path of the interpreter in a virtual environment. Its version has to be the one that this program was built with.
 fn of_environment(directory: &Path) -> Result<PathBuf, String> {
     let program = directory.join("bin/python3");
     let described = fs::read_to_string(directory.join("pyvenv.cfg")).unwrap_or_default();
@@ -78,10 +78,10 @@ fn of_environment(directory: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Major and minor version of the Python that this program is linked with.
+/// The major and minor version of the Python that this program is linked with.
 #[doc(hidden)]
 pub fn version() -> String {
-    // SAFETY: a static string, which is there before the interpreter is.
+    // SAFETY: a static string that exists before the interpreter starts.
     let text = unsafe { std::ffi::CStr::from_ptr(ffi::Py_GetVersion()) }.to_string_lossy().into_owned();
     let number = text.split_whitespace().next().unwrap_or_default();
     number.split('.').take(2).collect::<Vec<_>>().join(".")
@@ -89,13 +89,13 @@ pub fn version() -> String {
 
 fn initialize(program: Option<&Path>, line: &[OsString]) -> Result<(), String> {
     let check = |status: ffi::PyStatus| {
-        // SAFETY: it looks at the value only.
+        // SAFETY: the function only reads the value.
         if unsafe { ffi::PyStatus_Exception(status) } == 0 {
             return Ok(());
         }
         let text = match status.err_msg.is_null() {
             true => "no reason is given".to_owned(),
-            // SAFETY: a static string of the interpreter's.
+            // SAFETY: a static string of the interpreter.
             false => unsafe { std::ffi::CStr::from_ptr(status.err_msg) }.to_string_lossy().into_owned(),
         };
         Err(format!("Python does not start: {text}"))
@@ -104,9 +104,9 @@ fn initialize(program: Option<&Path>, line: &[OsString]) -> Result<(), String> {
     let line = line.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>()?;
     let program = program.map(|program| text(program.as_os_str())).transpose()?;
     let mut config = MaybeUninit::<ffi::PyConfig>::zeroed();
-    // SAFETY: the configuration is initialised by its own function before it is used, lives until the interpreter has read
-    // it, and is cleared after; the strings outlive the calls that copy them. The lock is let go at the end, so that
-    // whoever needs it takes it.
+    // SAFETY: `PyConfig_InitPythonConfig` initialises the configuration before its use. It is valid until the interpreter has
+    // read it, and is cleared afterwards. The strings outlive the calls that copy them. The last call releases the lock for the
+    // other threads.
     unsafe {
         ffi::PyConfig_InitPythonConfig(config.as_mut_ptr());
         let config = config.assume_init_mut() as *mut ffi::PyConfig;
@@ -125,19 +125,19 @@ fn initialize(program: Option<&Path>, line: &[OsString]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether this program has started the interpreter: then it ends with the run.
+/// Whether this program has started the interpreter. If so, the interpreter ends with the run.
 pub(super) fn is_ours() -> bool {
     OURS.load(Ordering::Relaxed)
 }
 
-/// Our own handlers, from a run that is over: whoever listens to signals installs them once in a process.
+/// Our handlers of signals from a previous run: the library that installs them does so once in a process.
 static HANDLERS: Mutex<Vec<(libc::c_int, libc::sigaction)>> = Mutex::new(Vec::new());
 
-/// What is done with the interpreter's own handling of Ctrl-C: ours takes its place.
-pub(super) fn leave_signals_to_us(py: Python<'_>) -> PyResult<()> {
+/// Replaces the interpreter's handlers of SIGINT and SIGTERM with ours.
+pub(super) fn use_our_handlers(py: Python<'_>) -> PyResult<()> {
     let threading = py.import("threading")?;
     if !threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?) {
-        // Python lets its main thread only change handlers.
+        // Python allows only its main thread to change handlers.
         return Ok(());
     }
     let signal = py.import("signal")?;
@@ -145,18 +145,18 @@ pub(super) fn leave_signals_to_us(py: Python<'_>) -> PyResult<()> {
         signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
     }
     for (number, handler) in HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        // SAFETY: a handler that was installed for this signal before, by a library that stays loaded.
+        // SAFETY: a handler that was installed for this signal before. Its library stays loaded.
         unsafe { libc::sigaction(number, &handler, std::ptr::null_mut()) };
     }
     Ok(())
 }
 
-/// Keeps our handlers for the next run, before the interpreter gets its own back.
+/// Records our handlers for the next run, before the interpreter's are restored.
 pub(super) fn keep_signal_handlers() {
     let mut kept = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
     for number in [libc::SIGINT, libc::SIGTERM] {
         let mut handler = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: there is room for the handler, which is read only when it was written.
+        // SAFETY: there is room for the handler, which is read only after the call has written it.
         unsafe {
             if libc::sigaction(number, std::ptr::null(), handler.as_mut_ptr()) == 0 {
                 kept.push((number, handler.assume_init()));
@@ -165,8 +165,7 @@ pub(super) fn keep_signal_handlers() {
     }
 }
 
-/// Puts our handlers back in place, which Python has displaced since an earlier run in the same interpreter. To be called when they
-/// are set.
+/// Restores our handlers, which Python has replaced since an earlier run in the same interpreter. Call it once they are installed.
 pub(crate) fn keep_handlers() {
     const SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
     static KEPT: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
@@ -175,7 +174,7 @@ pub(crate) fn keep_handlers() {
             KEPT.get_or_init(|| {
                 SIGNALS.map(|signal| {
                     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-                    // SAFETY: it only reads the action; where it cannot, what is left is the default action.
+                    // SAFETY: the call only reads the action. If it fails, the zeroed value is the default action.
                     unsafe {
                         libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
                         action.assume_init()
@@ -185,7 +184,7 @@ pub(crate) fn keep_handlers() {
         }
         Some(kept) => {
             for (signal, action) in SIGNALS.into_iter().zip(kept) {
-                // SAFETY: an action that the system gave before; its handler stays loaded as long as the program.
+                // SAFETY: an action that the system returned before. Its handler stays loaded.
                 unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) };
             }
         }

@@ -79,7 +79,7 @@ pub(crate) fn interrupt(signal: c_int) {
     let thread = FIXTURE.load(Ordering::Acquire);
     if thread != 0 {
         PENDING.store(signal, Ordering::Relaxed);
-        // SAFETY: the thread runs at least as long as its fixture, since it is the main thread.
+        // SAFETY: the thread runs as long as its fixture. It is the main thread, so it also exists after that.
         unsafe { libc::pthread_kill(thread as libc::pthread_t, SIGNAL) };
     }
 }

@@ -1,4 +1,4 @@
-//! JSON straight into Python's objects, and Python's objects into JSON.
+//! Parses JSON directly into Python objects.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use pyo3::{
 };
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Parses JSON as Python's `json.loads` does. What this parser refuses, or would not give exactly, Python's own gets.
+/// Parses JSON as Python's `json.loads` does. Falls back to Python's parser for text that this parser rejects or would change.
 pub(super) fn loads<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     let mut parser = serde_json::Deserializer::from_slice(text);
     let parsed = Value(py).deserialize(&mut parser);
@@ -58,7 +58,7 @@ impl<'de, 'py> Visitor<'de> for Value<'py> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        // A whole number that is too large comes as a float, and `-0` too: Python has integers for them.
+        // This parser returns large integers and `-0` as floats. Python has integers for them.
         if value.abs() >= 9.2e18 || value == 0.0 && value.is_sign_negative() {
             return Err(E::custom("a number for Python's own parser"));
         }

@@ -11,7 +11,7 @@ use pyo3::{
 
 use crate::{
     blocking::BlockingRequest,
-    python::{awaitable, context::WorkerContext, errors, host::host, interrupts::interrupted, run_state, worker},
+    python::{awaitable, errors, host::host, interrupts::interrupted, run_state, worker},
 };
 
 /// The part of the package that is written in Rust.
@@ -22,19 +22,15 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::awaitable::{Awaitable, EngineFuture};
     #[pymodule_export]
+    use crate::python::context::WorkerContext;
+    #[pymodule_export]
     use crate::python::event_loop::wait;
     #[pymodule_export]
     use crate::python::interrupts::break_in;
     #[pymodule_export]
     use crate::python::response::Response;
     #[pymodule_export]
-    use crate::python::session::Jar;
-    #[pymodule_export]
-    use crate::python::session::Measure;
-    #[pymodule_export]
-    use crate::python::session::Session;
-    #[pymodule_export]
-    use crate::python::session::{Permits, Route};
+    use crate::python::session::{Jar, Measure, Permits, Route, Session};
     #[pymodule_export]
     use crate::python::stdout::Stdout;
     #[pymodule_export]

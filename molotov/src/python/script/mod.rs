@@ -40,7 +40,7 @@ pub(crate) fn start(line: &[OsString]) -> Result<(), LoadError> {
             if !interpreter::is_ours() {
                 RUN.set(Some(module(py, "_runs")?.call_method0("Run")?.unbind()));
             }
-            interpreter::leave_signals_to_us(py)
+            interpreter::use_our_handlers(py)
         })();
         installed.map_err(|error| load_error(py, &error))
     })
