@@ -8,11 +8,11 @@ use std::{
 };
 
 /// Memory for lines that wait, in bytes.
-const ROOM: usize = 12 << 20;
+const LINE_CAPACITY: usize = 12 << 20;
 /// From so many waiting items that cannot be dropped, new ones merge into those that wait.
-const CROWDED: usize = 64;
+const MERGE_FROM: usize = 64;
 /// From so many, they merge even where that loses detail.
-const FULL: usize = 512;
+const MERGE_ALL_FROM: usize = 512;
 
 /// What a [`Sender`] sends.
 pub(crate) trait Item: Sized {
@@ -59,7 +59,7 @@ struct Shared<T> {
 
 struct State<T> {
     urgent: VecDeque<T>,
-    waiting: VecDeque<Entry<T>>,
+    waiting: VecDeque<Queued<T>>,
     /// Memory of the waiting items that may be dropped.
     bytes: usize,
     /// How many waiting items must arrive.
@@ -68,7 +68,7 @@ struct State<T> {
     receiver_gone: bool,
 }
 
-enum Entry<T> {
+enum Queued<T> {
     Item(T),
     /// Here so many items were dropped.
     Dropped(u64),
@@ -76,11 +76,11 @@ enum Entry<T> {
 
 /// Nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Empty {
+pub(crate) enum ReceiveError {
     /// Nothing came in time.
-    Yet,
+    Timeout,
     /// Nothing waits, and there is no sender any more.
-    ForGood,
+    Disconnected,
 }
 
 impl<T> Shared<T> {
@@ -110,29 +110,29 @@ impl<T: Item> Sender<T> {
 impl<T: Item> State<T> {
     fn push(&mut self, item: T) {
         match item.droppable() {
-            Some(bytes) if self.bytes.saturating_add(bytes) > ROOM => match self.waiting.back_mut() {
-                Some(Entry::Dropped(count)) => *count += 1,
-                _ => self.waiting.push_back(Entry::Dropped(1)),
+            Some(bytes) if self.bytes.saturating_add(bytes) > LINE_CAPACITY => match self.waiting.back_mut() {
+                Some(Queued::Dropped(count)) => *count += 1,
+                _ => self.waiting.push_back(Queued::Dropped(1)),
             },
             Some(bytes) => {
                 self.bytes += bytes;
-                self.waiting.push_back(Entry::Item(item));
+                self.waiting.push_back(Queued::Item(item));
             }
             None => {
                 let mut item = item;
                 for exact in [true, false] {
-                    if self.fixed < if exact { CROWDED } else { FULL } {
+                    if self.fixed < if exact { MERGE_FROM } else { MERGE_ALL_FROM } {
                         break;
                     }
                     for waiting in self.waiting.iter_mut().rev() {
-                        let Entry::Item(waiting) = waiting else { continue };
+                        let Queued::Item(waiting) = waiting else { continue };
                         match waiting.merge(item, exact) {
                             None => return,
                             Some(returned) => item = returned,
                         }
                     }
                 }
-                self.waiting.push_back(Entry::Item(item));
+                self.waiting.push_back(Queued::Item(item));
                 self.fixed += 1;
             }
         }
@@ -143,8 +143,8 @@ impl<T: Item> State<T> {
             return Some(urgent);
         }
         match self.waiting.pop_front()? {
-            Entry::Dropped(count) => Some(T::dropped(count)),
-            Entry::Item(item) => {
+            Queued::Dropped(count) => Some(T::dropped(count)),
+            Queued::Item(item) => {
                 match item.droppable() {
                     Some(bytes) => self.bytes -= bytes,
                     None => self.fixed -= 1,
@@ -157,25 +157,25 @@ impl<T: Item> State<T> {
 
 impl<T: Item> Receiver<T> {
     /// The next item, if one is there.
-    pub(crate) fn try_receive(&self) -> Result<T, Empty> {
+    pub(crate) fn try_receive(&self) -> Result<T, ReceiveError> {
         let mut state = self.0.lock();
-        let empty = if state.senders == 0 { Empty::ForGood } else { Empty::Yet };
+        let empty = if state.senders == 0 { ReceiveError::Disconnected } else { ReceiveError::Timeout };
         state.pop().ok_or(empty)
     }
 
     /// The next item; waits for it until a moment.
-    pub(crate) fn receive_until(&self, until: Instant) -> Result<T, Empty> {
+    pub(crate) fn receive_until(&self, until: Instant) -> Result<T, ReceiveError> {
         let mut state = self.0.lock();
         loop {
             if let Some(item) = state.pop() {
                 return Ok(item);
             }
             if state.senders == 0 {
-                return Err(Empty::ForGood);
+                return Err(ReceiveError::Disconnected);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Empty::Yet);
+                return Err(ReceiveError::Timeout);
             }
             let waited = self.0.arrived.wait_timeout(state, left);
             state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
@@ -187,8 +187,8 @@ impl<T: Item> Receiver<T> {
         loop {
             match self.receive_until(Instant::now() + Duration::from_secs(3600)) {
                 Ok(item) => return Some(item),
-                Err(Empty::ForGood) => return None,
-                Err(Empty::Yet) => {}
+                Err(ReceiveError::Disconnected) => return None,
+                Err(ReceiveError::Timeout) => {}
             }
         }
     }
@@ -301,7 +301,7 @@ mod tests {
             sender.send(Sent::Count(n % 3, 1));
         }
         let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
-        assert_eq!(counts.len(), CROWDED);
+        assert_eq!(counts.len(), MERGE_FROM);
         let sum = |of| {
             counts
                 .iter()
@@ -323,13 +323,13 @@ mod tests {
     #[test]
     fn merges_nothing_away_where_lines_were_dropped() {
         let (sender, receiver) = queue();
-        (0..CROWDED).for_each(|_| _ = sender.send(Sent::Count(0, 1)));
+        (0..MERGE_FROM).for_each(|_| _ = sender.send(Sent::Count(0, 1)));
         (0..20).for_each(|_| _ = sender.send(line()));
         sender.send(Sent::Count(0, 1));
         sender.send(Sent::Count(1, 1));
         let counts = std::iter::from_fn(|| receiver.try_receive().ok());
         let sum: u64 = counts.map(|sent| if let Sent::Count(_, count) = sent { count } else { 0 }).sum();
-        assert_eq!(sum, CROWDED as u64 + 2);
+        assert_eq!(sum, MERGE_FROM as u64 + 2);
     }
 
     #[test]
@@ -337,7 +337,7 @@ mod tests {
         let (sender, receiver) = queue();
         (0..2_000).for_each(|n| _ = sender.send(Sent::Count(n, 1)));
         let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
-        assert_eq!(counts.len(), FULL);
+        assert_eq!(counts.len(), MERGE_ALL_FROM);
         let sum: u64 = counts.iter().map(|sent| if let Sent::Count(_, count) = sent { *count } else { 0 }).sum();
         assert_eq!(sum, 2_000);
     }

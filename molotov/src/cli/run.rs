@@ -93,9 +93,9 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     } else {
         on_stdout(&args, &control)
     };
-    let begun = engine::begin(&plan, &mut *screen, inbox);
+    let prepared = engine::prepare(&plan, &mut *screen, inbox);
     let listening = listen(signals);
-    let summary = begun.end();
+    let summary = prepared.run();
     scripts::set_control(None);
     scripts::set_ended(&summary);
     tracing::debug!(verdict = ?summary.verdict, "the run has ended");

@@ -28,18 +28,18 @@ pub(super) struct Envelope {
 
 impl Envelope {
     /// Reads an envelope.
-    pub(super) fn read(bytes: &[u8]) -> Result<Envelope, Unreadable> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
         match postcard::take_from_bytes::<u16>(bytes) {
-            Ok((VERSION, _)) => postcard::from_bytes(bytes).map_err(Unreadable::Malformed),
-            Ok((version, _)) => Err(Unreadable::Version(version)),
-            Err(error) => Err(Unreadable::Malformed(error)),
+            Ok((VERSION, _)) => postcard::from_bytes(bytes).map_err(EnvelopeError::Malformed),
+            Ok((version, _)) => Err(EnvelopeError::Version(version)),
+            Err(error) => Err(EnvelopeError::Malformed(error)),
         }
     }
 }
 
 /// Why an envelope cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(super) enum EnvelopeError {
     /// It is of another version.
     #[error(
         "uses version {0} of the protocol between members, and the coordinator version {VERSION}; run the same version of \
@@ -53,14 +53,14 @@ pub(super) enum Unreadable {
 
 /// Puts a member's updates into envelopes.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct EnvelopeWriter {
     member: MemberId,
     sequence: u64,
 }
 
-impl Outgoing {
-    pub(super) fn new(member: MemberId) -> Outgoing {
-        Outgoing { member, sequence: 0 }
+impl EnvelopeWriter {
+    pub(super) fn new(member: MemberId) -> EnvelopeWriter {
+        EnvelopeWriter { member, sequence: 0 }
     }
 
     pub(super) fn seal(&mut self, elapsed: Duration, update: Update) -> Envelope {
@@ -71,15 +71,15 @@ impl Outgoing {
 
 /// Takes a member's updates out of their envelopes.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(super) struct EnvelopeReader {
     member: MemberId,
     /// The number that comes next.
     next: u64,
 }
 
-impl Incoming {
-    pub(super) fn new(member: MemberId) -> Incoming {
-        Incoming { member, next: 0 }
+impl EnvelopeReader {
+    pub(super) fn new(member: MemberId) -> EnvelopeReader {
+        EnvelopeReader { member, next: 0 }
     }
 
     /// What an envelope says: nothing when it has come before or is another member's. What was lost before it is said first.
@@ -102,28 +102,28 @@ impl Incoming {
 mod tests {
     use super::*;
 
-    fn opened(incoming: &mut Incoming, envelope: Envelope) -> Vec<String> {
+    fn opened(incoming: &mut EnvelopeReader, envelope: Envelope) -> Vec<String> {
         incoming.open(envelope).map(|update| format!("{update:?}")).collect()
     }
 
     #[test]
     fn gaps_are_noticed_and_nothing_counts_twice() {
-        let mut outgoing = Outgoing::new(MemberId(7));
+        let mut outgoing = EnvelopeWriter::new(MemberId(7));
         let mut sealed = || outgoing.seal(Duration::from_secs(1), Update::StopOnFailure);
-        let mut incoming = Incoming::new(MemberId(7));
+        let mut incoming = EnvelopeReader::new(MemberId(7));
         assert_eq!(opened(&mut incoming, sealed()), ["StopOnFailure"]);
         let (lost, also_lost, late) = (sealed(), sealed(), sealed());
         drop(also_lost);
         assert_eq!(opened(&mut incoming, late), ["Missing { updates: 2 }", "StopOnFailure"]);
         assert_eq!(opened(&mut incoming, lost), [""; 0], "it was counted as missing");
         assert_eq!(opened(&mut incoming, sealed()), ["StopOnFailure"]);
-        let others = Outgoing::new(MemberId(8)).seal(Duration::ZERO, Update::StopOnFailure);
+        let others = EnvelopeWriter::new(MemberId(8)).seal(Duration::ZERO, Update::StopOnFailure);
         assert_eq!(opened(&mut incoming, others), [""; 0]);
     }
 
     #[test]
     fn another_version_is_named_whatever_follows() {
-        let envelope = Outgoing::new(MemberId(0)).seal(Duration::ZERO, Update::StopOnFailure);
+        let envelope = EnvelopeWriter::new(MemberId(0)).seal(Duration::ZERO, Update::StopOnFailure);
         let mut bytes = postcard::to_allocvec(&envelope).unwrap();
         assert!(Envelope::read(&bytes).is_ok());
         bytes[0] = 9;
@@ -133,6 +133,6 @@ mod tests {
             error.starts_with("uses version 9 of the protocol between members, and the coordinator version 1;"),
             "{error}"
         );
-        assert!(matches!(Envelope::read(&[]), Err(Unreadable::Malformed(_))));
+        assert!(matches!(Envelope::read(&[]), Err(EnvelopeError::Malformed(_))));
     }
 }

@@ -28,7 +28,7 @@ pub(super) trait Member: Send {
     fn send(&mut self, command: Command);
 
     /// Takes note of what it has said itself.
-    fn heard(&mut self, update: &Update);
+    fn observe(&mut self, update: &Update);
 
     /// Looks whether all is well, and returns what it should have said itself. To be called again and again.
     fn look_after(&mut self) -> Vec<Update>;
@@ -51,12 +51,12 @@ pub(super) trait Member: Send {
 /// The members of a run, or the threads of one of its processes.
 #[derive(Default)]
 pub(super) struct Members {
-    joined: BTreeMap<MemberId, Joined>,
+    joined: BTreeMap<MemberId, MemberState>,
     next: u32,
 }
 
 /// A member, and what it has reported.
-pub(super) struct Joined {
+pub(super) struct MemberState {
     member: Box<dyn Member>,
     running: usize,
     most: usize,
@@ -76,15 +76,17 @@ impl Members {
 
     /// A member joins under the identity that it was given.
     pub(super) fn join(&mut self, id: MemberId, member: Box<dyn Member>) {
-        self.joined
-            .insert(id, Joined { member, running: 0, most: 0, reported: Duration::ZERO, done: false, lost: false });
+        self.joined.insert(
+            id,
+            MemberState { member, running: 0, most: 0, reported: Duration::ZERO, done: false, lost: false },
+        );
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.joined.is_empty()
     }
 
-    pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut Joined> {
+    pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut MemberState> {
         self.joined.get_mut(&id)
     }
 
@@ -98,7 +100,7 @@ impl Members {
 
     /// What members should have said themselves.
     pub(super) fn look_after(&mut self) -> Vec<(MemberId, Update)> {
-        let look = |(id, joined): (&MemberId, &mut Joined)| {
+        let look = |(id, joined): (&MemberId, &mut MemberState)| {
             joined.member.look_after().into_iter().map(|update| (*id, update)).collect::<Vec<_>>()
         };
         self.joined.iter_mut().flat_map(look).collect()
@@ -147,10 +149,10 @@ impl Members {
     }
 }
 
-impl Joined {
+impl MemberState {
     /// Takes note of what the member has said; `false` when that is no part of the run any more, since the member was given up.
-    pub(super) fn hears(&mut self, update: &Update) -> bool {
-        self.member.heard(update);
+    pub(super) fn record(&mut self, update: &Update) -> bool {
+        self.member.observe(update);
         let is_lost = matches!(update, Update::Lost(_));
         let is_news = is_lost && !self.lost;
         self.lost |= is_lost;

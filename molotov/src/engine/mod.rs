@@ -7,37 +7,37 @@
 //!     worker    an async fn: set up, run scenarios, tear down
 //! ```
 
-mod board;
 mod clock;
 mod control;
 mod cookies;
 mod coordinator;
 mod envelope;
-mod exchange;
 mod lag;
 mod listeners;
 mod member;
 mod message;
 mod observe;
-mod order;
 mod pacing;
 mod panic;
 mod plan;
 mod processes;
+mod sequence;
 mod shard;
 mod sizing;
+mod status;
 mod stop;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 mod threads;
+mod transcript;
 mod update;
 mod worker;
 
 pub(crate) use self::threads::no_thread;
 pub use self::{
     control::{Control, Inbox},
-    coordinator::{Begun, begin, run},
+    coordinator::{PreparedRun, prepare, run},
     plan::Plan,
 };
 pub use crate::run::{FixtureFailure, Summary, Verdict};

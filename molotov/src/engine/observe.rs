@@ -6,7 +6,7 @@ use futures_util::future::LocalBoxFuture;
 use http::Method;
 use url::Url;
 
-use super::{exchange, shard::Shard};
+use super::{shard::Shard, transcript};
 use crate::{
     event::Event,
     metrics::{OperationSample, Outcome, Status},
@@ -35,15 +35,15 @@ impl Observer for WorkerObserver {
     }
 
     fn is_cutting(&self) -> bool {
-        self.shard.cutting.get()
+        self.shard.cancelling.get()
     }
 
     fn sending<'a>(&'a self, session: &'a Session, request: &'a Request) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             if self.shows_exchanges {
-                self.shard.line(self.worker, LineKind::Print, exchange::request(request));
+                self.shard.line(self.worker, LineKind::Print, transcript::request(request));
             }
-            self.shard.tell(&Event::SendingRequest { session, request }).await;
+            self.shard.notify(&Event::SendingRequest { session, request }).await;
         })
     }
 
@@ -55,19 +55,19 @@ impl Observer for WorkerObserver {
     ) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             if self.shows_exchanges {
-                let text = exchange::response(response).await;
+                let text = transcript::response(response).await;
                 self.shard.line(self.worker, LineKind::Print, text);
             }
-            self.shard.tell(&Event::ResponseReceived { session, request, response }).await;
+            self.shard.notify(&Event::ResponseReceived { session, request, response }).await;
         })
     }
 
     fn operation_started<'a>(&'a self, operation: &'a Operation) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             if self.shows_exchanges {
-                self.shard.line(self.worker, LineKind::Print, exchange::operation(operation));
+                self.shard.line(self.worker, LineKind::Print, transcript::operation(operation));
             }
-            self.shard.tell(&Event::OperationStart { operation, worker: self.worker }).await;
+            self.shard.notify(&Event::OperationStart { operation, worker: self.worker }).await;
         })
     }
 
@@ -79,9 +79,9 @@ impl Observer for WorkerObserver {
     ) -> LocalBoxFuture<'a, ()> {
         Box::pin(async move {
             if self.shows_exchanges {
-                self.shard.line(self.worker, LineKind::Print, exchange::operation_end(operation, outcome));
+                self.shard.line(self.worker, LineKind::Print, transcript::operation_end(operation, outcome));
             }
-            self.shard.tell(&Event::OperationEnd { operation, outcome, elapsed, worker: self.worker }).await;
+            self.shard.notify(&Event::OperationEnd { operation, outcome, elapsed, worker: self.worker }).await;
         })
     }
 

@@ -14,7 +14,7 @@ use crate::Failure;
 
 /// A panic that was caught.
 #[derive(Debug)]
-pub(crate) struct Caught {
+pub(crate) struct CaughtPanic {
     /// What `panic!` was given.
     pub(crate) message: String,
     /// Where it was called, as `src/lib.rs:12`.
@@ -23,8 +23,8 @@ pub(crate) struct Caught {
     pub(crate) backtrace: Option<String>,
 }
 
-impl From<Caught> for Failure {
-    fn from(caught: Caught) -> Failure {
+impl From<CaughtPanic> for Failure {
+    fn from(caught: CaughtPanic) -> Failure {
         Failure::from_panic(caught.message, caught.place, caught.backtrace)
     }
 }
@@ -39,7 +39,7 @@ enum Capture {
 
 thread_local! {
     static CAPTURE: Cell<Capture> = const { Cell::new(Capture::Off) };
-    static CAUGHT: RefCell<Option<Caught>> = const { RefCell::new(None) };
+    static CAUGHT: RefCell<Option<CaughtPanic>> = const { RefCell::new(None) };
 }
 
 /// Puts our panic hook before the one that is there; once for the process.
@@ -59,8 +59,8 @@ pub(crate) fn install_hook() {
     });
 }
 
-fn describe(info: &PanicHookInfo<'_>, backtrace: bool) -> Caught {
-    Caught {
+fn describe(info: &PanicHookInfo<'_>, backtrace: bool) -> CaughtPanic {
+    CaughtPanic {
         message: payload_message(info.payload()),
         place: info.location().map(|place| format!("{}:{}", place.file(), place.line())),
         backtrace: backtrace.then(crate::backtrace::capture),
@@ -91,16 +91,16 @@ impl Drop for Capturing {
 }
 
 /// Calls `work`; a panic becomes a value.
-pub(crate) fn catch<T>(backtrace: bool, work: impl FnOnce() -> T) -> Result<T, Caught> {
+pub(crate) fn catch<T>(backtrace: bool, work: impl FnOnce() -> T) -> Result<T, CaughtPanic> {
     let capturing = Capturing::start(backtrace);
     let result = catch_unwind(AssertUnwindSafe(work));
     drop(capturing);
     result.map_err(|payload| caught(&*payload))
 }
 
-fn caught(payload: &(dyn Any + Send)) -> Caught {
+fn caught(payload: &(dyn Any + Send)) -> CaughtPanic {
     // `resume_unwind` does not call the hook: then the payload is all there is.
-    CAUGHT.take().unwrap_or_else(|| Caught { message: payload_message(payload), place: None, backtrace: None })
+    CAUGHT.take().unwrap_or_else(|| CaughtPanic { message: payload_message(payload), place: None, backtrace: None })
 }
 
 /// A future whose panics become its output.
@@ -116,7 +116,7 @@ impl<F: Future + Unpin> CatchPanic<F> {
 }
 
 impl<F: Future + Unpin> Future for CatchPanic<F> {
-    type Output = Result<F::Output, Caught>;
+    type Output = Result<F::Output, CaughtPanic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let backtrace = self.backtrace;

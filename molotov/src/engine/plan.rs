@@ -46,14 +46,14 @@ impl Plan {
         Plan { statsd, ..self }
     }
 
-    /// The names of the scenarios, in the order in which a [`Board`](super::board::Board) numbers them.
+    /// The names of the scenarios, in the order in which a [`StatusTable`](super::status::StatusTable) numbers them.
     pub(super) fn names(&self) -> Vec<String> {
         self.selection.scenarios.iter().map(|scenario| scenario.name().to_owned()).collect()
     }
 }
 
 /// A scenario of the plan.
-pub(super) struct Planned {
+pub(super) struct PlannedScenario {
     pub(super) name: Rc<str>,
     pub(super) id: ScenarioId,
     pub(super) info: ScenarioInfo,
@@ -62,7 +62,7 @@ pub(super) struct Planned {
 
 /// The plan as one shard uses it: scenarios in name order, with what it takes to count them.
 pub(super) struct ShardPlan {
-    pub(super) scenarios: Vec<Planned>,
+    pub(super) scenarios: Vec<PlannedScenario>,
     pub(super) selection: Arc<Selection>,
     /// Stands for the picker where it fails: then no scenario runs that could be named.
     pub(super) picker_info: ScenarioInfo,
@@ -71,7 +71,7 @@ pub(super) struct ShardPlan {
 
 impl ShardPlan {
     pub(super) fn new(plan: &Plan, recorder: &Recorder) -> ShardPlan {
-        let planned = |entry: &Arc<dyn Scenario>| Planned {
+        let planned = |entry: &Arc<dyn Scenario>| PlannedScenario {
             name: entry.name().into(),
             id: recorder.scenario_id(entry.name()),
             info: ScenarioInfo { name: entry.name().to_owned(), weight: entry.weight(), delay: entry.delay() },

@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    board::Board,
     clock::Clock,
     cookies::DroppedCookies,
     message::Message,
     pacing::{ClosedLoop, Pacing},
     plan::{Plan, ShardPlan},
-    stop::{Announced, Phase, Stop},
+    status::StatusTable,
+    stop::{AnnouncedPhase, Phase, Stop},
     update::{MemberId, Update},
 };
 use crate::{
@@ -32,13 +32,13 @@ use crate::{
 };
 
 /// How long teardowns may take once the run is forced down.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+pub(super) const TEARDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// Shards report at multiples of this time since the start of the run. It divides a second, so no report spans the end of one.
-const REPORT: Duration = Duration::from_millis(200);
+const REPORT_PERIOD: Duration = Duration::from_millis(200);
 
 /// How many different complaints of listeners are shown.
-const SAID: usize = 100;
+const MAX_LISTENER_WARNINGS: usize = 100;
 
 /// What the workers of a thread share: all of it belongs to that thread.
 pub(super) struct Shard {
@@ -46,7 +46,7 @@ pub(super) struct Shard {
     pub(super) plan: ShardPlan,
     pub(super) pacing: Box<dyn Pacing>,
     pub(super) stop: Stop,
-    pub(super) board: Arc<Board>,
+    pub(super) statuses: Arc<StatusTable>,
     pub(super) clock: Arc<Clock>,
     /// The number of the process it is in.
     process: usize,
@@ -62,7 +62,7 @@ pub(super) struct Shard {
     pub(super) running: Cell<usize>,
     most: Cell<usize>,
     /// Whether a worker is being cut short right now: what it drops is interrupted then.
-    pub(super) cutting: Cell<bool>,
+    pub(super) cancelling: Cell<bool>,
     /// Cookies that its sessions have dropped.
     cookies: DroppedCookies,
     /// Lines about failures in this second.
@@ -116,7 +116,7 @@ impl Outbox {
 
 /// What the shards of a process have in common.
 #[derive(Clone)]
-pub(super) struct Process {
+pub(super) struct ProcessContext {
     pub(super) clock: Arc<Clock>,
     /// The number of the process, from 0.
     pub(super) number: usize,
@@ -131,19 +131,19 @@ pub(super) struct Process {
 impl Shard {
     pub(super) fn new(
         plan: Plan,
-        process: Process,
+        process: ProcessContext,
         outbox: Outbox,
-        board: Arc<Board>,
-        announced: Arc<Announced>,
+        statuses: Arc<StatusTable>,
+        announced: Arc<AnnouncedPhase>,
     ) -> Shard {
-        let Process { clock, number: process, shards, statsd, stopped: _ } = process;
+        let ProcessContext { clock, number: process, shards, statsd, stopped: _ } = process;
         let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
         Shard {
             plan: ShardPlan::new(&plan, &recorder),
             pacing: Box::new(ClosedLoop::new(&plan.args)),
-            stop: Stop::new(board.workers().len(), clock.clone(), announced),
-            board,
-            due: Cell::new(clock.epoch() + REPORT),
+            stop: Stop::new(statuses.workers().len(), clock.clone(), announced),
+            statuses,
+            due: Cell::new(clock.epoch() + REPORT_PERIOD),
             clock,
             process,
             backtraces: plan.args.verbose > 0,
@@ -153,7 +153,7 @@ impl Shard {
             outbox,
             running: Cell::new(0),
             most: Cell::new(0),
-            cutting: Cell::new(false),
+            cancelling: Cell::new(false),
             cookies: DroppedCookies::default(),
             failures: FailureLines::default(),
             said: RefCell::default(),
@@ -186,8 +186,8 @@ impl Shard {
             return;
         }
         self.report(due - self.clock.epoch());
-        let missed = (now - due).as_nanos() / REPORT.as_nanos();
-        self.due.set(due + REPORT * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
+        let missed = (now - due).as_nanos() / REPORT_PERIOD.as_nanos();
+        self.due.set(due + REPORT_PERIOD * (u32::try_from(missed).unwrap_or(u32::MAX - 1) + 1));
     }
 
     /// Reports everything measured since the last report; `until` is the end of that time, counted from the start of the run.
@@ -240,7 +240,7 @@ impl Shard {
 
     /// Whether scenarios block the thread and keep the loop of the shard itself from running.
     pub(super) fn is_blocked(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last_turn.get()) > 2 * REPORT
+        now.saturating_duration_since(self.last_turn.get()) > 2 * REPORT_PERIOD
     }
 
     /// Everything that a failed scenario entails, but for its count.
@@ -262,7 +262,7 @@ impl Shard {
             self.line(worker, LineKind::Failure, failure.describe(&scenario.name, self.backtraces));
         }
         if self.has_listeners() {
-            self.tell(&Event::ScenarioFailure { scenario, failure: &failure, worker }).await;
+            self.notify(&Event::ScenarioFailure { scenario, failure: &failure, worker }).await;
         }
     }
 
@@ -297,13 +297,13 @@ impl Shard {
     }
 
     /// Tells every listener, one after the other. One that fails is said once for each message, and fails nothing.
-    pub(super) async fn tell(&self, event: &Event<'_>) {
+    pub(super) async fn notify(&self, event: &Event<'_>) {
         for listener in &self.plan.selection.events {
             let told = super::panic::CatchPanic::new(self.backtraces, listener.handle(event)).await;
             if let Err(failure) = told.unwrap_or_else(|caught| Err(caught.into())) {
                 let text = failure.describe("events", self.backtraces);
                 let mut said = self.said.borrow_mut();
-                if said.len() < SAID && said.insert(text.clone()) {
+                if said.len() < MAX_LISTENER_WARNINGS && said.insert(text.clone()) {
                     self.outbox.send(Update::Line(Line::warning(text)));
                 }
             }

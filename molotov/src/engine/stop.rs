@@ -28,7 +28,7 @@ pub(crate) enum Phase {
 /// How far the end of the run has come, as the outside has announced it. The shard's own event loop learns it later: not before
 /// its thread is given back.
 #[derive(Debug, Default)]
-pub(super) struct Announced {
+pub(super) struct AnnouncedPhase {
     phase: AtomicU8,
     /// Whether the run was asked to stop. The caller sets it before it sends the command.
     stopped: Arc<AtomicBool>,
@@ -36,9 +36,9 @@ pub(super) struct Announced {
     answered: AtomicBool,
 }
 
-impl Announced {
-    pub(super) fn new(stopped: Arc<AtomicBool>) -> Announced {
-        Announced { stopped, ..Announced::default() }
+impl AnnouncedPhase {
+    pub(super) fn new(stopped: Arc<AtomicBool>) -> AnnouncedPhase {
+        AnnouncedPhase { stopped, ..AnnouncedPhase::default() }
     }
 
     pub(super) fn announce(&self, phase: Phase) {
@@ -67,7 +67,7 @@ impl Announced {
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
-    announced: Arc<Announced>,
+    announced: Arc<AnnouncedPhase>,
     clock: Arc<Clock>,
     /// Workers from this slot on are not wanted any more.
     wanted: Cell<usize>,
@@ -79,7 +79,7 @@ pub(crate) struct Stop {
 pub(crate) struct Cancelled;
 
 impl Stop {
-    pub(super) fn new(workers: usize, clock: Arc<Clock>, announced: Arc<Announced>) -> Stop {
+    pub(super) fn new(workers: usize, clock: Arc<Clock>, announced: Arc<AnnouncedPhase>) -> Stop {
         Stop {
             phase: Cell::new(Phase::Running),
             announced,
@@ -90,7 +90,7 @@ impl Stop {
     }
 
     /// Whether the worker in that slot may begin a scenario, now or after a pause.
-    pub(crate) fn goes_on(&self, slot: usize) -> bool {
+    pub(crate) fn may_run(&self, slot: usize) -> bool {
         self.phase() == Phase::Running && slot < self.wanted.get()
     }
 
@@ -116,7 +116,7 @@ impl Stop {
 
     /// Waits while the run is paused and the worker may go on after.
     pub(crate) async fn wait_out_the_pause(&self, slot: usize) {
-        poll_fn(|_| if self.is_paused() && self.goes_on(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
+        poll_fn(|_| if self.is_paused() && self.may_run(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
     /// Wakes every worker: the phase, the workers wanted or the clock has changed.
@@ -161,7 +161,7 @@ impl Stop {
     pub(crate) async fn sleep_until(&self, slot: usize, until: Duration) {
         let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
         poll_fn(|cx| {
-            if !self.goes_on(slot) {
+            if !self.may_run(slot) {
                 return Poll::Ready(());
             }
             // The end of the pause wakes the worker.

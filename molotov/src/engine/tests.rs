@@ -644,9 +644,9 @@ fn a_force_in_global_teardown_is_not_lost() {
 #[test]
 fn a_duration_that_is_given_is_shown_as_progress() {
     #[derive(Default)]
-    struct Begun(Option<Duration>);
+    struct ShownDuration(Option<Duration>);
 
-    impl Screen for Begun {
+    impl Screen for ShownDuration {
         fn begin(&mut self, about: &About) {
             self.0 = about.duration;
         }
@@ -662,7 +662,7 @@ fn a_duration_that_is_given_is_shown_as_progress() {
     for duration in [None, Some(Duration::from_secs(86_400)), Some(Duration::from_secs(2 * 86_400))] {
         let failing = scenario("failing", 1.0, Box::new(|_| Box::pin(async { Err(Failure::msg("at once")) })));
         let options = Options { duration, exception: Some(true), ..Options::default() };
-        let mut screen = Begun::default();
+        let mut screen = ShownDuration::default();
         let (_control, inbox) = Control::new();
         run(&plan(options.resolve(), [failing]), &mut screen, inbox);
         assert_eq!(screen.0, duration);

@@ -17,12 +17,12 @@ use std::{
 use tokio::{task::coop, time::Sleep};
 
 use super::{
-    board::{Doing, Place},
     clock::Clock,
     observe::WorkerObserver,
-    order::{Next, Order},
     panic::CatchPanic,
+    sequence::{Next, ScenarioSequence},
     shard::Shard,
+    status::{Activity, WorkerStatus},
     stop::Phase,
 };
 use crate::{
@@ -42,29 +42,29 @@ pub(super) struct Worker {
     /// Its number within the shard.
     slot: usize,
     context: Context,
-    /// Its place on the board.
-    place: Arc<Place>,
+    /// What it is doing, for the coordinator.
+    status: Arc<WorkerStatus>,
 }
 
 impl Worker {
     pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize) -> Worker {
         let observer = Rc::new(WorkerObserver::new(shard.clone(), id));
         let context = shard.context_of(id).with_observer(observer);
-        let place = shard.board.place(slot);
-        Worker { shard, id, slot, context, place }
+        let status = shard.statuses.get(slot);
+        Worker { shard, id, slot, context, status }
     }
 
     /// The whole life.
     pub(super) async fn live(self) {
         let shard = self.shard.clone();
         shard.stop.sleep_until(self.slot, shard.start_of(self.slot, self.id)).await;
-        if shard.stop.goes_on(self.slot) {
+        if shard.stop.may_run(self.slot) {
             shard.worker_started();
             self.say("Starting");
             self.work().await;
             shard.worker_ended();
         }
-        self.now(Doing::Ended);
+        self.now(Activity::Ended);
     }
 
     async fn work(&self) {
@@ -85,13 +85,13 @@ impl Worker {
         let shard = &*self.shard;
         let clock = &*shard.clock;
         let over = clock.now().saturating_add(shard.args.duration);
-        self.place.set_over(over);
-        let mut limit = Limit::new(clock, shard.args.force_shutdown.then_some(over));
-        let mut order = Order::new(&shard.plan, &shard.args);
+        self.status.set_end(over);
+        let mut limit = ForceDeadline::new(clock, shard.args.force_shutdown.then_some(over));
+        let mut order = ScenarioSequence::new(&shard.plan, &shard.args);
         let mut step = 0;
-        while shard.stop.goes_on(self.slot) {
+        while shard.stop.may_run(self.slot) {
             if shard.stop.is_paused() {
-                self.now(Doing::Resting);
+                self.now(Activity::Idle);
                 shard.stop.wait_out_the_pause(self.slot).await;
                 continue;
             }
@@ -132,22 +132,27 @@ impl Worker {
                 }
             }
         }
-        self.now(Doing::Resting);
+        self.now(Activity::Idle);
         step
     }
 
     /// Runs one scenario once, and records how it went. Gives back when it ended.
-    async fn run(&self, slots: &Slots, index: usize, step: u64, limit: &mut Limit<'_>) -> Instant {
+    async fn run(&self, slots: &Slots, index: usize, step: u64, limit: &mut ForceDeadline<'_>) -> Instant {
         let shard = &*self.shard;
         let scenario = &shard.plan.scenarios[index];
         self.context.enter(step, &scenario.name);
-        self.now(Doing::Scenario(index));
+        self.now(Activity::Scenario(index));
         if shard.has_listeners() {
-            shard.tell(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
+            shard.notify(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
         }
 
-        let run =
-            Run { shard, index, started: Instant::now(), aside: Cell::new(Duration::ZERO), ended: Cell::new(None) };
+        let run = ScenarioRun {
+            shard,
+            index,
+            started: Instant::now(),
+            aside: Cell::new(Duration::ZERO),
+            ended: Cell::new(None),
+        };
         let mut work = CatchPanic::new(shard.backtraces, scenario.entry.run(slots));
         let ended = poll_fn(|cx| {
             if shard.stop.phase() == Phase::Forced || limit.is_over(cx) {
@@ -160,9 +165,9 @@ impl Worker {
             None => {
                 // What the scenario held is given up here, while it still counts as running; a panic in a destructor
                 // of the user's ends nothing.
-                shard.cutting.set(true);
+                shard.cancelling.set(true);
                 let _ = super::panic::catch(false, || drop(work));
-                shard.cutting.set(false);
+                shard.cancelling.set(false);
                 return run.end(Outcome::Interrupted);
             }
             Some(Ok(result)) => result,
@@ -173,7 +178,7 @@ impl Worker {
             Ok(()) => {
                 let ended = run.end(Outcome::Ok);
                 if shard.has_listeners() {
-                    shard.tell(&Event::ScenarioSuccess { scenario: &scenario.info, worker: self.id }).await;
+                    shard.notify(&Event::ScenarioSuccess { scenario: &scenario.info, worker: self.id }).await;
                 }
                 ended
             }
@@ -194,14 +199,14 @@ impl Worker {
     }
 
     /// Runs `setup` and opens the sessions.
-    async fn set_up(&self) -> Result<Slots, Ended> {
-        self.now(Doing::Setup);
+    async fn set_up(&self) -> Result<Slots, Aborted> {
+        self.now(Activity::Setup);
         let open = self.shard.plan.open_sessions(&self.context);
         self.fixture("setup", open).await
     }
 
-    async fn set_up_sessions(&self, slots: &Slots) -> Result<(), Ended> {
-        self.now(Doing::SetupSession);
+    async fn set_up_sessions(&self, slots: &Slots) -> Result<(), Aborted> {
+        self.now(Activity::SetupSession);
         for fixture in &self.shard.plan.selection.setup_sessions {
             self.say("Setting up session");
             self.fixture("setup_session", async {
@@ -213,7 +218,7 @@ impl Worker {
     }
 
     async fn tear_down_sessions(&self, slots: &Slots) {
-        self.now(Doing::TeardownSession);
+        self.now(Activity::TeardownSession);
         for fixture in &self.shard.plan.selection.teardown_sessions {
             let torn_down = CatchPanic::new(self.shard.backtraces, fixture.run(slots)).await;
             if let Err(failure) = torn_down.unwrap_or_else(|caught| Err(caught.into())) {
@@ -223,7 +228,7 @@ impl Worker {
     }
 
     fn tear_down(&self) {
-        self.now(Doing::Teardown);
+        self.now(Activity::Teardown);
         for fixture in &self.shard.plan.selection.teardowns {
             let torn_down = super::panic::catch(self.shard.backtraces, || fixture.run(&self.context));
             if let Err(failure) = torn_down.unwrap_or_else(|caught| Err(caught.into())) {
@@ -237,22 +242,22 @@ impl Worker {
         &self,
         name: &'static str,
         work: impl Future<Output = Result<T, (&'static str, Failure)>>,
-    ) -> Result<T, Ended> {
+    ) -> Result<T, Aborted> {
         let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work);
         let mut work = CatchPanic::new(self.shard.backtraces, work);
         let (fixture, failure) = match self.shard.stop.cancellable(Pin::new(&mut work)).await {
             Ok(Ok(Ok(value))) => return Ok(value),
             Ok(Ok(Err(failed))) => failed,
             Ok(Err(caught)) => (name, caught.into()),
-            Err(_cancelled) => return Err(Ended),
+            Err(_cancelled) => return Err(Aborted),
         };
         let failed = FixtureFailure { fixture: fixture.into(), message: failure.to_string(), exit: failure.exit() };
         self.shard.fixture_failed(self.id, failed, failure);
-        Err(Ended)
+        Err(Aborted)
     }
 
-    fn now(&self, doing: Doing) {
-        self.place.set(doing);
+    fn now(&self, doing: Activity) {
+        self.status.set(doing);
     }
 
     fn say(&self, text: &str) {
@@ -267,10 +272,10 @@ impl Drop for Worker {
 }
 
 /// The worker cannot go on.
-struct Ended;
+struct Aborted;
 
 /// A run of a scenario. Recorded once: when it ends, or when the worker is dropped in the middle of it.
-struct Run<'a> {
+struct ScenarioRun<'a> {
     shard: &'a Shard,
     index: usize,
     started: Instant,
@@ -279,7 +284,7 @@ struct Run<'a> {
     ended: Cell<Option<Instant>>,
 }
 
-impl Run<'_> {
+impl ScenarioRun<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
@@ -288,7 +293,7 @@ impl Run<'_> {
     }
 }
 
-impl Drop for Run<'_> {
+impl Drop for ScenarioRun<'_> {
     fn drop(&mut self) {
         if self.ended.get().is_none() {
             self.shard.ran(self.index, Outcome::Interrupted, self.started, Instant::now());
@@ -297,16 +302,16 @@ impl Drop for Run<'_> {
 }
 
 /// With `--force-shutdown`: when a running scenario is cancelled. Costs nothing without.
-struct Limit<'a> {
+struct ForceDeadline<'a> {
     clock: &'a Clock,
     /// What the clock shows then, and a timer for it.
     over: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
-impl<'a> Limit<'a> {
-    fn new(clock: &'a Clock, over: Option<Duration>) -> Limit<'a> {
+impl<'a> ForceDeadline<'a> {
+    fn new(clock: &'a Clock, over: Option<Duration>) -> ForceDeadline<'a> {
         let timer = |over: Duration| Box::pin(tokio::time::sleep(over.saturating_sub(clock.now())));
-        Limit { clock, over: over.map(|over| (over, timer(over))) }
+        ForceDeadline { clock, over: over.map(|over| (over, timer(over))) }
     }
 
     /// Whether the time is over. The end of a pause has to wake the worker.

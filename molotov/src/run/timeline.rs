@@ -1,15 +1,15 @@
 //! The course of a run: what ended in each second, and how long it took.
 
-mod past;
+mod packed;
 mod point;
 
 use std::{collections::VecDeque, time::Duration};
 
-use self::past::Past;
+use self::packed::PackedPoints;
 pub use self::point::Point;
 use crate::metrics::{Histogram, Snapshot, Stats};
 
-/// Past so many points, neighbours become one: an hour by the second, two hours by two seconds, ...
+/// With more points than this, neighbours become one: an hour by the second, two hours by two seconds, ...
 const MOST: usize = 3_600;
 
 /// How long after its end a point waits for the last measures before it is shown; what comes later is added.
@@ -21,7 +21,7 @@ const LATE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
     /// The points that are over. Point `i` begins after `i` periods.
-    past: Past,
+    completed: PackedPoints,
     /// Those that are not, in order.
     current: VecDeque<Point>,
     /// How many seconds make a point; 0 stands for 1.
@@ -58,7 +58,7 @@ impl Timeline {
     ///
     /// They are kept packed and unpacked one at a time: collect them to look at each more than once.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + ExactSizeIterator {
-        self.past.iter()
+        self.completed.iter()
     }
 
     /// What the points' latencies are those of.
@@ -74,7 +74,8 @@ impl Timeline {
         if self.latency_source == LatencySource::Scenarios && !measures.requests.is_empty() {
             self.latency_source = LatencySource::Requests;
             // Scenarios ended before the first request did.
-            self.past = self.past.iter().map(|point| Point { latency: Histogram::default(), ..point }).collect();
+            self.completed =
+                self.completed.iter().map(|point| Point { latency: Histogram::default(), ..point }).collect();
             self.current.iter_mut().for_each(|point| point.latency = Histogram::default());
         }
         let timed = match self.latency_source {
@@ -102,7 +103,7 @@ impl Timeline {
         self.workers = workers;
         self.change(elapsed, |point| point.workers = workers);
         while let Some(point) = self.current.pop_front_if(|point| point.at + LATE <= elapsed) {
-            self.past.push(point);
+            self.completed.push(point);
         }
     }
 
@@ -110,7 +111,7 @@ impl Timeline {
     pub(crate) fn end(&mut self, elapsed: Duration) {
         self.change(elapsed, |_| ());
         let number = self.index_of(elapsed);
-        let later = self.current.split_off((number + 1).saturating_sub(self.past.len()));
+        let later = self.current.split_off((number + 1).saturating_sub(self.completed.len()));
         let mut last = self.current.pop_back().unwrap_or_default();
         for later in later {
             last.merge(&Point { workers: last.workers, ..later });
@@ -119,16 +120,16 @@ impl Timeline {
         let mut points = std::mem::take(&mut self.current);
         // A moment by itself would be a peak that never was.
         if last.period < Duration::from_millis(500)
-            && let Some(before) = points.pop_back().or_else(|| self.past.pop())
+            && let Some(before) = points.pop_back().or_else(|| self.completed.pop())
         {
             let moment = std::mem::replace(&mut last, before);
             last.merge(&Point { workers: last.workers, ..moment });
         }
         points.push_back(last);
-        if self.past.is_empty() && points.len() == 1 && points[0].is_empty() {
+        if self.completed.is_empty() && points.len() == 1 && points[0].is_empty() {
             points.clear();
         }
-        points.into_iter().for_each(|point| self.past.push(point));
+        points.into_iter().for_each(|point| self.completed.push(point));
     }
 
     fn period(&self) -> Duration {
@@ -147,9 +148,9 @@ impl Timeline {
             self.coarsen();
         }
         let (index, period) = (self.index_of(moment), self.period());
-        let Some(index) = index.checked_sub(self.past.len()) else { return self.past.change(index, change) };
+        let Some(index) = index.checked_sub(self.completed.len()) else { return self.completed.change(index, change) };
         while self.current.len() <= index {
-            let at = period * ((self.past.len() + self.current.len()) as u32 + 1);
+            let at = period * ((self.completed.len() + self.current.len()) as u32 + 1);
             self.current.push_back(Point { at, period, workers: self.workers, ..Point::default() });
         }
         change(&mut self.current[index]);
@@ -160,16 +161,16 @@ impl Timeline {
         self.seconds = self.seconds.max(1) * 2;
         let period = self.period();
         // A pair that is half over goes on.
-        let over = self.past.len() / 2;
-        let (past, current) = (std::mem::take(&mut self.past), std::mem::take(&mut self.current));
-        let mut points = past.iter().chain(current);
+        let over = self.completed.len() / 2;
+        let (completed, current) = (std::mem::take(&mut self.completed), std::mem::take(&mut self.current));
+        let mut points = completed.iter().chain(current);
         for number in 0.. {
             let Some(mut point) = points.next() else { break };
             if let Some(later) = points.next() {
                 point.merge(&later);
             }
             let point = Point { at: period * (number + 1), period, ..point };
-            if (number as usize) < over { self.past.push(point) } else { self.current.push_back(point) }
+            if (number as usize) < over { self.completed.push(point) } else { self.current.push_back(point) }
         }
     }
 }

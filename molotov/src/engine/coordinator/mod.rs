@@ -21,7 +21,7 @@ use super::{
     message::Message,
     panic,
     plan::Plan,
-    shard::GRACE,
+    shard::TEARDOWN_GRACE,
     sizing::Sizing,
     stop::Phase,
     update::{Command, MemberId, Update},
@@ -37,14 +37,14 @@ use crate::{
 ///
 /// The thread must not be inside a tokio runtime that has to go on meanwhile: this call blocks it.
 pub fn run(plan: &Plan, screen: &mut dyn Screen, inbox: Inbox) -> Summary {
-    begin(plan, screen, inbox).end()
+    prepare(plan, screen, inbox).run()
 }
 
 /// Begins a run: runs `global_setup`, then forks where there are to be several processes.
 ///
 /// Until it returns, the program must have no thread but the calling one when there are to be several processes. It returns
 /// in the parent only.
-pub fn begin<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Begun<'a> {
+pub fn prepare<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> PreparedRun<'a> {
     panic::install_hook();
     let _entered = plan.scope.enter();
     crate::failure::capture_backtraces(plan.args.verbose > 0);
@@ -53,16 +53,16 @@ pub fn begin<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Be
     if run.set_up && run.plan.args.processes > 1 {
         run.fork();
     }
-    Begun(run)
+    PreparedRun(run)
 }
 
 /// A run that has begun: its processes are there, and nobody works yet.
 #[must_use = "a run does nothing before its end is waited for"]
-pub struct Begun<'a>(Run<'a>);
+pub struct PreparedRun<'a>(Run<'a>);
 
-impl Begun<'_> {
+impl PreparedRun<'_> {
     /// Runs it to its end.
-    pub fn end(self) -> Summary {
+    pub fn run(self) -> Summary {
         let mut run = self.0;
         let scope = run.plan.scope.clone();
         let _entered = scope.enter();
@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         // What was sent before a member's last word has been handled before it: one sender, one order.
         self.tell_workers();
         if let Some(listeners) = self.listeners.take() {
-            listeners.end(GRACE);
+            listeners.end(TEARDOWN_GRACE);
         }
         self.drain();
         self.timeline.end(self.elapsed);
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
     fn update(&mut self, id: MemberId, update: Update) {
         let Some(member) = self.members.get_mut(id) else { return };
         let was_done = member.is_done();
-        if !member.hears(&update) {
+        if !member.record(&update) {
             return;
         }
         match update {
@@ -460,7 +460,7 @@ mod tests {
 
         fn send(&mut self, _: Command) {}
 
-        fn heard(&mut self, _: &Update) {}
+        fn observe(&mut self, _: &Update) {}
 
         fn look_after(&mut self) -> Vec<Update> {
             Vec::new()

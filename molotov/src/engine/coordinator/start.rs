@@ -15,7 +15,7 @@ use crate::{
         panic, processes,
         sizing::Sizing,
         stop::Phase,
-        threads::{self, Started, no_thread},
+        threads::{self, StartedThreads, no_thread},
     },
     format,
     metrics::{MachineProbe, ProcessProbe},
@@ -172,7 +172,8 @@ impl Run<'_> {
 
     fn work_here(&mut self, scope: &Arc<Scope>) {
         let (clock, members) = (self.clock.clone(), &mut self.members);
-        let Started { commands, here, refused } = threads::start(&self.plan, scope, &self.inbox, clock, 0, members);
+        let StartedThreads { commands, here, refused } =
+            threads::start(&self.plan, scope, &self.inbox, clock, 0, members);
         match refused {
             Some(why) => self.system_failed(why),
             None => self.screen.line(&Line::info("OK")),

@@ -16,12 +16,12 @@ use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
-        envelope::Outgoing,
+        envelope::EnvelopeWriter,
         member::Members,
         message::Message,
         plan::Plan,
-        shard::GRACE,
-        threads::{self, Commands, LAST_CALL, Started, no_thread},
+        shard::TEARDOWN_GRACE,
+        threads::{self, Commands, GIVE_UP_MARGIN, StartedThreads, no_thread},
         update::{Command, MemberId, Update},
     },
     metrics::{ProcessProbe, Snapshot},
@@ -31,10 +31,10 @@ use crate::{
 };
 
 /// How often a child looks for stuck shards and signals.
-const LOOK: Duration = Duration::from_millis(100);
+const CHECK_PERIOD: Duration = Duration::from_millis(100);
 
 /// What a child starts with.
-pub(super) struct Start<'a> {
+pub(super) struct ChildStart<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scope: Arc<Scope>,
     /// The parent's, of which this is a copy: what is sent here stays here.
@@ -49,19 +49,19 @@ pub(super) struct Start<'a> {
 }
 
 /// Lives to the end, and ends the process.
-pub(super) fn live(start: Start<'_>) -> ! {
+pub(super) fn live(start: ChildStart<'_>) -> ! {
     // A panic must not unwind into what is the parent's to do.
     let code = catch_unwind(AssertUnwindSafe(|| work(start))).unwrap_or(101);
     fork::leave(code)
 }
 
-fn work(start: Start<'_>) -> i32 {
-    let Start { plan, scope, inbox, mut reader, writer, id, number, forked } = start;
+fn work(start: ChildStart<'_>) -> i32 {
+    let ChildStart { plan, scope, inbox, mut reader, writer, id, number, forked } = start;
     // The parent lets all begin at once; when it changes its mind, it goes.
     let Ok(Some(began)) = reader.receive::<Duration>() else { return 0 };
     let clock = Arc::new(Clock::new(forked + began));
     let (updates, waiting) = queue::queue::<Update>();
-    let writer = Arc::new(Mutex::new(ToParent { writer, outgoing: Outgoing::new(id), clock: clock.clone() }));
+    let writer = Arc::new(Mutex::new(ParentWriter { writer, outgoing: EnvelopeWriter::new(id), clock: clock.clone() }));
     // On its own thread, so that a parent that does not read blocks nobody here.
     let write = {
         let writer = writer.clone();
@@ -83,7 +83,8 @@ fn work(start: Start<'_>) -> i32 {
         }
     };
     let mut members = Members::default();
-    let Started { commands, here, refused } = threads::start(plan, &scope, inbox, clock.clone(), number, &mut members);
+    let StartedThreads { commands, here, refused } =
+        threads::start(plan, &scope, inbox, clock.clone(), number, &mut members);
     let obeyed = commands.clone();
     let begun = thread::Builder::new().name("molotov-parent".to_owned()).spawn(move || obey(reader, &obeyed));
     if let Some(why) = refused.or(begun.err().as_ref().map(no_thread)) {
@@ -133,18 +134,18 @@ fn obey(mut reader: Reader, commands: &Commands) {
     }
     commands.send(Command::Force);
     // Teardowns may run still; what does not end by itself then is ended.
-    thread::sleep(GRACE + LAST_CALL * 2);
+    thread::sleep(TEARDOWN_GRACE + GIVE_UP_MARGIN * 2);
     fork::leave(1);
 }
 
 /// The way to the parent.
-struct ToParent {
+struct ParentWriter {
     writer: Writer,
-    outgoing: Outgoing,
+    outgoing: EnvelopeWriter,
     clock: Arc<Clock>,
 }
 
-impl ToParent {
+impl ParentWriter {
     fn send(&mut self, update: Update) -> io::Result<()> {
         let update = match update {
             Update::Line(line) => Update::Line(line.by_process(std::process::id())),
@@ -170,7 +171,7 @@ struct Relay<'a> {
 impl Relay<'_> {
     /// Relays until all threads have ended.
     fn run(&mut self) {
-        let (mut next_look, mut next_sample) = (Instant::now() + LOOK, Instant::now());
+        let (mut next_look, mut next_sample) = (Instant::now() + CHECK_PERIOD, Instant::now());
         let mut terminated = false;
         while !self.members.all_ended() {
             let now = Instant::now();
@@ -185,7 +186,7 @@ impl Relay<'_> {
                 for (id, update) in self.members.look_after() {
                     self.pass_on(id, update);
                 }
-                next_look = now + LOOK;
+                next_look = now + CHECK_PERIOD;
             }
             if let Ok(message) = self.inbox.receiver.receive_until(next_look.min(next_sample)) {
                 self.handle(message);
@@ -229,7 +230,7 @@ impl Relay<'_> {
     /// What a thread says, as this process says it.
     fn pass_on(&mut self, id: MemberId, update: Update) {
         let Some(member) = self.members.get_mut(id) else { return };
-        if !member.hears(&update) {
+        if !member.record(&update) {
             return;
         }
         let update = match update {

@@ -27,12 +27,12 @@ use nix::{
 use self::link::{Reader, Writer};
 use super::{
     control::Inbox,
-    envelope::{Envelope, Incoming},
+    envelope::{Envelope, EnvelopeReader},
     member::Member,
     message::Message,
     plan::Plan,
-    shard::GRACE,
-    threads::LAST_CALL,
+    shard::TEARDOWN_GRACE,
+    threads::GIVE_UP_MARGIN,
     update::{Command, MemberId, Update},
 };
 use crate::{
@@ -42,10 +42,10 @@ use crate::{
 };
 
 /// How long a child has to be stopped before the user hears of it: with Ctrl-Z and `fg` all processes stop and go on.
-const STOPPED: Duration = Duration::from_millis(500);
+const STOPPED_NOTICE: Duration = Duration::from_millis(500);
 
 /// How long after its end a child's last words may take to be read.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A child of this process.
 pub(super) struct Child {
@@ -95,7 +95,7 @@ pub(super) fn fork(plan: &Plan, scope: &Arc<Scope>, inbox: &mut Inbox, ids: &[Me
                 let Some((reader, writer)) = link else { fork::leave(1) };
                 let (reader, writer) = (Reader::new(reader), Writer::new(writer));
                 let scope = scope.clone();
-                child::live(child::Start { plan, scope, inbox, reader, writer, id, number, forked });
+                child::live(child::ChildStart { plan, scope, inbox, reader, writer, id, number, forked });
             }
             Err(error) => {
                 drop((ours, theirs));
@@ -138,7 +138,7 @@ impl Child {
         if self.exited.is_some() {
             return;
         }
-        let overdue = self.forced.is_some_and(|at| at.elapsed() >= GRACE + LAST_CALL * 4);
+        let overdue = self.forced.is_some_and(|at| at.elapsed() >= TEARDOWN_GRACE + GIVE_UP_MARGIN * 4);
         let seen = WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED;
         match waitpid(self.pid, Some(seen)) {
             Ok(WaitStatus::StillAlive) if overdue => {
@@ -210,7 +210,7 @@ impl Member for Child {
         }
     }
 
-    fn heard(&mut self, update: &Update) {
+    fn observe(&mut self, update: &Update) {
         match update {
             Update::Done { .. } => self.told = true,
             Update::Closed => self.silent = true,
@@ -225,7 +225,7 @@ impl Member for Child {
             return said;
         }
         self.wait();
-        if self.stopped.is_some_and(|at| at.elapsed() >= STOPPED) {
+        if self.stopped.is_some_and(|at| at.elapsed() >= STOPPED_NOTICE) {
             self.stopped = None;
             let (name, pid) = (self.name(), self.pid());
             let text = format!("{name} is stopped and generates no load; resume it with `kill -CONT {pid}`");
@@ -235,7 +235,7 @@ impl Member for Child {
         if self.silent {
             self.concluded = true;
             said.extend(self.lost(status).map(Update::Lost));
-        } else if at.elapsed() >= LAST_WORDS {
+        } else if at.elapsed() >= DRAIN_TIMEOUT {
             // Something that the child has started may hold the link open.
             let _ = self.stream.shutdown(Shutdown::Read);
         }
@@ -266,7 +266,7 @@ impl Member for Child {
 /// Hands what a child sends to the coordinator, until the child's end of the link is closed.
 fn listen(stream: &UnixStream, id: MemberId, sender: &Sender<Message>) -> io::Result<()> {
     let mut reader = Reader::new(stream.try_clone()?);
-    let mut incoming = Incoming::new(id);
+    let mut incoming = EnvelopeReader::new(id);
     while let Some(bytes) = reader.receive_bytes()? {
         let envelope = Envelope::read(bytes).map_err(io::Error::other)?;
         for update in incoming.open(envelope) {

@@ -15,16 +15,16 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::shard_loop::Handle;
 pub(super) use self::shard_loop::PreparedShard;
+use self::shard_loop::ShardHandle;
 use super::{
-    board::{Doing, left_behind},
     clock::Clock,
     control::Inbox,
     member::{Member, Members},
     plan::Plan,
-    shard::{GRACE, Outbox, Process},
-    stop::{Announced, Phase},
+    shard::{Outbox, ProcessContext, TEARDOWN_GRACE},
+    status::{Activity, left_running},
+    stop::{AnnouncedPhase, Phase},
     update::{Command, Update},
 };
 use crate::{
@@ -37,22 +37,22 @@ use crate::{
 };
 
 /// How long a shard may take to give itself up before it is given up.
-pub(super) const LAST_CALL: Duration = Duration::from_millis(500);
+pub(super) const GIVE_UP_MARGIN: Duration = Duration::from_millis(500);
 
 /// How long a shard that is forced down may keep its thread busy before its code is broken into.
-const UNANSWERED: Duration = Duration::from_secs(1);
+const INTERRUPT_AFTER: Duration = Duration::from_secs(1);
 
 /// A thread of workers in this process.
 struct Thread {
     /// Its number in the process.
     number: usize,
-    handle: Handle,
-    common: Arc<Common>,
+    handle: ShardHandle,
+    common: Arc<ProcessState>,
     ended: bool,
 }
 
 /// What the threads of a process have in common.
-struct Common {
+struct ProcessState {
     event_loop: Option<Arc<dyn EventLoop>>,
     clock: Arc<Clock>,
     /// When the run was forced down.
@@ -63,7 +63,7 @@ struct Common {
 }
 
 /// What the caller must still do after the threads have started.
-pub(super) struct Started {
+pub(super) struct StartedThreads {
     /// The way to the threads.
     pub(super) commands: Commands,
     /// The shard that has to run on the calling thread, in this event loop.
@@ -80,7 +80,7 @@ pub(super) fn start(
     clock: Arc<Clock>,
     process: usize,
     members: &mut Members,
-) -> Started {
+) -> StartedThreads {
     let workers = plan.args.workers;
     let threads = per_process(plan);
     let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
@@ -92,9 +92,14 @@ pub(super) fn start(
         }
     };
     tracing::debug!(workers, threads, process, "the workers are started");
-    let process =
-        Process { clock: clock.clone(), number: process, shards: threads, statsd, stopped: inbox.stopped.clone() };
-    let common = Arc::new(Common {
+    let process = ProcessContext {
+        clock: clock.clone(),
+        number: process,
+        shards: threads,
+        statsd,
+        stopped: inbox.stopped.clone(),
+    };
+    let common = Arc::new(ProcessState {
         event_loop: plan.selection.event_loop.clone(),
         clock,
         forced: OnceLock::new(),
@@ -120,7 +125,7 @@ pub(super) fn start(
         ways.push((handle.commands.clone(), handle.announced.clone()));
         members.join(id, Box::new(Thread { number, handle, common: common.clone(), ended: false }));
     }
-    Started { commands: Commands { common, threads: ways.into() }, here, refused }
+    StartedThreads { commands: Commands { common, threads: ways.into() }, here, refused }
 }
 
 impl Thread {
@@ -129,9 +134,9 @@ impl Thread {
         let Some(event_loop) = &self.common.event_loop else { return };
         let forced = self.common.forced.get().map_or(Duration::ZERO, Instant::elapsed);
         // A shard that learns in time cancels its workers and drops them after the grace.
-        let late = GRACE + LAST_CALL / 4;
-        let unanswered = forced >= UNANSWERED && !self.handle.announced.is_answered();
-        if unanswered || forced >= late || (self.common.force_shutdown && self.handle.board.overdue(late)) {
+        let late = TEARDOWN_GRACE + GIVE_UP_MARGIN / 4;
+        let unanswered = forced >= INTERRUPT_AFTER && !self.handle.announced.is_answered();
+        if unanswered || forced >= late || (self.common.force_shutdown && self.handle.statuses.overdue(late)) {
             event_loop.interrupt();
         }
     }
@@ -147,7 +152,7 @@ impl Member for Thread {
         deliver(&self.handle.commands, &self.handle.announced, command);
     }
 
-    fn heard(&mut self, update: &Update) {
+    fn observe(&mut self, update: &Update) {
         self.ended |= matches!(update, Update::Done { .. });
     }
 
@@ -155,17 +160,18 @@ impl Member for Thread {
     /// busy; returns what it would have said.
     fn look_after(&mut self) -> Vec<Update> {
         self.break_in();
-        let forced = self.common.forced.get().is_some_and(|at| at.elapsed() >= GRACE + LAST_CALL);
-        let stuck = forced || (self.common.force_shutdown && self.handle.board.overdue(GRACE + LAST_CALL));
+        let forced = self.common.forced.get().is_some_and(|at| at.elapsed() >= TEARDOWN_GRACE + GIVE_UP_MARGIN);
+        let stuck =
+            forced || (self.common.force_shutdown && self.handle.statuses.overdue(TEARDOWN_GRACE + GIVE_UP_MARGIN));
         if self.ended || !stuck {
             return Vec::new();
         }
         let mut said = Vec::new();
         let (elapsed, paused) = (self.common.clock.real(), self.common.clock.paused());
         let mut cut = Snapshot { until: elapsed, ..Snapshot::default() };
-        for (worker, doing) in self.handle.board.unfinished() {
-            said.push(Update::Line(left_behind(worker, doing, &self.common.names, GRACE)));
-            if let Doing::Scenario(index) = doing {
+        for (worker, doing) in self.handle.statuses.unfinished() {
+            said.push(Update::Line(left_running(worker, doing, &self.common.names, TEARDOWN_GRACE)));
+            if let Activity::Scenario(index) = doing {
                 cut.scenarios.entry(self.common.names[index].as_str().into()).or_default().counts.interrupted += 1;
             }
         }
@@ -192,7 +198,7 @@ impl Member for Thread {
     }
 }
 
-impl Common {
+impl ProcessState {
     /// What a command does to the whole process.
     fn prepare_for(&self, command: Command) {
         match command {
@@ -210,7 +216,7 @@ impl Common {
     }
 }
 
-fn deliver(commands: &UnboundedSender<Command>, announced: &Announced, command: Command) {
+fn deliver(commands: &UnboundedSender<Command>, announced: &AnnouncedPhase, command: Command) {
     match command {
         Command::Stop => announced.announce(Phase::Stopping),
         Command::Force => announced.announce(Phase::Forced),
@@ -223,8 +229,8 @@ fn deliver(commands: &UnboundedSender<Command>, announced: &Announced, command: 
 /// The way to all threads of a process, from any thread.
 #[derive(Clone)]
 pub(super) struct Commands {
-    common: Arc<Common>,
-    threads: Arc<[(UnboundedSender<Command>, Arc<Announced>)]>,
+    common: Arc<ProcessState>,
+    threads: Arc<[(UnboundedSender<Command>, Arc<AnnouncedPhase>)]>,
 }
 
 impl Commands {
@@ -268,7 +274,7 @@ pub(super) fn run_here<T: Send>(
             }
             let mut forced = None;
             while !is_back() {
-                if is_forced(&mut watched) && forced.get_or_insert_with(Instant::now).elapsed() >= UNANSWERED {
+                if is_forced(&mut watched) && forced.get_or_insert_with(Instant::now).elapsed() >= INTERRUPT_AFTER {
                     event_loop.interrupt();
                 }
                 thread::park_timeout(Duration::from_millis(100));

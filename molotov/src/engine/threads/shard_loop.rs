@@ -21,11 +21,11 @@ use tokio::{
 
 use crate::{
     engine::{
-        board::{Board, left_behind},
         lag, panic,
         plan::Plan,
-        shard::{GRACE, Outbox, Process, Shard},
-        stop::{Announced, Phase},
+        shard::{Outbox, ProcessContext, Shard, TEARDOWN_GRACE},
+        status::{StatusTable, left_running},
+        stop::{AnnouncedPhase, Phase},
         update::{Command, Update},
         worker::Worker,
     },
@@ -34,22 +34,22 @@ use crate::{
 };
 
 /// The coordinator's end of a shard.
-pub(super) struct Handle {
+pub(super) struct ShardHandle {
     /// `None` for a shard that runs on the thread that started the run.
     pub(super) thread: Option<JoinHandle<()>>,
     pub(super) commands: UnboundedSender<Command>,
-    pub(super) board: Arc<Board>,
-    pub(super) announced: Arc<Announced>,
+    pub(super) statuses: Arc<StatusTable>,
+    pub(super) announced: Arc<AnnouncedPhase>,
 }
 
 /// A shard that is not running yet.
 pub(in crate::engine) struct PreparedShard {
     plan: Plan,
     scope: Arc<Scope>,
-    board: Arc<Board>,
-    announced: Arc<Announced>,
+    statuses: Arc<StatusTable>,
+    announced: Arc<AnnouncedPhase>,
     outbox: Outbox,
-    process: Process,
+    process: ProcessContext,
     /// Its number in the process.
     number: usize,
     inbox: UnboundedReceiver<Command>,
@@ -60,16 +60,25 @@ pub(super) fn prepare(
     plan: &Plan,
     scope: Arc<Scope>,
     outbox: Outbox,
-    process: &Process,
+    process: &ProcessContext,
     number: usize,
     workers: impl Iterator<Item = WorkerId>,
-) -> (PreparedShard, Handle) {
-    let board = Arc::new(Board::new(process.clock.clone(), workers));
+) -> (PreparedShard, ShardHandle) {
+    let statuses = Arc::new(StatusTable::new(process.clock.clone(), workers));
     let (commands, inbox) = unbounded_channel();
-    let announced = Arc::new(Announced::new(process.stopped.clone()));
-    let handle = Handle { thread: None, commands, board: board.clone(), announced: announced.clone() };
+    let announced = Arc::new(AnnouncedPhase::new(process.stopped.clone()));
+    let handle = ShardHandle { thread: None, commands, statuses: statuses.clone(), announced: announced.clone() };
     (
-        PreparedShard { plan: plan.clone(), scope, board, announced, outbox, process: process.clone(), number, inbox },
+        PreparedShard {
+            plan: plan.clone(),
+            scope,
+            statuses,
+            announced,
+            outbox,
+            process: process.clone(),
+            number,
+            inbox,
+        },
         handle,
     )
 }
@@ -110,13 +119,13 @@ impl PreparedShard {
 }
 
 async fn run(prepared: PreparedShard) {
-    let PreparedShard { plan, scope: _, board, announced, outbox, process, number, inbox: mut commands } = prepared;
+    let PreparedShard { plan, scope: _, statuses, announced, outbox, process, number, inbox: mut commands } = prepared;
     let (process_number, shards) = (process.number, process.shards);
-    let shard = Rc::new(Shard::new(plan, process, outbox, board, announced));
+    let shard = Rc::new(Shard::new(plan, process, outbox, statuses, announced));
     crate::failure::capture_backtraces(shard.backtraces);
 
     let mut workers = Workers { shard: shard.clone(), tasks: JoinSet::new(), dismissed: Rc::default(), number, shards };
-    for (slot, id) in shard.board.workers().into_iter().enumerate() {
+    for (slot, id) in shard.statuses.workers().into_iter().enumerate() {
         workers.employ(slot, id);
     }
 
@@ -156,14 +165,14 @@ async fn run(prepared: PreparedShard) {
         if shard.stop.phase() == Phase::Forced {
             forced_at.get_or_insert_with(Instant::now);
         }
-        let given_up = forced_at.is_some_and(|at| at.elapsed() >= GRACE)
-            || (shard.args.force_shutdown && shard.board.overdue(GRACE));
+        let given_up = forced_at.is_some_and(|at| at.elapsed() >= TEARDOWN_GRACE)
+            || (shard.args.force_shutdown && shard.statuses.overdue(TEARDOWN_GRACE));
         if given_up {
-            for (worker, doing) in shard.board.unfinished() {
-                shard.outbox.send(Update::Line(left_behind(worker, doing, &shard.plan.names(), GRACE)));
+            for (worker, doing) in shard.statuses.unfinished() {
+                shard.outbox.send(Update::Line(left_running(worker, doing, &shard.plan.names(), TEARDOWN_GRACE)));
             }
             // Dropping the workers counts what they were in the middle of as interrupted.
-            shard.cutting.set(true);
+            shard.cancelling.set(true);
             let _ = panic::catch(false, || workers.tasks.abort_all());
             while workers.tasks.join_next().await.is_some() {}
             break;
@@ -205,9 +214,9 @@ impl Workers {
         self.shard.stop.want(mine);
         for slot in 0..mine {
             let id = WorkerId(self.number + slot * self.shards);
-            let known = self.shard.board.workers().len();
+            let known = self.shard.statuses.workers().len();
             if slot >= known {
-                self.shard.board.add(id);
+                self.shard.statuses.add(id);
             }
             // One that has ended by itself has done its work; one that was sent away comes back.
             if slot >= known || self.dismissed.borrow_mut().remove(&slot) {

@@ -32,7 +32,7 @@ use super::{About, Background, Console, Output, Screen, background, feed::Feed};
 use crate::{
     metrics::Snapshot,
     options::Color,
-    queue::{Empty, Receiver, Sender, queue},
+    queue::{ReceiveError, Receiver, Sender, queue},
     run::{Line, LineKind, Progress, Summary},
 };
 
@@ -285,12 +285,12 @@ fn show(
         loop {
             match fed.try_receive() {
                 Ok(Feed::Finish(summary)) => return (state, Some(summary)),
-                Ok(Feed::End) | Err(Empty::ForGood) => return (state, None),
+                Ok(Feed::End) | Err(ReceiveError::Disconnected) => return (state, None),
                 Ok(feed) => {
                     changed |= matches!(feed, Feed::Progress(_));
                     state.feed(feed);
                 }
-                Err(Empty::Yet) => break,
+                Err(ReceiveError::Timeout) => break,
             }
         }
         let key = match keys.pressed.recv_timeout(KEYS) {

@@ -9,13 +9,13 @@ const POINT: usize = 512;
 
 /// Points one after the other, as `postcard` writes them, with latencies that are [compact](crate::metrics::Histogram).
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Past {
+pub(super) struct PackedPoints {
     bytes: Vec<u8>,
     /// Where each ends.
     ends: Vec<u32>,
 }
 
-impl Past {
+impl PackedPoints {
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -69,11 +69,11 @@ impl Past {
     }
 }
 
-impl FromIterator<Point> for Past {
-    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> Past {
-        let mut past = Past::default();
-        points.into_iter().for_each(|point| past.push(point));
-        past
+impl FromIterator<Point> for PackedPoints {
+    fn from_iter<I: IntoIterator<Item = Point>>(points: I) -> PackedPoints {
+        let mut completed = PackedPoints::default();
+        points.into_iter().for_each(|point| completed.push(point));
+        completed
     }
 }
 
@@ -103,19 +103,19 @@ mod tests {
 
     #[test]
     fn points_come_back_in_order_whatever_is_changed() {
-        let mut past: Past = (1..=50).map(point).collect();
-        assert!(past.iter().eq((1..=50).map(compact)));
+        let mut completed: PackedPoints = (1..=50).map(point).collect();
+        assert!(completed.iter().eq((1..=50).map(compact)));
         for index in [0, 30, 49] {
-            let before = past.iter().nth(index).unwrap();
-            past.change(index, |late| late.latency.merge(&[Duration::from_secs(9); 3].into_iter().collect()));
-            let after = past.iter().nth(index).unwrap();
+            let before = completed.iter().nth(index).unwrap();
+            completed.change(index, |late| late.latency.merge(&[Duration::from_secs(9); 3].into_iter().collect()));
+            let after = completed.iter().nth(index).unwrap();
             assert_eq!(after.latency.count(), before.latency.count() + 3);
             assert_eq!((after.latency.max(), after.successes), (Duration::from_secs(9), before.successes));
         }
-        assert!(past.iter().map(|point| point.successes).eq(1..=50));
-        assert_eq!(past.pop().unwrap().successes, 50);
-        assert_eq!(past.pop(), Some(compact(49)));
-        past.push(point(7));
-        assert_eq!((past.len(), past.iter().next_back()), (49, Some(compact(7))));
+        assert!(completed.iter().map(|point| point.successes).eq(1..=50));
+        assert_eq!(completed.pop().unwrap().successes, 50);
+        assert_eq!(completed.pop(), Some(compact(49)));
+        completed.push(point(7));
+        assert_eq!((completed.len(), completed.iter().next_back()), (49, Some(compact(7))));
     }
 }

@@ -9,14 +9,14 @@ use crate::{
 };
 
 /// A worker's way through the scenarios of the plan.
-pub(super) struct Order<'a> {
+pub(super) struct ScenarioSequence<'a> {
     plan: &'a ShardPlan,
-    kind: Kind,
+    mode: Mode,
     left: u64,
     backtraces: bool,
 }
 
-enum Kind {
+enum Mode {
     /// Every scenario once, in name order: the plan keeps them so.
     Once,
     /// The user's function names the next one.
@@ -35,20 +35,20 @@ pub(super) enum Next {
     Done,
 }
 
-impl<'a> Order<'a> {
-    pub(super) fn new(plan: &'a ShardPlan, args: &Args) -> Order<'a> {
-        let kind = if args.single_run {
-            Kind::Once
+impl<'a> ScenarioSequence<'a> {
+    pub(super) fn new(plan: &'a ShardPlan, args: &Args) -> ScenarioSequence<'a> {
+        let mode = if args.single_run {
+            Mode::Once
         } else if plan.selection.picker.is_some() && args.single_mode.is_none() {
-            Kind::Picked
+            Mode::Picked
         } else {
-            Kind::Weighted
+            Mode::Weighted
         };
-        let left = match kind {
-            Kind::Once => plan.scenarios.len() as u64,
+        let left = match mode {
+            Mode::Once => plan.scenarios.len() as u64,
             _ => args.max_runs.unwrap_or(u64::MAX),
         };
-        Order { plan, kind, left, backtraces: args.verbose > 0 }
+        ScenarioSequence { plan, mode, left, backtraces: args.verbose > 0 }
     }
 
     /// The next scenario for this step, which counts from 1.
@@ -57,10 +57,10 @@ impl<'a> Order<'a> {
             return Next::Done;
         }
         self.left -= 1;
-        match self.kind {
-            Kind::Once => Next::Scenario(step as usize - 1),
-            Kind::Weighted => Next::Scenario(self.plan.selection.weights.pick(context.random())),
-            Kind::Picked => self.ask(context, StepId(step)),
+        match self.mode {
+            Mode::Once => Next::Scenario(step as usize - 1),
+            Mode::Weighted => Next::Scenario(self.plan.selection.weights.pick(context.random())),
+            Mode::Picked => self.ask(context, StepId(step)),
         }
     }
 
