@@ -83,11 +83,16 @@
 //! # Modules
 //!
 //! - [`prelude`]: everything that a load test usually needs.
-//! - [`session`]: requests, responses and session options, similar to those of `reqwest`.
+//! - [`session`]: requests, responses and session options, similar to those of `reqwest`; [`http`]: errors and certificates.
+//! - [`options`]: the options of a run, as fixtures and scenarios see them; [`event`]: what listeners receive.
 //! - [`set_var`], [`get_var`]: values that all workers share; [`request`], [`json_request`]: requests outside of scenarios.
 //! - [`statsd`]: your own metrics.
-//! - [`metrics`], [`report`]: measurements, thresholds, tables and report files.
-//! - [`registry`], [`engine`], [`ui`], [`http`]: the parts of the engine, to build on.
+//! - [`load_test`]: load tests from code; [`metrics`], [`report`]: measurements, thresholds, tables and report files.
+//!
+//! The crate re-exports the types of other crates that its methods take and return: [`Bytes`], [`HeaderMap`], [`HeaderName`],
+//! [`HeaderValue`], [`Method`], [`StatusCode`], [`Url`] and [`Version`].
+//!
+//! Modules and items that this documentation does not show can change in any version.
 //!
 //! # Features
 //!
@@ -123,7 +128,9 @@ compile_error!("Molotov needs a Unix system for processes, signals and terminals
 pub mod __private;
 mod backtrace;
 mod blocking;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod engine;
 pub mod event;
 mod failure;
@@ -131,15 +138,17 @@ mod format;
 pub mod http;
 #[cfg(test)]
 mod layers;
-mod load_test;
+pub mod load_test;
 pub mod metrics;
 mod missing;
 mod notice;
 pub mod options;
 pub mod prelude;
 #[cfg(feature = "python")]
+#[doc(hidden)]
 pub mod python;
 mod queue;
+#[doc(hidden)]
 pub mod registry;
 pub mod report;
 mod run;
@@ -151,16 +160,26 @@ pub mod statsd;
 #[path = "statsd/absent.rs"]
 mod statsd;
 mod suggest;
+#[doc(hidden)]
 pub mod ui;
 mod vars;
 
+pub use ::{
+    bytes::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version},
+    url::Url,
+};
+#[cfg(feature = "reqwest")]
+pub use ::reqwest;
 pub use blocking::{BlockingRequest, BlockingResponse, JsonResponse, json_request, request};
 pub use cli::main;
-pub use failure::{ErrorContext, Failure, IntoOutcome, Result};
+#[doc(hidden)]
+pub use failure::IntoOutcome;
+pub use failure::{ErrorContext, Failure, Result};
 pub use http::{Error, ErrorKind, multipart};
 #[cfg(feature = "test-harness")]
 pub use load_test::test_main;
-pub use load_test::{LoadTest, LoadTestError, Report, Row, secs};
+pub use load_test::{LoadTest, LoadTestError, Report, secs};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,

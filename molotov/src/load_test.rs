@@ -8,15 +8,14 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 #[cfg(feature = "test-harness")]
 pub use self::test_main::test_main;
+pub use crate::{engine::FixtureFailure, registry::RegistryError};
 use crate::{
-    IntoOutcome,
-    engine::{self, Control, FixtureFailure, Plan, Verdict},
+    engine::{self, Control, Plan, Verdict},
     metrics::{Counts, ErrorGroup, Stats},
     options::Options,
-    registry::{Registry, RegistryError, Scenario},
+    registry::{Registry, Scenario, ScenarioFn},
     report::Threshold,
     run::Summary,
-    session::Session,
     ui::{Quiet, Screen},
     vars::Scope,
 };
@@ -93,7 +92,9 @@ impl LoadTest {
         self
     }
 
-    /// A scenario given directly, under a name: registered ones take part only when they are named too.
+    /// Adds an `async` function or closure as a scenario. Registered scenarios then run only if they are selected by name.
+    ///
+    /// It takes the parameters that a function with the attribute [`scenario`](macro@crate::scenario) takes, up to six.
     ///
     /// ```no_run
     /// # use molotov::{LoadTest, prelude::*};
@@ -101,15 +102,17 @@ impl LoadTest {
     ///     session.get("http://127.0.0.1:8080/ping").send().await?.error_for_status()?;
     ///     Ok(())
     /// }
-    /// let report = LoadTest::new().scenario("ping", ping).workers(10).max_runs(5).run()?;
+    /// let greet = async |session: &mut Session, WorkerId(id): WorkerId| -> Result<()> {
+    ///     let url = format!("http://127.0.0.1:8080/hello/{id}");
+    ///     session.get(url).send().await?.error_for_status()?;
+    ///     Ok(())
+    /// };
+    /// let report = LoadTest::new().scenario("ping", ping).scenario("greet", greet).workers(10).max_runs(5).run()?;
     /// assert_eq!(report.successes(), 50);
     /// # Ok::<(), molotov::LoadTestError>(())
     /// ```
-    pub fn scenario<F, R>(mut self, name: impl Into<String>, scenario: F) -> LoadTest
-    where
-        F: AsyncFn(&Session) -> R + Send + Sync + 'static,
-        R: IntoOutcome + 'static,
-    {
+    #[track_caller]
+    pub fn scenario<P: 'static>(mut self, name: impl Into<String>, scenario: impl ScenarioFn<P>) -> LoadTest {
         self.direct.add_scenario_fn(name, scenario);
         self
     }
@@ -441,7 +444,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Failure, Result};
+    use crate::{
+        Failure, Result,
+        options::{Args, StepId, WorkerId},
+        session::{Context, Session},
+    };
 
     #[test]
     fn numbers_out_of_range_are_errors() {
@@ -457,6 +464,47 @@ mod tests {
             assert!(matches!(error, LoadTestError::Options(_)), "{error}");
             assert!(error.to_string().contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn scenarios_take_the_parameters_of_the_attribute() {
+        async fn all(
+            args: &Args,
+            session: &mut Session,
+            ctx: &Context,
+            worker: WorkerId,
+            StepId(step): StepId,
+        ) -> Result {
+            crate::ensure!(args.workers == 2 && worker == ctx.worker_id() && step == ctx.step());
+            session.attach(worker);
+            Ok(())
+        }
+        let text = "x".to_owned();
+        let report = LoadTest::new()
+            .without_fixtures()
+            .scenario("all", all)
+            .scenario("none", async || ())
+            .scenario("closure", async move |ctx: &Context, session: &Session| -> Result {
+                crate::ensure!(session.context().worker_id() == ctx.worker_id() && text == "x");
+                Ok(())
+            })
+            .workers(2)
+            .max_runs(20)
+            .run()
+            .unwrap();
+        assert_eq!((report.successes(), report.failures()), (40, 0), "{report}");
+        assert_eq!(report.scenario_names().collect::<Vec<_>>(), ["all", "closure", "none"]);
+    }
+
+    #[test]
+    fn sessions_that_nothing_makes_are_errors() {
+        struct Socket;
+        let report = LoadTest::new().without_fixtures().scenario("chat", async |_: &mut Socket| ()).run();
+        let error = report.unwrap_err().to_string();
+        assert!(error.contains("`chat`") && error.contains("Socket`") && error.contains("load_test.rs:"), "{error}");
+        let twice = async |_: &Session, _: &mut Session| ();
+        let error = LoadTest::new().without_fixtures().scenario("twice", twice).run().unwrap_err().to_string();
+        assert!(error.contains("takes the session") && error.contains("more than once"), "{error}");
     }
 
     #[test]

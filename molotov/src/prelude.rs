@@ -2,6 +2,7 @@
 
 pub use std::{process::ExitCode, rc::Rc, time::Duration};
 
+pub use http::{Method, StatusCode};
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,

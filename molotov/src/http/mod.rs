@@ -16,6 +16,7 @@ mod length;
 pub mod multipart;
 pub(crate) mod options;
 pub(crate) mod permits;
+pub(crate) mod proxy;
 #[cfg(feature = "http2")]
 mod pump;
 pub(crate) mod redirect;

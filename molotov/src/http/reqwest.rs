@@ -13,6 +13,7 @@ use super::{
     headers::LazyHeaders,
     options::TransportOptions,
     permits::Permits,
+    proxy::Proxy,
     pump::{self, Outgoing},
     request::TransportRequest,
     response::TransportResponse,
@@ -33,7 +34,7 @@ impl ReqwestTransport {
     /// A transport by `client`, or by a new client that goes through `proxies`.
     pub(crate) fn new(
         options: &TransportOptions,
-        proxies: &[reqwest::Proxy],
+        proxies: &[Proxy],
         client: Option<&reqwest::Client>,
     ) -> Result<ReqwestTransport, Error> {
         let (keep_alive, permits) = (options.keep_alive, options.permits());
@@ -56,7 +57,7 @@ impl ReqwestTransport {
             builder = builder.no_proxy();
         }
         for proxy in proxies {
-            builder = builder.proxy(proxy.clone());
+            builder = builder.proxy(proxy.to_reqwest()?);
         }
         for (host, addresses) in &options.resolve {
             builder = builder.resolve_to_addrs(host, addresses);

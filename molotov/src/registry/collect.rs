@@ -1,17 +1,12 @@
 //! The registry: what a program brings, collected from the attributes or added by hand.
 
-use std::{borrow::Cow, marker::PhantomData, panic::Location, sync::Arc, time::Duration};
-
-use futures_util::future::LocalBoxFuture;
+use std::{panic::Location, sync::Arc};
 
 use super::{
-    Call, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup,
-    SetupSession, SlotArg, Slots, Teardown, TeardownSession,
+    Call, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Origin, Picker, Scenario, ScenarioFn, SessionFactory,
+    Setup, SetupSession, Teardown, TeardownSession,
     entry::{Begin, End, Factory, Function, SessionFixture},
-};
-use crate::{
-    failure::{IntoOutcome, Result},
-    session::Session,
+    function::FunctionScenario,
 };
 
 /// Scenarios, fixtures, listeners and session factories.
@@ -80,22 +75,10 @@ impl Registry {
         }
     }
 
-    /// Adds a scenario from an async closure over the HTTP session, with weight 1 and no delay.
+    /// Adds an `async` function or closure as a scenario, with weight 1 and no delay.
     #[track_caller]
-    pub fn add_scenario_fn<F, R>(&mut self, name: impl Into<String>, run: F)
-    where
-        F: AsyncFn(&Session) -> R + Send + Sync + 'static,
-        R: IntoOutcome + 'static,
-    {
-        let place = Location::caller();
-        let origin = Origin {
-            function: Cow::Borrowed("closure"),
-            module: Cow::Borrowed(""),
-            file: Cow::Borrowed(place.file()),
-            line: place.line(),
-            extension: None,
-        };
-        self.add_scenario(Closure { name: name.into(), origin, run, result: PhantomData });
+    pub fn add_scenario_fn<P: 'static>(&mut self, name: impl Into<String>, run: impl ScenarioFn<P>) {
+        self.add_scenario(FunctionScenario::new(name.into(), Location::caller(), run));
     }
 
     /// Keeps only the scenarios of these names; gives back the names that nothing has.
@@ -140,7 +123,8 @@ impl Registry {
     }
 
     /// Runs all workers on the thread that starts the run, in this event loop.
-    pub fn set_event_loop(&mut self, event_loop: impl EventLoop + 'static) {
+    #[cfg(feature = "python")]
+    pub(crate) fn set_event_loop(&mut self, event_loop: impl EventLoop + 'static) {
         self.event_loop = Some(Arc::new(event_loop));
     }
 
@@ -202,45 +186,5 @@ add! {
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.scenarios.iter().map(|scenario| scenario.name())).finish()
-    }
-}
-
-struct Closure<F, R> {
-    name: String,
-    origin: Origin,
-    run: F,
-    result: PhantomData<fn() -> R>,
-}
-
-impl<F, R> Scenario for Closure<F, R>
-where
-    F: AsyncFn(&Session) -> R + Send + Sync,
-    R: IntoOutcome,
-{
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn weight(&self) -> f64 {
-        1.0
-    }
-
-    fn delay(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    fn needs(&self) -> Vec<Need> {
-        vec![Need::of::<Session>(false)]
-    }
-
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-        Box::pin(async move {
-            let mut session = <&Session>::acquire(slots)?;
-            (self.run)(<&Session>::value(&mut session)).await.into_outcome()
-        })
     }
 }

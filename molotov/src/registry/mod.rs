@@ -3,6 +3,7 @@
 mod args;
 mod collect;
 mod entry;
+mod function;
 mod list;
 mod origin;
 mod outcome;
@@ -14,13 +15,15 @@ mod validate;
 pub use args::{ContextArg, EventArg, GlobalArg, PickerArg, SlotArg};
 pub use collect::Registry;
 pub use entry::{Call, Entry, ScenarioEntry};
+pub use function::ScenarioFn;
 pub use list::list;
 pub use origin::Origin;
 pub use outcome::{FactoryResult, FactoryValue, IntoOptions, IntoPick, Made};
 pub use pick::WeightTable;
 pub use slots::{Need, Slots};
+pub(crate) use traits::EventLoop;
 pub use traits::{
-    EventLoop, Events, GlobalSetup, GlobalTeardown, Picker, Scenario, SessionFactory, Setup, SetupSession, Teardown,
+    Events, GlobalSetup, GlobalTeardown, Picker, Scenario, SessionFactory, Setup, SetupSession, Teardown,
     TeardownSession,
 };
 pub use validate::{RegistryError, Selection};

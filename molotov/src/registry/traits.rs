@@ -113,7 +113,7 @@ pub trait SessionFactory: Send + Sync {
 
 /// Runs all workers of a process on the thread that started the run, in an event loop of its own: for a language whose
 /// objects belong to one thread.
-pub trait EventLoop: Send + Sync {
+pub(crate) trait EventLoop: Send + Sync {
     /// Builds the runtime and runs `work` on it, to its end.
     ///
     /// # Errors

@@ -145,7 +145,7 @@ pub struct Selection {
     /// Whether workers get the built-in HTTP session.
     pub http: bool,
     /// Where workers run, if not on threads of their own.
-    pub event_loop: Option<Arc<dyn EventLoop>>,
+    pub(crate) event_loop: Option<Arc<dyn EventLoop>>,
 }
 
 impl std::fmt::Debug for Selection {

@@ -35,14 +35,12 @@ pub use self::{
     transport::Transport,
 };
 #[cfg(feature = "python")]
-pub(crate) use self::{
-    measure::Measure,
-    route::{Proxy, Route},
-};
+pub(crate) use self::{measure::Measure, route::Route};
 use self::{route::Routes, transport::HttpTransport};
 use crate::http::{Error, ErrorKind, cookies::Jar};
 pub use crate::http::{
     multipart,
+    proxy::Proxy,
     redirect::{Action, Attempt, Redirect},
 };
 

@@ -7,6 +7,8 @@ use std::{
 };
 
 use super::transport::Transport;
+#[cfg(feature = "reqwest")]
+use crate::http::proxy::Proxy;
 #[cfg(feature = "tls")]
 use crate::http::{Certificate, Identity};
 use crate::http::{
@@ -46,7 +48,7 @@ pub struct SessionOptions {
     pub(crate) max_body: u64,
     pub(crate) transport_options: TransportOptions,
     #[cfg(feature = "reqwest")]
-    pub(crate) proxies: Vec<reqwest::Proxy>,
+    pub(crate) proxies: Vec<Proxy>,
     #[cfg(feature = "reqwest")]
     pub(crate) client: Option<reqwest::Client>,
     pub(crate) transport: Option<Transport>,
@@ -217,9 +219,16 @@ impl SessionOptions {
         self
     }
 
-    /// A proxy; the session's requests then go by [`Transport::Reqwest`].
+    /// Adds a proxy. The first one that applies to the URL of a request is used, by [`Transport::Reqwest`].
+    ///
+    /// Needs the feature `reqwest`.
+    ///
+    /// ```
+    /// # use molotov::{prelude::*, session::Proxy};
+    /// let options = SessionOptions::new().proxy(Proxy::http("http://127.0.0.1:3128"));
+    /// ```
     #[cfg(feature = "reqwest")]
-    pub fn proxy(mut self, proxy: reqwest::Proxy) -> Self {
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxies.push(proxy);
         self
     }
@@ -370,9 +379,21 @@ impl SessionOptions {
         self
     }
 
-    /// A `reqwest` client to make the requests with, as [`Transport::Reqwest`]; redirects, cookies and decompression
-    /// should be off in it, since the session does them itself. So should retries (`.retry(reqwest::retry::never())`):
-    /// the report does not count those of the client.
+    /// Sets a `reqwest` client that makes the requests, by [`Transport::Reqwest`].
+    ///
+    /// Turn off its redirects, cookies and decompression, which the session does itself, and its retries
+    /// (`.retry(reqwest::retry::never())`), which the report does not count.
+    ///
+    /// Needs the feature `reqwest`. Build the client with `molotov::reqwest`, which has the right version of the crate; it may
+    /// change to an incompatible one in a minor version of Molotov.
+    ///
+    /// ```
+    /// # use molotov::{prelude::*, reqwest};
+    /// let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    /// let client = client.retry(reqwest::retry::never()).no_proxy().build()?;
+    /// let options = SessionOptions::new().client(client);
+    /// # Ok::<(), reqwest::Error>(())
+    /// ```
     #[cfg(feature = "reqwest")]
     pub fn client(mut self, client: reqwest::Client) -> Self {
         self.client = Some(client);

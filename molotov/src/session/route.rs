@@ -3,9 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{SessionOptions, transport::HttpTransport};
-#[cfg(feature = "reqwest")]
-use crate::http::ErrorKind;
-use crate::http::{Error, tls::TlsOptions};
+use crate::http::{Error, proxy::Proxy, tls::TlsOptions};
 
 /// The most routes of a session that keep their connections.
 const MOST: usize = 64;
@@ -16,19 +14,6 @@ pub(crate) struct Route {
     pub(crate) tls: TlsOptions,
     pub(crate) server_name: Option<String>,
     pub(crate) proxy: Option<Proxy>,
-}
-
-/// A proxy, with user and password where it asks for them.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Proxy {
-    pub(crate) url: String,
-    pub(crate) login: Option<(String, String)>,
-}
-
-impl std::fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Proxy(..)")
-    }
 }
 
 /// The transports of a session's routes, each with connections of its own.
@@ -59,12 +44,7 @@ fn options_of(route: &Route, options: &SessionOptions) -> Result<SessionOptions,
     options.transport_options.server_name = route.server_name.clone();
     #[cfg(feature = "reqwest")]
     if let Some(proxy) = &route.proxy {
-        let wrong = |error| Error::new(ErrorKind::Builder, "the proxy cannot be used").with_source(error);
-        let mut made = reqwest::Proxy::all(&proxy.url).map_err(wrong)?;
-        if let Some((user, password)) = &proxy.login {
-            made = made.basic_auth(user, password);
-        }
-        options.proxies = vec![made];
+        options.proxies = vec![proxy.clone()];
     }
     Ok(options)
 }

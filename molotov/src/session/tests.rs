@@ -171,3 +171,35 @@ async fn built_requests_can_be_changed_copied_and_executed_by_any_session() {
     assert!(session.get("nowhere").try_clone().is_none());
     assert!(session.get("nowhere").build().unwrap_err().to_string().contains("nowhere"));
 }
+
+#[tokio::test]
+async fn requests_go_through_the_proxy_that_applies_to_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut lines = BufReader::new(socket).lines();
+        let mut head = Vec::new();
+        while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+            head.push(line);
+        }
+        let mut socket = lines.into_inner();
+        socket.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+        head
+    });
+    let direct = redirecting("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok").await;
+    let other = Proxy::https("http://127.0.0.1:9");
+    let proxy_for_http = Proxy::http(format!("http://{address}")).basic_auth("ada", "secret").no_proxy("127.0.0.1");
+    let session = Session::new(SessionOptions::new().proxy(other).proxy(proxy_for_http)).unwrap();
+    assert_eq!(session.get("http://shop.example/cart").send().await.unwrap().status(), 204);
+    assert_eq!(session.get(direct).send().await.unwrap().status(), 200);
+    let head = proxy.await.unwrap();
+    assert_eq!(head[0], "GET http://shop.example/cart HTTP/1.1");
+    assert!(
+        head.iter().any(|line| line.eq_ignore_ascii_case("proxy-authorization: Basic YWRhOnNlY3JldA==")),
+        "{head:?}"
+    );
+
+    let wrong = Session::new(SessionOptions::new().proxy(Proxy::all("no proxy")));
+    assert!(wrong.unwrap_err().to_string().contains("the proxy cannot be used"));
+}

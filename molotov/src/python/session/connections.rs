@@ -54,7 +54,10 @@ impl Route {
         login: Option<(String, String)>,
     ) -> PyResult<Route> {
         let tls = tls_options(tls).map_err(PyValueError::new_err)?;
-        let proxy = proxy.map(|url| Proxy { url, login });
+        let proxy = proxy.map(|url| match login {
+            Some((user, password)) => Proxy::all(url).basic_auth(user, password),
+            None => Proxy::all(url),
+        });
         Ok(Route(GilCell::new(Rc::new(session::Route { tls, server_name, proxy }))))
     }
 }

@@ -1,0 +1,115 @@
+//! Functions and closures that become scenarios without an attribute.
+
+use std::{borrow::Cow, marker::PhantomData, panic::Location, time::Duration};
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{Need, Origin, Scenario, SlotArg, Slots};
+use crate::failure::{IntoOutcome, Result};
+
+/// An `async` function or closure that can run as a scenario.
+///
+/// It takes up to six parameters of the types that a function with `#[scenario]` takes, and returns nothing or a `Result`.
+/// `Parameters` are the types of its result and its parameters; the compiler finds them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a scenario",
+    label = "a parameter or the result has a type that scenarios do not have",
+    note = "write an `async` function or closure: `async |session: &Session| {{ ... }}`",
+    note = "its parameters can be `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, and `&T` and `&mut T` of a type that a `#[session_factory]` returns",
+    note = "it returns nothing, or a `Result<(), E>` where `E` implements `Display`"
+)]
+pub trait ScenarioFn<Parameters>: Send + Sync + 'static {
+    /// Returns the session types that it takes.
+    fn needs(&self) -> Vec<Need>;
+    /// Runs it once.
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+}
+
+// The first bound lets the compiler infer the types of the parameters, the second one lets them borrow from the worker.
+macro_rules! scenario_fn {
+    ($($type:ident $name:ident),*) => {
+        impl<Run, Output, $($type),*> ScenarioFn<(Output, $($type,)*)> for Run
+        where
+            Run: AsyncFn($($type),*) -> Output,
+            Run: for<'g> AsyncFn($($type::Value<'g>),*) -> Output,
+            Run: Send + Sync + 'static,
+            Output: IntoOutcome,
+            $($type: SlotArg,)*
+        {
+            fn needs(&self) -> Vec<Need> {
+                let needs: Vec<Option<Need>> = vec![$($type::need()),*];
+                needs.into_iter().flatten().collect()
+            }
+
+            #[allow(unused_variables, reason = "a scenario without parameters takes nothing")]
+            fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+                // With one bound, it is clear which one the call means.
+                async fn call<Run, Output, $($type),*>(run: &Run, $($name: $type),*) -> Output
+                where
+                    Run: AsyncFn($($type),*) -> Output,
+                {
+                    run($($name),*).await
+                }
+                Box::pin(async move {
+                    $(let mut $name = $type::acquire(slots)?;)*
+                    call::<Run, Output, $($type::Value<'_>),*>(self, $($type::value(&mut $name)),*).await.into_outcome()
+                })
+            }
+        }
+    };
+}
+
+scenario_fn!();
+scenario_fn!(A a);
+scenario_fn!(A a, B b);
+scenario_fn!(A a, B b, C c);
+scenario_fn!(A a, B b, C c, D d);
+scenario_fn!(A a, B b, C c, D d, E e);
+scenario_fn!(A a, B b, C c, D d, E e, F f);
+
+/// A scenario with weight 1 and no delay.
+pub(super) struct FunctionScenario<F, P> {
+    name: String,
+    origin: Origin,
+    run: F,
+    parameters: PhantomData<fn() -> P>,
+}
+
+impl<F, P> FunctionScenario<F, P> {
+    pub(super) fn new(name: String, place: &'static Location<'static>, run: F) -> Self {
+        let origin = Origin {
+            function: Cow::Borrowed("closure"),
+            module: Cow::Borrowed(""),
+            file: Cow::Borrowed(place.file()),
+            line: place.line(),
+            extension: None,
+        };
+        FunctionScenario { name, origin, run, parameters: PhantomData }
+    }
+}
+
+impl<F: ScenarioFn<P>, P> Scenario for FunctionScenario<F, P> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn weight(&self) -> f64 {
+        1.0
+    }
+
+    fn delay(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        self.run.needs()
+    }
+
+    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+        self.run.run(slots)
+    }
+}
