@@ -37,6 +37,7 @@ impl User {
             .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("first-crate"))
             // An optimised build says the same and takes minutes more.
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output.try_clone().unwrap())
