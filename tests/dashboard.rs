@@ -63,9 +63,9 @@ fn a_run_is_watched_paused_changed_suspended_and_stopped() {
         tmux.wait_for(shown);
     }
     tmux.key("?");
-    tmux.wait_for("a tenth of the workers more, or less");
+    tmux.wait_for("add or remove a tenth of the workers");
     tmux.key("Escape");
-    tmux.wait_until_gone("a tenth of the workers more, or less");
+    tmux.wait_until_gone("add or remove a tenth of the workers");
 
     tmux.key("p");
     tmux.wait_for("paused");

@@ -19,7 +19,7 @@ use crate::{
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Slots, Teardown},
     run::{Line, Progress},
     session::Context,
-    ui::{About, Screen},
+    ui::{RunLimits, Screen},
 };
 
 /// Keeps what it is shown.
@@ -622,7 +622,7 @@ impl Screen for Hurried {
 
     fn finish(&mut self, _: &Summary) {}
 
-    fn settle(&mut self, hurry: &mut dyn FnMut() -> bool) {
+    fn flush(&mut self, hurry: &mut dyn FnMut() -> bool) {
         self.0 = hurry();
     }
 }
@@ -647,8 +647,8 @@ fn a_duration_that_is_given_is_shown_as_progress() {
     struct ShownDuration(Option<Duration>);
 
     impl Screen for ShownDuration {
-        fn begin(&mut self, about: &About) {
-            self.0 = about.duration;
+        fn begin(&mut self, limits: &RunLimits) {
+            self.0 = limits.duration;
         }
 
         fn line(&mut self, _: &Line) {}

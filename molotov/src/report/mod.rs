@@ -1,4 +1,4 @@
-//! Reports: what a run came to, as tables, charts and files, and the thresholds that judge it.
+//! Reports of a run as tables, charts and files, and the thresholds that it has to meet.
 
 #[cfg(feature = "html-report")]
 mod chart;
@@ -8,7 +8,6 @@ mod file;
 mod html;
 mod json;
 pub(crate) mod layout;
-mod rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

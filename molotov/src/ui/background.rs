@@ -1,4 +1,4 @@
-//! A screen on a thread of its own: a reader that does not read holds up that thread and nobody else.
+//! Runs a screen on its own thread, so that a reader that does not read blocks only that thread.
 
 use std::{
     sync::{
@@ -9,45 +9,48 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{About, Screen, feed::Feed};
+use super::{
+    screen::{RunLimits, Screen},
+    screen_event::ScreenEvent,
+};
 use crate::{
     metrics::Snapshot,
     queue::{Receiver, Sender, queue},
     run::{Line, Progress, Summary},
 };
 
-/// How many lines are written in one go.
+/// The largest number of lines that are written together.
 const BATCH: usize = 64;
-/// A reader that has read nothing for so long does not read.
-const UNREAD: Duration = Duration::from_millis(300);
-/// How often it is looked whether all is written.
-const LOOK: Duration = Duration::from_millis(5);
+/// A reader that has read nothing for this time is considered stuck.
+const STUCK_AFTER: Duration = Duration::from_millis(300);
+/// How often to check whether everything is written.
+const POLL: Duration = Duration::from_millis(5);
 
 /// Shows a run on a screen that may block.
 ///
-/// The thread starts with the workers, since no thread may exist while processes are forked; what comes earlier waits in the queue.
+/// The thread starts with the workers, since no thread may exist while processes are forked. Earlier events wait in the queue.
 #[derive(Debug)]
 pub struct Background<S> {
-    feed: Sender<Feed>,
+    events: Sender<ScreenEvent>,
     screen: Shared<S>,
     thread: Option<JoinHandle<()>>,
     written: Arc<AtomicU64>,
     finished: bool,
 }
 
-/// The screen and what it is fed with; taken by the thread.
-type Shared<S> = Arc<Mutex<Option<(S, Receiver<Feed>)>>>;
+/// The screen and its events, until the thread takes them.
+type Shared<S> = Arc<Mutex<Option<(S, Receiver<ScreenEvent>)>>>;
 
 impl<S: Screen + 'static> Background<S> {
-    /// Shows it on `screen`, which adds to `written` what it has written.
+    /// Runs `screen`, which counts the bytes that it writes in `written`.
     pub(super) fn new(screen: S, written: Arc<AtomicU64>) -> Background<S> {
-        let (feed, fed) = queue();
-        let screen = Arc::new(Mutex::new(Some((screen, fed))));
-        Background { feed, screen, thread: None, written, finished: false }
+        let (events, received) = queue();
+        let screen = Arc::new(Mutex::new(Some((screen, received))));
+        Background { events, screen, thread: None, written, finished: false }
     }
 
-    pub(super) fn feed(&self, feed: Feed) {
-        self.feed.send(feed);
+    pub(super) fn send(&self, event: ScreenEvent) {
+        self.events.send(event);
     }
 
     fn start(&mut self) {
@@ -58,36 +61,36 @@ impl<S: Screen + 'static> Background<S> {
         let thread = thread::Builder::new().name("molotov-console".to_owned());
         match thread.spawn(move || show(&screen)) {
             Ok(thread) => self.thread = Some(thread),
-            // Without a thread all of it is written at the end, by whoever waits for it.
-            Err(error) => tracing::warn!("cannot start the console's thread: {error}"),
+            // Without a thread, `flush` writes everything at the end.
+            Err(error) => tracing::warn!("cannot start the thread of the console: {error}"),
         }
     }
 }
 
-/// Shows what is fed, to the end.
+/// Shows events until the last one.
 fn show<S: Screen>(screen: &Shared<S>) {
-    let Some((mut screen, fed)) = screen.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let Some((mut screen, events)) = screen.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let mut lines = Vec::new();
-    while let Some(mut feed) = fed.receive() {
-        // What is there already is written together.
+    while let Some(mut event) = events.receive() {
+        // Lines that wait are written together.
         loop {
-            match feed {
-                Feed::Line(line) => lines.push(line),
+            match event {
+                ScreenEvent::Line(line) => lines.push(line),
                 other => {
                     screen.lines(&std::mem::take(&mut lines));
                     match other {
-                        Feed::Progress(progress) => screen.progress(&progress),
-                        Feed::Measures(member, measures) => screen.measures(member.as_ref(), &measures),
-                        Feed::Finish(summary) => return screen.finish(&summary),
-                        Feed::Line(_) | Feed::End => return,
+                        ScreenEvent::Progress(progress) => screen.progress(&progress),
+                        ScreenEvent::Measures(member, measures) => screen.measures(member.as_ref(), &measures),
+                        ScreenEvent::Finish(summary) => return screen.finish(&summary),
+                        ScreenEvent::Line(_) | ScreenEvent::End => return,
                     }
                 }
             }
-            match fed.try_receive() {
-                Ok(next) if lines.len() < BATCH => feed = next,
+            match events.try_receive() {
+                Ok(next) if lines.len() < BATCH => event = next,
                 Ok(next) => {
                     screen.lines(&std::mem::take(&mut lines));
-                    feed = next;
+                    event = next;
                 }
                 Err(_) => break,
             }
@@ -96,7 +99,7 @@ fn show<S: Screen>(screen: &Shared<S>) {
     }
 }
 
-/// Waits until a thread has ended, or, as soon as somebody is in a hurry, until nothing is `written` any more.
+/// Waits until a thread has ended. While `hurry` returns `true`, it waits only as long as `written` grows.
 pub(super) fn wait(thread: &JoinHandle<impl Sized>, written: &AtomicU64, hurry: &mut dyn FnMut() -> bool) {
     let mut last = (written.load(Ordering::Relaxed), Instant::now());
     while !thread.is_finished() {
@@ -104,35 +107,35 @@ pub(super) fn wait(thread: &JoinHandle<impl Sized>, written: &AtomicU64, hurry: 
         if now != last.0 {
             last = (now, Instant::now());
         }
-        if hurry() && last.1.elapsed() >= UNREAD {
+        if hurry() && last.1.elapsed() >= STUCK_AFTER {
             return;
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL);
     }
 }
 
 impl<S: Screen + 'static> Screen for Background<S> {
     fn line(&mut self, line: &Line) {
-        self.feed(Feed::Line(line.clone()));
+        self.send(ScreenEvent::Line(line.clone()));
     }
 
     fn progress(&mut self, progress: &Progress) {
-        self.feed(Feed::Progress(*progress));
+        self.send(ScreenEvent::Progress(*progress));
     }
 
     fn measures(&mut self, _: Option<&Arc<str>>, _: &Snapshot) {}
 
-    fn begin(&mut self, _: &About) {
+    fn begin(&mut self, _: &RunLimits) {
         self.start();
     }
 
     fn finish(&mut self, summary: &Summary) {
         self.finished = true;
-        self.feed(Feed::Finish(Box::new(summary.clone())));
+        self.send(ScreenEvent::Finish(Box::new(summary.clone())));
         self.start();
     }
 
-    fn settle(&mut self, hurry: &mut dyn FnMut() -> bool) {
+    fn flush(&mut self, hurry: &mut dyn FnMut() -> bool) {
         match &self.thread {
             Some(thread) => wait(thread, &self.written, hurry),
             None => show(&self.screen),
@@ -140,11 +143,11 @@ impl<S: Screen + 'static> Screen for Background<S> {
     }
 }
 
-/// A panic ended the run early: writes what is queued, as long as the reader reads.
+/// After a panic, writes what is queued while the reader reads.
 impl<S> Drop for Background<S> {
     fn drop(&mut self) {
         if let (false, Some(thread)) = (self.finished, &self.thread) {
-            self.feed.send(Feed::End);
+            self.events.send(ScreenEvent::End);
             wait(thread, &self.written, &mut || true);
         }
     }

@@ -1,4 +1,4 @@
-//! The plain console: one line after another and, on a terminal, a line of progress that rewrites itself.
+//! The plain console: lines and, on a terminal, a progress line that is rewritten in place.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use rustix::io::Errno;
 
-use super::{Background, Screen};
+use super::{background::Background, screen::Screen};
 use crate::{
     format,
     options::Color,
@@ -20,17 +20,17 @@ use crate::{
     run::{Line, LineKind, Progress, Summary},
 };
 
-/// Columns where nobody says how many there are.
+/// The width of a pipe, or of a terminal whose width is unknown.
 const COLUMNS: usize = 80;
-/// To the start of the line, and away with what it shows.
+/// Moves to the start of the line and erases it.
 const ERASE: &str = "\r\x1b[K";
 
-/// What a console writes to.
+/// The kind of output that a console writes to.
 #[derive(Debug, Clone, Copy)]
 pub enum Medium {
-    /// A pipe or a file: no line is ever rewritten.
+    /// A pipe or a file. No line is rewritten.
     Pipe,
-    /// A terminal, and how many columns it has at the moment.
+    /// A terminal. The function returns its current width in columns.
     Terminal(fn() -> usize),
 }
 
@@ -67,30 +67,31 @@ pub struct Console<W> {
     out: W,
     medium: Medium,
     color: bool,
-    /// The line of progress as it stands on the terminal.
+    /// The progress line that the terminal shows.
     shown: String,
-    /// Whether nobody reads any more.
+    /// Whether a write has failed.
     closed: bool,
 }
 
-/// Standard output without the lock and the buffer of [`std::io::Stdout`], which others would wait for while a write blocks.
+/// Standard output without the lock and the buffer of [`std::io::Stdout`]: while a write blocks, other threads would wait for
+/// the lock.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// How many bytes were written.
+    /// The number of bytes written.
     written: Arc<AtomicU64>,
-    /// Whether it is standard error instead.
+    /// Whether to write to standard error instead.
     to_stderr: bool,
 }
 
-/// Why the process's console could not be written: a full disk, not a closed pipe.
+/// The first error of a write, such as a full disk. A closed pipe is no error.
 static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Why a console could not be written, since the last call. A reader that has closed the pipe is no error.
+/// Takes the first error of a write since the previous call. A closed pipe is no error.
 pub(crate) fn take_output_error() -> Option<io::Error> {
     FAILED.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Bytes in one write: small enough to see a slow reader read.
+/// The size of a write: small enough that a slow reader is seen to make progress.
 const WRITE: usize = 4096;
 
 impl Write for Output {
@@ -99,14 +100,14 @@ impl Write for Output {
         let out = if self.to_stderr { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
         let written = loop {
             match rustix::io::write(out, bytes) {
-                // Whoever shares it may have made it non-blocking.
+                // A process that shares the descriptor may have made it non-blocking.
                 Err(Errno::AGAIN) => {
                     let mut polled = [rustix::event::PollFd::new(&out, rustix::event::PollFlags::OUT)];
                     rustix::event::poll(&mut polled, None)?;
                 }
                 Ok(written) => break written,
                 Err(error) => {
-                    // A closed descriptor has no reader either.
+                    // A closed descriptor has no reader, like a closed pipe.
                     if !matches!(error, Errno::PIPE | Errno::BADF | Errno::INTR) {
                         FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.into());
                     }
@@ -124,25 +125,25 @@ impl Write for Output {
 }
 
 impl Console<Output> {
-    /// The console on standard output, as it is: a terminal or not, with colours or without.
+    /// Creates a console on standard output. Whether that is a terminal decides about progress and colors.
     pub fn stdout(color: Color) -> Console<Output> {
         let terminal = io::stdout().is_terminal();
         let color = color.is_on(terminal);
         Console::new(Output::default(), if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
     }
 
-    /// The same, counting what is written in `written`.
+    /// As [`stdout`](Self::stdout), counting the bytes written in `written`.
     #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
     pub(super) fn stdout_counted(color: Color, written: Arc<AtomicU64>) -> Console<Output> {
         Console { out: Output { written, to_stderr: false }, ..Console::stdout(color) }
     }
 
-    /// The console on standard error, as plain text: for runs whose standard output is taken by a report.
+    /// Creates a plain-text console on standard error, for runs that write a report to standard output.
     pub fn stderr() -> Console<Output> {
         Console::new(Output { to_stderr: true, ..Output::default() }, Medium::Pipe, false)
     }
 
-    /// The same, written by a thread of its own: nobody waits for a reader that does not read.
+    /// Moves the console to its own thread, so that a reader that does not read blocks nothing else.
     pub fn in_background(self) -> Background<Console<Output>> {
         let written = self.written();
         Background::new(self, written)
@@ -154,12 +155,12 @@ impl Console<Output> {
 }
 
 impl<W: Write> Console<W> {
-    /// A console that writes to `out`.
+    /// Creates a console that writes to `out`.
     pub fn new(out: W, medium: Medium, color: bool) -> Console<W> {
         Console { out, medium, color, shown: String::new(), closed: false }
     }
 
-    /// Writes whole lines above the line of progress, in one go.
+    /// Writes whole lines above the progress line, in one write.
     fn write(&mut self, lines: &str) {
         let text = match self.shown.is_empty() {
             true => lines.to_owned(),
@@ -170,13 +171,13 @@ impl<W: Write> Console<W> {
 
     fn add(&self, lines: &mut String, line: &Line) {
         if matches!(self.medium, Medium::Pipe) && line.kind == LineKind::Print && line.worker.is_none() {
-            // What a script prints into a pipe is for another program to read.
+            // Output of a script that another program reads from a pipe stays unchanged.
             lines.push_str(&line.text);
             lines.push('\n');
             return;
         }
         let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
-        // What a scenario prints stays as the scenario printed it.
+        // What a scenario prints gets no prefix.
         let worker = line.worker.filter(|_| line.kind != LineKind::Print);
         let mut prefix = worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
         if line.kind == LineKind::Warning {
@@ -189,7 +190,7 @@ impl<W: Write> Console<W> {
         };
         let nothing = line.text.is_empty().then_some("");
         for text in line.text.lines().chain(nothing) {
-            // Tabs are harmless here, and columns for who reads them from a pipe.
+            // Tabs are harmless here, and may separate columns for a program that reads them.
             let text = text.split('\t').map(layout::harmless).collect::<Vec<_>>().join("\t");
             let text = format!("{}{text}", std::mem::take(&mut prefix));
             let text = if style == Style::new() { text } else { self.paint(style, &text) };
@@ -198,7 +199,7 @@ impl<W: Write> Console<W> {
         }
     }
 
-    /// A closed pipe is no reason to fail: the run is judged by its exit code too.
+    /// Writes text. Stops writing after an error, such as a closed pipe; the run continues and sets its exit code.
     fn put(&mut self, text: &str) {
         if !self.closed && (self.out.write_all(text.as_bytes()).is_err() || self.out.flush().is_err()) {
             self.closed = true;
@@ -241,7 +242,7 @@ impl<W: Write + Send> Screen for Console<W> {
         parts.push((5, format!("{}/s", format::rate(progress.rate))));
         parts.push((3, format::clock(progress.totals.elapsed)));
         const BETWEEN: &str = " | ";
-        // The last column stays free: some terminals wrap there.
+        // Some terminals wrap after the last column.
         let room = width().saturating_sub(1) + BETWEEN.len();
         let fitting =
             layout::fitting_parts(room, parts.iter().map(|(rank, text)| (*rank, layout::width(text) + BETWEEN.len())));
@@ -267,7 +268,7 @@ impl<W: Write + Send> Screen for Console<W> {
     }
 }
 
-/// Columns of the terminal on standard output.
+/// The width of the terminal on standard output, in columns.
 fn terminal_width() -> usize {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
     size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(COLUMNS)

@@ -1,11 +1,11 @@
-//! The end of the process in the middle of a run.
+//! Ends the process in the middle of a run.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-/// Whether [`exit_after`] was called.
+/// Set when [`exit_after`] is called.
 static EXITING: AtomicBool = AtomicBool::new(false);
 
 /// Calls `restore` and ends the process.
@@ -15,7 +15,7 @@ pub(crate) fn exit_after(restore: impl FnOnce(), code: i32) -> ! {
     signal_hook::low_level::exit(code)
 }
 
-/// Blocks forever once the process is to exit. A run that ends meanwhile must not exit with another code.
+/// Blocks forever if the process is exiting, so that a run that ends in the meantime does not exit with another code.
 pub(crate) fn yield_to_exit() {
     while EXITING.load(Ordering::Acquire) {
         thread::park();

@@ -1,6 +1,6 @@
-//! No screen at all: `-q`, and runs started from code.
+//! The screen of `-q` and of runs that are started from code: none.
 
-use super::Screen;
+use super::screen::Screen;
 use crate::run::{Line, Progress, Summary};
 
 /// Shows nothing.

@@ -1,4 +1,4 @@
-//! The screens as people and pipes see them.
+//! Tests of the output of screens on terminals and pipes.
 
 use std::{
     io::{self, Write},
@@ -9,10 +9,10 @@ use std::{
 use super::*;
 use crate::{
     metrics::{Limits, Outcome, Recorder},
-    run::Totals,
+    run::{Line, Progress, Summary, Totals},
 };
 
-/// What was written so far, readable while the console writes on.
+/// The bytes written so far, shared with the console.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl Write for Written {
     }
 }
 
-/// A reader that has gone, and how often somebody wrote to it.
+/// A closed pipe that counts the writes.
 #[derive(Clone, Default)]
 struct Gone(Arc<Mutex<usize>>);
 
@@ -72,8 +72,8 @@ fn progress(successes: u64) -> Progress {
     }
 }
 
-/// A short run as its coordinator tells it.
-fn tell(screen: &mut dyn Screen) {
+/// Sends the events of a short run to a screen.
+fn run(screen: &mut dyn Screen) {
     screen.line(&Line::info("Preparing 2 workers..."));
     screen.line(&Line::info("OK"));
     screen.line(&Line::info("Starting").by_worker(0));
@@ -90,39 +90,39 @@ fn tell(screen: &mut dyn Screen) {
     screen.finish(&summary());
 }
 
-fn told(medium: Medium, color: bool) -> String {
+fn written(medium: Medium, color: bool) -> String {
     let written = Written::default();
-    tell(&mut Console::new(written.clone(), medium, color));
+    run(&mut Console::new(written.clone(), medium, color));
     written.text()
 }
 
 #[test]
-fn a_pipe_gets_plain_lines() {
-    let text = told(Medium::Pipe, false);
+fn writes_plain_lines_to_a_pipe() {
+    let text = written(Medium::Pipe, false);
     assert!(!text.contains(['\x1b', '\r']));
     insta::assert_snapshot!("pipe", text);
 }
 
 #[test]
-fn a_terminal_gets_progress_that_rewrites_itself() {
+fn rewrites_the_progress_line_on_a_terminal() {
     insta::assert_snapshot!(
         "terminal",
-        told(Medium::Terminal(|| 80), false).replace('\x1b', "ESC").replace('\r', "CR")
+        written(Medium::Terminal(|| 80), false).replace('\x1b', "ESC").replace('\r', "CR")
     );
 }
 
 #[test]
-fn colours_only_when_asked() {
-    let text = told(Medium::Pipe, true);
+fn colors_lines_only_if_enabled() {
+    let text = written(Medium::Pipe, true);
     assert!(text.contains("\x1b[31m[W:1] assertion failed: it is not\x1b[0m\n"), "{text}");
     assert!(text.contains("\x1b[33mWarning: this is an unoptimised build\x1b[0m\n"), "{text}");
-    assert!(text.contains("\\u{1b}[31mscenario"), "what a scenario prints cannot change colours");
+    assert!(text.contains("\\u{1b}[31mscenario"), "a scenario cannot change colors");
     assert!(text.ends_with("\nSUCCESSES: 10 | FAILURES: 0\n*** Bye ***\n"), "{text}");
 }
 
 #[test]
-fn no_progress_is_left_on_the_terminal() {
-    let text = told(Medium::Terminal(|| 80), false);
+fn erases_the_progress_line_at_the_end() {
+    let text = written(Medium::Terminal(|| 80), false);
     let (_, end) = text.rsplit_once("SUCCESSES: 8 | FAILURES: 2").unwrap();
     let (rest_of_line, after) = end.split_once('\r').unwrap();
     assert!(!rest_of_line.contains('\n'));
@@ -130,7 +130,7 @@ fn no_progress_is_left_on_the_terminal() {
 }
 
 #[test]
-fn progress_never_wraps_and_its_numbers_are_never_cut() {
+fn progress_line_fits_the_width_without_cutting_numbers() {
     for (width, expected) in [
         (Medium::Terminal(|| 80), "SUCCESSES: 123456789 | FAILURES: 2 | WORKERS: 50 | 41.5/s | 1m05s"),
         (Medium::Terminal(|| 50), "SUCCESSES: 123456789 | FAILURES: 2 | 1m05s"),
@@ -145,14 +145,13 @@ fn progress_never_wraps_and_its_numbers_are_never_cut() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_left_alone() {
+fn stops_writing_after_the_pipe_is_closed() {
     let gone = Gone::default();
-    tell(&mut Console::new(gone.clone(), Medium::Terminal(|| 80), false));
-    assert_eq!(*gone.0.lock().unwrap(), 1, "after the first failure nothing is written");
+    run(&mut Console::new(gone.clone(), Medium::Terminal(|| 80), false));
+    assert_eq!(*gone.0.lock().unwrap(), 1, "nothing is written after the first error");
 }
 
 #[test]
-fn quiet_says_nothing() {
-    // It has nowhere to write to; this holds it to the whole trait.
-    tell(&mut Quiet);
+fn quiet_accepts_all_events() {
+    run(&mut Quiet);
 }

@@ -430,7 +430,7 @@ impl<'a> Run<'a> {
     fn settle(&mut self) {
         let mut forced = self.phase == Phase::Forced;
         let receiver = &self.inbox.receiver;
-        self.screen.settle(&mut || {
+        self.screen.flush(&mut || {
             forced |=
                 std::iter::from_fn(|| receiver.try_receive().ok()).any(|message| matches!(message, Message::Force));
             forced

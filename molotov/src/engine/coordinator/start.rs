@@ -21,7 +21,7 @@ use crate::{
     metrics::{MachineProbe, ProcessProbe},
     options::Args,
     run::{FixtureFailure, Line},
-    ui::About,
+    ui::RunLimits,
     vars::Scope,
 };
 
@@ -129,7 +129,7 @@ impl Run<'_> {
             Ok(listeners) => self.listeners = listeners,
             Err(error) => self.listeners_without(&error),
         }
-        self.screen.begin(&self.about());
+        self.screen.begin(&self.limits());
         // What `global_setup` has used is no part of the run.
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
         self.clock = Arc::new(Clock::new(Instant::now()));
@@ -156,8 +156,8 @@ impl Run<'_> {
         })
     }
 
-    /// How far the run is to go.
-    fn about(&self) -> About {
+    /// When the run ends.
+    fn limits(&self) -> RunLimits {
         let args = &self.plan.args;
         let workers = (args.workers * args.processes) as u64;
         let runs = if args.single_run { Some(self.plan.selection.scenarios.len() as u64) } else { args.max_runs };
@@ -165,9 +165,9 @@ impl Run<'_> {
             // The last worker starts one step before the end of the ramp-up.
             args.duration + args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64)
         });
-        let mut about = About::default();
-        (about.duration, about.runs) = (duration, runs.map(|runs| runs.saturating_mul(workers)));
-        about
+        let mut limits = RunLimits::default();
+        (limits.duration, limits.runs) = (duration, runs.map(|runs| runs.saturating_mul(workers)));
+        limits
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {

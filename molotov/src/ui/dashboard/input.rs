@@ -1,28 +1,28 @@
-//! Keys: what each of them does.
+//! Maps keys to actions.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::state::{State, View};
 
-/// What a key asks of the run, or of the terminal.
+/// What a key does besides changing the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Stop the run; asked again, cut it.
+    /// Stop the run; a second time, interrupt its scenarios.
     Stop,
-    /// Hold the workers, or let them go on.
+    /// Pause the workers, or resume them.
     Pause(bool),
-    /// More workers, or fewer.
+    /// Add workers, or remove some.
     Workers(bool),
-    /// Give the terminal back until the program is called again.
+    /// Suspend the program, as job control does.
     Suspend,
-    /// Draw everything anew.
+    /// Redraw the whole screen.
     Redraw,
 }
 
-/// Rows that a page key goes.
+/// The number of rows that a page key scrolls.
 const PAGE: usize = 10;
 
-/// Takes a key: changes what is shown, or asks for something.
+/// Applies a key to the state, or returns the action that it stands for.
 pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;
@@ -72,12 +72,12 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Action> {
         KeyCode::Char(digit @ '1'..='4') => {
             show(state, View::ALL[digit as usize - '1' as usize]);
         }
-        KeyCode::Up | KeyCode::Char('k') => go(state, -1),
-        KeyCode::Down | KeyCode::Char('j') => go(state, 1),
-        KeyCode::PageUp => go(state, -(PAGE as isize)),
-        KeyCode::PageDown => go(state, PAGE as isize),
-        KeyCode::Home => go(state, isize::MIN / 2),
-        KeyCode::End => go(state, isize::MAX / 2),
+        KeyCode::Up | KeyCode::Char('k') => scroll(state, -1),
+        KeyCode::Down | KeyCode::Char('j') => scroll(state, 1),
+        KeyCode::PageUp => scroll(state, -(PAGE as isize)),
+        KeyCode::PageDown => scroll(state, PAGE as isize),
+        KeyCode::Home => scroll(state, isize::MIN / 2),
+        KeyCode::End => scroll(state, isize::MAX / 2),
         _ => {}
     }
     None
@@ -89,11 +89,11 @@ fn show(state: &mut State, view: View) {
     }
 }
 
-/// Goes down by so many rows, or up.
-fn go(state: &mut State, rows: isize) {
+/// Scrolls down, or up if `rows` is negative.
+fn scroll(state: &mut State, rows: isize) {
     let last = state.length().saturating_sub(1);
     match state.view {
-        // The newest line stands at the end: up is away from it.
+        // The newest line is at the bottom, and `scroll` counts from there.
         View::Live => state.scroll = state.scroll.saturating_add_signed(-rows).min(last),
         View::Table | View::Generator => state.scroll = state.scroll.saturating_add_signed(rows).min(last),
         View::Errors => state.selected = state.selected.saturating_add_signed(rows).min(last),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_ask_and_show() {
+    fn keys_return_actions_and_change_the_view() {
         let mut state = State::default();
         assert_eq!(press(&mut state, KeyCode::Char('q')), Some(Action::Stop));
         assert_eq!(key(&mut state, KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Stop));
@@ -126,23 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_written_and_taken_back() {
+    fn filter_is_edited_and_cleared() {
         let mut state = State::default();
         for c in "/qp+".chars() {
-            assert_eq!(press(&mut state, KeyCode::Char(c)), None, "{c} is a part of the filter");
+            assert_eq!(press(&mut state, KeyCode::Char(c)), None, "{c} is part of the filter");
         }
         press(&mut state, KeyCode::Backspace);
         press(&mut state, KeyCode::Enter);
         assert_eq!((state.filter.as_str(), state.filtering), ("qp", false));
-        assert!(state.fits("the QP of it") && !state.fits("q p"));
+        assert!(state.matches("the QP of it") && !state.matches("q p"));
         press(&mut state, KeyCode::Esc);
         assert_eq!(state.filter, "");
     }
 
     #[test]
-    fn scrolling_stays_within() {
+    fn scrolling_stops_at_both_ends() {
         let mut state = State::default();
-        (0..20).for_each(|n| state.feed(crate::ui::feed::Feed::Line(Line::info(n.to_string()))));
+        (0..20).for_each(|n| state.apply(crate::ui::screen_event::ScreenEvent::Line(Line::info(n.to_string()))));
         press(&mut state, KeyCode::Down);
         assert_eq!(state.scroll, 0);
         press(&mut state, KeyCode::PageUp);

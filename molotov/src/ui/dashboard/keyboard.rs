@@ -1,4 +1,4 @@
-//! The keyboard, read on a thread of its own: Ctrl-C works while the terminal takes nothing and drawing blocks.
+//! Reads keys on a separate thread, so that Ctrl-C works while drawing blocks on a terminal that nobody reads.
 
 use std::{
     fs::File,
@@ -6,7 +6,6 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -21,35 +20,26 @@ use rustix::{
 };
 
 use super::{
-    ControlAction, ControlHandler,
+    control::Control,
     input::{self, Action},
     state::State,
-    terminal,
 };
 
-/// How often it is looked whether there is still somebody who takes keys.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the thread checks whether keys are still wanted.
+const POLL: Duration = Duration::from_millis(20);
 /// How long the thread may take to end.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// As if Ctrl-C had ended the process.
-const INTERRUPTED: i32 = 130;
-
-/// Asks things of the run, and counts how often it was asked to stop.
-pub(super) struct Keyboard {
-    control: ControlHandler,
-    stops: AtomicUsize,
-}
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A key that was pressed.
 pub(super) enum Key {
-    /// Ctrl-C, which has been handed on.
+    /// Ctrl-C. The run was stopped already.
     Interrupt,
-    /// Another one.
+    /// Any other key.
     Other(KeyEvent),
 }
 
 impl Key {
-    /// What it asks for.
+    /// Applies the key to the state, and returns what else it does.
     pub(super) fn action(self, state: &mut State) -> Option<Action> {
         match self {
             Key::Interrupt => {
@@ -61,56 +51,37 @@ impl Key {
     }
 }
 
-impl Keyboard {
-    pub(super) fn new(control: ControlHandler) -> Keyboard {
-        Keyboard { control, stops: AtomicUsize::new(0) }
-    }
-
-    pub(super) fn request(&self, action: ControlAction) {
-        (self.control)(action);
-    }
-
-    /// Asks the run to stop; asked again, to cut what runs; a third time, ends the process.
-    pub(super) fn stop(&self) {
-        match self.stops.fetch_add(1, Ordering::Relaxed) {
-            0 => self.request(ControlAction::Stop),
-            1 => self.request(ControlAction::Force),
-            _ => terminal::exit(INTERRUPTED),
-        }
-    }
-}
-
-/// The keys that are pressed, until they are dropped.
+/// Receives keys until it is dropped.
 pub(super) struct Keys {
     pub(super) pressed: Receiver<Key>,
-    /// There as long as somebody takes keys.
-    taken: Option<Arc<()>>,
+    /// The thread reads keys while this exists.
+    wanted: Option<Arc<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Reads keys on a thread of its own.
+/// Starts the thread that reads keys.
 ///
 /// # Errors
 ///
-/// When the system has no thread.
-pub(super) fn listen(keyboard: &Arc<Keyboard>) -> io::Result<Keys> {
+/// If the system cannot start a thread.
+pub(super) fn listen(control: &Arc<Control>) -> io::Result<Keys> {
     let (sender, pressed) = channel();
-    let taken = Arc::new(());
-    let (keyboard, wanted) = (keyboard.clone(), Arc::downgrade(&taken));
+    let wanted = Arc::new(());
+    let (control, still_wanted) = (control.clone(), Arc::downgrade(&wanted));
     let thread = thread::Builder::new().name("molotov-keys".to_owned());
-    let thread = thread.spawn(move || read(&keyboard, &sender, &wanted))?;
-    Ok(Keys { pressed, taken: Some(taken), thread: Some(thread) })
+    let thread = thread.spawn(move || read(&control, &sender, &still_wanted))?;
+    Ok(Keys { pressed, wanted: Some(wanted), thread: Some(thread) })
 }
 
-/// What is typed after belongs to whoever has the terminal then.
+/// Ends the thread, so that later input goes to whatever uses the terminal next.
 impl Drop for Keys {
     fn drop(&mut self) {
-        self.taken = None;
+        self.wanted = None;
         let Some(thread) = self.thread.take() else { return };
-        // If the terminal is closed at the very moment in which crossterm reads, it keeps the thread for ever.
+        // crossterm never returns if the terminal is closed while it reads.
         let asked = Instant::now();
         while !thread.is_finished() {
-            if asked.elapsed() > PATIENCE {
+            if asked.elapsed() > END_TIMEOUT {
                 return;
             }
             thread::sleep(Duration::from_millis(1));
@@ -137,15 +108,15 @@ impl Source {
         }
     }
 
-    /// Waits for input, at most for a moment.
+    /// Waits up to [`POLL`] for input.
     ///
-    /// crossterm reads a closed terminal over and over and never returns, so it is asked only when there is input.
+    /// crossterm loops forever on a closed terminal, so it is called only when there is input.
     ///
     /// # Errors
     ///
-    /// When the terminal is closed.
+    /// If the terminal is closed.
     fn has_input(&self) -> io::Result<bool> {
-        let timeout = Timespec::try_from(LOOK).map_err(io::Error::other)?;
+        let timeout = Timespec::try_from(POLL).map_err(io::Error::other)?;
         let mut polled = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
         match poll(&mut polled, Some(&timeout)) {
             Err(rustix::io::Errno::INTR) => return Ok(false),
@@ -159,18 +130,18 @@ impl Source {
     }
 }
 
-/// Reads keys until nobody takes them, or the terminal is closed.
-fn read(keyboard: &Keyboard, pressed: &Sender<Key>, wanted: &Weak<()>) {
+/// Reads keys until they are not wanted any more or the terminal is closed.
+fn read(control: &Control, pressed: &Sender<Key>, wanted: &Weak<()>) {
     let Ok(source) = Source::open() else { return };
     while wanted.strong_count() > 0 {
         let Ok(input) = source.has_input() else { return };
-        // Asked without input too: a change of size that waited there would hide the next key.
+        // Polled even without input: a pending resize event would delay the next key.
         let mut found = false;
         while event::poll(Duration::ZERO).unwrap_or(false) {
             found = true;
             match event::read() {
                 Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
-                    if pressed.send(hand_on(keyboard, key)).is_err() {
+                    if pressed.send(key_of(control, key)).is_err() {
                         return;
                     }
                 }
@@ -179,16 +150,16 @@ fn read(keyboard: &Keyboard, pressed: &Sender<Key>, wanted: &Weak<()>) {
             }
         }
         if input && !found {
-            // The beginning of a sequence: the rest of it is on its way.
-            thread::sleep(LOOK);
+            // The start of an escape sequence; the rest follows.
+            thread::sleep(POLL);
         }
     }
 }
 
-/// Acts on Ctrl-C, whatever else is going on.
-fn hand_on(keyboard: &Keyboard, key: KeyEvent) -> Key {
+/// Stops the run on Ctrl-C, without waiting for the thread that draws.
+fn key_of(control: &Control, key: KeyEvent) -> Key {
     if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-        keyboard.stop();
+        control.stop();
         Key::Interrupt
     } else {
         Key::Other(key)

@@ -1,4 +1,4 @@
-//! What the dashboard knows: fed by lines, measures and progress, and by the keys of who looks at it.
+//! The state of the dashboard: what the run has sent, and what the user has chosen to see.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -9,18 +9,18 @@ use std::{
 use crate::{
     metrics::{ErrorGroup, Health, Snapshot, Stats},
     run::{Line, Progress, Timeline},
-    ui::{About, feed::Feed},
+    ui::{RunLimits, screen_event::ScreenEvent},
 };
 
-/// Lines kept; older ones go.
+/// The number of lines that are kept.
 const LINES: usize = 2_000;
-/// Seconds of an error's course kept.
-pub(super) const COURSE: usize = 120;
+/// The number of seconds for which the counts of an error are kept.
+const COURSE: usize = 120;
 
-/// Seconds that a process's health is shown over.
+/// The number of seconds over which the health of a process is shown.
 const RECENT: u64 = 5;
 
-/// What the screen shows most of.
+/// A view, which takes most of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum View {
     #[default]
@@ -48,7 +48,7 @@ impl View {
     }
 }
 
-/// What the table is sorted by.
+/// The order of the rows in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Sort {
     #[default]
@@ -78,19 +78,19 @@ impl Sort {
     }
 }
 
-/// Everything that is shown, and how.
+/// The data that is shown, and how it is shown.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) about: About,
+    pub(super) limits: RunLimits,
     pub(super) view: View,
     pub(super) sort: Sort,
     pub(super) filter: String,
-    /// The filter is being written.
+    /// The filter is being edited.
     pub(super) filtering: bool,
     pub(super) help: bool,
     pub(super) paused: bool,
     pub(super) stopping: bool,
-    /// Lines up from the end, in the live view; rows down from the start, in the others.
+    /// Lines up from the last one in the live view; rows down from the first one in the other views.
     pub(super) scroll: usize,
     pub(super) selected: usize,
     pub(super) colored: bool,
@@ -99,18 +99,18 @@ pub(super) struct State {
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
     pub(super) processes: BTreeMap<Option<Arc<str>>, Recent>,
-    /// The machine's CPU time and quota alone.
+    /// The CPU time of the machine and the quota, without the other figures.
     pub(super) machine: Recent,
     courses: HashMap<ErrorKey, Course>,
     second: u64,
 }
 
-/// How a process, or the machine, fared in the last seconds.
+/// The health of a process or of the machine over the last seconds.
 #[derive(Debug, Default)]
 pub(super) struct Recent(VecDeque<(u64, Health)>);
 
 impl Recent {
-    /// All of it; `None` where nothing came any more.
+    /// The merged health; `None` if nothing was received in the last seconds.
     pub(super) fn health(&self) -> Option<Health> {
         let mut all = self.0.front()?.1.clone();
         self.0.iter().skip(1).for_each(|(_, health)| all.merge(health));
@@ -118,13 +118,14 @@ impl Recent {
     }
 }
 
-/// What makes errors the same.
+/// Errors with the same key are one group.
 type ErrorKey = (String, Option<String>, String);
 
 fn key_of(group: &ErrorGroup) -> ErrorKey {
     (group.kind.clone(), group.place.clone(), group.scenario.clone())
 }
 
+/// The counts of an error over the last seconds.
 #[derive(Debug, Default)]
 struct Course {
     seen: u64,
@@ -132,24 +133,24 @@ struct Course {
 }
 
 impl State {
-    pub(super) fn new(about: About, colored: bool) -> State {
-        State { about, colored, ..State::default() }
+    pub(super) fn new(limits: RunLimits, colored: bool) -> State {
+        State { limits, colored, ..State::default() }
     }
 
-    /// Takes what is told.
-    pub(super) fn feed(&mut self, feed: Feed) {
-        match feed {
-            Feed::Line(line) => {
+    /// Applies an event.
+    pub(super) fn apply(&mut self, event: ScreenEvent) {
+        match event {
+            ScreenEvent::Line(line) => {
                 if self.lines.len() >= LINES {
                     self.lines.pop_front();
                 }
                 self.lines.push_back(line);
-                // What one looks at stays where it is.
+                // A view that is scrolled stays where it is.
                 if self.view == View::Live && self.scroll > 0 {
                     self.scroll = (self.scroll + 1).min(self.lines.len());
                 }
             }
-            Feed::Measures(process, measures) => {
+            ScreenEvent::Measures(process, measures) => {
                 self.totals.merge(&measures);
                 self.timeline.add(&measures);
                 let health = measures.health;
@@ -157,21 +158,21 @@ impl State {
                     let Health { machine, quota, .. } = health;
                     self.machine.0.push_back((self.second, Health { machine, quota, ..Health::default() }));
                 }
-                // With several processes, what is known of the machine comes from none of them.
+                // With several processes, the health of the machine comes from the coordinator.
                 if !(health.process_wall + health.threads_wall).is_zero() {
                     self.processes.entry(process).or_default().0.push_back((self.second, health));
                 }
             }
-            Feed::Progress(progress) => {
+            ScreenEvent::Progress(progress) => {
                 self.progress = progress;
                 self.timeline.tick(progress.totals.elapsed, progress.workers);
                 self.tick(progress.totals.elapsed.as_secs());
             }
-            Feed::Finish(_) | Feed::End => {}
+            ScreenEvent::Finish(_) | ScreenEvent::End => {}
         }
     }
 
-    /// A second is over: the errors' courses go on by one.
+    /// Adds a second to the counts of the errors.
     fn tick(&mut self, second: u64) {
         if second <= self.second {
             return;
@@ -196,16 +197,20 @@ impl State {
         }
     }
 
-    /// How often an error happened in each of the last seconds.
+    /// How often an error occurred in each of the last seconds.
     pub(super) fn course(&self, group: &ErrorGroup) -> Vec<u64> {
         self.courses.get(&key_of(group)).map(|course| course.counts.iter().copied().collect()).unwrap_or_default()
     }
 
     /// The groups of errors, the most frequent first.
     pub(super) fn errors(&self) -> Vec<&ErrorGroup> {
-        let mut errors: Vec<_> =
-            self.totals.errors.iter().filter(|group| self.fits(&group.kind) || self.fits(&group.message)).collect();
-        // Groups with the same count keep their order from one tick to the next.
+        let mut errors: Vec<_> = self
+            .totals
+            .errors
+            .iter()
+            .filter(|group| self.matches(&group.kind) || self.matches(&group.message))
+            .collect();
+        // Groups with the same count keep their order between ticks.
         errors.sort_by(|one, other| {
             let by_count =
                 other.count.cmp(&one.count).then(one.first.cmp(&other.first)).then_with(|| one.kind.cmp(&other.kind));
@@ -214,13 +219,13 @@ impl State {
         errors
     }
 
-    /// The rows of the table that fit the filter, in its order: kind, name, measures.
+    /// The rows of the table that match the filter, sorted: kind, name and measures.
     pub(super) fn rows(&self) -> Vec<(&'static str, &str, &Stats)> {
         let kinds =
             [("scenario", &self.totals.scenarios), ("request", &self.totals.requests), ("step", &self.totals.steps)];
         let mut all = Vec::new();
         for (kind, rows) in kinds {
-            let mut rows: Vec<_> = rows.iter().filter(|(name, _)| self.fits(name)).collect();
+            let mut rows: Vec<_> = rows.iter().filter(|(name, _)| self.matches(name)).collect();
             match self.sort {
                 Sort::Name => {}
                 Sort::Count => rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.ok + stats.counts.failed)),
@@ -232,26 +237,26 @@ impl State {
         all
     }
 
-    pub(super) fn fits(&self, text: &str) -> bool {
+    pub(super) fn matches(&self, text: &str) -> bool {
         self.filter.is_empty() || text.to_lowercase().contains(&self.filter.to_lowercase())
     }
 
-    /// How far the run is, 0 to 1, and how long it takes still; `None` where it has no end.
-    pub(super) fn done(&self) -> Option<(f64, Option<Duration>)> {
-        // A pause stands still.
+    /// The progress of the run, from 0 to 1, and the estimated time that is left; `None` if the run has no limit.
+    pub(super) fn completion(&self) -> Option<(f64, Option<Duration>)> {
+        // Pauses do not count.
         let active = self.progress.totals.active();
         let ended = self.progress.totals.successes + self.progress.totals.failures;
-        if let Some(runs) = self.about.runs.filter(|runs| *runs > 0) {
+        if let Some(runs) = self.limits.runs.filter(|runs| *runs > 0) {
             let share = (ended as f64 / runs as f64).min(1.0);
             let left = (share > 0.0).then(|| active.mul_f64((1.0 - share) / share));
             return Some((share, left));
         }
-        let duration = self.about.duration?;
+        let duration = self.limits.duration?;
         let share = (active.as_secs_f64() / duration.as_secs_f64().max(1e-9)).min(1.0);
         Some((share, Some(duration.saturating_sub(active))))
     }
 
-    /// How far the view may be scrolled.
+    /// The number of rows of the view.
     pub(super) fn length(&self) -> usize {
         match self.view {
             View::Live => self.lines.len(),

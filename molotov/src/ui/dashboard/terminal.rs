@@ -1,5 +1,5 @@
-//! The terminal: taken over for a while, and given back as it was, whatever happens.
-#![allow(unsafe_code, reason = "the system calls us at its exit only so; the block says why it holds")]
+//! Takes over the terminal, and restores it on every way out of the process.
+#![allow(unsafe_code, reason = "`atexit` is an unsafe function; the block explains why the call is sound")]
 
 use std::{
     fs::File,
@@ -35,21 +35,21 @@ use rustix::{
 /// The screen that ratatui draws on.
 pub(super) type Screen = Terminal<CrosstermBackend<File>>;
 
-/// After so long, a stop that was asked for does not come.
-const UNSTOPPED: Duration = Duration::from_millis(500);
+/// How long to wait for the process to be suspended.
+const SUSPEND_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a terminal that takes nothing any more is given to be restored.
-const RESTORE: Duration = Duration::from_millis(500);
+/// How long to wait for a terminal that nobody reads to be restored.
+const RESTORE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What has to be given back.
+/// What has to be restored.
 static TAKEN: Mutex<Taken> = Mutex::new(Taken { stdout: None, stderr: None, raw: false });
 
 struct Taken {
-    /// Where standard output went before.
+    /// The original standard output.
     stdout: Option<OwnedFd>,
-    /// Where standard error went before, if that was the terminal.
+    /// The original standard error, if it was a terminal.
     stderr: Option<OwnedFd>,
-    /// Keys come one by one, and the other screen is shown.
+    /// Whether the terminal is in raw mode and shows the alternate screen.
     raw: bool,
 }
 
@@ -57,68 +57,68 @@ fn taken() -> MutexGuard<'static, Taken> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether there is a terminal to take: one to read keys from, and one to draw on.
+/// Returns whether there is a terminal to read keys from and to draw on.
 pub(super) fn is_there() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
 }
 
-/// Leads what the program and its children write into a pipe, so that it does not run over the screen. Gives the end to read
-/// from.
+/// Redirects the output of the program and its children to a pipe, so that it does not overwrite the screen. Returns the end to
+/// read from.
 pub(super) fn capture() -> io::Result<File> {
     io::stdout().flush()?;
     io::stderr().flush()?;
     let (read, write) = pipe()?;
-    // Programs that scripts start get the pipe as their output, and nothing else of ours.
+    // Programs that scripts start inherit the pipe as their output, and no other descriptor.
     for end in [&read, &write] {
         rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
     }
     let mut taken = taken();
-    taken.stdout = Some(kept(rustix::stdio::stdout())?);
+    taken.stdout = Some(duplicate(rustix::stdio::stdout())?);
     dup2_stdout(&write)?;
     if io::stderr().is_terminal() {
-        taken.stderr = Some(kept(rustix::stdio::stderr())?);
+        taken.stderr = Some(duplicate(rustix::stdio::stderr())?);
         dup2_stderr(&write)?;
     }
     Ok(File::from(read))
 }
 
-/// The same open file under another number, which programs that scripts start do not get.
-fn kept(file: impl AsFd) -> io::Result<OwnedFd> {
+/// Duplicates a descriptor. Programs that scripts start do not inherit the duplicate.
+fn duplicate(file: impl AsFd) -> io::Result<OwnedFd> {
     Ok(fcntl_dupfd_cloexec(file, 3)?)
 }
 
-/// Shows the other screen, and takes keys one by one.
+/// Switches to raw mode and the alternate screen.
 pub(super) fn enter() -> io::Result<Screen> {
     let mut taken = taken();
     let mut out = match &taken.stdout {
-        Some(stdout) => File::from(kept(stdout)?),
+        Some(stdout) => File::from(duplicate(stdout)?),
         None => return Err(io::ErrorKind::NotFound.into()),
     };
     enable_raw_mode()?;
     taken.raw = true;
     restore_at_exit();
-    // A terminal that shows its alternate screen already does not clear it.
+    // A terminal that already shows its alternate screen does not clear it.
     execute!(out, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
     drop(taken);
     let size = size(&out);
     Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport: Viewport::Fixed(size) })
 }
 
-/// Gives the terminal back when something in the program calls `exit`.
+/// Registers a function that restores the terminal when the program calls `exit`.
 fn restore_at_exit() {
     extern "C" fn at_exit() {
-        restore_within(RESTORE);
+        restore_within(RESTORE_TIMEOUT);
     }
-    static ASKED: Once = Once::new();
-    // SAFETY: the function is there as long as the program, and does not unwind. Where there is no room for it in the system's
-    // list, exit is as it was without it.
-    ASKED.call_once(|| {
+    static REGISTERED: Once = Once::new();
+    // SAFETY: the function lives as long as the program, and does not unwind. If it cannot be registered, `exit` does not call
+    // it.
+    REGISTERED.call_once(|| {
         let _ = unsafe { libc::atexit(at_exit) };
     });
 }
 
-/// Draws the screen, unless the terminal was given back meanwhile.
+/// Draws the screen, unless the terminal was restored in the meantime.
 pub(super) fn draw(screen: &mut Screen, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
     let taken = taken();
     if taken.raw {
@@ -127,13 +127,13 @@ pub(super) fn draw(screen: &mut Screen, render: impl FnOnce(&mut Frame<'_>)) -> 
     Ok(())
 }
 
-/// The room there is.
+/// The size of the terminal.
 fn size(out: &impl AsFd) -> Rect {
     let (columns, rows) = tcgetwinsize(out).map_or((80, 24), |size| (size.ws_col, size.ws_row));
     Rect::new(0, 0, columns.max(1), rows.max(1))
 }
 
-/// Follows the terminal when its size has changed.
+/// Adapts the screen to the size of the terminal, and returns whether it has changed.
 pub(super) fn follow(screen: &mut Screen) -> io::Result<bool> {
     let size = match &taken().stdout {
         Some(stdout) => size(stdout),
@@ -146,18 +146,18 @@ pub(super) fn follow(screen: &mut Screen) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Gives the keys and the screen back, not the output.
+/// Leaves raw mode and the alternate screen. The output stays redirected.
 fn leave(taken: &mut Taken) {
     if !std::mem::take(&mut taken.raw) {
         return;
     }
     let _ = disable_raw_mode();
-    if let Some(mut out) = taken.stdout.as_ref().and_then(|stdout| kept(stdout).ok()).map(File::from) {
+    if let Some(mut out) = taken.stdout.as_ref().and_then(|stdout| duplicate(stdout).ok()).map(File::from) {
         let _ = execute!(out, LeaveAlternateScreen, Show);
     }
 }
 
-/// Gives all of it back. May be called at any time, and more than once.
+/// Restores the terminal and the output. It may be called at any time, and more than once.
 pub(crate) fn restore() {
     let mut taken = taken();
     leave(&mut taken);
@@ -171,7 +171,7 @@ pub(crate) fn restore() {
     }
 }
 
-/// Gives the terminal back, even where it takes nothing any more and something blocks in writing to it. Returns in `time`.
+/// Restores the terminal, even if nobody reads it and a write to it blocks. Returns after `time` at the latest.
 fn restore_within(time: Duration) {
     let (done, restored) = mpsc::channel::<()>();
     let helper = thread::Builder::new().spawn(move || {
@@ -182,7 +182,7 @@ fn restore_within(time: Duration) {
     if helper.is_ok() && is_restored(time / 2) {
         return;
     }
-    // What waits for a reader is thrown away: this makes room for what gives the screen back.
+    // Discards the pending output, which makes room for the sequences that restore the screen.
     let _ = tcflush(rustix::stdio::stdin(), QueueSelector::OFlush);
     let _ = disable_raw_mode();
     if helper.is_ok() {
@@ -190,21 +190,21 @@ fn restore_within(time: Duration) {
     }
 }
 
-/// Restores the terminal, even where it takes nothing any more, and ends the process.
+/// Restores the terminal, even if nobody reads it, and ends the process.
 pub(crate) fn exit(code: i32) -> ! {
-    crate::ui::exit::exit_after(|| restore_within(RESTORE), code)
+    crate::ui::exit::exit_after(|| restore_within(RESTORE_TIMEOUT), code)
 }
 
-/// Gives the terminal back and stops, with all processes of the run, until the shell lets them go on.
+/// Restores the terminal and suspends all processes of the run until the shell resumes them.
 pub(super) fn suspend() -> io::Result<Screen> {
     leave(&mut taken());
-    // The stop comes when the system sees fit: what is done to the terminal before it is undone by the shell.
+    // The signal is delivered asynchronously, and the shell resets the terminal when the process stops.
     let continued = Arc::new(AtomicBool::new(false));
     let registered = signal_hook::flag::register(signal_hook::consts::SIGCONT, continued.clone())?;
     kill_process_group(getpgrp(), Signal::TSTP)?;
     let asked = Instant::now();
-    // Where there is no shell to come back from, nobody stops.
-    while !continued.load(Ordering::Relaxed) && asked.elapsed() < UNSTOPPED {
+    // Without a shell that could resume it, the process does not stop.
+    while !continued.load(Ordering::Relaxed) && asked.elapsed() < SUSPEND_TIMEOUT {
         thread::sleep(Duration::from_millis(5));
     }
     signal_hook::low_level::unregister(registered);

@@ -1,4 +1,4 @@
-//! Every view in every size, and what becomes of odd texts.
+//! Tests of the views in several sizes, and of hostile texts.
 
 use std::{
     collections::BTreeSet,
@@ -14,19 +14,19 @@ use super::{
 use crate::{
     metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, Stats, Status},
     run::{Line, Progress, SizingProgress, Totals},
-    ui::{About, feed::Feed},
+    ui::{RunLimits, screen_event::ScreenEvent},
 };
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
-fn about() -> About {
-    About { duration: Some(Duration::from_secs(60)), runs: None }
+fn limits() -> RunLimits {
+    RunLimits { duration: Some(Duration::from_secs(60)), runs: None }
 }
 
-/// A state after so many seconds of a run in which every `failing`-th fails.
+/// The state after `seconds` of a run in which every `failing`-th scenario fails.
 fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
-    let mut state = State::new(about(), true);
-    state.feed(Feed::Line(Line::info("Preparing 10 workers...")));
+    let mut state = State::new(limits(), true);
+    state.apply(ScreenEvent::Line(Line::info("Preparing 10 workers...")));
     let mut counts = (0, 0);
     for second in 1..=seconds {
         let recorder = Recorder::new(Limits::default());
@@ -76,11 +76,11 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             [] => None,
             many => Some(many[second as usize % many.len()]),
         };
-        state.feed(Feed::Measures(process.map(|pid: u32| pid.to_string().into()), Box::new(measures)));
+        state.apply(ScreenEvent::Measures(process.map(|pid: u32| pid.to_string().into()), Box::new(measures)));
         let line =
             Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
-        state.feed(Feed::Line(process.into_iter().fold(line, Line::by_process)));
-        state.feed(Feed::Progress(Progress {
+        state.apply(ScreenEvent::Line(process.into_iter().fold(line, Line::by_process)));
+        state.apply(ScreenEvent::Progress(Progress {
             totals: Totals {
                 elapsed: Duration::from_secs(second),
                 successes: counts.0,
@@ -96,7 +96,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
     // The measures of the last second are complete a moment after its end.
     let progress = state.progress;
     let elapsed = progress.totals.elapsed + Duration::from_millis(100);
-    state.feed(Feed::Progress(Progress { totals: Totals { elapsed, ..progress.totals }, ..progress }));
+    state.apply(ScreenEvent::Progress(Progress { totals: Totals { elapsed, ..progress.totals }, ..progress }));
     state.progress = progress;
     state
 }
@@ -118,28 +118,28 @@ fn check(name: &str, mut state: State) {
 }
 
 #[test]
-fn empty() {
-    check("empty", State::new(about(), true));
+fn empty_run() {
+    check("empty", State::new(limits(), true));
 }
 
 #[test]
-fn busy() {
+fn busy_run() {
     check("busy", after(30, 9, &[]));
 }
 
 #[test]
-fn all_failing() {
+fn failing_run() {
     check("failing", after(12, 1, &[]));
 }
 
 #[test]
-fn several_processes() {
+fn run_with_several_processes() {
     check("processes", after(12, 50, &[4711, 4712, 4713]));
 }
 
 #[test]
-fn a_long_error() {
-    let mut state = State::new(about(), true);
+fn long_error() {
+    let mut state = State::new(limits(), true);
     let recorder = Recorder::new(Limits::default());
     let message = "the answer is wrong, and ".repeat(12);
     recorder.error(ErrorSample {
@@ -152,13 +152,13 @@ fn a_long_error() {
     });
     let mut measures = recorder.take();
     measures.health = Health::default();
-    state.feed(Feed::Measures(None, Box::new(measures)));
-    state.feed(Feed::Line(Line::failure(message).by_worker(3)));
+    state.apply(ScreenEvent::Measures(None, Box::new(measures)));
+    state.apply(ScreenEvent::Line(Line::failure(message).by_worker(3)));
     check("long", state);
 }
 
 #[test]
-fn every_size_can_be_drawn() {
+fn draws_every_size() {
     let mut state = after(10, 3, &[1, 2]);
     state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
     for help in [false, true] {
@@ -174,18 +174,18 @@ fn every_size_can_be_drawn() {
     }
 }
 
-/// Words of a screen in which there are digits.
+/// The words of a screen that contain digits.
 fn numbers(screen: &str) -> BTreeSet<String> {
     let part_of_a_word = |c: char| c.is_alphanumeric() || ".,:%µ…-<>/{}".contains(c);
-    // Behind its rows, the backend tells about wide characters.
+    // After a row, the backend lists its wide characters.
     let rows = screen.lines().map(|row| row.split("\" Hidden").next().unwrap_or(row));
     let words = rows.flat_map(|row| row.split(|c| !part_of_a_word(c)));
     words.filter(|word| word.contains(|c: char| c.is_ascii_digit())).map(str::to_owned).collect()
 }
 
-/// A number that is cut is another number: columns and words go as a whole, or show that something is missing.
+/// A number that is cut reads as another number.
 #[test]
-fn digits_are_never_cut() {
+fn cuts_no_numbers() {
     let mut state = after(40, 3, &[1_234_567, 2_345_678]);
     state.progress.totals.successes = 1_234_567;
     state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
@@ -197,7 +197,7 @@ fn digits_are_never_cut() {
     measures.health.quota.periods = 1_000;
     measures.health.quota.throttled_periods = 987;
     measures.health.machine.total = Duration::from_secs(2);
-    state.feed(Feed::Measures(Some("1234567".into()), Box::new(measures)));
+    state.apply(ScreenEvent::Measures(Some("1234567".into()), Box::new(measures)));
     for view in View::ALL {
         state.view = view;
         let whole = numbers(&screen(&state, (400, 100)));
@@ -214,25 +214,25 @@ fn digits_are_never_cut() {
 }
 
 #[test]
-fn a_narrow_table_leaves_whole_columns_out() {
+fn narrow_table_leaves_out_whole_columns() {
     let mut state = after(40, 3, &[]);
     state.view = View::Table;
     insta::assert_snapshot!("narrow-Table-40x12", screen(&state, (40, 12)));
 }
 
 #[test]
-fn the_generator_view_says_what_limits() {
+fn generator_view_shows_the_bottleneck() {
     let mut state = after(12, 50, &[]);
     let mut measures = Snapshot::default();
     measures.health.lag = std::iter::repeat_n(Duration::from_millis(18), 20_000).collect();
     measures.health.threads_wall = Duration::from_secs(12);
-    state.feed(Feed::Measures(None, Box::new(measures)));
+    state.apply(ScreenEvent::Measures(None, Box::new(measures)));
     state.view = View::Generator;
     insta::assert_snapshot!("limited-Generator-80x24", screen(&state, (80, 24)));
 }
 
 #[test]
-fn nothing_from_outside_controls_the_terminal() {
+fn escapes_control_characters() {
     let mut state = after(5, 2, &[]);
     for view in View::ALL {
         state.view = view;
@@ -243,7 +243,7 @@ fn nothing_from_outside_controls_the_terminal() {
 }
 
 #[test]
-fn colours_can_be_left_out() {
+fn draws_without_colors_if_disabled() {
     let mut state = after(5, 2, &[]);
     state.colored = false;
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
@@ -261,18 +261,18 @@ fn colours_can_be_left_out() {
 }
 
 #[test]
-fn a_pause_does_not_move_the_progress_bar() {
+fn pause_does_not_move_the_progress_bar() {
     let mut state = after(30, 9, &[]);
-    let before = state.done();
+    let before = state.completion();
     state.progress.totals.elapsed += Duration::from_secs(20);
     state.progress.totals.paused += Duration::from_secs(20);
-    assert_eq!(state.done(), before);
+    assert_eq!(state.completion(), before);
     assert!(screen(&state, SIZES[0]).contains("50 % · 30s left"), "{}", screen(&state, SIZES[0]));
 }
 
 #[test]
-fn errors_are_sorted_by_count_and_keep_their_order() {
-    let mut state = State::new(about(), false);
+fn sorts_errors_by_count_in_a_stable_order() {
+    let mut state = State::new(limits(), false);
     let mut order = Vec::new();
     for second in 1..=4 {
         let recorder = Recorder::new(Limits::default());
@@ -288,7 +288,7 @@ fn errors_are_sorted_by_count_and_keep_their_order() {
                 at: SystemTime::UNIX_EPOCH + Duration::from_secs(second * 10 + n as u64),
             });
         }
-        state.feed(Feed::Measures(None, Box::new(recorder.take())));
+        state.apply(ScreenEvent::Measures(None, Box::new(recorder.take())));
         order.push(state.errors().iter().map(|group| format!("{} {}", group.count, group.kind)).collect::<Vec<_>>());
     }
     assert_eq!(order[0], ["3 A", "1 C", "1 B"]);

@@ -1,38 +1,39 @@
-//! Rows and columns of the measures table: which columns there is room for, and what stands in them.
+//! Rows and columns of the tables: the contents of the columns, and which of them fit.
 
 use std::time::Duration;
 
 use anstyle::Style;
 
-use super::{
-    layout::{cut, fitting_parts, harmless, right, room_for_names, width},
-    text::BAD,
+use super::style::BAD;
+use crate::{
+    format,
+    metrics::Stats,
+    report::layout::{cut, fitting_parts, harmless, right, room_for_names, width},
 };
-use crate::{format, metrics::Stats};
 
 /// The widest status that a cell shows in full, in columns.
-const MOST_STATUS: usize = 12;
-/// Space before a column.
+const MAX_STATUS: usize = 12;
+/// The number of spaces before a column.
 const GAP: usize = 2;
 
-/// One line of measures.
+/// A row of a table.
 pub(super) struct Row {
     pub(super) name: String,
-    /// The sum of the others.
+    /// Whether the row is the sum of the others.
     pub(super) total: bool,
     failed: bool,
-    /// One for each of [`COLUMNS`]; empty where it means nothing.
+    /// The texts of all [`COLUMNS`]; empty if the column does not apply to the row.
     cells: Vec<String>,
 }
 
-/// A column: its head, how much it matters (less is more), and its cell.
+/// A column: its head, its rank, and its cell. Columns with a low rank are the last to be left out.
 struct Column {
     head: &'static str,
     rank: u8,
     cell: fn(&Stats, Duration) -> String,
 }
 
-/// All columns, in the order in which they stand.
+/// All columns, from left to right.
 const COLUMNS: &[Column] = &[
     Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.ok + stats.counts.failed) },
     Column { head: FAILED, rank: 1, cell: |stats, _| format::count(stats.counts.failed) },
@@ -62,16 +63,16 @@ impl Row {
     }
 }
 
-/// The columns that fit, the same for all sections.
+/// The columns that fit. They are the same in all sections.
 pub(super) struct Columns {
-    /// Width of the names.
+    /// The width of the names.
     pub(super) name: usize,
-    /// Index into [`COLUMNS`], and the width with the gap before it.
+    /// Indices into [`COLUMNS`], and the widths including the gap.
     chosen: Vec<(usize, usize)>,
 }
 
 impl Columns {
-    /// What matters most comes first; a name may take what is left, and a good part of the room in any case.
+    /// Chooses columns by rank. Names get the rest of the room, and a minimum in any case.
     pub(super) fn fit<'a>(room: usize, rows: impl Iterator<Item = (&'a str, &'a Row)>) -> Columns {
         let (mut longest, mut widths) = (0, vec![0; COLUMNS.len()]);
         for (title, row) in rows {
@@ -90,7 +91,7 @@ impl Columns {
         Columns { name: longest.min(room - taken), chosen }
     }
 
-    /// The heads of the columns in which these rows have something.
+    /// The heads of the columns that are not empty in these rows.
     pub(super) fn head(&self, rows: &[Row]) -> String {
         let head = |(index, width): &(usize, usize)| {
             let used = rows.iter().any(|row| !row.cells[*index].is_empty());
@@ -99,7 +100,7 @@ impl Columns {
         self.chosen.iter().map(head).collect()
     }
 
-    /// The cells of a row, each as wide as its column, and how to paint it.
+    /// The cells of a row, padded to the width of their columns, and their styles.
     pub(super) fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (String, Option<Style>)> + 'a {
         self.chosen.iter().map(|(index, width)| {
             let alarming = row.failed && COLUMNS[*index].head.starts_with(FAILED);
@@ -137,11 +138,11 @@ fn bytes(stats: &Stats, bytes: u64) -> String {
     if bytes == 0 && stats.statuses.is_empty() { String::new() } else { format::bytes(bytes) }
 }
 
-/// The three most frequent: `200 503 404`.
+/// The three most frequent status codes, such as `200 503 404`.
 fn statuses(stats: &Stats) -> String {
     let mut statuses: Vec<_> = stats.statuses.iter().collect();
     statuses.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let more = if statuses.len() > 3 { " …" } else { "" };
-    let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| cut(&harmless(status), MOST_STATUS)).collect();
+    let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| cut(&harmless(status), MAX_STATUS)).collect();
     format!("{}{more}", shown.join(" "))
 }

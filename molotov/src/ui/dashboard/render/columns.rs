@@ -1,43 +1,43 @@
-//! Rows of numbers in as many columns as there is room for.
+//! Tables with as many columns as fit.
 
 use ratatui::{
     Frame,
     layout::{Constraint, Rect},
     style::Style,
     text::Line as Text,
-    widgets::{Block, Cell, Row, Table},
+    widgets::{Block, Cell, Row as TableRow, Table},
 };
 
-use super::render::BOLD;
+use super::style::BOLD;
 use crate::report::layout::{fitting_parts, room_for_names, shorten, width};
 
-/// A column of numbers: its head, and how much it matters (less is more).
-pub(super) type Head = (&'static str, u8);
+/// A column of numbers: its head and its rank. Columns with a low rank are the last to be left out.
+pub(super) type Column = (&'static str, u8);
 
-/// One row: its name and the numbers in its columns, and how to paint them.
-pub(super) struct Line {
+/// A row: its name, and the texts of its columns with their styles.
+pub(super) struct Row {
     pub(super) name: String,
     pub(super) cells: Vec<(String, Style)>,
 }
 
-/// Draws rows of numbers. Columns that matter less are left out where there is no room: a number that is cut reads as another.
-pub(super) fn draw_rows(
+/// Draws a table. Columns that do not fit are left out, since a number that is cut reads as another number.
+pub(super) fn draw_columns(
     frame: &mut Frame<'_>,
     area: Rect,
     block: Block<'_>,
     name: &str,
-    columns: &[Head],
-    lines: Vec<Line>,
+    columns: &[Column],
+    rows: Vec<Row>,
 ) {
     let room = usize::from(area.width.saturating_sub(2));
-    let longest = lines.iter().map(|line| width(&line.name)).max().unwrap_or(0).max(width(name));
+    let longest = rows.iter().map(|row| width(&row.name)).max().unwrap_or(0).max(width(name));
     let names = longest.min(room_for_names(room).max(12));
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
         .map(|(column, (head, _))| {
-            let cells = lines.iter().filter_map(|line| line.cells.get(column));
-            // Numbers that grow by a digit do not move the columns.
+            let cells = rows.iter().filter_map(|row| row.cells.get(column));
+            // The minimum keeps columns in place when numbers grow by a digit.
             cells.map(|(text, _)| width(text)).max().unwrap_or(0).max(width(head)).max(7)
         })
         .collect();
@@ -47,15 +47,15 @@ pub(super) fn draw_rows(
     let names = longest.min(room.saturating_sub(taken));
     let header = std::iter::once(Cell::new(name.to_owned()))
         .chain(shown.iter().map(|column| Cell::new(Text::raw(columns[*column].0).right_aligned())));
-    let rows: Vec<_> = lines
+    let rows: Vec<_> = rows
         .into_iter()
-        .map(|line| {
-            let cells = shown.iter().filter_map(|column| line.cells.get(*column));
+        .map(|row| {
+            let cells = shown.iter().filter_map(|column| row.cells.get(*column));
             let cells = cells.map(|(text, style)| Cell::new(Text::raw(text.clone()).right_aligned()).style(*style));
-            Row::new(std::iter::once(Cell::new(shorten(&line.name, names))).chain(cells))
+            TableRow::new(std::iter::once(Cell::new(shorten(&row.name, names))).chain(cells))
         })
         .collect();
     let widths = std::iter::once(Constraint::Fill(1))
         .chain(shown.iter().map(|column| Constraint::Length(u16::try_from(widths[*column]).unwrap_or(u16::MAX))));
-    frame.render_widget(Table::new(rows, widths).header(Row::new(header).style(BOLD)).block(block), area);
+    frame.render_widget(Table::new(rows, widths).header(TableRow::new(header).style(BOLD)).block(block), area);
 }

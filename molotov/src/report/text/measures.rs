@@ -1,0 +1,79 @@
+//! Scenarios, requests and steps as tables whose columns are aligned with each other.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    MAX_ROWS,
+    columns::{Columns, Row},
+    page::Page,
+    style::{FAINT, TITLE},
+};
+use crate::{
+    metrics::Stats,
+    report::layout::{harmless, left, shorten},
+    run::Summary,
+};
+
+impl Page {
+    pub(super) fn rows(&mut self, summary: &Summary) {
+        let snapshot = &summary.snapshot;
+        let sections = [
+            ("Scenarios", "Total", &snapshot.scenarios),
+            ("Requests", "Total", &snapshot.requests),
+            // The sum over different steps has no meaning.
+            ("Steps", "", &snapshot.steps),
+        ];
+        let sections: Vec<_> = sections
+            .into_iter()
+            .filter(|(.., stats)| !stats.is_empty())
+            .map(|(title, total, stats)| {
+                let (rows, left_out) = self.select(stats, total, summary);
+                (title, rows, left_out)
+            })
+            .collect();
+        let all = sections.iter().flat_map(|(title, rows, _)| rows.iter().map(move |row| (*title, row)));
+        let columns = Columns::fit(self.width, all);
+        for (title, rows, left_out) in &sections {
+            self.end_section();
+            let head = columns.head(rows);
+            let name = self.paint(TITLE, &left(&shorten(title, columns.name), columns.name));
+            self.line(&format!("{name}{}", self.paint(FAINT, &head)));
+            for row in rows {
+                let name = left(&shorten(&row.name, columns.name), columns.name);
+                let name = if row.total { self.paint(TITLE, &name) } else { name };
+                let cells =
+                    columns.cells(row).map(|(cell, style)| style.map_or(cell.clone(), |s| self.paint(s, &cell)));
+                let line = format!("{name}{}", cells.collect::<String>());
+                self.line(&line);
+            }
+            if *left_out > 0 {
+                self.line(&self.paint(FAINT, &format!("… and {left_out} more (-v shows all)")));
+            }
+        }
+    }
+
+    /// The rows of a section by name, limited to the busiest ones, and the number of rows that are left out.
+    fn select(&self, stats: &BTreeMap<Arc<str>, Stats>, total: &str, summary: &Summary) -> (Vec<Row>, usize) {
+        let mut shown: Vec<_> = stats.iter().collect();
+        if !self.verbose && shown.len() > MAX_ROWS {
+            shown.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.total()));
+            shown.truncate(MAX_ROWS);
+            shown.sort_by_key(|(name, _)| Arc::clone(name));
+        }
+        if summary.snapshot.names_exceeded {
+            // Names without a row share the last one.
+            shown.sort_by_key(|(name, _)| &***name == "other");
+        }
+        let left_out = stats.len() - shown.len();
+        let mut rows: Vec<Row> =
+            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.totals.active())).collect();
+        if stats.len() > 1 && !total.is_empty() {
+            let mut sum = Stats::default();
+            stats.values().for_each(|stats| sum.merge(stats));
+            let mut row = Row::new(total.to_owned(), &sum, summary.totals.active());
+            row.total = true;
+            rows.push(row);
+        }
+        (rows, left_out)
+    }
+}

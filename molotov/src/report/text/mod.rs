@@ -1,0 +1,159 @@
+//! The measures of a run as text, which a terminal shows at the end of the run.
+
+mod columns;
+mod errors;
+mod measures;
+mod page;
+mod statuses;
+mod style;
+
+use self::{
+    page::Page,
+    style::{BAD, GOOD, ODD, TITLE},
+};
+use super::layout::{harmless, left, width, wrap};
+use crate::{
+    format,
+    metrics::Stats,
+    run::{SizingResult, Summary, ThresholdResult},
+};
+
+/// The number of rows in a section without `-v`.
+const MAX_ROWS: usize = 40;
+
+/// The result of a sizing, which replaces the totals.
+pub(crate) fn sizing(sizing: &SizingResult, summary: &Summary) -> String {
+    match sizing {
+        SizingResult::Found { workers, ratio, minute } => format!(
+            "Sizing is over!\n\nError Ratio {:.2} % obtained with {workers} workers.\n\nOVERALL: SUCCESSES: {} | FAILURES: \
+             {}\nLAST MINUTE: SUCCESSES: {} | FAILURES: {}\n\n",
+            ratio * 100.0,
+            summary.totals.successes,
+            summary.totals.failures,
+            minute.ok,
+            minute.failed,
+        ),
+        SizingResult::NotReached { workers } => {
+            format!("Sizing was not finished. (failures stayed within the tolerance, with up to {workers} workers)\n")
+        }
+        SizingResult::Interrupted => "Sizing was not finished. (interrupted)\n".to_owned(),
+    }
+}
+
+/// Formats the measures of a run: scenarios, requests, steps, status codes, errors, and whether the load generator was the
+/// bottleneck.
+///
+/// The table is at most `width` columns wide, but at least 40. Less important columns are left out if they do not fit. The text
+/// ends with a newline, or is empty if nothing was measured.
+///
+/// ```
+/// use molotov::report::{Summary, text};
+///
+/// assert_eq!(text::table(&Summary::default(), 80, false), "");
+/// ```
+pub fn table(summary: &Summary, width: usize, color: bool) -> String {
+    let snapshot = &summary.snapshot;
+    let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
+    let other = !snapshot.errors.is_empty() || !summary.thresholds.is_empty() || !summary.incomplete.is_empty();
+    if !measured && !other {
+        return String::new();
+    }
+    let mut page = Page { text: String::new(), width: width.max(40), color, verbose: summary.verbose > 0 };
+    page.overview(summary);
+    page.rows(summary);
+    page.statuses(&snapshot.requests);
+    page.errors(&snapshot.errors);
+    page.thresholds(&summary.thresholds);
+    page.notes(summary);
+    page.end_section();
+    page.text
+}
+
+impl Page {
+    /// Writes the run in a line or two.
+    fn overview(&mut self, summary: &Summary) {
+        let seconds = summary.totals.active().as_secs_f64();
+        let ended = summary.totals.successes + summary.totals.failures;
+        let mut parts = vec![
+            format::elapsed_and_paused(summary.totals.elapsed, summary.totals.paused),
+            format::plural(summary.workers as u64, "worker"),
+        ];
+        if summary.processes > 1 {
+            parts.push(format::plural(summary.processes as u64, "process"));
+        }
+        let per_second = |count: u64| format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 });
+        parts.push(format!("{} scenarios/s", per_second(ended)));
+        let requests = &summary.snapshot.requests;
+        if !requests.is_empty() {
+            let sum = |what: fn(&Stats) -> u64| requests.values().map(what).sum::<u64>();
+            parts.push(format!("{} requests/s", per_second(sum(|stats| stats.counts.ok + stats.counts.failed))));
+            parts.push(format!("{} in", format::bytes(sum(|stats| stats.bytes_in))));
+            parts.push(format!("{} out", format::bytes(sum(|stats| stats.bytes_out))));
+        }
+        self.end_section();
+        let mut line = String::new();
+        for part in parts {
+            if !line.is_empty() && width(&line) + 3 + width(&part) > self.width {
+                self.line(&line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push_str(" · ");
+            }
+            line.push_str(&part);
+        }
+        self.line(&line);
+    }
+
+    /// Writes the thresholds and whether they were met.
+    fn thresholds(&mut self, thresholds: &[ThresholdResult]) {
+        if thresholds.is_empty() {
+            return;
+        }
+        self.end_section();
+        self.line(&self.paint(TITLE, "Thresholds"));
+        for judged in thresholds {
+            let (style, sign) = if judged.passed { (GOOD, "met") } else { (BAD, "broken") };
+            let (expression, outcome) = (harmless(&judged.expression), format!("({})", harmless(judged.outcome())));
+            let (whole, room) = (format!("{expression}  {outcome}"), self.width - 10);
+            let lines = match width(&whole) <= room {
+                true => vec![whole],
+                false => [expression, outcome].iter().flat_map(|text| wrap(text, room)).collect(),
+            };
+            let mut sign = self.paint(style, &left(sign, 6));
+            for line in lines {
+                self.line(&format!("  {sign}  {line}"));
+                sign = " ".repeat(6);
+            }
+        }
+    }
+
+    /// Writes what limits the validity of the numbers.
+    fn notes(&mut self, summary: &Summary) {
+        let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
+        if summary.totals.interrupted > 0 {
+            notes.push(format!(
+                "{} interrupted by the end of the run: neither success nor failure, and in no latency.",
+                match summary.totals.interrupted {
+                    1 => "1 scenario was".to_owned(),
+                    many => format!("{} scenarios were", format::count(many)),
+                }
+            ));
+        }
+        if summary.snapshot.names_exceeded {
+            notes.push(
+                "There were too many request names: those that came last share the row `other`; give requests a name of \
+                 yours with .name(\"...\")."
+                    .to_owned(),
+            );
+        }
+        notes.extend(summary.snapshot.advice());
+        notes.extend(summary.notes.iter().cloned());
+        for note in notes {
+            self.end_section();
+            for line in wrap(&note, self.width) {
+                self.line(&self.paint(ODD, &line));
+            }
+        }
+    }
+}

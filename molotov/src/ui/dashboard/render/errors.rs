@@ -1,0 +1,82 @@
+//! The view of errors: a list, and the details of the selected one.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::Line as Text,
+    widgets::{Paragraph, Sparkline},
+};
+
+use super::{
+    super::state::State,
+    style::{MARKED, Palette, block},
+};
+use crate::{
+    format,
+    metrics::ErrorGroup,
+    report::layout::{cut, harmless, wrap},
+};
+
+/// Draws the list of errors and the selected one.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let errors = state.errors();
+    if errors.is_empty() {
+        let text = Text::styled("No errors so far.", Palette::of(state).good());
+        frame.render_widget(Paragraph::new(text).block(block(" Errors ".to_owned())), area);
+        return;
+    }
+    let selected = state.selected.min(errors.len() - 1);
+    let height = (errors.len() as u16 + 2).min(area.height / 3).max(3);
+    let [list, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    draw_list(frame, list, &errors, selected);
+    draw_group(frame, rest, errors[selected], state);
+}
+
+fn draw_list(frame: &mut Frame<'_>, area: Rect, errors: &[&ErrorGroup], selected: usize) {
+    let columns = usize::from(area.width.saturating_sub(2));
+    let room = usize::from(area.height.saturating_sub(2)).max(1);
+    let first = (selected + 1).saturating_sub(room);
+    let lines: Vec<_> = errors
+        .iter()
+        .enumerate()
+        .skip(first)
+        .take(room)
+        .map(|(number, group)| {
+            let place = group.place.as_deref().map(|place| format!(" at {}", harmless(place))).unwrap_or_default();
+            let text = format!(
+                "{:>8} × {} in {}{place}",
+                format::count(group.count),
+                harmless(&group.kind),
+                harmless(&group.scenario)
+            );
+            Text::styled(cut(&text, columns), if number == selected { MARKED } else { Style::new() })
+        })
+        .collect();
+    let title = format!(" Errors ({}) ", format::plural(errors.len() as u64, "kind"));
+    frame.render_widget(Paragraph::new(lines).block(block(title)), area);
+}
+
+/// Draws how often errors of a group occurred, and the first of them.
+fn draw_group(frame: &mut Frame<'_>, area: Rect, group: &ErrorGroup, state: &State) {
+    let palette = Palette::of(state);
+    let columns = usize::from(area.width.saturating_sub(2));
+    let height = if area.height >= 10 { 4 } else { 0 };
+    let [chart, sample] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    if height > 0 {
+        let counts = state.course(group);
+        let first = counts.len().saturating_sub(columns);
+        let bars = Sparkline::default().data(&counts[first..]).style(palette.bad());
+        frame.render_widget(bars.block(block(" Each second ".to_owned())), chart);
+    }
+    let times = [group.first, group.last].map(format::seconds);
+    let times = wrap(&format!("first {}, last {}", times[0], times[1]), columns.max(1));
+    let mut lines: Vec<_> = times.into_iter().map(|line| Text::styled(line, palette.faint())).collect();
+    for line in group.message.lines() {
+        lines.extend(wrap(&harmless(line), columns.max(1)).into_iter().map(Text::raw));
+    }
+    for line in group.detail.iter().flat_map(|detail| detail.lines()) {
+        lines.push(Text::styled(cut(&harmless(line), columns), palette.faint()));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block(" The first of them ".to_owned())), sample);
+}

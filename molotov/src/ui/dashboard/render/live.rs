@@ -1,0 +1,101 @@
+//! The live view: charts, the activity of the run, and its errors.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Modifier, Style},
+    text::Line as Text,
+    widgets::Paragraph,
+};
+
+use super::{
+    super::state::State,
+    charts::{draw_latency, draw_throughput},
+    style::{Palette, block},
+};
+use crate::{
+    format,
+    report::layout::{cut, harmless},
+    run::LineKind,
+};
+
+/// Charts need at least this many rows.
+const MIN_ROWS_FOR_CHARTS: u16 = 20;
+/// Charts need at least this many columns: with fewer, there is no room for the labels of two of them.
+const MIN_COLUMNS_FOR_CHARTS: u16 = 40;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let charts = match area.height {
+        height if height + 4 < MIN_ROWS_FOR_CHARTS || area.width < MIN_COLUMNS_FOR_CHARTS => 0,
+        height => (height / 3).clamp(7, 14),
+    };
+    let [top, panes] = Layout::vertical([Constraint::Length(charts), Constraint::Min(0)]).areas(area);
+    if charts > 0 {
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(top);
+        draw_throughput(frame, left, state);
+        draw_latency(frame, right, state);
+    }
+    if panes.width < 50 {
+        draw_activity(frame, panes, state);
+        return;
+    }
+    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(panes);
+    draw_activity(frame, left, state);
+    draw_error_list(frame, right, state);
+}
+
+/// The lines that the run has printed, the newest last.
+fn draw_activity(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let title = if state.scroll > 0 { format!(" Activity (-{}) ", state.scroll) } else { " Activity ".to_owned() };
+    let block = block(title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let (columns, room) = (usize::from(inner.width), usize::from(inner.height));
+    let mut shown: Vec<Text<'_>> = Vec::new();
+    for line in state.lines.iter().rev().skip(state.scroll) {
+        if shown.len() >= room {
+            break;
+        }
+        let style = match line.kind {
+            LineKind::Failure => palette.bad(),
+            LineKind::Warning => palette.odd(),
+            LineKind::Info => palette.faint(),
+            LineKind::Print => Style::new(),
+        };
+        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
+        let worker = line.worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
+        let mut prefix = process + &worker;
+        let mut texts = Vec::new();
+        for text in line.text.lines() {
+            let text = std::mem::take(&mut prefix) + &harmless(text);
+            texts.push(Text::styled(cut(&text, columns), style));
+        }
+        shown.extend(texts.into_iter().rev());
+    }
+    shown.truncate(room);
+    shown.reverse();
+    frame.render_widget(Paragraph::new(shown), inner);
+}
+
+/// The groups of errors, the most frequent first.
+fn draw_error_list(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let errors = state.errors();
+    let all: u64 = errors.iter().map(|group| group.count).sum();
+    let block = block(format!(" Errors ({}) ", format::count(all)));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let columns = usize::from(inner.width);
+    let mut shown = Vec::new();
+    for group in errors.iter().take(usize::from(inner.height)) {
+        let head = format!("{} × {}", format::count(group.count), harmless(&group.kind));
+        shown.push(Text::styled(cut(&head, columns), palette.bad().add_modifier(Modifier::BOLD)));
+        let first = group.message.lines().next().unwrap_or_default();
+        shown.push(Text::raw(cut(&format!("  {}", harmless(first)), columns)));
+    }
+    if shown.is_empty() {
+        shown.push(Text::styled("none so far", palette.faint()));
+    }
+    frame.render_widget(Paragraph::new(shown), inner);
+}

@@ -1,0 +1,56 @@
+//! Colors, emphasis and borders that all views share.
+
+use ratatui::{
+    style::{Color, Modifier, Style},
+    text::Span,
+    widgets::{Block, Borders},
+};
+
+use super::super::state::State;
+
+pub(super) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+pub(super) const MARKED: Style = Style::new().add_modifier(Modifier::REVERSED);
+
+/// Colors that are readable on dark and light backgrounds, or no colors.
+pub(super) struct Palette {
+    colored: bool,
+}
+
+impl Palette {
+    pub(super) fn of(state: &State) -> Palette {
+        Palette { colored: state.colored }
+    }
+
+    fn fg(&self, color: Color) -> Style {
+        if self.colored { Style::new().fg(color) } else { Style::new() }
+    }
+
+    pub(super) fn good(&self) -> Style {
+        self.fg(Color::Green)
+    }
+
+    pub(super) fn bad(&self) -> Style {
+        self.fg(Color::Red)
+    }
+
+    pub(super) fn odd(&self) -> Style {
+        self.fg(Color::Yellow)
+    }
+
+    pub(super) fn first(&self) -> Style {
+        self.fg(Color::Blue)
+    }
+
+    pub(super) fn second(&self) -> Style {
+        self.fg(Color::Magenta)
+    }
+
+    pub(super) fn faint(&self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+}
+
+/// A block with a border and a title.
+pub(super) fn block(title: String) -> Block<'static> {
+    Block::new().borders(Borders::ALL).title(Span::styled(title, BOLD))
+}
