@@ -1,6 +1,6 @@
-//! Charts over time as SVG, drawn here: a report needs no script and no network.
+//! Charts over time as SVG, so that a report needs no scripts.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 220.0;
@@ -11,89 +11,77 @@ const BOTTOM: f64 = 26.0;
 
 /// A line of a chart.
 pub(super) struct Series {
-    /// What it shows, for the legend.
+    /// The name in the legend.
     pub(super) name: &'static str,
-    /// The class that gives it its colour.
+    /// The CSS class that sets the color.
     pub(super) class: &'static str,
-    /// Whether the space under it is filled.
+    /// Whether the area under the line is filled.
     pub(super) filled: bool,
-    /// Seconds and values; a gap in the line where there is none.
+    /// Seconds and values. The line has a gap where there is no value.
     pub(super) values: Vec<(f64, Option<f64>)>,
 }
 
-/// A chart of some lines over the seconds of a run, as a figure with a caption and a legend.
-pub(super) fn figure(caption: &str, seconds: f64, series: &[Series], written: impl Fn(f64) -> String) -> String {
+/// Draws a chart over the seconds of a run, as a figure with a caption and a legend.
+pub(super) fn figure(caption: &str, seconds: f64, series: &[Series], label: impl Fn(f64) -> String) -> Markup {
     let values = series.iter().flat_map(|series| series.values.iter().filter_map(|(_, value)| *value));
     let highest = values.fold(0.0_f64, f64::max);
     let seconds = seconds.max(1e-3);
     let (step, top) = ticks(highest);
     let x = |at: f64| LEFT + (at / seconds).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - (value / top).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM);
-
-    let mut svg = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        svg,
-        "<figure><figcaption>{caption}</figcaption>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-         aria-label=\"{caption}\">\n<g class=\"grid\">"
-    );
-    let mut value = 0.0;
-    while value <= top * 1.0001 {
-        let at = y(value);
-        let _ = write!(
-            svg,
-            "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text class=\"y\" x=\"{:.1}\" \
-             y=\"{:.1}\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            at + 4.0,
-            written(value)
-        );
-        value += step;
-    }
-    for at in moments(seconds) {
-        let _ = write!(svg, "<text class=\"x\" x=\"{:.1}\" y=\"{:.1}\">{}</text>", x(at), HEIGHT - 8.0, moment(at));
-    }
-    svg.push_str("</g>\n");
-    for one in series {
-        draw(&mut svg, one, &x, &y);
-    }
-    svg.push_str("</svg>\n<p class=\"legend\">");
-    for one in series {
-        let _ = write!(svg, "<span class=\"{}\">{}</span> ", one.class, one.name);
-    }
-    svg.push_str("</p></figure>\n");
-    svg
-}
-
-fn draw(svg: &mut String, series: &Series, x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) {
-    let pieces = series.values.split(|(_, value)| value.is_none());
-    for piece in pieces.filter(|piece| !piece.is_empty()) {
-        let points: Vec<String> = piece
-            .iter()
-            .filter_map(|(at, value)| value.map(|value| format!("{:.1},{:.1}", x(*at), y(value))))
-            .collect();
-        let (Some(first), Some(last)) = (piece.first(), piece.last()) else { continue };
-        if let ([point], _) = (&points[..], ()) {
-            if let Some((cx, cy)) = point.split_once(',') {
-                let _ = writeln!(svg, "<circle class=\"{}\" cx=\"{cx}\" cy=\"{cy}\" r=\"3\"/>", series.class);
+    let values = std::iter::successors(Some(0.0), |value| Some(value + step));
+    html! {
+        figure {
+            figcaption { (caption) }
+            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(caption) {
+                g class="grid" {
+                    @for value in values.take_while(|value| *value <= top * 1.0001) {
+                        line x1=(LEFT) x2=(number(WIDTH - RIGHT)) y1=(number(y(value))) y2=(number(y(value))) {}
+                        text class="y" x=(number(LEFT - 8.0)) y=(number(y(value) + 4.0)) { (label(value)) }
+                    }
+                    @for at in moments(seconds) {
+                        text class="x" x=(number(x(at))) y=(number(HEIGHT - 8.0)) { (moment(at)) }
+                    }
+                }
+                @for one in series { (line(one, &x, &y)) }
             }
-            continue;
+            p class="legend" {
+                @for one in series { span class=(one.class) { (one.name) } " " }
+            }
         }
-        let points = points.join(" ");
-        if series.filled {
-            let (left, right, floor) = (x(first.0), x(last.0), y(0.0));
-            let _ = writeln!(
-                svg,
-                "<polygon class=\"{}\" points=\"{left:.1},{floor:.1} {points} {right:.1},{floor:.1}\"/>",
-                series.class
-            );
-        }
-        let _ = writeln!(svg, "<polyline class=\"{}\" points=\"{points}\"/>", series.class);
     }
 }
 
-/// A round step between ticks, and the highest tick: not below `highest`.
+/// A coordinate.
+fn number(number: f64) -> String {
+    format!("{number:.1}")
+}
+
+fn line(series: &Series, x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) -> Markup {
+    let parts = series
+        .values
+        .split(|(_, value)| value.is_none())
+        .map(|part| part.iter().filter_map(|(at, value)| value.map(|value| (x(*at), y(value)))).collect::<Vec<_>>());
+    let class = series.class;
+    html! {
+        @for part in parts {
+            @match &part[..] {
+                [] => {}
+                [(x, y)] => { circle class=(class) cx=(number(*x)) cy=(number(*y)) r="3" {} }
+                [(left, _), .., (right, _)] => {
+                    @let points = part.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ");
+                    @let floor = y(0.0);
+                    @if series.filled {
+                        polygon class=(class) points=(format!("{left:.1},{floor:.1} {points} {right:.1},{floor:.1}")) {}
+                    }
+                    polyline class=(class) points=(points) {}
+                }
+            }
+        }
+    }
+}
+
+/// A round step between ticks, and the highest tick, which is not below `highest`.
 fn ticks(highest: f64) -> (f64, f64) {
     if !highest.is_finite() || highest <= 0.0 {
         return (1.0, 1.0);
@@ -105,7 +93,7 @@ fn ticks(highest: f64) -> (f64, f64) {
     (step, (highest / step * 0.9999).ceil() * step)
 }
 
-/// Round moments along the run: six or so.
+/// About six round moments of the run.
 fn moments(seconds: f64) -> Vec<f64> {
     const ROUND: [f64; 16] =
         [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0];
@@ -130,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_and_reach_the_top() {
+    fn ticks_are_round_and_cover_the_highest_value() {
         for (highest, expected) in
             [(0.0, (1.0, 1.0)), (4.0, (1.0, 4.0)), (7.0, (2.0, 8.0)), (950.0, (500.0, 1_000.0)), (0.3, (0.1, 0.3))]
         {
@@ -144,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_few() {
+    fn axis_has_few_moments() {
         for seconds in [0.2, 1.0, 7.5, 60.0, 90.0, 3_600.0, 86_400.0, 1e7] {
             let moments = moments(seconds);
             assert!((2..=8).contains(&moments.len()), "{seconds}: {moments:?}");

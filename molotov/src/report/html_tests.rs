@@ -90,13 +90,13 @@ fn summary(seconds: u64) -> Summary {
     }
 }
 
-/// Every element that is opened is closed, in order; but for those that have no end.
+/// Checks that elements are closed in order, except for void elements.
 #[track_caller]
 fn well_formed(page: &str) {
     let mut open: Vec<&str> = Vec::new();
-    let mut rest = page.strip_prefix("<!doctype html>\n").expect("it says what it is");
+    let mut rest = page.strip_prefix("<!DOCTYPE html>").expect("a document type");
     while let Some(start) = rest.find('<') {
-        let end = start + rest[start..].find('>').expect("a tag ends");
+        let end = start + rest[start..].find('>').expect("the end of the tag");
         let tag = &rest[start + 1..end];
         let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap().trim_end_matches('/');
         assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "<{tag}>");
@@ -111,7 +111,7 @@ fn well_formed(page: &str) {
 }
 
 #[test]
-fn the_page_is_well_formed_whatever_was_measured() {
+fn page_is_well_formed() {
     for seconds in [0, 1, 2, 10, 3_700] {
         let page = html(&summary(seconds));
         well_formed(&page);
@@ -127,14 +127,14 @@ fn the_page_is_well_formed_whatever_was_measured() {
 }
 
 #[test]
-fn nothing_from_outside_becomes_a_part_of_the_page() {
+fn escapes_text_from_outside() {
     let page = html(&summary(3));
     assert!(!page.contains("<script") && !page.contains('\u{1b}'));
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot; &#39;y&#39;"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot; 'y'"));
     assert!(page.contains("src/&lt;main&gt;.rs:3"));
 }
 
-/// What a style sheet says about a property of a selector.
+/// The value of a property in the style sheet.
 fn style<'a>(selector: &str, property: &str) -> Option<&'a str> {
     let rules = STYLE.split('}').filter_map(|rule| rule.split_once('{'));
     let named = rules.filter(|(selectors, _)| selectors.split(',').any(|one| one.trim() == selector));
@@ -143,14 +143,14 @@ fn style<'a>(selector: &str, property: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn what_scrolls_is_reached_by_keyboard_and_has_a_name() {
+fn scrolling_regions_have_a_name_and_take_the_focus() {
     let page = html(&summary(3));
     let regions: Vec<_> = page.split("<div class=\"scroll\"").skip(1).collect();
     assert_eq!(regions.len(), 3, "thresholds, scenarios, requests");
     for region in regions {
         let attributes = region.split_once('>').unwrap().0;
         assert!(attributes.contains(" tabindex=\"0\" role=\"region\""), "{attributes}");
-        let (_, title) = attributes.split_once("aria-labelledby=\"").expect("it has a name");
+        let (_, title) = attributes.split_once("aria-labelledby=\"").expect("a name");
         let title = title.split_once('"').unwrap().0;
         assert_eq!(page.matches(&format!("<h2 id=\"{title}\">")).count(), 1, "{title}");
     }
@@ -175,7 +175,7 @@ fn long_names_wrap() {
 }
 
 #[test]
-fn the_page_is_readable_for_all() {
+fn page_is_accessible() {
     let page = html(&summary(3));
     assert!(
         page.contains("<html lang=\"en\">") && page.contains("<title>Load test of 2027-01-15 08:00:00 UTC</title>")
@@ -186,11 +186,11 @@ fn the_page_is_readable_for_all() {
     assert_eq!(page.matches("<th>").count(), 0);
     assert_eq!(page.matches("<svg ").count(), page.matches(" role=\"img\" aria-label=\"").count());
 
-    // Text on each of its backgrounds, with daylight and without: 4.5 as WCAG AA asks for.
-    let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("there are two");
-    for colours in [light, dark] {
+    // WCAG AA requires a contrast of 4.5 for text, in the light and the dark scheme.
+    let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").expect("two color schemes");
+    for colors in [light, dark] {
         let luminance = |name: &str| {
-            let value = colours.split_once(&format!("--{name}: #")).unwrap().1;
+            let value = colors.split_once(&format!("--{name}: #")).unwrap().1;
             let digits: Vec<u8> = value.bytes().take_while(u8::is_ascii_hexdigit).collect();
             let digits = std::str::from_utf8(&digits).unwrap();
             let channel = |at: usize| {
@@ -212,7 +212,7 @@ fn the_page_is_readable_for_all() {
 }
 
 #[test]
-fn the_page_stands_by_itself() {
+fn page_needs_no_network() {
     let page = html(&summary(3));
     for outside in ["http://", "https://", "src=", "href=", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
@@ -220,7 +220,7 @@ fn the_page_stands_by_itself() {
 }
 
 #[test]
-fn json_says_what_was_measured() {
+fn json_report() {
     let summary = summary(3);
     let report: serde_json::Value = serde_json::from_str(&json(&summary)).unwrap();
     assert_eq!(report["schema"], "molotov-report/1");
@@ -244,7 +244,7 @@ fn json_says_what_was_measured() {
 }
 
 #[test]
-fn csv_has_a_row_for_each_second() {
+fn csv_report_has_a_row_for_each_second() {
     insta::assert_snapshot!(csv(&summary(4)));
     assert_eq!(csv(&Summary::default()).lines().count(), 1);
 }
