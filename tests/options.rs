@@ -52,30 +52,30 @@ fn a_redirect_loop_is_one_failed_request() {
 fn wrong_lines_are_refused_before_anything_runs() {
     let server = Server::new();
     for (line, code, told) in [
-        ("-w 0", 2, "'--workers <N>': at least 1 is needed"),
+        ("-w 0", 2, "'--workers <N>': the minimum is 1"),
         ("-w many", 2, "'--workers <N>': write a whole number"),
         ("-d soon", 2, "'--duration <TIME>': write seconds"),
         ("-d -1", 2, "'--duration <TIME>': a time cannot be negative"),
         ("-r -1", 2, "'--max-runs <N>': the number cannot be negative"),
         ("-f few", 2, "'--fail <N>': write a whole number"),
         ("--ramp-up nan", 2, "'--ramp-up <TIME>': write seconds"),
-        ("--delay inf", 2, "'--delay <TIME>': that is longer than 100 years"),
+        ("--delay inf", 2, "'--delay <TIME>': the maximum is 100 years"),
         ("--console-update x", 2, "'--console-update <TIME>': write seconds"),
         ("--timeout 0", 2, "'--timeout <TIME>': the time must be longer than 0"),
-        ("--threads 0", 2, "'--threads <N>': at least 1 is needed"),
+        ("--threads 0", 2, "'--threads <N>': the minimum is 1"),
         ("--seed x", 2, "'--seed <N>': write a whole number"),
         ("--color pink", 2, "[possible values: auto, always, never]"),
         ("--single-mode", 2, "a value is required for '--single-mode <NAME>'"),
         ("--nope", 2, "unexpected argument '--nope' found"),
         ("-z", 2, "unexpected argument '-z' found"),
-        ("--c", 2, "`--c` could be several options: --config, --console, --console-update; write more"),
+        ("--c", 2, "`--c` is ambiguous: --config, --console, --console-update; write more"),
         ("--verbose=2", 2, "unexpected value '2' for '--verbose"),
         ("-q -v", 1, "You can't use -q and -v at the same time"),
         ("--single-run -s cart", 1, "You can't use --single-mode and --single-run at the same time"),
         ("-s nobody", 1, "nobody"),
         ("-s retired", 1, "retired"),
         ("loadtest.py", 2, "`loadtest.py`: this program is built without Python"),
-        ("-p 0", 2, "'--processes <N>': at least 1 is needed"),
+        ("-p 0", 2, "'--processes <N>': the minimum is 1"),
     ] {
         let output = Program::new(STEADY, &format!("-r 1 {line}")).against(&server).run();
         assert_eq!(output.code, Some(code), "{line}: {output:#?}");

@@ -454,10 +454,10 @@ mod tests {
     fn numbers_out_of_range_are_errors() {
         let test = || LoadTest::new().scenario("idle", async |_: &Session| ()).without_fixtures();
         for (test, why) in [
-            (test().workers(0), "workers: at least 1 is needed"),
-            (test().workers(usize::MAX), "workers: at most 10000000 can be asked for"),
-            (test().threads(0), "threads: at least 1 is needed"),
-            (test().threads(usize::MAX), "threads: at most 4096 can be asked for"),
+            (test().workers(0), "workers: the minimum is 1"),
+            (test().workers(usize::MAX), "workers: the maximum is 10000000"),
+            (test().threads(0), "threads: the minimum is 1"),
+            (test().threads(usize::MAX), "threads: the maximum is 4096"),
             (test().timeout(Duration::ZERO), "timeout: the time must be longer than 0"),
         ] {
             let error = test.run().unwrap_err();

@@ -54,11 +54,11 @@ fn options_that_it_cannot_change_are_refused_or_warned_about() {
     for (work, said) in [
         (
             "args.workers = 'ten'",
-            "`global_setup` set `args.workers` to 'ten': `workers` has to be a number, and is a string",
+            "`global_setup` set `args.workers` to 'ten': `workers` must be a number, but is a string",
         ),
         ("args.workers = 0", "`global_setup` set `args.workers` to 0: "),
         ("args.workers = 2.5", "`global_setup` set `args.workers` to 2.5: "),
-        ("args.workers = None", "`global_setup` set `args.workers` to None: `workers` has to be a number, and is null"),
+        ("args.workers = None", "`global_setup` set `args.workers` to None: `workers` must be a number, but is null"),
         ("args.max_runs = -1", "`global_setup` set `args.max_runs` to -1: "),
         ("args.duration = 'soon'", "`global_setup` set `args.duration` to 'soon': "),
         ("args.duration = float('nan')", "`global_setup` set `args.duration` to nan: "),

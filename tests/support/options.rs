@@ -217,14 +217,14 @@ const TABLE: &[Row] = &[
                 let program = Program::new(&load_test.program, line).in_directory(load_test.path()).against(&server);
                 let output = program.run().exited(0);
                 assert_eq!((server.served(), output.totals()), (served, (served, 0)), "{line}: {output:#?}");
-                let told = "warning: the test `one` of `good.json` overrides `--max-runs` of the command line";
+                let told = "warning: the test `one` in `good.json` overrides `--max-runs` of the command line";
                 assert_eq!(output.stderr.contains(told), line.contains("-r 9"), "{line}: {output:#?}");
                 assert!(!output.stderr.contains("--workers"), "{line}: {output:#?}");
             }
             for (text, line, told) in [
                 ("{\"molotov\": {\"tests\": {\"test\": {\"workers\": \"two\"}}}}", "test", "bad.json:1:44"),
                 ("{\"molotov\": {\"tests\": {\"tset\": {}}}}", "test", "did you mean `tset`?"),
-                ("{\"molotov\": ", "test", "this is no JSON"),
+                ("{\"molotov\": ", "test", "invalid JSON"),
             ] {
                 load_test.write("bad.json", text);
                 let line = format!("--config bad.json {line}");
@@ -275,7 +275,7 @@ const TABLE: &[Row] = &[
                 assert!(run.output.stdout.contains("[W:2] Ran 1 scenarios"), "{line}");
             }
         },
-        bad: &[("-w 0", 2, "'--workers <N>': at least 1 is needed"), ("-w many", 2, "write a whole number")],
+        bad: &[("-w 0", 2, "'--workers <N>': the minimum is 1"), ("-w many", 2, "write a whole number")],
     },
     Row {
         option: "ramp-up",
@@ -319,7 +319,7 @@ const TABLE: &[Row] = &[
                 "{arrivals:?}"
             );
         },
-        bad: &[("--delay inf", 2, "'--delay <TIME>': that is longer than 100 years")],
+        bad: &[("--delay inf", 2, "'--delay <TIME>': the maximum is 100 years")],
     },
     Row {
         option: "console-update",
@@ -350,7 +350,7 @@ const TABLE: &[Row] = &[
                 assert!(run.output.stdout.contains("Forking 2 processes\n"), "{:#?}", run.output);
             }
         },
-        bad: &[("-p 0", 2, "'--processes <N>': at least 1 is needed"), ("-p 5000", 2, "at most 1024 can be asked for")],
+        bad: &[("-p 0", 2, "'--processes <N>': the minimum is 1"), ("-p 5000", 2, "the maximum is 1024")],
     },
     Row {
         option: "duration",
@@ -504,7 +504,7 @@ const TABLE: &[Row] = &[
                 }
             }
         },
-        bad: &[("--threads 0", 2, "'--threads <N>': at least 1 is needed")],
+        bad: &[("--threads 0", 2, "'--threads <N>': the minimum is 1")],
     },
     Row {
         option: "generate",

@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::Parser;
-use molotov::cli::{Plan, Program, Wheel, masked, plan};
+use molotov::cli::{Program, TestConfig, Wheel, masked, test_config};
 
 use self::{
     children::{Children, Failed},
@@ -144,8 +144,8 @@ impl Slave {
             let shown = self.config.display();
             return Err(Problem::Told(format!("`{}` has no `{shown}` (--config names another)", self.repository)));
         }
-        let plan = plan(&config, &self.test).map_err(Problem::Told)?;
-        for (name, value) in &plan.env {
+        let test = test_config(&config, &self.test).map_err(Problem::Told)?;
+        for (name, value) in &test.env {
             if name.is_empty() || name.contains(['=', '\0']) {
                 return Err(Problem::Told(format!("`env`: {name:?} cannot be the name of an environment variable")));
             }
@@ -154,11 +154,11 @@ impl Slave {
                 return Err(Problem::Told(format!("`env`: the value of `{name}` {why}; remove it")));
             }
         }
-        if let Some(requirements) = &plan.requirements {
+        if let Some(requirements) = &test.requirements {
             environment::check_requirements(top, requirements)?;
         }
-        let mut command = self.command(children, top, &config, &plan, wheel)?;
-        command.envs(&plan.env).arg("--config").arg(&self.config).arg("--").arg(&self.test).current_dir(top);
+        let mut command = self.command(children, top, &config, &test, wheel)?;
+        command.envs(&test.env).arg("--config").arg(&self.config).arg("--").arg(&self.test).current_dir(top);
         say(&format!("Running: molotov --config {} {}", self.config.display(), self.test));
         match children.run(&mut command) {
             Ok(status) => Ok(children::code(status)),
@@ -172,14 +172,14 @@ impl Slave {
         children: &mut Children,
         top: &Path,
         config: &Path,
-        plan: &Plan,
+        test: &TestConfig,
         wheel: Option<&Wheel>,
     ) -> Result<Command, Problem> {
         let manifest = config.with_file_name("Cargo.toml");
-        let is_crate = plan.scenario.is_none() && manifest.is_file() && !top.join("loadtest.py").is_file();
-        let environment = match (&plan.requirements, is_crate) {
+        let is_crate = test.scenario.is_none() && manifest.is_file() && !top.join("loadtest.py").is_file();
+        let environment = match (&test.requirements, is_crate) {
             (None, true) => None,
-            _ => Some(self.environment(children, top, plan, wheel)?),
+            _ => Some(self.environment(children, top, test, wheel)?),
         };
         match (is_crate, environment) {
             (false, Some(environment)) => environment::molotov(wheel, &environment),
@@ -197,7 +197,7 @@ impl Slave {
         &self,
         children: &mut Children,
         top: &Path,
-        plan: &Plan,
+        test: &TestConfig,
         wheel: Option<&Wheel>,
     ) -> Result<Environment, Problem> {
         let ours = wheel.map(|wheel| wheel.python.as_path());
@@ -208,7 +208,7 @@ impl Slave {
             _ => top.join("venv"),
         };
         let environment = maker.make(children, &directory)?;
-        if let Some(requirements) = &plan.requirements {
+        if let Some(requirements) = &test.requirements {
             environment.install(children, top, requirements)?;
         }
         // The wheel brings its own.

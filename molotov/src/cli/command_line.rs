@@ -1,4 +1,4 @@
-//! The command line: which options can be on it, and reading it.
+//! Defines and parses the command line.
 
 use std::{ffi::OsString, fmt::Write as _, path::PathBuf};
 
@@ -10,9 +10,9 @@ use clap::{
 };
 
 use super::prefix;
-use crate::options::{Args, ENTRIES, Entry, Options, Shape};
+use crate::options::{Args, OPTIONS, OptionSpec, Options, Shape};
 
-/// The heading of options that say something about the program and run nothing.
+/// The heading of options that print something and run nothing.
 const OTHER: &str = "Other";
 
 /// Which program the command line belongs to.
@@ -24,30 +24,30 @@ pub(super) enum EntryPoint {
     Command,
 }
 
-/// What a command line asks for.
+/// A command line, parsed.
 #[derive(Debug)]
-pub(super) enum Request {
-    /// A run, or a list of what could run, with the options that were given.
+pub(super) enum ParsedLine {
+    /// Run a load test, or list its scenarios, with these options.
     Run(Box<Options>),
-    /// A text that was asked for, such as the help.
-    Show(String),
+    /// Print a text, such as the help.
+    Print(String),
 }
 
-/// Why a command line cannot be followed.
+/// An invalid command line.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct UsageError {
     pub(super) message: String,
-    pub(super) exit: u8,
+    pub(super) exit_code: u8,
 }
 
-impl Refusal {
-    fn new(message: impl Into<String>) -> Refusal {
-        Refusal { message: message.into(), exit: 2 }
+impl UsageError {
+    fn new(message: impl Into<String>) -> UsageError {
+        UsageError { message: message.into(), exit_code: 2 }
     }
 }
 
-/// Reads a command line; its first element is the program.
-pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Request, Refusal> {
+/// Parses a command line. Its first element is the program.
+pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<ParsedLine, UsageError> {
     let mut command = command(entry_point);
     if let Some(name) = line.first().and_then(|program| PathBuf::from(program).file_stem().map(ToOwned::to_owned)) {
         command = command.bin_name(name.to_string_lossy().into_owned());
@@ -56,30 +56,30 @@ pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Requ
     let matches = match command.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
         Err(mut error) if error.use_stderr() => {
-            // Its tip is how to pass an option as a value, which is of no use here.
+            // The tip explains how to pass an option as a value, which does not help here.
             error.insert(ContextKind::Suggested, ContextValue::None);
-            return Err(Refusal::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
+            return Err(UsageError::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
         }
-        Err(shown) => return Ok(Request::Show(shown.render().to_string())),
+        Err(shown) => return Ok(ParsedLine::Print(shown.render().to_string())),
     };
     #[cfg(feature = "command")]
     if entry_point == EntryPoint::Command
         && let Some(text) = super::generated(&matches, &command)
     {
-        return Ok(Request::Show(text));
+        return Ok(ParsedLine::Print(text));
     }
     if matches.get_flag("version") {
-        return Ok(Request::Show(format!("{}\n", env!("CARGO_PKG_VERSION"))));
+        return Ok(ParsedLine::Print(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
     let mut options = given(&matches);
-    // `--use-extension A B script.py` takes all that follows; the last of several is the script, then.
+    // `--use-extension A B script.py` takes all values that follow. The last of several is the script.
     if entry_point == EntryPoint::Command
         && options.scenario.is_none()
         && let Some(extensions) = options.use_extension.as_mut().filter(|extensions| extensions.len() > 1)
     {
         options.scenario = Some(extensions.pop());
     }
-    Ok(Request::Run(Box::new(options)))
+    Ok(ParsedLine::Run(Box::new(options)))
 }
 
 pub(super) fn command(entry_point: EntryPoint) -> Command {
@@ -89,10 +89,10 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
         .max_term_width(120)
         .help_template("{about-with-newline}\n{usage-heading} {usage}\n\n{all-args}{after-help}")
         .after_help(
-            "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). A long option may be shortened as long as it \
-             is clear which is meant.",
+            "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). Long options may be abbreviated if the \
+             abbreviation is unambiguous.",
         )
-        .args(ENTRIES.iter().map(|entry| arg(entry).hide(!works(entry.name))))
+        .args(OPTIONS.iter().map(|entry| arg(entry).hide(!works(entry.name))))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
         .mut_arg("scenario", |arg| arg.hide(entry_point == EntryPoint::Crate));
     let command = match entry_point {
@@ -102,7 +102,7 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
             ": workers run its scenarios and measure the service they hit."
         )),
         EntryPoint::Command => {
-            // A crate that a user builds goes without.
+            // The crates of users do not build it.
             #[cfg(feature = "command")]
             let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(OTHER));
             command.about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
@@ -111,7 +111,7 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
     command.arg(other("help").short('h').help("Print help").action(ArgAction::Help))
 }
 
-/// Whether this build has what an option needs.
+/// Returns whether the features that an option needs are enabled.
 fn works(option: &str) -> bool {
     let missing = [
         ("console", cfg!(not(feature = "dashboard"))),
@@ -126,8 +126,8 @@ fn other(name: &'static str) -> Arg {
     Arg::new(name).long(name).help_heading(OTHER)
 }
 
-/// An option of the table. Each of its values is read as [`Options`] that have only this one.
-fn arg(entry: &'static Entry) -> Arg {
+/// The `clap` argument of an option. Each of its values is parsed to [`Options`] with only this option.
+fn arg(entry: &'static OptionSpec) -> Arg {
     let default = entry.shown_default().map(|default| format!(" [default: {default}]")).unwrap_or_default();
     let mut arg = Arg::new(entry.name).help(format!("{}{default}", entry.help)).value_name(entry.value);
     if !entry.positional {
@@ -153,7 +153,7 @@ fn arg(entry: &'static Entry) -> Arg {
 /// The options that a command line gives.
 fn given(matches: &ArgMatches) -> Options {
     let mut options = Options::default();
-    for entry in ENTRIES {
+    for entry in OPTIONS {
         if matches.value_source(entry.name) != Some(ValueSource::CommandLine) {
             continue;
         }
@@ -172,34 +172,34 @@ fn given(matches: &ArgMatches) -> Options {
     options
 }
 
-fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Refusal> {
-    let new: Vec<String> = ENTRIES.iter().filter(|entry| !entry.original).map(Entry::long).collect();
+fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
+    let new: Vec<String> = OPTIONS.iter().filter(|entry| !entry.original).map(OptionSpec::long).collect();
     let named = command.get_arguments().filter_map(Arg::get_long);
     let (new, original): (Vec<_>, Vec<_>) = named.partition(|name| new.iter().any(|new| new == name));
     let mut arguments = line.into_iter();
     let program = arguments.next().unwrap_or_else(|| "molotov".into());
     let rest = prefix::expand(arguments, &original, &new).map_err(|ambiguous| {
-        let mut message = format!("`--{}` could be several options: ", ambiguous.written);
+        let mut message = format!("`--{}` is ambiguous: ", ambiguous.written);
         for (n, candidate) in ambiguous.candidates.iter().enumerate() {
             let _ = write!(message, "{}--{candidate}", if n == 0 { "" } else { ", " });
         }
-        Refusal::new(message + "; write more of the one you mean")
+        UsageError::new(message + "; write more letters")
     })?;
     Ok([program].into_iter().chain(rest).collect())
 }
 
-/// Refuses options that exclude each other. These exit with 1, as they do in the original.
-pub(super) fn refuse_contradictions(args: &Args) -> Result<(), Refusal> {
+/// Refuses options that exclude each other. The exit code is 1, as in the original.
+pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
     let message = if args.quiet && args.verbose > 0 {
         "You can't use -q and -v at the same time"
     } else if args.single_run && args.single_mode.is_some() {
         "You can't use --single-mode and --single-run at the same time"
     } else if args.report.iter().filter(|report| report.is_standard_output()).count() > 1 {
-        return Err(Refusal::new("only one report can go to standard output; name files for the others"));
+        return Err(UsageError::new("only one report can go to standard output; name files for the others"));
     } else {
         return Ok(());
     };
-    Err(Refusal { message: message.to_owned(), exit: 1 })
+    Err(UsageError { message: message.to_owned(), exit_code: 1 })
 }
 
 #[cfg(test)]

@@ -1,45 +1,45 @@
-//! The command line, read and refused.
+//! Tests of the command line.
 
 use std::time::Duration;
 
 use super::*;
 use crate::options::Color;
 
-fn request(line: &str) -> Result<Request, Refusal> {
+fn request(line: &str) -> Result<ParsedLine, UsageError> {
     let words = line.split(' ').filter(|word| !word.is_empty());
     parse(["loadtest"].into_iter().chain(words).map(OsString::from).collect(), EntryPoint::Crate)
 }
 
-/// The options of a run, without a note of which of them were given.
+/// The options of a run, without the record of which of them were given.
 #[track_caller]
 fn args(line: &str) -> Args {
     match request(line) {
-        Ok(Request::Run(options)) => Args { given: Options::default(), ..options.resolve() },
+        Ok(ParsedLine::Run(options)) => Args { given: Options::default(), ..options.resolve() },
         other => panic!("`{line}` gave {other:?}"),
     }
 }
 
 #[track_caller]
-fn refusal(line: &str) -> Refusal {
+fn error(line: &str) -> UsageError {
     match request(line) {
-        Err(refusal) => refusal,
+        Err(error) => error,
         other => panic!("`{line}` gave {other:?}"),
     }
 }
 
 #[test]
-fn the_definition_holds_together() {
+fn definition_is_consistent() {
     command(EntryPoint::Crate).debug_assert();
     command(EntryPoint::Command).debug_assert();
 }
 
 #[test]
-fn without_options_the_defaults_hold() {
+fn options_have_defaults() {
     assert_eq!(args(""), Args::default());
 }
 
 #[test]
-fn every_option_reaches_its_field() {
+fn options_set_their_fields() {
     type Change = fn(&mut Args);
     let changed: [(&str, Change); 31] = [
         ("--single-run", |a| a.single_run = true),
@@ -82,8 +82,8 @@ fn every_option_reaches_its_field() {
 }
 
 #[test]
-fn every_option_of_the_table_is_on_the_command_line() {
-    for entry in ENTRIES.iter().filter(|entry| !entry.positional) {
+fn all_options_are_on_the_command_line() {
+    for entry in OPTIONS.iter().filter(|entry| !entry.positional) {
         let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never"];
         let value = values.into_iter().find(|value| (entry.read)(value).is_ok()).unwrap_or("2");
         let line = match entry.shape {
@@ -91,37 +91,37 @@ fn every_option_of_the_table_is_on_the_command_line() {
             _ => format!("--{}={value}", entry.long()),
         };
         let options = match request(&line) {
-            Ok(Request::Run(options)) => options,
+            Ok(ParsedLine::Run(options)) => options,
             other => panic!("`{line}` gave {other:?}"),
         };
         assert!((entry.given)(&options).is_some_and(|given| !given.is_null()), "{line}: {options:?}");
-        let others = ENTRIES.iter().filter(|other| (other.given)(&options).is_some());
+        let others = OPTIONS.iter().filter(|other| (other.given)(&options).is_some());
         assert_eq!(others.count(), 1, "{line}: {options:?}");
     }
 }
 
 #[test]
-fn options_cluster() {
+fn short_options_can_be_combined() {
     let args = args("-cxvvw3");
     assert!(args.console && args.exception);
     assert_eq!((args.verbose, args.workers), (2, 3));
 }
 
 #[test]
-fn wrong_values_name_the_option_and_what_is_right() {
+fn errors_name_the_option_and_the_valid_values() {
     for (line, option, why) in [
-        ("-w 0", "--workers", "at least 1"),
+        ("-w 0", "--workers", "the minimum is 1"),
         ("-w -3", "--workers", "negative"),
         ("-w many", "--workers", "whole number"),
         ("-w 1.5", "--workers", "whole number"),
-        ("-w 99999999999", "--workers", "at most"),
+        ("-w 99999999999", "--workers", "the maximum is"),
         ("-w 99999999999999999999999", "--workers", "too large"),
-        ("-p 0", "--processes", "at least 1"),
+        ("-p 0", "--processes", "the minimum is 1"),
         ("-r -1", "--max-runs", "negative"),
         ("-f x", "--fail", "whole number"),
         ("--seed -4", "--seed", "negative"),
-        ("--threads 0", "--threads", "at least 1"),
-        ("--threads 100000", "--threads", "at most"),
+        ("--threads 0", "--threads", "the minimum is 1"),
+        ("--threads 100000", "--threads", "the maximum is"),
         ("-d soon", "--duration", "90s"),
         ("-d -5", "--duration", "negative"),
         ("-d nan", "--duration", "90s"),
@@ -137,26 +137,26 @@ fn wrong_values_name_the_option_and_what_is_right() {
         ("--th 2", "--th", "--threads, --threshold"),
         ("--quiet=yes", "--quiet", "unexpected value"),
     ] {
-        let refusal = refusal(line);
-        assert_eq!(refusal.exit, 2, "{line}");
-        assert!(refusal.message.contains(option), "{line}: {}", refusal.message);
-        assert!(refusal.message.contains(why), "{line}: {}", refusal.message);
+        let error = error(line);
+        assert_eq!(error.exit_code, 2, "{line}");
+        assert!(error.message.contains(option), "{line}: {}", error.message);
+        assert!(error.message.contains(why), "{line}: {}", error.message);
     }
 }
 
 #[test]
-fn contradictions_exit_as_in_the_original() {
+fn contradictions_exit_with_1_as_in_the_original() {
     for (line, message) in [
         ("-q -v", "You can't use -q and -v at the same time"),
         ("--single-run -s a", "You can't use --single-mode and --single-run at the same time"),
     ] {
-        let refusal = refuse_contradictions(&args(line)).unwrap_err();
-        assert_eq!((refusal.exit, refusal.message.as_str()), (1, message), "{line}");
+        let error = refuse_contradictions(&args(line)).unwrap_err();
+        assert_eq!((error.exit_code, error.message.as_str()), (1, message), "{line}");
     }
 }
 
 #[test]
-fn what_goes_beyond_one_process_is_read() {
+fn options_with_values_are_parsed() {
     let args =
         args("-p 4 --sizing --sizing-tolerance 3.5% --statsd --statsd-address udp://127.0.0.1:1 --config m.json");
     assert_eq!((args.processes, args.sizing, args.sizing_tolerance), (4, true, 3.5));
@@ -171,14 +171,14 @@ fn what_goes_beyond_one_process_is_read() {
 }
 
 #[test]
-fn version_and_help_are_shown_not_run() {
+fn version_and_help_are_printed() {
     match request("--version") {
-        Ok(Request::Show(text)) => assert_eq!(text, format!("{}\n", env!("CARGO_PKG_VERSION"))),
+        Ok(ParsedLine::Print(text)) => assert_eq!(text, format!("{}\n", env!("CARGO_PKG_VERSION"))),
         other => panic!("{other:?}"),
     }
     for line in ["-h", "--help", "--he", "-w 3 -h"] {
         match request(line) {
-            Ok(Request::Show(text)) => assert!(text.contains("Usage: loadtest [OPTIONS]"), "{text}"),
+            Ok(ParsedLine::Print(text)) => assert!(text.contains("Usage: loadtest [OPTIONS]"), "{text}"),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -192,7 +192,7 @@ fn help() {
         (EntryPoint::Command, "command_80", 80),
     ] {
         let command = command(entry_point);
-        // The feature adds an option of its own; the reference, which is made with it, shows that one.
+        // The feature `command` adds an option, which the reference in the book shows.
         #[cfg(feature = "python")]
         let command = match entry_point {
             EntryPoint::Command => command.mut_arg("generate", |arg| arg.hide(true)),

@@ -1,4 +1,4 @@
-//! What is made from the definition of a command line: its man page, completions for shells, its reference.
+//! Generates man pages, shell completions and reference pages from the definition of a command line.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 const NAME: &str = "generate";
 
-/// What can be made.
+/// What can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Man,
@@ -56,7 +56,7 @@ pub fn with_generate(command: Command) -> Command {
     )
 }
 
-/// What a command line asks to be made, made.
+/// Generates what the command line requests; `None` if it does not request anything.
 #[doc(hidden)]
 #[must_use]
 pub fn generated(matches: &ArgMatches, command: &Command) -> Option<String> {
@@ -76,12 +76,12 @@ pub fn generated(matches: &ArgMatches, command: &Command) -> Option<String> {
 fn man(command: Command) -> String {
     let mut bytes = Vec::new();
     let source = format!("{} {}", command.get_name(), env!("CARGO_PKG_VERSION"));
-    // A vector takes all that is written.
+    // Writing to a vector cannot fail.
     let _ = clap_mangen::Man::new(command).source(source).manual("Molotov").render(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A table for each group of options.
+/// A Markdown page with a table for each group of options.
 fn markdown(mut command: Command) -> String {
     command.build();
     let mut text = format!("# `{}`\n\n", command.get_name());
@@ -108,7 +108,7 @@ fn markdown(mut command: Command) -> String {
             };
             let variable = arg.get_env().map(|name| format!(" [variable: {}]", name.to_string_lossy()));
             let variable = variable.unwrap_or_default();
-            // What stands in angles would be HTML, and a bar would end the cell.
+            // `<` would start HTML, and a bar would end the cell.
             let cell = format!("{help}{default}{variable}").replace('|', "\\|").replace('<', "&lt;");
             let _ = writeln!(text, "| {} | {cell} |", names(arg));
         }
@@ -123,7 +123,7 @@ fn heading(arg: &Arg) -> Option<&str> {
     arg.get_help_heading().or_else(|| arg.is_positional().then_some("Arguments"))
 }
 
-/// `-w`, `--workers N`.
+/// The names of an option with its values, such as `-w`, `--workers N`.
 fn names(arg: &Arg) -> String {
     let values =
         arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");

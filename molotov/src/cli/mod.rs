@@ -1,6 +1,8 @@
-//! The command line of a load test: from `argv` to an exit code.
+//! The command line of a load test, from `argv` to an exit code.
 
+mod args;
 mod command_line;
+mod companion;
 mod config;
 #[cfg(feature = "command")]
 mod generate;
@@ -13,82 +15,26 @@ mod scripts;
 mod signals;
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
-use command_line::{EntryPoint, Request};
+use args::read;
+use command_line::EntryPoint;
+#[doc(hidden)]
+pub use companion::{Program, TestConfig, Wheel, masked, test_config};
 #[cfg(feature = "command")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
 
-use crate::{
-    notice::{complain, note},
-    options::{Args, Options},
-    registry::Registry,
-    secrets,
-    vars::Scope,
-};
+use crate::{notice::complain, options::Args, registry::Registry};
 
-/// A test of a `molotov.json`, as whoever installs it before it runs has to know it.
-#[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Variables of the environment.
-    pub env: BTreeMap<String, String>,
-    /// The file of Python packages that it needs.
-    pub requirements: Option<String>,
-    /// The script that it runs, if it names one.
-    pub scenario: Option<String>,
-}
-
-/// The script that the `molotov` command runs when none is named.
+/// The script that the `molotov` command runs by default.
 const DEFAULT_SCRIPT: &str = "loadtest.py";
 
-/// Reads a test of a `molotov.json`.
-///
-/// # Errors
-///
-/// When the file cannot be read, has no such test, or anything in it is wrong: the message with the place.
-#[doc(hidden)]
-pub fn plan(path: &Path, test: &str) -> Result<Plan, String> {
-    let config = config::read(path).map_err(|error| error.to_string())?;
-    let (options, _) = config.options(test).map_err(|error| error.to_string())?;
-    Ok(Plan { env: config.env, requirements: config.requirements, scenario: options.resolve().scenario })
-}
-
-/// A command that the wheel brings beside `molotov`; [`inventory`] collects them.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Program {
-    /// What it is called.
-    pub name: &'static str,
-    /// Runs its command line, for the Python that has started it; gives the exit code.
-    pub run: fn(Vec<OsString>, Option<Wheel>) -> u8,
-}
-
-/// The Python that has started a command, where one has.
-#[doc(hidden)]
-#[derive(Debug, Clone)]
-pub struct Wheel {
-    /// The interpreter.
-    pub python: PathBuf,
-    /// The directory that holds the package `molotov`.
-    pub packages: PathBuf,
-}
-
-inventory::collect!(Program);
-
-/// A text with the passwords and tokens of its URLs masked.
-#[doc(hidden)]
-pub fn masked(text: &str) -> std::borrow::Cow<'_, str> {
-    secrets::mask(text)
-}
-
-/// Runs the load test that the program is: its registered scenarios, with the options of its command line.
+/// Runs the load test of the program: its registered scenarios, with the options of its command line.
 ///
 /// ```no_run
 /// use molotov::prelude::*;
@@ -104,15 +50,15 @@ pub fn masked(text: &str) -> std::borrow::Cow<'_, str> {
 /// }
 /// ```
 ///
-/// The exit code is 0 if the run ended, whatever failed in it; 1 if it was judged bad (`-f`, a broken threshold, a fixture
-/// that failed) or nothing could run (no scenario, an unknown name after `-s`); 2 if an option or the configuration is
-/// wrong. Options that exclude each other exit with 1.
+/// The exit code is 0 if the run ended, even if scenarios failed. It is 1 if the run did not pass (`-f`, a broken threshold, a
+/// failed fixture), if nothing could run (no scenario, an unknown name after `-s`), or if options exclude each other. It is 2 if
+/// an option or the configuration is invalid.
 pub fn main() -> ExitCode {
-    // Inside a runtime the run would end in a panic that does not say what to do.
+    // The panic of a nested runtime would not say what to do.
     if tokio::runtime::Handle::try_current().is_ok() {
         complain(
-            "`molotov::main()` was called inside a tokio runtime, and it starts runtimes of its own; write `fn main() -> \
-             ExitCode { molotov::main() }` without `#[tokio::main]`",
+            "`molotov::main()` was called inside a tokio runtime, but starts its own runtimes; write `fn main() -> ExitCode \
+             { molotov::main() }` without `#[tokio::main]`",
         );
         return ExitCode::from(2);
     }
@@ -142,18 +88,18 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     code
 }
 
-/// What a command line names that is written in Python.
+/// The Python files and modules that a command line names.
 struct Scripts {
     script: Option<String>,
     extensions: Vec<String>,
 }
 
 impl Scripts {
-    /// Those of a crate's command line: extensions that are linked into the crate are left in `args`.
+    /// Takes the scripts from the command line of a crate. Extensions that are linked into the crate stay in `args`.
     fn named(args: &mut Args, registry: &Registry) -> Scripts {
         let linked = registry.extensions();
         let is_script = |name: &String| scripts::ARE_SUPPORTED && !linked.contains(name);
-        // `--use-extension A B script.py` takes all that follows.
+        // `--use-extension A B script.py` takes all values that follow.
         if args.scenario.is_none()
             && args.use_extension.len() > 1
             && let Some(script) = args.use_extension.pop_if(|last| is_script(last) && last.ends_with(".py"))
@@ -169,13 +115,13 @@ impl Scripts {
     }
 }
 
-/// What the `molotov` command does: it runs scripts. Rust load tests are programs of their own.
+/// Runs the `molotov` command, which runs scripts. Rust load tests are separate programs.
 #[doc(hidden)]
 pub fn command() -> ExitCode {
     ExitCode::from(command_line(std::env::args_os().collect()))
 }
 
-/// As [`command`], with a command line that is given: what the command is when Python starts it.
+/// As [`command`], with a given command line. Python starts the command this way.
 pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
     let mut args = match read(line.clone(), EntryPoint::Command) {
         Ok(args) => args,
@@ -190,7 +136,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         return 1;
     }
     let script = Some(args.scenario.clone().unwrap_or_else(|| DEFAULT_SCRIPT.to_owned()));
-    // In a script's registry there is none by name.
+    // The registry of a script has no extensions by name.
     let scripts = Scripts { script, extensions: std::mem::take(&mut args.use_extension) };
     let code = match scripts::load(&args, scripts.script.as_deref(), &scripts.extensions, &line) {
         Ok(registry) if registry.scenarios().is_empty() => {
@@ -204,39 +150,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
     code
 }
 
-/// The options of a run, or the code to exit with when there is nothing to run.
-fn read(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Args, u8> {
-    let refused = |refusal: command_line::Refusal| {
-        complain(&refusal.message);
-        refusal.exit
-    };
-    match command_line::parse(line, entry_point).map_err(refused)? {
-        Request::Run(options) => {
-            let args = configured(*options)?.resolve();
-            Scope::current().show_secrets(args.show_secrets);
-            command_line::refuse_contradictions(&args).map_err(refused)?;
-            Ok(args)
-        }
-        Request::Show(text) => Err(show(&text)),
-    }
-}
-
-/// The options of the test that `--config` names, over those of the command line.
-fn configured(line: Options) -> Result<Options, u8> {
-    let Some(Some(path)) = line.config.clone() else { return Ok(line) };
-    let test = line.scenario.clone().flatten().unwrap_or_else(|| "test".to_owned());
-    let read = config::read(&path).and_then(|config| config.over(&test, line));
-    let (options, warnings) = read.map_err(|error| {
-        complain(&error.to_string());
-        2
-    })?;
-    if options.quiet != Some(true) {
-        warnings.iter().for_each(|warning| note(warning));
-    }
-    Ok(options)
-}
-
-/// Writes a result to standard output, and returns the exit code. A reader that has closed the pipe has read enough.
+/// Writes a text to standard output, and returns the exit code. A closed pipe is no error.
 fn show(text: &str) -> u8 {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

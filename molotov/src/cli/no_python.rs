@@ -1,13 +1,13 @@
-//! Scripts in a program that is built without Python.
+//! Replaces `python.rs` in programs that are built without Python.
 
 use std::ffi::OsString;
 
 use crate::{engine::Control, notice::complain, options::Args, registry::Registry, run::Summary};
 
-/// Whether the program runs scripts.
+/// Whether the program can run scripts.
 pub(super) const ARE_SUPPORTED: bool = false;
 
-/// Says that there is no Python.
+/// Reports that the program cannot run scripts.
 pub(super) fn load(
     _args: &Args,
     script: Option<&str>,
@@ -16,17 +16,17 @@ pub(super) fn load(
 ) -> Result<Registry, u8> {
     complain(&format!(
         "`{}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
-         leave the script out (`--single-mode NAME` chooses a scenario, `--list` shows them)",
+         omit the script (`--single-mode NAME` selects a scenario, `--list` shows them)",
         script.unwrap_or_default()
     ));
     Err(2)
 }
 
-/// There is no script that could stop a run.
+/// No script can stop the run.
 pub(super) fn set_control(_control: Option<Control>) {}
 
-/// There is no script that could ask how the run ended.
+/// No script can ask for the result of the run.
 pub(super) fn set_ended(_summary: &Summary) {}
 
-/// There is nothing to end.
+/// No interpreter has to be finalized.
 pub(super) fn finish() {}

@@ -1,18 +1,18 @@
-//! Options written short: `--proc 2` for `--processes 2`, where no other option could be meant.
+//! Abbreviated options: `--proc 2` is `--processes 2` if no other option starts with `--proc`.
 
 use std::ffi::OsString;
 
-/// A beginning that fits several options, and which they are.
+/// A prefix of several options.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ambiguous {
     pub(super) written: String,
     pub(super) candidates: Vec<String>,
 }
 
-/// Writes every long option out in full.
+/// Replaces abbreviated long options by their full names.
 ///
-/// A full name is itself; otherwise a beginning that fits the `original`'s options means one of them, whatever fits
-/// among `ours`, since command lines written for the original must go on meaning what they meant.
+/// An exact name is never an abbreviation. Options of the `original` take precedence over `ours`, so that command lines that
+/// were written for the original keep their meaning.
 pub(super) fn expand(
     arguments: impl IntoIterator<Item = OsString>,
     original: &[&str],
@@ -40,7 +40,7 @@ pub(super) fn expand(
         .collect()
 }
 
-/// The option that is meant; `None` for what fits none and is left for the parser to complain of.
+/// Returns the option that `written` stands for; `None` if there is none, which the parser reports.
 fn resolve<'a>(written: &str, original: &[&'a str], ours: &[&'a str]) -> Result<Option<&'a str>, Ambiguous> {
     if let Some(exact) = original.iter().chain(ours).find(|name| **name == written) {
         return Ok(Some(exact));
@@ -73,13 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_become_names() {
+    fn prefixes_become_full_names() {
         for (line, full) in [
             ("--process 2", "--processes 2"),
             ("--proc=2 -v", "--processes=2 -v"),
             ("--console", "--console"),
             ("--console-u=1", "--console-update=1"),
-            // `report` fits too: the original's option wins.
+            // `report` starts with it too, but the option of the original takes precedence.
             ("--r 3", "--ramp-up 3"),
             ("--pro 3", "--processes 3"),
             ("--re a.json", "--report a.json"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_several_is_an_error_that_lists_them() {
+    fn ambiguous_prefixes_are_errors() {
         let error = expanded("--c").unwrap_err();
         assert_eq!(error.candidates, ["config", "console", "console-update"]);
         let error = expanded("--th=1").unwrap_err();
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn arguments_that_are_no_text_pass_through() {
+    fn arguments_that_are_not_utf8_pass_through() {
         use std::os::unix::ffi::OsStringExt;
         let odd = OsString::from_vec(b"--proc\xff".to_vec());
         assert_eq!(expand([odd.clone()], &["processes"], &[]), Ok(vec![odd]));

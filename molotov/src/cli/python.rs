@@ -1,4 +1,4 @@
-//! Scripts in a program that is built with Python: the only file outside of `python/` that names it.
+//! Runs scripts in programs that are built with Python. No other file outside of `python/` names that module.
 
 use std::{
     ffi::OsString,
@@ -18,7 +18,7 @@ use crate::{
     secrets,
 };
 
-/// Whether the program runs scripts.
+/// Whether the program can run scripts.
 pub(super) const ARE_SUPPORTED: bool = true;
 
 inventory::submit! {
@@ -33,11 +33,11 @@ pub(super) fn load(
     line: &[OsString],
 ) -> Result<Registry, u8> {
     // The interpreter installs signal handlers as soon as it starts.
-    let held = hold();
+    let blocked = block_signals();
     let started = python::start(line);
     signals::end_at_once();
     python::keep_handlers();
-    drop(held);
+    drop(blocked);
     let loaded = started.and_then(|()| python::load(args, script, extensions));
     loaded.map_err(|error| match error {
         LoadError::Missing(message) => {
@@ -52,26 +52,26 @@ pub(super) fn load(
     })
 }
 
-/// Runs the command line of a command beside `molotov`, if there is one of that name.
+/// Runs the command line of a command beside `molotov`; `None` if there is none with this name.
 fn program(line: Vec<OsString>, python: PathBuf, packages: PathBuf) -> Option<u8> {
     let named = |program: &&Program| line.first().is_some_and(|name| name == program.name);
     let program = inventory::iter::<Program>().find(named)?;
     Some((program.run)(line, Some(Wheel { python, packages })))
 }
 
-/// Holds signals back from the calling thread until it goes.
-struct Held(Option<SigSet>);
+/// Blocks signals on the calling thread until it is dropped.
+struct BlockedSignals(Option<SigSet>);
 
-/// Holds signals back while the interpreter starts, which has handlers of its own.
-fn hold() -> Held {
+/// Blocks signals while the interpreter starts and installs its own handlers.
+fn block_signals() -> BlockedSignals {
     let mut ours = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         ours.add(signal);
     }
-    Held(ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+    BlockedSignals(ours.thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
 }
 
-impl Drop for Held {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
         if let Some(before) = &self.0 {
             let _ = before.thread_set_mask();

@@ -1,4 +1,4 @@
-//! A run from the command line: what is said before it, where it is shown, and how it is judged.
+//! Runs a load test from the command line: warnings, the screen, the exit code and the reports.
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
@@ -14,7 +14,7 @@ use crate::{
     ui::{self, Console, Quiet, Screen},
 };
 
-/// Runs what is registered, and says with which code to exit.
+/// Runs the registered scenarios, and returns the exit code.
 pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let plan = match Plan::new(args.clone(), registry) {
         Ok(plan) => plan,
@@ -26,7 +26,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         }
     };
     if !args.quiet {
-        // Those that are linked in; scripts have told theirs when they were loaded.
+        // Scripts announce their extensions when they are loaded.
         for extension in &args.use_extension {
             announce_extension(&args, extension);
         }
@@ -43,7 +43,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     };
     let registered: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
     let mut running: Vec<&str> = plan.selection.scenarios.iter().map(|scenario| scenario.name()).collect();
-    // Counted as a scenario, where it fails.
+    // If it fails, it is counted as a scenario.
     running.extend(plan.selection.picker.as_ref().map(|_| "scenario_picker"));
     for threshold in &args.threshold {
         if let Err(error) = threshold.check(&running, &registered) {
@@ -61,10 +61,10 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
             return 2;
         }
     }
-    // Always: it is what lets many workers connect.
+    // Many workers need many connections.
     let allowed = open_files::raise();
     if !args.quiet {
-        tell_about_the_build();
+        warn_about_the_build();
         if let Some(shortage) = open_files::shortage(args.workers, allowed) {
             note(&shortage);
         }
@@ -72,18 +72,18 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
 
     let (control, inbox) = Control::new();
     scripts::set_control(Some(control.clone()));
-    // Until the members are there, no thread listens to signals: the first is kept, and interrupts the `global_setup` of a
-    // script; a second ends the process. No thread may run beside the fork of processes.
+    // No thread may exist while processes are forked, so signals are kept until the members have started. The first one
+    // interrupts the `global_setup` of a script, the second ends the process.
     let signals = signals::keep();
     let outside = control.clone();
-    let listen = move |signals: io::Result<signals::Kept>| {
+    let listen = move |signals: io::Result<signals::PendingSignals>| {
         let listening = signals.and_then(|signals| signals.listen(outside));
         if let Err(error) = &listening {
-            note(&format!("cannot listen to signals, so that Ctrl-C ends the run without totals: {error}"));
+            note(&format!("cannot handle signals, so Ctrl-C ends the run without totals: {error}"));
         }
         listening
     };
-    // The values of keys that are no options belong to scripts, and may be secret.
+    // The values of unknown keys belong to scripts, and may be secret.
     let options = Args { extra: BTreeMap::new(), given: Options::default(), ..args.clone() };
     tracing::debug!(args = ?options, extra = ?args.extra.keys(), open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = if args.quiet {
@@ -99,7 +99,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     scripts::set_control(None);
     scripts::set_ended(&summary);
     tracing::debug!(verdict = ?summary.verdict, "the run has ended");
-    let mut code = judge(&summary.verdict, args.quiet);
+    let mut code = exit_code(&summary.verdict, args.quiet);
     if let Some(error) = ui::take_output_error() {
         complain(&format!("the run could not be shown: {error}; the totals above are incomplete"));
         code = 1;
@@ -115,7 +115,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     code
 }
 
-/// The dashboard if it is wanted and there is a terminal for it, or the console.
+/// Returns the dashboard if it is enabled and there is a terminal, or the console.
 fn on_stdout(args: &Args, control: &Control) -> Box<dyn Screen> {
     #[cfg(feature = "dashboard")]
     if !args.console && Dashboard::fits() {
@@ -131,20 +131,20 @@ fn on_stdout(args: &Args, control: &Control) -> Box<dyn Screen> {
     Box::new(Console::stdout(args.color).in_background())
 }
 
-/// Where to send to statsd; `None` without `--statsd`.
+/// Resolves the address of statsd; `None` without `--statsd`.
 fn statsd_socket(args: &Args) -> Option<Result<SocketAddr, String>> {
     let parsed = args.statsd.then(|| statsd_address::parse(&args.statsd_address));
     parsed.map(|address| statsd::resolve(address.map_err(|error| error.to_string())?))
 }
 
-/// Says what has to be said of a run's end on standard error, and with which code to exit.
-fn judge(verdict: &Verdict, quiet: bool) -> u8 {
+/// Reports on standard error what the screen has not shown, and returns the exit code.
+fn exit_code(verdict: &Verdict, quiet: bool) -> u8 {
     match verdict {
         Verdict::Ended => 0,
-        // The console has told which.
+        // The console has shown which.
         Verdict::ThresholdBroken => 1,
         Verdict::TooManyFailures => 1,
-        // The console has told which.
+        // The console has shown which.
         Verdict::ProcessLost(_) if !quiet => 1,
         Verdict::ProcessLost(how) => {
             complain(how);
@@ -154,33 +154,33 @@ fn judge(verdict: &Verdict, quiet: bool) -> u8 {
             complain(why);
             1
         }
-        // What asked for it was a script, and the console has told.
+        // A script has requested the exit, which the console has shown.
         Verdict::Exit(code) | Verdict::FixtureFailed(FixtureFailure { exit: Some(code), .. }) => *code,
         Verdict::FixtureFailed(failed) => {
-            complain(&format!("the fixture `{}` failed, and the run with it: {}", failed.fixture, failed.message));
+            complain(&format!("the run failed because the fixture `{}` failed: {}", failed.fixture, failed.message));
             1
         }
     }
 }
 
-/// What the user should know of a program before believing its numbers.
-fn tell_about_the_build() {
+/// Warns of build settings that affect the results.
+fn warn_about_the_build() {
     if cfg!(unoptimized) {
-        note("this is an unoptimised build: it costs more and measures worse than `cargo run --release`");
+        note("this is an unoptimised build; use `cargo run --release` for realistic numbers");
     }
     if cfg!(panic = "abort") {
         note(
-            "this program is built with `panic = \"abort\"`: a scenario that panics ends it and cannot be counted; take \
-             the line out of the profile in Cargo.toml",
+            "this program is built with `panic = \"abort\"`, so a panic in a scenario ends the run; remove the line from \
+             the profile in Cargo.toml",
         );
     }
 }
 
-/// Sends what the engine and its libraries trace to standard error.
+/// Writes the traces of the engine and its libraries to standard error.
 #[cfg(feature = "tracing-subscriber")]
 fn trace(color: crate::options::Color) {
     let ansi = color.is_on(io::IsTerminal::is_terminal(&io::stderr()));
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(ansi);
-    // A program that has a subscriber of its own keeps it.
+    // Fails if the program has installed its own subscriber, which stays.
     let _ = subscriber.with_writer(io::stderr).try_init();
 }

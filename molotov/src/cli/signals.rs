@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first asks the run to end, the second cuts it, a third ends the process. Before and after
-//! a run, the first one ends the process. Its exit code is 128 and the number of the signal then.
+//! Handles Ctrl-C, SIGTERM and SIGHUP. The first signal stops the run, the second interrupts it, the third ends the process.
+//! Before and after a run, the first signal ends the process. The exit code is then 128 plus the number of the signal.
 
 use std::{
     ffi::c_int,
@@ -21,21 +21,21 @@ use signal_hook::{
 
 use crate::{engine::Control, ui};
 
-/// The exit code of a program that a signal has ended.
+/// The exit code of a program that was ended by a signal.
 pub(super) fn exit_code(signal: c_int) -> c_int {
     128 + signal
 }
 
-/// The signals that end a run: not SIGHUP where `nohup` has the program ignore it.
-fn endings() -> Vec<c_int> {
-    let mut endings = vec![SIGINT, SIGTERM];
+/// The signals that end a run. SIGHUP is not one of them if `nohup` has started the program.
+fn end_signals() -> Vec<c_int> {
+    let mut signals = vec![SIGINT, SIGTERM];
     if !is_ignored(SIGHUP) {
-        endings.push(SIGHUP);
+        signals.push(SIGHUP);
     }
-    endings
+    signals
 }
 
-/// Whether the program ignores a signal. Where the system does not say so, it does not.
+/// Returns whether the program ignores a signal; `false` if the system does not tell.
 fn is_ignored(signal: c_int) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -43,56 +43,56 @@ fn is_ignored(signal: c_int) -> bool {
     ignored.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
-/// Whether the next signal ends the process.
+/// A flag that makes the next signal end the process.
 fn armed() -> io::Result<&'static Arc<AtomicBool>> {
     static ARMED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     if let Some(armed) = ARMED.get() {
         return Ok(armed);
     }
     let armed = Arc::new(AtomicBool::new(false));
-    for signal in endings() {
+    for signal in end_signals() {
         flag::register_conditional_shutdown(signal, exit_code(signal), armed.clone())?;
     }
     Ok(ARMED.get_or_init(|| armed))
 }
 
-/// From now on, and until [`keep`], the first signal ends the process. To be called when nobody else sets handlers any more.
+/// Makes the first signal end the process, until [`keep`] is called. Call it after all other handlers are installed.
 pub(super) fn end_at_once() {
-    // Where this fails, the system ends the process.
+    // If this fails, the default handler ends the process.
     if let Ok(armed) = armed() {
         armed.store(true, Ordering::Relaxed);
     }
 }
 
-/// Signals that are kept, from now on, until somebody listens to them. It takes no thread.
-pub(super) struct Kept {
+/// Signals that are kept until [`listen`](Self::listen) is called, without a thread.
+pub(super) struct PendingSignals {
     signals: Signals,
     armed: &'static Arc<AtomicBool>,
-    /// What arms the second signal, since nobody listens yet, and interrupts a script's `global_setup` on the first.
+    /// Handlers until then: the first signal interrupts the `global_setup` of a script, the second ends the process.
     arming: Vec<SigId>,
 }
 
-/// Keeps signals for [`Kept::listen`]: the first waits until then, or interrupts a script's `global_setup`; a second ends the
-/// process.
-pub(super) fn keep() -> io::Result<Kept> {
+/// Keeps signals for [`PendingSignals::listen`]. The first one waits, or interrupts the `global_setup` of a script; the second
+/// ends the process.
+pub(super) fn keep() -> io::Result<PendingSignals> {
     let armed = armed()?;
-    let signals = Signals::new(endings())?;
+    let signals = Signals::new(end_signals())?;
     armed.store(false, Ordering::Relaxed);
-    let arming = endings().into_iter().map(|signal| flag::register(signal, armed.clone()));
+    let arming = end_signals().into_iter().map(|signal| flag::register(signal, armed.clone()));
     #[cfg_attr(not(feature = "python"), expect(unused_mut, reason = "only scripts can be interrupted"))]
     let mut arming = arming.collect::<io::Result<Vec<_>>>()?;
     #[cfg(feature = "python")]
-    for signal in endings() {
+    for signal in end_signals() {
         arming.push(crate::python::interrupt_on(signal)?);
     }
-    Ok(Kept { signals, armed, arming })
+    Ok(PendingSignals { signals, armed, arming })
 }
 
-impl Kept {
-    /// Listens on a thread, so that even a run that hangs in a fixture can be ended. A signal that was kept has stopped the run
-    /// when this returns.
-    pub(super) fn listen(self, control: Control) -> io::Result<Listening> {
-        let Kept { mut signals, armed, arming } = self;
+impl PendingSignals {
+    /// Starts a thread that handles signals, so that a run that hangs in a fixture can be ended too. A pending signal has stopped
+    /// the run when this returns.
+    pub(super) fn listen(self, control: Control) -> io::Result<SignalListener> {
+        let PendingSignals { mut signals, armed, arming } = self;
         let handle = signals.handle();
         let kept = usize::from(signals.pending().count() > 0);
         if kept > 0 {
@@ -107,7 +107,7 @@ impl Kept {
                         #[cfg(feature = "python")]
                         crate::python::interrupt(signal);
                     }
-                    // A third signal does not wait for teardowns.
+                    // The third signal does not wait for teardowns.
                     _ => ui::exit(exit_code(signal)),
                 }
             }
@@ -116,14 +116,14 @@ impl Kept {
             unregister(id);
         });
         armed.store(false, Ordering::Relaxed);
-        Ok(Listening(handle))
+        Ok(SignalListener(handle))
     }
 }
 
-/// Hands signals to a run for as long as it lives.
-pub(super) struct Listening(Handle);
+/// Sends signals to a run until it is dropped.
+pub(super) struct SignalListener(Handle);
 
-impl Drop for Listening {
+impl Drop for SignalListener {
     fn drop(&mut self) {
         end_at_once();
         self.0.close();

@@ -1,4 +1,4 @@
-//! When colours are written.
+//! When to write colors.
 
 use serde_json::Value as Json;
 
@@ -7,7 +7,7 @@ use super::{
     value::{Shape, Value},
 };
 
-/// When to write colours.
+/// When to write colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set and not empty.
@@ -30,7 +30,7 @@ impl Color {
         }
     }
 
-    /// Whether to write colours to something that is a terminal or not. An empty `NO_COLOR` counts as not set.
+    /// Returns whether to write colors, given whether the output is a terminal. An empty `NO_COLOR` counts as not set.
     pub(crate) fn is_on(self, terminal: bool) -> bool {
         match self {
             Color::Always => true,

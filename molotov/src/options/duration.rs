@@ -1,13 +1,15 @@
-//! Times as people write them on a command line: `90`, `0.5`, `90s`, `1m30s`, `2h`, `250ms`.
+//! Parses times such as `90`, `0.5`, `90s`, `1m30s`, `2h` and `250ms`.
+//!
+//! `humantime` would refuse `0.001h` and other fractions that are not whole units, and accept `1M` for a month and `1m2h`.
 
 use std::time::Duration;
 
 use super::InvalidValue;
 
-/// Longer than any run; keeps sums of times and the clock far from overflow.
+/// Longer than any run, and short enough that sums of times cannot overflow.
 const LONGEST: f64 = 100.0 * 365.0 * 86_400.0;
 
-/// Seconds, or numbers that each bear a unit (`ms`, `s`, `m`, `h`, `d`); fractions are fine in both.
+/// Parses seconds, or numbers with units (`ms`, `s`, `m`, `h`, `d`), with or without fractions.
 pub(super) fn parse(text: &str) -> Result<Duration, InvalidValue> {
     let seconds = match text.parse::<f64>() {
         Ok(seconds) => seconds,
@@ -20,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, InvalidValue> {
         return Err("a time cannot be negative".into());
     }
     if seconds > LONGEST {
-        return Err("that is longer than 100 years (36500d), the most that can be asked for".into());
+        return Err("the maximum is 100 years (36500d)".into());
     }
     Ok(Duration::from_secs_f64(seconds))
 }
@@ -49,7 +51,7 @@ fn with_units(text: &str) -> Option<f64> {
             "d" => 86_400.0,
             _ => return None,
         };
-        // `1m2h` and `1s1s` are slips of the pen rather than times.
+        // Units have to descend: `1m2h` and `1s1s` are probably typos.
         if unit >= smallest {
             return None;
         }
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_people_write_them() {
+    fn parses_seconds_and_units() {
         for (text, millis) in [
             ("90", 90_000),
             ("0", 0),
@@ -77,6 +79,7 @@ mod tests {
             ("1h 30m", 5_400_000),
             ("2h", 7_200_000),
             ("1.5h", 5_400_000),
+            ("0.001h", 3_600),
             ("250ms", 250),
             ("1d", 86_400_000),
         ] {
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn refuses_invalid_times() {
         for text in ["", " ", "abc", "nan", "1x", "s", "1m2h", "1s1s", "1m30", "1.2.3s", "1 2", "٣s", "--", "1e"] {
             assert_eq!(parse(text), Err(wrong()), "{text:?}");
         }

@@ -1,18 +1,18 @@
-//! Why a value cannot be used for an option.
+//! Invalid values of options.
 
 use super::ThresholdError;
 
-/// The reason why a value cannot be used for an option.
+/// The reason why the value of an option is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{shown}")]
 pub struct InvalidValue {
     why: String,
-    /// The reason, with the place where there is one.
+    /// The reason, with the place in the value if it is known.
     shown: String,
 }
 
 impl InvalidValue {
-    /// One sentence, without the place in the value.
+    /// The reason in one sentence, without the place.
     pub(crate) fn why(&self) -> &str {
         &self.why
     }

@@ -1,12 +1,12 @@
-//! Options as JSON: in a `molotov.json`, and where a script changes them.
+//! Options as JSON, in a `molotov.json` and when a script changes them.
 
 use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::{Args, InvalidValue, Options, schema::Entry, value::Shape};
+use super::{Args, InvalidValue, Options, schema::OptionSpec, value::Shape};
 
-/// The kind of a JSON value, as messages name it.
+/// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Object,
@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind of a value, which begins without space.
+    /// Returns the kind of a value, which must not start with whitespace.
     pub(crate) fn of(json: &str) -> Kind {
         match json.as_bytes().first() {
             Some(b'{') => Kind::Object,
@@ -44,21 +44,21 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Why a JSON value cannot be used.
+/// An invalid JSON value.
 #[derive(Debug)]
 pub(crate) struct InvalidJson {
-    /// One sentence that names the value.
+    /// The error in one sentence that names the option.
     pub(crate) message: String,
-    /// A few words for the place of the value.
+    /// A short label for the place of the value.
     pub(crate) label: String,
-    /// The item of a list that is meant, not the whole value.
+    /// The index of the invalid item, if the value is a list.
     pub(crate) item: Option<usize>,
 }
 
 impl InvalidJson {
-    /// The value of `what` has the wrong kind.
+    /// Creates the error that the value of `what` has the wrong kind.
     pub(crate) fn kind(what: &str, expected: &str, json: &str) -> InvalidJson {
-        let message = format!("{what} has to be {expected}, and is {}", Kind::of(json));
+        let message = format!("{what} must be {expected}, but is {}", Kind::of(json));
         InvalidJson { message, label: format!("expected {expected}"), item: None }
     }
 
@@ -67,19 +67,19 @@ impl InvalidJson {
     }
 }
 
-impl Entry {
-    /// Options of which only this one is given, with a value in JSON.
+impl OptionSpec {
+    /// Returns options with only this one set to a JSON value.
     ///
     /// # Errors
     ///
-    /// When the value has the wrong kind or cannot be read.
+    /// If the value has the wrong kind or is invalid.
     pub(crate) fn read_json(&self, json: &str) -> Result<Options, InvalidJson> {
         let what = format!("`{}`", self.name);
         let wrong = |expected| InvalidJson::kind(&what, expected, json);
         let text = |expected| serde_json::from_str::<String>(json).map_err(|_| wrong(expected));
         let text = match (self.shape, Kind::of(json)) {
             (Shape::List, _) => return self.read_list(json, &what),
-            // As Python takes them.
+            // The truth of numbers in Python.
             (Shape::Flag, Kind::Number) if serde_json::from_str::<f64>(json).is_ok_and(|number| number != 0.0) => {
                 "true".to_owned()
             }
@@ -98,7 +98,7 @@ impl Entry {
         (self.read)(&text).map_err(|error| InvalidJson::value(&what, &error))
     }
 
-    /// A string, or a list of strings.
+    /// Reads a string or a list of strings.
     fn read_list(&self, json: &str, what: &str) -> Result<Options, InvalidJson> {
         let wrong = || InvalidJson::kind(what, "a string or a list of strings", json);
         let items: Vec<&RawValue> = match Kind::of(json) {
@@ -117,13 +117,13 @@ impl Entry {
 }
 
 impl Args {
-    /// Changes an option to a value in JSON; `null` removes a limit.
+    /// Sets an option to a JSON value; `null` removes a limit.
     ///
     /// # Errors
     ///
-    /// When the value cannot be used: why, in one line.
+    /// If the value is invalid. The message has one line.
     #[cfg(feature = "python")]
-    pub(crate) fn change_to_json(&mut self, entry: &Entry, json: &str) -> Result<(), String> {
+    pub(crate) fn change_to_json(&mut self, entry: &OptionSpec, json: &str) -> Result<(), String> {
         let nothing = (Kind::of(json) == Kind::Null).then(|| (entry.nothing)()).flatten();
         let options = nothing.map_or_else(|| entry.read_json(json), Ok).map_err(|error| error.message)?;
         self.change(options);

@@ -1,7 +1,7 @@
-//! The options of a run, as fixtures and contexts see them ([`Args`]), and the types of their values.
+//! The options of a run ([`Args`]), which fixtures and contexts can read, and the types of their values.
 
-// An option is an entry of `table.rs`, from which everything else is made. The command line, a `molotov.json` and code each
-// give `Options`; one is laid over the other, and `Options::resolve` makes the `Args` of the run.
+// An option is an entry of `table.rs`. The command line, a `molotov.json` and code each produce `Options`, which are merged by
+// precedence. `Options::resolve` turns them into the `Args` of the run.
 
 mod color;
 mod duration;
@@ -24,39 +24,39 @@ pub use self::{
     threshold::{Threshold, ThresholdError},
 };
 pub(crate) use self::{
-    schema::Entry,
-    table::{ENTRIES, Options, option_table},
+    schema::OptionSpec,
+    table::{OPTIONS, Options, option_table},
     value::{Shape, Value},
 };
 
 impl Options {
-    /// The options of a run: those that are given, and the defaults of all others.
+    /// Returns the options of a run: those that are given, and defaults for the others.
     pub(crate) fn resolve(self) -> Args {
         let mut args = Args::default();
         args.change(self);
         args
     }
 
-    /// The options that have another value in `upper`, and lose it there.
-    pub(crate) fn overridden_by<'a>(&'a self, upper: &'a Options) -> impl Iterator<Item = &'static Entry> + 'a {
-        let differ = |entry: &&Entry| match ((entry.given)(self), (entry.given)(upper)) {
+    /// Returns the options that `upper` sets to another value.
+    pub(crate) fn overridden_by<'a>(&'a self, upper: &'a Options) -> impl Iterator<Item = &'static OptionSpec> + 'a {
+        let differ = |entry: &&OptionSpec| match ((entry.given)(self), (entry.given)(upper)) {
             (Some(lower), Some(upper)) => lower != upper,
             _ => false,
         };
-        ENTRIES.iter().filter(differ)
+        OPTIONS.iter().filter(differ)
     }
 
-    /// Checks values that code has set. Those that were read have been checked.
+    /// Checks values that were set by code. Parsed values are already checked.
     ///
     /// # Errors
     ///
-    /// The name of the option, and what is wrong with its value.
+    /// If a value is invalid. The message names the option.
     pub(crate) fn check(&self) -> Result<(), String> {
-        ENTRIES.iter().try_for_each(|entry| (entry.check)(self).map_err(|error| format!("{}: {error}", entry.name)))
+        OPTIONS.iter().try_for_each(|entry| (entry.check)(self).map_err(|error| format!("{}: {error}", entry.name)))
     }
 }
 
-/// Number of a worker, from 0 in every process.
+/// The number of a worker, from 0 in each process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub usize);
 
@@ -66,6 +66,6 @@ impl std::fmt::Display for WorkerId {
     }
 }
 
-/// Number of a scenario's run within its worker, from 1.
+/// The number of a scenario within its worker, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u64);

@@ -1,4 +1,4 @@
-//! Where a report goes and in which format: what `--report` names.
+//! The destination and the format of a report, as `--report` names them.
 
 use std::{
     ffi::OsString,
@@ -89,7 +89,7 @@ impl TryFrom<&Path> for ReportTarget {
 }
 
 impl ReportTarget {
-    /// Whether the report goes to standard output: `-`, `/dev/stdout`, or the file that standard output is redirected to.
+    /// Returns whether the report goes to standard output: `-`, `/dev/stdout`, or the file that standard output is redirected to.
     pub(crate) fn is_standard_output(&self) -> bool {
         if self.path.as_os_str() == "-" {
             return true;
@@ -100,11 +100,11 @@ impl ReportTarget {
         }
     }
 
-    /// Checks, before a run, that the report can be written. Leaves nothing behind.
+    /// Checks before a run that the report can be written. The check does not change any file.
     ///
     /// # Errors
     ///
-    /// When it cannot: the file is a directory, its directory does not exist, or permission is missing.
+    /// If the file is a directory, its directory does not exist, or permission is missing.
     pub fn check(&self) -> Result<(), InvalidValue> {
         if self.format == Format::Html && !cfg!(feature = "html-report") {
             return Err(missing(format!("`{self}` cannot be written"), "html-report").into());
@@ -119,7 +119,7 @@ impl ReportTarget {
             Ok(there) => {
                 access(&self.path, Access::WRITE_OK).map_err(|error| unwritable(error.into()))?;
                 if !there.is_file() {
-                    // A FIFO is opened when there is something to read.
+                    // A FIFO can be opened only when a reader has opened it.
                     return Ok(());
                 }
             }
@@ -131,7 +131,7 @@ impl ReportTarget {
         if !parent.is_dir() {
             return Err(format!("there is no directory `{}`; create it first", parent.display()).into());
         }
-        // Only an attempt shows whether it works.
+        // Permissions alone do not tell whether a file can be created.
         let beside = beside(&place);
         match File::create(&beside) {
             Ok(_) => {
@@ -144,14 +144,14 @@ impl ReportTarget {
     }
 }
 
-/// The place that links lead to, whether or not a file is there.
+/// Follows links, and returns a path that is no link. The file need not exist.
 pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
     let mut place = path.to_owned();
-    // As many links as Linux follows.
+    // Linux follows up to 40 links.
     for _ in 0..40 {
         match fs::read_link(&place) {
             Ok(target) => place = parent(&place).join(target),
-            // No link, or nothing there.
+            // Not a link, or not found.
             Err(_) => return Ok(place),
         }
     }
@@ -165,7 +165,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Where a report is written before it takes its name.
+/// The path of the temporary file that is renamed to `path`.
 pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_that_cannot_be_written_are_refused_before_the_run() {
+    fn refuses_reports_that_cannot_be_written() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("there.json")).unwrap();
@@ -209,6 +209,6 @@ mod tests {
             check(Path::new(path)).unwrap();
         }
         check(&at("OUT.HTML")).unwrap();
-        assert!(!at("OUT.HTML").exists(), "checking leaves nothing behind");
+        assert!(!at("OUT.HTML").exists(), "the check changes no files");
     }
 }

@@ -1,4 +1,4 @@
-//! What the [table of options](super::table) is made into: [`Args`], [`Options`] and [`ENTRIES`].
+//! Generates [`Args`], [`Options`] and [`OPTIONS`] from the [table of options](super::table).
 
 use serde_json::Value as Json;
 
@@ -7,7 +7,7 @@ use super::{
     value::{Shape, Value},
 };
 
-/// What an option is for: a heading of `--help`.
+/// The group of an option, which is a heading of `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     Load,
@@ -31,34 +31,34 @@ impl Group {
     }
 }
 
-/// How an option with values of the type `T` is given and shown.
+/// The description of an option with values of type `T`.
 pub(crate) struct Description<T: Value> {
     /// One line for `--help`, without the default.
     pub(crate) help: &'static str,
-    /// The default as `--help` shows it, unless it is just the value.
+    /// The default in `--help`, if it differs from the value.
     pub(crate) default: Option<&'static str>,
     pub(crate) group: Group,
-    /// Whether the original Molotov has the option. Shortened names mean its options first.
+    /// Whether the original Molotov has the option. Abbreviations prefer its options.
     pub(crate) original: bool,
     pub(crate) short: Option<char>,
-    /// Whether it has no name on the command line.
+    /// Whether it is a positional argument.
     pub(crate) positional: bool,
     /// The placeholder of the value in `--help`, such as `TIME`.
     pub(crate) value: &'static str,
     /// Whether several values may follow the name at once.
     pub(crate) several: bool,
-    /// Reads a value, or one value of a list, where the type's own way is not enough.
+    /// Parses a value, or one value of a list.
     pub(crate) read: fn(&str) -> Result<T::One, InvalidValue>,
-    /// Refuses values that the type can hold, but the option cannot mean.
+    /// Refuses values of the type that are invalid for the option.
     pub(crate) check: fn(&T::One) -> Result<(), InvalidValue>,
-    /// Whether tests in a `molotov.json` have the option.
+    /// Whether a test in a `molotov.json` can set the option.
     pub(crate) in_file: bool,
-    /// Whether `global_setup` of a script can change the option, because it is used only later.
+    /// Whether the `global_setup` of a script can change the option, since it is not used before.
     pub(crate) changeable: bool,
 }
 
 impl<T: Value> Description<T> {
-    /// An option is new and not changeable unless its entry says otherwise.
+    /// The defaults of the fields.
     pub(super) const DEFAULT: Description<T> = Description {
         help: "",
         default: None,
@@ -75,9 +75,9 @@ impl<T: Value> Description<T> {
     };
 }
 
-/// An option, whatever the type of its values.
+/// An option, independent of the type of its values.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct OptionSpec {
     /// The name as in `molotov.json`: `ramp_up`.
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
@@ -91,23 +91,23 @@ pub(crate) struct Entry {
     pub(crate) in_file: bool,
     #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "asked by scripts only"))]
     pub(crate) changeable: bool,
-    /// The form of its values.
+    /// The shape of its values.
     pub(crate) shape: Shape,
-    /// All values, if they are few.
+    /// The valid values, if there are few.
     pub(crate) choices: &'static [&'static str],
-    /// Options of which only this one is given, with a value that is read from a text and checked. A list has one value.
+    /// Parses and checks a text, and returns options with only this one set. A list has one value.
     pub(crate) read: fn(&str) -> Result<Options, InvalidValue>,
-    /// Options of which only this one is given, as an empty list or as none; `None` if it always has a value.
+    /// Returns options with only this one set to an empty list or to no value; `None` if it always has a value.
     pub(super) nothing: fn() -> Option<Options>,
-    /// Checks the value that was given, if any.
+    /// Checks the value if it is given.
     pub(super) check: fn(&Options) -> Result<(), InvalidValue>,
     /// The value in a run.
     pub(crate) json: fn(&Args) -> Json,
-    /// The value that was given.
+    /// The given value.
     pub(crate) given: fn(&Options) -> Option<Json>,
 }
 
-impl Entry {
+impl OptionSpec {
     pub(super) const fn new<T: Value>(
         name: &'static str,
         described: Description<T>,
@@ -116,8 +116,8 @@ impl Entry {
         check: fn(&Options) -> Result<(), InvalidValue>,
         json: fn(&Args) -> Json,
         given: fn(&Options) -> Option<Json>,
-    ) -> Entry {
-        Entry {
+    ) -> OptionSpec {
+        OptionSpec {
             name,
             help: described.help,
             default: described.default,
@@ -157,21 +157,21 @@ impl Entry {
     }
 }
 
-/// Makes the types of the options from the table.
+/// Generates the types of the options from the table.
 macro_rules! define {
     ($(
         $(#[$doc:meta])+
         $name:ident: $type:ty = $default:expr, { $($field:ident: $value:expr,)+ }
         $method:tt
     )+) => {
-        /// Every option of a run, as fixtures and contexts see it: as given, or with its default.
+        /// The options of a run: as given, or with their defaults.
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub struct Args {
             $( $(#[$doc])+ pub $name: $type, )+
-            /// Keys of the configuration file that are no option, for scripts to read.
+            /// Keys of the configuration file that are not options. Scripts can read them.
             pub extra: BTreeMap<String, serde_json::Value>,
-            /// The options that were given; the others have their defaults.
+            /// The options that are given. All others have their defaults.
             pub(crate) given: Options,
         }
 
@@ -181,7 +181,7 @@ macro_rules! define {
             }
         }
 
-        /// Options that were given on the command line, in a file or by code; `None` is not given.
+        /// Options that are given on the command line, in a file or by code. `None` means not given.
         #[derive(Debug, Clone, Default, PartialEq)]
         pub(crate) struct Options {
             $( pub(crate) $name: Option<$type>, )+
@@ -189,14 +189,14 @@ macro_rules! define {
         }
 
         impl Options {
-            /// These options and, for those that are not given here, the ones given in `lower`.
+            /// Merges options. Those of `self` take precedence over those of `lower`.
             pub(crate) fn over(self, lower: Options) -> Options {
                 let mut extra = lower.extra;
                 extra.extend(self.extra);
                 Options { $( $name: self.$name.or(lower.$name), )+ extra }
             }
 
-            /// Adds options that are given later in the same place: lists grow, other values are replaced.
+            /// Adds options that are given later in the same source. Lists grow; other values are replaced.
             pub(crate) fn add(&mut self, later: Options) {
                 $( match (&mut self.$name, later.$name) {
                     (Some(value), Some(later)) => Value::add(value, later),
@@ -208,21 +208,21 @@ macro_rules! define {
         }
 
         impl Args {
-            /// Takes over options that are given.
+            /// Sets the options that are given.
             pub(crate) fn change(&mut self, options: Options) {
                 $( if let Some(value) = &options.$name {
                     self.$name.clone_from(value);
                 } )+
                 self.extra.extend(options.extra.clone());
                 self.given = options.over(std::mem::take(&mut self.given));
-                self.settle();
+                self.apply_dependent_defaults();
             }
         }
 
-        /// Every option, in the order of the table.
-        pub(crate) static ENTRIES: &[Entry] = &[ $( {
+        /// All options, in the order of the table.
+        pub(crate) static OPTIONS: &[OptionSpec] = &[ $( {
             const DESCRIBED: Description<$type> = Description { $( $field: $value, )+ ..Description::DEFAULT };
-            Entry::new(
+            OptionSpec::new(
                 stringify!($name),
                 DESCRIBED,
                 |text| {

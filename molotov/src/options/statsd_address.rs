@@ -1,17 +1,17 @@
-//! The address of statsd, as `--statsd-address` names it.
+//! The address of statsd in `--statsd-address`.
 
 use url::Url;
 
 use super::InvalidValue;
 
-/// The port of statsd unless the address names another.
+/// The default port of statsd.
 const PORT: u16 = 8125;
 
-/// The address that `--statsd-address` names, as `udp://host:port`; the port may be left out.
+/// Parses an address such as `udp://host:port`. The scheme and the port are optional.
 ///
 /// # Errors
 ///
-/// One sentence, when it is written otherwise.
+/// If the address has another form.
 pub(crate) fn parse(text: &str) -> Result<(String, u16), InvalidValue> {
     let wrong =
         || InvalidValue::from(format!("`{text}` is not an address of statsd; write it as `udp://localhost:{PORT}`"));
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read() {
+    fn parses_addresses() {
         let good = |text| parse(text).unwrap();
         assert_eq!(good("udp://localhost:8125"), ("localhost".to_owned(), 8125));
         assert_eq!(good("udp://stats.example"), ("stats.example".to_owned(), PORT));

@@ -1,4 +1,4 @@
-//! The table of options: everything that Molotov knows of an option, in one place.
+//! The table of options. An option is defined here and nowhere else.
 //!
 //! An entry becomes a field of [`Args`] and [`Options`], an option of the command line and of `molotov.json`, an attribute of
 //! `args` in scripts, a row of the reference in the book, and a method of [`LoadTest`](crate::LoadTest):
@@ -8,29 +8,30 @@
 //! name: Type = default, {
 //!     help: "A line for `--help`",
 //!     group: Group::Load,
-//!     ...                               // the other fields of `Description`, where they differ from its defaults
+//!     ...                               // other fields of `Description`
 //! }
 //! { fn method(parameter: Type) = value, "Documentation of the method" }     // or: { none: "why there is no method" }
 //! ```
 //!
-//! A `Type` is any that implements [`Value`](super::value::Value). The help shows the entries in this order.
+//! Each `Type` implements [`Value`](super::value::Value). The help shows the options in this order.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
     Color, ReportTarget, Threshold,
-    schema::{Description, Entry, Group, define},
+    schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive},
 };
 
-/// More workers than any machine holds.
-const MOST_WORKERS: usize = 10_000_000;
-/// More threads than any machine runs.
-const MOST_THREADS: usize = 4_096;
-const MOST_PROCESSES: usize = 1_024;
+/// More workers than fit into the memory of any machine.
+const MAX_WORKERS: usize = 10_000_000;
+/// More threads than any machine has cores.
+const MAX_THREADS: usize = 4_096;
+/// More processes than any machine has cores.
+const MAX_PROCESSES: usize = 1_024;
 
-/// Gives the table to a macro.
+/// Passes the table to a macro.
 macro_rules! option_table {
     ($consumer:ident) => {
         $consumer! {
@@ -52,10 +53,10 @@ macro_rules! option_table {
                 original: true,
                 short: Some('w'),
                 value: "N",
-                check: |workers| at_most(*workers, MOST_WORKERS),
+                check: |workers| at_most(*workers, MAX_WORKERS),
                 changeable: true,
             }
-            { fn workers(workers: usize) = workers, "How many workers run side by side, from 1 to 10,000,000; 1 by default." }
+            { fn workers(workers: usize) = workers, "The number of workers, from 1 to 10,000,000. The default is 1." }
 
             /// Number of processes.
             processes: usize = 1, {
@@ -64,7 +65,7 @@ macro_rules! option_table {
                 original: true,
                 short: Some('p'),
                 value: "N",
-                check: |processes| at_most(*processes, MOST_PROCESSES),
+                check: |processes| at_most(*processes, MAX_PROCESSES),
                 changeable: true,
             }
             { none: "processes are forked, which a program with other threads cannot do" }
@@ -75,9 +76,9 @@ macro_rules! option_table {
                 default: Some("cores / processes"),
                 group: Group::Load,
                 value: "N",
-                check: |threads| at_most(*threads, MOST_THREADS),
+                check: |threads| at_most(*threads, MAX_THREADS),
             }
-            { fn threads(threads: usize) = threads, "How many threads run the workers, from 1 to 4,096; one per core by default." }
+            { fn threads(threads: usize) = threads, "The number of threads that run workers, from 1 to 4,096. The default is one per core." }
 
             /// Time over which the workers start: worker `i` starts at `i * ramp_up / workers`.
             ramp_up: Duration = Duration::ZERO, {
@@ -89,7 +90,7 @@ macro_rules! option_table {
             }
             { fn ramp_up(time: Duration) = time, "Time over which the workers start." }
 
-            /// Sleep after each scenario, on top of the scenario's own.
+            /// Sleep after each scenario, in addition to its own delay.
             delay: Duration = Duration::ZERO, {
                 help: "Sleep after each scenario",
                 group: Group::Load,
@@ -97,17 +98,17 @@ macro_rules! option_table {
                 value: "TIME",
                 changeable: true,
             }
-            { fn delay(delay: Duration) = delay, "Sleep after each scenario, on top of its own." }
+            { fn delay(delay: Duration) = delay, "Sleep after each scenario, in addition to its own delay." }
 
-            /// Default total timeout of a request.
+            /// The default timeout of requests.
             timeout: Duration = Duration::from_secs(300), {
-                help: "Total time of a request",
+                help: "Timeout of a request",
                 group: Group::Load,
                 value: "TIME",
                 check: |time| positive(*time),
                 changeable: true,
             }
-            { fn timeout(timeout: Duration) = timeout, "Total timeout of a request that sets none; 300 s by default." }
+            { fn timeout(timeout: Duration) = timeout, "The default timeout of requests. The default is 300 s." }
 
             /// Add workers until the service fails.
             sizing: bool = false, {
@@ -115,7 +116,7 @@ macro_rules! option_table {
                 group: Group::Load,
                 original: true,
             }
-            { none: "the result of a sizing is read on the screen" }
+            { none: "the result of a sizing is shown on the screen" }
 
             /// Share of failures that ends the sizing, in percent.
             sizing_tolerance: f64 = 5.0, {
@@ -157,7 +158,7 @@ macro_rules! option_table {
             }
             { none: "extensions are for command lines; a test links what it uses" }
 
-            /// The `molotov.json` that was read.
+            /// The configuration file.
             config: Option<PathBuf> = None, {
                 help: "Read the options of the test [SCENARIO] from a molotov.json",
                 group: Group::Selection,
@@ -165,25 +166,25 @@ macro_rules! option_table {
                 value: "FILE",
                 in_file: false,
             }
-            { none: "a load test from code sets its options itself" }
+            { none: "a load test from code sets its own options" }
 
-            /// Makes picks and the context's random data repeatable.
+            /// Makes random picks and the random data of contexts repeatable.
             seed: Option<u64> = None, {
                 help: "Make random picks and data repeatable",
                 group: Group::Selection,
                 value: "N",
                 changeable: true,
             }
-            { fn seed(seed: u64) = seed, "Makes picks and the contexts' random numbers repeatable." }
+            { fn seed(seed: u64) = seed, "Makes random picks and the random numbers of contexts repeatable." }
 
-            /// Print what is registered and stop.
+            /// Print what is registered and exit.
             list: bool = false, {
-                help: "Print the scenarios and stop",
+                help: "Print the scenarios and exit",
                 group: Group::Selection,
             }
             { none: "there is nothing to run" }
 
-            /// How long each worker runs, from its own start.
+            /// How long each worker runs, from its start.
             duration: Duration = Duration::from_secs(86_400), {
                 help: "How long a worker runs; 0: a single scenario",
                 group: Group::Stopping,
@@ -194,7 +195,7 @@ macro_rules! option_table {
             }
             {
                 fn duration(duration: Duration) = duration,
-                "How long each worker runs, from its own start. Replaces [`max_runs`](Self::max_runs)."
+                "How long each worker runs, from its start. Replaces [`max_runs`](Self::max_runs)."
             }
 
             /// How many scenarios each worker runs; `None` is no limit.
@@ -209,7 +210,7 @@ macro_rules! option_table {
             }
             {
                 fn max_runs(runs: u64) = runs,
-                "How many scenarios each worker runs, exactly; 1 by default, 0 is no limit. Replaces [`duration`](Self::duration)."
+                "How many scenarios each worker runs. The default is 1; 0 is no limit. Replaces [`duration`](Self::duration)."
             }
 
             /// Stop everything on the first failure.
@@ -222,7 +223,7 @@ macro_rules! option_table {
             }
             { fn stop_on_failure() = true, "Stops on the first failure." }
 
-            /// Cancel running scenarios when the duration is over.
+            /// Interrupt running scenarios when the duration is over.
             force_shutdown: bool = false, {
                 help: "Cancel running scenarios when the time is over",
                 group: Group::Stopping,
@@ -231,10 +232,10 @@ macro_rules! option_table {
             }
             {
                 fn force_shutdown() = true,
-                "Cancels running scenarios when the duration is over; they are counted as interrupted."
+                "Interrupts running scenarios when the duration is over. They are counted as interrupted."
             }
 
-            /// Exit with 1 when at least that many scenarios failed.
+            /// Exit with 1 if at least this many scenarios failed.
             fail: Option<u64> = None, {
                 help: "Exit with 1 when at least N scenarios failed",
                 group: Group::Reports,
@@ -245,13 +246,13 @@ macro_rules! option_table {
             }
             { none: "`Report::failures` counts them" }
 
-            /// Conditions that decide whether the run was good.
+            /// Conditions that the run has to meet.
             threshold: Vec<Threshold> = Vec::new(), {
-                help: "Judge the run: \"p95(browse) < 200ms\"",
+                help: "Condition to pass: \"p95(browse) < 200ms\"",
                 group: Group::Reports,
                 value: "EXPR",
             }
-            { none: "`Report::assert` judges them" }
+            { none: "`Report::assert` checks them" }
 
             /// Reports to write.
             report: Vec<ReportTarget> = Vec::new(), {
@@ -322,9 +323,9 @@ macro_rules! option_table {
             }
             { none: "a load test from code prints nothing" }
 
-            /// When to write colours.
+            /// When to write colors.
             color: Color = Color::Auto, {
-                help: "Colours: auto, always or never",
+                help: "Colors: auto, always or never",
                 group: Group::Output,
                 value: "WHEN",
             }
@@ -348,7 +349,7 @@ macro_rules! option_table {
             }
             { none: "a program sets up its own subscriber of `tracing`" }
 
-            /// Python: ask for uvloop.
+            /// Use uvloop, in Python scripts.
             uvloop: bool = false, {
                 help: "For Python scripts; no effect in Rust",
                 group: Group::Python,
@@ -363,8 +364,8 @@ pub(crate) use option_table;
 option_table!(define);
 
 impl Args {
-    /// Applies what one option means for others.
-    pub(super) fn settle(&mut self) {
+    /// Applies defaults that depend on other options.
+    pub(super) fn apply_dependent_defaults(&mut self) {
         self.max_runs = self.max_runs.filter(|runs| *runs > 0);
         if self.sizing {
             if self.given.workers.is_none() {

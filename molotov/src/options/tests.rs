@@ -1,4 +1,4 @@
-//! How options are laid over each other and what follows from them; and that every option is in all its places.
+//! Tests of precedence, of dependent defaults, and of the table.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,19 +9,19 @@ use super::*;
 fn read(lines: &[(&str, &str)]) -> Options {
     let mut options = Options::default();
     for (name, text) in lines {
-        let entry = ENTRIES.iter().find(|entry| entry.name == *name).unwrap();
+        let entry = OPTIONS.iter().find(|entry| entry.name == *name).unwrap();
         options.add((entry.read)(text).unwrap());
     }
     options
 }
 
 #[test]
-fn without_options_a_run_has_the_defaults() {
+fn options_that_are_not_given_have_defaults() {
     assert_eq!(Options::default().resolve(), Args::default());
 }
 
 #[test]
-fn an_option_given_as_its_default_is_given() {
+fn options_that_are_given_as_their_default_are_given() {
     for (name, text) in
         [("workers", "1"), ("duration", "86400"), ("ramp_up", "0"), ("max_runs", "0"), ("color", "auto")]
     {
@@ -34,7 +34,7 @@ fn an_option_given_as_its_default_is_given() {
 }
 
 #[test]
-fn sizing_has_defaults_of_its_own_for_what_is_not_given() {
+fn sizing_changes_defaults() {
     let sized = |more: &[(&str, &str)]| {
         let args = read(&[&[("sizing", "true")], more].concat()).resolve();
         (args.workers, args.ramp_up.as_secs())
@@ -46,7 +46,7 @@ fn sizing_has_defaults_of_its_own_for_what_is_not_given() {
 }
 
 #[test]
-fn an_upper_layer_replaces_and_the_same_layer_adds() {
+fn upper_layers_replace_values_and_the_same_layer_adds() {
     let lower = read(&[("workers", "2"), ("report", "json:-"), ("report", "html:/dev/null"), ("delay", "3")]);
     assert_eq!(lower.report.as_ref().unwrap().len(), 2);
     let upper = read(&[("workers", "5"), ("report", "csv:/dev/null"), ("duration", "1m")]);
@@ -58,18 +58,18 @@ fn an_upper_layer_replaces_and_the_same_layer_adds() {
 }
 
 #[test]
-fn values_that_code_sets_are_checked_too() {
+fn values_from_code_are_checked() {
     let options = Options { workers: Some(0), ..Options::default() };
-    assert_eq!(options.check(), Err("workers: at least 1 is needed".to_owned()));
+    assert_eq!(options.check(), Err("workers: the minimum is 1".to_owned()));
     let options = Options { statsd_address: Some("tcp://x".to_owned()), ..Options::default() };
     assert!(options.check().unwrap_err().starts_with("statsd_address: statsd is reached over"));
     let options = Options { duration: Some(Duration::MAX), threads: Some(None), ..Options::default() };
     assert_eq!(options.check(), Ok(()));
 }
 
-/// The value of each option can be read back: what scripts see in `args` is what `molotov.json` takes.
+/// What scripts see in `args` is valid in a `molotov.json`.
 #[test]
-fn every_option_reads_what_it_shows() {
+fn values_of_options_can_be_read_back() {
     let given = read(&[
         ("scenario", "a.py"),
         ("single_mode", "one"),
@@ -84,7 +84,7 @@ fn every_option_reads_what_it_shows() {
         ("report", "json:-"),
     ]);
     let args = given.resolve();
-    for entry in ENTRIES {
+    for entry in OPTIONS {
         let shown = (entry.json)(&args);
         let read =
             entry.read_json(&shown.to_string()).unwrap_or_else(|error| panic!("{}: {}", entry.name, error.message));
@@ -92,9 +92,9 @@ fn every_option_reads_what_it_shows() {
     }
 }
 
-/// The methods of `LoadTest`, or why there is none, are part of the table: the reasons are sentences.
+/// The table has a method of `LoadTest` for each option, or a reason why there is none.
 #[test]
-fn options_without_a_method_of_load_test_say_why() {
+fn options_without_a_method_of_load_test_have_a_reason() {
     macro_rules! reasons {
         ($(
             $(#[$doc:meta])+
@@ -105,7 +105,7 @@ fn options_without_a_method_of_load_test_say_why() {
         };
     }
     let methods = option_table!(reasons);
-    assert_eq!(methods.len(), ENTRIES.len());
+    assert_eq!(methods.len(), OPTIONS.len());
     for (name, method) in methods {
         let reason = method.strip_prefix("none: \"").map(|reason| reason.trim_end_matches('"'));
         assert!(reason.is_none_or(|reason| reason.contains(' ')), "{name}: {method}");

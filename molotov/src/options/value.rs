@@ -1,4 +1,4 @@
-//! The types that options have, and how their values are read and written.
+//! The types of options, and how their values are parsed and written.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,15 +6,15 @@ use serde_json::Value as Json;
 
 use super::{InvalidValue, ReportTarget, Threshold, duration};
 
-/// The form of an option's value.
+/// The shape of the values of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Given or not given; in JSON `true` or `false`.
+    /// Given or not; in JSON `true` or `false`.
     Flag,
     /// Given any number of times; in JSON a number.
     Count,
     Number,
-    /// In JSON a number of seconds or a text.
+    /// In JSON, a number of seconds or a text.
     Time,
     Text,
     /// Any number of texts.
@@ -23,29 +23,29 @@ pub(crate) enum Shape {
 
 /// The type of an option.
 pub(crate) trait Value: Clone {
-    /// What is read from one text: the value, or for a list one of its values.
+    /// The type that a text is parsed to: the value, or an item of a list.
     type One;
 
     const SHAPE: Shape;
 
-    /// All values, if they are few.
+    /// The valid values, if there are few.
     const CHOICES: &'static [&'static str] = &[];
 
-    /// Reads a value as it stands on the command line.
+    /// Parses a value of the command line.
     ///
     /// # Errors
     ///
-    /// When the text is no such value.
+    /// If the text is not a valid value.
     fn read(text: &str) -> Result<Self::One, InvalidValue>;
 
     fn from_one(one: Self::One) -> Self;
 
-    /// Adds a value that was given later.
+    /// Adds a value that is given later.
     fn add(&mut self, later: Self) {
         *self = later;
     }
 
-    /// The value of an option that is given as nothing: no number, no texts.
+    /// The value of an option that is set to nothing: no number, or an empty list.
     fn nothing() -> Option<Self> {
         None
     }
@@ -60,7 +60,7 @@ pub(crate) trait Value: Clone {
     fn json(&self) -> Json;
 }
 
-/// A type of which one text is one value.
+/// Implements [`Value`] for a type whose values are parsed from one text.
 macro_rules! single {
     ($type:ty, $shape:ident, $read:expr, $json:expr) => {
         impl Value for $type {
@@ -156,7 +156,7 @@ impl<T: Value<One = T>> Value for Vec<T> {
     }
 }
 
-/// A whole number, from 0.
+/// Parses a whole number, from 0.
 fn whole(text: &str) -> Result<u64, InvalidValue> {
     text.parse().map_err(|_| match text.strip_prefix('-') {
         Some(rest) if !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -170,14 +170,14 @@ fn whole(text: &str) -> Result<u64, InvalidValue> {
 }
 
 fn size(text: &str) -> Result<usize, InvalidValue> {
-    whole(text)?.try_into().map_err(|_| format!("at most {} can be asked for", usize::MAX).into())
+    whole(text)?.try_into().map_err(|_| format!("the maximum is {}", usize::MAX).into())
 }
 
-/// Refuses numbers that are not from 1 to `most`.
-pub(super) fn at_most(number: usize, most: usize) -> Result<(), InvalidValue> {
+/// Refuses numbers that are not from 1 to `max`.
+pub(super) fn at_most(number: usize, max: usize) -> Result<(), InvalidValue> {
     match number {
-        0 => Err("at least 1 is needed".into()),
-        number if number > most => Err(format!("at most {most} can be asked for").into()),
+        0 => Err("the minimum is 1".into()),
+        number if number > max => Err(format!("the maximum is {max}").into()),
         _ => Ok(()),
     }
 }
@@ -191,11 +191,11 @@ fn number(text: &str) -> Result<f64, InvalidValue> {
     text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| "write a number".into())
 }
 
-/// A share in percent, from 0 to below 100; the sign may follow.
+/// Parses a share in percent, from 0 to below 100, with or without the sign.
 pub(super) fn percent(text: &str) -> Result<f64, InvalidValue> {
     match text.trim_end_matches('%').trim_end().parse::<f64>() {
         Ok(number) if (0.0..100.0).contains(&number) => Ok(number),
         Ok(number) if number.is_finite() => Err("write a number from 0 to below 100".into()),
-        _ => Err("write a number of percent".into()),
+        _ => Err("write a percentage".into()),
     }
 }

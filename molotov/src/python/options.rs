@@ -11,14 +11,14 @@ use serde_json::Value as Json;
 use super::json;
 use crate::{
     notice::note,
-    options::{Args, ENTRIES, Entry},
+    options::{Args, OPTIONS, OptionSpec},
 };
 
 /// The options of the run as scripts see them: a namespace with every option as an attribute.
 pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> PyResult<Py<PyAny>> {
     let options = PyDict::new(py);
     let set = |name: &str, value: &Json| options.set_item(name, json::loads(py, value.to_string().as_bytes())?);
-    for entry in ENTRIES {
+    for entry in OPTIONS {
         set(entry.name, &(entry.json)(args))?;
     }
     // Where the original's command line has another value.
@@ -40,12 +40,12 @@ pub(super) fn namespace(py: Python<'_>, args: &Args, extensions: &[String]) -> P
 }
 
 /// The options before `global_setup` runs.
-pub(super) struct ArgsSnapshot(Vec<(&'static Entry, Py<PyAny>)>);
+pub(super) struct ArgsSnapshot(Vec<(&'static OptionSpec, Py<PyAny>)>);
 
 impl ArgsSnapshot {
     pub(super) fn new(namespace: &Bound<'_, PyAny>) -> PyResult<ArgsSnapshot> {
-        let snapshot = |entry: &'static Entry| Some((entry, namespace.getattr(entry.name).ok()?.unbind()));
-        Ok(ArgsSnapshot(ENTRIES.iter().filter_map(snapshot).collect()))
+        let snapshot = |entry: &'static OptionSpec| Some((entry, namespace.getattr(entry.name).ok()?.unbind()));
+        Ok(ArgsSnapshot(OPTIONS.iter().filter_map(snapshot).collect()))
     }
 
     /// Applies the changes that `global_setup` has made since.

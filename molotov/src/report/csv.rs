@@ -1,11 +1,11 @@
-//! The course of a run as CSV, for spreadsheets: one row a second.
+//! The timeline of a run as CSV, with a row for each second.
 
 use std::fmt::Write;
 
 use super::json::millis;
 use crate::run::Summary;
 
-/// The columns, in order.
+/// The header, with the columns in order.
 const COLUMNS: &str = "at_s,period_s,workers,successes,failures,interrupted,requests,request_failures,bytes_in,bytes_out,\
                        p50_ms,p95_ms,p99_ms,max_ms,retried\n";
 

@@ -1,7 +1,7 @@
-//! Report files, written at the end of a run.
+//! Writes report files at the end of a run.
 //!
-//! A regular file is written whole or not at all: beside its place, then renamed. What cannot be replaced by a rename (a FIFO, a
-//! device, a file that is a mount of its own) is written in place.
+//! A regular file is replaced atomically: a temporary file is renamed. A file that cannot be replaced (a FIFO, a device, a mounted
+//! file) is written in place.
 
 use std::{
     fs::{self, OpenOptions},
@@ -25,8 +25,8 @@ use crate::{
     run::Summary,
 };
 
-/// How long a FIFO without a reader is waited for.
-const READER: Duration = Duration::from_secs(10);
+/// How long to wait for the reader of a FIFO.
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A report that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -36,13 +36,11 @@ pub struct WriteError {
     source: io::Error,
 }
 
-/// Writes a report of a run.
-///
-/// Links are followed, and a file that exists keeps its mode.
+/// Writes a report of a run. Links are followed, and an existing file keeps its mode.
 ///
 /// # Errors
 ///
-/// When the file cannot be written. A regular file that exists keeps its contents then.
+/// If the file cannot be written. An existing regular file then keeps its contents.
 pub fn write(summary: &Summary, target: &ReportTarget) -> Result<(), WriteError> {
     let text = match target.format {
         Format::Json => json(summary),
@@ -72,29 +70,29 @@ impl ReportTarget {
         }
         let place = resolved(&self.path)?;
         match replace(&place, text) {
-            Err(error) if place.exists() && rename_is_the_trouble(&error) => in_place(&place, text),
+            Err(error) if place.exists() && may_be_writable_in_place(&error) => in_place(&place, text),
             done => done,
         }
     }
 }
 
-/// Whether the file may be writable although it cannot be replaced: a mount, or a directory where others may not create files.
-fn rename_is_the_trouble(error: &io::Error) -> bool {
+/// Returns whether the file may be writable although it cannot be replaced: it is mounted, or its directory is not writable.
+fn may_be_writable_in_place(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     matches!(error.kind(), ResourceBusy | CrossesDevices | PermissionDenied | ReadOnlyFilesystem)
 }
 
-/// Writes a file beside `place`, then renames it.
+/// Writes a temporary file beside `place` and renames it.
 fn replace(place: &Path, text: &[u8]) -> io::Result<()> {
     let beside = beside(place);
     let there = fs::metadata(place).ok();
-    // Never readable by more users than the old file was.
+    // The new file is never readable by more users than the old one.
     let mode = there.as_ref().map_or(0o666, |there| there.mode() & 0o777);
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside);
     let written = opened.and_then(|mut file| file.write_all(text)).and_then(|()| {
         if let Some(there) = there {
             fs::set_permissions(&beside, there.permissions())?;
-            // Only root can give files away; the report is worth more than its owner.
+            // Only root can change the owner. A report with another owner is better than none.
             let _ = std::os::unix::fs::chown(&beside, Some(there.uid()), Some(there.gid()));
         }
         fs::rename(&beside, place)
@@ -109,16 +107,17 @@ fn in_place(path: &Path, text: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text)
 }
 
-/// Writes to a FIFO once it has a reader, and fails if none comes.
+/// Writes to a FIFO when it has a reader. Fails if there is none within [`READER_TIMEOUT`].
 fn write_fifo(path: &Path, text: &[u8]) -> io::Result<()> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
-    let until = Instant::now() + READER;
+    let until = Instant::now() + READER_TIMEOUT;
     let mut fifo = loop {
         match OpenOptions::new().write(true).custom_flags(nonblocking).open(path) {
             Ok(fifo) => break fifo,
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
                 if Instant::now() >= until {
-                    let why = format!("no process has opened the FIFO for reading within {} s", READER.as_secs());
+                    let why =
+                        format!("no process has opened the FIFO for reading within {} s", READER_TIMEOUT.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
                 thread::sleep(Duration::from_millis(20));
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_replaces_an_older_one_and_keeps_its_mode() {
+    fn report_replaces_an_older_one_and_keeps_its_mode() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out.json");
         fs::write(&path, "old").unwrap();
@@ -163,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_and_stay() {
+    fn links_are_followed() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("kept")).unwrap();
         fs::write(at("kept/old.json"), "old").unwrap();
         symlink("kept/old.json", at("first.json")).unwrap();
         symlink("first.json", at("second.json")).unwrap();
-        // One that leads to a file that is not there yet.
+        // A link to a file that does not exist.
         symlink("kept/new.csv", at("new.csv")).unwrap();
         for (link, file) in [("second.json", "kept/old.json"), ("new.csv", "kept/new.csv")] {
             check(&at(link));
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_gets_the_report() {
+    fn report_is_written_to_a_fifo() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fifo.json");
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -190,11 +189,11 @@ mod tests {
         let reader = thread::spawn(move || fs::read_to_string(reader).unwrap());
         write(&place).unwrap();
         assert!(reader.join().unwrap().starts_with('{'));
-        assert!(fs::metadata(&path).unwrap().file_type().is_fifo(), "it is still a FIFO");
+        assert!(fs::metadata(&path).unwrap().file_type().is_fifo(), "the FIFO is not replaced");
     }
 
     #[test]
-    fn a_full_device_is_an_error() {
+    fn full_device_is_an_error() {
         check(Path::new("json:/dev/full"));
         let error = write(Path::new("json:/dev/full")).unwrap_err();
         assert_eq!(error.source.kind(), io::ErrorKind::StorageFull);

@@ -1,7 +1,7 @@
-//! The report as JSON, for programs: `molotov-report/1`, described in `book/src/reference/report.md`.
+//! The report as JSON, in the schema `molotov-report/1`, which `book/src/reference/report.md` describes.
 //!
-//! Times are milliseconds, as numbers with fractions; moments are seconds from the start, or RFC 3339. Names are only ever
-//! added within a version of the schema.
+//! Durations are milliseconds with fractions; points in time are seconds since the start, or RFC 3339. A version of the schema
+//! only gains names.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     run::{Incomplete, Point, SizingResult, Summary},
 };
 
-/// Name and version of what is written.
+/// The name and the version of the schema.
 const SCHEMA: &str = "molotov-report/1";
 
-/// A run as JSON.
+/// Formats a run as JSON.
 pub fn json(summary: &Summary) -> String {
     let snapshot = &summary.snapshot;
     let health = &snapshot.health;
@@ -60,7 +60,6 @@ pub fn json(summary: &Summary) -> String {
         "timeline_latency": summary.timeline.latency_source().name(),
         "timeline": summary.timeline.points().map(|at| point(&at)).collect::<Vec<_>>(),
     });
-    // A map of numbers and texts can always be written.
     report.to_string() + "\n"
 }
 

@@ -1,16 +1,18 @@
-//! Text on a screen: how wide it is, shortened, padded, wrapped, and made harmless.
+//! Measures, shortens, pads, wraps and escapes text for a terminal.
+//!
+//! `textwrap` breaks words between characters, and so within emoji that several characters form.
 
 use std::fmt::Write;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Columns that a text takes.
+/// The width of a text in columns.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text in at most `columns`, with `…` in place of its middle: both ends of a name tell something.
+/// Shortens a text to at most `columns`. `…` replaces the middle, since both ends of a name are informative.
 pub(crate) fn shorten(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -21,7 +23,7 @@ pub(crate) fn shorten(text: &str, columns: usize) -> String {
     format!("{head}…{tail}")
 }
 
-/// The text in at most `columns`, with `…` in place of its end.
+/// Shortens a text to at most `columns`. `…` replaces the end.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     match columns {
         0 => String::new(),
@@ -30,14 +32,14 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     }
 }
 
-/// The first of these texts that fits, or nothing. A number that is cut reads as another number: leave it out instead.
+/// Returns the first text that fits, or an empty one. A text with numbers must not be cut: the rest reads as another number.
 #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
 pub(crate) fn fitting(texts: impl IntoIterator<Item = String>, columns: usize) -> String {
     texts.into_iter().find(|text| width(text) <= columns).unwrap_or_default()
 }
 
-/// The places of the parts that fit next to each other, given by rank and width: those of a low rank come first. A part left
-/// out lets in none that matters less, so parts come and go in one order as the room changes.
+/// Returns the indices of the parts that fit next to each other, given their ranks and widths. Parts with a low rank are chosen
+/// first. The first part that does not fit ends the choice, so that parts appear in the order of their ranks as the room grows.
 pub(crate) fn fitting_parts(room: usize, parts: impl IntoIterator<Item = (u8, usize)>) -> Vec<usize> {
     let mut by_rank: Vec<_> = parts.into_iter().enumerate().collect();
     by_rank.sort_by_key(|(_, (rank, _))| *rank);
@@ -51,12 +53,12 @@ pub(crate) fn fitting_parts(room: usize, parts: impl IntoIterator<Item = (u8, us
     places
 }
 
-/// The most columns that names may take from numbers in a table of this width.
+/// The largest number of columns for names in a table of this width, if numbers need the rest.
 pub(crate) fn room_for_names(room: usize) -> usize {
     if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 }
 }
 
-/// The most whole characters from the start that fit.
+/// The longest prefix of whole grapheme clusters that fits.
 fn start(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     let fits = text.grapheme_indices(true).take_while(|(_, cluster)| {
@@ -67,7 +69,7 @@ fn start(text: &str, columns: usize) -> &str {
     &text[..length]
 }
 
-/// The most whole characters from the end that fit.
+/// The longest suffix of whole grapheme clusters that fits.
 fn end(text: &str, columns: usize) -> &str {
     let mut taken = 0;
     let fits = text.grapheme_indices(true).rev().take_while(|(_, cluster)| {
@@ -77,17 +79,17 @@ fn end(text: &str, columns: usize) -> &str {
     &text[fits.map(|(index, _)| index).last().unwrap_or(text.len())..]
 }
 
-/// The text, then spaces up to `columns`.
+/// Pads a text with spaces on the right.
 pub(crate) fn left(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// Spaces, then the text, up to `columns`.
+/// Pads a text with spaces on the left.
 pub(crate) fn right(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// Lines of at most `columns`, broken at spaces where there are some.
+/// Wraps a text at spaces to lines of at most `columns`. Longer words are broken.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
@@ -102,7 +104,7 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
             lines.push(word.to_owned());
         }
         while let Some(line) = lines.last_mut().filter(|line| width(line) > columns) {
-            // A character wider than the room would never fit: it stands alone.
+            // A character that is wider than the room has its own line.
             let first = line.graphemes(true).next().map_or(0, str::len);
             let fits = start(line, columns).len().max(first);
             if fits == line.len() {
@@ -115,8 +117,7 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// The text with everything written out that could move the cursor, change colours or reorder what is read: what a
-/// server sends is shown, not obeyed. Line ends too; tabs become spaces.
+/// Escapes characters that could move the cursor, change colors or reorder text, including newlines. Tabs become spaces.
 pub(crate) fn harmless(text: &str) -> String {
     if !text.chars().any(harmful) {
         return text.to_owned();
@@ -135,12 +136,12 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
-/// The lines of a text, each harmless.
+/// The lines of a text, each [harmless].
 pub(crate) fn harmless_lines(text: &str) -> impl Iterator<Item = String> + '_ {
     text.lines().map(harmless)
 }
 
-/// Control characters, and those that change the direction of what follows.
+/// Returns whether a character is a control character or changes the direction of text.
 fn harmful(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -153,23 +154,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_their_middle() {
+    fn shortens_names_in_the_middle() {
         assert_eq!(shorten("GET /users/{n}/reviews", 30), "GET /users/{n}/reviews");
         assert_eq!(shorten("GET /users/{n}/reviews", 13), "GET /u…eviews");
         assert_eq!(shorten("日本語のとても長い名前", 9), "日本…名前");
-        assert_eq!(shorten("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 5), "👩‍👩‍👧‍👦…👩‍👩‍👧‍👦", "a family is not split");
+        assert_eq!(shorten("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 5), "👩‍👩‍👧‍👦…👩‍👩‍👧‍👦", "grapheme clusters are not split");
         assert_eq!(shorten("abc", 0), "");
         assert_eq!(cut("abcdef", 4), "abc…");
     }
 
     #[test]
-    fn texts_that_do_not_fit_give_way_to_shorter_ones() {
+    fn chooses_the_first_text_that_fits() {
         let texts = |columns| fitting(["p50 3ms p95 12ms", "p95 12ms"].map(str::to_owned), columns);
         assert_eq!([20, 16, 15, 8, 7].map(texts), ["p50 3ms p95 12ms", "p50 3ms p95 12ms", "p95 12ms", "p95 12ms", ""]);
     }
 
     #[test]
-    fn parts_come_and_go_in_the_order_of_their_ranks() {
+    fn chooses_parts_by_rank() {
         let parts = |room| fitting_parts(room, [(1, 5), (3, 1), (0, 4), (2, 6)]);
         assert_eq!(
             [16, 15, 14, 9, 8, 3].map(parts),
@@ -178,15 +179,16 @@ mod tests {
     }
 
     #[test]
-    fn lines_break_at_spaces_and_long_words_anywhere() {
+    fn wraps_at_spaces_and_breaks_long_words() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
         assert_eq!(wrap("", 5), [""]);
-        assert_eq!(wrap("日本", 1), ["日", "本"], "what cannot fit stands alone");
+        assert_eq!(wrap("日本", 1), ["日", "本"], "a wide character has its own line");
+        assert_eq!(wrap("👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 3), ["👩‍👩‍👧‍👦", "👩‍👩‍👧‍👦"], "grapheme clusters are not split");
     }
 
     #[test]
-    fn what_comes_from_elsewhere_is_shown_not_obeyed() {
+    fn escapes_control_characters() {
         assert_eq!(harmless("a\x1b[31mb\r\n\u{202e}c\td"), "a\\u{1b}[31mb\\r\\n\\u{202e}c    d");
         assert_eq!(harmless("naïve 日本 👍"), "naïve 日本 👍");
         assert_eq!(harmless_lines("a\r\nb\x07").collect::<Vec<_>>(), ["a", "b\\u{7}"]);
@@ -194,13 +196,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_wider_than_its_room(text in "\\PC{0,60}", columns in 0usize..40) {
+        fn shortened_text_fits(text in "\\PC{0,60}", columns in 0usize..40) {
             prop_assert!(width(&shorten(&text, columns)) <= columns);
             prop_assert!(width(&cut(&text, columns)) <= columns);
         }
 
         #[test]
-        fn wrapping_loses_nothing(text in "\\PC{0,80}", columns in 2usize..40) {
+        fn wrapping_keeps_all_characters(text in "\\PC{0,80}", columns in 2usize..40) {
             let wrapped: String = wrap(&text, columns).concat();
             prop_assert_eq!(wrapped.replace(' ', ""), text.replace(' ', ""));
         }

@@ -1,4 +1,4 @@
-//! The end-of-run table as people see it.
+//! Tests of the text report.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use crate::{
     run::{Summary, ThresholdResult, Totals},
 };
 
-/// Latencies that look like a server's, the same in every test run.
+/// Reproducible latencies, distributed like those of a server.
 fn latencies(count: u64, typical_micros: u64) -> impl Iterator<Item = Duration> {
     (0..count).map(move |index| {
         let spread = (index * 7919 % 1000) as f64 / 1000.0;
@@ -116,14 +116,14 @@ fn failing_at_every_width() {
 }
 
 #[test]
-fn colours_are_only_colours() {
+fn colors_do_not_change_the_text() {
     let summary = summary(&failing());
     let plain = table(&summary, 80, false);
-    let coloured = table(&summary, 80, true);
+    let colored = table(&summary, 80, true);
     assert!(!plain.contains('\x1b'));
-    assert!(coloured.contains("\x1b[31m"), "failures are red");
+    assert!(colored.contains("\x1b[31m"), "failures are red");
     let mut stripped = String::new();
-    for (index, part) in coloured.split('\x1b').enumerate() {
+    for (index, part) in colored.split('\x1b').enumerate() {
         stripped.push_str(if index == 0 { part } else { part.split_once('m').unwrap().1 });
     }
     let trimmed: Vec<_> = stripped.lines().map(str::trim_end).collect();
@@ -131,7 +131,7 @@ fn colours_are_only_colours() {
 }
 
 #[test]
-fn empty_says_nothing() {
+fn empty_run_has_no_report() {
     assert_eq!(table(&summary(&Recorder::new(Limits::default())), 80, false), "");
 }
 
@@ -143,14 +143,14 @@ fn one_scenario_is_short() {
 }
 
 #[test]
-fn a_failed_setup_is_told_without_measures() {
+fn failed_setup_is_shown_without_measures() {
     let recorder = Recorder::new(Limits::default());
     recorder.error(ErrorSample { scenario: "", place: None, ..error("setup", "no token") });
     insta::assert_snapshot!("setup_80", table(&summary(&recorder), 80, false));
 }
 
 #[test]
-fn only_interrupted_has_no_latency() {
+fn interrupted_scenarios_have_no_latency() {
     let recorder = Recorder::new(Limits::default());
     recorder.scenario(recorder.scenario_id("stuck"), Outcome::Interrupted, Duration::from_secs(9));
     insta::assert_snapshot!("interrupted_80", table(&summary(&recorder), 80, false));
@@ -169,7 +169,7 @@ fn wide_and_hostile_names_keep_the_columns() {
 }
 
 #[test]
-fn warnings_stand_at_the_end() {
+fn warnings_are_at_the_end() {
     let recorder = Recorder::new(Limits::default());
     (0..600).for_each(|name| {
         recorder.operation(HTTP, &format!("PUT /{name:03}"), &request(Some(200), Duration::from_millis(3)))
@@ -180,13 +180,13 @@ fn warnings_stand_at_the_end() {
     insta::assert_snapshot!("warnings_80", table(&summary, 80, false));
 }
 
-/// Words in which there are digits.
+/// The words that contain digits.
 fn numbers(text: &str) -> BTreeSet<&str> {
     text.split_whitespace().filter(|word| word.contains(|c: char| c.is_ascii_digit())).collect()
 }
 
 #[test]
-fn no_line_is_wider_than_the_screen_and_no_number_is_cut() {
+fn lines_fit_the_width_without_cutting_numbers() {
     for mut summary in [summary(&busy()), summary(&failing())] {
         summary.thresholds = ["p95(GET /products/{n}/reviews/{uuid}/comments) < 1234ms", "failures < 12.5%"]
             .map(|expression| ThresholdResult {

@@ -1,4 +1,4 @@
-//! Reading a `molotov.json`: tests by name, with their options. What is wrong in it is shown where it stands.
+//! Reads a `molotov.json`: tests by name, with their options. Errors show the place in the file.
 
 mod source;
 mod value;
@@ -14,21 +14,21 @@ use self::{
     value::{Member, Value},
 };
 use crate::{
-    options::{ENTRIES, Options},
+    options::{OPTIONS, Options},
     suggest::nearest,
 };
 
-/// What a `molotov.json` holds.
+/// The contents of a `molotov.json`.
 #[derive(Debug)]
 pub(crate) struct Config {
     source: Source,
     /// Environment variables to set before the test is installed and run.
     pub(crate) env: BTreeMap<String, String>,
-    /// The file of packages that the tests need, likewise.
+    /// The file that lists the packages to install before.
     pub(crate) requirements: Option<String>,
-    /// Where the tests stand, by name.
+    /// The places of the tests, by name.
     tests: BTreeMap<String, Range<usize>>,
-    /// Where the object of the tests stands.
+    /// The place of the object `tests`.
     place: Range<usize>,
     warnings: Vec<String>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Config {
 ///
 /// # Errors
 ///
-/// When it is not there, is no JSON, or does not have the shape of a `molotov.json`.
+/// If the file cannot be read, is not JSON, or does not have the structure of a `molotov.json`.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
     let name = path.display();
     let bytes =
@@ -63,7 +63,7 @@ impl Config {
                 let message = error.to_string();
                 let why = message.split(" at line ").next().unwrap_or(&message);
                 return Err(source.error(
-                    &format!("this is no JSON: {why}"),
+                    &format!("invalid JSON: {why}"),
                     at..at + source.text[at..].chars().next().map_or(0, char::len_utf8),
                     why,
                 ));
@@ -94,7 +94,7 @@ impl Config {
                 "tests" => {
                     let mut known = BTreeMap::new();
                     for test in member.value.members("`tests`", &mut warnings)? {
-                        // Whoever runs the test is warned of what is repeated in it.
+                        // `options` warns of repeated keys in the test.
                         test.value.members(&format!("the test `{}`", test.name), &mut Vec::new())?;
                         known.insert(test.name.into_owned(), test.value.place());
                     }
@@ -109,11 +109,11 @@ impl Config {
         Ok(Config { env, requirements, tests, place, warnings, source })
     }
 
-    /// The options of a test, with warnings about the file.
+    /// Returns the options of a test, and warnings about the file.
     ///
     /// # Errors
     ///
-    /// When there is no such test, or an option of it is wrong.
+    /// If there is no such test, or one of its options is invalid.
     pub(crate) fn options(&self, test: &str) -> Result<(Options, Vec<String>), ConfigError> {
         let Some(place) = self.tests.get(test) else { return Err(self.no_test(test)) };
         let raw = serde_json::from_str(&self.source.text[place.clone()]);
@@ -124,13 +124,13 @@ impl Config {
             if member.value.is_null() {
                 continue;
             }
-            match ENTRIES.iter().find(|entry| entry.in_file && entry.name == member.name) {
+            match OPTIONS.iter().find(|entry| entry.in_file && entry.name == member.name) {
                 Some(entry) => {
                     let given = entry.read_json(member.value.json());
                     options.add(given.map_err(|error| member.value.refused(&error))?);
                 }
                 None => {
-                    let known: Vec<_> = ENTRIES.iter().filter(|entry| entry.in_file).map(|entry| entry.name).collect();
+                    let known: Vec<_> = OPTIONS.iter().filter(|entry| entry.in_file).map(|entry| entry.name).collect();
                     warnings.push(unknown(&member, &known));
                     let value = serde_json::from_str(member.value.json()).map_err(|error| {
                         let why = error.to_string();
@@ -143,19 +143,19 @@ impl Config {
         Ok((options, warnings))
     }
 
-    /// The options of a test over those of the command line, with warnings about the file and about what it overrides.
+    /// Returns the options of a test over those of the command line, and warnings about the file and overridden options.
     ///
     /// # Errors
     ///
     /// As for [`options`](Self::options).
     pub(crate) fn over(&self, test: &str, line: Options) -> Result<(Options, Vec<String>), ConfigError> {
         let (options, mut warnings) = self.options(test)?;
-        // The command line names the test in place of a script.
+        // On the command line, the name of the test is in the place of a script.
         let line = Options { scenario: None, ..line };
         let overridden: Vec<_> = line.overridden_by(&options).map(|entry| format!("`--{}`", entry.long())).collect();
         if !overridden.is_empty() {
             let (file, overridden) = (&self.source.name, overridden.join(", "));
-            warnings.push(format!("the test `{test}` of `{file}` overrides {overridden} of the command line"));
+            warnings.push(format!("the test `{test}` in `{file}` overrides {overridden} of the command line"));
         }
         Ok((options.over(line), warnings))
     }
@@ -175,9 +175,9 @@ impl Config {
 
 fn unknown(member: &Member<'_>, known: &[&str]) -> String {
     let help = nearest(&member.name, known).map(|near| format!("did you mean `{near}`?"));
-    let message = format!("`{}` is not known; it is kept for scripts to read", member.name);
+    let message = format!("`{}` is not an option; scripts can read it", member.name);
     let (source, place) = (member.value.source, member.name_place.clone());
-    source.show(Level::WARNING, &message, place, "no option of this name", help.as_deref())
+    source.show(Level::WARNING, &message, place, "unknown option", help.as_deref())
 }
 
 #[cfg(test)]

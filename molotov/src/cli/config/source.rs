@@ -1,4 +1,4 @@
-//! The text of a `molotov.json`, and messages that show a place in it.
+//! The text of a `molotov.json`, and messages that show places in it.
 
 use std::{fmt, ops::Range};
 
@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::secrets;
 
-/// Why a `molotov.json` cannot be used: the message with the place.
+/// An invalid `molotov.json`: the message with the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigError(pub(super) String);
 
@@ -47,25 +47,25 @@ impl Source {
             None => vec![report],
         };
         let shown = Renderer::plain().render(&report);
-        // Who shows it writes that word in its own way.
+        // The caller adds the level.
         let bare = shown.strip_prefix("error: ").or(shown.strip_prefix("warning: ")).unwrap_or(&shown);
         bare.trim_end().to_owned()
     }
 
-    /// Where a part of the text is.
+    /// Returns the place of a part of the text.
     pub(super) fn place_of(&self, part: &str) -> Range<usize> {
         let start = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         start..start + part.len()
     }
 }
 
-/// Of a place over several lines, the first: that is enough to find it.
+/// Shortens a place to its first line.
 fn first_line(text: &str, place: Range<usize>) -> Range<usize> {
     let end = text[place.clone()].find('\n').map_or(place.end, |end| place.start + end);
     place.start..end.max(place.start)
 }
 
-/// Where a line and column of serde's are, in bytes: lines count from 1, columns are bytes from 1.
+/// Converts a line and a column of serde to an offset in bytes. Lines count from 1; columns are bytes, from 1.
 pub(super) fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let mut at = (before + column.saturating_sub(1)).min(text.len());

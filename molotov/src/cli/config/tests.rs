@@ -1,4 +1,4 @@
-//! What a `molotov.json` may hold, and what is said of one that cannot be followed.
+//! Tests of valid and invalid `molotov.json` files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,14 +13,14 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Source { name: "molotov.json".to_owned(), text: text.to_owned() })
 }
 
-/// The options of the test `test`, written as the inside of its object.
+/// Parses the options of a test, given as the inside of its object.
 fn applied(options: &str) -> Result<(Options, Vec<String>), ConfigError> {
     let text = format!("{{\n  \"molotov\": {{\"tests\": {{\n    \"test\": {{{options}}}\n  }}}}\n}}\n");
     parse(&text)?.options("test")
 }
 
 #[test]
-fn options_of_the_command_line_that_are_overridden_are_named() {
+fn warns_of_overridden_options() {
     let text =
         r#"{"molotov": {"tests": {"test": {"workers": 2, "max_runs": 3, "ramp_up": 1, "quiet": true, "fail": 4}}}}"#;
     // The delay is not in the file, and the number of runs is the same.
@@ -44,14 +44,14 @@ fn options_of_the_command_line_that_are_overridden_are_named() {
     assert_eq!(options, expected);
     assert_eq!(
         warnings,
-        ["the test `test` of `molotov.json` overrides `--workers`, `--ramp-up` of the command line".to_owned()]
+        ["the test `test` in `molotov.json` overrides `--workers`, `--ramp-up` of the command line".to_owned()]
     );
     let (_, warnings) = parse(text).unwrap().over("test", Options::default()).unwrap();
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 #[test]
-fn every_option_may_be_given() {
+fn all_options_set_their_fields() {
     let all = r#""scenario": "a.py", "single_run": true, "single_mode": "one", "debug": true, "verbose": 2, "workers": 5,
         "ramp_up": 1.5, "sizing": true, "sizing_tolerance": 2.5, "delay": "250ms", "console_update": 0.5, "processes": 3,
         "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
@@ -99,8 +99,8 @@ fn every_option_may_be_given() {
 }
 
 #[test]
-fn every_option_of_the_table_may_be_given() {
-    for entry in ENTRIES.iter().filter(|entry| entry.name != "config") {
+fn all_options_are_accepted() {
+    for entry in OPTIONS.iter().filter(|entry| entry.name != "config") {
         let values = ["true", "2", "\"never\"", "\"udp://localhost:1\"", "\"p95<1s\"", "\"json:-\""];
         let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());
         let (options, warnings) = given.unwrap();
@@ -119,14 +119,14 @@ fn null_is_not_given() {
 }
 
 #[test]
-fn the_environment_and_the_requirements_are_read() {
+fn environment_and_requirements_are_read() {
     let config = parse(r#"{"molotov": {"env": {"A": "b"}, "requirements": "r.txt", "tests": {}}}"#).unwrap();
     assert_eq!(config.env, BTreeMap::from([("A".to_owned(), "b".to_owned())]));
     assert_eq!(config.requirements.as_deref(), Some("r.txt"));
 }
 
 #[test]
-fn a_byte_order_mark_is_named() {
+fn byte_order_marks_are_refused() {
     let error = parse("\u{feff}{\"molotov\": {\"tests\": {}}}").unwrap_err().to_string();
     assert!(
         error.starts_with("the configuration begins with a byte order mark; save it as UTF-8 without one"),
@@ -140,14 +140,14 @@ fn a_byte_order_mark_is_named() {
 }
 
 #[test]
-fn unknown_keys_are_kept_and_told() {
+fn unknown_keys_are_kept_with_a_warning() {
     let (args, warnings) = applied(r#""rampup": 3, "mine": {"deep": [1, 2]}"#).unwrap();
     assert_eq!(args.extra["mine"], serde_json::json!({"deep": [1, 2]}));
     insta::assert_snapshot!(warnings.join("\n\n"));
 }
 
 #[test]
-fn the_last_of_repeated_keys_is_used_with_a_warning() {
+fn last_of_repeated_keys_is_used_with_a_warning() {
     let (args, warnings) = applied("\n\"workers\": 3,\n\"max_runs\": 5,\n\"workers\": 4\n").unwrap();
     assert_eq!((args.workers, args.max_runs, warnings.len()), (Some(4), Some(Some(5)), 1));
     let text = r#"{
@@ -164,7 +164,7 @@ fn the_last_of_repeated_keys_is_used_with_a_warning() {
 }
 
 #[test]
-fn what_is_wrong_is_shown_where_it_stands() {
+fn errors_show_the_place() {
     let mut shown = String::new();
     for text in [
         "",
@@ -187,7 +187,7 @@ fn what_is_wrong_is_shown_where_it_stands() {
 }
 
 #[test]
-fn options_that_are_wrong_are_shown_where_they_stand() {
+fn errors_of_options_show_the_place() {
     let mut shown = String::new();
     for options in [
         r#""workers": "ten""#,
@@ -213,7 +213,7 @@ fn options_that_are_wrong_are_shown_where_they_stand() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told() {
+fn unreadable_files_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("molotov.json");
     assert!(read(&path).unwrap_err().to_string().starts_with("cannot read the configuration `"));
@@ -223,7 +223,7 @@ fn a_file_that_cannot_be_read_is_told() {
 
 proptest! {
     #[test]
-    fn nothing_makes_it_panic(text in r#"[\{\}\[\]",:a-zé0-9\\ \n]{0,60}"#) {
+    fn never_panics(text in r#"[\{\}\[\]",:a-zé0-9\\ \n]{0,60}"#) {
         if let Ok(config) = parse(&text) {
             let _ = config.options("test");
         }

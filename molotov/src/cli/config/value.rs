@@ -1,4 +1,4 @@
-//! The values of a `molotov.json`, each with its place.
+//! The values of a `molotov.json` with their places.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::source::{ConfigError, Source};
 use crate::options::json::{InvalidJson, Kind};
 
-/// A value of the file, and where it is.
+/// A value in the file.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
     pub(super) source: &'a Source,
@@ -27,12 +27,12 @@ pub(super) struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// The warning that the name was used before.
+    /// The warning that the name is repeated.
     fn repeated(&self, earlier: &Member<'_>) -> String {
         let source = self.value.source;
         let message = format!("`{}` is set more than once; the last value is used", self.name);
         let line = source.text[..earlier.name_place.start.min(source.text.len())].matches('\n').count() + 1;
-        let help = format!("remove the earlier one, in line {line}");
+        let help = format!("remove the earlier one in line {line}");
         source.show(Level::WARNING, &message, self.name_place.clone(), "this one is used", Some(&help))
     }
 }
@@ -41,7 +41,7 @@ impl Member<'_> {
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The members of an object in their order, repeated ones too.
+/// The members of an object in order, including repeated ones.
 struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -77,7 +77,7 @@ impl<'a> Value<'a> {
         self.raw.get()
     }
 
-    /// The error that the value cannot be used, shown at its place or at that of the item of a list.
+    /// The error at the place of the value, or of an item of a list.
     pub(super) fn refused(&self, error: &InvalidJson) -> ConfigError {
         let items: Option<Vec<&RawValue>> = serde_json::from_str(self.json()).ok();
         let item = error.item.and_then(|n| items?.get(n).copied());
@@ -89,8 +89,7 @@ impl<'a> Value<'a> {
         Kind::of(self.json()) == Kind::Null
     }
 
-    /// The members of an object. Of those with the same name the last is returned, as Python's JSON reader does, with a
-    /// warning.
+    /// Returns the members of an object. The last of repeated members is returned, as in Python's JSON reader, with a warning.
     pub(super) fn members(&self, what: &str, warnings: &mut Vec<String>) -> Result<Vec<Member<'a>>, ConfigError> {
         let Ok(Members(members)) = serde_json::from_str::<Members<'a>>(self.json()) else {
             return Err(self.refused(&InvalidJson::kind(what, "an object", self.json())));

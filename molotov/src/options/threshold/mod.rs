@@ -1,4 +1,4 @@
-//! Thresholds as they are written: conditions such as `p95(browse) < 200ms`. The report judges them.
+//! Thresholds: conditions such as `p95(browse) < 200ms`, which the report evaluates.
 
 mod parse;
 
@@ -10,10 +10,10 @@ pub(crate) use self::parse::nearest;
 
 /// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
 ///
-/// `NAME` is a scenario, a request or a step: `p95(browse) < 200ms`, `p99.9(GET /cart) < 1s`. Without one, all scenarios are
-/// judged together (`failures < 1%`, `p95 < 2s`), or all requests after `requests.` (`requests.p95 < 200ms`,
-/// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` before a measure with a name say which of them is meant;
-/// otherwise it is the first that has the name, in this order.
+/// `NAME` is a scenario, a request or a step, as in `p95(browse) < 200ms` and `p99.9(GET /cart) < 1s`. Without a name, a threshold
+/// applies to all scenarios (`failures < 1%`, `p95 < 2s`) or, with `requests.`, to all requests (`requests.p95 < 200ms`,
+/// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` select the kind of a name. Otherwise it is the first kind with
+/// this name, in this order.
 ///
 /// ```
 /// # use molotov::report::Threshold;
@@ -33,18 +33,18 @@ pub struct Threshold {
     pub(crate) name: Option<Name>,
     pub(crate) comparison: Comparison,
     pub(crate) value: f64,
-    /// Whether the value is a share of all, from 0 to 1.
+    /// Whether the value is a share, from 0 to 1.
     pub(crate) share: bool,
 }
 
-/// A name in a threshold, and where it stands, parentheses included.
+/// A name in a threshold, and its place including the parentheses.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Name {
     pub(crate) name: String,
     pub(crate) at: Range<usize>,
 }
 
-/// What is judged.
+/// What a threshold applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Scenarios,
@@ -101,7 +101,7 @@ impl FromStr for Threshold {
     type Err = ThresholdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What cannot be shown in a column of its own has no place in a threshold.
+        // Control characters have no width, and would misplace the marker of an error.
         let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Reader { text: clean.trim(), at: 0 }.threshold()
     }

@@ -1,4 +1,6 @@
-//! Reads thresholds, and says where one cannot be read.
+//! Parses thresholds. Errors show the place.
+//!
+//! `annotate-snippets`, which shows errors in a `molotov.json`, would add a gutter with a line number to these single lines.
 
 use std::fmt;
 
@@ -6,11 +8,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Comparison, Metric, Name, Subject, Threshold};
 
-/// The measures, as error messages list them.
+/// The measures, for error messages.
 const METRICS: [&str; 10] =
     ["p95", "mean", "min", "max", "median", "successes", "failures", "interrupted", "count", "rate"];
 
-/// A threshold that cannot be read: why, and where.
+/// An invalid threshold: the reason and the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThresholdError {
     pub(crate) why: String,
@@ -19,7 +21,7 @@ pub struct ThresholdError {
 }
 
 impl ThresholdError {
-    /// One sentence, without the place.
+    /// The reason in one sentence, without the place.
     pub fn why(&self) -> &str {
         &self.why
     }
@@ -35,7 +37,7 @@ impl fmt::Display for ThresholdError {
 
 impl std::error::Error for ThresholdError {}
 
-/// What somebody may have meant by a word: the nearest of those there are, or all of them.
+/// Suggests the most similar of the `known` words, or lists all of them.
 fn suggestion<const N: usize>(word: &str, known: [&str; N]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -43,7 +45,7 @@ fn suggestion<const N: usize>(word: &str, known: [&str; N]) -> String {
     }
 }
 
-/// The name that is so near that another was hardly meant.
+/// Returns the most similar of the `known` names, if it is similar enough.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &word.to_lowercase());
     let near = known.into_iter().map(|known| (distance(known), known)).min()?;
@@ -79,7 +81,7 @@ impl<'a> Reader<'a> {
         let name = if self.rest().starts_with('(') { Some(self.name()?) } else { None };
         if subject == Some(Subject::Steps) && name.is_none() {
             let why =
-                format!("steps are of different kinds: name one, as in `{}(payment)`", &self.text[measure.clone()]);
+                format!("steps differ from each other; name one, as in `{}(payment)`", &self.text[measure.clone()]);
             return Err(self.error(measure, why));
         }
         let name = name.map(|name| Name { name, at: open..self.at });
@@ -90,7 +92,7 @@ impl<'a> Reader<'a> {
         Ok(Threshold { text: self.text.to_owned(), subject, metric, name, comparison, value, share })
     }
 
-    /// What stands before a measure: `requests.`.
+    /// Parses the prefix of a measure, such as `requests.`.
     fn subject(&mut self) -> Result<Option<Subject>, ThresholdError> {
         let length = self.rest().find(|c: char| !c.is_alphabetic() && c != '_').unwrap_or(self.rest().len());
         let (word, rest) = self.rest().split_at(length);
@@ -123,7 +125,7 @@ impl<'a> Reader<'a> {
             "" => return Err(self.error(place, "expected a measure, such as `p95`, `mean`, `failures` or `rate`")),
             _ => match word.strip_prefix('p').and_then(|number| number.parse::<f64>().ok()) {
                 Some(percent) if (0.0..=100.0).contains(&percent) => Metric::Percentile(percent),
-                Some(_) => return Err(self.error(place, "a percentile lies between 0 and 100: `p95`, `p99.9`")),
+                Some(_) => return Err(self.error(place, "a percentile is between 0 and 100: `p95`, `p99.9`")),
                 None => {
                     let help = suggestion(word, METRICS);
                     return Err(self.error(place, format!("there is no measure `{word}`; {help}")));
@@ -134,14 +136,14 @@ impl<'a> Reader<'a> {
         Ok(metric)
     }
 
-    /// In parentheses, which may stand in the name too, or in quotes within them.
+    /// Parses a name in parentheses. It may contain pairs of parentheses, or be quoted.
     fn name(&mut self) -> Result<String, ThresholdError> {
         let open = self.at;
         self.at += 1;
         self.skip_spaces();
-        let unclosed = |reader: &Self| reader.error(open..open + 1, "this parenthesis is not closed");
+        let unclosed = |reader: &Self| reader.error(open..open + 1, "unclosed parenthesis");
         let name = if let Some(quoted) = self.rest().strip_prefix('"') {
-            let end = quoted.find('"').ok_or_else(|| self.error(self.at..self.at + 1, "this quote is not closed"))?;
+            let end = quoted.find('"').ok_or_else(|| self.error(self.at..self.at + 1, "unclosed quote"))?;
             self.at += end + 2;
             self.skip_spaces();
             if !self.rest().starts_with(')') {
@@ -186,7 +188,7 @@ impl<'a> Reader<'a> {
         }
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
         let why = match self.rest().starts_with('=') {
-            true => "write `==` to compare",
+            true => "write `==` for equality",
             false => "expected `<`, `<=`, `>`, `>=`, `==` or `!=`",
         };
         Err(self.error(self.at..self.at + length, why))
@@ -217,10 +219,10 @@ impl<'a> Reader<'a> {
             (Metric::Rate, _) => return Err(self.error(place, "expected a rate: `50/s`")),
             (_, "") => (number, false),
             (Metric::Count, "%") => {
-                return Err(self.error(place, "a count has no share; use `failures` or `successes`"));
+                return Err(self.error(place, "a count has no percentage; use `failures` or `successes`"));
             }
             (_, "%") => (number / 100.0, true),
-            _ => return Err(self.error(place, "expected a number, or a share: `1%`")),
+            _ => return Err(self.error(place, "expected a number or a percentage: `1%`")),
         };
         Ok(value)
     }

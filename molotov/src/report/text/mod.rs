@@ -112,9 +112,9 @@ impl Page {
         }
         self.end_section();
         self.line(&self.paint(TITLE, "Thresholds"));
-        for judged in thresholds {
-            let (style, sign) = if judged.passed { (GOOD, "met") } else { (BAD, "broken") };
-            let (expression, outcome) = (harmless(&judged.expression), format!("({})", harmless(judged.outcome())));
+        for result in thresholds {
+            let (style, sign) = if result.passed { (GOOD, "met") } else { (BAD, "broken") };
+            let (expression, outcome) = (harmless(&result.expression), format!("({})", harmless(result.outcome())));
             let (whole, room) = (format!("{expression}  {outcome}"), self.width - 10);
             let lines = match width(&whole) <= room {
                 true => vec![whole],
@@ -133,7 +133,7 @@ impl Page {
         let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
         if summary.totals.interrupted > 0 {
             notes.push(format!(
-                "{} interrupted by the end of the run: neither success nor failure, and in no latency.",
+                "{} interrupted by the end of the run: neither success nor failure, and not part of the latencies.",
                 match summary.totals.interrupted {
                     1 => "1 scenario was".to_owned(),
                     many => format!("{} scenarios were", format::count(many)),
@@ -142,8 +142,7 @@ impl Page {
         }
         if summary.snapshot.names_exceeded {
             notes.push(
-                "There were too many request names: those that came last share the row `other`; give requests a name of \
-                 yours with .name(\"...\")."
+                "There were too many request names: the last ones share the row `other`; name requests with .name(\"...\")."
                     .to_owned(),
             );
         }

@@ -1,4 +1,4 @@
-//! Thresholds judged: whether a run meets a condition.
+//! Evaluates thresholds.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use crate::{
     run::{Summary, ThresholdResult},
 };
 
-/// What a subject has measured, by name.
+/// The measures of a subject, by name.
 fn rows(subject: Subject, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
     match subject {
         Subject::Scenarios => &snapshot.scenarios,
@@ -22,10 +22,10 @@ fn rows(subject: Subject, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
 }
 
 impl Threshold {
-    /// Refuses a name that cannot be measured in a run of these scenarios, before it starts; `registered` are those that exist.
+    /// Refuses a name that cannot be measured in a run of the scenarios `running`. `registered` are all scenarios of the program.
     ///
-    /// Requests and steps get their names while the run goes on, so only a name that looks like a misspelled scenario, or has to
-    /// be one, is refused.
+    /// The names of requests and steps are not known before the run, so a name is refused only if it has to be a scenario, or
+    /// looks like a misspelled one.
     pub(crate) fn check(&self, running: &[&str], registered: &[&str]) -> Result<(), ThresholdError> {
         let Some(Name { name, at }) = &self.name else { return Ok(()) };
         let has_to_be_a_scenario = match self.subject {
@@ -37,7 +37,7 @@ impl Threshold {
             return Ok(());
         }
         let why = if registered.contains(&&**name) {
-            format!("the scenario `{name}` does not run: another was chosen, or its weight is 0")
+            format!("the scenario `{name}` does not run: it is not selected, or its weight is 0")
         } else {
             match (nearest(name, running.iter().copied()), has_to_be_a_scenario) {
                 (Some(near), true) => format!("there is no scenario `{name}`; did you mean `{near}`?"),
@@ -55,7 +55,7 @@ impl Threshold {
         Err(ThresholdError { why, text: self.text.clone(), at: at.clone() })
     }
 
-    /// Whether a run meets it. A name that was never measured is met by nothing, not even by `failures(name) == 0`.
+    /// Evaluates the threshold. A threshold with a name that was never measured is broken, even `failures(name) == 0`.
     pub fn judge(&self, summary: &Summary) -> ThresholdResult {
         let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.totals.active()));
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
@@ -73,7 +73,7 @@ impl Threshold {
         ThresholdResult { expression: self.text.clone(), actual, reason, passed }
     }
 
-    /// What is judged, or why there is none.
+    /// The measures that the threshold applies to, or the reason why there are none.
     fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
         let Some(Name { name, .. }) = &self.name else {
             let mut all = Stats::default();
@@ -91,7 +91,7 @@ impl Threshold {
         Err(format!("no {kind} named `{name}` was measured{near}"))
     }
 
-    /// The measured value, or why there is none.
+    /// The measured value, or the reason why there is none.
     fn measure(&self, stats: &Stats, elapsed: Duration) -> Result<f64, String> {
         let ended = stats.counts.ok + stats.counts.failed;
         let nothing = || match &self.name {
@@ -135,7 +135,7 @@ impl Threshold {
     }
 }
 
-/// Whether a name is of the form that requests have unless they are given another: `GET /cart`.
+/// Returns whether a name has the form of the default names of requests, such as `GET /cart`.
 fn is_a_request(name: &str) -> bool {
     let method = name.split_once(' ').map_or("", |(method, _)| method);
     !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())

@@ -40,7 +40,7 @@ fn summary() -> Summary {
 }
 
 #[test]
-fn conditions_are_judged() {
+fn conditions_are_evaluated() {
     let summary = summary();
     for (text, passed, actual) in [
         ("p95(browse) < 96ms", true, "95.0ms"),
@@ -81,7 +81,7 @@ fn conditions_are_judged() {
 }
 
 #[test]
-fn a_name_that_was_never_measured_is_broken_and_says_so() {
+fn thresholds_on_unknown_names_are_broken() {
     let summary = summary();
     for (text, reason) in [
         ("p95(nobody) < 1s", "no scenario, request or step named `nobody` was measured"),
@@ -107,7 +107,7 @@ fn a_name_that_was_never_measured_is_broken_and_says_so() {
 }
 
 #[test]
-fn names_that_cannot_be_measured_are_refused_before_the_run() {
+fn refuses_names_that_cannot_be_measured() {
     let mut shown = String::new();
     for text in ["p95(brwose) < 1s", "failures( \"Cart\" ) == 0", "scenarios.p95(GET /) < 1s", "p95(retired) < 1s"] {
         let error = text.parse::<Threshold>().unwrap().check(&["browse", "cart"], &["browse", "cart", "retired"]);
@@ -130,7 +130,7 @@ fn names_that_cannot_be_measured_are_refused_before_the_run() {
 }
 
 #[test]
-fn what_is_wrong_is_shown_where_it_stands() {
+fn errors_show_the_place() {
     let mut shown = String::new();
     for text in [
         "",
@@ -162,7 +162,7 @@ fn what_is_wrong_is_shown_where_it_stands() {
 
 proptest! {
     #[test]
-    fn nothing_makes_it_panic(text in r#"(requests\.|steps\.|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
+    fn never_panics(text in r#"(requests\.|steps\.|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
         match text.parse::<Threshold>() {
             Ok(threshold) => { threshold.judge(&summary()); }
             Err(error) => { let _ = error.to_string(); }
