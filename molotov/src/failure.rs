@@ -1,4 +1,5 @@
 //! Failures of scenarios and fixtures: any error through `?`, with its kind, message and location.
+#![cfg_attr(not(feature = "python"), allow(dead_code, reason = "other languages use more of it than Rust"))]
 
 use std::{any::Any, borrow::Cow, cell::Cell, error::Error as StdError, fmt, panic::Location};
 
@@ -38,7 +39,6 @@ struct Inner {
     /// The run has broken into the code.
     interrupted: bool,
     /// The error of another language that it was made of.
-    #[cfg_attr(not(feature = "python"), expect(dead_code, reason = "only other languages have one"))]
     cause: Option<Box<dyn Any + Send + Sync>>,
     /// The exit code that it asks for.
     exit: Option<u8>,
@@ -92,7 +92,6 @@ impl Failure {
     }
 
     /// It did not fail by itself: the run has broken into it.
-    #[cfg(feature = "python")]
     pub(crate) fn by_interruption(mut self) -> Failure {
         self.0.interrupted = true;
         self
@@ -104,14 +103,12 @@ impl Failure {
     }
 
     /// Keeps what it was made of, for listeners of the same language.
-    #[cfg(feature = "python")]
     pub(crate) fn with_cause(mut self, cause: impl Any + Send + Sync) -> Failure {
         self.0.cause = Some(Box::new(cause));
         self
     }
 
     /// Asks the program to exit with this code, as `sys.exit()` in a script does.
-    #[cfg(feature = "python")]
     pub(crate) fn with_exit(mut self, code: Option<u8>) -> Failure {
         self.0.exit = code;
         self
@@ -123,7 +120,6 @@ impl Failure {
     }
 
     /// What it was made of.
-    #[cfg(feature = "python")]
     pub(crate) fn cause<T: 'static>(&self) -> Option<&T> {
         self.0.cause.as_ref()?.downcast_ref()
     }

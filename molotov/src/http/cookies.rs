@@ -25,20 +25,22 @@ const MAX_SIZE_OF_DOMAIN: usize = 48 * 1024;
 /// The most cookies of all domains.
 const MAX_COOKIES: usize = 3000;
 
-/// Which of the cookies that servers set are kept.
+/// The cookies to store from responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum CookiePolicy {
+    /// All cookies.
     #[default]
-    All,
-    /// Those of servers that have a name.
-    OfNames,
-    Nothing,
+    Accept,
+    /// Those from servers with a host name, and not an IP address.
+    NamedHosts,
+    /// No cookies.
+    Reject,
 }
 
 /// A worker's cookies.
 #[derive(Debug, Default)]
 pub(crate) struct Jar {
-    kept: Cell<Kept>,
+    policy: Cell<CookiePolicy>,
     cookies: RefCell<Option<Box<Cookies>>>,
 }
 
@@ -46,7 +48,6 @@ pub(crate) struct Jar {
 struct Cookies {
     store: CookieStore,
     /// Names and values of those that go to every server.
-    #[cfg(feature = "python")]
     shared: std::collections::BTreeMap<String, String>,
     /// The cookies that servers have set, the oldest first.
     set: VecDeque<Key>,
@@ -100,7 +101,6 @@ impl Cookies {
     /// Names and values for a request: the longest path first, as browsers do; the rest in an order that is always the same.
     fn of(&self, url: &Url) -> Vec<(&str, &str)> {
         let cookies = self.store.matches(url).into_iter().map(|cookie| (cookie.path.len(), cookie.name_value()));
-        #[cfg(feature = "python")]
         let cookies = {
             let shared = self.shared.iter().map(|(name, value)| (1, (name.as_str(), value.as_str())));
             cookies.filter(|(_, (name, _))| !self.shared.contains_key(*name)).chain(shared)
@@ -127,21 +127,21 @@ impl Cookies {
 }
 
 impl Jar {
-    pub(crate) fn new(kept: Kept) -> Jar {
-        Jar { kept: Cell::new(kept), cookies: RefCell::default() }
+    pub(crate) fn new(policy: CookiePolicy) -> Jar {
+        Jar { policy: Cell::new(policy), cookies: RefCell::default() }
     }
 
-    /// Which of the cookies that servers set are kept.
-    pub(crate) fn kept(&self) -> Kept {
-        self.kept.get()
+    /// Returns which cookies are stored from responses.
+    pub(crate) fn policy(&self) -> CookiePolicy {
+        self.policy.get()
     }
 
     /// Whether a server at `url` may set cookies.
     fn accepts(&self, url: &Url) -> bool {
-        match self.kept.get() {
-            Kept::All => true,
-            Kept::OfNames => url.domain().is_some(),
-            Kept::Nothing => false,
+        match self.policy.get() {
+            CookiePolicy::Accept => true,
+            CookiePolicy::NamedHosts => url.domain().is_some(),
+            CookiePolicy::Reject => false,
         }
     }
 
@@ -196,9 +196,8 @@ impl Jar {
 }
 
 /// A cookie and where it goes.
-#[cfg(feature = "python")]
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct StoredCookie {
     pub(crate) name: String,
     pub(crate) value: String,
     /// Empty if it goes to every server.
@@ -212,13 +211,12 @@ pub(crate) struct Entry {
 }
 
 /// What scripts do with a jar.
-#[cfg(feature = "python")]
 impl Jar {
     /// All cookies, for whatever server.
-    pub(crate) fn all(&self) -> Vec<Entry> {
+    pub(crate) fn all(&self) -> Vec<StoredCookie> {
         let cookies = self.cookies.borrow();
         let Some(cookies) = &*cookies else { return Vec::new() };
-        let shared = cookies.shared.iter().map(|(name, value)| Entry {
+        let shared = cookies.shared.iter().map(|(name, value)| StoredCookie {
             name: name.clone(),
             value: value.clone(),
             domain: String::new(),
@@ -228,7 +226,7 @@ impl Jar {
             http_only: false,
             expires: None,
         });
-        let others = cookies.store.iter_unexpired().map(|cookie| Entry {
+        let others = cookies.store.iter_unexpired().map(|cookie| StoredCookie {
             name: cookie.name().to_owned(),
             value: cookie.value().to_owned(),
             domain: String::from(&cookie.domain),
@@ -258,7 +256,7 @@ impl Jar {
 
     /// Keeps a cookie that goes to every server.
     pub(crate) fn share(&self, name: String, value: String) {
-        if self.kept.get() != Kept::Nothing {
+        if self.policy.get() != CookiePolicy::Reject {
             self.cookies.borrow_mut().get_or_insert_with(Box::default).shared.insert(name, value);
         }
     }
@@ -275,9 +273,9 @@ impl Jar {
         cookies.set.retain(|key| key.domain != domain || key.path != path || key.name != name);
     }
 
-    /// Keeps cookies of other servers from now on.
-    pub(crate) fn set_kept(&self, kept: Kept) {
-        self.kept.set(kept);
+    /// Sets which cookies are stored from responses.
+    pub(crate) fn set_policy(&self, policy: CookiePolicy) {
+        self.policy.set(policy);
     }
 
     /// Forgets all cookies.

@@ -78,7 +78,6 @@ struct Inner {
     /// A timeout may come while connecting: then both `is_timeout` and `is_connect` hold.
     connecting: bool,
     /// A timeout may be that of one read, and not of the whole request.
-    #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "only scripts tell them apart"))]
     reading: bool,
     message: String,
     hint: Option<&'static str>,
@@ -132,7 +131,6 @@ impl Error {
     }
 
     /// Whether the server sent nothing for longer than a read may take.
-    #[cfg(feature = "python")]
     pub(crate) fn is_read_timeout(&self) -> bool {
         self.0.reading
     }

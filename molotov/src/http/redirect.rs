@@ -23,16 +23,18 @@ pub struct Redirect(Policy);
 #[derive(Clone)]
 enum Policy {
     None,
-    Limited(usize),
-    #[cfg(feature = "python")]
-    UpTo(usize),
+    Limited {
+        most: usize,
+        /// Whether the redirect after `most` is returned, instead of an error.
+        returns_last: bool,
+    },
     Custom(Rc<dyn Fn(Attempt<'_>) -> Action>),
 }
 
 impl Redirect {
     /// Follows up to `most` redirects, and fails on the next one. The default is 10.
     pub fn limited(most: usize) -> Redirect {
-        Redirect(Policy::Limited(most))
+        Redirect(Policy::Limited { most, returns_last: false })
     }
 
     /// Follows no redirects; they are returned like any response.
@@ -41,9 +43,8 @@ impl Redirect {
     }
 
     /// Follows up to `most` redirects, and returns the response after them. If it redirects again, the request counts as failed.
-    #[cfg(feature = "python")]
     pub(crate) fn up_to(most: usize) -> Redirect {
-        Redirect(Policy::UpTo(most))
+        Redirect(Policy::Limited { most, returns_last: true })
     }
 
     /// Calls a function to decide on each redirect.
@@ -51,21 +52,18 @@ impl Redirect {
         Redirect(Policy::Custom(Rc::new(decide)))
     }
 
-    /// Whether to go there.
-    pub(crate) fn decide(&self, status: StatusCode, url: &Url, previous: &[Url]) -> Result<Step, Error> {
+    /// Decides on a redirect to `url`.
+    pub(crate) fn decide(&self, status: StatusCode, url: &Url, previous: &[Url]) -> Result<Disposition, Error> {
         match &self.0 {
-            Policy::None => Ok(Step::Final),
-            Policy::Limited(most) if previous.len() > *most => {
+            Policy::None => Ok(Disposition::Final),
+            Policy::Limited { most, .. } if previous.len() <= *most => Ok(Disposition::Followed),
+            Policy::Limited { returns_last: true, .. } => Ok(Disposition::TooMany),
+            Policy::Limited { most, .. } => {
                 Err(Error::new(ErrorKind::Redirect, format!("more than {most} redirects in a row")))
             }
-            #[cfg(feature = "python")]
-            Policy::UpTo(most) if previous.len() > *most => Ok(Step::TooMany),
-            #[cfg(feature = "python")]
-            Policy::UpTo(_) => Ok(Step::Followed),
-            Policy::Limited(_) => Ok(Step::Followed),
             Policy::Custom(decide) => match decide(Attempt { status, url, previous }).0 {
-                Decision::Follow => Ok(Step::Followed),
-                Decision::Stop => Ok(Step::Final),
+                Decision::Follow => Ok(Disposition::Followed),
+                Decision::Stop => Ok(Disposition::Final),
                 Decision::Fail(error) => {
                     Err(Error::new(ErrorKind::Redirect, "the redirect was refused").with_source(error))
                 }
@@ -74,15 +72,14 @@ impl Redirect {
     }
 }
 
-/// What an answer means for its request.
+/// What happens with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Disposition {
     /// It is a redirect, which is followed.
     Followed,
-    /// It is the answer.
+    /// It is returned.
     Final,
-    /// It is a redirect too many: the answer of a request that has failed.
-    #[cfg(feature = "python")]
+    /// It is one redirect too many. It is returned, and the request counts as failed.
     TooMany,
 }
 
@@ -96,9 +93,8 @@ impl fmt::Debug for Redirect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Policy::None => f.write_str("Redirect::none()"),
-            Policy::Limited(most) => write!(f, "Redirect::limited({most})"),
-            #[cfg(feature = "python")]
-            Policy::UpTo(most) => write!(f, "Redirect::up_to({most})"),
+            Policy::Limited { most, returns_last: false } => write!(f, "Redirect::limited({most})"),
+            Policy::Limited { most, returns_last: true } => write!(f, "Redirect::up_to({most})"),
             Policy::Custom(_) => f.write_str("Redirect::custom(..)"),
         }
     }
@@ -143,7 +139,7 @@ impl Attempt<'_> {
     }
 }
 
-// By hand, so that no secret is shown.
+// Not derived, so that it masks secrets.
 impl fmt::Debug for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
@@ -165,28 +161,29 @@ enum Decision {
     Fail(BoxError),
 }
 
-/// The URL a response redirects to, if it does.
+/// Returns the URL that a response redirects to, if it does.
 pub(crate) fn destination(status: StatusCode, headers: &HeaderMap, from: &Url) -> Result<Option<Url>, Error> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    // Without a place to go it is an answer like any other.
+    // A redirect without a location is a response like any other.
     let Some(location) = headers.get(header::LOCATION) else { return Ok(None) };
-    let bad = || Error::new(ErrorKind::Redirect, format!("the server redirects to `{location:?}`, which is no URL"));
-    let text = std::str::from_utf8(location.as_bytes()).map_err(|_| bad())?;
-    let mut url = from.join(text).map_err(|error| bad().with_source(error))?;
+    let invalid =
+        || Error::new(ErrorKind::Redirect, format!("the server redirects to `{location:?}`, which is no URL"));
+    let text = std::str::from_utf8(location.as_bytes()).map_err(|_| invalid())?;
+    let mut url = from.join(text).map_err(|error| invalid().with_source(error))?;
     if !matches!(url.scheme(), "http" | "https") {
         let what = format!("the server redirects to `{url}`, whose scheme `{}` is not supported", url.scheme());
         return Err(Error::new(ErrorKind::Redirect, what));
     }
-    // The part of the page that was asked for stays, unless another is named.
+    // The fragment stays, unless the location has another.
     if url.fragment().is_none() {
         url.set_fragment(from.fragment());
     }
     Ok(Some(url))
 }
 
-/// Whether the method becomes GET and the body goes.
+/// Returns whether the redirected request is a GET without a body.
 pub(crate) fn becomes_get(status: StatusCode, method: &Method) -> bool {
     match status.as_u16() {
         301 | 302 => *method == Method::POST,
@@ -195,14 +192,14 @@ pub(crate) fn becomes_get(status: StatusCode, method: &Method) -> bool {
     }
 }
 
-/// Takes away what another server must not see.
+/// Removes headers that another server must not see.
 pub(crate) fn strip_secrets(headers: &mut HeaderMap) {
     for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::WWW_AUTHENTICATE] {
         headers.remove(name);
     }
 }
 
-/// Takes away what speaks of a body that is not sent any more.
+/// Removes headers about a body that is no longer sent.
 pub(crate) fn strip_body_headers(headers: &mut HeaderMap) {
     for name in [
         header::CONTENT_TYPE,
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn destinations() {
+    fn destinations_are_relative_to_the_url_and_keep_its_fragment() {
         assert_eq!(to("/z").unwrap().unwrap().as_str(), "http://a.test/z#part");
         assert_eq!(to("z#other").unwrap().unwrap().as_str(), "http://a.test/x/z#other");
         assert_eq!(to("//b.test/").unwrap().unwrap().as_str(), "http://b.test/#part");
@@ -237,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_debug_output_of_an_attempt_shows_no_secret() {
+    fn the_debug_output_of_attempts_masks_secrets() {
         let [url, previous] = ["http://ada:pa55@b.test/", "http://a.test/?token=t0ken"].map(|url| url.parse().unwrap());
         let shown = format!("{:?}", Attempt { status: StatusCode::FOUND, url: &url, previous: &[previous] });
         assert!(shown.contains("http://ada:***@b.test/") && shown.contains("token=***"), "{shown}");
@@ -245,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn methods() {
+    fn methods_change_as_in_browsers() {
         assert!(becomes_get(StatusCode::MOVED_PERMANENTLY, &Method::POST));
         assert!(!becomes_get(StatusCode::FOUND, &Method::PUT));
         assert!(becomes_get(StatusCode::SEE_OTHER, &Method::DELETE));

@@ -112,7 +112,6 @@ impl Target {
     }
 }
 
-#[cfg(feature = "python")]
 impl Target {
     /// As this, with a path and query that are sent as they are.
     pub(crate) fn with_path_and_query(&self, path_and_query: &str) -> Rc<Self> {

@@ -359,7 +359,6 @@ pub(crate) struct WrongFingerprint {
 
 impl WrongFingerprint {
     /// Looks for it among the causes of an error.
-    #[cfg(feature = "python")]
     pub(crate) fn among<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a WrongFingerprint> {
         if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = error.downcast_ref() {
             return other.0.downcast_ref();

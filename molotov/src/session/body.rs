@@ -22,7 +22,6 @@ pub(crate) struct Incoming {
     /// A failure that a listener met, for the scenario to meet again.
     failed: Option<(ErrorKind, String)>,
     /// A failure that was met behind a part that had to be delivered first.
-    #[cfg(feature = "python")]
     deferred: Option<Error>,
     measure: Option<Measure>,
     /// The most bytes that are kept in memory.
@@ -51,15 +50,7 @@ impl Incoming {
             Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
             Some(Err(error)) => Source::Refused(error),
         };
-        Incoming {
-            source,
-            kept: None,
-            failed: None,
-            #[cfg(feature = "python")]
-            deferred: None,
-            measure,
-            max_body,
-        }
+        Incoming { source, kept: None, failed: None, deferred: None, measure, max_body }
     }
 
     /// The next part; `None` when there is no more.
@@ -67,7 +58,6 @@ impl Incoming {
         if let Some(kept) = self.kept.take() {
             return Poll::Ready((!kept.is_empty()).then_some(Ok(kept)));
         }
-        #[cfg(feature = "python")]
         if let Some(error) = self.deferred.take() {
             return Poll::Ready(Some(Err(error)));
         }
@@ -101,7 +91,6 @@ impl Incoming {
     }
 
     /// The next parts as one, as far as they have arrived and up to about `most` bytes; `None` when there is no more.
-    #[cfg(feature = "python")]
     pub(crate) fn poll_chunks(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
         let first = match ready!(self.poll_chunk(cx)) {
             Some(Ok(first)) => first,
@@ -190,13 +179,11 @@ impl Incoming {
     }
 
     /// The most bytes that are kept in memory.
-    #[cfg(feature = "python")]
     pub(crate) fn max_body(&self) -> u64 {
         self.max_body
     }
 
     /// Whether all of it is here, or gone.
-    #[cfg(feature = "python")]
     pub(crate) fn is_complete(&self) -> bool {
         self.kept.is_some()
             || match &self.source {

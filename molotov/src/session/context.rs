@@ -212,7 +212,6 @@ impl Context {
         self.0.statsd.as_ref().map(Statsd::client)
     }
 
-    #[cfg(feature = "python")]
     pub(crate) fn statsd_handle(&self) -> Option<Statsd> {
         self.0.statsd.clone()
     }

@@ -1,17 +1,23 @@
 //! The HTTP session of a worker, and the values that belong to the worker.
+#![cfg_attr(not(feature = "python"), allow(dead_code, reason = "other languages use more of it than Rust"))]
 
 mod attach;
 mod body;
+mod builder;
 mod context;
-mod follow;
-mod measure;
+mod headers;
+mod into_url;
+pub(crate) mod measure;
 mod observer;
 mod operation;
 mod options;
+mod parts;
+mod pipeline;
 mod prepared;
 mod request;
+mod request_body;
 mod response;
-mod route;
+pub(crate) mod route;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -26,16 +32,17 @@ use http::{HeaderMap, Method};
 
 pub(crate) use self::observer::Observer;
 pub use self::{
+    builder::RequestBuilder,
     context::{Context, StepOutcome},
+    into_url::IntoUrl,
     operation::Operation,
     options::SessionOptions,
     prepared::PreparedRequest,
-    request::{IntoUrl, Request, RequestBody, RequestBuilder},
+    request::Request,
+    request_body::RequestBody,
     response::{Hop, Response},
     transport::Transport,
 };
-#[cfg(feature = "python")]
-pub(crate) use self::{measure::Measure, route::Route};
 use self::{route::Routes, transport::HttpTransport};
 use crate::http::{Error, ErrorKind, cookies::Jar};
 pub use crate::http::{
@@ -70,7 +77,7 @@ pub struct Session(pub(crate) Rc<Inner>);
 pub(crate) struct Inner {
     pub(crate) options: SessionOptions,
     transport: HttpTransport,
-    /// The transports of requests that connect in another way.
+    /// The transports of requests that connect differently.
     routes: Routes,
     jar: RefCell<Rc<Jar>>,
     pub(crate) defaults: HeaderMap,
@@ -87,14 +94,14 @@ impl Session {
         if let Some(error) = &options.error {
             return Err(Error::new(ErrorKind::Builder, error.clone()));
         }
-        let jar = Jar::new(options.cookies_kept());
+        let jar = Jar::new(options.cookie_policy());
         for (url, cookie) in &options.cookies {
             let url = url::Url::parse(url)
                 .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
             jar.add(cookie, &url)?;
         }
         let mut options = options;
-        // All routes of the session count together.
+        // The limits apply to all routes of the session together.
         options.transport_options.shared_permits = Some(options.transport_options.permits());
         let transport = HttpTransport::new(&options)?;
         let defaults = options.all_headers();
@@ -108,19 +115,17 @@ impl Session {
         })))
     }
 
-    /// The session's cookies.
+    /// Returns the session's cookies.
     pub(crate) fn jar(&self) -> Rc<Jar> {
         Rc::clone(&self.0.jar.borrow())
     }
 
-    /// Goes on with other cookies, which other sessions may share.
-    #[cfg(feature = "python")]
+    /// Replaces the session's cookies. Other sessions may share them.
     pub(crate) fn set_jar(&self, jar: Rc<Jar>) {
         *self.0.jar.borrow_mut() = jar;
     }
 
-    /// A session of the same worker with the same cookies, and other options.
-    #[cfg(feature = "python")]
+    /// Returns a session of the same worker with the same cookies and different options.
     pub(crate) fn with_options(&self, options: SessionOptions) -> Result<Session, Error> {
         let session = Session::new(options)?;
         session.set_jar(self.jar());

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use super::transport::Transport;
+use super::{headers, transport::Transport};
 #[cfg(feature = "reqwest")]
 use crate::http::proxy::Proxy;
 #[cfg(feature = "tls")]
 use crate::http::{Certificate, Identity};
 use crate::http::{
-    Error, ErrorKind, cookies::Kept, decode::Decompression, options::TransportOptions, redirect::Redirect, target,
+    cookies::CookiePolicy, decode::Decompression, options::TransportOptions, redirect::Redirect,
     version::HttpVersionPolicy,
 };
 use crate::{missing::missing, secrets};
@@ -130,7 +130,7 @@ impl SessionOptions {
 
     /// Headers of every request, in the place of those of the same names.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        replace(&mut self.headers, headers);
+        headers::replace(&mut self.headers, headers);
         self
     }
 
@@ -150,13 +150,13 @@ impl SessionOptions {
 
     /// A user and password, sent with every request.
     pub fn basic_auth(mut self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
-        self.headers.insert(header::AUTHORIZATION, basic(user, password));
+        self.headers.insert(header::AUTHORIZATION, headers::basic(user, password));
         self
     }
 
     /// A token, sent with every request.
     pub fn bearer_auth(mut self, token: impl fmt::Display) -> Self {
-        match bearer(token) {
+        match headers::bearer(token) {
             Ok(value) => {
                 self.headers.insert(header::AUTHORIZATION, value);
                 self
@@ -181,7 +181,6 @@ impl SessionOptions {
     }
 
     /// What scripts written for aiohttp rely on: no cookies from servers without a name, and headers as they came.
-    #[cfg(feature = "python")]
     pub(crate) fn like_aiohttp(mut self) -> Self {
         self.cookies_of_addresses = false;
         self.keep_coding_headers = true;
@@ -195,7 +194,6 @@ impl SessionOptions {
     }
 
     /// How long the server may send nothing while a response is due.
-    #[cfg(feature = "python")]
     pub(crate) fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);
         self
@@ -421,11 +419,11 @@ impl SessionOptions {
     }
 
     /// Which cookies are kept.
-    pub(crate) fn cookies_kept(&self) -> Kept {
+    pub(crate) fn cookie_policy(&self) -> CookiePolicy {
         match (self.cookie_store, self.cookies_of_addresses) {
-            (false, _) => Kept::Nothing,
-            (true, false) => Kept::OfNames,
-            (true, true) => Kept::All,
+            (false, _) => CookiePolicy::Reject,
+            (true, false) => CookiePolicy::NamedHosts,
+            (true, true) => CookiePolicy::Accept,
         }
     }
 
@@ -455,35 +453,3 @@ impl SessionOptions {
     note = "add the feature in Cargo.toml: `molotov = {{ ..., features = [\"reqwest\"] }}`"
 )]
 pub trait FeatureReqwest {}
-
-/// Sets headers in the place of those of the same names.
-pub(crate) fn replace(headers: &mut HeaderMap, new: HeaderMap) {
-    let mut last = None;
-    for (name, value) in new {
-        // A name is told with its first value only.
-        match (name, &last) {
-            (Some(name), _) => {
-                headers.insert(name.clone(), value);
-                last = Some(name);
-            }
-            (None, Some(name)) => {
-                headers.append(name, value);
-            }
-            (None, None) => {}
-        }
-    }
-}
-
-/// The header of a user and password.
-pub(crate) fn basic(user: impl fmt::Display, password: Option<impl fmt::Display>) -> HeaderValue {
-    let password = password.map_or(String::new(), |password| password.to_string());
-    target::basic(user.to_string().as_bytes(), password.as_bytes())
-}
-
-/// The header of a token.
-pub(crate) fn bearer(token: impl fmt::Display) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|error| Error::new(ErrorKind::Builder, "the token cannot be sent in a header").with_source(error))?;
-    value.set_sensitive(true);
-    Ok(value)
-}

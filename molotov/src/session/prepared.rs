@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::Url;
 
-use super::{RequestBuilder, Response, Session, follow::Parts};
+use super::{RequestBuilder, Response, Session, parts::Parts};
 use crate::{
     http::{Error, request::Body, target::Target},
     secrets,
@@ -124,7 +124,7 @@ impl Session {
     ///
     /// Returns the errors of [`RequestBuilder::send`].
     pub async fn execute(&self, request: PreparedRequest) -> Result<Response, Error> {
-        self.follow(request.0).await
+        self.send(request.0).await
     }
 }
 
@@ -148,9 +148,8 @@ impl Parts {
             redirect: self.redirect.clone(),
             name: self.name.clone(),
             streamed: false,
-            #[cfg(feature = "python")]
             renew: None,
-            stripped: self.stripped,
+            has_defaults: self.has_defaults,
             route: self.route.clone(),
         })
     }

@@ -1,6 +1,7 @@
 //! Responses, with the methods of `reqwest`'s.
 
 use std::{
+    any::Any,
     cell::RefCell,
     fmt,
     future::poll_fn,
@@ -32,16 +33,14 @@ pub struct Response {
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
-    /// What a listener of another language has made of it.
-    #[cfg(feature = "python")]
-    pub(crate) extension: RefCell<Option<Box<dyn std::any::Any>>>,
+    /// What listeners in another language made of the response.
+    pub(crate) extension: RefCell<Option<Box<dyn Any>>>,
 }
 
 /// The body, which belongs to one response or to several views of one.
-#[cfg_attr(feature = "python", expect(clippy::large_enum_variant, reason = "most responses own their body"))]
+#[expect(clippy::large_enum_variant, reason = "most responses own their body")]
 enum Body {
     Owned(RefCell<Incoming>),
-    #[cfg(feature = "python")]
     Shared(Rc<RefCell<Incoming>>),
 }
 
@@ -54,7 +53,6 @@ impl Body {
     fn cell(&self) -> &RefCell<Incoming> {
         match self {
             Body::Owned(body) => body,
-            #[cfg(feature = "python")]
             Body::Shared(body) => body,
         }
     }
@@ -65,26 +63,17 @@ impl Body {
 pub struct Hop {
     url: Url,
     status: StatusCode,
-    headers: HeaderMap,
-    #[cfg(feature = "python")]
-    reason: Option<Vec<u8>>,
+    headers: LazyHeaders,
 }
 
 impl Hop {
-    pub(super) fn new(wire: &TransportResponse, url: &Url) -> Hop {
-        Hop {
-            url: url.clone(),
-            status: wire.status,
-            headers: wire.headers.map().clone(),
-            #[cfg(feature = "python")]
-            reason: wire.headers.reason().map(<[u8]>::to_vec),
-        }
+    pub(super) fn new(response: TransportResponse, url: &Url) -> Hop {
+        Hop { url: url.clone(), status: response.status, headers: response.headers }
     }
 
     /// Returns the reason phrase of the status, if it is known.
-    #[cfg(feature = "python")]
     pub(crate) fn reason(&self) -> Option<&[u8]> {
-        self.reason.as_deref()
+        self.headers.reason()
     }
 
     /// Returns the URL that sent the redirect.
@@ -99,7 +88,7 @@ impl Hop {
 
     /// Returns the headers of the redirect.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.headers.map()
     }
 }
 
@@ -124,7 +113,6 @@ impl Response {
             target,
             remote_addr,
             history,
-            #[cfg(feature = "python")]
             extension: RefCell::default(),
         }
     }
@@ -193,7 +181,6 @@ impl Response {
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.body {
             Body::Owned(body) => body.into_inner().read().await.map_err(|error| error.at_url(&self.target.url)),
-            #[cfg(feature = "python")]
             Body::Shared(_) => self.buffered().await,
         }
     }
@@ -250,7 +237,6 @@ impl Response {
     }
 
     /// As [`chunk`](Self::chunk), for code that shares the response: everything that has arrived, up to about `most` bytes.
-    #[cfg(feature = "python")]
     pub(crate) async fn chunk_shared(&self, most: usize) -> Result<Option<Bytes>, Error> {
         let chunk = poll_fn(|cx| self.body.cell().borrow_mut().poll_chunks(cx, most)).await;
         chunk.transpose().map_err(|error| error.at_url(&self.target.url))
@@ -259,7 +245,6 @@ impl Response {
     /// Returns another response with the same head and body, for a listener that outlives its call.
     ///
     /// A part that is read from one of them is gone for the other. [`buffered`](Self::buffered) leaves the body in both.
-    #[cfg(feature = "python")]
     pub(crate) fn view(&self) -> Option<Response> {
         let Body::Shared(body) = &self.body else { return None };
         Some(Response {
@@ -276,7 +261,6 @@ impl Response {
     }
 
     /// Lets [`view`](Self::view) make responses with this one's body.
-    #[cfg(feature = "python")]
     pub(super) fn share(mut self) -> Response {
         if let Body::Owned(body) = self.body {
             self.body = Body::Shared(Rc::new(body));
@@ -285,19 +269,16 @@ impl Response {
     }
 
     /// The most bytes of a body that are kept in memory.
-    #[cfg(feature = "python")]
     pub(crate) fn max_body(&self) -> u64 {
         self.body.cell().borrow().max_body()
     }
 
     /// Whether the body need not be waited for.
-    #[cfg(feature = "python")]
     pub(crate) fn is_complete(&self) -> bool {
         self.body.cell().borrow().is_complete()
     }
 
     /// The head as it came.
-    #[cfg(feature = "python")]
     pub(crate) fn head(&self) -> &LazyHeaders {
         &self.headers
     }
@@ -357,7 +338,7 @@ impl fmt::Debug for Hop {
         f.debug_struct("Hop")
             .field("url", &secrets::mask_url(&self.url))
             .field("status", &self.status)
-            .field("headers", &secrets::Headers(&self.headers))
+            .field("headers", &secrets::Headers(self.headers.map()))
             .finish()
     }
 }
@@ -404,9 +385,9 @@ mod tests {
         let hop = Hop {
             url: Url::parse("http://host/cb?code=c0de").expect("a URL"),
             status: StatusCode::FOUND,
-            headers: headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect(),
-            #[cfg(feature = "python")]
-            reason: None,
+            headers: LazyHeaders::from_map(
+                headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect(),
+            ),
         };
         let shown = format!("{hop:?}");
         assert!(shown.contains("http://ada:***@host/?token=***") && shown.contains("code=***"), "{shown}");

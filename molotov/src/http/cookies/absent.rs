@@ -8,14 +8,16 @@ use crate::{
     missing::missing,
 };
 
-/// Which of the cookies that servers set are kept.
+/// The cookies to store from responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Kept {
+pub(crate) enum CookiePolicy {
+    /// All cookies.
     #[default]
-    All,
-    /// Those of servers that have a name.
-    OfNames,
-    Nothing,
+    Accept,
+    /// Those from servers with a host name, and not an IP address.
+    NamedHosts,
+    /// No cookies.
+    Reject,
 }
 
 /// The jar of a worker, always empty.
@@ -23,12 +25,12 @@ pub(crate) enum Kept {
 pub(crate) struct Jar;
 
 impl Jar {
-    pub(crate) fn new(_: Kept) -> Jar {
+    pub(crate) fn new(_: CookiePolicy) -> Jar {
         Jar
     }
 
-    pub(crate) fn kept(&self) -> Kept {
-        Kept::Nothing
+    pub(crate) fn policy(&self) -> CookiePolicy {
+        CookiePolicy::Reject
     }
 
     pub(crate) fn add(&self, _: &str, _: &Url) -> Result<(), Error> {

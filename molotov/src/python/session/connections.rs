@@ -8,15 +8,15 @@ use rustls::ProtocolVersion;
 use crate::{
     http::{Certificate, Identity, permits, tls::TlsOptions},
     python::gil_cell::GilCell,
-    session::{self, Proxy, SessionOptions},
+    session::{Proxy, SessionOptions, route},
 };
 
 /// How a request connects, as `_tls` and `_connectors` have read it from a script's objects.
 #[pyclass(frozen, module = "molotov._core")]
-pub(in crate::python) struct Route(GilCell<Rc<session::Route>>);
+pub(in crate::python) struct Route(GilCell<Rc<route::Route>>);
 
 impl Route {
-    pub(super) fn get(&self, py: Python<'_>) -> Rc<session::Route> {
+    pub(super) fn get(&self, py: Python<'_>) -> Rc<route::Route> {
         Rc::clone(&self.0.borrow(py))
     }
 }
@@ -58,7 +58,7 @@ impl Route {
             Some((user, password)) => Proxy::all(url).basic_auth(user, password),
             None => Proxy::all(url),
         });
-        Ok(Route(GilCell::new(Rc::new(session::Route { tls, server_name, proxy }))))
+        Ok(Route(GilCell::new(Rc::new(route::Route { tls, server_name, proxy }))))
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use url::Url;
 
 use crate::{
-    http::cookies::{self, Kept},
+    http::cookies::{self, CookiePolicy},
     python::gil_cell::GilCell,
 };
 
@@ -28,11 +28,11 @@ impl Jar {
 /// and when it expires in seconds since the epoch.
 type Entry = (String, String, String, bool, String, bool, bool, Option<i64>);
 
-fn kept_by(name: &str) -> Kept {
+fn kept_by(name: &str) -> CookiePolicy {
     match name {
-        "all" => Kept::All,
-        "names" => Kept::OfNames,
-        _ => Kept::Nothing,
+        "all" => CookiePolicy::Accept,
+        "names" => CookiePolicy::NamedHosts,
+        _ => CookiePolicy::Reject,
     }
 }
 
@@ -45,12 +45,12 @@ impl Jar {
     }
 
     fn keep(&self, py: Python<'_>, kept: &str) {
-        self.0.borrow(py).set_kept(kept_by(kept));
+        self.0.borrow(py).set_policy(kept_by(kept));
     }
 
     fn all(&self, py: Python<'_>) -> Vec<Entry> {
-        let entry = |entry: cookies::Entry| {
-            let cookies::Entry { name, value, domain, host_only, path, secure, http_only, expires } = entry;
+        let entry = |entry: cookies::StoredCookie| {
+            let cookies::StoredCookie { name, value, domain, host_only, path, secure, http_only, expires } = entry;
             (name, value, domain, host_only, path, secure, http_only, expires)
         };
         self.0.borrow(py).all().into_iter().map(entry).collect()

@@ -13,7 +13,7 @@ use crate::{
 
 /// The measure of one request. Dropped before the response, it counts as interrupted.
 #[pyclass(frozen, module = "molotov._core")]
-pub(in crate::python) struct Measure(GilCell<Option<session::Measure>>);
+pub(in crate::python) struct Measure(GilCell<Option<session::measure::Measure>>);
 
 #[pymethods]
 impl Measure {
@@ -24,7 +24,7 @@ impl Measure {
         let measure = observer.and_then(|observer| {
             let method = Method::from_bytes(method.as_bytes()).ok()?;
             let name = Target::parse(url).ok()?.name(&method);
-            Some(session::Measure::start(observer, name))
+            Some(session::measure::Measure::start(observer, name))
         });
         Measure(GilCell::new(measure))
     }
