@@ -1,12 +1,13 @@
-//! What holds for any bytes that the HTTP/1.1 reader gets. Shared by the fuzz target and by a test that reads its corpus.
+//! Properties of the HTTP/1.1 reader for any input, for the fuzz target and for a test with its corpus.
 
 use http::Method;
 use molotov::__private::h1::parse_response;
 
-/// Reads a response in one piece and in several, as the first byte says.
+/// Reads a response in one part and in several, whose size is the first byte.
 ///
 /// # Panics
-/// If the two differ, or more was read than there is.
+///
+/// Panics if the results differ, or if more was read than the input contains.
 pub(crate) fn check(input: &[u8]) {
     let Some((&first, bytes)) = input.split_first() else { return };
     let method = if first & 1 == 0 { Method::GET } else { Method::HEAD };
@@ -20,7 +21,7 @@ pub(crate) fn check(input: &[u8]) {
             assert_eq!((&whole.body, whole.consumed), (&pieces.body, pieces.consumed));
             assert!(whole.consumed <= bytes.len() && whole.body.len() <= bytes.len());
         }
-        // In pieces, an error may show before the head is complete, or stay unseen because the head never is.
+        // In parts, an error may appear before the head is complete, or never appear because the head is incomplete.
         (Ok(None) | Err(_), Ok(None) | Err(_)) => {}
         (whole, pieces) => panic!("{whole:?} in one piece, {pieces:?} in pieces of {piece}"),
     }

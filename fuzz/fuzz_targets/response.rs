@@ -1,4 +1,4 @@
-//! Feeds the HTTP/1.1 reader any bytes: it must not panic, and must say the same wherever the bytes are cut.
+//! Passes any bytes to the HTTP/1.1 reader. It must not panic, and its result must not depend on how the bytes are split.
 #![no_main]
 
 mod pieces;

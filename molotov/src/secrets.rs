@@ -1,6 +1,6 @@
-//! Secrets in text: passwords, tokens and cookies are replaced by `***` before a person or a file sees them.
+//! Masks secrets: passwords, tokens and cookies are replaced by `***` in all text that is shown or written.
 //!
-//! A run with `--show-secrets` shows them as they are.
+//! `--show-secrets` turns this off.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::vars::Scope;
 
-/// What is shown in place of a secret.
+/// The replacement of a secret.
 const MASK: &str = "***";
 
-/// Names of queries and headers that hold a secret, without case and punctuation.
+/// The names of query parameters and headers with secrets, in lower case and without punctuation.
 const NAMES: [&str; 14] = [
     "assertion",
     "auth",
@@ -30,7 +30,7 @@ const NAMES: [&str; 14] = [
     "sig",
 ];
 
-/// Ends of such names, likewise: `X-Api-Key`, `access_token`, `clientSecret`.
+/// The ends of such names: `X-Api-Key`, `access_token`, `clientSecret`.
 const ENDS: [&str; 14] = [
     "accesskey",
     "apikey",
@@ -48,27 +48,27 @@ const ENDS: [&str; 14] = [
     "token",
 ];
 
-/// Masks the secrets of URLs, whole or in part, wherever they stand in a text.
+/// Masks the secrets in URLs, and in parts of URLs, anywhere in a text.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
-    masked(text, Part::Text)
+    masked(text, Kind::Text)
 }
 
-/// A URL with its secrets masked.
+/// Masks the secrets in a URL.
 pub(crate) fn mask_url(url: &Url) -> Cow<'_, str> {
-    masked(url.as_str(), Part::Whole)
+    masked(url.as_str(), Kind::Url)
 }
 
-/// A form (`application/x-www-form-urlencoded`) with its secrets masked.
+/// Masks the secrets in a form (`application/x-www-form-urlencoded`).
 pub(crate) fn mask_form(form: &str) -> Cow<'_, str> {
-    masked(form, Part::Form)
+    masked(form, Kind::Form)
 }
 
-/// JSON whose texts under secret names are stars, as many as there were bytes: places in it stay where they are. It may be
-/// broken JSON.
+/// Masks strings with secret names in JSON, which may be invalid. Each byte becomes an asterisk, so that positions stay the
+/// same.
 pub(crate) fn mask_json(json: &str) -> String {
     let bytes = json.as_bytes();
     let mut masked = bytes.to_vec();
-    // Without its quotes, from the first of them.
+    // Returns the range of a string without its quotes.
     let text = |quote: usize| {
         let mut end = quote + 1;
         while end < bytes.len() && bytes[end] != b'"' {
@@ -94,11 +94,11 @@ pub(crate) fn mask_json(json: &str) -> String {
             }
         }
     }
-    // Whole texts became ASCII.
+    // Complete strings became ASCII.
     String::from_utf8(masked).unwrap_or_default()
 }
 
-/// The value of a header as text, masked where the header or a URL in it is secret.
+/// Returns the value of a header as text. It is masked if the header is secret, and URLs in it are masked.
 pub(crate) fn mask_header<'a>(name: &HeaderName, value: &'a HeaderValue) -> Cow<'a, str> {
     if is_secret_header(name) && !Scope::shows_secrets() {
         return Cow::Borrowed(MASK);
@@ -109,7 +109,7 @@ pub(crate) fn mask_header<'a>(name: &HeaderName, value: &'a HeaderValue) -> Cow<
     }
 }
 
-/// Masks a text that is owned; nothing is copied where nothing is secret.
+/// Masks the secrets in a `String`, which is not copied if there are none.
 pub(crate) fn mask_owned(text: String) -> String {
     match mask(&text) {
         Cow::Borrowed(_) => text,
@@ -132,40 +132,40 @@ fn is_secret_header(name: &HeaderName) -> bool {
 }
 
 fn is_secret_name(name: &str) -> bool {
-    let name = squashed(&percent_encoding::percent_decode_str(name).decode_utf8_lossy());
+    let name = normalized(&percent_encoding::percent_decode_str(name).decode_utf8_lossy());
     NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
 }
 
-/// Letters and digits in lower case: `api-key`, `API_KEY` and `apiKey` are one name.
-fn squashed(name: &str) -> String {
+/// Returns the letters and digits in lower case, so that `api-key`, `API_KEY` and `apiKey` are equal.
+fn normalized(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// What is masked, which decides where a value ends.
+/// The kind of text to mask, which determines where a value ends.
 #[derive(Clone, Copy, PartialEq)]
-enum Part {
-    /// Any text: quotes, spaces and punctuation may follow a URL.
+enum Kind {
+    /// Any text. Quotes, spaces and punctuation may follow a URL.
     Text,
-    /// A URL and nothing else.
-    Whole,
-    /// A form: the first name has no `?` before it.
+    /// A single URL.
+    Url,
+    /// A form. No `?` precedes its first name.
     Form,
 }
 
-fn masked(text: &str, part: Part) -> Cow<'_, str> {
+fn masked(text: &str, kind: Kind) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    // Most texts hold neither, and are not looked at further.
+    // Most texts contain neither, and need no further checks.
     if memchr::memchr2(b'@', b'=', bytes).is_none() || Scope::shows_secrets() {
         return Cow::Borrowed(text);
     }
     let mut secrets = Vec::new();
     let mut at = 0;
-    if part == Part::Form {
-        at = pair(text, 0, part, &mut secrets);
+    if kind == Kind::Form {
+        at = pair(text, 0, kind, &mut secrets);
     }
     while at < bytes.len() {
         at = match bytes[at] {
-            b'?' | b'&' | b'#' | b';' => pair(text, at + 1, part, &mut secrets),
+            b'?' | b'&' | b'#' | b';' => pair(text, at + 1, kind, &mut secrets),
             b':' if bytes[at..].starts_with(b"://") => authority(text, at, &mut secrets),
             _ => at + 1,
         };
@@ -184,15 +184,15 @@ fn masked(text: &str, part: Part) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Looks at `name=value`; returns where to go on.
-fn pair(text: &str, start: usize, part: Part, secrets: &mut Vec<Range<usize>>) -> usize {
+/// Checks `name=value` for a secret. Returns where to continue.
+fn pair(text: &str, start: usize, kind: Kind, secrets: &mut Vec<Range<usize>>) -> usize {
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.%[]$".contains(byte);
     let bytes = text.as_bytes();
     let end = start + bytes[start..].iter().take_while(|byte| in_name(byte)).count();
     if bytes.get(end) != Some(&b'=') || !is_secret_name(&text[start..end]) {
         return end;
     }
-    let value = value(text, end + 1, part);
+    let value = value(text, end + 1, kind);
     let next = value.end;
     if !value.is_empty() && text[value.clone()] != *MASK {
         secrets.push(value);
@@ -200,37 +200,37 @@ fn pair(text: &str, start: usize, part: Part, secrets: &mut Vec<Range<usize>>) -
     next
 }
 
-fn value(text: &str, start: usize, part: Part) -> Range<usize> {
+fn value(text: &str, start: usize, kind: Kind) -> Range<usize> {
     let rest = &text[start..];
-    let ends = |c: char| match part {
-        Part::Text => is_around_urls(c) || matches!(c, '&' | '#'),
-        Part::Whole | Part::Form => matches!(c, '&' | '#'),
+    let ends = |c: char| match kind {
+        Kind::Text => ends_url(c) || matches!(c, '&' | '#'),
+        Kind::Url | Kind::Form => matches!(c, '&' | '#'),
     };
     let mut value = &rest[..rest.find(ends).unwrap_or(rest.len())];
-    if part == Part::Text {
+    if kind == Kind::Text {
         value = value.trim_end_matches([')', ']', '}', ',', '.', ';', ':', '!', '?']);
     }
     start..start + value.len()
 }
 
-/// Looks at the user and password of `scheme://user:password@host`; returns where to go on.
+/// Checks `scheme://user:password@host` for a secret. Returns where to continue.
 fn authority(text: &str, colon: usize, secrets: &mut Vec<Range<usize>>) -> usize {
     let start = colon + "://".len();
     let rest = &text[start..];
-    let token = &rest[..rest.find(is_around_urls).unwrap_or(rest.len())];
+    let token = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
     let mut authority = &token[..token.find(['/', '?', '#', '\\']).unwrap_or(token.len())];
     if !authority.contains('@')
         && let Some((host, port)) = authority.split_once(':')
         && !host.starts_with('[')
         && !port.bytes().all(|byte| byte.is_ascii_digit())
     {
-        // That is no port: a password that holds a slash.
+        // This is not a port, but a password with a slash.
         authority = token;
     }
     let Some(at) = authority.rfind('@') else { return start };
     let password = match authority[..at].find(':') {
         Some(colon) => colon + 1..at,
-        // Some services take a token as the user. Over SSH the user is only a name.
+        // Some services accept a token as the user. With SSH, the user is only a name.
         None if ends_with_http(&text[..colon]) => 0..at,
         None => return start,
     };
@@ -246,8 +246,8 @@ fn ends_with_http(text: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
-/// What stands around a URL in a text, and never inside of it.
-fn is_around_urls(c: char) -> bool {
+/// Returns whether a character can precede or follow a URL in a text, but is never a part of it.
+fn ends_url(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\\')
 }
 
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_json_under_secret_names_are_masked_in_place() {
+    fn secret_strings_in_json_are_masked_in_place() {
         for (json, expected) in [
             (r#"{"db_password" : "s\"ü", "user": "ada"}"#, r#"{"db_password" : "*****", "user": "ada"}"#),
             (r#"{"a": ["token"], "token": 5, "key":"x"}"#, r#"{"a": ["token"], "token": 5, "key":"*"}"#),
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_shows_secrets_shows_them() {
+    fn runs_can_show_secrets() {
         let scope = Arc::new(Scope::default());
         scope.show_secrets(true);
         let entered = scope.enter();

@@ -1,4 +1,5 @@
-//! Our HTTP/1.1 reader against hyper's, on generated answers cut at random places, and against what fuzzing has found.
+//! The HTTP/1.1 reader compared with hyper's on generated responses that are split at random positions, and checked with
+//! the corpus of the fuzzer.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
@@ -13,7 +14,7 @@ use molotov::__private::h1::parse_response;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// What hyper makes of an answer that comes in these pieces before the connection is closed.
+/// Reads a response with hyper. It arrives in these parts before the connection is closed.
 fn by_hyper(pieces: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async move {
@@ -22,7 +23,7 @@ fn by_hyper(pieces: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
             let mut request = [0; 1024];
             let _ = server.read(&mut request).await;
             for piece in pieces {
-                // The client may have seen enough.
+                // The client may have closed the connection.
                 if server.write_all(&piece).await.is_err() {
                     return;
                 }
@@ -52,8 +53,8 @@ fn by_hyper(pieces: Vec<Vec<u8>>) -> Result<(u16, Vec<u8>), String> {
 fn by_us(bytes: &[u8], piece: usize) -> Result<(u16, Vec<u8>), String> {
     match parse_response(bytes, &Method::GET, piece, true)? {
         Some(parsed) if parsed.complete => Ok((parsed.status, parsed.body)),
-        Some(_) => Err("the body broke off".to_owned()),
-        None => Err("the head broke off".to_owned()),
+        Some(_) => Err("the body is incomplete".to_owned()),
+        None => Err("the head is incomplete".to_owned()),
     }
 }
 
@@ -73,7 +74,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..200)
 }
 
-/// An answer with a body that is framed in one of the ways there are.
+/// A response with any framing.
 fn answer() -> impl Strategy<Value = Vec<u8>> {
     let status = prop::sample::select(vec![200_u16, 201, 204, 206, 301, 304, 404, 500, 599]);
     let header = "[A-Za-z][A-Za-z0-9-]{0,12}".prop_map(|name| format!("X-{name}"));
@@ -120,9 +121,9 @@ fn answer() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(cases::config(400))]
 
-    /// A good answer is the same to both, wherever it is cut.
+    /// Both read a valid response alike, wherever it is split.
     #[test]
-    fn good_answers_are_read_as_hyper_reads_them(
+    fn valid_responses_are_read_as_by_hyper(
         bytes in answer(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         piece in 1_usize..400,
@@ -132,9 +133,9 @@ proptest! {
         prop_assert_eq!(by_us(&bytes, piece), hyper);
     }
 
-    /// An answer that was damaged is never read as something that hyper reads otherwise: ours is the stricter one.
+    /// A damaged response is rejected or read as by hyper. The reader is the stricter one.
     #[test]
-    fn damaged_answers_are_refused_or_read_as_hyper_reads_them(
+    fn damaged_responses_are_rejected_or_read_as_by_hyper(
         bytes in answer(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         keep in any::<prop::sample::Index>(),
@@ -155,9 +156,9 @@ proptest! {
     }
 }
 
-/// What the fuzzer has kept is read the same in one piece and in many.
+/// The corpus is read alike in one part and in many.
 #[test]
-fn the_fuzzers_corpus_is_read_the_same_in_pieces() {
+fn the_corpus_is_read_alike_in_parts() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/response");
     let mut files = 0;
     for file in std::fs::read_dir(corpus).unwrap() {

@@ -54,7 +54,7 @@ fn a_timeout_without_a_message_is_described() {
     scripts.program("-r 1 --report out.json").run().exited(0);
     let report: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
     let message = report["errors"][0]["message"].as_str().unwrap();
-    assert!(message.starts_with("TimeoutError: no answer came in time (GET http://127.0.0.1:"), "{message}");
+    assert!(message.starts_with("TimeoutError: the request timed out (GET http://127.0.0.1:"), "{message}");
     assert!(message.contains("/hold/one?token=***)"), "{message}");
 }
 

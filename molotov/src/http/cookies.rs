@@ -1,7 +1,7 @@
-//! The cookies of a session: none of them costs anything until a server or the user sets one.
+//! The cookies of a session. They cost nothing until a server or the user sets one.
 //!
-//! What servers set is bounded as in browsers: in the size of a cookie, in the number and size of the cookies of a host,
-//! and in the number of all cookies. The oldest make room. What the user sets is not bounded.
+//! Cookies from servers are limited as in browsers: the size of a cookie, the number and size of the cookies of a domain, and
+//! the number of all cookies. The oldest ones are removed first. Cookies from the user are not limited.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,15 +14,15 @@ use url::Url;
 
 use super::{Error, ErrorKind};
 
-/// The largest name and value of a cookie, together, in bytes.
+/// The maximum size of the name and value of a cookie, in bytes.
 const MAX_COOKIE: usize = 4096;
-/// The largest attribute of a cookie, in bytes.
+/// The maximum size of an attribute of a cookie, in bytes.
 const MAX_ATTRIBUTE: usize = 1024;
-/// The most cookies of a domain.
+/// The maximum number of cookies of a domain.
 const MAX_OF_DOMAIN: usize = 180;
-/// The most bytes of names and values of a domain: more than any server accepts in a request.
+/// The maximum size of all names and values of a domain, in bytes. No server accepts as much in a request.
 const MAX_SIZE_OF_DOMAIN: usize = 48 * 1024;
-/// The most cookies of all domains.
+/// The maximum number of cookies of all domains.
 const MAX_COOKIES: usize = 3000;
 
 /// The cookies to store from responses.
@@ -37,7 +37,7 @@ pub(crate) enum CookiePolicy {
     Reject,
 }
 
-/// A worker's cookies.
+/// The cookies of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Jar {
     policy: Cell<CookiePolicy>,
@@ -47,9 +47,9 @@ pub(crate) struct Jar {
 #[derive(Debug, Default)]
 struct Cookies {
     store: CookieStore,
-    /// Names and values of those that go to every server.
+    /// Names and values of the cookies for every server.
     shared: std::collections::BTreeMap<String, String>,
-    /// The cookies that servers have set, the oldest first.
+    /// The cookies from servers, the oldest first.
     set: VecDeque<Key>,
 }
 
@@ -58,13 +58,13 @@ struct Key {
     domain: String,
     path: String,
     name: String,
-    /// The length of the name and the value.
+    /// The size of the name and value, in bytes.
     size: usize,
 }
 
 impl Cookies {
-    /// Keeps a cookie that a server at `url` sets; drops one that is malformed, too large, or for another site, as
-    /// browsers do.
+    /// Stores a cookie from a server at `url`. As in browsers, a cookie that is malformed, too large, or for another site is
+    /// dropped.
     fn set(&mut self, text: &str, url: &Url) {
         let Ok(cookie) = Cookie::parse(text, url) else { return };
         let size = cookie.name().len() + cookie.value().len();
@@ -80,7 +80,7 @@ impl Cookies {
                 self.set.retain(|other| !known(other));
                 self.set.push_back(key);
             }
-            // One of the user's stays the user's.
+            // A cookie from the user remains one.
             Ok(StoreAction::UpdatedExisting) => {
                 if let Some(known) = self.set.iter_mut().find(|other| known(other)) {
                     known.size = size;
@@ -95,10 +95,11 @@ impl Cookies {
             }
             Err(_) => return,
         }
-        self.bound(&domain);
+        self.evict(&domain);
     }
 
-    /// Names and values for a request: the longest path first, as browsers do; the rest in an order that is always the same.
+    /// Returns the names and values for a request. As in browsers, the longest path comes first. Cookies with equal paths are
+    /// sorted by name.
     fn of(&self, url: &Url) -> Vec<(&str, &str)> {
         let cookies = self.store.matches(url).into_iter().map(|cookie| (cookie.path.len(), cookie.name_value()));
         let cookies = {
@@ -110,8 +111,8 @@ impl Cookies {
         cookies.into_iter().map(|(_, pair)| pair).collect()
     }
 
-    /// Drops the oldest cookies of a domain while it has too many, and the oldest of all domains likewise.
-    fn bound(&mut self, domain: &str) {
+    /// Removes the oldest cookies of a domain while it has too many, and the oldest of all domains while there are too many.
+    fn evict(&mut self, domain: &str) {
         let of_domain = self.set.iter().filter(|key| key.domain == domain);
         let (mut count, mut size) = of_domain.fold((0, 0), |(count, size), key| (count + 1, size + key.size));
         while count > MAX_OF_DOMAIN || size > MAX_SIZE_OF_DOMAIN || self.set.len() > MAX_COOKIES {
@@ -136,7 +137,7 @@ impl Jar {
         self.policy.get()
     }
 
-    /// Whether a server at `url` may set cookies.
+    /// Returns whether a server at `url` may set cookies.
     fn accepts(&self, url: &Url) -> bool {
         match self.policy.get() {
             CookiePolicy::Accept => true,
@@ -145,21 +146,21 @@ impl Jar {
         }
     }
 
-    /// Keeps a cookie, as a server at `url` would set it.
+    /// Adds a cookie, as if a server at `url` had set it.
     pub(crate) fn add(&self, text: &str, url: &Url) -> Result<(), Error> {
         let mut cookies = self.cookies.borrow_mut();
         let cookies = cookies.get_or_insert_with(Box::default);
         cookies.store.parse(text, url).map(|_| ()).map_err(|error| {
-            // The value is a secret, and so may be a text that has no name.
+            // The value is a secret, and a text without a name may be one.
             let what = match text.split_once('=') {
-                Some((name, _)) => format!("the cookie `{}` is not one that {url} can have", name.trim()),
-                None => format!("the text of a cookie for {url} is not of the form `name=value`"),
+                Some((name, _)) => format!("the cookie `{}` is not valid for {url}", name.trim()),
+                None => format!("the cookie for {url} does not have the form `name=value`"),
             };
             Error::new(ErrorKind::Builder, what).with_source(error)
         })
     }
 
-    /// Keeps what a response sets.
+    /// Stores the cookies that a response sets.
     pub(crate) fn store(&self, headers: &HeaderMap, url: &Url) {
         if !self.accepts(url) {
             return;
@@ -175,7 +176,7 @@ impl Jar {
         }
     }
 
-    /// The `Cookie` header for a request.
+    /// Returns the `Cookie` header for a request.
     pub(crate) fn header(&self, url: &Url) -> Option<HeaderValue> {
         let kept = self.cookies.borrow();
         let mut text = String::new();
@@ -195,24 +196,24 @@ impl Jar {
     }
 }
 
-/// A cookie and where it goes.
+/// A cookie, and the servers that it is for.
 #[derive(Debug)]
 pub(crate) struct StoredCookie {
     pub(crate) name: String,
     pub(crate) value: String,
-    /// Empty if it goes to every server.
+    /// Empty if the cookie is for every server.
     pub(crate) domain: String,
     pub(crate) host_only: bool,
     pub(crate) path: String,
     pub(crate) secure: bool,
     pub(crate) http_only: bool,
-    /// Seconds since 1970; `None` if it lives as long as the session.
+    /// Seconds since 1970, or `None` if the cookie does not expire before the session ends.
     pub(crate) expires: Option<i64>,
 }
 
-/// What scripts do with a jar.
+/// Access to single cookies, for other languages.
 impl Jar {
-    /// All cookies, for whatever server.
+    /// Returns all cookies.
     pub(crate) fn all(&self) -> Vec<StoredCookie> {
         let cookies = self.cookies.borrow();
         let Some(cookies) = &*cookies else { return Vec::new() };
@@ -242,26 +243,26 @@ impl Jar {
         shared.chain(others).collect()
     }
 
-    /// Names and values of the cookies that would go to a URL: of two of the same name, the one of the longer path comes last.
+    /// Returns the names and values of the cookies for a URL. Of two with the same name, the one with the longer path is last.
     pub(crate) fn matching(&self, url: &Url) -> Vec<(String, String)> {
         let cookies = self.cookies.borrow();
         let Some(cookies) = &*cookies else { return Vec::new() };
         cookies.of(url).into_iter().rev().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Keeps a cookie that is written as a server at `url` would set it; returns whether the jar keeps cookies of that server.
+    /// Stores a cookie, as if a server at `url` had set it. Returns whether it was stored.
     pub(crate) fn set(&self, text: &str, url: &Url) -> bool {
         self.accepts(url) && self.add(text, url).is_ok()
     }
 
-    /// Keeps a cookie that goes to every server.
+    /// Stores a cookie for every server.
     pub(crate) fn share(&self, name: String, value: String) {
         if self.policy.get() != CookiePolicy::Reject {
             self.cookies.borrow_mut().get_or_insert_with(Box::default).shared.insert(name, value);
         }
     }
 
-    /// Forgets a cookie; an empty domain is that of those that go to every server.
+    /// Removes a cookie. With an empty domain, it removes one for every server.
     pub(crate) fn remove(&self, domain: &str, path: &str, name: &str) {
         let mut cookies = self.cookies.borrow_mut();
         let Some(cookies) = &mut *cookies else { return };
@@ -278,7 +279,7 @@ impl Jar {
         self.policy.set(policy);
     }
 
-    /// Forgets all cookies.
+    /// Removes all cookies.
     pub(crate) fn clear(&self) {
         *self.cookies.borrow_mut() = None;
     }
@@ -289,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cookies_go_back_to_where_they_belong() {
+    fn cookies_are_sent_to_their_host_and_path() {
         let jar = Jar::default();
         let url = Url::parse("http://127.0.0.1:8080/shop/").unwrap();
         assert!(jar.is_empty() && jar.header(&url).is_none());
@@ -304,12 +305,12 @@ mod tests {
         assert_eq!(jar.header(&url).unwrap(), "mine=4");
         assert!(jar.add("", &url).unwrap_err().is_builder());
         let error = jar.add("id=c00kie; Domain=example.com", &url).unwrap_err();
-        assert_eq!(error.to_string(), format!("the cookie `id` is not one that {url} can have"));
+        assert_eq!(error.to_string(), format!("the cookie `id` is not valid for {url}"));
         assert!(!format!("{error:?} {:?}", jar.add("c00kie", &url).unwrap_err()).contains("c00kie"), "{error:?}");
     }
 
     #[test]
-    fn servers_set_so_many_and_no_more() {
+    fn cookies_from_servers_are_limited() {
         let jar = Jar::default();
         let url = Url::parse("http://shop.test/a/b").unwrap();
         let set = |text: String, url: &Url| {
@@ -321,10 +322,14 @@ mod tests {
         for n in 0..500 {
             set(format!("c{n}=1; Path=/"), &url);
         }
-        assert_eq!((sent(), tracked()), (MAX_OF_DOMAIN + 1, MAX_OF_DOMAIN), "the user's own, and the newest of others");
+        assert_eq!(
+            (sent(), tracked()),
+            (MAX_OF_DOMAIN + 1, MAX_OF_DOMAIN),
+            "the user's cookie, and the newest from servers"
+        );
         let header = jar.header(&url).unwrap();
         assert!(header.to_str().unwrap().contains("c499=1") && header.to_str().unwrap().contains("mine=1"));
-        // Renewed, removed and set again: nothing is left over.
+        // Updated, removed and set again: no entries are left behind.
         for n in 0..500 {
             set(format!("c499={n}; Path=/"), &url);
             set("c498=; Path=/; Max-Age=0".to_owned(), &url);
@@ -342,7 +347,7 @@ mod tests {
             jar.cookies.borrow().as_ref().unwrap().store.iter_any().all(|c| c.name() != "larger" && c.name() != "deep")
         );
 
-        // Cookies that grow when they are renewed count too, whichever server was the last to set one.
+        // Updates that make cookies larger count, too, even if another server set the last cookie.
         for n in 0..100 {
             set(format!("grows{n}=v; Path=/"), &url);
         }
@@ -356,6 +361,6 @@ mod tests {
             set("c=1".to_owned(), &Url::parse(&format!("http://h{n}.test/")).unwrap());
         }
         assert_eq!(tracked(), MAX_COOKIES);
-        assert!(sent() <= 1, "the first host's were the oldest");
+        assert!(sent() <= 1, "the cookies of the first host were the oldest");
     }
 }

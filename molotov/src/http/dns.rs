@@ -1,4 +1,4 @@
-//! Names to addresses: literals at once, overrides next, then the system's resolver, remembered for a while.
+//! Resolves host names: overrides first, then IP addresses, then the system's resolver, with a cache.
 
 use std::{
     cell::RefCell,
@@ -22,25 +22,25 @@ use tokio::sync::oneshot;
 use super::BoxError;
 use super::{Error, ErrorKind, options::TransportOptions, target::Origin};
 
-/// How long an answer of the resolver is used.
-const REMEMBERED: Duration = Duration::from_secs(30);
-/// Names that a thread remembers.
-const KEPT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// How long a result of the resolver stays in the cache.
+const TTL: Duration = Duration::from_secs(30);
+/// The maximum number of names in the cache of a thread.
+const CACHE_SIZE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-/// What the resolver says: addresses in the order in which they shall be tried.
-type Found = Result<Arc<[IpAddr]>, Arc<io::Error>>;
-/// When a name was resolved, and to what.
-type Answer = (Instant, Arc<[IpAddr]>);
-/// A lookup that everybody who asks for the same name waits for.
-type Lookup = Shared<BoxFuture<'static, Found>>;
+/// The result of a lookup: addresses in the order to try them.
+type Resolved = Result<Arc<[IpAddr]>, Arc<io::Error>>;
+/// When a name was resolved, and its addresses.
+type Cached = (Instant, Arc<[IpAddr]>);
+/// A lookup that all requests for the same name wait for.
+type Lookup = Shared<BoxFuture<'static, Resolved>>;
 
 thread_local! {
-    static ANSWERS: RefCell<LruCache<String, Answer>> = RefCell::new(LruCache::sparse(KEPT));
-    /// Lookups under way, for as long as somebody waits for them.
-    static LOOKUPS: RefCell<HashMap<String, WeakShared<BoxFuture<'static, Found>>>> = RefCell::default();
+    static CACHE: RefCell<LruCache<String, Cached>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
+    /// Lookups in progress that requests wait for.
+    static LOOKUPS: RefCell<HashMap<String, WeakShared<BoxFuture<'static, Resolved>>>> = RefCell::default();
 }
 
-/// The addresses of an origin, in the order in which they shall be tried; never empty.
+/// Returns the addresses of an origin, in the order to try them. There is at least one.
 pub(crate) async fn resolve(origin: &Origin, options: &TransportOptions) -> Result<Vec<SocketAddr>, Error> {
     if let Some(addresses) = options.resolve.get(&origin.host).filter(|addresses| !addresses.is_empty()) {
         let with_port = |address: &SocketAddr| match address.port() {
@@ -65,12 +65,12 @@ pub(crate) async fn resolve(origin: &Origin, options: &TransportOptions) -> Resu
     let wanted = |address: &&IpAddr| options.only_ipv6.is_none_or(|ipv6| address.is_ipv6() == ipv6);
     let found: Vec<_> = found.iter().filter(wanted).map(|address| SocketAddr::new(*address, origin.port)).collect();
     if found.is_empty() {
-        return Err(unknown(format!("the host `{host}` has no address of the family that is asked for")));
+        return Err(unknown(format!("the host `{host}` has no address of the required family")));
     }
     Ok(found)
 }
 
-/// The thread's resolver, for `reqwest`.
+/// The resolver for `reqwest`.
 #[cfg(feature = "reqwest")]
 pub(crate) struct Resolver;
 
@@ -85,10 +85,10 @@ impl reqwest::dns::Resolve for Resolver {
     }
 }
 
-/// The addresses of a name: remembered ones, or those of one lookup for all that ask at the same time.
-async fn addresses(host: &str) -> Found {
-    let known = ANSWERS.with_borrow_mut(|kept| {
-        kept.get(host).filter(|(at, _)| at.elapsed() < REMEMBERED).map(|(_, found)| Arc::clone(found))
+/// Returns the addresses of a name, from the cache or a lookup. Concurrent requests share a lookup.
+async fn addresses(host: &str) -> Resolved {
+    let known = CACHE.with_borrow_mut(|kept| {
+        kept.get(host).filter(|(at, _)| at.elapsed() < TTL).map(|(_, found)| Arc::clone(found))
     });
     match known {
         Some(found) => Ok(found),
@@ -101,9 +101,9 @@ fn lookup(host: &str) -> Lookup {
         if let Some(lookup) = lookups.get(host).and_then(WeakShared::upgrade) {
             return lookup;
         }
-        // Those that everybody has given up on are still there.
+        // Lookups that no request waits for any more are still in the map.
         lookups.retain(|_, lookup| lookup.upgrade().is_some());
-        let lookup = ask(host.to_owned()).boxed().shared();
+        let lookup = resolve_uncached(host.to_owned()).boxed().shared();
         if let Some(weak) = lookup.downgrade() {
             lookups.insert(host.to_owned(), weak);
         }
@@ -111,30 +111,30 @@ fn lookup(host: &str) -> Lookup {
     })
 }
 
-async fn ask(host: String) -> Found {
+async fn resolve_uncached(host: String) -> Resolved {
     let found = system_resolver(host.clone()).await;
     LOOKUPS.with_borrow_mut(|lookups| lookups.remove(&host));
     let found: Arc<[IpAddr]> = interleave(found.map_err(Arc::new)?.into_iter()).into();
     if !found.is_empty() {
-        ANSWERS.with_borrow_mut(|kept| kept.put(host, (Instant::now(), Arc::clone(&found))));
+        CACHE.with_borrow_mut(|kept| kept.put(host, (Instant::now(), Arc::clone(&found))));
     }
     Ok(found)
 }
 
-/// Asks the system's resolver, which blocks, on a thread. tokio's `lookup_host` panics when the system has no thread.
+/// Calls the system's resolver, which blocks, on a new thread. tokio's `lookup_host` panics if no thread can be started.
 async fn system_resolver(host: String) -> io::Result<Vec<IpAddr>> {
     let (done, found) = oneshot::channel();
     let thread = thread::Builder::new().name("molotov-dns".to_owned());
     let started = thread.spawn(move || {
         let addresses = (host.as_str(), 0).to_socket_addrs();
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         let _ = done.send(addresses.map(|all| all.map(|address| address.ip()).collect()));
     });
     started.map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread for the lookup: {error}")))?;
     found.await.map_err(io::Error::other)?
 }
 
-/// The resolver's order, the two families taking turns (RFC 8305).
+/// Interleaves the two address families and keeps the order within each (RFC 8305).
 fn interleave(found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     let mut unique = Vec::new();
     for address in found {
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_take_turns() {
+    fn families_are_interleaved() {
         let given = ["::1", "::2", "::1", "10.0.0.1"].map(|text| text.parse::<IpAddr>().unwrap());
         let wanted = ["::1", "10.0.0.1", "::2"].map(|text| text.parse::<IpAddr>().unwrap());
         assert_eq!(interleave(given.into_iter()), wanted);
@@ -178,16 +178,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_family_leaves_out_the_other() {
+    async fn addresses_can_be_restricted_to_a_family() {
         let origin = Origin { https: false, host: "localhost".into(), port: 81 };
         let options = TransportOptions { only_ipv6: Some(false), ..TransportOptions::default() };
         assert_eq!(resolve(&origin, &options).await.unwrap(), ["127.0.0.1:81".parse().unwrap()]);
     }
 
     #[test]
-    fn one_lookup_serves_all_that_ask_for_a_name_at_once() {
+    fn concurrent_requests_share_a_lookup() {
         use std::sync::{Arc, Mutex};
-        // The runtime makes a thread for each lookup under way.
+        // The runtime starts a thread for each lookup in progress.
         let threads = Arc::new(Mutex::new(0));
         let started = Arc::clone(&threads);
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -75,9 +75,9 @@ pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
-    /// A timeout may come while connecting: then both `is_timeout` and `is_connect` hold.
+    /// Whether a timeout expired while connecting. Then both `is_timeout` and `is_connect` return true.
     connecting: bool,
-    /// A timeout may be that of one read, and not of the whole request.
+    /// Whether a timeout was that of one read, and not of the whole request.
     reading: bool,
     message: String,
     hint: Option<&'static str>,
@@ -102,7 +102,7 @@ impl Error {
         }))
     }
 
-    /// Says what to do about it; shown after the place.
+    /// Adds a solution, which is shown last.
     pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
         self.0.hint = Some(hint);
         self
@@ -118,24 +118,24 @@ impl Error {
         self
     }
 
-    /// Marks the error as one that came while the connection was being opened.
+    /// Marks an error that occurred while the connection was being opened.
     pub(crate) fn while_connecting(mut self) -> Self {
         self.0.connecting = true;
         self
     }
 
-    /// Marks the error as a timeout between two reads.
+    /// Marks the timeout of a read.
     pub(crate) fn while_reading(mut self) -> Self {
         self.0.reading = true;
         self
     }
 
-    /// Whether the server sent nothing for longer than a read may take.
+    /// Returns whether the timeout of a read expired.
     pub(crate) fn is_read_timeout(&self) -> bool {
         self.0.reading
     }
 
-    /// Says which request it was, unless a lower layer said so already.
+    /// Adds the method and URL of the request, unless the error has a URL.
     pub(crate) fn at(mut self, method: &Method, url: &Url) -> Self {
         if self.0.url.is_none() {
             self.0.method = Some(method.clone());
@@ -144,7 +144,7 @@ impl Error {
         self
     }
 
-    /// Says where it came from, unless a lower layer said so already.
+    /// Adds the URL of the request, unless the error has one.
     pub(crate) fn at_url(mut self, url: &Url) -> Self {
         if self.0.url.is_none() {
             self.0.url = Some(url.clone());
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_sentence_with_place_and_advice() {
+    fn the_message_is_a_sentence_with_request_and_solution() {
         let error = Error::new(ErrorKind::Connect, "no connection to 127.0.0.1:1")
             .with_hint("is a server listening there?")
             .with_source(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_while_connecting_is_both() {
+    fn timeouts_while_connecting_are_both() {
         let error = Error::new(ErrorKind::Timeout, "too slow").while_connecting();
         assert!(error.is_connect() && error.is_timeout());
         assert_eq!(error.kind().as_str(), "timeout");

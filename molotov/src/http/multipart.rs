@@ -77,7 +77,7 @@ impl Form {
         self
     }
 
-    /// The form on the wire: in memory where all of it is, a stream otherwise.
+    /// Returns the body of the form: bytes if all parts are in memory, a stream otherwise.
     pub(crate) fn into_body(self) -> Body {
         let close = Bytes::from(format!("--{}--\r\n", self.boundary));
         let mut length = Some(close.len() as u64);
@@ -153,7 +153,7 @@ impl Part {
     pub async fn file(path: impl AsRef<Path>) -> Result<Part, Error> {
         let path = path.as_ref();
         let cannot = |error| {
-            Error::new(ErrorKind::Builder, format!("the file {} cannot be read", path.display())).with_source(error)
+            Error::new(ErrorKind::Builder, format!("cannot read the file {}", path.display())).with_source(error)
         };
         let file = tokio::fs::File::open(path).await.map_err(cannot)?;
         let length = file.metadata().await.map_err(cannot)?.len();
@@ -200,7 +200,7 @@ impl Part {
     }
 }
 
-/// As browsers write names in forms: what would end the text is escaped.
+/// Escapes a name as browsers do.
 fn quote(text: &str) -> String {
     text.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -210,10 +210,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn memory_and_streams_look_the_same() {
+    async fn forms_in_memory_and_streams_are_encoded_alike() {
         let mut form = Form::new().text("a", "1").part("f", Part::bytes(&b"xyz"[..]).file_name("q\"uote"));
         form.boundary = "B".to_owned();
-        let Body::Bytes(bytes) = form.into_body() else { panic!("all of it is in memory") };
+        let Body::Bytes(bytes) = form.into_body() else { panic!("expected bytes") };
         let expected = "--B\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\n1\r\n--B\r\ncontent-disposition: \
                         form-data; name=\"f\"; filename=\"q%22uote\"\r\ncontent-type: \
                         application/octet-stream\r\n\r\nxyz\r\n--B--\r\n";
@@ -222,7 +222,7 @@ mod tests {
         let stream = stream::iter([Ok::<_, BoxError>("x"), Ok("yz")]);
         let mut form = Form::new().text("a", "1").part("f", Part::stream_with_length(stream, 3).file_name("q\"uote"));
         form.boundary = "B".to_owned();
-        let Body::Stream { stream, length } = form.into_body() else { panic!("a part is a stream") };
+        let Body::Stream { stream, length } = form.into_body() else { panic!("expected a stream") };
         let parts: Vec<Bytes> = stream.try_collect().await.unwrap();
         assert_eq!(std::str::from_utf8(&parts.concat()).unwrap(), expected);
         assert_eq!(length, Some(expected.len() as u64));

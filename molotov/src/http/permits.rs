@@ -1,4 +1,4 @@
-//! How many requests may be under way at the same time: at one server, and at all servers.
+//! Limits on concurrent requests: to one origin, and to all origins.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
@@ -6,21 +6,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::target::Origin;
 
-/// Origins are first looked through for unused ones at this number.
+/// The number of origins at which unused ones are removed for the first time.
 const FIRST_SWEEP: usize = 64;
 
-/// The limits, shared by clones. Without any it costs nothing.
+/// Limits on concurrent requests. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Permits(Option<Rc<Limited>>);
 
-/// Allows one request until it is dropped.
+/// Permission for a request. Dropping it releases it.
 pub(crate) struct Permit {
     _at_origin: Option<OwnedSemaphorePermit>,
-    _in_all: Option<OwnedSemaphorePermit>,
+    _in_total: Option<OwnedSemaphorePermit>,
 }
 
 struct Limited {
-    in_all: Option<Arc<Semaphore>>,
+    in_total: Option<Arc<Semaphore>>,
     per_origin: Option<usize>,
     origins: RefCell<Origins>,
 }
@@ -32,31 +32,31 @@ struct Origins {
 
 impl Permits {
     /// Limits the number of concurrent requests to each origin, and to all origins together.
-    pub(crate) fn new(per_origin: Option<usize>, in_all: Option<usize>) -> Self {
-        if per_origin.is_none() && in_all.is_none() {
+    pub(crate) fn new(per_origin: Option<usize>, in_total: Option<usize>) -> Self {
+        if per_origin.is_none() && in_total.is_none() {
             return Self(None);
         }
         let origins = Origins { semaphores: HashMap::new(), sweep_at: FIRST_SWEEP };
         Self(Some(Rc::new(Limited {
-            in_all: in_all.map(|limit| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)))),
+            in_total: in_total.map(|limit| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)))),
             per_origin: per_origin.map(|limit| limit.clamp(1, Semaphore::MAX_PERMITS)),
             origins: RefCell::new(origins),
         })))
     }
 
-    /// Waits for a permit, to be held until the request is over; `None` without a limit.
+    /// Waits for a permit, to be held until the request ends. Returns `None` if there is no limit.
     pub(crate) async fn acquire(&self, origin: &Rc<Origin>) -> Option<Permit> {
         let limited = self.0.as_ref()?;
-        // Nobody closes a semaphore. Requests that wait for their origin leave the rest of the permits to others.
+        // Semaphores are never closed. A request that waits for its origin holds no permit of the other limit.
         let at_origin = match limited.per_origin {
             Some(limit) => limited.semaphore(origin, limit).acquire_owned().await.ok(),
             None => None,
         };
-        let in_all = match &limited.in_all {
+        let in_total = match &limited.in_total {
             Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
             None => None,
         };
-        Some(Permit { _at_origin: at_origin, _in_all: in_all })
+        Some(Permit { _at_origin: at_origin, _in_total: in_total })
     }
 }
 
@@ -73,7 +73,7 @@ impl Limited {
             return Arc::clone(semaphore);
         }
         if origins.semaphores.len() >= origins.sweep_at {
-            // Permits and those who wait for one share their semaphore.
+            // Permits and pending requests have a reference to their semaphore.
             origins.semaphores.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
             origins.sweep_at = FIRST_SWEEP.max(2 * origins.semaphores.len());
         }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn unused_origins_are_forgotten_and_used_ones_are_not() {
+    fn only_unused_origins_are_removed() {
         let permits = Permits::new(Some(1), None);
         let used = origin(0);
         let held = permits.acquire(&used).now_or_never().unwrap();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_in_all_counts_requests_to_every_origin() {
+    fn the_total_limit_counts_requests_to_all_origins() {
         let permits = Permits::new(Some(2), Some(3));
         let take = |port| permits.acquire(&origin(port)).now_or_never();
         let held = [take(1), take(1), take(2)];

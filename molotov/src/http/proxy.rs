@@ -7,7 +7,7 @@ use super::{Error, ErrorKind};
 
 /// A proxy for the requests of a session: HTTP, HTTPS or SOCKS (`http://`, `https://`, `socks5://`, `socks5h://`).
 ///
-/// The URL is checked when the session is made.
+/// [`Session::new`](crate::session::Session::new) validates the URL.
 ///
 /// ```
 /// # use molotov::session::Proxy;
@@ -77,7 +77,7 @@ impl Proxy {
     }
 }
 
-// By hand, since the URL may have a password.
+// Not derived, because the URL may contain a password.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Proxy(..)")

@@ -1,8 +1,8 @@
-//! Bodies of requests for transports that send from a task of their own, as hyper's do.
+//! Bodies of requests for transports that send them from another task, such as those of hyper.
 //!
-//! A stream of the session must stay on its thread. A [`Pump`] polls it there, and moves its pieces through a channel to
-//! the [`Outgoing`] body. Until the end of the stream has gone through, that body is incomplete: if the pump is dropped
-//! before, the body fails, so that the server does not take a part for the whole.
+//! A stream of a session must stay on its thread. A [`Pump`] polls it there, and moves its parts through a channel to the
+//! [`Outgoing`] body. If the pump is dropped before the stream ends, the body fails, so that the server does not mistake a
+//! part of the body for all of it.
 
 use std::{
     future::{Future, poll_fn},
@@ -25,7 +25,7 @@ use super::{
     timeout::{self, ReadLimit},
 };
 
-/// The body as hyper sends it.
+/// The body that hyper sends.
 pub(crate) enum Outgoing {
     Whole(Bytes),
     Streamed { pieces: mpsc::Receiver<Piece>, length: Option<u64> },
@@ -37,7 +37,7 @@ pub(crate) enum Piece {
     End,
 }
 
-/// What of the body is still to be moved.
+/// The part of a body that is still to be sent.
 pub(crate) struct Pump {
     state: State,
     moved: u64,
@@ -47,7 +47,7 @@ enum State {
     Running {
         stream: LocalByteStream,
         sender: PollSender<Piece>,
-        /// Bytes that the stream has still to yield, where its length is known.
+        /// How many bytes the stream has yet to yield, if its length is known.
         left: Option<u64>,
     },
     Done,
@@ -69,52 +69,57 @@ pub(crate) fn outgoing(body: &mut Body) -> (Outgoing, Pump) {
 }
 
 impl Pump {
-    /// Bytes of body that were handed to the transport.
+    /// Returns how many bytes of the body were passed to the transport.
     pub(crate) fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Waits for the answer, and sends the body meanwhile.
+    /// Waits for the response, and sends the body meanwhile.
     ///
     /// # Errors
-    /// When the body's stream fails, or does not have the length that it says; when the answer takes longer than
-    /// `read_timeout` once the body is sent.
+    ///
+    /// Returns an error if the stream of the body fails or does not have its stated length, or if the response takes longer
+    /// than `read_timeout` after the body was sent.
     pub(crate) async fn until<F: Future>(
         &mut self,
-        answer: F,
+        response: F,
         read_timeout: Option<Duration>,
     ) -> Result<F::Output, Error> {
-        let mut answer = pin!(answer);
+        let mut response = pin!(response);
         let mut limit = read_timeout.map(ReadLimit::new);
         poll_fn(|cx| {
             if let Poll::Ready(Err(source)) = self.poll(cx) {
                 let message = format!("the body of the request failed: {source}");
                 return Poll::Ready(Err(Error::new(ErrorKind::Body, message).with_source(source)));
             }
-            let answered = answer.as_mut().poll(cx).map(Ok);
-            if answered.is_pending()
+            let polled = response.as_mut().poll(cx).map(Ok);
+            if polled.is_pending()
                 && let Some(limit) = &mut limit
                 && matches!(self.state, State::Done)
                 && limit.poll(cx).is_ready()
             {
                 return Poll::Ready(Err(timeout::read_timeout()));
             }
-            answered
+            polled
         })
         .await
     }
 
-    /// The body of the answer; sends the rest of the request while it is read, and holds the permit until it ends.
-    pub(crate) fn beside<S>(mut self, answer: S, permit: Option<Permit>) -> impl Stream<Item = Result<Bytes, Error>>
+    /// Returns the body of the response. Reading it sends the rest of the request, and it holds the permit until its end.
+    pub(crate) fn while_reading<S>(
+        mut self,
+        response: S,
+        permit: Option<Permit>,
+    ) -> impl Stream<Item = Result<Bytes, Error>>
     where
         S: Stream<Item = Result<Bytes, Error>>,
     {
-        let mut answer = Box::pin(answer);
+        let mut response = Box::pin(response);
         stream::poll_fn(move |cx| {
             let _ = &permit;
-            // If the request's body fails now, the transport ends the exchange, and reading the answer fails too.
+            // If the request's body fails, the transport cancels the request, and reading the response fails, too.
             let _ = self.poll(cx);
-            answer.as_mut().poll_next(cx)
+            response.as_mut().poll_next(cx)
         })
     }
 
@@ -122,7 +127,7 @@ impl Pump {
         while let State::Running { stream, sender, left } = &mut self.state {
             match sender.poll_reserve(cx) {
                 Poll::Pending => return Poll::Pending,
-                // The transport has dropped the body: the request is over.
+                // The transport has dropped the body, so the request has ended.
                 Poll::Ready(Err(_)) => {
                     self.state = State::Done;
                     break;
@@ -131,8 +136,8 @@ impl Pump {
             }
             let piece = match stream.as_mut().poll_next(cx) {
                 Poll::Pending => return Poll::Pending,
-                // Servers close an HTTP/2 connection that sends many empty frames. A stream of nothing else still has to
-                // let the deadline be looked at.
+                // Empty frames are not sent, because servers close HTTP/2 connections with many of them. Returning lets the
+                // deadline be checked even if the stream yields nothing else.
                 Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -142,7 +147,7 @@ impl Pump {
                 Poll::Ready(None) if left.is_some_and(|left| left > 0) => Err(wrong_length("shorter")),
                 Poll::Ready(None) => Ok(Piece::End),
             };
-            // A place is reserved; if the transport has gone meanwhile, the next poll notices.
+            // A slot is reserved. If the transport is gone, the next poll notices.
             match piece {
                 Ok(Piece::Data(bytes)) => {
                     self.moved += bytes.len() as u64;

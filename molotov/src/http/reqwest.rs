@@ -1,4 +1,4 @@
-//! The transport by `reqwest`: for proxies, and for a client that the user hands in.
+//! The `reqwest` transport: for proxies, and for clients of the user.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ use super::{
     version::HttpVersionPolicy,
 };
 
-/// A `reqwest` client of the worker's own. Redirects, cookies and decompression are off in it: they are ours.
+/// A transport with a `reqwest` client. The session handles redirects, cookies and decompression.
 pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
     keep_alive: bool,
@@ -31,7 +31,7 @@ pub(crate) struct ReqwestTransport {
 }
 
 impl ReqwestTransport {
-    /// A transport by `client`, or by a new client that goes through `proxies`.
+    /// Returns a transport with `client`, or with a new client that uses `proxies`.
     pub(crate) fn new(
         options: &TransportOptions,
         proxies: &[Proxy],
@@ -53,7 +53,7 @@ impl ReqwestTransport {
             .pool_max_idle_per_host(if keep_alive { options.pool_max_idle_per_host } else { 0 })
             .dns_resolver(dns::Resolver);
         if proxies.is_empty() {
-            // What the environment says is for other programs: a measure must not depend on it.
+            // Measurements must not depend on the proxies of the environment.
             builder = builder.no_proxy();
         }
         for proxy in proxies {
@@ -70,15 +70,15 @@ impl ReqwestTransport {
             HttpVersionPolicy::Http1Only => builder.http1_only(),
             HttpVersionPolicy::Http2PriorKnowledge => builder.http2_prior_knowledge(),
         };
-        let client = builder
-            .build()
-            .map_err(|error| Error::new(ErrorKind::Builder, "the reqwest client cannot be made").with_source(error))?;
+        let client = builder.build().map_err(|error| {
+            Error::new(ErrorKind::Builder, "the `reqwest` client could not be created").with_source(error)
+        })?;
         Ok(ReqwestTransport { client, keep_alive, permits })
     }
 
     pub(crate) async fn execute(&self, request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
         let (method, url) = (request.method, &request.target.url);
-        // Not the client's own timeout, whose timer does not fire while data keeps coming.
+        // The timeout of the client is not used: its timer does not fire while data keeps arriving.
         let mut deadline = request.deadline.map(Deadline::new);
         let late = || timeout::response_timeout().at(method, url);
         let waiting = self.permits.acquire(&request.target.origin);
@@ -97,20 +97,20 @@ impl ReqwestTransport {
         if let Some(version) = request.version {
             built = built.version(version);
         }
-        let exchange = pump.until(built.send(), request.read_timeout);
-        let answer = within(&mut deadline, exchange).await.ok_or_else(late)?;
-        let answer = answer.map_err(|error| error.at(method, url))?;
-        let response = answer.map_err(|error| explain(error).at(method, url))?;
+        let sending = pump.until(built.send(), request.read_timeout);
+        let response = within(&mut deadline, sending).await.ok_or_else(late)?;
+        let response = response.map_err(|error| error.at(method, url))?;
+        let response = response.map_err(|error| explain(error).at(method, url))?;
         let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());
         let (version, status, remote_addr) = (response.version(), response.status(), response.remote_addr());
         let headers = response.headers().clone();
         let head_bytes = size(&headers);
         let body = match response.content_length() {
-            // Of the body itself, whatever the header says: nothing is to come after a HEAD.
+            // The length of the body itself: a response to HEAD has none, regardless of the header.
             Some(0) => ResponseBody::whole(Bytes::new()),
             _ => {
                 let body = response.bytes_stream().map_err(explain);
-                let mut body = ResponseBody::arriving(pump.beside(body, permit));
+                let mut body = ResponseBody::arriving(pump.while_reading(body, permit));
                 body.set_deadline(deadline);
                 body.set_read_timeout(request.read_timeout);
                 body
@@ -129,36 +129,36 @@ impl ReqwestTransport {
     }
 }
 
-/// The size of a head as HTTP/1.1 would write it; what really went over the wire is not told.
+/// Returns the size of headers in HTTP/1.1. `reqwest` does not report the size that was transferred.
 fn size(headers: &HeaderMap) -> u64 {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() as u64
 }
 
-/// `reqwest`'s error as ours: the same kinds for the same troubles.
+/// Converts an error of `reqwest`, to the kind that the direct transport has for it.
 fn explain(error: reqwest::Error) -> Error {
     let connecting = error.is_timeout() && error.is_connect();
     let (kind, what) = if connecting {
         (ErrorKind::Timeout, "connecting timed out")
     } else if error.is_timeout() {
-        (ErrorKind::Timeout, "no answer came in time")
+        (ErrorKind::Timeout, "the request timed out")
     } else if error.is_connect() {
         match cause(&error) {
-            Some(Cause::Tls) => (ErrorKind::Tls, "no secure connection"),
-            Some(Cause::Dns) => (ErrorKind::Dns, "the host cannot be resolved"),
-            _ => (ErrorKind::Connect, "no connection"),
+            Some(Cause::Tls) => (ErrorKind::Tls, "the TLS handshake failed"),
+            Some(Cause::Dns) => (ErrorKind::Dns, "the host could not be resolved"),
+            _ => (ErrorKind::Connect, "the connection could not be opened"),
         }
     } else if error.is_builder() {
-        (ErrorKind::Builder, "the request cannot be built")
+        (ErrorKind::Builder, "the request could not be built")
     } else if error.is_body() || error.is_decode() {
-        (ErrorKind::Body, "the body broke off")
+        (ErrorKind::Body, "the body is incomplete")
     } else {
         match cause(&error) {
-            Some(Cause::Malformed) => (ErrorKind::Protocol, "the server's answer is not HTTP"),
-            Some(Cause::Closed) => (ErrorKind::Closed, "the server closed the connection without an answer"),
+            Some(Cause::Malformed) => (ErrorKind::Protocol, "the server's response is not valid HTTP"),
+            Some(Cause::Closed) => (ErrorKind::Closed, "the server closed the connection without a response"),
             _ => (ErrorKind::Request, "the request failed"),
         }
     };
-    // The URL is told once, by our own message.
+    // The message has the URL already.
     let explained = Error::new(kind, what).with_source(error.without_url());
     if connecting { explained.while_connecting() } else { explained }
 }
@@ -197,7 +197,7 @@ fn cause(error: &reqwest::Error) -> Option<Cause> {
     None
 }
 
-/// What an I/O error was made of is no cause of it, so it has to be looked into.
+/// The inner error of an I/O error is not its source, so it is checked separately.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<rustls::Error>()
         || (error.downcast_ref::<std::io::Error>()).and_then(|io| io.get_ref()).is_some_and(|inner| is_tls(inner))

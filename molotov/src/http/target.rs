@@ -1,4 +1,4 @@
-//! A URL made ready for the wire, parsed once per thread and kept.
+//! URLs, prepared for transports and cached by each thread.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -14,10 +14,10 @@ use url::{Host, Url};
 
 use super::{Error, ErrorKind};
 
-/// How many URLs and origins a thread keeps; one more takes the place of the one that was used least recently.
-const KEPT: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// The maximum number of URLs, and of origins, in the cache of a thread. The least recently used one is evicted.
+const CACHE_SIZE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
-/// Where requests of one kind of connection go.
+/// The server that a connection is opened to.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     pub(crate) https: bool,
@@ -26,39 +26,39 @@ pub(crate) struct Origin {
     pub(crate) port: u16,
 }
 
-/// A URL with all that a transport asks of it.
+/// A URL, with everything that a transport needs of it.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// Without user and password, which nobody is to see.
+    /// The URL without user and password, which are secrets.
     pub(crate) url: Url,
-    /// The header that sends them.
+    /// The header with the user and password.
     pub(crate) authorization: Option<HeaderValue>,
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     pub(crate) https: bool,
-    /// The `Host` header: the default port left out, an IPv6 address in brackets.
+    /// The `Host` header: without the default port, and with brackets around an IPv6 address.
     pub(crate) authority: String,
     pub(crate) path_and_query: String,
-    /// Interned per thread, so that comparing two is mostly comparing pointers.
+    /// Interned by each thread, so that most comparisons compare pointers.
     pub(crate) origin: Rc<Origin>,
     /// The path with numbers, UUIDs and long hex strings replaced: the default name of a request.
     pub(crate) template: String,
-    /// The default name of a GET, which is what most requests are.
+    /// The default name of a GET request.
     get_name: OnceCell<Rc<str>>,
 }
 
 thread_local! {
-    static TARGETS: RefCell<LruCache<String, Rc<Target>>> = RefCell::new(LruCache::sparse(KEPT));
-    static ORIGINS: RefCell<LruCache<Rc<Origin>, ()>> = RefCell::new(LruCache::sparse(KEPT));
+    static TARGETS: RefCell<LruCache<String, Rc<Target>>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
+    static ORIGINS: RefCell<LruCache<Rc<Origin>, ()>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
 }
 
 impl Target {
-    /// The name under which a request of this method is measured, where the user gives none.
+    /// Returns the default name of a request with this method in the results.
     pub(crate) fn name(&self, method: &Method) -> Rc<str> {
         let name = || format!("{method} {}", self.template).into();
         if *method == Method::GET { self.get_name.get_or_init(name).clone() } else { name() }
     }
 
-    /// The target of a string URL, from the thread's cache where it was seen before.
+    /// Returns the target of a URL in text form, from the cache if possible.
     pub(crate) fn parse(url: &str) -> Result<Rc<Self>, Error> {
         if let Some(target) = TARGETS.with_borrow_mut(|kept| kept.get(url).cloned()) {
             return Ok(target);
@@ -73,7 +73,7 @@ impl Target {
         Ok(target)
     }
 
-    /// The target of a parsed URL.
+    /// Returns the target of a parsed URL.
     pub(crate) fn from_url(mut url: Url) -> Result<Rc<Self>, Error> {
         let https = match url.scheme() {
             "http" => false,
@@ -97,7 +97,7 @@ impl Target {
         let authorization = take_credentials(&mut url);
         let port = url.port_or_known_default().unwrap_or(if https { 443 } else { 80 });
         let authority = match url.port() {
-            // `Url` drops the default port by itself.
+            // `Url` has removed the default port.
             Some(port) => format!("{bracketed}:{port}"),
             None => bracketed,
         };
@@ -113,7 +113,7 @@ impl Target {
 }
 
 impl Target {
-    /// As this, with a path and query that are sent as they are.
+    /// Returns this target with a path and query that are sent unchanged.
     pub(crate) fn with_path_and_query(&self, path_and_query: &str) -> Rc<Self> {
         Rc::new(Self {
             url: self.url.clone(),
@@ -128,23 +128,23 @@ impl Target {
     }
 }
 
-/// Takes user and password out of a URL, as the header that sends them.
+/// Removes user and password from a URL, and returns the header for them.
 fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
     let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
     let header = basic(&decoded(url.username()), &url.password().map(decoded).unwrap_or_default());
-    // They can be set where they were.
+    // This cannot fail, because the URL has them.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     Some(header)
 }
 
-/// The `Authorization` header of a user and password.
+/// Returns the `Authorization` header for a user and password.
 pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     let text = format!("Basic {}", BASE64_STANDARD.encode([user, b":", password].concat()));
-    let mut value = HeaderValue::from_str(&text).expect("base64 is made of letters, digits and a few signs");
+    let mut value = HeaderValue::from_str(&text).expect("base64 is valid in a header");
     value.set_sensitive(true);
     value
 }
@@ -187,7 +187,7 @@ fn placeholder(segment: &str) -> Option<&'static str> {
     if uuid {
         return Some("{uuid}");
     }
-    // A long word of letters a to f alone is a word; with a digit in it, an identifier.
+    // Letters from a to f alone may be a word. With a digit, they are an identifier.
     let hex = bytes.len() >= 16 && bytes.iter().all(u8::is_ascii_hexdigit) && bytes.iter().any(u8::is_ascii_digit);
     hex.then_some("{hex}")
 }
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn authority_and_path() {
+    fn authority_and_path_are_those_of_the_request() {
         let target = Target::parse("http://[::1]:8080/a?b=c#d").unwrap();
         assert_eq!((target.origin.host.as_str(), target.origin.port), ("::1", 8080));
         assert_eq!(target.authority, "[::1]:8080");
@@ -221,29 +221,29 @@ mod tests {
     }
 
     #[test]
-    fn kept_and_interned() {
+    fn targets_are_cached_and_origins_interned() {
         let first = Target::parse("http://example.org/kept").unwrap();
         assert!(Rc::ptr_eq(&first, &Target::parse("http://example.org/kept").unwrap()));
         assert!(Rc::ptr_eq(&first.origin, &Target::parse("http://example.org/other").unwrap().origin));
     }
 
     #[test]
-    fn full_caches_forget_what_was_not_used_for_longest() {
+    fn full_caches_evict_the_least_recently_used() {
         let first = Target::parse("http://example.org/first").unwrap();
         let origin = || Origin { https: false, host: "example.org".into(), port: 80 };
-        for n in 0..2 * KEPT.get() {
+        for n in 0..2 * CACHE_SIZE.get() {
             Target::parse(&format!("http://host-{n}.example.org/")).unwrap();
-            // Both stay, since they are used all the time.
+            // Both stay, because they are used in each round.
             let used = Target::parse("http://example.org/first").unwrap();
             assert!(Rc::ptr_eq(&first, &used), "after {n} others");
             assert!(Rc::ptr_eq(&first.origin, &intern(origin())), "after {n} others");
         }
-        assert_eq!(TARGETS.with_borrow(LruCache::len), KEPT.get());
-        assert_eq!(ORIGINS.with_borrow(LruCache::len), KEPT.get());
+        assert_eq!(TARGETS.with_borrow(LruCache::len), CACHE_SIZE.get());
+        assert_eq!(ORIGINS.with_borrow(LruCache::len), CACHE_SIZE.get());
     }
 
     #[test]
-    fn templates() {
+    fn identifiers_in_paths_become_placeholders() {
         for (path, expected) in [
             ("/users/42/cart", "/users/{n}/cart"),
             ("/o/123e4567-e89b-12d3-a456-426614174000", "/o/{uuid}"),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn invalid_urls_are_builder_errors() {
         for url in ["", "/path", "ftp://example.org/", "http://"] {
             assert!(Target::parse(url).unwrap_err().is_builder(), "{url}");
         }

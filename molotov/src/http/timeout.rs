@@ -9,13 +9,12 @@ use super::{Error, ErrorKind, timer::Deadline};
 
 /// Returns the error of a request without a response at its deadline.
 pub(crate) fn response_timeout() -> Error {
-    Error::new(ErrorKind::Timeout, "no answer came in time").with_hint("raise the timeout, or look at the server")
+    Error::new(ErrorKind::Timeout, "the request timed out").with_hint("raise the timeout, or look at the server")
 }
 
 /// Returns the error of a body that is incomplete at its deadline.
 pub(crate) fn body_timeout() -> Error {
-    Error::new(ErrorKind::Timeout, "the body did not arrive in time")
-        .with_hint("raise the timeout, or look at the server")
+    Error::new(ErrorKind::Timeout, "the body timed out").with_hint("raise the timeout, or look at the server")
 }
 
 /// Returns the error of a request whose server sends nothing for longer than the read timeout.

@@ -1,7 +1,7 @@
-//! Deadlines of requests: far ones share one coarse clock per runtime, near ones take a timer of tokio's.
+//! Deadlines of requests: distant ones share a coarse clock, near ones use a timer of tokio.
 //!
-//! Timers only wake the task. Whether a deadline has passed is decided by the time itself, because a task that always
-//! finds data to read spends tokio's cooperative budget, and without budget a timer never fires.
+//! Timers only wake the task. The current time decides whether a deadline has passed, because a task that always has data to
+//! read spends tokio's cooperative budget, and without budget a timer never fires.
 
 use std::{
     cell::RefCell,
@@ -17,14 +17,14 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How late a far deadline may be noticed.
+/// The resolution of the clock.
 const TICK: Duration = Duration::from_millis(50);
-/// Ticks without a deadline after which the clock stops.
+/// The number of ticks without a deadline after which the clock stops.
 const UNUSED: usize = 100;
-/// From here on a deadline is a far one.
+/// Deadlines that are at least this far away use the clock.
 const FAR: Duration = Duration::from_secs(1);
 
-/// A point in time that a future in progress must not pass. Costs nothing until it is first polled.
+/// The time by which something must end. It uses no timer before it is polled.
 pub(crate) struct Deadline {
     at: Instant,
     state: State,
@@ -41,17 +41,17 @@ impl Deadline {
         Self { at, state: State::Unarmed }
     }
 
-    /// Moves the deadline back.
+    /// Extends the deadline.
     pub(crate) fn postpone(&mut self, time: Duration) {
         *self = Self::new(self.at + time);
     }
 
-    /// Whether the deadline has passed.
+    /// Returns whether the deadline has passed.
     pub(crate) fn has_passed(&self) -> bool {
         Instant::now() >= self.at
     }
 
-    /// Ready once the deadline has passed; until then, arranges for the task to be woken.
+    /// Returns `Ready` once the deadline has passed. Until then, it registers the task to be woken.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let left = self.at.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -71,10 +71,10 @@ impl Deadline {
             }
             State::Near(sleep) => sleep.as_mut().poll(cx),
             State::Far { clock, key } => {
-                if let Some(entry) = &mut clock.lock().slots[*key]
-                    && !entry.waker.will_wake(cx.waker())
+                if let Some(waiter) = &mut clock.lock().slots[*key]
+                    && !waiter.waker.will_wake(cx.waker())
                 {
-                    entry.waker.clone_from(cx.waker());
+                    waiter.waker.clone_from(cx.waker());
                 }
                 Poll::Pending
             }
@@ -82,8 +82,8 @@ impl Deadline {
     }
 }
 
-/// Whether a deadline has passed inside a loop that may go on without end. The caller then returns `Pending`: the task
-/// is woken, and whoever owns the deadline ends the request.
+/// Returns whether a deadline has passed, for loops that may not end. If so, it wakes the task, and the caller returns
+/// `Pending` so that the owner of the deadline ends the request.
 pub(crate) fn has_passed(at: Option<Instant>, cx: &Context<'_>) -> bool {
     let passed = at.is_some_and(|at| Instant::now() >= at);
     if passed {
@@ -92,7 +92,7 @@ pub(crate) fn has_passed(at: Option<Instant>, cx: &Context<'_>) -> bool {
     passed
 }
 
-/// The future's output; `None` if the deadline passes first.
+/// Returns the output of a future, or `None` if the deadline passes first.
 pub(crate) async fn within<T>(deadline: &mut Option<Deadline>, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -115,28 +115,29 @@ impl Drop for Deadline {
     }
 }
 
-/// The far deadlines of one thread in one runtime. Behind a lock nobody contends for, since the task that
-/// looks at it belongs to the runtime, which may have several threads.
+/// The distant deadlines of one thread in one runtime.
+///
+/// The lock is needed because the task that ticks may run on another thread of the runtime. It is rarely contended.
 struct Clock {
     runtime: Id,
-    entries: Mutex<Entries>,
+    waiters: Mutex<Waiters>,
 }
 
 #[derive(Default)]
-struct Entries {
-    slots: Vec<Option<Entry>>,
+struct Waiters {
+    slots: Vec<Option<Waiter>>,
     free: Vec<usize>,
-    /// No deadline is before this, so that most ticks look at nothing else.
+    /// No deadline is earlier, so most ticks check only this.
     earliest: Option<Instant>,
-    /// How many ticks in a row have found no deadline.
+    /// How many consecutive ticks found no deadline.
     unused: usize,
     ticking: bool,
 }
 
-struct Entry {
+struct Waiter {
     at: Instant,
     waker: Waker,
-    over: bool,
+    expired: bool,
 }
 
 thread_local! {
@@ -144,45 +145,45 @@ thread_local! {
 }
 
 impl Clock {
-    /// Adds a deadline to the clock of this thread and runtime, and makes sure that the clock ticks.
+    /// Adds a deadline to the clock of this thread and runtime, and starts the clock if necessary.
     fn insert(at: Instant, waker: Waker) -> (Arc<Self>, usize) {
         let handle = Handle::current();
         let runtime = handle.id();
         let clock = CLOCK.with_borrow_mut(|kept| match kept {
             Some(clock) if clock.runtime == runtime => Arc::clone(clock),
             _ => {
-                let clock = Arc::new(Self { runtime, entries: Mutex::default() });
+                let clock = Arc::new(Self { runtime, waiters: Mutex::default() });
                 *kept = Some(Arc::clone(&clock));
                 clock
             }
         });
-        // Both under one lock: in between, the clock could stop.
-        let mut entries = clock.lock();
-        let key = entries.insert(at, waker);
-        let ticking = std::mem::replace(&mut entries.ticking, true);
-        drop(entries);
+        // Both happen under one lock, so that the clock does not stop in between.
+        let mut waiters = clock.lock();
+        let key = waiters.insert(at, waker);
+        let ticking = std::mem::replace(&mut waiters.ticking, true);
+        drop(waiters);
         if !ticking {
             handle.spawn(tick(Ticking { clock: Arc::clone(&clock), stopped: false }));
         }
         (clock, key)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entries {
+impl Waiters {
     fn insert(&mut self, at: Instant, waker: Waker) -> usize {
         self.earliest = Some(self.earliest.map_or(at, |earliest| earliest.min(at)));
-        let entry = Some(Entry { at, waker, over: false });
+        let waiter = Some(Waiter { at, waker, expired: false });
         match self.free.pop() {
             Some(key) => {
-                self.slots[key] = entry;
+                self.slots[key] = waiter;
                 key
             }
             None => {
-                self.slots.push(entry);
+                self.slots.push(waiter);
                 self.slots.len() - 1
             }
         }
@@ -193,9 +194,8 @@ impl Entries {
         self.free.push(key);
     }
 
-    /// One tick: the tasks whose time is over, or `None` if the clock stops because it has no deadlines.
+    /// Returns the wakers of expired deadlines, or `None` if the clock stops because it has had no deadlines for a while.
     fn tick(&mut self, now: Instant) -> Option<Vec<Waker>> {
-        // It keeps ticking for a while without deadlines, as between two requests.
         self.unused = if self.free.len() == self.slots.len() { self.unused + 1 } else { 0 };
         if self.unused >= UNUSED {
             (self.unused, self.ticking) = (0, false);
@@ -204,29 +204,29 @@ impl Entries {
         Some(self.due(now))
     }
 
-    /// The tasks whose time is over.
+    /// Returns the wakers of expired deadlines, once for each.
     fn due(&mut self, now: Instant) -> Vec<Waker> {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return Vec::new();
         }
         self.earliest = None;
         let mut due = Vec::new();
-        for entry in self.slots.iter_mut().flatten().filter(|entry| !entry.over) {
-            if entry.at <= now {
-                entry.over = true;
-                due.push(entry.waker.clone());
+        for waiter in self.slots.iter_mut().flatten().filter(|waiter| !waiter.expired) {
+            if waiter.at <= now {
+                waiter.expired = true;
+                due.push(waiter.waker.clone());
             } else {
-                self.earliest = Some(self.earliest.map_or(entry.at, |earliest| earliest.min(entry.at)));
+                self.earliest = Some(self.earliest.map_or(waiter.at, |earliest| earliest.min(waiter.at)));
             }
         }
         due
     }
 }
 
-/// Records that the clock has stopped when its task is dropped with the runtime.
+/// Notes that the clock has stopped if its task is dropped with the runtime.
 struct Ticking {
     clock: Arc<Clock>,
-    /// The clock has stopped already. Another task may make it tick by now.
+    /// Whether the clock has stopped. Another task may have started it again.
     stopped: bool,
 }
 
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn near_and_far_deadlines_are_kept() {
+    async fn near_and_distant_deadlines_expire() {
         for wait in [30, 1_100].map(Duration::from_millis) {
             let start = Instant::now();
             let mut deadline = Deadline::new(start + wait);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deadline_holds_for_a_task_that_spends_its_budget() {
+    async fn deadlines_expire_in_tasks_without_budget() {
         let before = Instant::now();
         let mut deadline = Some(Deadline::new(before + Duration::from_millis(20)));
         let busy = async {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slots_are_used_again() {
+    async fn slots_are_reused() {
         let far = Instant::now() + Duration::from_secs(300);
         for _ in 0..3 {
             let mut deadline = Deadline::new(far);
@@ -294,21 +294,21 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_never_meets_a_clock_that_is_about_to_stop() {
-        let mut entries = Entries { ticking: true, ..Entries::default() };
+    fn new_deadlines_keep_the_clock_running_or_restart_it() {
+        let mut waiters = Waiters { ticking: true, ..Waiters::default() };
         let now = Instant::now();
         for _ in 1..UNUSED {
-            assert!(entries.tick(now).is_some());
+            assert!(waiters.tick(now).is_some());
         }
-        // One that comes before the last tick keeps the clock going ...
-        let key = entries.insert(now + FAR, Waker::noop().clone());
-        assert!(entries.tick(now).is_some_and(|due| due.is_empty()) && entries.ticking);
-        assert_eq!(entries.tick(now + FAR).map(|due| due.len()), Some(1));
-        entries.remove(key);
+        // A deadline before the last tick keeps the clock running ...
+        let key = waiters.insert(now + FAR, Waker::noop().clone());
+        assert!(waiters.tick(now).is_some_and(|due| due.is_empty()) && waiters.ticking);
+        assert_eq!(waiters.tick(now + FAR).map(|due| due.len()), Some(1));
+        waiters.remove(key);
         for _ in 1..UNUSED {
-            assert!(entries.tick(now).is_some());
+            assert!(waiters.tick(now).is_some());
         }
-        // ... and one that comes after finds it stopped, so that it is started again.
-        assert!(entries.tick(now).is_none() && !entries.ticking);
+        // ... and one after it finds the clock stopped, so that it is restarted.
+        assert!(waiters.tick(now).is_none() && !waiters.ticking);
     }
 }

@@ -1,4 +1,4 @@
-//! Values of any type that a worker keeps, by their type.
+//! Values of any type, stored by type.
 
 use std::{
     any::{Any, TypeId},
@@ -6,12 +6,12 @@ use std::{
     rc::Rc,
 };
 
-/// A few values: a list is the smallest place for them, and the fastest.
+/// Attached values. There are few, so a list is small and fast.
 #[derive(Default)]
 pub(crate) struct Attachments(RefCell<Vec<(TypeId, Rc<dyn Any>)>>);
 
 impl Attachments {
-    /// Keeps a value; one of the same type goes.
+    /// Attaches a value, replacing one of the same type.
     pub(crate) fn attach<T: 'static>(&self, value: T) {
         let (id, value) = (TypeId::of::<T>(), Rc::new(value) as Rc<dyn Any>);
         let mut values = self.0.borrow_mut();
@@ -22,18 +22,18 @@ impl Attachments {
                 None
             }
         };
-        // What it does when it goes may attach something itself.
+        // Dropping the old value may attach another one.
         drop(values);
         drop(replaced);
     }
 
-    /// Lets go of all of them.
+    /// Drops all values.
     pub(crate) fn clear(&self) {
         let values = self.0.take();
         drop(values);
     }
 
-    /// The value of this type.
+    /// Returns the value of type `T`.
     pub(crate) fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         let id = TypeId::of::<T>();
         let value = self.0.borrow().iter().find(|(known, _)| *known == id).map(|(_, value)| value.clone());
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_kept_by_type() {
+    fn values_are_stored_by_type() {
         let attachments = Attachments::default();
         assert_eq!(attachments.attached::<u32>(), None);
         attachments.attach(1_u32);

@@ -1,4 +1,4 @@
-//! The body of a response, on its way from the wire to the scenario.
+//! The body of a response as the session reads it: decoded, measured, and limited in size.
 
 use std::{
     task::{Context, Poll, ready},
@@ -14,30 +14,30 @@ use crate::http::{
     decode::{Coding, Decoded},
 };
 
-/// A body that may be read once, or kept by a listener and read again.
+/// A body that is read once, or read by a listener and kept for the scenario.
 pub(crate) struct Incoming {
     source: Source,
-    /// Parts that were read by a listener, for the scenario to read again.
+    /// The body that a listener read, for the scenario to read again.
     kept: Option<Bytes>,
-    /// A failure that a listener met, for the scenario to meet again.
+    /// The error that a listener got, for the scenario to get again.
     failed: Option<(ErrorKind, String)>,
-    /// A failure that was met behind a part that had to be delivered first.
+    /// An error after a part that has to be returned first.
     deferred: Option<Error>,
     measure: Option<Measure>,
-    /// The most bytes that are kept in memory.
+    /// The maximum size of a body in memory, in bytes.
     max_body: u64,
 }
 
 enum Source {
     Raw(ResponseBody),
     Decoded(Box<Decoded>),
-    /// It is not read, for this reason.
-    Refused(Error),
+    /// The body cannot be read, for this reason.
+    Unreadable(Error),
     Ended,
 }
 
 impl Incoming {
-    /// `codings` are to be undone, until `deadline`; `measure` is there unless the request is over already.
+    /// Returns a body that decodes `codings` until `deadline`. `measure` is `None` if the request has been measured.
     pub(crate) fn new(
         body: ResponseBody,
         codings: Option<Result<Vec<Coding>, Error>>,
@@ -48,12 +48,12 @@ impl Incoming {
         let source = match codings {
             None => Source::Raw(body),
             Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
-            Some(Err(error)) => Source::Refused(error),
+            Some(Err(error)) => Source::Unreadable(error),
         };
         Incoming { source, kept: None, failed: None, deferred: None, measure, max_body }
     }
 
-    /// The next part; `None` when there is no more.
+    /// Polls for the next part. Returns `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(kept) = self.kept.take() {
             return Poll::Ready((!kept.is_empty()).then_some(Ok(kept)));
@@ -67,8 +67,8 @@ impl Incoming {
         let polled = match &mut self.source {
             Source::Raw(body) => body.poll_chunk(cx),
             Source::Decoded(body) => body.poll_chunk(cx),
-            Source::Refused(_) => match std::mem::replace(&mut self.source, Source::Ended) {
-                Source::Refused(error) => Poll::Ready(Some(Err(error))),
+            Source::Unreadable(_) => match std::mem::replace(&mut self.source, Source::Ended) {
+                Source::Unreadable(error) => Poll::Ready(Some(Err(error))),
                 _ => Poll::Ready(None),
             },
             Source::Ended => return Poll::Ready(None),
@@ -90,7 +90,7 @@ impl Incoming {
         }
     }
 
-    /// The next parts as one, as far as they have arrived and up to about `most` bytes; `None` when there is no more.
+    /// Polls for the next parts, joined: those that have arrived, up to about `most` bytes. Returns `None` at the end.
     pub(crate) fn poll_chunks(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
         let first = match ready!(self.poll_chunk(cx)) {
             Some(Ok(first)) => first,
@@ -111,24 +111,24 @@ impl Incoming {
         Poll::Ready(Some(Ok(collected.into_bytes())))
     }
 
-    /// What has come over the wire so far.
+    /// Updates the number of received bytes in the measure.
     fn count(&mut self) {
         if let Some(measure) = &mut self.measure {
             let received = match &self.source {
                 Source::Raw(body) => body.received(),
                 Source::Decoded(body) => body.received(),
-                Source::Refused(_) | Source::Ended => return,
+                Source::Unreadable(_) | Source::Ended => return,
             };
             measure.body_in(received);
         }
     }
 
-    /// Leaves time that has passed out of the request's duration and of its timeout, unless the request is over.
+    /// Excludes time that has passed from the duration of the request and from its timeout.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         match &mut self.source {
             Source::Raw(body) => body.postpone_deadline(time),
             Source::Decoded(body) => body.postpone_deadline(time),
-            Source::Refused(_) | Source::Ended => {}
+            Source::Unreadable(_) | Source::Ended => {}
         }
         if let Some(measure) = &mut self.measure {
             measure.leave_out(time);
@@ -148,10 +148,11 @@ impl Incoming {
         }
     }
 
-    /// Takes another part, and says whether there was one: for reading to the end.
+    /// Adds the next part to `collected`. Returns whether there was one.
     ///
     /// # Errors
-    /// When the body broke off, or when it is larger than may be kept in memory.
+    ///
+    /// Returns an error if the body is incomplete or larger than the limit.
     pub(crate) fn poll_collect(
         &mut self,
         cx: &mut Context<'_>,
@@ -171,38 +172,38 @@ impl Incoming {
         Poll::Ready(Ok(true))
     }
 
-    /// Reads it to its end.
+    /// Reads the whole body.
     pub(crate) async fn read(&mut self) -> Result<Bytes, Error> {
         let mut collected = Collected::default();
         while std::future::poll_fn(|cx| self.poll_collect(cx, &mut collected)).await? {}
         Ok(collected.into_bytes())
     }
 
-    /// The most bytes that are kept in memory.
+    /// Returns the maximum size of a body in memory, in bytes.
     pub(crate) fn max_body(&self) -> u64 {
         self.max_body
     }
 
-    /// Whether all of it is here, or gone.
+    /// Returns whether reading the body needs no waiting.
     pub(crate) fn is_complete(&self) -> bool {
         self.kept.is_some()
             || match &self.source {
                 Source::Raw(body) => body.is_whole() || body.is_end(),
-                Source::Decoded(_) | Source::Refused(_) => false,
+                Source::Decoded(_) | Source::Unreadable(_) => false,
                 Source::Ended => true,
             }
     }
 
-    /// Puts what was read back, for whoever reads next.
+    /// Puts back the body that was read, for the next reader.
     pub(crate) fn keep(&mut self, bytes: Bytes) {
         self.kept = Some(bytes);
     }
 }
 
-/// The parts of a body, joined as they come: never twice in memory.
+/// The parts of a body, joined as they arrive so that the body is in memory only once.
 #[derive(Default)]
 pub(crate) struct Collected {
-    /// Most bodies are one part, which need not be copied.
+    /// The first part. Most bodies have only one, which is not copied.
     first: Bytes,
     joined: Vec<u8>,
 }
@@ -220,8 +221,7 @@ impl Collected {
         let first = std::mem::take(&mut self.first);
         let more = first.len() + part.len();
         if self.joined.capacity() - self.joined.len() < more {
-            // Not doubled, as a vector would by itself: large ones grow by a quarter. The system moves their pages
-            // and copies nothing.
+            // Large vectors grow by a quarter instead of doubling. The system moves their pages without copying.
             let ahead = self.joined.capacity().clamp(4096, 1 << 20).max(self.joined.capacity() / 4);
             self.joined.reserve_exact(more.max(ahead));
         }

@@ -36,12 +36,11 @@ pub use self::{
     context::{Context, StepOutcome},
     into_url::IntoUrl,
     operation::Operation,
-    options::SessionOptions,
+    options::{SessionOptions, Transport},
     prepared::PreparedRequest,
     request::Request,
     request_body::RequestBody,
     response::{Hop, Response},
-    transport::Transport,
 };
 use self::{route::Routes, transport::HttpTransport};
 use crate::http::{Error, ErrorKind, cookies::Jar};

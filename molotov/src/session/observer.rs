@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::session::{Context, SessionOptions};
 
-    /// Attaches a number to each request, and notes what becomes of it.
+    /// Attaches a value to each request, and records the responses.
     #[derive(Default)]
     struct Numbering {
         sent: RefCell<Vec<(String, Rc<()>)>>,
@@ -126,7 +126,7 @@ mod tests {
         fn measured(&self, _: &str, _: &str, _: Option<&str>, _: OperationSample<'_>) {}
     }
 
-    /// Answers 200, but for `/moved`, which leads to `/here`, and `/broken`, where it hangs up.
+    /// Responds with 200, except that `/moved` redirects to `/here` and `/broken` closes the connection.
     async fn serve(listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::task::spawn_local(async move {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_attached_to_a_request_lives_as_long_as_the_request() {
+    fn values_attached_to_a_request_are_dropped_with_it() {
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! What a session is made with.
+//! The options of sessions.
 
 use std::{
     fmt,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{headers, transport::Transport};
+use super::headers;
 #[cfg(feature = "reqwest")]
 use crate::http::proxy::Proxy;
 #[cfg(feature = "tls")]
@@ -18,10 +18,9 @@ use crate::http::{
 use crate::{missing::missing, secrets};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// What a session is made with: what the fixture `setup` gives back.
+/// The options of a session, which the fixture `setup` returns.
 ///
-/// Each method gives the options back, so that they can be written one after the other. What is wrong with them is told
-/// when the session is made.
+/// Methods can be chained. [`Session::new`](super::Session::new) returns any error in the options.
 ///
 /// ```
 /// # use molotov::prelude::*;
@@ -35,16 +34,16 @@ pub struct SessionOptions {
     pub(crate) headers: HeaderMap,
     pub(crate) cookies: Vec<(String, String)>,
     pub(crate) cookie_store: bool,
-    /// Whether servers that are named by their address may set cookies.
+    /// Whether servers without a host name may set cookies.
     pub(crate) cookies_of_addresses: bool,
-    /// Whether headers still speak of a compression that was undone.
+    /// Whether a decompressed response keeps the headers about its compression.
     pub(crate) keep_coding_headers: bool,
     pub(crate) timeout: Option<Duration>,
     /// The longest time without data from the server while a response is due.
     pub(crate) read_timeout: Option<Duration>,
     pub(crate) redirect: Redirect,
     pub(crate) decompression: Decompression,
-    /// The most bytes of a body that are kept in memory.
+    /// The maximum size of a body in memory, in bytes.
     pub(crate) max_body: u64,
     pub(crate) transport_options: TransportOptions,
     #[cfg(feature = "reqwest")]
@@ -55,13 +54,23 @@ pub struct SessionOptions {
     pub(crate) error: Option<String>,
 }
 
-/// The most bytes of a body that are kept in memory, unless the session says otherwise.
+/// The implementation that sends the requests of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Molotov's own HTTP/1.1, and HTTP/2 by hyper. This is the default, and the fastest.
+    Direct,
+    /// A `reqwest` client for each worker. This is the default if a proxy or a client is given. It requires the feature
+    /// `reqwest`.
+    Reqwest,
+}
+
+/// The default maximum size of a body in memory, in bytes.
 pub(crate) const MAX_BODY: u64 = 256 << 20;
 
-/// How long a request may take in all, where nothing else is said.
+/// The default total timeout of a request.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(300);
 
-// By hand, so that no secret is shown.
+// Not derived, so that it masks secrets.
 impl fmt::Debug for SessionOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionOptions")
@@ -83,8 +92,8 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// The defaults: cookies kept, up to 10 redirects followed, bodies decompressed, connections kept alive, 300 s for
-    /// a request.
+    /// Returns the defaults: cookies are stored, up to 10 redirects are followed, bodies are decompressed, connections are kept
+    /// alive, and a request times out after 300 s.
     pub fn new() -> SessionOptions {
         SessionOptions {
             headers: HeaderMap::new(),
@@ -107,12 +116,12 @@ impl SessionOptions {
         }
     }
 
-    fn wrong(mut self, what: impl Into<String>) -> Self {
+    fn invalid(mut self, what: impl Into<String>) -> Self {
         self.error.get_or_insert_with(|| what.into());
         self
     }
 
-    /// A header of every request; one that the request sets itself wins.
+    /// Adds a header to every request. A request can replace it.
     pub fn header<K, V>(mut self, name: K, value: V) -> Self
     where
         K: TryInto<HeaderName, Error: fmt::Display>,
@@ -123,18 +132,18 @@ impl SessionOptions {
                 self.headers.append(name, value);
                 self
             }
-            (Err(error), _) => self.wrong(format!("a default header cannot be sent: {error}")),
-            (_, Err(error)) => self.wrong(format!("a default header cannot be sent: {error}")),
+            (Err(error), _) => self.invalid(format!("a default header is invalid: {error}")),
+            (_, Err(error)) => self.invalid(format!("a default header is invalid: {error}")),
         }
     }
 
-    /// Headers of every request, in the place of those of the same names.
+    /// Adds headers to every request, replacing those with the same names.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         headers::replace(&mut self.headers, headers);
         self
     }
 
-    /// The `User-Agent`; `molotov/` and the version by default.
+    /// Sets the header `User-Agent`. The default is `molotov/` and the version.
     pub fn user_agent<V>(mut self, value: V) -> Self
     where
         V: TryInto<HeaderValue, Error: fmt::Display>,
@@ -144,74 +153,74 @@ impl SessionOptions {
                 self.headers.insert(header::USER_AGENT, value);
                 self
             }
-            Err(error) => self.wrong(format!("the user agent cannot be sent: {error}")),
+            Err(error) => self.invalid(format!("the user agent is invalid: {error}")),
         }
     }
 
-    /// A user and password, sent with every request.
+    /// Sets the user and password of Basic authorization.
     pub fn basic_auth(mut self, user: impl fmt::Display, password: Option<impl fmt::Display>) -> Self {
         self.headers.insert(header::AUTHORIZATION, headers::basic(user, password));
         self
     }
 
-    /// A token, sent with every request.
+    /// Sets the token of Bearer authorization.
     pub fn bearer_auth(mut self, token: impl fmt::Display) -> Self {
         match headers::bearer(token) {
             Ok(value) => {
                 self.headers.insert(header::AUTHORIZATION, value);
                 self
             }
-            Err(error) => self.wrong(error.to_string()),
+            Err(error) => self.invalid(error.to_string()),
         }
     }
 
-    /// A cookie, as a server at `url` would set it: `"id=1; Path=/"`.
+    /// Adds a cookie, as if a server at `url` had set it: `"id=1; Path=/"`.
     pub fn cookie(mut self, url: impl Into<String>, cookie: impl Into<String>) -> Self {
         self.cookies.push((url.into(), cookie.into()));
         self
     }
 
-    /// Whether cookies that servers set are kept and sent back; `true` by default if the feature `cookies` is on.
+    /// Sets whether cookies from servers are stored and sent. The default is `true` with the feature `cookies`.
     pub fn cookie_store(mut self, keep: bool) -> Self {
         if keep && !cfg!(feature = "cookies") {
-            return self.wrong(missing("cookies are not supported", "cookies"));
+            return self.invalid(missing("cookies are not supported", "cookies"));
         }
         self.cookie_store = keep;
         self
     }
 
-    /// What scripts written for aiohttp rely on: no cookies from servers without a name, and headers as they came.
+    /// Behaves like aiohttp: servers without a host name cannot set cookies, and decompressed responses keep all headers.
     pub(crate) fn like_aiohttp(mut self) -> Self {
         self.cookies_of_addresses = false;
         self.keep_coding_headers = true;
         self
     }
 
-    /// How long a request may take in all, from its start to the end of the answer's body; 300 s by default.
+    /// Sets the total timeout, from the start of a request to the end of the response's body. The default is 300 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How long the server may send nothing while a response is due.
+    /// Sets how long the server may send nothing while a response is due.
     pub(crate) fn read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = Some(timeout);
         self
     }
 
-    /// As [`timeout`](Self::timeout), where none was set.
+    /// Sets the total timeout, unless it is set.
     pub(crate) fn or_timeout(mut self, timeout: Duration) -> Self {
         self.timeout.get_or_insert(timeout);
         self
     }
 
-    /// How long making a connection may take, with its TLS handshake; only the total counts by default.
+    /// Sets the timeout of opening a connection, including the TLS handshake. By default, only the total timeout applies.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.transport_options.connect_timeout = Some(timeout);
         self
     }
 
-    /// Which redirects are followed; up to 10 by default.
+    /// Sets which redirects are followed. The default is up to 10.
     pub fn redirect(mut self, redirect: Redirect) -> Self {
         self.redirect = redirect;
         self
@@ -219,7 +228,7 @@ impl SessionOptions {
 
     /// Adds a proxy. The first one that applies to the URL of a request is used, by [`Transport::Reqwest`].
     ///
-    /// Needs the feature `reqwest`.
+    /// Requires the feature `reqwest`.
     ///
     /// ```
     /// # use molotov::{prelude::*, session::Proxy};
@@ -231,107 +240,109 @@ impl SessionOptions {
         self
     }
 
-    /// Trusts an authority beside those of the system.
+    /// Trusts a certificate in addition to those of the system.
     #[cfg(feature = "tls")]
     pub fn add_root_certificate(mut self, certificate: Certificate) -> Self {
         self.transport_options.tls.roots.push(certificate);
         self
     }
 
-    /// Whether the system's authorities are trusted; they are by default.
+    /// Sets whether the certificates of the system are trusted. The default is `true`.
     #[cfg(feature = "tls")]
     pub fn tls_built_in_root_certs(mut self, trust: bool) -> Self {
         self.transport_options.tls.builtin_roots = trust;
         self
     }
 
-    /// What servers are shown that ask who the client is.
+    /// Sets the client certificate, for servers that require one.
     #[cfg(feature = "tls")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.transport_options.tls.identity = Some(identity);
         self
     }
 
-    /// Accepts any certificate: encrypted, but with nobody knows whom.
+    /// Accepts any certificate. Connections are encrypted but not authenticated.
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
         self.transport_options.tls.accept_invalid_certs = accept;
         self
     }
 
-    /// Accepts a certificate that is for another name.
+    /// Accepts certificates for other names.
     #[cfg(feature = "tls")]
     pub fn danger_accept_invalid_hostnames(mut self, accept: bool) -> Self {
         self.transport_options.tls.accept_invalid_hostnames = accept;
         self
     }
 
-    /// Never speaks HTTP/2.
+    /// Uses only HTTP/1.1.
     pub fn http1_only(mut self) -> Self {
         self.transport_options.http_version = HttpVersionPolicy::Http1Only;
         self
     }
 
-    /// Speaks HTTP/2 from the first byte, without TLS too.
+    /// Uses HTTP/2 without negotiation, with and without TLS.
     pub fn http2_prior_knowledge(mut self) -> Self {
         if !cfg!(feature = "http2") {
-            return self.wrong(missing("HTTP/2 is not supported", "http2"));
+            return self.invalid(missing("HTTP/2 is not supported", "http2"));
         }
         self.transport_options.http_version = HttpVersionPolicy::Http2PriorKnowledge;
         self
     }
 
-    /// The address of this machine that connections come from.
+    /// Sets the local address of connections.
     pub fn local_address(mut self, address: impl Into<Option<IpAddr>>) -> Self {
         self.transport_options.local_address = address.into();
         self
     }
 
-    /// The address of a host, instead of asking the system; a port of 0 is the URL's. More calls add more addresses.
+    /// Sets the address of a host, instead of resolving it. Port 0 stands for the port of the URL. More calls add more addresses.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         self.transport_options.resolve.entry(host.into()).or_default().push(address);
         self
     }
 
-    /// Whether gzip is accepted and decompressed; `true` by default if the feature `gzip` is on.
+    /// Sets whether gzip is accepted and decompressed. The default is `true` with the feature `gzip`.
     pub fn gzip(mut self, enable: bool) -> Self {
         if enable && !Decompression::ALL.gzip {
-            return self.wrong(missing("responses with gzip are not supported", "gzip"));
+            return self.invalid(missing("responses with gzip are not supported", "gzip"));
         }
         self.decompression.gzip = enable;
         self
     }
 
-    /// Whether deflate is accepted and decompressed; `true` by default if the feature `deflate` is on.
+    /// Sets whether deflate is accepted and decompressed. The default is `true` with the feature `deflate`.
     pub fn deflate(mut self, enable: bool) -> Self {
         if enable && !Decompression::ALL.deflate {
-            return self.wrong(missing("responses with deflate are not supported", "deflate"));
+            return self.invalid(missing("responses with deflate are not supported", "deflate"));
         }
         self.decompression.deflate = enable;
         self
     }
 
-    /// Whether brotli is accepted and decompressed; `true` by default if the feature `brotli` is on.
+    /// Sets whether brotli is accepted and decompressed. The default is `true` with the feature `brotli`.
     pub fn brotli(mut self, enable: bool) -> Self {
         if enable && !Decompression::ALL.brotli {
-            return self.wrong(missing("responses with brotli are not supported", "brotli"));
+            return self.invalid(missing("responses with brotli are not supported", "brotli"));
         }
         self.decompression.brotli = enable;
         self
     }
 
-    /// Whether zstd is accepted and decompressed; `true` by default if the feature `zstd` is on.
+    /// Sets whether zstd is accepted and decompressed. The default is `true` with the feature `zstd`.
     pub fn zstd(mut self, enable: bool) -> Self {
         if enable && !Decompression::ALL.zstd {
-            return self.wrong(missing("responses with zstd are not supported", "zstd"));
+            return self.invalid(missing("responses with zstd are not supported", "zstd"));
         }
         self.decompression.zstd = enable;
         self
     }
 
-    /// The largest body that [`Response::bytes`](super::Response::bytes) and the like keep in memory, in bytes after
-    /// decompression; 256 MiB by default. A larger one fails with [`ErrorKind::TooLarge`], so that a server cannot take
-    /// all memory. Reading in parts, as [`Response::chunk`](super::Response::chunk) does, has no limit.
+    /// Sets the maximum size of a body in memory, in bytes after decompression. The default is 256 MiB.
+    ///
+    /// If a body is larger, [`Response::bytes`](super::Response::bytes) and similar methods fail with
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), so that a server cannot exhaust the memory. There is no limit for
+    /// reading in parts, as with [`Response::chunk`](super::Response::chunk).
     ///
     /// ```
     /// # use molotov::prelude::*;
@@ -343,47 +354,48 @@ impl SessionOptions {
         self
     }
 
-    /// Whether a connection is used again; it is by default. Without, each request makes its own.
+    /// Sets whether connections are reused. The default is `true`. Otherwise, each request opens a new connection.
     pub fn keep_alive(mut self, keep: bool) -> Self {
         self.transport_options.keep_alive = keep;
         self
     }
 
-    /// Whether a request is sent once more when a kept connection closes without an answer; it is by default.
+    /// Sets whether a request is sent again if a reused connection closes without a response. The default is `true`. Otherwise,
+    /// such a request fails.
     ///
-    /// Only idempotent methods whose body is not a stream are repeated. The server may have seen the first request, so the
-    /// report counts each repetition as `retried`. Without, such a request fails.
+    /// Only requests with an idempotent method and without a streamed body are sent again. The server may have counted the
+    /// first one, so the report shows them as `retried`.
     pub fn retry(mut self, retry: bool) -> Self {
         self.transport_options.retry = retry;
         self
     }
 
-    /// How long a connection may wait for its next request before it is closed; 90 s by default.
+    /// Sets how long a connection may be idle before it is closed. The default is 90 s.
     pub fn pool_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.transport_options.pool_idle_timeout = timeout.into();
         self
     }
 
-    /// How many connections to one server may wait for their next request, for each worker; 1,024 by default. More are
-    /// closed once their request is over.
+    /// Sets the maximum number of idle connections to one server, for each worker. The default is 1,024. Further connections
+    /// are closed after their request.
     pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
         self.transport_options.pool_max_idle_per_host = most;
         self
     }
 
-    /// How many requests a worker may have under way at one server at the same time; no limit by default.
+    /// Sets the maximum number of concurrent requests to one server, for each worker. There is no limit by default.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.transport_options.max_connections = Some(most);
         self
     }
 
-    /// Sets a `reqwest` client that makes the requests, by [`Transport::Reqwest`].
+    /// Sets the `reqwest` client that sends the requests, as with [`Transport::Reqwest`].
     ///
-    /// Turn off its redirects, cookies and decompression, which the session does itself, and its retries
+    /// Turn off its redirects, cookies and decompression, which the session implements, and its retries
     /// (`.retry(reqwest::retry::never())`), which the report does not count.
     ///
-    /// Needs the feature `reqwest`. Build the client with `molotov::reqwest`, which has the right version of the crate; it may
-    /// change to an incompatible one in a minor version of Molotov.
+    /// Requires the feature `reqwest`. Build the client with `molotov::reqwest`, the version of the crate that Molotov uses. A
+    /// minor version of Molotov may change it to an incompatible one.
     ///
     /// ```
     /// # use molotov::{prelude::*, reqwest};
@@ -398,27 +410,27 @@ impl SessionOptions {
         self
     }
 
-    /// Does not compile, and says why.
+    /// Fails to compile, with a message that names the feature.
     #[cfg(not(feature = "reqwest"))]
     #[doc(hidden)]
     pub fn proxy<T: FeatureReqwest>(self, _: T) -> Self {
         self
     }
 
-    /// Does not compile, and says why.
+    /// Fails to compile, with a message that names the feature.
     #[cfg(not(feature = "reqwest"))]
     #[doc(hidden)]
     pub fn client<T: FeatureReqwest>(self, _: T) -> Self {
         self
     }
 
-    /// By what requests are made; the options choose by themselves where this does not.
+    /// Sets the transport. By default, it depends on the other options.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// Which cookies are kept.
+    /// Returns which cookies are stored from responses.
     pub(crate) fn cookie_policy(&self) -> CookiePolicy {
         match (self.cookie_store, self.cookies_of_addresses) {
             (false, _) => CookiePolicy::Reject,
@@ -427,12 +439,12 @@ impl SessionOptions {
         }
     }
 
-    /// All headers that every request has.
+    /// Returns the headers of every request.
     pub(crate) fn all_headers(&self) -> HeaderMap {
         self.with_automatic(self.headers.clone())
     }
 
-    /// Adds the headers that every request has even if nobody asks for them.
+    /// Adds the headers that every request has by default.
     pub(crate) fn with_automatic(&self, mut headers: HeaderMap) -> HeaderMap {
         let mut or = |name: HeaderName, value: &'static str| {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -446,10 +458,10 @@ impl SessionOptions {
     }
 }
 
-/// No type has this trait: it is the bound of methods that need the feature `reqwest`.
+/// No type implements this trait. It is the bound of methods that require the feature `reqwest`.
 #[cfg(not(feature = "reqwest"))]
 #[diagnostic::on_unimplemented(
-    message = "proxies and custom clients need the feature `reqwest` of the crate `molotov`",
+    message = "proxies and custom clients require the feature `reqwest` of the crate `molotov`",
     note = "add the feature in Cargo.toml: `molotov = {{ ..., features = [\"reqwest\"] }}`"
 )]
 pub trait FeatureReqwest {}

@@ -13,7 +13,7 @@ type Renew = Box<dyn FnMut() -> Result<Body, BoxError>>;
 pub(crate) struct Parts {
     pub(crate) method: Method,
     pub(crate) target: Rc<Target>,
-    /// The request's own headers.
+    /// The headers of the request, without cookies.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) version: Option<Version>,

@@ -236,7 +236,7 @@ impl Session {
     /// Returns the codings of the body to decode, or the reason why it cannot be read.
     fn codings(&self, method: &Method, response: &TransportResponse) -> Option<Result<Vec<Coding>, Error>> {
         let bodiless = *method == Method::HEAD || response.body.is_end();
-        if bodiless { None } else { self.0.options.decompression.to_undo(response.headers.map()).transpose() }
+        if bodiless { None } else { self.0.options.decompression.codings(response.headers.map()).transpose() }
     }
 
     /// Applies the changes of listeners.

@@ -23,7 +23,7 @@ use crate::{
     secrets,
 };
 
-/// The response to a request. Its head has arrived; its body may not have.
+/// The response to a request. Its head has arrived, and its body may still be arriving.
 pub struct Response {
     method: Method,
     version: Version,
@@ -37,7 +37,7 @@ pub struct Response {
     pub(crate) extension: RefCell<Option<Box<dyn Any>>>,
 }
 
-/// The body, which belongs to one response or to several views of one.
+/// The body, which one response owns or several views of one share.
 #[expect(clippy::large_enum_variant, reason = "most responses own their body")]
 enum Body {
     Owned(RefCell<Incoming>),
@@ -45,7 +45,7 @@ enum Body {
 }
 
 impl Body {
-    /// The next part; `None` when there is no more. Borrows the body for each step only, so that others may look at it meanwhile.
+    /// Returns the next part, or `None` at the end. The body is borrowed only for each poll.
     async fn chunk(&self) -> Option<Result<Bytes, Error>> {
         poll_fn(|cx| self.cell().borrow_mut().poll_chunk(cx)).await
     }
@@ -58,7 +58,7 @@ impl Body {
     }
 }
 
-/// A redirect on the way to a response.
+/// A redirect that led to a response.
 #[derive(Clone)]
 pub struct Hop {
     url: Url,
@@ -93,7 +93,7 @@ impl Hop {
 }
 
 impl Response {
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of a response, told once")]
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of a response")]
     pub(super) fn new(
         method: Method,
         version: Version,
@@ -117,7 +117,7 @@ impl Response {
         }
     }
 
-    /// Leaves time that has passed out of the request's duration and of its timeout, unless the request is over.
+    /// Excludes time that has passed from the duration of the request and from its timeout.
     pub(super) fn leave_out(&self, time: Duration) {
         self.body.cell().borrow_mut().leave_out(time);
     }
@@ -222,7 +222,7 @@ impl Response {
         let bytes = self.bytes().await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).escape_debug().to_string();
-            let what = format!("the body is not the JSON that was expected; it begins with `{shown}`");
+            let what = format!("the body is not the expected JSON; it starts with `{shown}`");
             Error::new(ErrorKind::Decode, what).with_source(error).at_url(&target.url)
         })
     }
@@ -236,7 +236,7 @@ impl Response {
         self.body.chunk().await.transpose().map_err(|error| error.at_url(&self.target.url))
     }
 
-    /// As [`chunk`](Self::chunk), for code that shares the response: everything that has arrived, up to about `most` bytes.
+    /// Like [`chunk`](Self::chunk), for a shared response. Returns everything that has arrived, up to about `most` bytes.
     pub(crate) async fn chunk_shared(&self, most: usize) -> Result<Option<Bytes>, Error> {
         let chunk = poll_fn(|cx| self.body.cell().borrow_mut().poll_chunks(cx, most)).await;
         chunk.transpose().map_err(|error| error.at_url(&self.target.url))
@@ -244,7 +244,7 @@ impl Response {
 
     /// Returns another response with the same head and body, for a listener that outlives its call.
     ///
-    /// A part that is read from one of them is gone for the other. [`buffered`](Self::buffered) leaves the body in both.
+    /// A part that is read from one of them is not available to the other. [`buffered`](Self::buffered) keeps it for both.
     pub(crate) fn view(&self) -> Option<Response> {
         let Body::Shared(body) = &self.body else { return None };
         Some(Response {
@@ -268,17 +268,17 @@ impl Response {
         self
     }
 
-    /// The most bytes of a body that are kept in memory.
+    /// Returns the maximum size of a body in memory, in bytes.
     pub(crate) fn max_body(&self) -> u64 {
         self.body.cell().borrow().max_body()
     }
 
-    /// Whether the body need not be waited for.
+    /// Returns whether reading the body needs no waiting.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.cell().borrow().is_complete()
     }
 
-    /// The head as it came.
+    /// Returns the headers as they were received.
     pub(crate) fn head(&self) -> &LazyHeaders {
         &self.headers
     }
@@ -298,7 +298,7 @@ impl Response {
     /// Returns the errors of [`bytes`](Self::bytes). Reading the body again returns the same error.
     pub async fn buffered(&self) -> Result<Bytes, Error> {
         let mut all = Collected::default();
-        // Borrowed for each step only: others may look at the response meanwhile.
+        // The body is borrowed only for each poll.
         while poll_fn(|cx| self.body.cell().borrow_mut().poll_collect(cx, &mut all))
             .await
             .map_err(|error| error.at_url(&self.target.url))?
@@ -332,7 +332,7 @@ impl Response {
     }
 }
 
-// By hand, so that no secret is shown.
+// Not derived, so that it masks secrets.
 impl fmt::Debug for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hop")
@@ -352,7 +352,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// The text of a body whose server states a charset, or which has the default one.
+/// Decodes a body with the stated charset, or with the default one.
 #[cfg(feature = "charset")]
 fn decode(bytes: &[u8], stated: Option<&str>, default: &str) -> Result<String, Error> {
     let known = |label: &str| encoding_rs::Encoding::for_label(label.as_bytes());
@@ -362,7 +362,7 @@ fn decode(bytes: &[u8], stated: Option<&str>, default: &str) -> Result<String, E
     Ok(encoding.decode(bytes).0.into_owned())
 }
 
-/// Only UTF-8, and ASCII as a part of it.
+/// Decodes a body as UTF-8, which includes ASCII.
 #[cfg(not(feature = "charset"))]
 fn decode(bytes: &[u8], stated: Option<&str>, default: &str) -> Result<String, Error> {
     let label = stated.unwrap_or(default);
@@ -380,7 +380,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_debug_output_of_a_redirect_shows_no_secret() {
+    fn the_debug_output_of_hops_masks_secrets() {
         let headers = [(header::SET_COOKIE, "id=c00kie"), (header::LOCATION, "http://ada:pa55@host/?token=t0ken")];
         let hop = Hop {
             url: Url::parse("http://host/cb?code=c0de").expect("a URL"),

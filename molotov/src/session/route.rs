@@ -1,14 +1,14 @@
-//! How a single request connects, where it does not as its session does.
+//! Connections of single requests that differ from those of their session.
 
 use std::{cell::RefCell, rc::Rc};
 
 use super::{SessionOptions, transport::HttpTransport};
 use crate::http::{Error, proxy::Proxy, tls::TlsOptions};
 
-/// The most routes of a session that keep their connections.
-const MOST: usize = 64;
+/// The maximum number of routes whose connections a session keeps.
+const MAX_ROUTES: usize = 64;
 
-/// What a request asks of its connections beyond the session's options.
+/// How a request connects, instead of the session's options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) tls: TlsOptions,
@@ -16,18 +16,18 @@ pub(crate) struct Route {
     pub(crate) proxy: Option<Proxy>,
 }
 
-/// The transports of a session's routes, each with connections of its own.
+/// The transports of the routes of a session. Each has its own connections.
 #[derive(Default)]
 pub(crate) struct Routes(RefCell<Vec<(Rc<Route>, Rc<HttpTransport>)>>);
 
 impl Routes {
-    /// The transport of a route; the one used least recently makes room.
+    /// Returns the transport of a route. The least recently used one is evicted.
     pub(crate) fn transport(&self, route: &Rc<Route>, options: &SessionOptions) -> Result<Rc<HttpTransport>, Error> {
         let mut known = self.0.borrow_mut();
         let transport = match known.iter().position(|(other, _)| Rc::ptr_eq(other, route) || other == route) {
             Some(index) => known.remove(index).1,
             None => {
-                if known.len() >= MOST {
+                if known.len() >= MAX_ROUTES {
                     known.remove(0);
                 }
                 Rc::new(HttpTransport::new(&options_of(route, options)?)?)

@@ -1,4 +1,4 @@
-//! What a session tells its observer.
+//! What sessions report to their observer, and requests in their different forms.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -21,7 +21,7 @@ use crate::metrics::OperationSample;
 /// How long a listener takes for each event.
 const LISTENING: Duration = Duration::from_millis(500);
 
-/// A listener that takes its time, and what was measured.
+/// A slow listener, and the samples.
 #[derive(Default)]
 struct Slow(RefCell<Vec<OperationSample<'static>>>);
 
@@ -51,7 +51,7 @@ impl Observer for Slow {
     }
 }
 
-/// A server that redirects `/` twice, to an answer whose body comes after its head.
+/// A server that redirects `/` twice, to a response whose body arrives after its head.
 async fn redirecting(last: &'static str, body: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -82,7 +82,7 @@ async fn redirecting(last: &'static str, body: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn time_in_listeners_is_not_the_requests() {
+async fn time_in_listeners_does_not_count() {
     let plain = async |transport| {
         let url = redirecting("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok").await;
         send_with_slow_listener(transport, url).await;
@@ -96,7 +96,7 @@ async fn time_in_listeners_is_not_the_requests() {
 }
 
 async fn send_with_slow_listener(transport: Transport, url: String) {
-    // Each listener takes longer than the request may.
+    // Each listener takes longer than the timeout of the request.
     let options = SessionOptions::new().transport(transport).timeout(LISTENING * 3 / 4);
     let session = Session::new(options).unwrap();
     let observer = Rc::new(Slow::default());
@@ -115,7 +115,7 @@ async fn send_with_slow_listener(transport: Transport, url: String) {
 async fn awaiting_a_request_sends_it() {
     let url = redirecting("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"ok").await;
     let session = Session::new(SessionOptions::new()).unwrap();
-    // No annotation says which error the block has.
+    // No annotation states the error of the block.
     let step = async {
         let response = session.get(url).await?;
         Ok(response.text().await?)

@@ -1,23 +1,13 @@
-//! The transport of a session: the choice between the two, and the one in use.
+//! The transport of a session, chosen by its options.
 
 use std::rc::Rc;
 
-use super::options::SessionOptions;
+use super::options::{SessionOptions, Transport};
 #[cfg(feature = "reqwest")]
 use crate::http::reqwest::ReqwestTransport;
 use crate::http::{Error, ErrorKind, direct::DirectTransport, request::TransportRequest, response::TransportResponse};
 #[cfg(not(feature = "reqwest"))]
 use crate::missing::missing;
-
-/// The implementation that sends the requests of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Molotov's own HTTP/1.1, and HTTP/2 by hyper. This is the default, and the fastest.
-    Direct,
-    /// A `reqwest` client for each worker. This is the default if a proxy or a client is given. It requires the feature
-    /// `reqwest`.
-    Reqwest,
-}
 
 /// The transport that sends the requests of a session.
 pub(crate) enum HttpTransport {

@@ -1,4 +1,4 @@
-//! Timeouts against peers that keep sending, or keep reading, without end.
+//! Timeouts against peers that never stop sending or reading.
 
 use std::{
     cell::Cell,
@@ -22,12 +22,12 @@ use tokio::io::AsyncReadExt;
 use crate::{BOTH, options};
 
 const TIMEOUT: Duration = Duration::from_millis(60);
-/// Far more than a timeout may be late, and far less than the peers go on for.
+/// Much longer than a timeout may be late, and much shorter than the peers keep sending.
 const LATE: Duration = Duration::from_secs(2);
-/// How long a peer goes on.
+/// How long a peer keeps sending.
 const ENDLESS: Duration = Duration::from_secs(4);
 
-/// A server of threads, so that it floods its client whatever the client's runtime does.
+/// A server with threads, so that it floods its client regardless of the client's runtime.
 fn peer(script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -46,7 +46,7 @@ fn peer(script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + S
                     head.extend(byte);
                 }
                 let head = String::from_utf8(head).unwrap();
-                // The client goes away.
+                // The client closes the connection.
                 let _ = script(head.split(' ').nth(1).unwrap(), &mut stream);
             });
         }
@@ -54,7 +54,7 @@ fn peer(script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Clone + S
     address
 }
 
-/// Writes without end.
+/// Writes until the client closes the connection.
 fn flood(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> std::io::Result<()> {
     let before = Instant::now();
     while before.elapsed() < ENDLESS {
@@ -70,7 +70,7 @@ async fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// Reads an answer to its end, which is its timeout.
+/// Reads a response until its timeout.
 async fn assert_timeout(what: &str, request: RequestBuilder) {
     let before = Instant::now();
     let answer = async {
@@ -87,11 +87,11 @@ async fn assert_timeout(what: &str, request: RequestBuilder) {
 }
 
 #[tokio::test]
-async fn timeouts_hold_while_an_answer_keeps_coming() {
+async fn requests_time_out_while_a_response_keeps_arriving() {
     let member = gzip(&vec![0; 4_000_000]).await;
-    // Packed twice: little on the wire, and 2 GB of it.
+    // Compressed twice: a few bytes that become 2 GB.
     let twice = gzip(&member.repeat(500)).await;
-    // Packed twice, and nothing in it.
+    // Compressed twice, and empty.
     let nothing = gzip(&gzip(b"").await.repeat(300_000)).await;
     let address = peer(move |path, stream| {
         let kind = path.strip_prefix('/').unwrap();
@@ -143,14 +143,14 @@ async fn timeouts_hold_while_an_answer_keeps_coming() {
     }
 }
 
-/// Bodies of requests that never end, in pieces of this size.
+/// A body of a request that never ends, in parts of this size.
 fn endless(piece: usize) -> RequestBody {
     let piece = Bytes::from(vec![b'x'; piece]);
     RequestBody::wrap_stream(stream::repeat_with(move || Ok::<_, Infallible>(piece.clone())))
 }
 
 #[tokio::test]
-async fn timeouts_hold_while_a_body_is_sent() {
+async fn requests_time_out_while_a_body_is_sent() {
     let address = peer(|path, stream| {
         if path == "/answers" {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhalf")?;
@@ -166,7 +166,7 @@ async fn timeouts_hold_while_a_body_is_sent() {
     }
 }
 
-/// HTTP/2 without TLS: floods, in frames of 16 kB or of 64 bytes, and reads what it is sent.
+/// A server for HTTP/2 without TLS. It floods its client in frames of 16 kB or 64 bytes, and reads all requests.
 async fn http2_peer() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -209,9 +209,9 @@ async fn timeouts_hold_over_http2() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_does_not_read_holds_a_stream_back() {
+async fn streams_wait_for_servers_that_do_not_read() {
     const PIECE: usize = 1 << 16;
-    // More than the sockets of the system and the windows of HTTP/2 hold.
+    // More than fits in socket buffers and the windows of HTTP/2.
     const HELD: usize = 16 << 20;
     let http1 = peer(|_, _| {
         thread::sleep(ENDLESS);

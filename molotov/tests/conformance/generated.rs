@@ -1,6 +1,6 @@
-//! Generated answers through a whole session and real sockets: redirects, cookies, framings, codings, and damage.
+//! Generated responses for sessions with real sockets: redirects, cookies, framings, codings, and damaged bytes.
 //!
-//! `MOLOTOV_CASES=100000 cargo nextest run -p molotov -E 'test(generated::) + binary(reader)'` tries more than CI does.
+//! `MOLOTOV_CASES=100000 cargo nextest run -p molotov -E 'test(generated::) + binary(reader)'` runs more cases than CI.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,24 +21,24 @@ use tokio::{
 use crate::{
     BOTH, cases,
     hostile::encoded,
-    server::{Seen, request},
+    server::{Received, request},
 };
 
-/// How long a request may take. Every answer ends with its connection at the latest, so none needs it.
+/// The timeout of requests. The end of the connection ends each response, so none reaches it.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The most bytes of a body.
+/// The maximum size of a body, in bytes.
 const MAX_BODY: u64 = 1 << 20;
 
-/// What is sent for a request, in these pieces.
+/// The response to a request, in the parts to send.
 #[derive(Debug, Clone)]
 struct Sent {
     pieces: Vec<Vec<u8>>,
     closes: bool,
 }
 
-/// Sends the next answer for each request, whatever it asks for; the last one again when there are no more.
+/// A server that sends the next response for each request, and repeats the last one.
 #[derive(Clone, Default)]
-struct Replay(Arc<Mutex<(VecDeque<Sent>, Vec<Seen>)>>);
+struct Replay(Arc<Mutex<(VecDeque<Sent>, Vec<Received>)>>);
 
 impl Replay {
     fn start(runtime: &Runtime) -> (Replay, SocketAddr) {
@@ -65,7 +65,7 @@ impl Replay {
             };
             let Some(sent) = sent else { return };
             for piece in &sent.pieces {
-                // The client may have seen enough.
+                // The client may have closed the connection.
                 if stream.write_all(piece).await.is_err() {
                     return;
                 }
@@ -79,7 +79,7 @@ impl Replay {
     }
 }
 
-/// What a session makes of these answers.
+/// The result of a session with these responses.
 #[derive(Debug, PartialEq, Eq)]
 struct Got {
     status: u16,
@@ -87,13 +87,13 @@ struct Got {
     redirects: usize,
 }
 
-/// Asks over a new session, and checks what holds for all answers: it ends in time, and in bounded memory.
+/// Sends a request with a new session, and checks that it ends in time and with limited memory.
 fn ask(
     runtime: &Runtime,
     (replay, address): &(Replay, SocketAddr),
     answers: &[Sent],
     transport: Transport,
-) -> (Result<Got, String>, Vec<Seen>) {
+) -> (Result<Got, String>, Vec<Received>) {
     *replay.0.lock().unwrap() = (answers.iter().cloned().collect(), Vec::new());
     let options = SessionOptions::new().transport(transport).timeout(TIMEOUT).max_body(MAX_BODY);
     let session = Session::new(options).unwrap();
@@ -109,7 +109,7 @@ fn ask(
     (got.map_err(|error| format!("{error:?}")), replay.0.lock().unwrap().1.clone())
 }
 
-/// An answer, and what it means.
+/// A response, and its meaning.
 #[derive(Debug, Clone)]
 struct Answer {
     status: u16,
@@ -137,7 +137,7 @@ impl Answer {
     }
 }
 
-/// How the body of an answer is delimited.
+/// The framing of a body.
 #[derive(Debug, Clone)]
 enum Framing {
     Length { twice: bool },
@@ -161,7 +161,7 @@ fn codings() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(prop::sample::select(vec!["gzip", "deflate", "bare", "br", "zstd"]), 0..3)
 }
 
-/// What an answer is made of besides its body and how that is framed.
+/// The properties of a response, except its body and framing.
 #[derive(Debug, Clone)]
 struct Shape {
     interim: usize,
@@ -175,7 +175,7 @@ struct Shape {
 fn shape() -> impl Strategy<Value = Shape> {
     let line_end = prop::sample::select(vec!["\r\n", "\r\n", "\n"]);
     let headers = prop::collection::vec(("x-[a-z]{1,8}", "[!-~]([ -~]{0,20}[!-~])?"), 0..5);
-    // Without a value, it is removed.
+    // An empty value removes the cookie.
     let cookies = prop::collection::vec(("[a-e]", prop::option::weighted(0.8, "[a-z0-9]{1,8}")), 0..4);
     (0_usize..3, line_end, headers, prop::bool::weighted(0.2), cookies, prop::bool::weighted(0.2)).prop_map(
         |(interim, line_end, headers, folded, cookies, garbage)| Shape {
@@ -189,7 +189,7 @@ fn shape() -> impl Strategy<Value = Shape> {
     )
 }
 
-/// An answer that is right, if not always by the standard; with a `location` it is a redirect.
+/// A valid response, though not always by the standard. With a `location`, it is a redirect.
 fn answer(status: u16, location: Option<String>) -> impl Strategy<Value = Answer> {
     let body = prop::collection::vec(any::<u8>(), 0..400);
     let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
@@ -248,7 +248,7 @@ fn answer(status: u16, location: Option<String>) -> impl Strategy<Value = Answer
     })
 }
 
-/// Redirects, and where they end.
+/// Redirects and their final response.
 fn chain() -> impl Strategy<Value = Vec<Answer>> {
     let redirect = (prop::sample::select(vec![301_u16, 302, 303, 307, 308]), "(/[a-z]{1,5}){1,2}(\\?q=[a-z]{1,3})?")
         .prop_flat_map(|(status, location)| answer(status, Some(location)));
@@ -259,7 +259,7 @@ fn chain() -> impl Strategy<Value = Vec<Answer>> {
     })
 }
 
-/// The cookies that go out after these answers.
+/// The cookies that are sent after these responses.
 fn cookies(answers: &[Answer]) -> Option<String> {
     let mut jar = BTreeMap::new();
     for (name, value) in answers.iter().flat_map(|answer| &answer.cookies) {
@@ -272,7 +272,7 @@ fn cookies(answers: &[Answer]) -> Option<String> {
     Some(pairs.join("; ")).filter(|pairs| !pairs.is_empty())
 }
 
-/// A change to the bytes of an answer.
+/// A change to the bytes of a response.
 #[derive(Debug, Clone)]
 enum Damage {
     Replace(prop::sample::Index, u8),
@@ -336,7 +336,7 @@ fn damaged(mut answer: Answer, damages: &[Damage]) -> Answer {
         }
     }
     answer.framed = bytes;
-    // What is incomplete is complete now, or broken.
+    // The response is now complete or broken.
     answer.closes = true;
     answer
 }
@@ -345,7 +345,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Memory does not grow with the number of answers.
+/// Checks that memory does not grow with the number of responses.
 #[cfg(target_os = "linux")]
 fn check_memory(before: usize) {
     let more = crate::hostile::memory("VmHWM:").saturating_sub(before);
@@ -365,9 +365,9 @@ fn memory() -> usize {
     0
 }
 
-/// An answer means the same over both transports, and what it was made to mean: after redirects, with the cookies of all.
+/// A valid response has the same, expected meaning with both transports, after redirects and with all cookies.
 #[test]
-fn good_answers_are_what_they_were_made_to_be() {
+fn valid_responses_have_the_expected_meaning() {
     let (runtime, before) = (runtime(), memory());
     let server = Replay::start(&runtime);
     proptest!(cases::config(100), |(chain in chain())| {
@@ -384,9 +384,9 @@ fn good_answers_are_what_they_were_made_to_be() {
     check_memory(before);
 }
 
-/// A damaged answer is refused, or read as hyper reads it below the other transport: ours is the stricter one.
+/// The direct transport rejects a damaged response, or reads it as hyper does. It is the stricter one.
 #[test]
-fn damaged_answers_are_refused_or_read_as_hyper_reads_them() {
+fn damaged_responses_are_rejected_or_read_as_by_hyper() {
     let (runtime, before) = (runtime(), memory());
     let server = Replay::start(&runtime);
     proptest!(cases::config(200), |(chain in chain(), damages in prop::collection::vec(damage(), 1..4))| {

@@ -1,5 +1,4 @@
-//! What a server can do to the client that asks it: answers that are not quite HTTP, bodies without end, and whatever else
-//! grows as the server likes.
+//! Hostile servers: responses that are not quite HTTP, bodies without end, and everything else whose size a server chooses.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use crate::{
 
 const TEXT: &str = "to be, or not to be, that is the question; ";
 
-/// Codings as a server names them, and how they are made: `bare` is `deflate` without zlib's header.
+/// The names of codings in tests. `bare` is `deflate` without the header of zlib.
 const CODINGS: [&str; 6] = ["gzip", "deflate", "bare", "br", "zstd", "gzip, br"];
 
 pub(crate) fn encoded(text: &[u8], coding: &str) -> Vec<u8> {
@@ -49,7 +48,7 @@ fn chunked(headers: &str, data: &[u8]) -> Vec<Step> {
     vec![send(head), send(chunk(data)), Step::Wait, send("0\r\n\r\n")]
 }
 
-/// What the server does for a path of these tests.
+/// Returns the steps of the server for a path of these tests.
 pub(crate) fn script(path: &str) -> Option<Vec<Step>> {
     if let Some(nth) = path.strip_prefix("/accepted/") {
         return Some(vec![send(ACCEPTED[nth.parse::<usize>().unwrap()].1), Step::Close]);
@@ -107,9 +106,9 @@ pub(crate) fn script(path: &str) -> Option<Vec<Step>> {
 /// The size of a large body.
 const LARGE: usize = 64 << 20;
 
-/// Each coding, with and without a length, however late the end of the framing comes.
+/// Each coding, with and without a length, and with a late end of the framing.
 #[tokio::test]
-async fn connections_are_kept_whatever_the_coding_of_the_body() {
+async fn connections_are_reused_after_bodies_with_any_coding() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
@@ -127,20 +126,20 @@ async fn connections_are_kept_whatever_the_coding_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_server_cannot_choose_how_many_codings_are_undone() {
+async fn the_number_of_codings_is_limited() {
     let server = Server::start().await;
     for transport in BOTH {
         let url = server.url("/many-codings");
         let error = session(transport).get(&url).send().await.unwrap().bytes().await.unwrap_err();
         assert!(error.is_decode() && error.to_string().contains("8001 content codings"), "{transport:?}: {error}");
-        // Not read at all: what was built of it falls without noise.
+        // Dropping the response without reading it does not panic.
         let unread = session(transport).get(&url).send().await.unwrap();
         assert_eq!(unread.status(), 200, "{transport:?}");
     }
 }
 
 #[tokio::test]
-async fn a_body_without_end_fails_at_its_limit() {
+async fn endless_bodies_fail_at_the_limit() {
     let server = Server::start().await;
     for transport in BOTH {
         let session = Session::new(options(transport).max_body(16 << 20)).unwrap();
@@ -152,7 +151,7 @@ async fn a_body_without_end_fails_at_its_limit() {
                 assert_eq!(error.kind(), ErrorKind::TooLarge, "{transport:?} {path}: {error}");
                 assert!(error.to_string().contains("`max_body`, which is 16777216 bytes"), "{error}");
             }
-            // Read in parts there is no limit but the time.
+            // Reading in parts is limited only by the timeout.
             let request = session.get(server.url(path)).timeout(Duration::from_millis(300));
             let before = Instant::now();
             let mut response = request.send().await.unwrap();
@@ -176,7 +175,7 @@ async fn a_body_without_end_fails_at_its_limit() {
     assert_eq!(get(&small, &server.url("/")).await, Err(ErrorKind::TooLarge));
 }
 
-/// Memory of this process, in bytes: `VmRSS` is what it has, `VmHWM` the most that it has had.
+/// Returns the memory of this process, in bytes. `VmRSS` is the current value, `VmHWM` the maximum.
 #[cfg(target_os = "linux")]
 pub(crate) fn memory(name: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -186,7 +185,7 @@ pub(crate) fn memory(name: &str) -> usize {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_large_body_is_in_memory_once() {
+async fn large_bodies_are_in_memory_once() {
     let server = Server::start().await;
     let before = memory("VmRSS:");
     for buffered in [true, false] {
@@ -199,7 +198,7 @@ async fn a_large_body_is_in_memory_once() {
 }
 
 #[tokio::test]
-async fn json_may_be_nested_only_so_deep() {
+async fn nesting_of_json_is_limited() {
     let server = Server::start().await;
     for transport in BOTH {
         let response = session(transport).get(server.url("/deep-json")).send().await.unwrap();
@@ -209,7 +208,7 @@ async fn json_may_be_nested_only_so_deep() {
 }
 
 #[tokio::test]
-async fn a_server_cannot_fill_the_cookie_jar() {
+async fn cookies_of_a_server_are_limited() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
@@ -217,14 +216,14 @@ async fn a_server_cannot_fill_the_cookie_jar() {
             get(&session, &server.url(&format!("/cookies/{nth}"))).await.unwrap();
         }
         get(&session, &server.url("/")).await.unwrap();
-        let sent = server.seen("/")[0].headers["cookie"].clone();
+        let sent = server.received("/")[0].headers["cookie"].clone();
         assert!(sent.len() < 64 * 1024, "{transport:?}: {} bytes", sent.len());
-        // The newest stay.
+        // The newest cookies remain.
         assert_eq!(sent.split("; ").filter(|cookie| cookie.starts_with("c29-")).count(), 60, "{transport:?}");
     }
 }
 
-/// Answers that are not what the standard asks for, and have one meaning all the same.
+/// Responses that deviate from the standard but are unambiguous.
 const ACCEPTED: [(&str, &str); 11] = [
     ("bare line feeds", "HTTP/1.1 200 OK\nx: a b\ncontent-length: 2\n\nok"),
     ("bare and whole line ends", "HTTP/1.1 200 OK\r\nx: a b\ncontent-length: 2\r\n\nok"),
@@ -245,7 +244,7 @@ const ACCEPTED: [(&str, &str); 11] = [
     ("a byte that is no ASCII in a header", "HTTP/1.1 200 OK\r\ny: \u{e4}\r\nx: a b\r\ncontent-length: 2\r\n\r\nok"),
 ];
 
-/// Answers that two readers could understand differently: one may see an end where another sees data.
+/// Responses that two parsers could interpret differently: one sees the end where another sees data.
 const REFUSED: [(&str, &str); 20] = [
     ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!"),
     ("two lengths in one header", "HTTP/1.1 200 OK\r\ncontent-length: 2, 3\r\n\r\nok!"),
@@ -282,7 +281,7 @@ const REFUSED: [(&str, &str); 20] = [
 ];
 
 #[tokio::test]
-async fn what_has_one_meaning_is_accepted() {
+async fn unambiguous_responses_are_accepted() {
     let server = Server::start().await;
     for transport in BOTH {
         for (nth, (what, _)) in ACCEPTED.iter().enumerate() {
@@ -295,9 +294,9 @@ async fn what_has_one_meaning_is_accepted() {
     }
 }
 
-/// By our own reader: hyper, below the other transport, is more patient with the first ones.
+/// Only the direct transport: hyper accepts some of these.
 #[tokio::test]
-async fn what_two_readers_understand_differently_is_refused() {
+async fn ambiguous_responses_are_rejected() {
     let server = Server::start().await;
     for (nth, (what, _)) in REFUSED.iter().enumerate() {
         let answer = get(&session(Transport::Direct), &server.url(&format!("/refused/{nth}"))).await;

@@ -1,10 +1,10 @@
-//! Both transports against a server that misbehaves on demand: one visible behaviour, nothing that hangs or panics.
+//! Both transports against a server that misbehaves on demand: they behave alike, and do not hang or panic.
 //!
-//! Differences that cannot be helped, each named where it is tested:
-//! - hyper, below the `reqwest` transport, reads lengths beside chunks; ours refuses them.
-//! - A kept connection that closes without an answer: ours sends what may be repeated once more, on a new connection;
-//!   hyper does so only where nothing had been written.
-//! - Which of `closed`, `body` and `protocol` a broken answer counts as may differ where the breakage is the same.
+//! Some differences remain. The tests name them:
+//! - hyper, in the `reqwest` transport, accepts a length together with chunks. The direct transport rejects it.
+//! - If a reused connection closes without a response, the direct transport sends idempotent requests again on a new
+//!   connection. hyper does so only if nothing was written.
+//! - The kind of error for a broken response may differ: `closed`, `body` or `protocol`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../cases/mod.rs"]
@@ -44,7 +44,7 @@ async fn get(session: &Session, url: &str) -> Result<(u16, Bytes), ErrorKind> {
 }
 
 #[tokio::test]
-async fn answers_are_read_however_they_come() {
+async fn responses_are_read_with_any_framing() {
     let server = Server::start().await;
     for transport in BOTH {
         let session = session(transport);
@@ -76,7 +76,7 @@ async fn answers_are_read_however_they_come() {
 }
 
 #[tokio::test]
-async fn broken_answers_are_errors_of_the_right_kind() {
+async fn broken_responses_are_errors_of_the_right_kind() {
     use ErrorKind::{Body, Closed, Decode, Protocol};
     let server = Server::start().await;
     let cases: [(&str, &[ErrorKind]); 14] = [
@@ -120,7 +120,7 @@ async fn huge_heads_are_read_up_to_a_limit() {
 }
 
 #[tokio::test]
-async fn nothing_hangs_past_its_timeout() {
+async fn requests_end_at_their_timeout() {
     let server = Server::start().await;
     for transport in BOTH {
         for path in ["/hang", "/hang-in-body"] {
@@ -136,7 +136,7 @@ async fn nothing_hangs_past_its_timeout() {
 }
 
 #[tokio::test]
-async fn stale_connections_are_retried_only_where_that_is_safe() {
+async fn retries_idempotent_requests_on_stale_connections() {
     for (method, replayed) in [("GET", true), ("PUT", true), ("POST", false)] {
         let server = Server::start().await;
         let session = session(Transport::Direct);
@@ -145,39 +145,39 @@ async fn stale_connections_are_retried_only_where_that_is_safe() {
             session.request(method, server.url("/stale")).body("x").send().await?.bytes().await
         };
         ask().await.unwrap();
-        // The server has read the second request when it closes: whether it acted on it, nobody knows.
+        // The server has read the second request when it closes the connection, and may have processed it.
         let second = ask().await;
         assert_eq!(second.is_ok(), replayed, "{method}: {second:?}");
         if let Err(error) = second {
             assert_eq!(error.kind(), ErrorKind::Closed);
         }
-        assert_eq!(server.seen("/stale").len(), if replayed { 3 } else { 2 }, "{method}");
+        assert_eq!(server.received("/stale").len(), if replayed { 3 } else { 2 }, "{method}");
     }
 }
 
 #[tokio::test]
-async fn a_connection_closed_while_idle_is_replaced() {
+async fn connections_closed_while_idle_are_replaced() {
     let server = Server::start().await;
     for transport in BOTH {
         let session = session(transport);
         for _ in 0..10 {
-            // A POST is never sent twice, so a stale connection that was not noticed would fail it.
+            // A POST is not sent again, so it fails if a stale connection goes unnoticed.
             let response = session.post(server.url("/says-close")).body("x").send().await.unwrap();
             assert_eq!(response.bytes().await.unwrap(), "ok", "{transport:?}");
         }
     }
-    assert_eq!(server.seen("/says-close").len(), 20);
+    assert_eq!(server.received("/says-close").len(), 20);
 }
 
 #[tokio::test]
-async fn connections_are_kept_and_what_follows_an_answer_is_not_taken_for_one() {
+async fn connections_are_reused_unless_bytes_follow_the_response() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
         for _ in 0..1000 {
             assert_eq!(get(&session, &server.url("/")).await, Ok((200, "ok".into())));
         }
-        assert_eq!((server.connections(), server.seen("/").len()), (1, 1000), "{transport:?}");
+        assert_eq!((server.connections(), server.received("/").len()), (1, 1000), "{transport:?}");
         let extra = session.get(server.url("/extra")).send().await.unwrap();
         assert_eq!(extra.bytes().await.unwrap(), "ok", "{transport:?}");
         assert_eq!(get(&session, &server.url("/")).await, Ok((200, "ok".into())), "{transport:?}");
@@ -189,7 +189,7 @@ async fn connections_are_kept_and_what_follows_an_answer_is_not_taken_for_one() 
         }
         assert_eq!(server.connections() - before, 5, "{transport:?}");
         assert!(
-            server.seen("/told-to-close").iter().all(|seen| seen.headers["connection"] == "close"),
+            server.received("/told-to-close").iter().all(|seen| seen.headers["connection"] == "close"),
             "{transport:?}"
         );
     }
@@ -201,17 +201,17 @@ async fn credentials_of_a_url_are_sent_as_basic_authorization() {
     for transport in BOTH {
         let server = Server::start().await;
         let url = |path: &str| server.url(path).replace("http://", "http://ada:pa55@");
-        let sent = |path: &str| server.seen(path).pop().unwrap().headers.get("authorization").cloned();
+        let sent = |path: &str| server.received(path).pop().unwrap().headers.get("authorization").cloned();
         let session = Session::new(options(transport).bearer_auth("of-the-session")).unwrap();
         let response = session.get(url("/")).query(&[("a", "b")]).send().await.unwrap();
         assert_eq!(response.url().as_str(), server.url("/?a=b"), "{transport:?}");
         assert_eq!(sent("/?a=b").as_deref(), Some(ADA), "{transport:?}");
-        // What the request says itself wins, however it is said.
+        // A header of the request replaces it, however it is set.
         session.get(url("/")).header("authorization", "Bearer own").send().await.unwrap();
         assert_eq!(sent("/").as_deref(), Some("Bearer own"), "{transport:?}");
         session.get(url("/")).basic_auth("eve", Some("s3cret")).send().await.unwrap();
         assert_eq!(sent("/").as_deref(), Some("Basic ZXZlOnMzY3JldA=="), "{transport:?}");
-        // They stay within the origin, and a redirect may bring others.
+        // They are sent only to their origin, and a redirect may bring others.
         for (path, authorization) in
             [("/redirect/302", Some(ADA)), ("/cross", None), ("/to-eve", Some("Basic ZXZlOnMzY3JldA=="))]
         {
@@ -223,7 +223,7 @@ async fn credentials_of_a_url_are_sent_as_basic_authorization() {
 }
 
 #[tokio::test]
-async fn redirects_follow_the_rules() {
+async fn redirects_change_the_method_as_in_browsers() {
     let server = Server::start().await;
     for transport in BOTH {
         for (status, method, then, body) in [
@@ -247,7 +247,7 @@ async fn redirects_follow_the_rules() {
             assert_eq!(response.url().path(), "/landed", "{transport:?} {status} {method}");
             assert_eq!(response.history().len(), 1);
             assert_eq!(response.history()[0].status(), status);
-            let landed = &server.seen("/landed")[0];
+            let landed = &server.received("/landed")[0];
             assert_eq!((landed.method.as_str(), landed.body.as_slice()), (then, body.as_bytes()), "{status} {method}");
             assert_eq!(landed.headers.contains_key("content-type"), !body.is_empty(), "{status} {method}");
         }
@@ -259,20 +259,20 @@ async fn redirects_follow_the_rules() {
         let not_followed = Session::new(options(transport).redirect(Redirect::none())).unwrap();
         assert_eq!(get(&not_followed, &server.url("/redirect/302")).await.unwrap().0, 302);
     }
-    assert_eq!(server.seen("/loop").len(), 22, "eleven for each transport: one, and ten redirects");
+    assert_eq!(server.received("/loop").len(), 22, "eleven for each transport: one, and ten redirects");
 }
 
 #[tokio::test]
-async fn another_server_does_not_see_secrets() {
+async fn secrets_are_not_sent_to_other_servers() {
     for transport in BOTH {
         let server = Server::start().await;
         let options = options(transport).bearer_auth("default").resolve("localhost", server.address);
         let session = Session::new(options).unwrap();
         let request = session.post(server.url("/cross")).header("cookie", "id=1").header("x-own", "1").body("data");
         request.send().await.unwrap();
-        let first = &server.seen("/cross")[0];
+        let first = &server.received("/cross")[0];
         assert!(first.headers.contains_key("authorization") && first.headers.contains_key("cookie"));
-        let landed = &server.seen("/landed")[0];
+        let landed = &server.received("/landed")[0];
         assert!(!landed.headers.contains_key("authorization") && !landed.headers.contains_key("cookie"), "{landed:?}");
         assert_eq!((landed.headers["x-own"].as_str(), landed.body.as_slice()), ("1", &b"data"[..]));
         assert!(landed.headers["host"].starts_with("localhost:"), "{landed:?}");
@@ -280,22 +280,22 @@ async fn another_server_does_not_see_secrets() {
 }
 
 #[tokio::test]
-async fn cookies_are_the_workers_own() {
+async fn cookies_belong_to_a_worker() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
         let response = session.get(server.url("/set-cookie")).send().await.unwrap();
         assert_eq!(response.cookies().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b"]);
         session.get(server.url("/next")).send().await.unwrap();
-        assert_eq!(server.seen("/next")[0].headers.get("cookie").map(String::as_str), Some("a=1"));
+        assert_eq!(server.received("/next")[0].headers.get("cookie").map(String::as_str), Some("a=1"));
         let other = Session::new(options(transport).cookie(server.url("/"), "c=3")).unwrap();
         other.get(server.url("/next")).send().await.unwrap();
-        assert_eq!(server.seen("/next")[1].headers.get("cookie").map(String::as_str), Some("c=3"));
+        assert_eq!(server.received("/next")[1].headers.get("cookie").map(String::as_str), Some("c=3"));
     }
 }
 
 #[tokio::test]
-async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
+async fn bodies_are_sent_whole_or_streamed_until_a_response_ends_them() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
@@ -306,7 +306,7 @@ async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
         session.post(server.url("/a")).body(RequestBody::sized_stream(11, parts())).send().await.unwrap();
         session.post(server.url("/a")).json(&serde_json::json!({"a": 1})).send().await.unwrap();
         session.post(server.url("/a")).form(&[("a", "b c"), ("d", "ä&")]).send().await.unwrap();
-        let seen = server.seen("/a");
+        let seen = server.received("/a");
         assert!(seen[0].body == large.as_bytes(), "{transport:?}");
         assert_eq!(seen[1].headers.get("transfer-encoding").map(String::as_str), Some("chunked"));
         assert_eq!((seen[1].body.as_slice(), seen[2].body.as_slice()), (&b"hello world"[..], &b"hello world"[..]));
@@ -319,7 +319,7 @@ async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
         let wrong = session.post(server.url("/b")).body(RequestBody::sized_stream(12, parts())).send().await;
         assert!(wrong.is_err(), "{transport:?}: a body that is shorter than stated");
     }
-    // An answer that comes before the body is through ends the sending.
+    // A response before the end of the body ends the upload.
     for transport in BOTH {
         let server = Server::start().await;
         let large = "x".repeat(20_000_000);
@@ -328,7 +328,7 @@ async fn bodies_are_sent_whole_streamed_and_cut_short_by_an_answer() {
     }
 }
 
-/// A body that grows as the test sends, and ends when the test drops its end.
+/// A body with the parts that the test sends. It ends when the test drops the sender.
 fn growing() -> (mpsc::UnboundedSender<&'static str>, RequestBody) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let parts = stream::unfold(receiver, async |mut receiver: mpsc::UnboundedReceiver<&'static str>| {
@@ -338,7 +338,7 @@ fn growing() -> (mpsc::UnboundedSender<&'static str>, RequestBody) {
 }
 
 #[tokio::test]
-async fn a_body_is_sent_on_while_its_answer_is_read() {
+async fn bodies_are_sent_while_the_response_is_read() {
     let server = Server::start().await;
     for transport in BOTH {
         let (sender, body) = growing();
@@ -354,10 +354,10 @@ async fn a_body_is_sent_on_while_its_answer_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_short_does_not_look_complete() {
+async fn incomplete_bodies_do_not_look_complete() {
     let server = Server::start().await;
     for transport in BOTH {
-        // The answer is complete, or given up on, before the body is.
+        // The response ends, or is dropped, before the body.
         for path in ["/answers-first", "/echo"] {
             let (sender, body) = growing();
             sender.send("first").unwrap();
@@ -374,7 +374,7 @@ async fn a_body_that_is_cut_short_does_not_look_complete() {
 }
 
 #[tokio::test]
-async fn secrets_stay_with_their_server_however_many_others_were_seen() {
+async fn secrets_stay_with_their_server_when_caches_are_full() {
     for transport in BOTH {
         let server = Server::start().await;
         let session = session(transport);
@@ -383,12 +383,12 @@ async fn secrets_stay_with_their_server_however_many_others_were_seen() {
             let _ = session.get(format!("http://host-{n}.test/"));
         }
         request.send().await.unwrap();
-        assert!(server.seen("/landed")[0].headers.contains_key("authorization"), "{transport:?}");
+        assert!(server.received("/landed")[0].headers.contains_key("authorization"), "{transport:?}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_without_body_holds_no_place_within_the_limit() {
+async fn responses_without_body_hold_no_permit() {
     for transport in BOTH {
         let server = Server::start().await;
         let limited = Session::new(options(transport).max_connections(1).timeout(Duration::from_secs(2))).unwrap();
@@ -400,14 +400,14 @@ async fn an_answer_without_body_holds_no_place_within_the_limit() {
 }
 
 #[tokio::test]
-async fn requests_run_side_by_side_within_a_limit() {
+async fn concurrent_requests_are_limited() {
     for transport in BOTH {
         let server = Server::start().await;
         let limited = Session::new(options(transport).max_connections(2)).unwrap();
         let requests = (0..20).map(|_| async { get(&limited, &server.url("/slow-head")).await.unwrap() });
         assert_eq!(futures_util::future::join_all(requests).await.len(), 20);
         assert!(server.connections() <= 2, "{transport:?}: {} connections", server.connections());
-        // Whoever waits for a connection waits no longer than for an answer.
+        // Waiting for a permit is part of the timeout.
         let held = limited.get(server.url("/hang-in-body")).send().await.unwrap();
         let other = limited.get(server.url("/hang-in-body")).send().await.unwrap();
         let third = limited.get(server.url("/")).timeout(Duration::from_millis(50)).send().await;
@@ -423,10 +423,10 @@ async fn over() -> molotov::Result<SessionOptions> {
     Ok(options.retry(molotov::get_var("retry").unwrap_or(true)))
 }
 
-/// Good, broken, redirected, half read, dropped before its answer: each call of `send` is one request of the report.
+/// Valid, broken, redirected, partly read, dropped before the response: each call of `send` is one request in the report.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_is_measured_once() {
-    // How often it is asked for. `/no-answer` and the second `/stale` come over a kept connection: see above.
+    // How often each path is requested. `/no-answer` and the second `/stale` use a reused connection; see above.
     let paths =
         ["/", "/chunked", "/no-answer", "/reset-before", "/half-head", "/half-body", "/reset-in-body", "/garbage"]
             .into_iter()
@@ -439,16 +439,16 @@ async fn every_request_is_measured_once() {
         let scenario = async move |session: &Session| -> molotov::Result<()> {
             for &(path, times) in &asked {
                 for _ in 0..times {
-                    // Only those that hang reach their timeout, also on a slow machine.
+                    // Only paths that hang reach the timeout, even on a slow machine.
                     let timeout = Duration::from_millis(if path.starts_with("/hang") { 300 } else { 10_000 });
                     let request = session.get(at.url(path)).name(path).timeout(timeout);
-                    // What went wrong is the other tests' matter.
+                    // Other tests check the error.
                     if let Ok(response) = request.send().await {
                         let _ = response.bytes().await;
                     }
                 }
             }
-            // Given up on before its answer, and before its body.
+            // Dropped before the response, and before its body.
             let dropped = session.get(at.url("/hang")).name("dropped").send();
             assert!(tokio::time::timeout(Duration::from_millis(50), dropped).await.is_err());
             drop(session.get(at.url("/hang-in-body")).name("half").send().await?);
@@ -469,16 +469,16 @@ async fn every_request_is_measured_once() {
             assert_eq!(retried, u64::from(repeated), "{transport:?} {path}");
             let given_up = path.starts_with("/hang");
             let served = times + retried + u64::from(given_up);
-            assert_eq!(server.seen(path).len() as u64, served, "{transport:?} {path}");
+            assert_eq!(server.received(path).len() as u64, served, "{transport:?} {path}");
         }
         assert_eq!(report.request("half").map_or(0, |row| row.count()), 1, "{transport:?}");
         assert!(report.request("dropped").is_none_or(|row| row.count() <= 1), "{transport:?}");
     }
 }
 
-/// Whoever waits for a listener whose queue is full waits for a connection.
+/// A listener whose queue is full does not complete connections.
 #[tokio::test]
-async fn a_timeout_while_connecting_says_so() {
+async fn timeouts_while_connecting_are_reported_as_such() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -496,7 +496,7 @@ async fn a_timeout_while_connecting_says_so() {
         assert!(error.is_timeout() && error.is_connect(), "{transport:?}: {error:?}");
         assert!(error.to_string().starts_with("connecting "), "{transport:?}: {error}");
     }
-    // The request's own time is over meanwhile.
+    // The total timeout expires first.
     let request = session(Transport::Direct).get(&url).timeout(Duration::from_millis(100));
     let error = request.send().await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");

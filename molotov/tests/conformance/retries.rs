@@ -1,4 +1,4 @@
-//! Requests that are sent again: which, how often, and what the report says of them.
+//! Requests that are sent again: which ones, how often, and how the report counts them.
 
 use std::{
     io::{Read, Write},
@@ -20,7 +20,7 @@ use crate::{BOTH, options};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// Reads a request without a body up to its empty line; `false` at the end of the connection.
+/// Reads a request without a body. Returns `false` at the end of the connection.
 fn read_request(stream: &mut TcpStream) -> bool {
     let mut seen = Vec::new();
     let mut byte = [0];
@@ -33,7 +33,7 @@ fn read_request(stream: &mut TcpStream) -> bool {
     true
 }
 
-/// A server that answers the first request of each connection, and closes the connection after the second one.
+/// A server that responds to the first request of each connection, and closes the connection after the second one.
 fn server_that_drops_every_second_request() -> (SocketAddr, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -61,7 +61,7 @@ fn server_that_drops_every_second_request() -> (SocketAddr, Arc<AtomicU64>) {
 async fn run(transport: Transport, retry: bool, method: http::Method, address: SocketAddr) -> Report {
     let scenario = async move |session: &Session| -> molotov::Result<()> {
         let request = session.request(method.clone(), format!("http://{address}/")).name("kept");
-        // What fails is counted.
+        // Failures are counted.
         if let Ok(response) = request.send().await {
             let _ = response.bytes().await;
         }
@@ -72,7 +72,7 @@ async fn run(transport: Transport, retry: bool, method: http::Method, address: S
 }
 
 #[tokio::test]
-async fn the_report_adds_up_with_what_a_server_has_seen() {
+async fn the_report_counts_all_requests_that_the_server_received() {
     for transport in BOTH {
         for (method, retry) in [("GET", true), ("GET", false), ("POST", true)] {
             let what = format!("{transport:?} {method} {retry}");
@@ -93,7 +93,7 @@ async fn the_report_adds_up_with_what_a_server_has_seen() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_reset_before_is_replaced() {
+async fn connections_that_were_reset_are_replaced() {
     for method in ["GET", "POST"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,15 +114,15 @@ async fn a_connection_that_was_reset_before_is_replaced() {
         for _ in 0..2 {
             let request = session.request(method.parse().unwrap(), format!("http://{address}/"));
             assert_eq!(request.send().await.unwrap().bytes().await.unwrap(), "ok", "{method}");
-            // The runtime does not run meanwhile, so the next request finds the connection as it was.
+            // The runtime does not run meanwhile, so the next request does not know about the reset.
             answered.send(()).unwrap();
             done.recv().unwrap();
         }
     }
 }
 
-/// An HTTP/2 server of bare frames. On its first connection it gives the first request up in this way; all others are
-/// answered.
+/// An HTTP/2 server that writes frames. On its first connection, it ends the first request in this way. It responds to all
+/// others.
 fn http2_server(gives_up: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<u32>>>) {
     const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

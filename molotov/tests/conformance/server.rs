@@ -1,4 +1,4 @@
-//! A server that misbehaves on demand: the path says how. It counts requests by path.
+//! A server that misbehaves on demand, depending on the path. It records requests by path.
 
 use std::{
     collections::HashMap,
@@ -22,22 +22,22 @@ pub(crate) struct Server {
 
 #[derive(Default)]
 struct State {
-    requests: HashMap<String, Vec<Seen>>,
+    requests: HashMap<String, Vec<Received>>,
     connections: usize,
     uploads: Vec<Upload>,
 }
 
-/// How an upload ended that the server answered before it was there.
+/// How an upload ended after an early response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Upload {
-    /// With its last chunk, after so many bytes.
+    /// With its last chunk, after this many bytes.
     Complete(usize),
     CutShort,
 }
 
-/// A request as the server saw it.
+/// A request that the server received.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct Received {
     pub(crate) method: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
@@ -62,8 +62,8 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// The requests for a path, in order.
-    pub(crate) fn seen(&self, path: &str) -> Vec<Seen> {
+    /// Returns the requests for a path, in order.
+    pub(crate) fn received(&self, path: &str) -> Vec<Received> {
         self.state.lock().unwrap().requests.get(path).cloned().unwrap_or_default()
     }
 
@@ -71,7 +71,7 @@ impl Server {
         self.state.lock().unwrap().connections
     }
 
-    /// The next upload that was answered before it had ended.
+    /// Waits for the end of the next upload with an early response.
     pub(crate) async fn upload(&self) -> Upload {
         for _ in 0..1000 {
             if let Some(upload) = self.state.lock().unwrap().uploads.pop() {
@@ -84,13 +84,13 @@ impl Server {
 
     async fn plain(self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
-        // The client going away ends the connection either way.
+        // The connection ends if the client closes it.
         if let Ok(Some(How::Reset)) = self.connection(&mut stream).await {
             let _ = stream.set_zero_linger();
         }
     }
 
-    /// Serves one connection; says how it shall end.
+    /// Serves one connection, and returns how to end it.
     pub(crate) async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
@@ -130,22 +130,22 @@ impl Server {
     }
 }
 
-/// How a connection ends when not in peace.
+/// How a connection ends, if not normally.
 pub(crate) enum How {
     Reset,
 }
 
 pub(crate) enum Step {
     Send(Vec<u8>),
-    /// The same bytes so many times, or until the client goes away.
+    /// The same bytes this many times, or until the client closes the connection.
     Repeat(Vec<u8>, usize),
-    /// A moment: the rest comes in another packet.
+    /// Waits a moment, so that the rest arrives in another packet.
     Wait,
-    /// Reads the request's chunks, and sends each back as one where asked.
+    /// Reads the chunks of the request, and returns each one if so set.
     ReadUpload {
         echo: bool,
     },
-    /// Until the client gives up.
+    /// Waits until the client closes the connection.
     Hang,
     Close,
     Reset,
@@ -155,7 +155,7 @@ pub(crate) enum Step {
 pub(crate) async fn request<S: AsyncRead + Unpin>(
     stream: &mut S,
     buffer: &mut Vec<u8>,
-) -> std::io::Result<Option<(String, Seen)>> {
+) -> std::io::Result<Option<(String, Received)>> {
     let end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at + 4;
@@ -174,9 +174,9 @@ pub(crate) async fn request<S: AsyncRead + Unpin>(
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     let mut body = Vec::new();
-    // Answered at once, without the body.
+    // These responses do not wait for the body.
     if ["/early-answer", "/answers-first", "/echo"].contains(&path.as_str()) {
-        return Ok(Some((path, Seen { method, headers, body })));
+        return Ok(Some((path, Received { method, headers, body })));
     }
     if let Some(length) = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()) {
         while buffer.len() < length {
@@ -207,7 +207,7 @@ pub(crate) async fn request<S: AsyncRead + Unpin>(
             }
         }
     }
-    Ok(Some((path, Seen { method, headers, body })))
+    Ok(Some((path, Received { method, headers, body })))
 }
 
 async fn read_upload<S: AsyncRead + AsyncWrite + Unpin>(
@@ -254,7 +254,7 @@ fn redirect(status: u16, location: &str) -> Vec<Step> {
     vec![send(format!("HTTP/1.1 {status} Go\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n"))]
 }
 
-/// What is done for a path.
+/// Returns the steps for a path.
 fn script(path: &str, method: &str, nth: usize, address: SocketAddr) -> Vec<Step> {
     let head_only = |headers: &str| send(format!("HTTP/1.1 200 OK\r\n{headers}\r\n"));
     match path {

@@ -1,4 +1,4 @@
-//! TLS and HTTP/2: who is trusted, and what happens when the server says goodbye.
+//! TLS and HTTP/2: which certificates are trusted, and what happens when the server closes a connection.
 
 use std::{
     net::SocketAddr,
@@ -40,7 +40,7 @@ impl Authority {
         Certificate::from_pem(self.0.pem().as_bytes()).unwrap()
     }
 
-    /// Certificate and key for a name.
+    /// Returns a certificate and its key for a name.
     fn sign(&self, name: &str, expired: bool) -> (String, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
@@ -52,7 +52,7 @@ impl Authority {
     }
 }
 
-/// Serves the misbehaving server's paths over TLS.
+/// Serves the paths of the misbehaving server over TLS.
 async fn serve((certificate, key): (String, String), clients: Option<&Authority>) -> SocketAddr {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
@@ -75,7 +75,7 @@ async fn serve((certificate, key): (String, String), clients: Option<&Authority>
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, server) = (acceptor.clone(), server.clone());
             tokio::spawn(async move {
-                // A client that does not trust us goes away.
+                // A client that does not trust the certificate closes the connection.
                 if let Ok(mut stream) = acceptor.accept(stream).await {
                     let _ = server.connection(&mut stream).await;
                 }
@@ -91,7 +91,7 @@ async fn ask(options: SessionOptions, address: SocketAddr) -> Result<(u16, Bytes
 }
 
 #[tokio::test]
-async fn only_who_is_trusted_is_talked_to() {
+async fn only_trusted_certificates_are_accepted() {
     let authority = Authority::new();
     let good = serve(authority.sign("shop.test", false), None).await;
     let other = serve(authority.sign("other.test", false), None).await;
@@ -113,7 +113,7 @@ async fn only_who_is_trusted_is_talked_to() {
     }
 }
 
-/// A certificate that nobody else has signed, and its key.
+/// Returns a self-signed certificate and its key.
 fn self_signed(name: &str, authority: bool, expired: bool) -> (String, String) {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     if authority {
@@ -127,9 +127,9 @@ fn self_signed(name: &str, authority: bool, expired: bool) -> (String, String) {
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }
 
-/// As `openssl req -x509` makes them (an authority's), and plain ones.
+/// Certificates from `openssl req -x509`, which are those of an authority, and plain ones.
 #[tokio::test]
-async fn a_self_signed_certificate_is_trusted_as_itself() {
+async fn self_signed_certificates_can_be_trusted() {
     for authority in [true, false] {
         let own = self_signed("shop.test", authority, false);
         let root = Certificate::from_pem(own.0.as_bytes()).unwrap();
@@ -156,9 +156,9 @@ async fn a_self_signed_certificate_is_trusted_as_itself() {
     }
 }
 
-/// `SSL_CERT_FILE` is read once by a process, so the test runs itself once more with it.
+/// A process reads `SSL_CERT_FILE` once, so the test runs itself again with it.
 #[tokio::test]
-async fn ssl_cert_file_may_name_a_self_signed_certificate() {
+async fn ssl_cert_file_can_contain_a_self_signed_certificate() {
     const ADDRESS: &str = "MOLOTOV_TEST_ADDRESS";
     if let Ok(address) = std::env::var(ADDRESS) {
         for transport in BOTH {
@@ -181,7 +181,7 @@ async fn ssl_cert_file_may_name_a_self_signed_certificate() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_is_shown() {
+async fn client_certificates_are_sent() {
     let authority = Authority::new();
     let address = serve(authority.sign("shop.test", false), Some(&authority)).await;
     let (certificate, key) = authority.sign("client.test", false);
@@ -193,7 +193,7 @@ async fn a_client_certificate_is_shown() {
     }
 }
 
-/// HTTP/2 without TLS; each connection is told goodbye after a few requests.
+/// A server for HTTP/2 without TLS, which closes each connection after a few requests.
 #[tokio::test]
 async fn http2_goes_on_after_goodbyes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

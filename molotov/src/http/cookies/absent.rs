@@ -1,4 +1,4 @@
-//! In place of cookies, in programs that are built without their feature.
+//! The replacement for cookies in builds without their feature.
 
 use http::{HeaderMap, HeaderValue};
 use url::Url;
@@ -20,7 +20,7 @@ pub(crate) enum CookiePolicy {
     Reject,
 }
 
-/// The jar of a worker, always empty.
+/// The cookies of a worker, which are always empty.
 #[derive(Debug, Default)]
 pub(crate) struct Jar;
 

@@ -1,4 +1,4 @@
-//! The decoders of content codings, each with its feature.
+//! The decoders of content codings. Each has a feature.
 #![cfg_attr(
     not(all(feature = "brotli", feature = "deflate", feature = "gzip", feature = "zstd")),
     allow(dead_code, unused_imports, unused_variables, reason = "which parts are used depends on the features")
@@ -23,11 +23,11 @@ use tokio::{
     task::coop,
 };
 
-/// The largest window of zstd, as a power of two: 8 MiB, the limit of the content coding (RFC 9659).
+/// The maximum window of zstd, as a power of two: 8 MiB, the limit of the content coding (RFC 9659).
 #[cfg(feature = "zstd")]
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// A way to compress.
+/// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     #[cfg(feature = "gzip")]
@@ -56,7 +56,7 @@ impl Coding {
     }
 }
 
-/// A decoder that lets other tasks run now and then, even when its input never has to be waited for.
+/// A decoder that yields to other tasks now and then, even if its input is always ready.
 struct Paced<R>(R);
 
 impl<R: AsyncRead + Unpin> AsyncRead for Paced<R> {
@@ -70,10 +70,10 @@ impl<R: AsyncRead + Unpin> AsyncRead for Paced<R> {
     }
 }
 
-/// A reader whose first bytes can be looked at.
+/// A reader whose next bytes can be peeked at.
 struct Source {
     reader: Pin<Box<dyn AsyncBufRead>>,
-    /// Bytes that were taken out of the reader to be looked at and are still to be read: those in this range.
+    /// Bytes that were taken from the reader. Those from `from` to `to` are still to be read.
     peeked: [u8; 4],
     from: usize,
     to: usize,
@@ -84,7 +84,7 @@ impl Source {
         Source { reader, peeked: [0; 4], from: 0, to: 0 }
     }
 
-    /// The next bytes: `count` of them, or fewer before the end. All that was peeked at before has to be consumed.
+    /// Returns the next `count` bytes, or fewer at the end. Bytes of an earlier peek must have been consumed.
     fn poll_peek(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<&[u8]>> {
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
@@ -130,14 +130,14 @@ impl AsyncBufRead for Source {
     }
 }
 
-/// What gzip and zstd are made of: one after the other, each complete in itself.
+/// A member of a gzip or zstd stream. A stream may have several, one after the other.
 trait Member: AsyncRead + Unpin {
     fn open(source: Source) -> Self;
 
     fn close(self) -> Source;
 
-    /// Whether another one begins with these four bytes.
-    fn begins(bytes: &[u8]) -> bool;
+    /// Returns whether these four bytes start a member.
+    fn starts(bytes: &[u8]) -> bool;
 }
 
 #[cfg(feature = "gzip")]
@@ -150,7 +150,7 @@ impl Member for GzipDecoder<Source> {
         self.into_inner()
     }
 
-    fn begins(bytes: &[u8]) -> bool {
+    fn starts(bytes: &[u8]) -> bool {
         bytes.starts_with(&[0x1f, 0x8b])
     }
 }
@@ -165,17 +165,17 @@ impl Member for ZstdDecoder<Source> {
         self.into_inner()
     }
 
-    fn begins(bytes: &[u8]) -> bool {
+    fn starts(bytes: &[u8]) -> bool {
         match bytes {
             [0x28, 0xb5, 0x2f, 0xfd] => true,
-            // A frame to be skipped.
+            // A skippable frame.
             [first, 0x2a, 0x4d, 0x18] => first & 0xf0 == 0x50,
             _ => false,
         }
     }
 }
 
-/// Reads members until something follows that is none; that is ignored, as browsers and `gzip` do.
+/// Reads members until other bytes follow, which are ignored, as in browsers and `gzip`.
 enum Members<M> {
     First(Source),
     Reading(M),
@@ -196,11 +196,11 @@ impl<M: Member> AsyncRead for Members<M> {
                     }
                 }
                 Members::Between(source) => {
-                    // Members may be empty, and very many.
+                    // There may be many empty members.
                     let pace = ready!(coop::poll_proceed(cx));
-                    let begins = M::begins(ready!(source.poll_peek(cx, 4))?);
+                    let starts = M::starts(ready!(source.poll_peek(cx, 4))?);
                     pace.made_progress();
-                    if !begins {
+                    if !starts {
                         *this = Members::Ended;
                     }
                 }
@@ -216,8 +216,8 @@ impl<M: Member> AsyncRead for Members<M> {
     }
 }
 
-/// Brotli with windows of up to 16 MiB, as the content coding has them (RFC 7932). The decoder itself would also accept
-/// "large windows", which take up to 1 GiB.
+/// Brotli with windows of up to 16 MiB, the limit of the content coding (RFC 7932). The decoder would also accept "large
+/// windows" of up to 1 GiB.
 #[cfg(feature = "brotli")]
 enum Brotli {
     Unknown(Source),
@@ -247,7 +247,7 @@ impl AsyncRead for Brotli {
     }
 }
 
-/// `deflate` is zlib by the standard and bare by the habit of some servers: the first bytes tell.
+/// `deflate` is zlib in the standard, but some servers send it without the header. The first bytes show which one it is.
 #[cfg(feature = "deflate")]
 enum Deflate {
     Unknown(Source),

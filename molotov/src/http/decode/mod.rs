@@ -1,4 +1,4 @@
-//! Bodies as they were before they were compressed, as they come.
+//! Decompression of bodies while they arrive.
 
 mod coding;
 
@@ -20,14 +20,13 @@ use tokio_util::io::StreamReader;
 pub(crate) use self::coding::Coding;
 use super::{Error, ErrorKind, body::ResponseBody};
 
-/// How many codings of one response are undone. Each one takes memory and a level of the stack, and the server chooses
-/// how many there are.
+/// The maximum number of codings of a response. Each one needs memory and stack, and the server chooses how many there are.
 const MAX_CODINGS: usize = 5;
 
-/// How many bytes after the end of the compressed data are skipped to keep the connection.
+/// The maximum number of bytes after the compressed data that are skipped to keep the connection.
 const MAX_SKIPPED: usize = 64 * 1024;
 
-/// Which compressions are asked for and undone.
+/// The codings that are accepted and decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decompression {
     pub(crate) gzip: bool,
@@ -45,9 +44,9 @@ impl Decompression {
         zstd: cfg!(feature = "zstd"),
     };
 
-    /// What `Accept-Encoding` says; `None` where nothing is undone.
+    /// Returns the value of `Accept-Encoding`, or `None` if no coding is accepted.
     pub(crate) fn accepted(self) -> Option<&'static str> {
-        // Every combination, so that nothing has to be built.
+        // All combinations, so that no text has to be built.
         const NAMES: [&str; 16] = [
             "",
             "gzip",
@@ -71,7 +70,7 @@ impl Decompression {
         Some(NAMES[index]).filter(|names| !names.is_empty())
     }
 
-    /// The coding of this name in lower case, if it is to be undone.
+    /// Returns the coding with a name in lower case, if it is accepted.
     fn coding(self, name: &str) -> Option<Coding> {
         match name {
             #[cfg(feature = "gzip")]
@@ -86,11 +85,12 @@ impl Decompression {
         }
     }
 
-    /// The compressions to undo, the outermost first; `None` where there is none, or one that is not ours to undo.
+    /// Returns the codings to decode, the outermost first, or `None` if there are none or one of them is not accepted.
     ///
     /// # Errors
-    /// When the server states more than [`MAX_CODINGS`].
-    pub(crate) fn to_undo(self, headers: &HeaderMap) -> Result<Option<Vec<Coding>>, Error> {
+    ///
+    /// Returns an error if there are more than [`MAX_CODINGS`].
+    pub(crate) fn codings(self, headers: &HeaderMap) -> Result<Option<Vec<Coding>>, Error> {
         let mut codings = Vec::new();
         for value in headers.get_all(header::CONTENT_ENCODING) {
             let Ok(names) = value.to_str() else { return Ok(None) };
@@ -114,59 +114,58 @@ impl Decompression {
     }
 }
 
-/// A body that is decompressed while it comes.
+/// A body that is decompressed while it arrives.
 pub(crate) struct Decoded {
     reader: Pin<Box<dyn AsyncRead>>,
     body: Rc<RefCell<ResponseBody>>,
     buffer: BytesMut,
-    time: Time,
-    /// All data has been decoded; the rest of the body is skipped.
+    time: TimeLimit,
+    /// Whether all data was decoded. The rest of the body is skipped.
     decoded: bool,
-    /// How much of it was skipped.
+    /// How many bytes of the rest were skipped.
     skipped: usize,
 }
 
-/// How long decompressing may take.
-enum Time {
+/// The time limit for decompression.
+enum TimeLimit {
     Unlimited,
     Until(Instant),
-    /// For a body that has arrived: only decompressing takes of this, since a scenario may read such a body as late as it
-    /// likes.
+    /// The time left for a body that has arrived. Only decompression counts, since a scenario may read the body later.
     Left(Duration),
 }
 
-impl Time {
-    fn new(body: &ResponseBody, deadline: Option<Instant>) -> Time {
+impl TimeLimit {
+    fn new(body: &ResponseBody, deadline: Option<Instant>) -> TimeLimit {
         match deadline {
-            None => Time::Unlimited,
-            Some(deadline) if body.is_whole() => Time::Left(deadline.saturating_duration_since(Instant::now())),
-            Some(deadline) => Time::Until(deadline),
+            None => TimeLimit::Unlimited,
+            Some(deadline) if body.is_whole() => TimeLimit::Left(deadline.saturating_duration_since(Instant::now())),
+            Some(deadline) => TimeLimit::Until(deadline),
         }
     }
 
     fn is_over(&self, now: Instant) -> bool {
         match self {
-            Time::Unlimited => false,
-            Time::Until(deadline) => now >= *deadline,
-            Time::Left(left) => left.is_zero(),
+            TimeLimit::Unlimited => false,
+            TimeLimit::Until(deadline) => now >= *deadline,
+            TimeLimit::Left(left) => left.is_zero(),
         }
     }
 
     fn spend(&mut self, since: Instant) {
-        if let Time::Left(left) = self {
+        if let TimeLimit::Left(left) = self {
             *left = left.saturating_sub(since.elapsed());
         }
     }
 }
 
-/// How much is decompressed at once.
+/// How many bytes are decompressed at once.
 const PART: usize = 16 * 1024;
 
 impl Decoded {
-    /// A body with these codings, the outermost first. Decoding may take until `deadline`: a few bytes can become
-    /// gigabytes.
+    /// Returns a body that decodes these codings, the outermost first. The deadline includes decompression, because a few
+    /// bytes can become gigabytes.
     pub(crate) fn new(body: ResponseBody, codings: &[Coding], deadline: Option<Instant>) -> Decoded {
-        let time = Time::new(&body, deadline);
+        let time = TimeLimit::new(&body, deadline);
         let body = Rc::new(RefCell::new(body));
         let mut input: Pin<Box<dyn AsyncBufRead>> = Box::pin(StreamReader::new(Parts(body.clone())));
         let reader = match codings.split_last() {
@@ -181,15 +180,15 @@ impl Decoded {
         Decoded { reader, body, buffer: BytesMut::new(), time, decoded: false, skipped: 0 }
     }
 
-    /// Gives the body more time to arrive.
+    /// Extends the deadline.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
-        if let Time::Until(deadline) = &mut self.time {
+        if let TimeLimit::Until(deadline) = &mut self.time {
             *deadline += time;
         }
         self.body.borrow_mut().postpone_deadline(time);
     }
 
-    /// The next part; `None` when there is no more.
+    /// Polls for the next part. Returns `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if !self.decoded {
             let now = Instant::now();
@@ -207,19 +206,19 @@ impl Decoded {
                     read => return Poll::Ready(Some(Ok(self.buffer.split_to(read).freeze()))),
                 },
                 Err(error) => match error.downcast::<Error>() {
-                    // The wire's own.
+                    // An error of the transport.
                     Ok(error) => return Poll::Ready(Some(Err(error))),
-                    // No body at all is no broken one: servers state a compression for it too.
+                    // Servers state a coding even if there is no body.
                     Err(_) if self.received() == 0 => return Poll::Ready(None),
                     Err(error) => {
-                        let what = "the body cannot be decompressed";
+                        let what = "the body could not be decompressed";
                         return Poll::Ready(Some(Err(Error::new(ErrorKind::Decode, what).with_source(error))));
                     }
                 },
             }
         }
-        // The last chunk of the framing is still to come: only after it can the connection be used again. Of what else
-        // comes only so much is waited for; then the connection is closed.
+        // The connection can be used again after the last chunk of the framing. If too much precedes it, the connection is
+        // closed.
         let mut body = self.body.borrow_mut();
         while self.skipped <= MAX_SKIPPED {
             match ready!(body.poll_chunk(cx)) {
@@ -232,13 +231,13 @@ impl Decoded {
         Poll::Ready(None)
     }
 
-    /// Bytes that came over the wire so far.
+    /// Returns how many bytes of the compressed body have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.body.borrow().received()
     }
 }
 
-/// The parts of a body, for readers.
+/// The parts of a body, as a stream of I/O results.
 struct Parts(Rc<RefCell<ResponseBody>>);
 
 impl Stream for Parts {
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_coding_is_undone() {
+    async fn all_codings_are_decoded() {
         let text = b"to be, or not to be ".repeat(4000);
         for (bytes, coding) in [
             (encoded(GzipEncoder::new(&text[..])).await, Coding::Gzip),
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_has_arrived_may_be_read_late() {
+    async fn bodies_that_have_arrived_can_be_read_late() {
         let packed = encoded(GzipEncoder::new(&b"to be"[..])).await;
         let deadline = Instant::now() + Duration::from_millis(100);
         let mut body = Decoded::new(ResponseBody::whole(packed), &[Coding::Gzip], Some(deadline));
@@ -303,23 +302,23 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_known_is_undone() {
+    fn only_accepted_codings_are_decoded() {
         let all = Decompression { gzip: true, deflate: true, brotli: true, zstd: true };
         let of = |text| HeaderMap::from_iter([(header::CONTENT_ENCODING, http::HeaderValue::from_static(text))]);
-        let undo = |names| all.to_undo(&of(names)).unwrap();
+        let undo = |names| all.codings(&of(names)).unwrap();
         assert_eq!(undo("gzip"), Some(vec![Coding::Gzip]));
         assert_eq!(undo("BR, gzip"), Some(vec![Coding::Gzip, Coding::Brotli]));
         assert_eq!(undo("identity"), None);
         assert_eq!(undo("sdch"), None);
         assert_eq!(undo("br, gzip, deflate, br, zstd").unwrap().len(), MAX_CODINGS);
-        assert!(all.to_undo(&of("br, gzip, deflate, br, zstd, gzip")).unwrap_err().is_decode());
-        assert_eq!(Decompression { gzip: false, ..all }.to_undo(&of("gzip")).unwrap(), None);
+        assert!(all.codings(&of("br, gzip, deflate, br, zstd, gzip")).unwrap_err().is_decode());
+        assert_eq!(Decompression { gzip: false, ..all }.codings(&of("gzip")).unwrap(), None);
         assert_eq!(all.accepted(), Some("gzip, deflate, br, zstd"));
         assert_eq!(Decompression { gzip: true, deflate: false, brotli: false, zstd: false }.accepted(), Some("gzip"));
     }
 
     #[tokio::test]
-    async fn what_follows_the_last_member_is_ignored() {
+    async fn bytes_after_the_last_member_are_ignored() {
         let (gzip, zstd) = (encoded(GzipEncoder::new(&b"one"[..])).await, encoded(ZstdEncoder::new(&b"one"[..])).await);
         let skipped = [0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
         for (member, coding) in [(&gzip, Coding::Gzip), (&zstd, Coding::Zstd)] {
@@ -348,9 +347,9 @@ mod tests {
         }
     }
 
-    /// A server chooses the window, and the decoder makes room for it.
+    /// The server chooses the window, and the decoder allocates it.
     #[tokio::test]
-    async fn windows_are_as_large_as_the_content_codings_allow() {
+    async fn windows_have_the_limits_of_the_content_codings() {
         let zstd = |log: u8| Bytes::from(vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3, 1, 0, 0]);
         assert_eq!(decoded(zstd(23), &[Coding::Zstd]).await.unwrap(), b"");
         assert!(decoded(zstd(27), &[Coding::Zstd]).await.unwrap_err().is_decode());
@@ -360,7 +359,7 @@ mod tests {
         assert_eq!(decoded(Bytes::from_static(&[0x3f]), &[Coding::Brotli]).await.unwrap(), b"");
     }
 
-    /// A few kilobytes that become gigabytes take no longer than the deadline, and let others run.
+    /// A few kilobytes that become gigabytes take no longer than the deadline, and other tasks run meanwhile.
     #[tokio::test]
     async fn decoding_stops_at_the_deadline() {
         let zeros = encoded(GzipEncoder::new(&vec![0; 4 << 20][..])).await;
@@ -381,12 +380,12 @@ mod tests {
         };
         let ended = tokio::select! {
             biased;
-            () = async { loop { others += 1; tokio::task::yield_now().await } } => unreachable!("it never ends"),
+            () = async { loop { others += 1; tokio::task::yield_now().await } } => unreachable!("the loop does not end"),
             ended = reading => ended,
         };
         assert!(ended.is_some_and(|end| end.is_err_and(|error| error.is_timeout())));
         assert!(deadline.elapsed() < Duration::from_secs(1), "{:?}", deadline.elapsed());
-        // A decoder that kept the thread to itself would leave others their first turn only.
-        assert!(all > 0 && others > 1, "{all} bytes, {others} turns of others");
+        // If the decoder never yielded, other tasks would run only once.
+        assert!(all > 0 && others > 1, "{all} bytes, other tasks ran {others} times");
     }
 }

@@ -134,7 +134,7 @@ impl Http1Body {
             && self.keep
             && self.upload.is_done()
         {
-            self.pool.give(&self.target.origin, connection, Instant::now());
+            self.pool.put(&self.target.origin, connection, Instant::now());
         }
         self.permit = None;
     }

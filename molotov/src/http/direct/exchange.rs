@@ -158,8 +158,8 @@ impl<'a> Exchange<'a> {
 
     fn closed(&mut self, read_error: Option<io::Error>) -> Failed {
         let message = match self.first_byte {
-            None => "the server closed the connection without an answer",
-            Some(_) => "the server closed the connection within the head of its answer",
+            None => "the server closed the connection without a response",
+            Some(_) => "the server closed the connection within the head of its response",
         };
         let mut error = Error::new(ErrorKind::Closed, message).with_hint("look at the server's log");
         if let Some(source) = read_error.or(self.write_error.take()) {
@@ -213,7 +213,7 @@ impl<'a> Exchange<'a> {
             };
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
                 if !self.upgrade {
-                    return Err(Malformed("it switches to a protocol nobody asked for").into());
+                    return Err(Malformed("it switches to a protocol that was not requested").into());
                 }
                 head.framing = Framing::Close;
                 head.keep_alive = false;

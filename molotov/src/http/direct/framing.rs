@@ -1,4 +1,4 @@
-//! Where the body of an HTTP/1 response ends: a decoder over bytes, without any input or output.
+//! The framing of HTTP/1 bodies, decoded from bytes without I/O.
 
 use std::ops::Range;
 
@@ -16,20 +16,20 @@ pub(crate) enum Framing {
     Close,
 }
 
-/// What one look at the input gave.
+/// The result of decoding some input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    /// Bytes of the input that are done with.
+    /// How many bytes of the input were consumed.
     pub(crate) consumed: usize,
-    /// Where among them the data of the body is; empty where there was only framing.
+    /// The range of the input with data of the body. It is empty if there was only framing.
     pub(crate) data: Range<usize>,
 }
 
-/// The state of reading one body.
+/// The decoder of one body.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
-    /// Bytes spent on sizes, extensions and trailers that are not data; bounded.
+    /// The number of bytes in extensions, trailers and padding, which is limited.
     overhead: usize,
 }
 
@@ -69,7 +69,7 @@ impl Decoder {
         self.state == State::Ended
     }
 
-    /// The server has closed: whether that was a lawful end.
+    /// Notes that the server closed the connection. Returns whether the body is complete.
     pub(crate) fn close(&mut self) -> bool {
         if self.state == State::Close {
             self.state = State::Ended;
@@ -77,7 +77,7 @@ impl Decoder {
         self.is_end()
     }
 
-    /// Goes on until there is data, the end, or no more input.
+    /// Decodes input until there is data, the end of the body, or no more input.
     pub(crate) fn decode(&mut self, input: &[u8]) -> Result<Decoded, Malformed> {
         let mut at = 0;
         while at < input.len() {
@@ -112,7 +112,7 @@ impl Decoder {
                 }
                 let digit = (byte as char).to_digit(16).map_or(0, u64::from);
                 let next = State::Size { size: size * 16 + digit, started: true };
-                // Zeros before the size are padding, and there must not be any number of them.
+                // Leading zeros are padding, which is limited.
                 if size == 0 && started { next } else { return Ok(next) }
             }
             (State::Size { size, started: true }, b'\r') => return Ok(State::SizeEnd { size }),
@@ -131,7 +131,7 @@ impl Decoder {
             (State::SizeEnd { size }, b'\n') => return Ok(State::Chunk(size)),
             (State::ChunkCr, b'\r') => return Ok(State::ChunkLf),
             (State::ChunkLf, b'\n') => return Ok(SIZE),
-            (State::ChunkCr | State::ChunkLf, _) => return Err(Malformed("a chunk is longer than its size says")),
+            (State::ChunkCr | State::ChunkLf, _) => return Err(Malformed("a chunk is longer than its stated size")),
             (State::TrailerStart, b'\r') => State::EndLf,
             (State::TrailerStart | State::TrailerName, byte) if is_token(byte) => State::TrailerName,
             (State::TrailerName, b':') => State::TrailerValue,
@@ -142,7 +142,7 @@ impl Decoder {
             (State::TrailerValue, _) => return Err(Malformed("a trailer line is invalid")),
             (State::TrailerLf, b'\n') => State::TrailerStart,
             (State::EndLf, b'\n') => State::Ended,
-            _ => return Err(Malformed("a line of its chunked body ends wrongly")),
+            _ => return Err(Malformed("a line of its chunked body has an invalid end")),
         };
         self.overhead += 1;
         if self.overhead > MAX_HEAD {
@@ -152,7 +152,7 @@ impl Decoder {
     }
 }
 
-/// Whether a byte may stand in a header's name.
+/// Returns whether a byte is allowed in the name of a header.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_and_closes() {
+    fn bodies_end_by_length_or_close() {
         assert_eq!(read(Framing::Length(3), &[b"ab", b"cd"]), Ok((b"abc".to_vec(), true)));
         assert_eq!(read(Framing::Close, &[b"ab", b"cd"]), Ok((b"abcd".to_vec(), false)));
         assert!(Decoder::new(Framing::Close).close());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn padded_sizes() {
+    fn sizes_may_be_padded() {
         let body = Ok((b"abc".to_vec(), true));
         for size in ["3", "003", "00000000000000000000003", "3 ", "3 \t ", "0003 ;x=y"] {
             let wire = format!("{size}\r\nabc\r\n0000\r\n\r\n");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_chunks() {
+    fn invalid_chunks_are_rejected() {
         for bytes in [
             &b"\r\n"[..],
             b"g\r\n",
@@ -221,7 +221,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chunks_come_out_as_they_went_in(
+        fn chunks_are_decoded_wherever_they_are_split(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..6),
             cut in 1usize..17,
         ) {

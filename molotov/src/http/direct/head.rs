@@ -1,5 +1,7 @@
-//! The head of an HTTP/1 response. What real servers get wrong is accepted where it has one meaning: bare line feeds,
-//! folded headers, a length that is stated twice. What two readers could understand differently is refused.
+//! The head of an HTTP/1 response.
+//!
+//! Common deviations from the standard are accepted if their meaning is unambiguous: bare line feeds, folded headers, and a
+//! repeated length. A head that two parsers could interpret differently is rejected.
 
 use std::mem::MaybeUninit;
 
@@ -13,21 +15,21 @@ use super::{
 /// The maximum number of headers.
 const MAX_HEADERS: usize = 256;
 
-/// A head that has wholly arrived.
+/// A complete head.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
-    /// Its length in bytes, the empty line included.
+    /// Its length in bytes, including the empty line.
     pub(crate) length: usize,
     pub(crate) framing: Framing,
-    /// Whether the server leaves the connection open after the body.
+    /// Whether the server keeps the connection open after the body.
     pub(crate) keep_alive: bool,
-    /// Whether a header goes on in further lines: see [`unfold`].
+    /// Whether a header continues on further lines; see [`unfold`].
     pub(crate) folded: bool,
 }
 
-/// Joins the lines of folded headers, in place: each line break becomes spaces (RFC 9112, 5.2).
+/// Unfolds headers in place: each line break becomes spaces (RFC 9112, section 5.2).
 pub(crate) fn unfold(head: &mut [u8]) {
     for at in 0..head.len() {
         if is_fold(head, at) {
@@ -39,17 +41,17 @@ pub(crate) fn unfold(head: &mut [u8]) {
     }
 }
 
-/// Whether there is a line feed, and the next line continues this one.
+/// Returns whether there is a line feed whose next line continues the header.
 fn is_fold(head: &[u8], at: usize) -> bool {
     head[at] == b'\n' && matches!(head.get(at + 1), Some(b' ' | b'\t'))
 }
 
-/// Whether the line that ends a head may be in these bytes.
+/// Returns whether the bytes may contain the empty line that ends a head.
 pub(crate) fn has_empty_line(bytes: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', bytes).any(|at| matches!(&bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
-/// Reads a head; `None` while it is incomplete.
+/// Parses a head. Returns `None` if it is incomplete.
 pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malformed> {
     if bytes.first().is_some_and(|first| *first != b'H') {
         return Err(Malformed("it does not start with `HTTP/`"));
@@ -80,14 +82,14 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
         if folded && is_folded_framing(header, bytes) {
             return Err(Malformed("its Content-Length or Transfer-Encoding is folded"));
         }
-        // The length of a name is enough to pass over nearly all headers.
+        // The length of the name rules out most headers.
         match header.name.len() {
             14 if header.name.eq_ignore_ascii_case("content-length") => {
-                // The same length may be stated more than once, in one line or in several.
+                // The same length may be repeated, on one line or on several.
                 for length in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                     let length = decimal(length).ok_or(Malformed("its Content-Length is not a number"))?;
                     if content_length.is_some_and(|other| other != length) {
-                        return Err(Malformed("it has two differing Content-Length"));
+                        return Err(Malformed("it has two different values of Content-Length"));
                     }
                     content_length = Some(length);
                 }
@@ -127,12 +129,12 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
     Ok(Some(Head { version, status, length, framing, keep_alive, folded }))
 }
 
-/// Whether a header that decides where the body ends is written in more than one line.
+/// Returns whether a header that frames the body is folded.
 fn is_folded_framing(header: &httparse::Header<'_>, head: &[u8]) -> bool {
     if !["content-length", "transfer-encoding"].iter().any(|name| header.name.eq_ignore_ascii_case(name)) {
         return false;
     }
-    // Both are parts of the head.
+    // Both slices are parts of the head.
     let from = header.name.as_ptr().addr() - head.as_ptr().addr();
     let to = header.value.as_ptr().addr() + header.value.len() - head.as_ptr().addr();
     memchr::memchr(b'\n', &head[from..to]).is_some()
@@ -149,10 +151,10 @@ fn reason(error: httparse::Error) -> &'static str {
     match error {
         httparse::Error::HeaderName => "a header's name is invalid",
         httparse::Error::HeaderValue => "a header's value is invalid",
-        httparse::Error::NewLine => "a line of its head ends wrongly",
+        httparse::Error::NewLine => "a line of its head has an invalid end",
         httparse::Error::Status => "its status line is invalid",
         httparse::Error::TooManyHeaders => "it has more than 256 headers",
-        httparse::Error::Version => "its HTTP version is not known",
+        httparse::Error::Version => "its HTTP version is unknown",
         _ => "its head is invalid",
     }
 }
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn framings() {
+    fn headers_determine_the_framing() {
         assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), (Framing::Length(5), true));
         assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n").0, Framing::Length(5));
         assert_eq!(framing("HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n"), (Framing::Chunked, true));
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn accepted_though_it_is_not_the_standard() {
+    fn unambiguous_deviations_are_accepted() {
         let five = (Framing::Length(5), true);
         assert_eq!(framing("HTTP/1.1 200 OK\nContent-Length: 5\n\n"), five);
         assert_eq!(framing("HTTP/1.1 200 OK\r\nA: b\nContent-Length: 5\r\n\n"), five);
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn folded_headers_become_one_line() {
+    fn folded_headers_are_unfolded() {
         let mut head = *b"HTTP/1.1 200 OK\r\nA: b\r\n\tc\n d\r\nE:\r\n f\r\n\r\n";
         assert!(parse(&head, &Method::GET).unwrap().unwrap().folded);
         unfold(&mut head);
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn incomplete() {
+    fn incomplete_heads_are_not_errors() {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
         for end in 0..whole.len() {
             assert_eq!(get(&whole[..end]), Ok(None), "{end}");
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn ambiguous_heads_are_rejected() {
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(257));
         let long = format!("HTTP/1.1 200 OK\r\na: {}\r\n", "x".repeat(MAX_HEAD));
         for head in [

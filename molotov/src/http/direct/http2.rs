@@ -38,9 +38,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn new(opened: Opened) -> Result<Self, Error> {
-        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(opened.io))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Protocol, "the server does not speak HTTP/2").with_source(error))?;
+        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(opened.io)).await.map_err(|error| {
+            Error::new(ErrorKind::Protocol, "the server does not support HTTP/2").with_source(error)
+        })?;
         // The task ends with the last handle, or with an error that each request on the connection returns too.
         tokio::spawn(async move { connection.await.ok() });
         Ok(Self { sender, remote: opened.remote })
@@ -72,7 +72,7 @@ impl Connection {
         let head_bytes = parts.headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) as u64).sum();
         let body = match incoming.is_end_stream() {
             true => ResponseBody::whole(Bytes::new()),
-            false => ResponseBody::arriving(pump.beside(data(incoming), permit.take())),
+            false => ResponseBody::arriving(pump.while_reading(data(incoming), permit.take())),
         };
         Ok(TransportResponse {
             version: Version::HTTP_2,
@@ -104,7 +104,7 @@ fn head(request: &TransportRequest<'_>, body: Outgoing) -> Result<Request<Outgoi
         .version(Version::HTTP_2)
         .uri(format!("{scheme}://{authority}{}", target.path_and_query))
         .body(body)
-        .map_err(|error| Error::new(ErrorKind::Request, "the request cannot be written").with_source(error))?;
+        .map_err(|error| Error::new(ErrorKind::Request, "the request is invalid").with_source(error))?;
     *built.headers_mut() = headers;
     Ok(built)
 }
@@ -128,10 +128,10 @@ fn data(mut incoming: Incoming) -> impl Stream<Item = Result<Bytes, Error>> {
 
 fn failed(error: hyper::Error) -> Error {
     let (kind, message) = match reset(&error) {
-        Some(h2) if h2.is_reset() => (ErrorKind::Closed, format!("the server gave the request up: {h2}")),
+        Some(h2) if h2.is_reset() => (ErrorKind::Closed, format!("the server reset the request: {h2}")),
         Some(h2) if h2.is_go_away() => (ErrorKind::Closed, format!("the server closed the connection: {h2}")),
         Some(h2) if h2.is_io() => (ErrorKind::Closed, format!("the connection was lost: {h2}")),
-        Some(h2) => (ErrorKind::Protocol, format!("the server's answer is not valid HTTP/2: {h2}")),
+        Some(h2) => (ErrorKind::Protocol, format!("the server's response is not valid HTTP/2: {h2}")),
         None => (ErrorKind::Closed, format!("the connection was closed: {error}")),
     };
     Error::new(kind, message).with_source(error)

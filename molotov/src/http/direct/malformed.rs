@@ -8,6 +8,6 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 
 impl From<Malformed> for Error {
     fn from(Malformed(reason): Malformed) -> Error {
-        Error::new(ErrorKind::Protocol, format!("the server's answer is not valid HTTP: {reason}"))
+        Error::new(ErrorKind::Protocol, format!("the server's response is not valid HTTP: {reason}"))
     }
 }

@@ -88,7 +88,7 @@ impl DirectTransport {
         connecting: &Cell<bool>,
     ) -> Result<TransportResponse, Error> {
         if *request.method == Method::CONNECT {
-            return Err(Error::new(ErrorKind::Request, "CONNECT opens a tunnel, which a session does not"));
+            return Err(Error::new(ErrorKind::Request, "sessions do not support the method CONNECT"));
         }
         let origin = &request.target.origin;
         let mut permit = self.pool.permits.acquire(origin).await;
@@ -146,7 +146,7 @@ impl DirectTransport {
             }
             Some(Version::HTTP_2) => HttpVersionPolicy::Http2PriorKnowledge,
             Some(Version::HTTP_09 | Version::HTTP_3) => {
-                return Err(Error::new(ErrorKind::Request, "this version of HTTP is not spoken here")
+                return Err(Error::new(ErrorKind::Request, "this version of HTTP is not supported")
                     .with_hint("use HTTP/1.0, 1.1 or 2"));
             }
             Some(_) => HttpVersionPolicy::Http1Only,
@@ -202,7 +202,7 @@ impl DirectTransport {
         let body = match body {
             Ok(bytes) => {
                 if keep && upload.is_done() {
-                    self.pool.give(&request.target.origin, connection, first_byte);
+                    self.pool.put(&request.target.origin, connection, first_byte);
                 }
                 ResponseBody::whole(bytes)
             }

@@ -1,4 +1,4 @@
-//! The connections of one session that wait for their next request. No lock: a session stays on its thread.
+//! The idle connections of a session. There is no lock, because a session stays on its thread.
 
 use std::{
     cell::RefCell,
@@ -10,13 +10,13 @@ use std::{
 use super::{connection::Connection, http2};
 use crate::http::{options::TransportOptions, permits::Permits, target::Origin};
 
-/// After so long without use the kernel is asked before a request goes out that cannot be repeated.
-const RESTED: Duration = Duration::from_millis(100);
+/// How long a connection may be idle before a system call checks it for requests that cannot be sent again.
+const RECHECK_AFTER: Duration = Duration::from_millis(100);
 
-/// Idle connections are looked through for closed and expired ones at most this often.
+/// The minimum interval between searches for closed and expired connections.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Origins to keep connections to; one more takes the place of the one that was used least recently.
+/// The maximum number of origins. The least recently used one is evicted.
 const MAX_ORIGINS: usize = 1024;
 
 pub(crate) struct Pool {
@@ -30,17 +30,17 @@ struct Idle {
     swept: Instant,
 }
 
-/// What is kept for one origin: never nothing for longer than the interval between sweeps.
+/// The idle connections to one origin. The next sweep removes it if there are none.
 struct IdleAt {
     origin: Rc<Origin>,
-    /// Sorted by the time they were returned: the last one is taken first.
+    /// In the order of their return. The last one is taken first.
     http1: Vec<(Connection, Instant)>,
     http2: Option<Box<Http2>>,
 }
 
 struct Http2 {
     connection: http2::Connection,
-    /// When the latest request was sent on it.
+    /// When the last request was sent.
     used: Instant,
 }
 
@@ -51,7 +51,7 @@ impl Pool {
         Rc::new(Self { options, permits, idle })
     }
 
-    /// A connection that is still open, as far as can be known.
+    /// Takes a connection that is open, as far as is known.
     pub(crate) fn take(
         &self,
         origin: &Rc<Origin>,
@@ -63,12 +63,13 @@ impl Pool {
         let kept = &mut idle.find(origin)?.http1;
         while let Some((mut connection, since)) = kept.pop() {
             if self.is_expired(since, now) {
-                // Those below have been idle for longer.
+                // The remaining ones have been idle for longer.
                 kept.clear();
                 return None;
             }
-            let rest = now.saturating_duration_since(since);
-            let gone = connection.io.is_stale(cx) || (!repeatable && rest > RESTED && connection.io.is_closed());
+            let idle_for = now.saturating_duration_since(since);
+            let gone =
+                connection.io.is_stale(cx) || (!repeatable && idle_for > RECHECK_AFTER && connection.io.is_closed());
             if !gone {
                 return Some(connection);
             }
@@ -76,8 +77,8 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection for the next request, and closes those that have expired or were closed by their server.
-    pub(crate) fn give(&self, origin: &Rc<Origin>, connection: Connection, now: Instant) {
+    /// Returns a connection to the pool, and drops those that have expired or were closed by their server.
+    pub(crate) fn put(&self, origin: &Rc<Origin>, connection: Connection, now: Instant) {
         if !connection.is_clean() || !self.options.keep_alive {
             return;
         }
@@ -85,7 +86,7 @@ impl Pool {
         let kept = &mut idle.find_or_insert(origin).http1;
         if kept.len() < self.options.pool_max_idle_per_host {
             if kept.capacity() == 0 {
-                // Most workers have one connection, and there are many workers.
+                // There may be many workers, and most have one connection.
                 kept.reserve_exact(1);
             }
             kept.push((connection, now));
@@ -93,7 +94,7 @@ impl Pool {
         self.sweep_if_due(&mut idle, now);
     }
 
-    /// The HTTP/2 connection to an origin.
+    /// Returns the HTTP/2 connection to an origin.
     pub(crate) fn http2(&self, origin: &Rc<Origin>, now: Instant) -> Option<http2::Connection> {
         let mut idle = self.idle.borrow_mut();
         let kept = &mut idle.find(origin)?.http2;
@@ -105,14 +106,14 @@ impl Pool {
         Some(connection)
     }
 
-    /// Keeps an HTTP/2 connection, and closes those to other origins that have expired.
+    /// Adds an HTTP/2 connection, and drops expired ones to other origins.
     pub(crate) fn keep_http2(&self, origin: &Rc<Origin>, connection: http2::Connection, now: Instant) {
         let mut idle = self.idle.borrow_mut();
         idle.find_or_insert(origin).http2 = Some(Box::new(Http2 { connection, used: now }));
         self.sweep_if_due(&mut idle, now);
     }
 
-    /// Does not send on the HTTP/2 connection to an origin again.
+    /// Removes the HTTP/2 connection to an origin.
     pub(crate) fn drop_http2(&self, origin: &Rc<Origin>) {
         if let Some(at) = self.idle.borrow_mut().find(origin) {
             at.http2 = None;
@@ -123,7 +124,7 @@ impl Pool {
         self.options.pool_idle_timeout.is_some_and(|timeout| now.saturating_duration_since(since) > timeout)
     }
 
-    /// Looks at every idle connection. A quiet one costs no system call: the runtime knows of those that are readable.
+    /// Checks every idle connection. This needs no system call unless the runtime knows that a connection is readable.
     fn sweep_if_due(&self, idle: &mut Idle, now: Instant) {
         if now.saturating_duration_since(idle.swept) < SWEEP_INTERVAL {
             return;
@@ -141,7 +142,7 @@ impl Pool {
         });
     }
 
-    /// How many origins there is something to keep for.
+    /// Returns the number of origins.
     #[cfg(test)]
     pub(crate) fn origins(&self) -> usize {
         self.idle.borrow().origins.len()
@@ -170,7 +171,7 @@ impl Idle {
 }
 
 impl IdleAt {
-    /// When a connection was last used; `None` while there is none.
+    /// Returns when a connection was last used, or `None` if there are none.
     fn used(&self) -> Option<Instant> {
         let http1 = self.http1.last().map(|(_, since)| *since);
         http1.max(self.http2.as_ref().map(|http2| http2.used))

@@ -1,4 +1,4 @@
-//! The bytes below HTTP: a TCP stream, plain or under TLS, and how one is opened.
+//! TCP streams, plain or with TLS, and how they are opened.
 
 use std::{
     io,
@@ -23,8 +23,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use crate::http::tls;
 use crate::http::{Error, ErrorKind, dns, options::TransportOptions, target::Origin, version::HttpVersionPolicy};
 
-/// The head start of each address before the next is tried beside it (RFC 8305).
-const HEAD_START: Duration = Duration::from_millis(250);
+/// How long to wait for a connection before the next address is tried in parallel (RFC 8305).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 pub(crate) enum Io {
     Plain(TcpStream),
@@ -33,8 +33,9 @@ pub(crate) enum Io {
 }
 
 impl Io {
-    /// Whether the server has closed, or said something nobody asked for. No system call on a quiet connection.
-    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS has something to read in between"))]
+    /// Returns whether the server has closed the connection, or sent something unexpected. This needs no system call unless
+    /// the runtime knows that the connection is readable.
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS needs it"))]
     pub(crate) fn is_stale(&mut self, cx: &mut Context<'_>) -> bool {
         let mut byte = [0];
         match self {
@@ -46,7 +47,7 @@ impl Io {
         }
     }
 
-    /// The same, asked of the kernel: for a request that cannot be sent twice.
+    /// Returns whether the server has closed the connection, with a system call.
     pub(crate) fn is_closed(&self) -> bool {
         use rustix::net::{RecvFlags, recv};
         let stream = match self {
@@ -56,8 +57,8 @@ impl Io {
         };
         let mut byte = [0_u8];
         match recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-            // Under TLS there may be session tickets to read.
-            Ok((_, seen)) => seen == 0 || matches!(self, Self::Plain(_)),
+            // With TLS, there may be session tickets to read.
+            Ok((_, read)) => read == 0 || matches!(self, Self::Plain(_)),
             Err(error) => error != rustix::io::Errno::AGAIN,
         }
     }
@@ -99,14 +100,14 @@ impl AsyncWrite for Io {
     }
 }
 
-/// A stream that is open, and what was agreed on it.
+/// An open stream, and the version of HTTP that was negotiated.
 pub(crate) struct Opened {
     pub(crate) io: Io,
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
 }
 
-/// Resolves, connects, and shakes hands.
+/// Resolves the host and opens a stream.
 pub(crate) async fn open(
     origin: &Origin,
     options: &TransportOptions,
@@ -120,9 +121,7 @@ pub(crate) async fn open(
         };
         let hint = match error.kind() {
             io::ErrorKind::ConnectionRefused => "is the server listening there?",
-            io::ErrorKind::AddrNotAvailable => {
-                "the machine has no free port left: keep connections alive, or use fewer"
-            }
+            io::ErrorKind::AddrNotAvailable => "the machine has no free ports: keep connections alive, or use fewer",
             _ if error.raw_os_error() == Some(24) => "too many open files: raise the limit (ulimit -n)",
             _ => "check the address and the network",
         };
@@ -135,7 +134,7 @@ pub(crate) async fn open(
     secure(origin, options, version, stream, remote).await
 }
 
-/// Shakes hands for TLS.
+/// Performs the TLS handshake.
 #[cfg(feature = "tls")]
 async fn secure(
     origin: &Origin,
@@ -145,7 +144,7 @@ async fn secure(
     remote: SocketAddr,
 ) -> Result<Opened, Error> {
     let failed = |source: crate::http::BoxError| {
-        Error::new(ErrorKind::Tls, format!("no TLS with {}:{}: {source}", origin.host, origin.port))
+        Error::new(ErrorKind::Tls, format!("the TLS handshake with {}:{} failed: {source}", origin.host, origin.port))
             .with_hint("check the certificate, or add its root to the session")
             .with_source(source)
     };
@@ -189,7 +188,7 @@ async fn connect(addresses: &[SocketAddr], options: &TransportOptions) -> io::Re
                 Ok(connected) => return Ok(connected),
                 Err(error) => last = error,
             },
-            () = sleep(HEAD_START), if waiting.len() > 0 => {}
+            () = sleep(ATTEMPT_DELAY), if waiting.len() > 0 => {}
         }
     }
 }

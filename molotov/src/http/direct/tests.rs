@@ -1,4 +1,4 @@
-//! The direct transport against real sockets on this machine.
+//! The direct transport with real sockets.
 #![allow(clippy::unwrap_used)]
 
 mod http2;
@@ -54,7 +54,7 @@ async fn read(response: &mut TransportResponse) -> Result<Vec<u8>, Error> {
     Ok(all)
 }
 
-/// Reads a request up to its empty line.
+/// Reads the head of a request.
 async fn request(socket: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut seen = Vec::new();
     while !seen.ends_with(b"\r\n\r\n") {
@@ -66,7 +66,7 @@ async fn request(socket: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     String::from_utf8(seen).unwrap()
 }
 
-/// A server that on its nth connection gives the answers of the nth list, then closes.
+/// A server that sends the nth list of responses on its nth connection, and then closes the connection.
 async fn server(connections: Vec<Vec<&'static [u8]>>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/path?q=1", listener.local_addr().unwrap());
@@ -91,7 +91,7 @@ fn direct() -> DirectTransport {
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[tokio::test]
-async fn a_connection_is_used_again() {
+async fn connections_are_reused() {
     let (url, requests) = server(vec![vec![OK, OK, OK]]).await;
     let direct = direct();
     for _ in 0..3 {
@@ -105,7 +105,7 @@ async fn a_connection_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_connect_timeout_may_be_as_long_as_a_duration_can_be() {
+async fn the_longest_connect_timeout_is_accepted() {
     let (url, _) = server(vec![vec![OK]]).await;
     let direct = DirectTransport::new(Rc::new(TransportOptions {
         connect_timeout: Some(Duration::MAX),
@@ -115,7 +115,7 @@ async fn a_connect_timeout_may_be_as_long_as_a_duration_can_be() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_meanwhile_is_replaced() {
+async fn connections_closed_while_idle_are_replaced() {
     let (url, requests) = server(vec![vec![OK], vec![OK]]).await;
     let direct = direct();
     for _ in 0..2 {
@@ -126,8 +126,8 @@ async fn a_connection_closed_meanwhile_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_request_that_may_not_be_repeated_is_not() {
-    // The second request is read, and answered by closing.
+async fn requests_that_are_not_idempotent_are_not_retried() {
+    // The server reads the second request, and closes the connection.
     let (url, requests) = server(vec![vec![OK, b""]]).await;
     let direct = direct();
     send(&direct, Method::POST, &url, Body::Empty).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_request_that_may_not_be_repeated_is_not() {
 }
 
 #[tokio::test]
-async fn bodies_of_every_framing() {
+async fn bodies_with_any_framing_are_read() {
     for (answer, body) in [
         (&b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"[..], &b"abc"[..]),
         (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", b"until the end"),
@@ -154,7 +154,7 @@ async fn bodies_of_every_framing() {
 }
 
 #[tokio::test]
-async fn truncated_and_malformed_answers() {
+async fn truncated_and_malformed_responses_are_errors() {
     for (answer, kind) in [
         (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"[..], ErrorKind::Body),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", ErrorKind::Body),
@@ -174,11 +174,11 @@ async fn truncated_and_malformed_answers() {
 }
 
 #[tokio::test]
-async fn large_bodies_go_both_ways_at_once() {
+async fn large_bodies_are_sent_and_received_concurrently() {
     let listener = TcpListener::bind("[::1]:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     const SIZE: usize = 8 << 20;
-    // An echo that answers before it has read, and never holds more than a piece.
+    // An echo that responds before it has read the body, and never buffers more than a part.
     let echo = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         request(&mut socket).await;
@@ -192,14 +192,14 @@ async fn large_bodies_go_both_ways_at_once() {
     let body = Bytes::from_iter((0..SIZE).map(|n| (n % 251) as u8));
     let mut response = send(&direct, Method::POST, &url, Body::Bytes(body.clone())).await.unwrap();
     assert!(read(&mut response).await.unwrap() == body);
-    // The connection is in order afterwards.
+    // The connection can be used again.
     let mut response = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
     assert_eq!(read(&mut response).await.unwrap(), b"ok");
     echo.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_stream_goes_out_in_chunks() {
+async fn streams_are_sent_in_chunks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let task = tokio::spawn(async move {
@@ -218,7 +218,7 @@ async fn a_stream_goes_out_in_chunks() {
 }
 
 #[tokio::test]
-async fn silence_times_out() {
+async fn requests_to_silent_servers_time_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let deadline = Some(Instant::now() + Duration::from_millis(50));
@@ -227,14 +227,14 @@ async fn silence_times_out() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn refused_connections_are_connect_errors() {
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = send(&direct(), Method::GET, &format!("http://{address}/"), Body::Empty).await.unwrap_err();
     assert!(error.is_connect(), "{error}");
     assert!(error.to_string().contains("is the server listening there?"), "{error}");
 }
 
-/// What a TLS server for `localhost` needs, and the root that its clients need.
+/// Returns an acceptor for a TLS server on `localhost`, and its root certificate.
 fn tls_acceptor(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, crate::http::Certificate) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let root = crate::http::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
@@ -250,7 +250,7 @@ fn tls_acceptor(alpn: &[&[u8]]) -> (tokio_rustls::TlsAcceptor, crate::http::Cert
     (tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config)), root)
 }
 
-/// A TLS server on hyper that answers `requests` connections with the version spoken.
+/// A TLS server by hyper that accepts `connections` connections and responds with the version of HTTP.
 async fn tls_server(alpn: &[&[u8]], connections: usize) -> (String, crate::http::Certificate) {
     use hyper_util::rt::{TokioExecutor, TokioIo};
     let (acceptor, root) = tls_acceptor(alpn);
@@ -310,7 +310,7 @@ async fn tls_negotiates_the_version() {
 }
 
 #[tokio::test]
-async fn certificates_are_checked_unless_told_otherwise() {
+async fn certificates_are_verified_by_default() {
     let (url, root) = tls_server(&[], 8).await;
     let by_address = url.replace("localhost", "127.0.0.1");
     let (_, other) = tls_server(&[], 0).await;
@@ -335,7 +335,7 @@ async fn certificates_are_checked_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn one_connection_at_a_time_where_asked() {
+async fn concurrent_connections_are_limited() {
     let (url, requests) = server(vec![vec![OK, OK, OK]]).await;
     let direct =
         DirectTransport::new(Rc::new(TransportOptions { max_connections: Some(1), ..TransportOptions::default() }));

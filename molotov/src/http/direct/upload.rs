@@ -1,4 +1,4 @@
-//! The request on its way out: head and small body in one write, the rest while the answer is read already.
+//! Sends a request: the head and a small body in one write, a larger body while the response is being read.
 
 use std::{
     io::{self, Write as _},
@@ -18,7 +18,7 @@ use crate::http::{
     timer,
 };
 
-/// A body up to this size goes out together with its head.
+/// Bodies up to this size are sent together with the head.
 const SMALL: usize = 16 * 1024;
 
 /// Why a request could not be sent.
@@ -27,13 +27,13 @@ pub(crate) enum UploadError {
     Body(BoxError),
 }
 
-/// What of a request is still to be sent.
+/// The part of a request that is still to be sent.
 pub(crate) struct Upload {
-    /// The piece being written.
-    piece: Bytes,
+    /// The part that is being written.
+    part: Bytes,
     rest: Rest,
     pub(crate) written: u64,
-    /// Bytes that were written have left: TLS may send a part of those that it does not count.
+    /// Whether the stream is plain. TLS may send bytes that it does not count as written.
     plain: bool,
     deadline: Option<Instant>,
 }
@@ -46,7 +46,7 @@ enum Rest {
 }
 
 impl Upload {
-    /// Takes the body out of the request if it is a stream.
+    /// Takes the body from the request if it is a stream.
     pub(crate) fn new(body: &mut Body, deadline: Option<Instant>) -> Self {
         let rest = match body {
             Body::Empty => Rest::Flush,
@@ -57,10 +57,10 @@ impl Upload {
                 _ => Rest::Flush,
             },
         };
-        Self { piece: Bytes::new(), rest, written: 0, plain: false, deadline }
+        Self { part: Bytes::new(), rest, written: 0, plain: false, deadline }
     }
 
-    /// Writes the head, and keeps what the socket does not take.
+    /// Writes the head, and keeps the bytes that the socket does not accept.
     pub(crate) fn start(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
         self.plain = matches!(io, Io::Plain(_));
         let sent = match Pin::new(&mut *io).poll_write(cx, head) {
@@ -69,19 +69,19 @@ impl Upload {
         };
         self.written += sent as u64;
         if sent < head.len() {
-            self.piece = Bytes::copy_from_slice(&head[sent..]);
+            self.part = Bytes::copy_from_slice(&head[sent..]);
         } else if self.plain && matches!(self.rest, Rest::Flush) {
             self.rest = Rest::Done;
         }
         Ok(())
     }
 
-    /// Gives a streamed body more time.
+    /// Extends the deadline.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
         self.deadline = self.deadline.and_then(|deadline| deadline.checked_add(time));
     }
 
-    /// Whether not one byte of the request has left.
+    /// Returns whether no byte of the request was sent.
     pub(crate) fn is_unsent(&self) -> bool {
         self.plain && self.written == 0
     }
@@ -90,32 +90,32 @@ impl Upload {
         matches!(self.rest, Rest::Done)
     }
 
-    /// Nothing more will be sent.
+    /// Stops sending.
     pub(crate) fn stop(&mut self) {
         self.rest = Rest::Done;
-        self.piece = Bytes::new();
+        self.part = Bytes::new();
     }
 
     pub(crate) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), UploadError>> {
         loop {
-            while !self.piece.is_empty() {
-                let sent = ready!(Pin::new(&mut *io).poll_write(cx, &self.piece)).map_err(UploadError::Io)?;
+            while !self.part.is_empty() {
+                let sent = ready!(Pin::new(&mut *io).poll_write(cx, &self.part)).map_err(UploadError::Io)?;
                 if sent == 0 {
                     return Poll::Ready(Err(UploadError::Io(io::ErrorKind::WriteZero.into())));
                 }
                 self.written += sent as u64;
-                let _ = self.piece.split_to(sent);
+                let _ = self.part.split_to(sent);
             }
             match &mut self.rest {
                 Rest::Bytes(bytes) => {
-                    self.piece = std::mem::take(bytes);
+                    self.part = std::mem::take(bytes);
                     self.rest = Rest::Flush;
                 }
-                // A stream that is always ready would not let anybody else look at the clock.
+                // A stream that is always ready would keep the deadline from being checked.
                 Rest::Stream { .. } if timer::has_passed(self.deadline, cx) => return Poll::Pending,
                 Rest::Stream { stream, left } => match stream.as_mut().poll_next(cx) {
                     Poll::Pending => {
-                        // What was written so far shall not wait for the next piece.
+                        // Written bytes must not wait for the next part.
                         let _ = Pin::new(&mut *io).poll_flush(cx).map_err(UploadError::Io)?;
                         return Poll::Pending;
                     }
@@ -124,18 +124,18 @@ impl Upload {
                     Poll::Ready(Some(Ok(bytes))) => match left {
                         Some(_) => {
                             length::count(left, bytes.len() as u64).map_err(UploadError::Body)?;
-                            self.piece = bytes;
+                            self.part = bytes;
                         }
                         None => {
                             let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
                             chunk.extend_from_slice(&bytes);
                             chunk.extend_from_slice(b"\r\n");
-                            self.piece = chunk.into();
+                            self.part = chunk.into();
                         }
                     },
                     Poll::Ready(None) => {
                         match left {
-                            None => self.piece = Bytes::from_static(b"0\r\n\r\n"),
+                            None => self.part = Bytes::from_static(b"0\r\n\r\n"),
                             Some(0) => {}
                             Some(_) => return Poll::Ready(Err(UploadError::Body(length::wrong_length("shorter")))),
                         }
@@ -152,7 +152,7 @@ impl Upload {
     }
 }
 
-/// Writes the head of a request, and a small body behind it. Whether the connection may be kept, as the request has it.
+/// Encodes the head of a request, and a small body. Returns whether the request lets the connection be kept.
 pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> bool {
     let target = request.target;
     let old = request.version == Some(Version::HTTP_10);
@@ -198,7 +198,7 @@ pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive
         }
     };
     if let Some(length) = length {
-        // Writing into a vector does not fail.
+        // Writing to a vector cannot fail.
         let _ = write!(out, "content-length: {length}\r\n");
     }
     out.extend_from_slice(b"\r\n");

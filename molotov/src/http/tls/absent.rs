@@ -1,5 +1,5 @@
-//! In place of TLS, in programs that are built without its feature.
+//! The replacement for TLS in builds without its feature.
 
-/// What a session asks of TLS: nothing.
+/// The TLS options of a session: none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsOptions {}

@@ -1,4 +1,4 @@
-//! HTTP/2 over plain TCP, against a server that looks at each stream.
+//! HTTP/2 over plain TCP, with a server that observes each stream.
 
 use futures_util::StreamExt;
 use h2::server::SendResponse;
@@ -11,15 +11,15 @@ fn prior_knowledge() -> TransportOptions {
     TransportOptions { http_version: HttpVersionPolicy::Http2PriorKnowledge, ..TransportOptions::default() }
 }
 
-/// How the server saw the end of an upload.
+/// The end of an upload, as the server sees it.
 #[derive(Debug, PartialEq)]
 enum Upload {
-    /// The stream ended as it should, after so many bytes.
+    /// The stream ended normally, after this many bytes.
     Ended(usize),
     Reset,
 }
 
-/// A server that answers each stream by its path, and reports how uploads end.
+/// A server that responds to each stream by its path, and reports how uploads end.
 async fn server() -> (String, mpsc::UnboundedReceiver<Upload>, mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -64,7 +64,7 @@ async fn serve(
     };
     let _ = uploads.send(end);
     if hangs {
-        // Until the client resets the stream.
+        // Waits until the client resets the stream.
         let _ = poll_fn(|cx| body.poll_reset(cx)).await;
     }
 }
@@ -78,29 +78,29 @@ async fn requests_hold_their_permit_until_their_body_ends() {
     let second = send_until(&direct, Method::GET, &url, &mut Body::Empty, soon).await;
     assert!(second.is_err_and(|error| error.is_timeout()), "a second request went out beside the first");
     drop(held);
-    // A body that has ended holds nothing, read or not.
+    // A body that has ended holds no permit, read or not.
     let ended = send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
     send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
     drop(ended);
 }
 
 #[tokio::test]
-async fn an_upload_that_is_cut_short_does_not_look_complete() {
+async fn incomplete_uploads_do_not_look_complete() {
     let (url, mut seen, _) = server().await;
     let direct = DirectTransport::new(Rc::new(prior_knowledge()));
     let unfinished = || {
         let pieces = stream::iter([Ok(Bytes::from("hello"))]).chain(stream::pending());
         Body::Stream { stream: Box::pin(pieces), length: None }
     };
-    // The answer is complete before the request is.
+    // The response ends before the request.
     send(&direct, Method::POST, &url, unfinished()).await.unwrap();
     assert_eq!(seen.recv().await, Some(Upload::Reset));
-    // The answer is dropped half-read.
+    // The response is dropped before its end.
     let mut response = send(&direct, Method::POST, &format!("{url}/hangs"), unfinished()).await.unwrap();
     assert_eq!(poll_fn(|cx| response.body.poll_chunk(cx)).await.unwrap().unwrap(), "half");
     drop(response);
     assert_eq!(seen.recv().await, Some(Upload::Reset));
-    // A stream that is through ends well, and one that is shorter than it says does not.
+    // A stream with its stated length ends normally, and a shorter one does not.
     let whole = |length| Body::Stream { stream: Box::pin(stream::iter([Ok(Bytes::from("hello"))])), length };
     send(&direct, Method::POST, &format!("{url}/hangs"), whole(Some(5))).await.unwrap();
     assert_eq!(seen.recv().await, Some(Upload::Ended(5)));
@@ -113,7 +113,7 @@ async fn an_upload_that_is_cut_short_does_not_look_complete() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_expires() {
+async fn idle_connections_expire() {
     let (url, _, mut accepted) = server().await;
     let idle = Some(Duration::from_millis(30));
     let direct = DirectTransport::new(Rc::new(TransportOptions { pool_idle_timeout: idle, ..prior_knowledge() }));
@@ -123,13 +123,13 @@ async fn an_idle_connection_expires() {
     tokio::time::sleep(Duration::from_millis(60)).await;
     send(&direct, Method::GET, &url, Body::Empty).await.unwrap();
     assert!(tokio::time::timeout(Duration::from_secs(5), accepted.recv()).await.is_ok(), "no second connection");
-    // A request on the expired connection is not cut off.
+    // A request on the expired connection is not interrupted.
     let more = poll_fn(|cx| running.body.poll_chunk(cx));
     assert!(tokio::time::timeout(Duration::from_millis(50), more).await.is_err(), "the running request has ended");
 }
 
 #[tokio::test]
-async fn origins_are_forgotten() {
+async fn unused_origins_are_removed() {
     let (url, ..) = server().await;
     let port = Target::parse(&url).unwrap().origin.port;
     let idle = Some(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! What becomes of connections that wait for their next request.
+//! Idle connections.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use super::*;
 struct Server {
     url: String,
     open: Arc<AtomicUsize>,
-    /// The connection of the latest request.
+    /// The connection of the last request.
     latest: Arc<AtomicUsize>,
     close_others: watch::Sender<bool>,
 }
@@ -61,12 +61,12 @@ impl Server {
         assert_eq!(read(&mut response).await.unwrap(), b"ok");
     }
 
-    /// So many requests at the same time, each on its own connection.
+    /// Sends concurrent requests, each on its own connection.
     async fn burst(&self, direct: &DirectTransport, requests: usize) {
         join_all((0..requests).map(|_| self.get(direct))).await;
     }
 
-    /// Sends one request after the other until the client has closed all but so many connections.
+    /// Sends requests one after the other until the client has closed all but `connections` connections.
     async fn get_until_open(&self, direct: &DirectTransport, connections: usize) {
         let all_closed = async {
             while self.open() > connections {
@@ -90,9 +90,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let head = tokio::select! {
             head = request(&mut socket) => head,
-            () = told_to_close(&mut closing, || latest.load(Ordering::SeqCst) == id) => {
+            () = close_requested(&mut closing, || latest.load(Ordering::SeqCst) == id) => {
                 socket.shutdown().await.unwrap();
-                // What the client still sends, up to its own end.
+                // Reads until the client closes its end.
                 let _ = socket.read_to_end(&mut Vec::new()).await;
                 break;
             }
@@ -106,8 +106,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     open.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Waits for ever where the connection is the one that stays.
-async fn told_to_close(closing: &mut watch::Receiver<bool>, stays: impl Fn() -> bool) {
+/// Waits until the connection should close, which is never for the one that stays.
+async fn close_requested(closing: &mut watch::Receiver<bool>, stays: impl Fn() -> bool) {
     if closing.wait_for(|close| *close).await.is_err() || stays() {
         std::future::pending::<()>().await;
     }
@@ -147,7 +147,7 @@ async fn expired_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn no_more_connections_stay_idle_than_allowed() {
+async fn idle_connections_are_limited() {
     let server = Server::start().await;
     let direct =
         DirectTransport::new(Rc::new(TransportOptions { pool_max_idle_per_host: 3, ..TransportOptions::default() }));
@@ -158,7 +158,7 @@ async fn no_more_connections_stay_idle_than_allowed() {
 }
 
 #[tokio::test]
-async fn origins_are_forgotten() {
+async fn unused_origins_are_removed() {
     let server = Server::start().await;
     let port = Target::parse(&server.url).unwrap().origin.port;
     let idle = Some(Duration::from_millis(1));
