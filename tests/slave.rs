@@ -134,7 +134,7 @@ fn a_script_runs_with_its_requirements_and_its_environment() {
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(0);
     assert_eq!(output.totals(), (10, 0));
     assert_eq!(place.server.counts(), [("/ok/from-env".to_owned(), 10)].into());
-    assert!(output.stderr.contains("`molotov==2.6` among the requirements is skipped"), "{output:#?}");
+    assert!(output.stderr.contains("Skipping the requirement `molotov==2.6`"), "{output:#?}");
     place.is_clean();
 }
 
@@ -148,7 +148,7 @@ fn the_exit_code_is_that_of_the_run() {
     assert!(place.path("kept/venv/bin/python3").exists());
     // And is not used twice.
     let output = place.slave("--directory kept").arg(&place.url()).arg("bad").run().exited(1);
-    assert!(output.stderr.contains("kept is not empty"), "{output:#?}");
+    assert!(output.stderr.contains("the directory kept is not empty"), "{output:#?}");
 
     // What the environment says of the test counts where the command line is silent, as in an image.
     let output = place.slave("").env("TEST_REPO", &place.url()).env("TEST_NAME", "stops").run().exited(1);
@@ -363,13 +363,13 @@ fn what_is_missing_is_named() {
     let nowhere = place.path("nowhere").display().to_string();
 
     let output = place.slave("").arg(&nowhere).arg("good").run().exited(1);
-    told(&output, &["cannot be cloned", "nowhere"]);
+    told(&output, &["cannot clone", "nowhere"]);
 
     let output = place.slave("").env("PATH", place.path("tmp").to_str().unwrap()).arg(&nowhere).arg("good").run();
     told(&output.exited(1), &["git is not installed"]);
 
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["has no `molotov.json`", "--config"]);
+    told(&output, &["does not contain `molotov.json`", "--config"]);
 
     let output = place.slave("--config other.json").arg(&place.url()).arg("goood").run().exited(1);
     told(&output, &["goood", "good"]);
@@ -378,13 +378,13 @@ fn what_is_missing_is_named() {
     told(&output.exited(1), &["python-of-nobody", "--python"]);
 
     let output = place.slave("--config other.json --virtualenv nobodys-virtualenv").arg(&place.url()).arg("good").run();
-    told(&output.exited(1), &["the virtual environment was not made", "nobodys-virtualenv"]);
+    told(&output.exited(1), &["cannot create the virtual environment", "nobodys-virtualenv"]);
     let maker = place.path("virtualenv");
     fs::write(&maker, "#!/bin/sh\necho there is no room >&2\nexit 7\n").unwrap();
     fs::set_permissions(&maker, fs::Permissions::from_mode(0o755)).unwrap();
     let maker = maker.to_str().unwrap();
     let output = place.slave("--config other.json --virtualenv").arg(maker).arg(&place.url()).arg("good").run();
-    told(&output.exited(1), &["there is no room", "the virtual environment was not made"]);
+    told(&output.exited(1), &["there is no room", "cannot create the virtual environment"]);
 
     place.commit(&[("molotov.json", "{\"molotov\": {\n  \"tests\": [}")]);
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
@@ -409,7 +409,7 @@ fn tokens_of_addresses_are_not_shown() {
         }
     }
     let output = place.slave("").arg(&with("ada:t0ken")).arg("good").run().exited(1);
-    told(&output, &["Cloning http://ada:***@127.0.0.1:", "cannot be cloned"]);
+    told(&output, &["Cloning http://ada:***@127.0.0.1:", "cannot clone"]);
     let reached = place.server.arrivals();
     assert!(!reached.is_empty(), "git has tried the address");
 }
@@ -428,8 +428,8 @@ fn requirements_stay_inside_the_repository_and_values_are_named() {
             "outside the repository; name a file inside it",
         ),
         ("requirements", "\"link.txt\"".to_owned(), "outside the repository; name a file inside it"),
-        ("requirements", "\"none.txt\"".to_owned(), "the requirements `none.txt` cannot be read"),
-        ("env", r#"{"GOOD": "bad\u0000"}"#.to_owned(), "the value of `GOOD` holds a NUL character"),
+        ("requirements", "\"none.txt\"".to_owned(), "cannot read the requirements `none.txt`"),
+        ("env", r#"{"GOOD": "bad\u0000"}"#.to_owned(), "the value of `GOOD` contains a NUL character"),
         ("env", r#"{"A=B": "x"}"#.to_owned(), "\"A=B\" cannot be the name of an environment variable"),
     ] {
         let tests = format!(r#"{{"molotov": {{"{key}": {value}, "tests": {{"good": {{}}}}}}}}"#);
@@ -452,11 +452,11 @@ fn requirements_that_fail_end_it() {
         ("needs.txt", "./not_there-1.0-py3-none-any.whl\n"),
     ]);
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["`needs.txt` was not installed", "not_there"]);
+    told(&output, &["cannot install the requirements `needs.txt`", "not_there"]);
     fs::remove_file(place.repository().join("needs.txt")).unwrap();
     place.commit(&[]);
     let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["the requirements `needs.txt` cannot be read"]);
+    told(&output, &["cannot read the requirements `needs.txt`"]);
     place.is_clean();
     assert_eq!(place.server.served(), 0);
 }

@@ -66,8 +66,8 @@ impl User {
         let output = tempfile::NamedTempFile::new().unwrap();
         let told = || fs::read_to_string(output.path()).unwrap();
         let mut running = self.spawn(run, output.as_file());
-        wait_until("it waits for the service", || told().contains("` starts the service of this crate"));
-        self.types(&format!("{} &", between(&told(), "in another terminal, `", "`")));
+        wait_until("it waits for the service", || told().contains("` in another terminal"));
+        self.types(&format!("{} &", between(&told(), "to start the example service, run `", "`")));
         (running.wait().unwrap().code().unwrap(), told())
     }
 }
@@ -136,7 +136,7 @@ fn a_rust_load_test_runs_at_once_and_mistakes_are_mended_by_their_messages() {
     // Again, as a new user: on a terminal, with a forgotten service and mistakes.
     let place = tempfile::tempdir().unwrap();
     let printed = answered(place.path(), &format!("my shop\nrust\nn\n/nowhere\n{CHECKOUT}\n"));
-    assert!(printed.contains("`/nowhere` is not the address of a git repository"), "{printed}");
+    assert!(printed.contains("`/nowhere` is neither the address of a git repository"), "{printed}");
     lock(&place.path().join("my shop"));
     let mut user = User::new(place.path().to_owned());
     let commands = commands(&printed);

@@ -1,4 +1,4 @@
-//! The program of all commands: `molotov`, and `molostart` and `moloslave` when it is started under these names.
+//! The program `molotov`, which is also `molostart` and `moloslave` if it is started under these names.
 
 use std::process::ExitCode;
 

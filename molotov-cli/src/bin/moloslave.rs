@@ -1,4 +1,4 @@
-//! `moloslave`: runs a test of a git repository.
+//! `moloslave`: runs a load test from a git repository.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `molostart`: writes a load test to begin with.
+//! `molostart`: creates a load test.
 
 use std::process::ExitCode;
 

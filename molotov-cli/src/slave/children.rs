@@ -1,4 +1,4 @@
-//! Programs that are waited for, and what a signal does to them.
+//! Runs child processes, and forwards signals to them.
 
 use std::{
     fs::File,
@@ -18,24 +18,24 @@ use signal_hook::{
     low_level::siginfo::Cause,
 };
 
-/// Why a program did not do its work.
+/// Why a program failed.
 #[derive(Debug)]
-pub(super) enum Failed {
-    /// It is not there, or cannot be started.
+pub(super) enum ChildError {
+    /// The program cannot be started.
     Start(io::Error),
-    /// It ended badly.
-    Ended(ExitStatus),
-    /// We were told to stop by this signal.
+    /// The program exited with an error.
+    Failed(ExitStatus),
+    /// This command received a signal that stops it.
     Stopped(i32),
 }
 
-/// Starts programs, one at a time. Signals that would end us are kept from now on, and handed to the one that runs.
+/// Runs programs, one at a time. While it exists, signals that would end this process are forwarded to the running program.
 pub(super) struct Children {
     signals: SignalsInfo<WithOrigin>,
     stopped: Option<i32>,
-    /// Each program leads a group of its own, and signals go to all of it: what it has started ends with it. A terminal needs
-    /// them in our group, which is the one in its foreground.
-    grouped: bool,
+    /// Whether each program leads its own process group, which receives the signals, so that its descendants end too. On a
+    /// terminal, programs stay in the foreground group, which is that of this process.
+    own_groups: bool,
 }
 
 impl Children {
@@ -43,37 +43,38 @@ impl Children {
         Ok(Children {
             signals: SignalsInfo::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?,
             stopped: None,
-            grouped: !(io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()),
+            own_groups: !(io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()),
         })
     }
 
-    /// Runs a program to its end, whatever that is.
-    pub(super) fn run(&mut self, command: &mut Command) -> Result<ExitStatus, Failed> {
+    /// Runs a program and returns its status.
+    pub(super) fn run(&mut self, command: &mut Command) -> Result<ExitStatus, ChildError> {
         let mut child = self.spawn(command)?;
-        self.wait(&mut child).map_err(Failed::Start)
+        self.wait(&mut child).map_err(ChildError::Start)
     }
 
-    fn spawn(&mut self, command: &mut Command) -> Result<Child, Failed> {
+    fn spawn(&mut self, command: &mut Command) -> Result<Child, ChildError> {
         let arrived: Vec<_> = self.signals.pending().collect();
         for origin in arrived {
-            self.take(origin.signal, origin.cause, None);
+            self.handle(origin.signal, origin.cause, None);
         }
         if let Some(signal) = self.stopped {
-            return Err(Failed::Stopped(signal));
+            return Err(ChildError::Stopped(signal));
         }
-        if self.grouped {
+        if self.own_groups {
             command.process_group(0);
         }
-        command.spawn().map_err(Failed::Start)
+        command.spawn().map_err(ChildError::Start)
     }
 
-    /// Runs a program that has to succeed.
-    pub(super) fn step(&mut self, command: &mut Command) -> Result<(), Failed> {
-        self.judge(command).map(drop)
+    /// Runs a program that must succeed.
+    pub(super) fn run_checked(&mut self, command: &mut Command) -> Result<(), ChildError> {
+        let status = self.run(command)?;
+        self.check(status)
     }
 
-    /// Runs a program, and gives what it wrote to its standard output, and to its standard error.
-    pub(super) fn listen(&mut self, command: &mut Command) -> Result<(Result<(), Failed>, String), Failed> {
+    /// Runs a program and returns its result, and its standard output followed by its standard error.
+    pub(super) fn output(&mut self, command: &mut Command) -> Result<(Result<(), ChildError>, String), ChildError> {
         let mut child = self.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
         let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
         let readers = pipes.into_iter().flatten().map(|pipe| {
@@ -83,21 +84,16 @@ impl Children {
                 .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))
         });
         let readers: io::Result<Vec<_>> = readers.collect();
-        let status = self.wait(&mut child).map_err(Failed::Start)?;
-        let told = readers.map_err(Failed::Start)?.into_iter().filter_map(|reader| reader.join().ok()).collect();
-        Ok((self.verdict(status), told))
+        let status = self.wait(&mut child).map_err(ChildError::Start)?;
+        let output = readers.map_err(ChildError::Start)?.into_iter().filter_map(|reader| reader.join().ok()).collect();
+        Ok((self.check(status), output))
     }
 
-    fn judge(&mut self, command: &mut Command) -> Result<ExitStatus, Failed> {
-        let status = self.run(command)?;
-        self.verdict(status).map(|()| status)
-    }
-
-    fn verdict(&self, status: ExitStatus) -> Result<(), Failed> {
+    fn check(&self, status: ExitStatus) -> Result<(), ChildError> {
         match (self.stopped, status.success()) {
-            (Some(signal), _) => Err(Failed::Stopped(signal)),
+            (Some(signal), _) => Err(ChildError::Stopped(signal)),
             (None, true) => Ok(()),
-            (None, false) => Err(Failed::Ended(status)),
+            (None, false) => Err(ChildError::Failed(status)),
         }
     }
 
@@ -106,31 +102,31 @@ impl Children {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
             }
-            // A child that has ended since has left its signal here.
+            // If the child ended after `try_wait`, SIGCHLD is pending.
             let arrived: Vec<_> = self.signals.wait().collect();
             for origin in arrived {
-                self.take(origin.signal, origin.cause, Some(child));
+                self.handle(origin.signal, origin.cause, Some(child));
             }
         }
     }
 
-    fn take(&mut self, signal: i32, cause: Cause, child: Option<&Child>) {
+    fn handle(&mut self, signal: i32, cause: Cause, child: Option<&Child>) {
         if signal == SIGCHLD {
             return;
         }
         self.stopped.get_or_insert(signal);
-        // What the terminal sends, it sends to all of our group.
-        let reached = !self.grouped && !matches!(cause, Cause::Sent(_));
-        if let (Some(child), false) = (child, reached) {
+        // The terminal signals the whole foreground group.
+        let received = !self.own_groups && !matches!(cause, Cause::Sent(_));
+        if let (Some(child), false) = (child, received) {
             self.send(child, signal);
         }
     }
 
     fn send(&self, child: &Child, signal: i32) {
-        let known = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let (Some(pid), Some(signal)) = (known, Signal::from_named_raw(signal)) else { return };
-        // One that has just ended takes none.
-        let _ = match self.grouped {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal)) else { return };
+        // Fails if the child has just ended.
+        let _ = match self.own_groups {
             true => process::kill_process_group(pid, signal),
             false => process::kill_process(pid, signal),
         };
@@ -139,13 +135,13 @@ impl Children {
 
 fn read(mut pipe: impl Read) -> String {
     let mut bytes = Vec::new();
-    // What was read until then is all there is.
+    // After an error, the bytes read so far are returned.
     let _ = pipe.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The code to exit with after a program that ended so.
-pub(super) fn code(status: ExitStatus) -> u8 {
+/// The exit code for the status of a program.
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! The virtual environment of a test: made, filled, and what runs in it.
+//! The virtual environment of a test: creates it, installs requirements, and runs molotov in it.
 
 use std::{
     env,
@@ -10,58 +10,58 @@ use std::{
 };
 
 use super::{
-    Problem,
-    children::{Children, Failed},
-    say,
+    Error,
+    children::{ChildError, Children},
+    print,
 };
 
-/// Which Python makes the environment, and how.
+/// Creates virtual environments.
 #[derive(Debug)]
-pub(super) struct Maker {
-    /// The interpreter, of the version that runs the tests.
+pub(super) struct Creator {
+    /// An interpreter of the version that runs the tests.
     pub(super) python: PathBuf,
-    /// A `virtualenv` that makes it, in place of Python's own `venv`.
+    /// The `virtualenv` to use instead of Python's `venv`.
     pub(super) virtualenv: Option<PathBuf>,
 }
 
-impl Maker {
-    /// With the interpreter that was asked for, or one of the right version that is found.
+impl Creator {
+    /// Finds an interpreter of the right version: the requested one, or that of this command, or one on the `PATH`.
     pub(super) fn find(
         children: &mut Children,
-        asked: Option<PathBuf>,
-        ours: Option<&Path>,
+        requested: Option<PathBuf>,
+        own: Option<&Path>,
         virtualenv: Option<PathBuf>,
-    ) -> Result<Maker, Problem> {
+    ) -> Result<Creator, Error> {
         let wanted = molotov::python::version();
-        let candidates = match (asked, ours) {
-            (Some(asked), _) => vec![asked],
-            (None, Some(ours)) => vec![ours.to_owned()],
+        let candidates = match (requested, own) {
+            (Some(requested), _) => vec![requested],
+            (None, Some(own)) => vec![own.to_owned()],
             (None, None) => vec![PathBuf::from(format!("python{wanted}")), PathBuf::from("python3")],
         };
         let mut seen = Vec::new();
         for python in candidates {
             let mut command = Command::new(&python);
             command.args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).stdin(Stdio::null());
-            match children.listen(&mut command) {
-                Ok((Ok(()), version)) if version.trim() == wanted => return Ok(Maker { python, virtualenv }),
+            match children.output(&mut command) {
+                Ok((Ok(()), version)) if version.trim() == wanted => return Ok(Creator { python, virtualenv }),
                 Ok((Ok(()), version)) => seen.push(format!("{} is {}", python.display(), version.trim())),
-                Ok((Err(Failed::Stopped(signal)), _)) | Err(Failed::Stopped(signal)) => {
-                    return Err(Problem::Stopped(signal));
+                Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => {
+                    return Err(Error::Stopped(signal));
                 }
-                Ok((Err(_), _)) => seen.push(format!("{} does not run", python.display())),
-                Err(Failed::Start(error)) => seen.push(format!("{}: {error}", python.display())),
-                Err(Failed::Ended(status)) => seen.push(format!("{}: {status}", python.display())),
+                Ok((Err(_), _)) => seen.push(format!("{} fails", python.display())),
+                Err(ChildError::Start(error)) => seen.push(format!("{}: {error}", python.display())),
+                Err(ChildError::Failed(status)) => seen.push(format!("{}: {status}", python.display())),
             }
         }
-        Err(Problem::Told(format!(
-            "this command runs scripts with Python {wanted}, and there is none ({}); name one with --python",
+        Err(Error::Message(format!(
+            "cannot find Python {wanted}, which this command was built for ({}); name one with --python",
             seen.join("; ")
         )))
     }
 
-    /// Makes the environment.
-    pub(super) fn make(&self, children: &mut Children, directory: &Path) -> Result<Environment, Problem> {
-        say(&format!("Making a virtual environment in {}", directory.display()));
+    /// Creates an environment in a directory.
+    pub(super) fn create(&self, children: &mut Children, directory: &Path) -> Result<Environment, Error> {
+        print(&format!("Creating a virtual environment in {}", directory.display()));
         let mut command = match &self.virtualenv {
             Some(virtualenv) => {
                 let mut command = Command::new(virtualenv);
@@ -74,14 +74,14 @@ impl Maker {
                 command
             }
         };
-        let what = command.get_program().to_string_lossy().into_owned();
-        let problem = |failed| Problem::of(failed, &what, "the virtual environment was not made");
-        // What it writes when it is stopped is nothing to read.
-        let (done, told) = children.listen(command.arg(directory).stdin(Stdio::null())).map_err(problem)?;
-        if let Err(Failed::Ended(_)) = done {
-            say(told.trim());
+        let program = command.get_program().to_string_lossy().into_owned();
+        let to_error = |error| Error::from_child(error, &program, "cannot create the virtual environment");
+        let (result, output) = children.output(command.arg(directory).stdin(Stdio::null())).map_err(to_error)?;
+        // Its output is not shown if a signal stopped it.
+        if let Err(ChildError::Failed(_)) = result {
+            print(output.trim());
         }
-        done.map_err(problem)?;
+        result.map_err(to_error)?;
         Ok(Environment { directory: directory.to_owned() })
     }
 }
@@ -93,16 +93,16 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Its interpreter.
+    /// The path of its interpreter.
     pub(super) fn python(&self) -> PathBuf {
         self.directory.join("bin/python3")
     }
 
-    /// Makes a program run in it.
+    /// Makes a command run in the environment.
     pub(super) fn activate(&self, command: &mut Command) {
         let paths = env::var_os("PATH").unwrap_or_default();
         let all = std::iter::once(self.directory.join("bin")).chain(env::split_paths(&paths));
-        // A path that cannot be joined holds a colon, and was none before.
+        // Fails only if the directory contains a colon.
         if let Ok(paths) = env::join_paths(all) {
             command.env("PATH", paths);
         }
@@ -117,69 +117,70 @@ impl Environment {
         command
     }
 
-    /// Installs what a file of the repository names, but for Molotov, which is there.
-    pub(super) fn install(&self, children: &mut Children, top: &Path, shown: &str) -> Result<(), Problem> {
+    /// Installs the packages of a requirements file of the repository, except Molotov, which is already installed.
+    pub(super) fn install(&self, children: &mut Children, top: &Path, shown: &str) -> Result<(), Error> {
         let file = top.join(shown);
-        say(&format!("Installing {shown}"));
+        print(&format!("Installing {shown}"));
         let text = fs::read_to_string(&file)
-            .map_err(|error| Problem::Told(format!("the requirements `{shown}` cannot be read: {error}")))?;
+            .map_err(|error| Error::Message(format!("cannot read the requirements `{shown}`: {error}")))?;
         let (rest, skipped) = without_molotov(&text);
         for line in &skipped {
-            say(&format!("`{line}` among the requirements is skipped: Molotov is there, and runs the test"));
+            print(&format!("Skipping the requirement `{line}`: Molotov is already installed"));
         }
-        // Beside the file, since what it names may be relative to it.
-        let beside = file.parent().unwrap_or(Path::new("."));
-        let written = tempfile::Builder::new().prefix(".requirements-").suffix(".txt").tempfile_in(beside);
-        let written = written.and_then(|mut file| file.write_all(rest.as_bytes()).map(|()| file));
-        let written = written.map_err(|error| Problem::Told(format!("cannot write beside `{shown}`: {error}")))?;
+        // In the same directory, because the file may include others by relative paths.
+        let directory = file.parent().unwrap_or(Path::new("."));
+        let filtered = tempfile::Builder::new().prefix(".requirements-").suffix(".txt").tempfile_in(directory);
+        let filtered = filtered.and_then(|mut file| file.write_all(rest.as_bytes()).map(|()| file));
+        let filtered = filtered
+            .map_err(|error| Error::Message(format!("cannot write a copy of the requirements `{shown}`: {error}")))?;
         let mut option = OsString::from("--requirement=");
-        option.push(written.path());
-        // Paths in it are seen from the top.
-        let done = children.step(self.pip().arg(option).current_dir(top));
-        done.map_err(|failed| Problem::of(failed, "pip", &format!("`{shown}` was not installed")))
+        option.push(filtered.path());
+        // Paths of packages in it are relative to the top of the repository.
+        let result = children.run_checked(self.pip().arg(option).current_dir(top));
+        result.map_err(|error| Error::from_child(error, "pip", &format!("cannot install the requirements `{shown}`")))
     }
 
-    /// Installs aiohttp unless it is there: scripts may count on it, since the original Molotov needs it.
-    pub(super) fn install_aiohttp(&self, children: &mut Children) -> Result<(), Problem> {
-        let mut look = Command::new(self.python());
-        self.activate(look.args(["-c", "import aiohttp"]).stdin(Stdio::null()));
-        match children.listen(&mut look) {
+    /// Installs aiohttp if it is missing: scripts may import it, since the original Molotov depends on it.
+    pub(super) fn install_aiohttp(&self, children: &mut Children) -> Result<(), Error> {
+        let mut import = Command::new(self.python());
+        self.activate(import.args(["-c", "import aiohttp"]).stdin(Stdio::null()));
+        match children.output(&mut import) {
             Ok((Ok(()), _)) => return Ok(()),
-            Ok((Err(Failed::Stopped(signal)), _)) | Err(Failed::Stopped(signal)) => {
-                return Err(Problem::Stopped(signal));
+            Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => {
+                return Err(Error::Stopped(signal));
             }
             _ => {}
         }
-        match children.listen(self.pip().arg("aiohttp")) {
+        match children.output(self.pip().arg("aiohttp")) {
             Ok((Ok(()), _)) => Ok(()),
-            Ok((Err(Failed::Stopped(signal)), _)) | Err(Failed::Stopped(signal)) => Err(Problem::Stopped(signal)),
-            // Most scripts do without.
+            Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => Err(Error::Stopped(signal)),
+            // Most scripts do not import it.
             _ => {
-                say("aiohttp cannot be installed; scripts that import it will fail");
+                print("warning: cannot install aiohttp; scripts that import it will fail");
                 Ok(())
             }
         }
     }
 }
 
-/// Checks that a file of requirements is there, and belongs to the repository.
-pub(super) fn check_requirements(top: &Path, shown: &str) -> Result<(), Problem> {
-    let unreadable = |error| Problem::Told(format!("the requirements `{shown}` cannot be read: {error}"));
+/// Checks that a requirements file exists and is inside the repository.
+pub(super) fn check_requirements(top: &Path, shown: &str) -> Result<(), Error> {
+    let unreadable = |error| Error::Message(format!("cannot read the requirements `{shown}`: {error}"));
     let top = top.canonicalize().map_err(unreadable)?;
-    // Links are followed: they lead out of it as well.
+    // Follows links, which may lead outside.
     let file = top.join(shown).canonicalize().map_err(unreadable)?;
     if file.starts_with(&top) {
         return Ok(());
     }
-    Err(Problem::Told(format!("the requirements `{shown}` are outside the repository; name a file inside it")))
+    Err(Error::Message(format!("the requirements `{shown}` are outside the repository; name a file inside it")))
 }
 
-/// The lines of a file of requirements without those that name Molotov; and those.
+/// Splits the lines of a requirements file into the text without the requirement of Molotov, and the skipped requirements.
 fn without_molotov(text: &str) -> (String, Vec<String>) {
     let (mut rest, mut skipped) = (String::new(), Vec::new());
     let mut lines = text.lines();
     while let Some(first) = lines.next() {
-        // A backslash at its end joins a line to the next one.
+        // A backslash at the end joins a line with the next one.
         let mut whole = vec![first];
         while whole.last().is_some_and(|line| line.ends_with('\\')) {
             match lines.next() {
@@ -203,7 +204,7 @@ fn names_molotov(line: &str) -> bool {
     let line = line.trim();
     let line = line.strip_prefix("-e ").or(line.strip_prefix("--editable ")).unwrap_or(line).trim_start();
     if line.contains("://") && !line.contains(" @ ") {
-        // An address, with or without the name of what it holds.
+        // An address, with or without the name of the package.
         let (address, fragment) = line.split_once('#').unwrap_or((line, ""));
         if let Some((_, name)) = fragment.split_once("egg=") {
             return is_molotov(name.split(['&', '[']).next().unwrap_or_default());
@@ -222,11 +223,11 @@ fn is_molotov(name: &str) -> bool {
     matches!(name.as_str(), "molotov" | "molotov-rs")
 }
 
-/// What starts `molotov` with the packages of an environment.
-pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environment) -> Result<Command, Problem> {
+/// The command that starts `molotov` with the packages of an environment.
+pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environment) -> Result<Command, Error> {
     let mut command = match wheel {
         Some(wheel) => {
-            // Our own package comes first, everything else from the environment where it is there.
+            // `import molotov` finds the wheel's package; other packages come from the environment first.
             let begin = "import sys; home = sys.argv.pop(1); sys.path[0] = home; import molotov.run; del sys.path[0]; \
                          sys.path.append(home); sys.exit(molotov.run.main())";
             let mut command = Command::new(environment.python());
@@ -234,8 +235,8 @@ pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environ
             command
         }
         None => {
-            let beside = env::current_exe().ok().and_then(|ours| Some(ours.parent()?.join("molotov")));
-            Command::new(beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("molotov")))
+            let installed = env::current_exe().ok().map(|program| program.with_file_name("molotov"));
+            Command::new(installed.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("molotov")))
         }
     };
     environment.activate(&mut command);
@@ -247,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_name_molotov_are_left_out() {
+    fn skips_requirements_of_molotov() {
         let text = "aiohttp==3.9.5\nmolotov>=2.6 \\\n    --hash=sha256:00\nmolotov-extras\n# molotov\nMolotov\n-e .\n\
                     git+https://example.com/team/molotov.git@main\ngit+https://example.com/x.git#egg=molotov\n\
                     molotov_rs ; python_version > '3.9'\nmolotov @ https://example.com/m.whl\nredis \\\n  --hash=sha256:11\n\

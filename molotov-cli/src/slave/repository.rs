@@ -1,4 +1,4 @@
-//! Repositories: which names are safe to hand to git, and how they are cloned.
+//! Checks the address of a repository, and clones it.
 
 use std::{
     io::{self, IsTerminal},
@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    Problem,
-    children::{Children, Failed},
+    Error,
+    children::{ChildError, Children},
 };
 
-/// Transports that only transport. Others, such as `ext::`, run commands that the address holds.
+/// The supported transports. Others, such as `ext::`, run commands from the address.
 const TRANSPORTS: [&str; 5] = ["file", "git", "http", "https", "ssh"];
 
-/// Checks that an address is one, and neither an option nor a command.
+/// Checks that an address has a supported transport, and is not an option.
 pub(super) fn check(address: &str) -> Result<(), String> {
     plain("the repository", address)?;
     let scheme = |separator: &str| {
@@ -24,7 +24,7 @@ pub(super) fn check(address: &str) -> Result<(), String> {
     };
     let refused = |scheme: &str| {
         format!(
-            "`{address}`: the transport `{scheme}` is not taken; write an address of {}, or a path",
+            "`{address}`: the transport `{scheme}` is not supported; use a path, or an address with {}",
             TRANSPORTS.join("://, ") + "://"
         )
     };
@@ -35,7 +35,7 @@ pub(super) fn check(address: &str) -> Result<(), String> {
     }
 }
 
-/// Checks that a branch or a revision is a name.
+/// Checks the name of a branch or revision.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), String> {
     plain(what, name)
 }
@@ -45,10 +45,10 @@ fn plain(what: &str, text: &str) -> Result<(), String> {
         return Err(format!("{what} is empty"));
     }
     if text.starts_with('-') {
-        return Err(format!("{what} `{text}` begins with a dash, as options do"));
+        return Err(format!("{what} `{text}` starts with a dash, like an option"));
     }
     if text.chars().any(char::is_control) {
-        return Err(format!("{what} {text:?} holds control characters"));
+        return Err(format!("{what} {text:?} contains control characters"));
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ fn git(directory: &Path) -> Command {
     let mut command = Command::new("git");
     command
         .env("GIT_ALLOW_PROTOCOL", TRANSPORTS.join(":"))
-        // Its words are looked at.
+        // `clone_branch` looks for a word in the output.
         .env("LC_ALL", "C")
         .env("GIT_DIR", directory.join(".git"))
         .env("GIT_WORK_TREE", directory)
@@ -68,75 +68,75 @@ fn git(directory: &Path) -> Command {
     command
 }
 
-/// `git clone` makes the directory itself.
-fn cloning() -> Command {
+/// `git clone`, which creates the directory.
+fn git_clone() -> Command {
     let mut command = git(Path::new("."));
     command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").args(["clone", "--quiet"]);
     command
 }
 
-/// Runs git; gives what it wrote.
-fn run(children: &mut Children, command: &mut Command) -> Result<Result<String, String>, Problem> {
-    let (ended, told) = children.listen(command).map_err(not_there)?;
-    match ended {
-        Ok(()) => Ok(Ok(told)),
-        Err(Failed::Ended(_)) => Ok(Err(told.trim().to_owned())),
-        Err(failed) => Err(not_there(failed)),
+/// Runs git. Returns its output, or the output of a git that failed.
+fn run(children: &mut Children, command: &mut Command) -> Result<Result<String, String>, Error> {
+    let (result, output) = children.output(command).map_err(git_error)?;
+    match result {
+        Ok(()) => Ok(Ok(output)),
+        Err(ChildError::Failed(_)) => Ok(Err(output.trim().to_owned())),
+        Err(error) => Err(git_error(error)),
     }
 }
 
-fn not_there(failed: Failed) -> Problem {
-    match failed {
-        Failed::Start(error) if error.kind() == io::ErrorKind::NotFound => {
-            Problem::Told("git is not installed, or not on the PATH".to_owned())
+fn git_error(error: ChildError) -> Error {
+    match error {
+        ChildError::Start(error) if error.kind() == io::ErrorKind::NotFound => {
+            Error::Message("git is not installed, or not on the PATH; install it".to_owned())
         }
-        Failed::Start(error) => Problem::Told(format!("git does not start: {error}")),
-        Failed::Ended(status) => Problem::Told(format!("git has ended: {status}")),
-        Failed::Stopped(signal) => Problem::Stopped(signal),
+        ChildError::Start(error) => Error::Message(format!("cannot start git: {error}")),
+        ChildError::Failed(status) => Error::Message(format!("git failed with {status}")),
+        ChildError::Stopped(signal) => Error::Stopped(signal),
     }
 }
 
-/// Clones a repository into a directory that is empty, or not there yet; only its newest commit where the transport can.
+/// Clones a repository into a directory that is empty or does not exist. Fetches a single commit if the transport supports it.
 pub(super) fn clone(
     children: &mut Children,
     address: &str,
     into: &Path,
     branch: Option<&str>,
     revision: Option<&str>,
-) -> Result<(), Problem> {
-    let failed = |told: String| Problem::Told(format!("`{address}` cannot be cloned:\n{told}"));
+) -> Result<(), Error> {
+    let failed = |output: String| Error::Message(format!("cannot clone `{address}`:\n{output}"));
     let Some(revision) = revision else {
-        return take_branch(children, address, into, branch)?.map_err(failed);
+        return clone_branch(children, address, into, branch)?.map_err(failed);
     };
-    // Any commit: servers give those that have a name by themselves, others only with all the rest.
+    // All servers send a commit that has a name. Some send others only as part of the complete history.
     if run(children, git(into).args(["init", "--quiet"]).arg("--").arg(into))?.is_ok()
         && run(children, git(into).args(["fetch", "--quiet", "--depth=1", "--"]).args([address, revision]))?.is_ok()
     {
         return check_out(children, into, "FETCH_HEAD")?.map_err(failed);
     }
     empty(into)?;
-    run(children, cloning().args(["--no-checkout", "--", address]).arg(into))?.map_err(failed)?;
+    run(children, git_clone().args(["--no-checkout", "--", address]).arg(into))?.map_err(failed)?;
     let commit = format!("{revision}^{{commit}}");
     let parse = ["rev-parse", "--verify", "--quiet", "--end-of-options"];
     match run(children, git(into).args(parse).arg(commit))? {
         Ok(commit) => check_out(children, into, commit.trim())?.map_err(failed),
-        Err(_) => Err(Problem::Told(format!("`{address}` has no revision `{revision}`"))),
+        Err(_) => Err(Error::Message(format!("`{address}` has no revision `{revision}`"))),
     }
 }
 
-fn check_out(children: &mut Children, into: &Path, commit: &str) -> Result<Result<(), String>, Problem> {
+fn check_out(children: &mut Children, into: &Path, commit: &str) -> Result<Result<(), String>, Error> {
     let done = run(children, git(into).args(["checkout", "--quiet", "--detach", commit, "--"]))?;
     Ok(done.map(drop))
 }
 
-fn take_branch(
+fn clone_branch(
     children: &mut Children,
     address: &str,
     into: &Path,
     branch: Option<&str>,
-) -> Result<Result<(), String>, Problem> {
+) -> Result<Result<(), String>, Error> {
     let clone = |shallow: bool| {
-        let mut command = cloning();
+        let mut command = git_clone();
         if shallow {
             command.args(["--depth=1", "--no-tags"]);
         }
@@ -144,17 +144,17 @@ fn take_branch(
         command
     };
     match run(children, &mut clone(true))? {
-        // A server of mere files has no shallow clones.
-        Err(told) if told.contains("shallow") => {
+        // The dumb HTTP protocol does not support shallow clones.
+        Err(output) if output.contains("shallow") => {
             empty(into)?;
             Ok(run(children, &mut clone(false))?.map(drop))
         }
-        done => Ok(done.map(drop)),
+        result => Ok(result.map(drop)),
     }
 }
 
-/// Removes what a clone that failed has left.
-fn empty(directory: &Path) -> Result<(), Problem> {
+/// Removes the files of a failed clone.
+fn empty(directory: &Path) -> Result<(), Error> {
     let all = || -> io::Result<()> {
         if !directory.exists() {
             return Ok(());
@@ -169,7 +169,7 @@ fn empty(directory: &Path) -> Result<(), Problem> {
         }
         Ok(())
     };
-    all().map_err(|error| Problem::Told(format!("{} cannot be emptied: {error}", directory.display())))
+    all().map_err(|error| Error::Message(format!("cannot empty the directory {}: {error}", directory.display())))
 }
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_commands_and_options_are_not() {
+    fn accepts_addresses_and_rejects_options_and_commands() {
         for address in [
             "https://example.com/shop.git",
             "http://127.0.0.1:8000/shop",
@@ -195,18 +195,18 @@ mod tests {
         }
         for (address, why) in [
             ("", "is empty"),
-            ("--upload-pack=touch /tmp/x", "begins with a dash"),
-            ("-u", "begins with a dash"),
-            ("ext::sh -c touch% /tmp/x", "the transport `ext` is not taken"),
-            ("fd::17", "the transport `fd` is not taken"),
-            ("my_helper::x", "the transport `my_helper` is not taken"),
-            ("ftp://example.com/x", "the transport `ftp` is not taken"),
-            ("ext://x", "the transport `ext` is not taken"),
+            ("--upload-pack=touch /tmp/x", "starts with a dash"),
+            ("-u", "starts with a dash"),
+            ("ext::sh -c touch% /tmp/x", "the transport `ext` is not supported"),
+            ("fd::17", "the transport `fd` is not supported"),
+            ("my_helper::x", "the transport `my_helper` is not supported"),
+            ("ftp://example.com/x", "the transport `ftp` is not supported"),
+            ("ext://x", "the transport `ext` is not supported"),
             ("https://example.com/x\n--upload-pack=y", "control characters"),
             ("a\0b", "control characters"),
         ] {
-            let told = check(address).expect_err(address);
-            assert!(told.contains(why), "{told}");
+            let error = check(address).expect_err(address);
+            assert!(error.contains(why), "{error}");
         }
     }
 }

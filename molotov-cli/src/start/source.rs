@@ -1,4 +1,4 @@
-//! Where a new load test takes Molotov from.
+//! Where a new load test gets Molotov from.
 
 use std::{
     env, fmt, fs,
@@ -16,12 +16,12 @@ use super::Language;
 pub(super) enum Source {
     /// The registry of the language, in the version of this command.
     Registry,
-    /// A checkout or a wheel.
+    /// A checkout, the crate in it, or a wheel.
     Path(PathBuf),
-    /// A repository.
+    /// A git repository.
     Git {
         address: String,
-        /// The commit to take, or the newest.
+        /// `None` for the newest commit.
         commit: Option<String>,
     },
 }
@@ -38,28 +38,28 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Reads an answer or the option's value, and checks that a load test in this language can use it.
+    /// Parses the value of the option, or an answer, and checks that a load test in this language can use it.
     ///
     /// # Errors
     ///
-    /// When there is no Molotov for this language: what is there instead, and what to name.
-    pub(super) fn read(asked: &str, language: Language) -> Result<Source, String> {
-        let source = match (fs::canonicalize(asked), Url::parse(asked.strip_prefix("git+").unwrap_or(asked))) {
+    /// Returns an error if the value is neither a path nor an address, or the path contains no Molotov for this language.
+    pub(super) fn parse(value: &str, language: Language) -> Result<Source, String> {
+        let source = match (fs::canonicalize(value), Url::parse(value.strip_prefix("git+").unwrap_or(value))) {
             (Ok(path), _) => Source::Path(path),
             (Err(_), Ok(url)) if matches!(url.scheme(), "https" | "http" | "ssh" | "git") && url.has_host() => {
                 Source::Git { address: url.into(), commit: None }
             }
             (Err(_), Ok(url)) if url.scheme() == "file" => match url.to_file_path() {
                 Ok(path) if path.exists() => Source::Git { address: url.into(), commit: None },
-                _ => return Err(format!("`{asked}`: there is no such repository")),
+                _ => return Err(format!("there is no repository at `{value}`")),
             },
-            (Err(_), _) if is_short_ssh(asked) => {
-                // Neither cargo nor pip knows the short form.
-                Source::Git { address: format!("ssh://{}", asked.replacen(':', "/", 1)), commit: None }
+            (Err(_), _) if is_scp_like(value) => {
+                // Neither cargo nor pip supports the short form.
+                Source::Git { address: format!("ssh://{}", value.replacen(':', "/", 1)), commit: None }
             }
             (Err(error), _) => {
                 return Err(format!(
-                    "`{asked}` is not the address of a git repository, and not a path either ({error}); name {}",
+                    "`{value}` is neither the address of a git repository nor a path ({error}); name {}",
                     language.sources()
                 ));
             }
@@ -67,50 +67,55 @@ impl Source {
         source.dependency(language).map(|_| source)
     }
 
-    /// Where this command was installed from, if its installation records that and a load test in this language can use it.
+    /// Where this command was installed from. `None` if the installation does not record it, or a load test in this language
+    /// cannot use it.
     ///
-    /// Nothing is built in: cargo and pip record their sources, and a command that was only built is inside its checkout.
+    /// cargo and pip record the source of an installation. A command that was built but not installed is inside its checkout.
     pub(super) fn installed(language: Language, wheel: Option<&Wheel>) -> Option<Source> {
         let source = match wheel {
-            Some(wheel) => of_pip(&wheel.packages, language),
+            Some(wheel) => recorded_by_pip(&wheel.packages, language),
             None => {
                 let program = env::current_exe().ok()?;
-                of_cargo(&program, language).or_else(|| Some(Source::Path(checkout_around(&program)?)))
+                recorded_by_cargo(&program, language).or_else(|| Some(Source::Path(enclosing_checkout(&program)?)))
             }
         };
         source.filter(|source| source.dependency(language).is_ok())
     }
 
-    /// What the load test's build asks for: a dependency of a `Cargo.toml`, or an argument of `pip install`.
+    /// The dependency of the load test: a value for its `Cargo.toml`, or an argument of `pip install`.
     ///
     /// # Errors
     ///
-    /// When a path has no Molotov for this language, or is not UTF-8.
+    /// Returns an error if the path contains no Molotov for this language, or is not UTF-8.
     pub(super) fn dependency(&self, language: Language) -> Result<String, String> {
         match language {
-            Language::Rust => self.crates(),
-            Language::Python => self.wheel(),
+            Language::Rust => self.cargo_dependency(),
+            Language::Python => self.pip_requirement(),
         }
     }
 
-    fn crates(&self) -> Result<String, String> {
+    fn cargo_dependency(&self) -> Result<String, String> {
         Ok(match self {
-            Source::Registry => quoted(env!("CARGO_PKG_VERSION")),
-            Source::Git { address, commit: None } => format!("{{ git = {} }}", quoted(address)),
+            Source::Registry => toml_string(env!("CARGO_PKG_VERSION")),
+            Source::Git { address, commit: None } => format!("{{ git = {} }}", toml_string(address)),
             Source::Git { address, commit: Some(commit) } => {
-                format!("{{ git = {}, rev = {} }}", quoted(address), quoted(commit))
+                format!("{{ git = {}, rev = {} }}", toml_string(address), toml_string(commit))
             }
             Source::Path(path) => {
-                let of_crate = [path.join("molotov"), path.clone()].into_iter().find(|path| is_the_crate(path));
-                let of_crate = of_crate.ok_or_else(|| {
-                    format!("{} holds no crate `molotov`; name {}", path.display(), Language::Rust.sources())
+                let sdk = [path.join("molotov"), path.clone()].into_iter().find(|path| is_sdk(path));
+                let sdk = sdk.ok_or_else(|| {
+                    format!(
+                        "{} does not contain the crate `molotov`; name {}",
+                        path.display(),
+                        Language::Rust.sources()
+                    )
                 })?;
-                format!("{{ path = {} }}", quoted(&utf8(&of_crate)?))
+                format!("{{ path = {} }}", toml_string(&utf8(&sdk)?))
             }
         })
     }
 
-    fn wheel(&self) -> Result<String, String> {
+    fn pip_requirement(&self) -> Result<String, String> {
         match self {
             Source::Registry => Ok(format!("molotov-rs=={}", env!("CARGO_PKG_VERSION"))),
             Source::Git { address, commit: None } => Ok(format!("git+{address}")),
@@ -126,7 +131,7 @@ impl Source {
 }
 
 impl Language {
-    /// What a source may be, for messages.
+    /// The valid sources, for error messages.
     pub(super) fn sources(self) -> &'static str {
         match self {
             Language::Rust => "a checkout of Molotov or the address of its git repository",
@@ -137,30 +142,30 @@ impl Language {
     }
 }
 
-/// `git@example.com:team/molotov.git`.
-fn is_short_ssh(asked: &str) -> bool {
-    let Some((host, path)) = asked.split_once(':') else { return false };
+/// Whether this is an address such as `git@example.com:team/molotov.git`.
+fn is_scp_like(value: &str) -> bool {
+    let Some((host, path)) = value.split_once(':') else { return false };
     host.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('/'))
         && !path.is_empty()
 }
 
-/// What `cargo install` has recorded for this program.
-fn of_cargo(program: &Path, language: Language) -> Option<Source> {
+/// The source that `cargo install` recorded for this program.
+fn recorded_by_cargo(program: &Path, language: Language) -> Option<Source> {
     let root = program.parent()?.parent()?;
     let record: Value = serde_json::from_slice(&fs::read(root.join(".crates2.json")).ok()?).ok()?;
     let package = record.get("installs")?.as_object()?.keys().find(|package| package.starts_with("molotov-cli "))?;
     let (kind, url) = package.split_once('(')?.1.strip_suffix(')')?.split_once('+')?;
     let mut url = Url::parse(url).ok()?;
     match kind {
-        "path" => Some(Source::Path(checkout_around(&url.to_file_path().ok()?)?)),
-        // A password would be written into the load test.
+        "path" => Some(Source::Path(enclosing_checkout(&url.to_file_path().ok()?)?)),
+        // The load test would contain the password.
         "git" if url.password().is_none() => {
             let commit = url.fragment().map(str::to_owned);
             url.set_fragment(None);
             url.set_query(None);
             Some(Source::Git { address: url.into(), commit })
         }
-        // The wheel is not in cargo's registry.
+        // cargo's registry does not have the wheel.
         "registry" if language == Language::Rust && url.as_str() == "https://github.com/rust-lang/crates.io-index" => {
             Some(Source::Registry)
         }
@@ -168,11 +173,11 @@ fn of_cargo(program: &Path, language: Language) -> Option<Source> {
     }
 }
 
-/// What pip, or another installer, has recorded for the wheel in this directory (PEP 610).
-fn of_pip(packages: &Path, language: Language) -> Option<Source> {
+/// The source that pip or another installer recorded for the wheel in this directory (PEP 610).
+fn recorded_by_pip(packages: &Path, language: Language) -> Option<Source> {
     let information = packages.join(concat!("molotov_rs-", env!("CARGO_PKG_VERSION"), ".dist-info"));
     let Ok(record) = fs::read(information.join("direct_url.json")) else {
-        // It came from an index, which has no crates.
+        // It was installed from an index, which has no crates.
         return (information.is_dir() && language == Language::Python).then_some(Source::Registry);
     };
     let record: Value = serde_json::from_slice(&record).ok()?;
@@ -184,13 +189,13 @@ fn of_pip(packages: &Path, language: Language) -> Option<Source> {
     Some(Source::Path(url.to_file_path().ok()?))
 }
 
-/// The checkout that holds this file or directory.
-fn checkout_around(path: &Path) -> Option<PathBuf> {
+/// The checkout that contains this file or directory.
+fn enclosing_checkout(path: &Path) -> Option<PathBuf> {
     path.ancestors().find(|directory| is_checkout(directory)).map(Path::to_owned)
 }
 
 fn is_checkout(directory: &Path) -> bool {
-    is_the_crate(&directory.join("molotov")) && directory.join("pyproject.toml").is_file()
+    is_sdk(&directory.join("molotov")) && directory.join("pyproject.toml").is_file()
 }
 
 fn is_wheel(path: &Path) -> bool {
@@ -198,24 +203,24 @@ fn is_wheel(path: &Path) -> bool {
     path.is_file() && name.starts_with("molotov_rs-") && name.ends_with(".whl")
 }
 
-fn is_the_crate(path: &Path) -> bool {
+fn is_sdk(path: &Path) -> bool {
     let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
     manifest.lines().any(|line| line.trim() == "name = \"molotov\"")
 }
 
-/// A path as text.
+/// Converts a path to a string.
 ///
 /// # Errors
 ///
-/// When it is not UTF-8.
+/// Returns an error if the path is not UTF-8.
 pub(super) fn utf8(path: &Path) -> Result<String, String> {
     path.to_str()
         .map(str::to_owned)
-        .ok_or_else(|| format!("{} is not UTF-8, which files of text have to be", path.display()))
+        .ok_or_else(|| format!("the path {} is not UTF-8; rename it, or use another one", path.display()))
 }
 
-/// A string of TOML: that of JSON is one.
-fn quoted(text: &str) -> String {
+/// A TOML string. Every JSON string is one.
+fn toml_string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
@@ -230,34 +235,37 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
     }
 
-    /// What both languages ask for.
-    fn both(asked: &str) -> [Result<String, String>; 2] {
+    /// The dependencies of a Rust and of a Python load test.
+    fn dependencies(value: &str) -> [Result<String, String>; 2] {
         [Language::Rust, Language::Python]
-            .map(|language| Source::read(asked, language).and_then(|source| source.dependency(language)))
+            .map(|language| Source::parse(value, language).and_then(|source| source.dependency(language)))
     }
 
     #[test]
     fn addresses_become_dependencies_that_cargo_and_pip_understand() {
-        for (asked, address) in [
+        for (value, address) in [
             ("https://example.com/molotov.git", "https://example.com/molotov.git"),
             ("git+https://example.com/molotov.git", "https://example.com/molotov.git"),
             ("git@example.com:team/molotov.git", "ssh://git@example.com/team/molotov.git"),
         ] {
             let expected = [format!("{{ git = \"{address}\" }}"), format!("git+{address}")];
-            assert_eq!(both(asked).map(Result::unwrap), expected, "{asked}");
+            assert_eq!(dependencies(value).map(Result::unwrap), expected, "{value}");
         }
     }
 
     #[test]
-    fn paths_are_checked_for_what_the_language_needs() {
+    fn paths_must_contain_molotov_for_the_language() {
         let here = checkout().to_str().unwrap();
-        let [rust, python] = both(here).map(Result::unwrap);
+        let [rust, python] = dependencies(here).map(Result::unwrap);
         assert_eq!(rust, format!("{{ path = \"{here}/molotov\" }}"));
         assert_eq!(python, here);
 
         let directory = tempfile::tempdir().unwrap();
-        let [rust, python] = both(directory.path().to_str().unwrap()).map(Result::unwrap_err);
-        assert!(rust.contains("holds no crate `molotov`; name a checkout of Molotov or the address"), "{rust}");
+        let [rust, python] = dependencies(directory.path().to_str().unwrap()).map(Result::unwrap_err);
+        assert!(
+            rust.contains("does not contain the crate `molotov`; name a checkout of Molotov or the address"),
+            "{rust}"
+        );
         assert!(python.contains("is neither a checkout nor a wheel of Molotov; name a checkout"), "{python}");
 
         let [wheel, other] =
@@ -266,42 +274,42 @@ mod tests {
                 fs::write(&path, "").unwrap();
                 path.canonicalize().unwrap().to_str().unwrap().to_owned()
             });
-        let [rust, python] = both(&wheel);
-        assert!(rust.unwrap_err().contains("holds no crate"));
+        let [rust, python] = dependencies(&wheel);
+        assert!(rust.unwrap_err().contains("does not contain the crate"));
         assert_eq!(python.unwrap(), wheel);
-        assert!(both(&other)[1].is_err());
+        assert!(dependencies(&other)[1].is_err());
     }
 
     #[test]
-    fn what_is_no_source_is_refused_with_what_would_be_one() {
-        // Versions are in no registry that this command knows of.
-        for asked in ["/nowhere/at/all", "9.9.9", "molotov==0.1.0", "molotov", "https:", "x:y", "ftp://example.com/x"] {
-            for refused in both(asked) {
-                let told = refused.unwrap_err();
-                assert!(told.starts_with(&format!("`{asked}` is not the address")), "{told}");
-                assert!(told.contains("name a checkout of Molotov"), "{told}");
+    fn other_values_are_errors_that_name_valid_sources() {
+        // Versions are not supported.
+        for value in ["/nowhere/at/all", "9.9.9", "molotov==0.1.0", "molotov", "https:", "x:y", "ftp://example.com/x"] {
+            for result in dependencies(value) {
+                let error = result.unwrap_err();
+                assert!(error.starts_with(&format!("`{value}` is neither the address")), "{error}");
+                assert!(error.contains("name a checkout of Molotov"), "{error}");
             }
         }
-        let told = both("file:///nowhere/at/all")[0].clone().unwrap_err();
-        assert_eq!(told, "`file:///nowhere/at/all`: there is no such repository");
+        let error = dependencies("file:///nowhere/at/all")[0].clone().unwrap_err();
+        assert_eq!(error, "there is no repository at `file:///nowhere/at/all`");
     }
 
     #[test]
-    fn a_command_that_was_only_built_takes_its_checkout() {
+    fn a_command_that_is_not_installed_uses_its_checkout() {
         let found = Source::installed(Language::Rust, None);
-        assert_eq!(found, checkout_around(&env::current_exe().unwrap()).map(Source::Path));
-        let found = checkout_around(&checkout().join("target/debug/molostart")).unwrap();
+        assert_eq!(found, enclosing_checkout(&env::current_exe().unwrap()).map(Source::Path));
+        let found = enclosing_checkout(&checkout().join("target/debug/molostart")).unwrap();
         assert_eq!(found, checkout());
     }
 
     #[test]
-    fn what_cargo_has_recorded_is_taken() {
+    fn uses_the_source_that_cargo_recorded() {
         let root = tempfile::tempdir().unwrap();
         let program = root.path().join("bin/molostart");
         let found = |package: &str, language| {
             let record = serde_json::json!({"installs": {"mdbook 1.0.0 (x+https://example.com/)": {}, package: {}}});
             fs::write(root.path().join(".crates2.json"), record.to_string()).unwrap();
-            of_cargo(&program, language)
+            recorded_by_cargo(&program, language)
         };
         let url = Url::from_file_path(checkout().join("molotov-cli")).unwrap();
         let path = found(&format!("molotov-cli 0.1.0 (path+{url})"), Language::Rust);
@@ -310,8 +318,8 @@ mod tests {
 
         let git =
             found("molotov-cli 0.1.0 (git+https://example.com/m.git?branch=main#0123abc)", Language::Rust).unwrap();
-        assert_eq!(git.crates().unwrap(), r#"{ git = "https://example.com/m.git", rev = "0123abc" }"#);
-        assert_eq!(git.wheel().unwrap(), "git+https://example.com/m.git@0123abc");
+        assert_eq!(git.cargo_dependency().unwrap(), r#"{ git = "https://example.com/m.git", rev = "0123abc" }"#);
+        assert_eq!(git.pip_requirement().unwrap(), "git+https://example.com/m.git@0123abc");
 
         assert_eq!(found("molotov-cli 0.1.0 (git+https://me:secret@example.com/m.git#0123abc)", Language::Rust), None);
 
@@ -320,11 +328,11 @@ mod tests {
         assert_eq!(found(registry, Language::Python), None);
         assert_eq!(found("molotov-cli 0.1.0 (registry+https://example.com/index)", Language::Rust), None);
         assert_eq!(found("other 0.1.0 (path+file:///)", Language::Rust), None);
-        assert_eq!(of_cargo(Path::new("/nowhere/bin/molostart"), Language::Rust), None);
+        assert_eq!(recorded_by_cargo(Path::new("/nowhere/bin/molostart"), Language::Rust), None);
     }
 
     #[test]
-    fn what_pip_has_recorded_is_taken() {
+    fn uses_the_source_that_pip_recorded() {
         let packages = tempfile::tempdir().unwrap();
         let information = packages.path().join(format!("molotov_rs-{VERSION}.dist-info"));
         let wheel = Wheel { python: PathBuf::from("python3"), packages: packages.path().to_owned() };
@@ -345,13 +353,13 @@ mod tests {
             r#"{"url": "https://example.com/m.git", "vcs_info": {"vcs": "git", "commit_id": "0123abc"}}"#.to_owned(),
         );
         assert_eq!(found(Language::Rust).unwrap().to_string(), "https://example.com/m.git, commit 0123abc");
-        // A wheel that has been removed since, as in an image.
+        // The wheel was removed after its installation, as in the image.
         record(r#"{"url": "file:///nowhere/molotov_rs-0.1.0-cp311.whl", "archive_info": {}}"#.to_owned());
         assert_eq!(found(Language::Python), None);
     }
 
     #[test]
-    fn strings_of_toml_hold_anything() {
-        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\n""#);
+    fn toml_strings_escape_special_characters() {
+        assert_eq!(toml_string("a\"b\\c\n"), r#""a\"b\\c\n""#);
     }
 }

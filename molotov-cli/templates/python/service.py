@@ -1,4 +1,4 @@
-"""A service to hit until there is one of your own: `python3 service.py`."""
+"""A small service to test. Start it with `python3 service.py`."""
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,12 +25,12 @@ class Service(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    # Room for many who come at once.
+    # Accepts many connections at the same time.
     request_queue_size = 1024
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        # A load test that ends closes its connections, maybe amid a request.
+        # At its end, a load test closes its connections, maybe during a request.
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

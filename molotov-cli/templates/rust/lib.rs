@@ -1,4 +1,5 @@
-//! A load test. `cargo run -- -w 200 -d 60` runs it with 200 workers for a minute, `cargo run -- --help` shows the rest.
+//! A load test. To run it with 200 workers for a minute, use `cargo run -- -w 200 -d 60`. To see all options, use
+//! `cargo run -- --help`.
 
 use std::{
     env, thread,
@@ -7,7 +8,8 @@ use std::{
 
 use molotov::{BlockingRequest, prelude::*};
 
-/// The service to test. Tests set the variable; `SERVICE=https://... cargo run` names another one.
+/// The URL of a path of the service to test. Tests set the variable `service`. To test another service, use
+/// `SERVICE=https://... cargo run`.
 fn service(path: &str) -> String {
     let base = get_var_or_init("service", || {
         env::var("SERVICE").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned())
@@ -15,18 +17,18 @@ fn service(path: &str) -> String {
     format!("{base}{path}")
 }
 
-/// Runs once, before the workers start: waits until the service answers.
+/// Runs once before the workers start, and waits until the service responds.
 #[global_setup]
 fn wait_for_service() -> Result<()> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut announced = false;
     while let Err(error) = molotov::request(BlockingRequest::get(service("/"))) {
-        // A mistake in the URL ends the run at once.
-        if !error.is_connect() || begun.elapsed() > Duration::from_secs(20) {
+        // An invalid URL ends the run at once.
+        if !error.is_connect() || started.elapsed() > Duration::from_secs(20) {
             return Err(error.into());
         }
         if !announced {
-            println!("Waiting for {}; in another terminal, `{{service}}` starts the service of this crate", service("/"));
+            println!("Waiting for {}; to start the example service, run `{{service}}` in another terminal", service("/"));
             announced = true;
         }
         thread::sleep(Duration::from_millis(100));
@@ -34,13 +36,13 @@ fn wait_for_service() -> Result<()> {
     Ok(())
 }
 
-/// Runs once for each worker: options of its session, such as headers of all its requests.
+/// Runs once for each worker. Returns the options of its session, such as headers for all requests.
 #[setup]
 async fn worker_starts(_worker: WorkerId) -> Result<SessionOptions> {
     Ok(SessionOptions::new().header("x-tested-by", "molotov"))
 }
 
-/// Of ten picks, four are this scenario.
+/// A weight of 40 of 100: four scenarios in ten are this one.
 #[scenario(weight = 40)]
 pub async fn read(session: &Session) -> Result<()> {
     let response = session.get(service("/")).send().await?;
@@ -50,7 +52,7 @@ pub async fn read(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// And six are this one.
+/// Six scenarios in ten are this one.
 #[scenario(weight = 60)]
 pub async fn write(session: &Session) -> Result<()> {
     let response = session.post(service("/")).json(&json!({"OK": 1})).send().await?;

@@ -1,8 +1,8 @@
-//! What the service has to bear, as a test: `cargo test`.
+//! The load that the service must handle, as a test. Run it with `cargo test`.
 
 use molotov::LoadTest;
 use tokio::net::TcpListener;
-// Keeps the scenarios of the library linked.
+// Links the scenarios of the library.
 use {{crate}} as _;
 
 #[path = "../examples/service.rs"]

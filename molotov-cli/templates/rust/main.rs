@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-// Keeps the scenarios of the library linked.
+// Links the scenarios of the library.
 use {{crate}} as _;
 
 fn main() -> ExitCode {
