@@ -1,16 +1,16 @@
 # syntax=docker/dockerfile:1
-# Runs a load test of a git repository to its end, and exits as it did:
+# Runs a load test from a git repository. The exit code of the container is that of the run:
 #
 #     docker build --tag molotov .
 #     docker run --rm --env TEST_REPO=https://git.example.com/shop.git --env TEST_NAME=smoke molotov
 #
-# `--target crates` builds an image with cargo as well, for load tests written in Rust.
+# `--target crates` builds an image that also contains cargo, for load tests written in Rust.
 
 FROM rust:1.95.0-slim-bookworm AS toolchain
 
-# The wheel, for exactly the Python that the image has.
+# Builds the wheel for the Python of the image.
 FROM python:3.13.9-slim-bookworm AS build
-# Debian keeps one version of each: there is none to pin.
+# Debian has only one version of each package, so there is none to pin.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
@@ -30,15 +30,15 @@ FROM python:3.13.9-slim-bookworm AS scripts
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
-    # A repository that is mounted belongs to somebody else.
+    # A mounted repository belongs to another user.
     && git config --system safe.directory '*' \
     && useradd --create-home --uid 10001 molotov
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels pip install --no-cache-dir /wheels/*.whl
-# A number, which Kubernetes can see is not root.
+# A number, so that Kubernetes can check that it is not root.
 USER 10001:10001
 WORKDIR /home/molotov
 ENV PYTHONUNBUFFERED=1
-# The repository and the test are TEST_REPO and TEST_NAME, or arguments; options may follow in any case.
+# TEST_REPO and TEST_NAME, or two arguments, name the repository and the test. Options may follow.
 ENTRYPOINT ["moloslave"]
 
 FROM scripts AS crates
@@ -53,5 +53,5 @@ COPY --from=toolchain /usr/local/rustup /usr/local/rustup
 ENV RUSTUP_HOME=/usr/local/rustup PATH=/usr/local/cargo/bin:$PATH
 USER 10001:10001
 
-# Without --target, the smaller one.
+# The default target is the smaller image.
 FROM scripts

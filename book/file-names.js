@@ -1,4 +1,4 @@
-// Shows the name of the file that a block is: ```python title=loadtest.py
+// Shows the file name of a block, such as ```python title=loadtest.py
 for (const code of document.querySelectorAll('pre > code')) {
     const title = [...code.classList].find((name) => name.startsWith('title='));
     if (title) {

@@ -1,4 +1,4 @@
-//! The book's blocks of Rust, and the README's, as documentation tests.
+//! The Rust examples of the book and the README, as documentation tests.
 
 #![cfg(doctest)]
 

@@ -1,4 +1,4 @@
-"""Hits the target of compose.yaml, or what SERVICE names."""
+"""Tests the server of compose.yaml, or the one that SERVICE names."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The load test of the pictures: a shop whose cart fails now and then."""
+"""The load test for the pictures: a shop in which some requests fail."""
 from random import random
 
 import molotov
