@@ -1,4 +1,4 @@
-//! The attributes' own arguments: `weight = 40, name = "browse"`.
+//! The arguments of attributes: `weight = 40, name = "browse"`.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// What stands in the parentheses of an attribute.
+/// The arguments of an attribute.
 pub(crate) struct Arguments {
     pub(crate) weight: Option<Number>,
     pub(crate) delay: Option<Number>,
@@ -61,14 +61,14 @@ pub(crate) struct Arguments {
     pub(crate) molotov: TokenStream,
 }
 
-/// A number, or a constant that holds one.
+/// A number, or the path of a constant.
 pub(crate) enum Number {
     Known(f64, Span),
     Constant(Path),
 }
 
 impl Arguments {
-    /// Reads them; what is wrong is left out and told in the errors.
+    /// Parses the arguments. Invalid ones are left out and reported in the error.
     pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> (Arguments, Option<Error>) {
         let mut arguments =
             Arguments { weight: None, delay: None, name: None, extension: None, molotov: quote!(::molotov) };
@@ -87,7 +87,7 @@ impl Arguments {
                     (Kind::Scenario, _) => format!("write `weight = {}`", literal.to_token_stream()),
                     _ => listing(kind),
                 };
-                return Err(Error::new(literal.span(), format!("arguments have names: {advice}")));
+                return Err(Error::new(literal.span(), format!("arguments need names: {advice}")));
             }
             let key = Ident::parse_any(input)?;
             let name = key.unraw().to_string();
@@ -149,7 +149,7 @@ fn unknown(kind: Kind, name: &str) -> String {
     }
 }
 
-/// How many letters have to be changed, added or taken away.
+/// The Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -179,7 +179,7 @@ fn number(input: ParseStream<'_>, name: &str, wanted: &str) -> Result<Number> {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().parse::<f64>().is_ok() => {
             Err(wrong(&format!(": write `{name} = {}` without quotes", text.value())))
         }
-        Expr::Unary(ExprUnary { .. }) => Err(wrong("; it cannot be negative")),
+        Expr::Unary(ExprUnary { .. }) => Err(wrong("; it must not be negative")),
         Expr::Path(ExprPath { path, qself: None, .. }) => Ok(Number::Constant(path.clone())),
         _ => Err(wrong(&format!(": write `{}`", example(name)))),
     }
@@ -193,7 +193,7 @@ fn text(input: ParseStream<'_>, name: &str) -> Result<LitStr> {
             Err(Error::new(text.span(), format!("`{name}` is empty: write `{}`{left_out}", example(name))))
         }
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
-        other => Err(Error::new(other.span(), format!("`{name}` is a text in quotes: write `{}`", example(name)))),
+        other => Err(Error::new(other.span(), format!("`{name}` must be a string: write `{}`", example(name)))),
     }
 }
 

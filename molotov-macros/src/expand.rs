@@ -1,4 +1,4 @@
-//! What an attribute expands to: the function as it was, and a constant that hands it in.
+//! The expansion of an attribute: the unchanged function, and a constant that registers it.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
@@ -14,8 +14,7 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> T
         let name = kind.name();
         let wanted = if kind.is_async() { "async fn" } else { "fn" };
         let at = item.clone().into_iter().next().map_or(Span::call_site(), |token| token.span());
-        let error =
-            Error::new(at, format!("`{name}` stands above a function with a body: `{wanted} {name}_one() {{}}`"));
+        let error = Error::new(at, format!("`{name}` applies to a function with a body: `{wanted} {name}_one() {{}}`"));
         let error = error.into_compile_error();
         return quote!(#item #error);
     };
@@ -27,7 +26,7 @@ pub(crate) fn expand(kind: Kind, arguments: TokenStream, item: TokenStream) -> T
         }
     }
     match error {
-        // The function stays, so that its callers are not reported as well.
+        // The function is kept, so that the compiler does not report its callers.
         Some(error) => {
             let error = error.into_compile_error();
             quote!(#function #error)
@@ -96,10 +95,9 @@ fn call(
             };
             let weight = constant(&arguments.weight, 1.0, "weight", private, &arguments.molotov);
             let delay = constant(&arguments.delay, 0.0, "delay", private, &arguments.molotov);
-            let (needs, run) = (needs(types, private), run_in_slots(function, types, private, &outcome));
+            let functions = in_slots(function, types, private, &outcome);
             quote! {
-                #needs
-                #run
+                #functions
                 #private::Call::Scenario(#private::ScenarioEntry {
                     name: #name,
                     weight: #weight,
@@ -115,10 +113,9 @@ fn call(
             } else {
                 format_ident!("TeardownSession")
             };
-            let (needs, run) = (needs(types, private), run_in_slots(function, types, private, &outcome));
+            let functions = in_slots(function, types, private, &outcome);
             quote! {
-                #needs
-                #run
+                #functions
                 #private::Call::#variant { needs: __needs, run: __run }
             }
         }
@@ -190,11 +187,7 @@ fn call(
                 ) -> #private::LocalBoxFuture<'a, #private::Result<#private::Box<dyn #private::Any>>> {
                     #[allow(unused_imports)]
                     use #private::{FactoryResult as _, FactoryValue as _};
-                    #private::Box::pin(async move {
-                        let __made = #call.await;
-                        let __session = (&#private::Made::<#made>::new()).session(__made);
-                        ::core::result::Result::map_err(__session, #failed)
-                    })
+                    #private::make(#call, |__made| (&#private::Made::<#made>::new()).session(__made), #failed)
                 }
                 #private::Call::SessionFactory { session: __session, make: __make }
             }
@@ -202,7 +195,7 @@ fn call(
     }
 }
 
-/// The function called with what its parameters get of `source`.
+/// The call of the function with arguments from `source`.
 fn called(
     function: &Ident,
     types: &[&Type],
@@ -215,11 +208,11 @@ fn called(
     quote!(#function(#(#values),*))
 }
 
-/// Converts what the function returned; errors point at the type as the user wrote it.
+/// The conversion of the result. Errors point at the type in the source.
 fn conversion(by: &str, method: &str, output: &ReturnType, private: &TokenStream) -> TokenStream {
     let (by, method) = (format_ident!("{by}"), format_ident!("{method}"));
     match output {
-        // These two cannot stand where a type is named.
+        // A path cannot contain these two types.
         ReturnType::Type(_, ty) if !matches!(**ty, Type::Never(_)) && function::impl_trait(ty).is_none() => {
             let span = ty.span();
             let private = respan(private, span);
@@ -229,9 +222,9 @@ fn conversion(by: &str, method: &str, output: &ReturnType, private: &TokenStream
     }
 }
 
-/// `<ty as Trait>::method` with what follows, at exactly the place of the type: the compiler reports a type that does not
-/// implement the trait once for each place. The place is resolved as the attribute's: at one of the user's the compiler would
-/// propose to borrow, and leave out what can be taken.
+/// `<ty as Trait>::method`, followed by `rest`, at the location of the type: the compiler reports a type without the trait once for
+/// each location. The tokens are resolved like those of the attribute. Otherwise, the compiler would suggest to borrow the type
+/// instead of showing the note of the trait.
 fn method(ty: &Type, by: &Ident, method: &str, rest: &TokenStream, private: &TokenStream) -> TokenStream {
     let ty = as_ours(quote!(#ty));
     let tokens: Vec<TokenTree> = ty.clone().into_iter().collect();
@@ -243,7 +236,7 @@ fn method(ty: &Type, by: &Ident, method: &str, rest: &TokenStream, private: &Tok
     quote_spanned!(last=> #open #ty as #private::#by>::#method #rest)
 }
 
-/// The tokens of a type where they are, but resolved as those of the attribute. `$crate` keeps its own meaning.
+/// The tokens of a type at their locations, but resolved like those of the attribute. `$crate` keeps its meaning.
 fn as_ours(tokens: TokenStream) -> TokenStream {
     let ours = |mut token: TokenTree| {
         match &mut token {
@@ -260,7 +253,7 @@ fn as_ours(tokens: TokenStream) -> TokenStream {
     tokens.into_iter().map(ours).collect()
 }
 
-/// The same tokens at another place, for errors to point at.
+/// The same tokens at another location, at which errors point.
 fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     let at = |mut token: TokenTree| {
         token.set_span(span);
@@ -269,34 +262,21 @@ fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     tokens.clone().into_iter().map(at).collect()
 }
 
-fn needs(types: &[&Type], private: &TokenStream) -> TokenStream {
+/// The functions `__needs` and `__run` of a function that runs with the sessions of a worker.
+fn in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &TokenStream) -> TokenStream {
     let argument = format_ident!("SlotArg");
-    let needs = types.iter().map(|ty| method(ty, &argument, "need", &quote!(()), private));
+    let parameters: Vec<_> = types.iter().map(|ty| method(ty, &argument, "parameter", &quote!(()), private)).collect();
     quote! {
         fn __needs() -> #private::Vec<#private::Need> {
-            let needs: [::core::option::Option<#private::Need>; _] = [#(#needs),*];
-            ::core::iter::Iterator::collect(::core::iter::Iterator::flatten(::core::iter::IntoIterator::into_iter(needs)))
+            #private::needs((#(#parameters,)*))
+        }
+        fn __run(__slots: &#private::Slots) -> #private::LocalBoxFuture<'_, #private::Result> {
+            #private::call((#(#parameters,)*), #function, #outcome, __slots)
         }
     }
 }
 
-fn run_in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &TokenStream) -> TokenStream {
-    let guards: Vec<Ident> = (0..types.len()).map(|at| format_ident!("__guard_{at}")).collect();
-    let argument = format_ident!("SlotArg");
-    let acquired = types.iter().map(|ty| method(ty, &argument, "acquire", &quote!((__slots)), private));
-    let values =
-        types.iter().zip(&guards).map(|(ty, guard)| method(ty, &argument, "value", &quote!((&mut #guard)), private));
-    quote! {
-        fn __run<'a>(__slots: &'a #private::Slots) -> #private::LocalBoxFuture<'a, #private::Result> {
-            #private::Box::pin(async move {
-                #(let mut #guards = #acquired?;)*
-                #outcome(#function(#(#values),*).await)
-            })
-        }
-    }
-}
-
-/// The value of a number; one that comes from a constant is checked by the compiler.
+/// The value of a number. The compiler checks the values of constants.
 fn constant(
     number: &Option<Number>,
     default: f64,

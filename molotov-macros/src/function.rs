@@ -1,10 +1,10 @@
-//! The function under an attribute: whether it can be one of its kind.
+//! Checks of the function that an attribute is applied to.
 
 use syn::{Error, FnArg, ItemFn, ReturnType, Type, spanned::Spanned, visit::Visit};
 
 use crate::attribute::Kind;
 
-/// What is wrong with the function, all of it.
+/// All errors in the signature of the function.
 pub(crate) fn check(kind: Kind, function: &ItemFn) -> Option<Error> {
     let mut errors: Vec<Error> = Vec::new();
     let (signature, name) = (&function.sig, kind.name());
@@ -68,15 +68,22 @@ pub(crate) fn check(kind: Kind, function: &ItemFn) -> Option<Error> {
             FnArg::Typed(typed) => {
                 if let Some(token) = impl_trait(&typed.ty) {
                     errors.push(Error::new(token, format!("`{name}` cannot take `impl Trait`: write the type")));
+                } else if let Some(error) = reference(kind, &typed.ty) {
+                    errors.push(error);
                 }
             }
         }
+    }
+    if signature.inputs.len() > MOST_PARAMETERS {
+        let message =
+            format!("`{name}` takes at most {MOST_PARAMETERS} parameters: `&Context` has most of what they provide");
+        errors.push(Error::new(signature.inputs.span(), message));
     }
     if let ReturnType::Type(_, returned) = &signature.output
         && let Some(token) = impl_trait(returned)
         && kind == Kind::SessionFactory
     {
-        errors.push(Error::new(token, "sessions are found by their type: write it instead of `impl Trait`"));
+        errors.push(Error::new(token, "sessions are found by type: write the type instead of `impl Trait`"));
     }
     if kind == Kind::SessionFactory && matches!(signature.output, ReturnType::Default) {
         errors.push(Error::new(
@@ -102,10 +109,38 @@ pub(crate) fn check(kind: Kind, function: &ItemFn) -> Option<Error> {
     })
 }
 
+/// As many as the SDK has implementations for.
+const MOST_PARAMETERS: usize = 8;
+
+/// The error for a reference that no function of this kind can take. The compiler would report such types more than once.
+fn reference(kind: Kind, ty: &Type) -> Option<Error> {
+    let Type::Reference(reference) = ty else { return None };
+    let taken = match kind {
+        Kind::Scenario | Kind::SetupSession | Kind::TeardownSession => {
+            "`&Session`, `&mut Session`, `&Context`, `&Args`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns"
+        }
+        Kind::Setup | Kind::Teardown | Kind::SessionFactory | Kind::ScenarioPicker => "`&Args` or `&Context`",
+        Kind::GlobalSetup | Kind::GlobalTeardown => "`&Args`",
+        Kind::Events => "`&Event<'_>`",
+    };
+    let what = match &*reference.elem {
+        Type::Path(path) if path.path.is_ident("str") => "`&str`",
+        Type::Slice(_) => "a slice",
+        Type::TraitObject(_) => "`&dyn Trait`",
+        Type::Reference(_) => "a reference to a reference",
+        _ => {
+            let lifetime = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident == "static")?;
+            let message = format!("`{}` borrows its parameters while it runs: remove `'static`", kind.name());
+            return Some(Error::new(lifetime.span(), message));
+        }
+    };
+    Some(Error::new(ty.span(), format!("`{}` cannot take {what}: take {taken}", kind.name())))
+}
+
 fn instead(kind: Kind) -> &'static str {
     match kind {
-        Kind::Teardown => "; what has to be awaited belongs in `teardown_session`",
-        Kind::GlobalSetup => "; `molotov::request` and `json_request` block",
+        Kind::Teardown => "; use `teardown_session` for async code",
+        Kind::GlobalSetup => "; `molotov::request` and `json_request` make blocking requests",
         _ => "",
     }
 }

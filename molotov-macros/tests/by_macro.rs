@@ -1,4 +1,4 @@
-//! Functions that a macro of the user's writes, and attributes on what is not compiled.
+//! Functions that a macro generates, and attributes on functions that are not compiled.
 #![deny(warnings)]
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What the attributes say where they refuse. What they accept is in the other files beside this one.
+//! The errors of the attributes. The other files of this folder have what they accept.
 
 #[test]
 fn attributes() {

@@ -1,4 +1,4 @@
-//! Every attribute, with all and with no parameters, bare and by path, and an alias.
+//! All attributes, with and without parameters, by name and by path, and with a type alias.
 #![deny(warnings, unsafe_code)]
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is not needed is left out, in every function.
+//! Functions without parameters.
 #![deny(warnings)]
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The crate under another name, as a path and as a text.
+//! The crate under another name, as a path and as a string.
 mod deep {
     pub(crate) use ::molotov as fire;
 }

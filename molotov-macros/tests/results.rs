@@ -1,10 +1,10 @@
-//! Whatever a function may return.
+//! All types that a function can return.
 #![deny(warnings)]
 use std::{borrow::Cow, error::Error, fmt};
 
 use molotov::prelude::*;
 
-/// An error that is no `std::error::Error`, as that of `anyhow`.
+/// An error that does not implement `std::error::Error`, like that of `anyhow`.
 struct Anyhow(String);
 
 impl fmt::Display for Anyhow {

@@ -1,4 +1,4 @@
-//! Stack traces as a person wants them: the user's own frames, without the machinery above and below.
+//! Stack traces with the frames of user code only.
 
 use std::{
     cell::Cell,
@@ -11,12 +11,12 @@ thread_local! {
     static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// The stack of the caller, from where user code failed to where the engine had called it.
+/// The stack of the caller, from the failure in user code to the call by the engine.
 pub(crate) fn capture() -> String {
     aside(|| trim(&std::backtrace::Backtrace::force_capture().to_string()))
 }
 
-/// Describes an error, in time that is not measured.
+/// Describes an error. The time for it is not measured.
 pub(crate) fn aside<T>(describe: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let described = describe();
@@ -39,7 +39,7 @@ pub(crate) async fn apart<F: Future>(spent: &Cell<Duration>, work: F) -> F::Outp
     .await
 }
 
-/// What stands above the user's code: the capture itself, the panic, the conversion of an error.
+/// The frames above user code: the capture, the panic, the conversion of an error.
 const ABOVE: [&str; 8] = [
     "std::",
     "core::",
@@ -51,10 +51,10 @@ const ABOVE: [&str; 8] = [
     "molotov::engine::panic::",
 ];
 
-/// What calls the user's code.
+/// The frames below user code.
 const BELOW: [&str; 2] = ["molotov::engine::", "std::sys::backtrace::__rust_begin_short_backtrace"];
 
-/// Keeps the frames between what stands above and what stands below; all of them where that leaves nothing.
+/// Keeps the frames between [`ABOVE`] and [`BELOW`], or all frames if none are left.
 fn trim(whole: &str) -> String {
     let frames = frames(whole);
     let of = |frame: &&str, known: &[&str]| known.iter().any(|name| symbol(frame).starts_with(name));
@@ -64,7 +64,7 @@ fn trim(whole: &str) -> String {
     kept.concat().trim_end().to_owned()
 }
 
-/// The text of each frame: a numbered line, and the line that says where it is.
+/// The text of each frame: a numbered line, and the line with its location.
 fn frames(whole: &str) -> Vec<&str> {
     let mut frames = Vec::new();
     let (mut start, mut at) = (0, 0);
@@ -85,7 +85,8 @@ fn is_first_line(line: &str) -> bool {
     line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok())
 }
 
-/// The function of a frame, without number and brackets: `<molotov::failure::Failure as From<E>>::from` is the failure's.
+/// The function of a frame, without number and leading brackets: `<molotov::failure::Failure as From<E>>::from` is a function of
+/// `molotov::failure`.
 fn symbol(frame: &str) -> &str {
     let line = frame.lines().next().unwrap_or_default();
     line.split_once(": ").map_or(line, |(_, name)| name).trim_start_matches(['<', '&'])
@@ -109,7 +110,7 @@ mod tests {
 ";
 
     #[test]
-    fn only_the_users_frames_are_kept() {
+    fn keeps_the_frames_of_user_code() {
         let text = trim(WHOLE);
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.starts_with("   3: shop::buy"), "{text}");
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_of_machinery_only_is_kept_whole() {
+    fn keeps_all_frames_if_none_is_of_user_code() {
         assert_eq!(trim("   0: std::panicking::panic\n   1: x\n"), "   1: x");
         assert_eq!(trim("   0: std::panicking::panic\n"), "   0: std::panicking::panic");
         assert_eq!(trim("disabled backtrace"), "disabled backtrace");

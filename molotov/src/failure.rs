@@ -36,11 +36,11 @@ struct Inner {
     message: String,
     place: Option<String>,
     backtrace: Option<String>,
-    /// The run has broken into the code.
+    /// Whether the run interrupted the code.
     interrupted: bool,
-    /// The error of another language that it was made of.
+    /// The original error of another language.
     cause: Option<Box<dyn Any + Send + Sync>>,
-    /// The exit code that it asks for.
+    /// The exit code that it requests.
     exit: Option<u8>,
 }
 
@@ -48,7 +48,7 @@ thread_local! {
     static CAPTURE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether failures of this thread keep a backtrace from now on; that costs milliseconds each, so only `-v` asks for it.
+/// Sets whether failures of this thread record a backtrace. Each takes milliseconds, so only `-v` turns it on.
 pub(crate) fn capture_backtraces(on: bool) {
     CAPTURE.set(on);
 }
@@ -72,7 +72,7 @@ impl Failure {
         }))
     }
 
-    /// A failure whose parts are known already: a caught panic, an exception of a script.
+    /// A failure from its parts, for caught panics and exceptions of scripts.
     pub(crate) fn from_parts(
         kind: impl Into<Cow<'static, str>>,
         message: String,
@@ -91,18 +91,18 @@ impl Failure {
         }))
     }
 
-    /// It did not fail by itself: the run has broken into it.
+    /// Marks a failure whose cause is that the run interrupted the code.
     pub(crate) fn by_interruption(mut self) -> Failure {
         self.0.interrupted = true;
         self
     }
 
-    /// Whether the run has broken into the code.
+    /// Whether the run interrupted the code.
     pub(crate) fn is_interruption(&self) -> bool {
         self.0.interrupted
     }
 
-    /// Keeps what it was made of, for listeners of the same language.
+    /// Keeps the original error for listeners of the same language.
     pub(crate) fn with_cause(mut self, cause: impl Any + Send + Sync) -> Failure {
         self.0.cause = Some(Box::new(cause));
         self
@@ -114,23 +114,23 @@ impl Failure {
         self
     }
 
-    /// The exit code that it asks for, if it does.
+    /// The exit code that it requests, if any.
     pub(crate) fn exit(&self) -> Option<u8> {
         self.0.exit
     }
 
-    /// What it was made of.
+    /// The original error.
     pub(crate) fn cause<T: 'static>(&self) -> Option<&T> {
         self.0.cause.as_ref()?.downcast_ref()
     }
 
-    /// A panic that was caught.
+    /// A failure from a caught panic.
     pub(crate) fn from_panic(message: String, place: Option<String>, backtrace: Option<String>) -> Failure {
         let kind = if message.starts_with("assertion") { "assertion" } else { "panic" };
         Failure::from_parts(kind, message, place, backtrace)
     }
 
-    /// All that is known, for the console: what failed, why, where, and the backtrace when asked for.
+    /// The text for the console: what failed, why, where, and the backtrace on request.
     pub(crate) fn describe(&self, what: &str, backtrace: bool) -> String {
         let mut text = match self.0.interrupted {
             true => format!("`{what}` was interrupted: {}", self.0.message),
@@ -300,7 +300,7 @@ impl<T> ErrorContext<T> for Option<T> {
     }
 }
 
-/// The error's text, followed by those of its causes that it does not repeat itself.
+/// The message of an error, followed by the messages of its causes that it does not contain.
 fn with_sources(error: &dyn StdError) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -315,7 +315,7 @@ fn with_sources(error: &dyn StdError) -> String {
     message
 }
 
-/// `ParseIntError` for `core::num::error::ParseIntError`; what stands in angle brackets is left out.
+/// `ParseIntError` for `core::num::error::ParseIntError`, without generic arguments.
 pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
     let name = std::any::type_name::<T>();
     let name = name.split('<').next().unwrap_or(name);
@@ -327,7 +327,7 @@ pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
 #[diagnostic::on_unimplemented(
     message = "a scenario or fixture cannot return `{Self}`",
     label = "return nothing, or `molotov::Result` with `Ok(())` at the end",
-    note = "`()` and `Result<(), E>` can be returned, where `E` can be displayed"
+    note = "it can return `()`, or `Result<(), E>` where `E` implements `std::fmt::Display`"
 )]
 pub trait IntoOutcome {
     fn into_outcome(self) -> Result;
@@ -339,13 +339,14 @@ impl IntoOutcome for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: fmt::Display + 'static> IntoOutcome for std::result::Result<(), E> {
     fn into_outcome(self) -> Result {
         self.map_err(into_failure)
     }
 }
 
-/// A failure from whatever a function returned as its error. The place is not known any more, unless it is a failure.
+/// Converts the error of a function to a failure. The place is unknown unless the error is a failure.
 pub(crate) fn into_failure<E: fmt::Display + 'static>(error: E) -> Failure {
     let mut error = Some(error);
     let any: &mut dyn Any = &mut error;
@@ -364,7 +365,7 @@ pub(crate) fn into_failure<E: fmt::Display + 'static>(error: E) -> Failure {
     if let Some(Some(error)) = any.downcast_ref::<Option<crate::http::Error>>() {
         return Failure::from_error(error, "Error", None);
     }
-    // The alternate form, since that is where anyhow's errors show their causes.
+    // Errors of `anyhow` show their causes in the alternate form.
     let message = error.as_ref().map(|error| format!("{error:#}")).unwrap_or_default();
     Failure::new(short_type_name::<E>(), message, None)
 }
@@ -400,7 +401,7 @@ macro_rules! bail {
 macro_rules! ensure {
     ($condition:expr $(,)?) => {
         if !$condition {
-            $crate::bail!("{}", ::core::concat!("not true: ", ::core::stringify!($condition)));
+            $crate::bail!("{}", ::core::concat!("condition is false: ", ::core::stringify!($condition)));
         }
     };
     ($condition:expr, $($message:tt)+) => {
@@ -424,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn the_question_mark_notes_kind_causes_and_place() {
+    fn the_question_mark_records_kind_causes_and_place() {
         fn run() -> Result {
             Err(lost())?;
             Ok(())
@@ -437,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_named_once() {
+    fn messages_contain_each_cause_once() {
         let refused = std::io::Error::from_raw_os_error(111);
         let error = crate::Error::new(crate::ErrorKind::Connect, format!("no connection to [::1]:1: {refused}"))
             .with_hint("is the server listening there?")
@@ -504,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_returns_keeps_what_it_knows() {
+    fn returned_errors_keep_kind_message_and_place() {
         let failure = Failure::msg("first");
         let place = failure.place().map(str::to_owned);
         let same = Err::<(), _>(failure).into_outcome().unwrap_err();
@@ -519,10 +520,10 @@ mod tests {
     }
 
     #[test]
-    fn backtraces_are_kept_only_when_asked_for() {
+    fn records_backtraces_only_if_turned_on() {
         capture_backtraces(true);
         let failure = Failure::msg("deep");
         capture_backtraces(false);
-        assert!(failure.backtrace().unwrap().contains("backtraces_are_kept_only_when_asked_for"));
+        assert!(failure.backtrace().unwrap().contains("records_backtraces_only_if_turned_on"));
     }
 }

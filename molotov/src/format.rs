@@ -1,8 +1,8 @@
-//! Numbers as people read them: at most three significant digits where more would not help, and always a unit.
+//! Numbers for display: up to three significant digits, with a unit.
 
 use std::time::{Duration, SystemTime};
 
-/// `1,234`, from ten millions on `12.3M`.
+/// `1,234`, or `12.3M` from ten million.
 pub(crate) fn count(count: u64) -> String {
     if count < 10_000_000 {
         return thousands(count);
@@ -10,7 +10,7 @@ pub(crate) fn count(count: u64) -> String {
     scaled(count as f64, 1000.0, &["", "k", "M", "G", "T", "P"])
 }
 
-/// How many a second: `0.25`, `41.5`, `411`, `12,345`, `123k`.
+/// A number per second: `0.25`, `41.5`, `411`, `12,345`, `123k`.
 pub(crate) fn rate(rate: f64) -> String {
     match rate {
         rate if rate < 0.005 => "0".to_owned(),
@@ -26,7 +26,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     scaled(bytes as f64, 1000.0, &[" B", " KB", " MB", " GB", " TB", " PB"])
 }
 
-/// `0.12 %`, `5.1 %`, `100 %`; never `0 %` or `100 %` for what is not.
+/// `0.12 %`, `5.1 %`, `100 %`. A share is `0 %` or `100 %` only if it is exactly that.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let percent = if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 };
     match percent {
@@ -49,7 +49,7 @@ pub(crate) fn latency(latency: Duration) -> String {
     }
 }
 
-/// How long a run took: `812 ms`, `30.0 s`, `12m05s`, `2h03m05s`.
+/// The duration of a run: `812 ms`, `30.0 s`, `12m05s`, `2h03m05s`.
 pub(crate) fn elapsed(elapsed: Duration) -> String {
     match elapsed.as_secs_f64() {
         seconds if seconds < 0.9995 => format!("{:.0} ms", seconds * 1e3),
@@ -58,7 +58,7 @@ pub(crate) fn elapsed(elapsed: Duration) -> String {
     }
 }
 
-/// How long a run took, and how much of that it was paused: `30.0 s (12.5 s paused)`.
+/// The duration of a run and of its pauses: `30.0 s (12.5 s paused)`.
 pub(crate) fn elapsed_and_paused(time: Duration, paused: Duration) -> String {
     match paused.is_zero() {
         true => elapsed(time),
@@ -125,7 +125,7 @@ pub(crate) fn seconds(at: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_seconds(in_range(at))
 }
 
-/// As [`seconds`], to the millisecond.
+/// Like [`seconds`], to the millisecond.
 pub(crate) fn millis(at: SystemTime) -> humantime::Rfc3339Timestamp {
     humantime::format_rfc3339_millis(in_range(at))
 }
@@ -148,32 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn counts() {
+    fn counts_have_separators_or_a_unit() {
         let counts = [0, 999, 1000, 9_999_999, 10_000_000, 1_234_567_890].map(count);
         assert_eq!(counts, ["0", "999", "1,000", "9,999,999", "10.0M", "1.23G"]);
     }
 
     #[test]
-    fn rates() {
+    fn rates_have_three_digits() {
         let rates = [0.0, 0.001, 0.25, 9.99, 41.46, 411.5, 12_345.4, 99_999.0, 123_456.0].map(rate);
         assert_eq!(rates, ["0", "0", "0.25", "9.99", "41.5", "411.5", "12,345", "99,999", "123k"]);
     }
 
     #[test]
-    fn sizes() {
+    fn sizes_have_decimal_units() {
         let sizes = [0, 999, 1000, 1234, 45_600_000, 999_999].map(bytes);
         assert_eq!(sizes, ["0 B", "999 B", "1.00 KB", "1.23 KB", "45.6 MB", "1.00 MB"]);
     }
 
     #[test]
-    fn shares() {
+    fn shares_are_rounded_to_0_or_100_percent_only_if_exact() {
         let shares = [(0, 0), (0, 9), (9, 9), (1, 100_000), (1, 300), (51, 1000), (99_999, 100_000)];
         let shares = shares.map(|(part, whole)| percent(part, whole));
         assert_eq!(shares, ["0 %", "0 %", "100 %", "<0.01 %", "0.33 %", "5.1 %", "99.9 %"]);
     }
 
     #[test]
-    fn latencies() {
+    fn latencies_have_three_digits_and_a_unit() {
         let micros = [0, 7, 999, 1000, 12_345, 999_499, 999_500, 1_234_567, 61_000_000, 99_950_000, 3_600_000_000];
         let latencies = micros.map(|micros| latency(Duration::from_micros(micros)));
         assert_eq!(
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_nouns() {
+    fn durations_and_plurals_follow_their_size() {
         let times = [0.0, 0.812, 30.04, 725.0, 7385.0].map(|seconds| elapsed(Duration::from_secs_f64(seconds)));
         assert_eq!(times, ["0 ms", "812 ms", "30.0 s", "12m05s", "2h03m05s"]);
         let nouns = [plural(1, "worker"), plural(2000, "worker"), plural(2, "process")];

@@ -176,7 +176,9 @@ pub use cli::main;
 #[doc(hidden)]
 pub use failure::IntoOutcome;
 pub use failure::{ErrorContext, Failure, Result};
-pub use http::{Error, ErrorKind, multipart};
+#[doc(no_inline)]
+pub use http::multipart;
+pub use http::{Error, ErrorKind};
 #[cfg(feature = "test-harness")]
 pub use load_test::test_main;
 pub use load_test::{LoadTest, LoadTestError, Report, secs};

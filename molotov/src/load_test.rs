@@ -1,4 +1,4 @@
-//! A load test from code: for `cargo test`, and for programs that decide themselves what to run.
+//! Load tests from code: for `cargo test`, and for programs that choose what to run.
 
 mod options;
 #[cfg(feature = "test-harness")]
@@ -8,22 +8,26 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 #[cfg(feature = "test-harness")]
 pub use self::test_main::test_main;
-pub use crate::{engine::FixtureFailure, registry::RegistryError};
 use crate::{
     engine::{self, Control, Plan, Verdict},
     metrics::{Counts, ErrorGroup, Stats},
     options::Options,
-    registry::{Registry, Scenario, ScenarioFn},
+    registry::{Registry, Scenario},
     report::Threshold,
     run::Summary,
     ui::{Quiet, Screen},
     vars::Scope,
 };
+#[doc(inline)]
+pub use crate::{
+    registry::{RegistryError, ScenarioFn},
+    run::FixtureFailure,
+};
 
-/// A load test to be run from code.
+/// A load test that is run from code.
 ///
-/// It takes no terminal, ends no process, and may be run many times, side by side: each run has its own scenarios,
-/// variables and counts.
+/// It does not use the terminal or exit the process. Tests can run in parallel: each run has its own scenarios, variables and
+/// counts.
 ///
 /// ```no_run
 /// use molotov::{LoadTest, secs};
@@ -52,11 +56,16 @@ enum Selection {
     Module(String),
 }
 
-/// Seconds as a [`Duration`]: `secs(3)`, `secs(0.5)`.
+/// Returns a [`Duration`] of seconds: `secs(3)`, `secs(0.5)`.
 ///
 /// # Panics
 ///
-/// When the number is negative, not finite, or too large for a [`Duration`].
+/// Panics if the number is negative, not finite, or too large for a [`Duration`].
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(molotov::secs(0.5), Duration::from_millis(500));
+/// ```
 pub fn secs(seconds: impl Into<f64>) -> Duration {
     Duration::from_secs_f64(seconds.into())
 }
@@ -68,13 +77,19 @@ impl Default for LoadTest {
 }
 
 impl LoadTest {
-    /// A test of all scenarios that are linked into the program: one worker, one run of a scenario.
+    /// Returns a test of all scenarios that are linked into the program, with one worker that runs one scenario.
     pub fn new() -> LoadTest {
         let options = Options { max_runs: Some(Some(1)), ..Options::default() };
         LoadTest { options, selection: Vec::new(), direct: Registry::new(), fixtures: true, variables: Arc::default() }
     }
 
-    /// Only the scenarios of these names; more calls add more.
+    /// Selects scenarios by name. Further calls select more scenarios.
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().scenarios(["browse", "buy"]).workers(20).max_runs(10).run()?;
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
     pub fn scenarios<I>(mut self, names: I) -> LoadTest
     where
         I: IntoIterator,
@@ -84,9 +99,14 @@ impl LoadTest {
         self
     }
 
-    /// Only the scenarios that stand in this module or below it, by its full path: `"shop::checkout"`.
+    /// Selects the scenarios of a module and its submodules by the full path of the module.
     ///
-    /// `module_path!()` names the module in which it is written.
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().module("shop::checkout").run()?;
+    /// let report = LoadTest::new().module(module_path!()).run()?;
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
     pub fn module(mut self, path: impl Into<String>) -> LoadTest {
         self.selection.push(Selection::Module(path.into()));
         self
@@ -94,7 +114,7 @@ impl LoadTest {
 
     /// Adds an `async` function or closure as a scenario. Registered scenarios then run only if they are selected by name.
     ///
-    /// It takes the parameters that a function with the attribute [`scenario`](macro@crate::scenario) takes, up to six.
+    /// It takes the parameters that a function with the attribute [`scenario`](macro@crate::scenario) takes, up to eight.
     ///
     /// ```no_run
     /// # use molotov::{LoadTest, prelude::*};
@@ -117,13 +137,13 @@ impl LoadTest {
         self
     }
 
-    /// Leaves out the fixtures and listeners that are linked into the program.
+    /// Runs without the fixtures and listeners that are linked into the program.
     pub fn without_fixtures(mut self) -> LoadTest {
         self.fixtures = false;
         self
     }
 
-    /// Sets a variable of the run before it begins, for [`get_var`](crate::get_var) in fixtures and scenarios.
+    /// Sets a variable of the run before it starts. Fixtures and scenarios read it with [`get_var`](crate::get_var).
     pub fn variable<T: Any + Send + Sync>(self, name: impl Into<String>, value: T) -> LoadTest {
         let entered = self.variables.enter();
         crate::set_var(name, value);
@@ -131,7 +151,7 @@ impl LoadTest {
         self
     }
 
-    /// Sets options. Whatever is set last decides when the run ends.
+    /// Sets options. The last one of those that limit the run replaces the others.
     fn with(mut self, options: Options) -> LoadTest {
         if options.max_runs.is_some() {
             self.options.duration = None;
@@ -143,13 +163,14 @@ impl LoadTest {
         self
     }
 
-    /// Runs the test on a thread of its own and waits for its end: may be called inside a tokio runtime, which is
-    /// blocked meanwhile (see [`run_async`](Self::run_async)).
+    /// Runs the test on a new thread and waits until it ends.
+    ///
+    /// Inside a tokio runtime, this blocks the thread; see [`run_async`](Self::run_async).
     ///
     /// # Errors
     ///
-    /// When there is nothing to run, what is registered does not fit together, or a fixture fails. Scenarios that
-    /// fail are no error: the report counts them.
+    /// Returns an error if there is no scenario to run, if scenarios and fixtures conflict, if an option is invalid, or if a
+    /// fixture fails. Failed scenarios are not errors; the report counts them.
     pub fn run(self) -> Result<Report, LoadTestError> {
         let plan = self.plan()?;
         let thread = std::thread::Builder::new().name("molotov-run".to_owned());
@@ -159,13 +180,21 @@ impl LoadTest {
         })
     }
 
-    /// As [`run`](Self::run), for a test whose server lives in the runtime of the caller.
+    /// Runs the test like [`run`](Self::run), without blocking the runtime of the caller, which may run the server.
     ///
     /// Dropping the future stops the run.
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run).
+    /// Returns the errors of [`run`](Self::run).
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// # async fn sample() -> Result<(), molotov::LoadTestError> {
+    /// let report = LoadTest::new().workers(20).max_runs(10).run_async().await?;
+    /// assert_eq!(report.failures(), 0, "{report}");
+    /// # Ok(()) }
+    /// ```
     pub async fn run_async(self) -> Result<Report, LoadTestError> {
         let plan = self.plan()?;
         let (control, inbox) = Control::new();
@@ -236,29 +265,28 @@ fn judge(summary: Summary) -> Result<Report, LoadTestError> {
     }
 }
 
-/// Why a load test gave no report.
+/// The error of a load test that could not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadTestError {
-    /// What was asked for is not registered.
+    /// A selected scenario or module does not exist.
     #[error("there is no {0}; is its module linked into the test (`use my_crate as _;`)?")]
     NotFound(String),
-    /// A number is out of its range.
+    /// An option is out of range.
     #[error("the load test cannot run with these options: {0}")]
     Options(String),
-    /// What is registered does not fit together.
+    /// The registered scenarios and fixtures cannot run together.
     #[error("{}", list(.0))]
     Registry(Vec<RegistryError>),
-    /// A fixture failed, and the run with it.
+    /// A fixture failed.
     #[error("the fixture `{}` failed: {}", .0.fixture, .0.message)]
     Fixture(FixtureFailure),
-    /// The run could not go on, for a reason outside of fixtures and scenarios: the system has no thread left for it, for
-    /// example.
+    /// The run could not continue for a reason outside fixtures and scenarios, such as a limit on threads.
     #[error("{0}")]
     System(String),
 }
 
-/// A thread that the system refused.
+// The system refused a thread.
 impl From<std::io::Error> for LoadTestError {
     fn from(error: std::io::Error) -> Self {
         LoadTestError::System(engine::no_thread(&error))
@@ -269,38 +297,38 @@ fn list(errors: &[RegistryError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What a load test measured.
+/// The results of a load test.
 ///
-/// Its [`Display`](std::fmt::Display) is the table that a run prints at its end.
+/// [`Display`](std::fmt::Display) formats them as the table that a run prints at its end.
 #[derive(Debug, Clone)]
 pub struct Report {
     summary: Summary,
 }
 
 impl Report {
-    /// Scenarios that ended well.
+    /// Returns how many scenarios succeeded.
     pub fn successes(&self) -> u64 {
         self.summary.totals.successes
     }
 
-    /// Scenarios that failed.
+    /// Returns how many scenarios failed.
     pub fn failures(&self) -> u64 {
         self.summary.totals.failures
     }
 
-    /// Scenarios that were cut before they ended.
+    /// Returns how many scenarios were interrupted by the end of the run.
     pub fn interrupted(&self) -> u64 {
         self.summary.totals.interrupted
     }
 
-    /// From the start of the run to its end.
+    /// Returns the time from the start to the end of the run.
     pub fn elapsed(&self) -> Duration {
         self.summary.totals.elapsed
     }
 
-    /// Asserts a condition, as `--threshold` takes it: see [`Threshold`].
+    /// Asserts a condition in the syntax of `--threshold`; see [`Threshold`].
     ///
-    /// Without a name, all scenarios are judged together; all requests after `requests.`.
+    /// A condition without a name is about all scenarios together, and after `requests.` about all requests.
     ///
     /// ```no_run
     /// # use molotov::LoadTest;
@@ -313,8 +341,8 @@ impl Report {
     ///
     /// # Panics
     ///
-    /// If the condition does not hold, with what was measured; if nothing of that name was, with that; if it cannot be read, with
-    /// the place.
+    /// Panics if the condition is false, if nothing with that name was measured, or if the condition cannot be parsed. The
+    /// message has the measured value and the table.
     #[track_caller]
     pub fn assert(&self, threshold: &str) {
         let judged = match threshold.parse::<Threshold>() {
@@ -324,37 +352,37 @@ impl Report {
         assert!(judged.passed, "`{}` does not hold: {}\n{self}", judged.expression, judged.outcome());
     }
 
-    /// The measures of a scenario, by its name; `None` where it never ran.
+    /// Returns the results of a scenario by name, or `None` if it never ran.
     pub fn scenario(&self, name: &str) -> Option<Row<'_>> {
         self.row(self.summary.snapshot.scenarios.get(name))
     }
 
-    /// The measures of a request, by its name: `"GET /users/{n}"`.
+    /// Returns the results of a request by name, such as `"GET /users/{n}"`, or `None` if it was never sent.
     pub fn request(&self, name: &str) -> Option<Row<'_>> {
         self.row(self.summary.snapshot.requests.get(name))
     }
 
-    /// The measures of a step that [`Context::measure`](crate::session::Context::measure) recorded.
+    /// Returns the results of a step that [`Context::measure`](crate::session::Context::measure) recorded, or `None`.
     pub fn step(&self, name: &str) -> Option<Row<'_>> {
         self.row(self.summary.snapshot.steps.get(name))
     }
 
-    /// The names of the scenarios that ran.
+    /// Returns the names of the scenarios that ran.
     pub fn scenario_names(&self) -> impl Iterator<Item = &str> {
         self.summary.snapshot.scenarios.keys().map(AsRef::as_ref)
     }
 
-    /// The names of the requests that were made.
+    /// Returns the names of the requests that were sent.
     pub fn request_names(&self) -> impl Iterator<Item = &str> {
         self.summary.snapshot.requests.keys().map(AsRef::as_ref)
     }
 
-    /// Errors, grouped by kind and place.
+    /// Returns the errors, grouped by kind and place.
     pub fn errors(&self) -> &[ErrorGroup] {
         &self.summary.snapshot.errors
     }
 
-    /// Everything that was measured, as plain data.
+    /// Returns all results as plain data.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -370,7 +398,7 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// The measures of one scenario, request or step.
+/// The results of one scenario, request or step: a row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     stats: &'a Stats,
@@ -378,48 +406,49 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// How many ended well, failed, or were interrupted.
+    /// Returns how many succeeded, failed and were interrupted.
     pub fn counts(&self) -> Counts {
         self.stats.counts
     }
 
-    /// Successes and failures together.
+    /// Returns the sum of successes and failures.
     pub fn count(&self) -> u64 {
         self.stats.counts.ok + self.stats.counts.failed
     }
 
-    /// How many ended well.
+    /// Returns how many succeeded.
     pub fn successes(&self) -> u64 {
         self.stats.counts.ok
     }
 
-    /// How many failed.
+    /// Returns how many failed.
     pub fn failures(&self) -> u64 {
         self.stats.counts.failed
     }
 
-    /// How many were sent again because a kept connection closed without an answer; 0 but for requests.
+    /// Returns how many requests were sent again because a reused connection was closed without a response. It is 0 for scenarios
+    /// and steps.
     pub fn retried(&self) -> u64 {
         self.stats.retried
     }
 
-    /// How many ended a second, over the whole run.
+    /// Returns how many ended per second, on average over the run without pauses.
     pub fn rate(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         if seconds > 0.0 { self.count() as f64 / seconds } else { 0.0 }
     }
 
-    /// The mean time; zero where nothing ended.
+    /// Returns the mean time, or zero if none ended.
     pub fn mean(&self) -> Duration {
         self.stats.latency.mean()
     }
 
-    /// The time within which `percent` of all ended: `percentile(99.9)`. Exact to three significant digits.
+    /// Returns the time within which `percent` of them ended, with three significant digits: `percentile(99.9)`.
     pub fn percentile(&self, percent: f64) -> Duration {
         self.stats.latency.percentile(percent)
     }
 
-    /// The longest time.
+    /// Returns the longest time.
     pub fn max(&self) -> Duration {
         self.stats.latency.max()
     }
@@ -429,7 +458,7 @@ impl Row<'_> {
         self.stats.statuses.iter().map(|(status, count)| (&**status, *count))
     }
 
-    /// All of it, as plain data.
+    /// Returns all results as plain data.
     pub fn stats(&self) -> &Stats {
         self.stats
     }
@@ -451,7 +480,7 @@ mod tests {
     };
 
     #[test]
-    fn numbers_out_of_range_are_errors() {
+    fn refuses_numbers_that_are_out_of_range() {
         let test = || LoadTest::new().scenario("idle", async |_: &Session| ()).without_fixtures();
         for (test, why) in [
             (test().workers(0), "workers: the minimum is 1"),
@@ -497,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_that_nothing_makes_are_errors() {
+    fn refuses_sessions_without_a_factory_and_sessions_taken_twice() {
         struct Socket;
         let report = LoadTest::new().without_fixtures().scenario("chat", async |_: &mut Socket| ()).run();
         let error = report.unwrap_err().to_string();
@@ -508,8 +537,8 @@ mod tests {
     }
 
     #[test]
-    fn backtraces_are_no_part_of_what_is_measured() {
-        // How long the slowest took, as the scenario sees it.
+    fn latencies_exclude_the_time_for_backtraces() {
+        // The longest time in which the scenario made a failure.
         static TOOK: Mutex<Duration> = Mutex::new(Duration::ZERO);
 
         async fn fail() -> Result {

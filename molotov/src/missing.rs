@@ -1,6 +1,6 @@
-//! Features of the crate that a program was built without.
+//! Messages about features that are off.
 
-/// The reason why something does not work without a feature; `what` is the subject of the sentence.
+/// The message for an operation that needs a feature; `what` is the subject of the sentence.
 #[allow(dead_code, reason = "not used when all features are on")]
 pub(crate) fn missing(what: impl std::fmt::Display, feature: &str) -> String {
     format!("{what}: built without the feature `{feature}` of the crate `molotov`; add the feature in Cargo.toml")

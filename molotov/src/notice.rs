@@ -1,4 +1,4 @@
-//! What the tool itself says outside of a run's screen.
+//! Messages that are written outside the screen of a run.
 
 use std::io::{self, Write};
 
@@ -7,10 +7,10 @@ use crate::{
     secrets,
 };
 
-/// Announces an extension on the stream that the run is shown on.
+/// Announces an extension on the stream that shows the run.
 pub(crate) fn announce_extension(args: &Args, name: &str) {
     let line = format!("Loading extension '{name}'\n");
-    // The console reports what cannot be written.
+    // The console reports streams that cannot be written.
     let _ = match shows_on_stderr(args) {
         true => io::stderr().lock().write_all(line.as_bytes()),
         false => io::stdout().lock().write_all(line.as_bytes()),
@@ -22,12 +22,12 @@ pub(crate) fn shows_on_stderr(args: &Args) -> bool {
     args.report.iter().any(ReportTarget::is_standard_output)
 }
 
-/// Writes an error of the tool itself to standard error.
+/// Writes an error to standard error.
 pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {}", secrets::mask(message));
 }
 
-/// Writes what is worth knowing, and stops nothing, to standard error.
+/// Writes a warning to standard error.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", secrets::mask(message));
 }

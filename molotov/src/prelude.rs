@@ -3,12 +3,14 @@
 pub use std::{process::ExitCode, rc::Rc, time::Duration};
 
 pub use http::{Method, StatusCode};
+#[doc(no_inline)]
 pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,
 };
 pub use serde_json::{Value, json};
 
+#[doc(no_inline)]
 pub use crate::{
     bail, ensure,
     event::Event,

@@ -45,12 +45,12 @@ impl Scope {
         Entered(CURRENT.with_borrow_mut(|current| current.replace(self.clone())))
     }
 
-    /// Makes this the scope of the calling thread for good.
+    /// Makes this the scope of the calling thread until the thread ends.
     pub(crate) fn adopt(self: &Arc<Self>) {
         CURRENT.with_borrow_mut(|current| *current = Some(self.clone()));
     }
 
-    /// The scope of the calling thread; one for the whole process where no run is.
+    /// The scope of the calling thread. Outside runs, it is the scope of the process.
     pub(crate) fn current() -> Arc<Scope> {
         CURRENT.with_borrow(Clone::clone).unwrap_or_else(|| Scope::outside().clone())
     }
@@ -81,7 +81,7 @@ impl Scope {
         let (value, kind) = self.vars.read().unwrap_or_else(PoisonError::into_inner).get(name)?.clone();
         match value.downcast_ref::<T>() {
             Some(value) => Some(value.clone()),
-            None => panic!("the variable `{name}` holds a `{kind}`; it was asked for as a `{}`", type_name::<T>()),
+            None => panic!("the variable `{name}` is a `{kind}`, not a `{}`", type_name::<T>()),
         }
     }
 }
@@ -106,7 +106,7 @@ pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
 /// molotov::set_var("users", vec!["ada", "grace"]);
 /// let users: Option<Vec<&str>> = molotov::get_var("users");
 /// assert_eq!(users.unwrap().len(), 2);
-/// assert_eq!(molotov::get_var::<u32>("nobody"), None);
+/// assert_eq!(molotov::get_var::<u32>("unset"), None);
 /// ```
 pub fn get_var<T: Any + Clone + Send + Sync>(name: &str) -> Option<T> {
     Scope::current().get(name)
@@ -128,7 +128,7 @@ pub fn get_var_or_init<T: Any + Clone + Send + Sync>(name: &str, init: impl FnOn
     if let Some(value) = scope.get(name) {
         return value;
     }
-    // `init` runs outside the lock, since it may use variables itself; the first value in stays.
+    // `init` runs outside the lock, since it may use variables. If several threads run it, the first value is kept.
     let made = init();
     let mut vars = scope.vars.write().unwrap_or_else(PoisonError::into_inner);
     vars.entry(name.to_owned()).or_insert_with(|| (Arc::new(made), type_name::<T>()));
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_do_not_meet() {
+    fn scopes_are_independent() {
         let (one, two) = (Arc::new(Scope::default()), Arc::new(Scope::default()));
         {
             let _in_one = one.enter();
@@ -157,8 +157,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the variable `y` holds a `u32`")]
-    fn another_type_is_said_clearly() {
+    #[should_panic(expected = "the variable `y` is a `u32`, not a `alloc::string::String`")]
+    fn a_variable_of_another_type_panics_with_both_types() {
         let scope = Arc::new(Scope::default());
         let _in = scope.enter();
         set_var("y", 1_u32);

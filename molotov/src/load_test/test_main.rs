@@ -1,4 +1,4 @@
-//! Scenarios as tests: the `main` of a test target without harness.
+//! Scenarios as tests: the `main` of a test target without a harness.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use crate::{
     ui::Screen,
 };
 
-/// Runs every registered scenario once, with the fixtures, each as a test of its own.
+/// Runs each registered scenario once, with the fixtures, as a separate test.
 ///
 /// ```toml
 /// [[test]]
@@ -31,9 +31,9 @@ use crate::{
 /// }
 /// ```
 ///
-/// It takes the options of a test program: names that filter, `--exact`, `--skip`, `--list`, `--nocapture`,
-/// `--test-threads`; so `cargo test` and `cargo nextest run` show each scenario. With `RUST_BACKTRACE=1`, failures
-/// carry backtraces.
+/// The program takes the options of a test program, such as filters, `--exact`, `--skip`, `--list`, `--nocapture` and
+/// `--test-threads`, so `cargo test` and `cargo nextest run` show each scenario. With `RUST_BACKTRACE=1`, failures have
+/// backtraces.
 pub fn test_main() -> ExitCode {
     let arguments = Arguments::from_args();
     let plan = match Plan::new(Args::default(), &Registry::collect()) {
@@ -55,7 +55,7 @@ pub fn test_main() -> ExitCode {
 }
 
 fn run(scenario: String, shown: bool) -> Result<(), Failed> {
-    // A picker has no say here: the one scenario is what is asked for.
+    // `single_run` ignores pickers, which could choose another scenario.
     let mut test = LoadTest::new().scenarios([scenario]).single_run();
     if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
         test = test.backtraces();
@@ -67,12 +67,12 @@ fn run(scenario: String, shown: bool) -> Result<(), Failed> {
         return Err(output.text.into());
     }
     if report.successes() == 0 {
-        return Err(format!("{}the scenario did not run to its end", output.text).into());
+        return Err(format!("{}the scenario was interrupted", output.text).into());
     }
     Ok(())
 }
 
-/// Keeps what a scenario prints for the case that it fails, and why it failed.
+/// Keeps the output of a scenario and the reasons of its failures, which are shown if it fails.
 struct CapturedOutput {
     shown: bool,
     text: String,

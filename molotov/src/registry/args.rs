@@ -1,8 +1,9 @@
-//! What functions with attributes may take as parameters, resolved by type and not by spelling.
+//! The types that functions with attributes can take as parameters. Traits resolve them by type, so aliases work.
 
 use std::{
     any::{Any, TypeId},
     cell::{Ref, RefMut},
+    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
@@ -17,23 +18,35 @@ use crate::{
 /// A parameter of a scenario or a session fixture.
 #[diagnostic::on_unimplemented(
     message = "a scenario or session fixture cannot take `{Self}`",
-    label = "nothing that a worker can lend",
+    label = "not a type that a worker provides",
     note = "take any of `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns"
 )]
 pub trait SlotArg {
-    /// Keeps what is lent while the function runs.
+    /// Holds the borrow while the function runs.
     type Guard<'w>;
-    /// What the function is called with.
+    /// The argument.
     type Value<'g>;
-    /// The session type that is needed, if it is one.
+    /// Returns the session type that the parameter needs, if any.
     fn need() -> Option<Need>;
-    /// Takes it from the worker.
+    /// Borrows it from the worker.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if the worker has no such session, or it is borrowed already.
     fn acquire(slots: &Slots) -> Result<Self::Guard<'_>, Failure>;
-    /// What the function is called with.
+    /// Returns the argument.
     fn value<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Value<'g>;
+    /// Names the type in an expression of the attribute. The result has an associated type, so that the compiler reports a
+    /// type without this trait there, and nothing that follows from it.
+    fn parameter() -> Self::Parameter;
+    /// A [`Parameter`] of this type.
+    type Parameter;
 }
 
-/// Keeps a `&T` while a function runs.
+/// A parameter of the type `A`.
+pub struct Parameter<A>(PhantomData<fn() -> A>);
+
+/// Holds a `&T` while a function runs.
 pub struct Shared<'w, T>(SharedKind<'w, T>);
 
 enum SharedKind<'w, T> {
@@ -41,15 +54,16 @@ enum SharedKind<'w, T> {
     Session(Ref<'w, T>),
 }
 
-/// Keeps a `&mut T` while a function runs.
+/// Holds a `&mut T` while a function runs.
 pub struct Exclusive<'w, T>(RefMut<'w, T>);
 
-/// Whether `T` is lent as it is, beside the sessions.
+/// Whether `T` is the context or the options, which are not sessions.
 fn is_plain<T: 'static>() -> bool {
     [TypeId::of::<Context>(), TypeId::of::<Args>()].contains(&TypeId::of::<T>())
 }
 
 impl<T: 'static> SlotArg for &T {
+    type Parameter = Parameter<&'static T>;
     type Guard<'w> = Shared<'w, T>;
     type Value<'g> = &'g T;
 
@@ -67,6 +81,10 @@ impl<T: 'static> SlotArg for &T {
         }))
     }
 
+    fn parameter() -> Self::Parameter {
+        Parameter(PhantomData)
+    }
+
     fn value<'g>(guard: &'g mut Shared<'_, T>) -> &'g T {
         match &guard.0 {
             SharedKind::Plain(value) => value,
@@ -76,6 +94,7 @@ impl<T: 'static> SlotArg for &T {
 }
 
 impl<T: 'static> SlotArg for &mut T {
+    type Parameter = Parameter<&'static mut T>;
     type Guard<'w> = Exclusive<'w, T>;
     type Value<'g> = &'g mut T;
 
@@ -87,6 +106,10 @@ impl<T: 'static> SlotArg for &mut T {
         slots.borrow_mut().map(Exclusive)
     }
 
+    fn parameter() -> Self::Parameter {
+        Parameter(PhantomData)
+    }
+
     fn value<'g>(guard: &'g mut Exclusive<'_, T>) -> &'g mut T {
         guard.0.deref_mut()
     }
@@ -95,6 +118,7 @@ impl<T: 'static> SlotArg for &mut T {
 macro_rules! by_value {
     ($type:ty, $slots:ident => $value:expr) => {
         impl SlotArg for $type {
+            type Parameter = Parameter<$type>;
             type Guard<'w> = $type;
             type Value<'g> = $type;
 
@@ -104,6 +128,10 @@ macro_rules! by_value {
 
             fn acquire($slots: &Slots) -> Result<$type, Failure> {
                 Ok($value)
+            }
+
+            fn parameter() -> Self::Parameter {
+                Parameter(PhantomData)
             }
 
             fn value(guard: &mut $type) -> $type {
@@ -119,52 +147,52 @@ by_value!(StepId, slots => StepId(slots.context().step()));
 /// A parameter of `setup`, `teardown` and `session_factory`.
 #[diagnostic::on_unimplemented(
     message = "this fixture cannot take `{Self}`",
-    label = "cannot be had while the worker has no session",
+    label = "not available while the worker has no session",
     note = "take any of `WorkerId`, `&Args` and `&Context`"
 )]
 pub trait ContextArg {
-    /// What the function is called with.
+    /// The argument.
     type Value<'a>;
-    /// Takes it from the worker.
+    /// Returns the argument from the context of the worker.
     fn get(context: &Context) -> Self::Value<'_>;
 }
 
 /// A parameter of `global_setup` and `global_teardown`.
 #[diagnostic::on_unimplemented(
     message = "a global fixture cannot take `{Self}`",
-    label = "cannot be had where there is no worker",
+    label = "not available outside workers",
     note = "take `&Args`, or nothing"
 )]
 pub trait GlobalArg {
-    /// What the function is called with.
+    /// The argument.
     type Value<'a>;
-    /// Takes it from the run.
+    /// Returns the argument from the options of the run.
     fn get(args: &Args) -> Self::Value<'_>;
 }
 
 /// A parameter of `scenario_picker`.
 #[diagnostic::on_unimplemented(
     message = "a scenario picker cannot take `{Self}`",
-    label = "cannot be had between two scenarios",
+    label = "not available between scenarios",
     note = "take any of `WorkerId`, `StepId`, `&Args` and `&Context`"
 )]
 pub trait PickerArg {
-    /// What the function is called with.
+    /// The argument.
     type Value<'a>;
-    /// Takes it from the worker.
+    /// Returns the argument from the context of the worker.
     fn get(context: &Context, step: StepId) -> Self::Value<'_>;
 }
 
 /// A parameter of `events`.
 #[diagnostic::on_unimplemented(
     message = "an event listener cannot take `{Self}`",
-    label = "not the event",
+    label = "not an event",
     note = "take `&Event<'_>`"
 )]
 pub trait EventArg {
-    /// What the function is called with.
+    /// The argument.
     type Value<'a>;
-    /// Takes it from the event.
+    /// Returns the argument from the event.
     fn get<'a>(event: &'a Event<'a>) -> Self::Value<'a>;
 }
 

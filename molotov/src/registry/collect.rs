@@ -1,4 +1,4 @@
-//! The registry: what a program brings, collected from the attributes or added by hand.
+//! The registry of scenarios and fixtures, collected from the attributes or added from code.
 
 use std::{panic::Location, sync::Arc};
 
@@ -33,15 +33,15 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry with nothing in it.
+    /// Returns an empty registry.
     pub fn new() -> Registry {
         Registry::default()
     }
 
-    /// Everything that the program's functions with attributes have handed in.
+    /// Returns a registry of the functions with attributes in the program.
     pub fn collect() -> Registry {
         let mut entries: Vec<&Entry> = inventory::iter::<Entry>.into_iter().collect();
-        // The linker's order means nothing: let it be the same every time.
+        // Sorted, since the order of the linker is arbitrary.
         entries.sort_by(|a, b| {
             let key = |entry: &Entry| (entry.origin.module.clone(), entry.origin.file.clone(), entry.origin.line);
             key(a).cmp(&key(b))
@@ -81,7 +81,7 @@ impl Registry {
         self.add_scenario(FunctionScenario::new(name.into(), Location::caller(), run));
     }
 
-    /// Keeps only the scenarios of these names; gives back the names that nothing has.
+    /// Keeps only the scenarios with these names, and returns the names that no scenario has.
     pub fn keep_names<S: AsRef<str>>(&mut self, names: &[S]) -> Vec<String> {
         let missing = names.iter().map(AsRef::as_ref).filter(|name| !self.scenarios.iter().any(|s| s.name() == *name));
         let missing = missing.map(str::to_owned).collect();
@@ -89,7 +89,7 @@ impl Registry {
         missing
     }
 
-    /// Keeps only the scenarios written in this module or below it, as `my_crate::checkout`.
+    /// Keeps only the scenarios of a module and its submodules, such as `my_crate::checkout`.
     pub fn keep_module(&mut self, module: &str) {
         self.scenarios.retain(|scenario| scenario.origin().is_in(module));
     }
@@ -99,7 +99,7 @@ impl Registry {
         self.scenarios.retain(|scenario| keep(&**scenario));
     }
 
-    /// Forgets fixtures and listeners; session factories stay.
+    /// Removes fixtures and listeners, but not session factories.
     pub fn clear_fixtures(&mut self) {
         let scenarios = std::mem::take(&mut self.scenarios);
         let factories = std::mem::take(&mut self.factories);
@@ -107,7 +107,7 @@ impl Registry {
         *self = Registry { scenarios, factories, event_loop, ..Registry::default() };
     }
 
-    /// Adds everything of another registry.
+    /// Adds the contents of another registry.
     pub fn extend(&mut self, other: Registry) {
         self.scenarios.extend(other.scenarios);
         self.pickers.extend(other.pickers);
@@ -128,12 +128,12 @@ impl Registry {
         self.event_loop = Some(Arc::new(event_loop));
     }
 
-    /// The scenarios, active or not.
+    /// Returns all scenarios, including those of extensions that are not in use.
     pub fn scenarios(&self) -> &[Arc<dyn Scenario>] {
         &self.scenarios
     }
 
-    /// The extensions that something belongs to, sorted.
+    /// Returns the names of the extensions, sorted.
     pub fn extensions(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.origins().filter_map(|origin| origin.extension.as_deref()).map(str::to_owned).collect();
@@ -161,7 +161,7 @@ macro_rules! add {
     ($($method:ident, $trait:ident, $field:ident;)*) => {
         impl Registry {
             $(
-                #[doc = concat!("Adds a [`", stringify!($trait), "`] by hand.")]
+                #[doc = concat!("Adds a [`", stringify!($trait), "`].")]
                 pub fn $method(&mut self, added: impl $trait + 'static) {
                     self.$field.push(Arc::new(added));
                 }

@@ -1,4 +1,4 @@
-//! What the attributes expand to: constant entries of function pointers, handed in through `inventory`.
+//! The entries that attributes submit to `inventory`: constants of function pointers.
 
 use std::{
     any::{Any, TypeId},
@@ -19,18 +19,18 @@ use crate::{
     session::{Context, SessionOptions},
 };
 
-/// One function with an attribute.
+/// A function with an attribute.
 pub struct Entry {
-    /// Where it was written.
+    /// Its location.
     pub origin: Origin,
-    /// What it is, and how it is called.
+    /// Its kind, and how it is called.
     pub call: Call,
 }
 
 inventory::collect!(Entry);
 
 impl Entry {
-    /// An entry; called by the attributes in a constant.
+    /// Returns an entry. Attributes call this in a constant.
     pub const fn new(
         function: &'static str,
         module: &'static str,
@@ -54,7 +54,7 @@ impl Entry {
     }
 }
 
-/// What a function with an attribute is, and how it is called.
+/// The kind of a function with an attribute, and how it is called.
 #[allow(missing_docs)]
 #[derive(Clone, Copy)]
 pub enum Call {
@@ -79,13 +79,13 @@ pub(super) type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Resu
 pub struct ScenarioEntry {
     pub name: &'static str,
     pub weight: f64,
-    /// In seconds: a `Duration` cannot be made of them in a constant.
+    /// In seconds, since constants cannot convert them to a `Duration`.
     pub delay: f64,
     pub needs: fn() -> Vec<Need>,
     pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
 }
 
-/// A function of one kind, as the engine knows it.
+/// A function of one kind, as the engine calls it.
 pub(super) struct Function<C> {
     pub(super) origin: Origin,
     pub(super) call: C,
@@ -101,7 +101,7 @@ impl Scenario for Function<ScenarioEntry> {
     }
 
     fn delay(&self) -> Duration {
-        // The attribute refuses what is no delay.
+        // The attribute refuses invalid delays.
         Duration::try_from_secs_f64(self.call.delay).unwrap_or_default()
     }
 
@@ -133,7 +133,7 @@ macro_rules! fixture {
     };
 }
 
-/// The same function type may belong to two kinds: these tell them apart.
+/// Two kinds have the same function type; these types distinguish them.
 pub(super) struct Begin(pub(super) fn(&Args) -> Result);
 pub(super) struct End(pub(super) fn(&Args) -> Result);
 
@@ -193,7 +193,7 @@ fixture!(
     fn handle(event: &'a Event<'a>) -> LocalBoxFuture<'a, Result>
 );
 
-/// A fixture of sessions, before or after.
+/// A `setup_session` or `teardown_session` function.
 pub(super) struct SessionFixture {
     pub(super) needs: fn() -> Vec<Need>,
     pub(super) run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
@@ -220,7 +220,7 @@ macro_rules! session_fixture {
 session_fixture!(SetupSession);
 session_fixture!(TeardownSession);
 
-/// A factory, and what it makes.
+/// A session factory, and the type of its sessions.
 pub(super) struct Factory {
     pub(super) session: fn() -> (TypeId, &'static str),
     pub(super) make: MakeSession,

@@ -1,15 +1,15 @@
-//! Functions and closures that become scenarios without an attribute.
+//! How functions and closures are called with what they take as parameters.
 
 use std::{borrow::Cow, marker::PhantomData, panic::Location, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{Need, Origin, Scenario, SlotArg, Slots};
+use super::{Need, Origin, Parameter, Scenario, SlotArg, Slots};
 use crate::failure::{IntoOutcome, Result};
 
 /// An `async` function or closure that can run as a scenario.
 ///
-/// It takes up to six parameters of the types that a function with `#[scenario]` takes, and returns nothing or a `Result`.
+/// It takes up to eight parameters of the types that a function with `#[scenario]` takes, and returns nothing or a `Result`.
 /// `Parameters` are the types of its result and its parameters; the compiler finds them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a scenario",
@@ -20,13 +20,28 @@ use crate::failure::{IntoOutcome, Result};
 )]
 pub trait ScenarioFn<Parameters>: Send + Sync + 'static {
     /// Returns the session types that it takes.
+    #[doc(hidden)]
     fn needs(&self) -> Vec<Need>;
     /// Runs it once.
+    #[doc(hidden)]
     fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
 }
 
-// The first bound lets the compiler infer the types of the parameters, the second one lets them borrow from the worker.
-macro_rules! scenario_fn {
+/// The parameters of a function with an attribute, as a tuple of [`Parameter`]s.
+pub trait Parameters<Function, Output> {
+    /// Takes the parameters from the worker and calls the function.
+    fn call(function: Function, into: fn(Output) -> Result, slots: &Slots) -> LocalBoxFuture<'_, Result>;
+}
+
+/// The session types of the parameters of a function with an attribute.
+pub trait ParameterNeeds {
+    /// Returns them in the order of the parameters.
+    fn needs() -> Vec<Need>;
+}
+
+// `ScenarioFn`: the first bound lets the compiler infer the types of the parameters, the second one lets them borrow from the
+// worker. A call has to choose one of the bounds, which `call` does.
+macro_rules! parameters {
     ($($type:ident $name:ident),*) => {
         impl<Run, Output, $($type),*> ScenarioFn<(Output, $($type,)*)> for Run
         where
@@ -37,13 +52,12 @@ macro_rules! scenario_fn {
             $($type: SlotArg,)*
         {
             fn needs(&self) -> Vec<Need> {
-                let needs: Vec<Option<Need>> = vec![$($type::need()),*];
-                needs.into_iter().flatten().collect()
+                <($(Parameter<$type>,)*)>::needs()
             }
 
             #[allow(unused_variables, reason = "a scenario without parameters takes nothing")]
             fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-                // With one bound, it is clear which one the call means.
+                #[allow(clippy::too_many_arguments, reason = "as many as a scenario can have")]
                 async fn call<Run, Output, $($type),*>(run: &Run, $($name: $type),*) -> Output
                 where
                     Run: AsyncFn($($type),*) -> Output,
@@ -56,16 +70,40 @@ macro_rules! scenario_fn {
                 })
             }
         }
+
+        impl<$($type: SlotArg),*> ParameterNeeds for ($(Parameter<$type>,)*) {
+            fn needs() -> Vec<Need> {
+                let needs: Vec<Option<Need>> = vec![$($type::need()),*];
+                needs.into_iter().flatten().collect()
+            }
+        }
+
+        impl<Function, Output, $($type),*> Parameters<Function, Output> for ($(Parameter<$type>,)*)
+        where
+            Function: for<'g> AsyncFn($($type::Value<'g>),*) -> Output + 'static,
+            Output: 'static,
+            $($type: SlotArg,)*
+        {
+            #[allow(unused_variables, reason = "a function without parameters takes nothing")]
+            fn call(function: Function, into: fn(Output) -> Result, slots: &Slots) -> LocalBoxFuture<'_, Result> {
+                Box::pin(async move {
+                    $(let mut $name = $type::acquire(slots)?;)*
+                    into(function($($type::value(&mut $name)),*).await)
+                })
+            }
+        }
     };
 }
 
-scenario_fn!();
-scenario_fn!(A a);
-scenario_fn!(A a, B b);
-scenario_fn!(A a, B b, C c);
-scenario_fn!(A a, B b, C c, D d);
-scenario_fn!(A a, B b, C c, D d, E e);
-scenario_fn!(A a, B b, C c, D d, E e, F f);
+parameters!();
+parameters!(A a);
+parameters!(A a, B b);
+parameters!(A a, B b, C c);
+parameters!(A a, B b, C c, D d);
+parameters!(A a, B b, C c, D d, E e);
+parameters!(A a, B b, C c, D d, E e, F f);
+parameters!(A a, B b, C c, D d, E e, F f, G g);
+parameters!(A a, B b, C c, D d, E e, F f, G g, H h);
 
 /// A scenario with weight 1 and no delay.
 pub(super) struct FunctionScenario<F, P> {

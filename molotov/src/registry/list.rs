@@ -1,9 +1,9 @@
-//! What `--list` shows.
+//! The output of `--list`.
 
 use super::{Origin, Selection};
 
-/// The scenarios in name order: name, weight, share and place of each, one a line under a heading; then the fixtures,
-/// listeners and factories of the user's, in the order in which a run comes to them.
+/// Lists the scenarios by name, with their weights, shares and locations, and then the fixtures, listeners and factories of the
+/// user in the order in which a run uses them.
 pub fn list(selection: &Selection) -> String {
     let mut text = scenarios(selection);
     let others = others(selection);
@@ -47,7 +47,7 @@ fn scenarios(selection: &Selection) -> String {
     let widths = [width(0), width(1), width(2)];
     let mut text = String::new();
     for [name, weight, share, place] in &rows {
-        // `format!` pads by characters, terminals count columns.
+        // `format!` pads to characters, not columns.
         let padding = " ".repeat(widths[0] - unicode_width::UnicodeWidthStr::width(&**name));
         let line = format!("{name}{padding}  {weight:>w$}  {share:>s$}  {place}", w = widths[1], s = widths[2]);
         text.push_str(line.trim_end());

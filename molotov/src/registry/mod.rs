@@ -1,4 +1,4 @@
-//! What the attributes submit and what is added by hand: scenarios, fixtures, listeners, session factories.
+//! The registry of scenarios, fixtures, listeners and session factories.
 
 mod args;
 mod collect;
@@ -12,10 +12,10 @@ mod slots;
 mod traits;
 mod validate;
 
-pub use args::{ContextArg, EventArg, GlobalArg, PickerArg, SlotArg};
+pub use args::{ContextArg, EventArg, GlobalArg, Parameter, PickerArg, SlotArg};
 pub use collect::Registry;
 pub use entry::{Call, Entry, ScenarioEntry};
-pub use function::ScenarioFn;
+pub use function::{ParameterNeeds, Parameters, ScenarioFn};
 pub use list::list;
 pub use origin::Origin;
 pub use outcome::{FactoryResult, FactoryValue, IntoOptions, IntoPick, Made};

@@ -1,32 +1,32 @@
-//! Where something registered was written.
+//! The locations of registered functions.
 
 use std::{borrow::Cow, fmt};
 
-/// Where a scenario, a fixture or a listener was written.
+/// The location of a scenario, fixture or listener in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Name of the function.
     pub function: Cow<'static, str>,
-    /// Path of the module that holds it, beginning with the crate.
+    /// Full path of its module.
     pub module: Cow<'static, str>,
-    /// Source file, as the compiler names it.
+    /// Source file, as in messages of the compiler.
     pub file: Cow<'static, str>,
     /// Line in that file, from 1.
     pub line: u32,
-    /// The extension it belongs to; inactive until that is named by `--use-extension`.
+    /// Its extension, if any. It is only used if `--use-extension` names the extension.
     pub extension: Option<Cow<'static, str>>,
 }
 
 impl Origin {
-    /// The file of what Molotov itself registers.
+    /// The file of functions that Molotov registers.
     pub(crate) const BUILT_IN: &'static str = "(built in)";
 
-    /// Whether Molotov registered it, not the user.
+    /// Whether Molotov registered it instead of the user.
     pub(crate) fn is_built_in(&self) -> bool {
         self.file == Origin::BUILT_IN
     }
 
-    /// The crate or extension that may have one fixture of each kind.
+    /// Its crate or extension, which can have one fixture of each kind.
     pub(crate) fn home(&self) -> (bool, &str) {
         match &self.extension {
             Some(extension) => (true, extension),
@@ -34,7 +34,7 @@ impl Origin {
         }
     }
 
-    /// Whether it stands in `module` or below it.
+    /// Whether it is in `module` or one of its submodules.
     pub(crate) fn is_in(&self, module: &str) -> bool {
         match self.module.strip_prefix(module) {
             Some(rest) => rest.is_empty() || rest.starts_with("::"),

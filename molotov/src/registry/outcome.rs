@@ -1,4 +1,4 @@
-//! What fixtures with a result may return.
+//! The types that fixtures can return.
 
 use std::{
     any::{Any, TypeId, type_name},
@@ -12,14 +12,19 @@ use crate::{
     session::SessionOptions,
 };
 
-/// What `setup` may return.
+/// A type that `setup` can return.
 #[diagnostic::on_unimplemented(
     message = "`setup` cannot return `{Self}`",
     label = "return `SessionOptions` or `Result<SessionOptions>`",
-    note = "`SessionOptions::new()` is a session with the defaults; a fixture that needs no options can be a `#[setup_session]`"
+    note = "the error of the `Result` implements `std::fmt::Display`",
+    note = "`SessionOptions::new()` has the defaults; a fixture without options can be a `#[setup_session]`"
 )]
 pub trait IntoOptions {
-    /// The options, or why there are none.
+    /// Converts it to options.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the function.
     fn into_options(self) -> Result<SessionOptions>;
 }
 
@@ -29,20 +34,25 @@ impl IntoOptions for SessionOptions {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Display + 'static> IntoOptions for std::result::Result<SessionOptions, E> {
     fn into_options(self) -> Result<SessionOptions> {
         self.map_err(into_failure)
     }
 }
 
-/// What `scenario_picker` may return.
+/// A type that `scenario_picker` can return.
 #[diagnostic::on_unimplemented(
     message = "a scenario picker cannot return `{Self}`",
     label = "return the name of a scenario",
-    note = "`&'static str`, `String`, `Cow<'static, str>` and a `Result` of these can be returned"
+    note = "return `&'static str`, `String`, `Cow<'static, str>`, or a `Result` of these whose error implements `std::fmt::Display`"
 )]
 pub trait IntoPick {
-    /// The name, or why there is none.
+    /// Converts it to the name of a scenario.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the function.
     fn into_pick(self) -> Result<String>;
 }
 
@@ -64,40 +74,45 @@ impl IntoPick for Cow<'_, str> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: IntoPick, E: Display + 'static> IntoPick for std::result::Result<T, E> {
     fn into_pick(self) -> Result<String> {
         self.map_err(into_failure)?.into_pick()
     }
 }
 
-/// Tells by its type what a session factory returns: a session, or a `Result` of one.
+/// Distinguishes session factories that return a session from those that return a `Result`.
 ///
 /// The two traits below have the same methods. One is implemented for `Made<Result<..>>`, the other for a reference to any
 /// `Made`, so that a method call on `&Made` finds the first where it exists.
 pub struct Made<T>(PhantomData<fn() -> T>);
 
 impl<T> Made<T> {
-    /// A question about `T`.
+    /// Returns a value whose methods depend on `T`.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Made<T> {
         Made(PhantomData)
     }
 }
 
-/// A factory that may fail.
+/// A factory that returns a `Result`.
 pub trait FactoryResult {
-    /// What it returns.
+    /// The type that it returns.
     type Output;
-    /// Why there is no session.
+    /// The type of its error.
     type Error;
-    /// The session's type.
+    /// Returns the type of the session.
     fn session_type(&self) -> (TypeId, &'static str);
-    /// The session, or why there is none.
+    /// Returns the session.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the factory.
     fn session(&self, output: Self::Output) -> Result<Box<dyn Any>, Self::Error>;
 }
 
-// Whether the error can be shown is not asked here: a factory whose error cannot be would pass for one that makes
-// sessions of the type `Result`.
+// Without a bound on the error: with one, a factory whose error does not satisfy it would count as a factory of sessions of type
+// `Result`.
 impl<T: 'static, E> FactoryResult for Made<std::result::Result<T, E>> {
     type Output = std::result::Result<T, E>;
     type Error = E;
@@ -111,13 +126,13 @@ impl<T: 'static, E> FactoryResult for Made<std::result::Result<T, E>> {
     }
 }
 
-/// A factory that cannot fail.
+/// A factory that returns a session.
 pub trait FactoryValue {
-    /// What it returns.
+    /// The type that it returns.
     type Output;
-    /// The session's type.
+    /// Returns the type of the session.
     fn session_type(&self) -> (TypeId, &'static str);
-    /// The session.
+    /// Returns the session.
     fn session(&self, output: Self::Output) -> Result<Box<dyn Any>>;
 }
 

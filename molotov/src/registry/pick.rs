@@ -1,16 +1,16 @@
-//! Picking at random by weight.
+//! Random picks by weight.
 
-/// Weights, added up so that a pick is one binary search.
+/// Cumulative weights, so that a pick is a binary search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightTable {
     cumulative: Vec<f64>,
 }
 
 impl WeightTable {
-    /// A table of weights, all of them above 0 and finite; `None` when there is none.
+    /// Returns a table of weights, which must be finite and above 0, or `None` if there are no weights.
     pub fn new(weights: impl IntoIterator<Item = f64>) -> Option<WeightTable> {
         let weights: Vec<f64> = weights.into_iter().collect();
-        // Scaled by the largest one: the sum of huge weights stays finite.
+        // Scaled by the largest one, so that the sum of huge weights is finite.
         let largest = weights.iter().copied().fold(0.0, f64::max);
         let mut sum = 0.0;
         let cumulative: Vec<f64> = weights
@@ -23,11 +23,11 @@ impl WeightTable {
         (!cumulative.is_empty()).then_some(WeightTable { cumulative })
     }
 
-    /// The index that a random number from `0.0` up to, not including, `1.0` picks.
+    /// Returns the index for a random number in `0.0..1.0`.
     pub fn pick(&self, random: f64) -> usize {
         let last = self.cumulative.len() - 1;
         let wanted = random * self.cumulative[last];
-        // Rounding may take `wanted` up to the sum itself.
+        // Rounding can make `wanted` equal to the sum.
         self.cumulative.partition_point(|sum| *sum <= wanted).min(last)
     }
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edges_belong_to_the_next() {
+    fn a_number_on_an_edge_picks_the_next_index() {
         let table = WeightTable::new([1.0, 3.0]).unwrap();
         assert_eq!([0.0, 0.249, 0.25, 0.999_999].map(|random| table.pick(random)), [0, 0, 1, 1]);
         assert_eq!(table.pick(1.0), 1);

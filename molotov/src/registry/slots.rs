@@ -1,4 +1,4 @@
-//! What a worker lends to its scenarios: its context, and its sessions by type.
+//! The context and the sessions of a worker, which scenarios borrow.
 
 use std::{
     any::{Any, TypeId, type_name},
@@ -14,54 +14,62 @@ pub struct Need {
     pub type_id: TypeId,
     /// Its name, for messages.
     pub type_name: &'static str,
-    /// Taken as `&mut T`.
+    /// Whether it is taken as `&mut T`.
     pub mutable: bool,
 }
 
 impl Need {
-    /// The need of a parameter `&T`, or `&mut T`.
+    /// Returns the need of a parameter `&T` or `&mut T`.
     pub fn of<T: 'static>(mutable: bool) -> Need {
         Need { type_id: TypeId::of::<T>(), type_name: type_name::<T>(), mutable }
     }
 }
 
-/// What one worker lends: its context, and one session of each type that its scenarios need.
+/// The context of a worker, and one session of each type that its scenarios need.
 pub struct Slots {
     context: Context,
-    // A worker has one or two: scanning them is faster than hashing.
+    // A worker has one or two, so a scan is faster than hashing.
     sessions: Vec<(TypeId, RefCell<Box<dyn Any>>)>,
 }
 
 impl Slots {
-    /// A worker's slots, without a session yet.
+    /// Returns the slots of a worker, without sessions.
     pub fn new(context: Context) -> Slots {
         Slots { context, sessions: Vec::new() }
     }
 
-    /// Adds a session, as a factory made it; a second one of the same type replaces the first.
+    /// Adds the session that a factory returned, replacing an earlier one of the same type.
     pub fn insert(&mut self, session: Box<dyn Any>) {
         let type_id = (*session).type_id();
         self.sessions.retain(|(known, _)| *known != type_id);
         self.sessions.push((type_id, RefCell::new(session)));
     }
 
-    /// The worker's context.
+    /// Returns the context of the worker.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Whether there is a session of that type.
+    /// Returns whether there is a session of the type.
     pub fn has(&self, type_id: TypeId) -> bool {
         self.sessions.iter().any(|(known, _)| *known == type_id)
     }
 
-    /// The worker's session of type `T`.
+    /// Borrows the session of type `T`.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if there is no such session, or it is borrowed as `&mut T`.
     pub fn borrow<T: 'static>(&self) -> Result<Ref<'_, T>, Failure> {
         let session = self.cell::<T>()?.try_borrow().map_err(|_| taken::<T>())?;
         Ok(Ref::map(session, |session| session.downcast_ref().expect("a slot holds the type it is kept under")))
     }
 
-    /// The worker's session of type `T`, to be changed.
+    /// Borrows the session of type `T` mutably.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if there is no such session, or it is borrowed.
     pub fn borrow_mut<T: 'static>(&self) -> Result<RefMut<'_, T>, Failure> {
         let session = self.cell::<T>()?.try_borrow_mut().map_err(|_| taken::<T>())?;
         Ok(RefMut::map(session, |session| session.downcast_mut().expect("a slot holds the type it is kept under")))
@@ -85,5 +93,5 @@ impl std::fmt::Debug for Slots {
 }
 
 fn taken<T>() -> Failure {
-    Failure::msg(format_args!("the session `{}` is taken twice at once; take it once, as `&mut`", type_name::<T>()))
+    Failure::msg(format_args!("the session `{}` is taken more than once; take it once, as `&mut`", type_name::<T>()))
 }

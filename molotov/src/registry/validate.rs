@@ -1,4 +1,4 @@
-//! Whether a registry can be run, and what of it a run uses.
+//! Checks a registry, and selects the parts that a run uses.
 
 use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
@@ -12,139 +12,137 @@ use crate::{
     suggest::nearest,
 };
 
-/// Why a registry cannot be run.
+/// An error in the registered scenarios and fixtures.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
-    /// Nothing to run.
+    /// There is no scenario.
     #[error(
         "no scenario to run: write an `async` function with `#[molotov::scenario]`; if there is one in a library, keep it linked with `use my_crate as _;`"
     )]
     NoScenario,
     /// All scenarios have weight 0.
-    #[error("no scenario to run: all {count} have the weight 0; give one of them a weight above 0")]
+    #[error("no scenario to run: all {count} have weight 0; give one of them a weight above 0")]
     AllWeightsZero {
-        /// How many there are.
+        /// The number of scenarios.
         count: usize,
     },
-    /// A name that no scenario has.
+    /// No scenario has the selected name.
     #[error("no scenario is named `{name}`{hint}")]
     UnknownScenario {
-        /// The name asked for.
+        /// The selected name.
         name: String,
-        /// What there is instead.
+        /// The names that exist, as the end of the message.
         hint: String,
     },
-    /// An extension that is not linked in.
+    /// No extension has the selected name.
     #[error("no extension is named `{name}`{hint}")]
     UnknownExtension {
-        /// The name asked for.
+        /// The selected name.
         name: String,
-        /// What there is instead.
+        /// The names that exist, as the end of the message.
         hint: String,
     },
-    /// Two scenarios of one name.
+    /// Two scenarios have the same name.
     #[error("two scenarios are named `{name}`: {first} and {second}; rename one with `name = \"...\"`")]
     DuplicateName {
         /// The name.
         name: String,
-        /// Place of one.
+        /// Location of the first.
         first: String,
-        /// Place of the other.
+        /// Location of the second.
         second: String,
     },
-    /// A scenario without a name.
+    /// A scenario has an empty name.
     #[error("the scenario at {place} has an empty name; give it one")]
     EmptyName {
-        /// Its place.
+        /// Its location.
         place: String,
     },
-    /// Two fixtures where one may be.
+    /// Two fixtures have the same kind.
     #[error("two `{kind}` functions in {home}: {first} and {second}; keep one")]
     DuplicateFixture {
-        /// Name of the attribute, with the session type where it matters.
+        /// Name of the attribute, with the type of the session if there is one fixture per type.
         kind: String,
         /// The crate or extension.
         home: String,
-        /// Place of one.
+        /// Location of the first.
         first: String,
-        /// Place of the other.
+        /// Location of the second.
         second: String,
     },
-    /// A weight that is no weight.
+    /// A weight is negative, infinite or not a number.
     #[error("the scenario `{name}` at {place} has the weight {weight}; it must be a number, 0 or more")]
     BadWeight {
         /// Name of the scenario.
         name: String,
-        /// Its place.
+        /// Its location.
         place: String,
         /// The weight.
         weight: f64,
     },
-    /// A session type that nothing makes.
+    /// No session factory returns the type of a session.
     #[error(
-        "the scenario `{name}` at {place} takes a session of type `{type_name}`, which nothing makes: write a `#[molotov::session_factory]` function that returns it"
+        "the scenario `{name}` at {place} takes a session of type `{type_name}`, which no session factory returns: write a `#[molotov::session_factory]` function for it"
     )]
     NoFactory {
         /// Name of the scenario.
         name: String,
-        /// Its place.
+        /// Its location.
         place: String,
         /// The type.
         type_name: &'static str,
     },
-    /// A session taken both ways at once.
-    #[error(
-        "`{name}` at {place} takes the session `{type_name}` more than once, and changes it: take it once, as `&mut`"
-    )]
+    /// A session is taken more than once, and at least once as `&mut`.
+    #[error("`{name}` at {place} takes the session `{type_name}` more than once: take it once, as `&mut`")]
     TakenTwice {
         /// Name of the scenario or fixture.
         name: String,
-        /// Its place.
+        /// Its location.
         place: String,
         /// The type.
         type_name: &'static str,
     },
-    /// `&mut Context`, `&mut Args`.
-    #[error("`{name}` at {place} takes `&mut {type_name}`, which is shared: take it as `&`")]
+    /// A parameter is `&mut Context` or `&mut Args`.
+    #[error("`{name}` at {place} takes `&mut {type_name}`, which workers share: take it as `&`")]
     NotMutable {
         /// Name of the scenario or fixture.
         name: String,
-        /// Its place.
+        /// Its location.
         place: String,
         /// The type.
         type_name: &'static str,
     },
 }
 
-/// What a run uses of a registry: only what is active, checked.
+/// The scenarios, fixtures and listeners that a run uses.
 #[derive(Clone)]
 pub struct Selection {
-    /// The scenarios to run, in name order, all with a weight above 0.
+    /// The scenarios to run, sorted by name. Their weights are above 0.
     pub scenarios: Vec<Arc<dyn Scenario>>,
-    /// Picks among `scenarios` by index.
+    /// Picks an index of `scenarios`.
     pub weights: WeightTable,
-    /// Picks instead of the weights; the last in load order.
+    /// Picks scenarios instead of the weights. It is the last picker in load order.
     pub picker: Option<Arc<dyn Picker>>,
-    /// In load order, as all that follow: the crates' own, then extensions as named.
+    /// In load order, like the fields below: those of crates first, then those of extensions in the order of the option.
     pub global_setups: Vec<Arc<dyn GlobalSetup>>,
-    /// For each worker, before sessions.
+    /// Run for each worker before its sessions exist.
     pub setups: Vec<Arc<dyn Setup>>,
-    /// Those whose session types the run has.
+    /// Those whose session types the run uses.
     pub setup_sessions: Vec<Arc<dyn SetupSession>>,
-    /// Those whose session types the run has.
+    /// Those whose session types the run uses.
     pub teardown_sessions: Vec<Arc<dyn TeardownSession>>,
-    /// For each worker, after sessions.
+    /// Run for each worker after its sessions are closed.
     pub teardowns: Vec<Arc<dyn Teardown>>,
-    /// After everything.
+    /// Run at the end.
     pub global_teardowns: Vec<Arc<dyn GlobalTeardown>>,
-    /// Listeners.
+    /// The listeners.
     pub events: Vec<Arc<dyn Events>>,
-    /// One for each session type that a scenario needs, but the HTTP session, which is built in unless it is among them.
+    /// One for each session type that a scenario needs. Without one for the HTTP session, the built-in session is used.
     pub factories: Vec<Arc<dyn SessionFactory>>,
-    /// Whether workers get the built-in HTTP session.
+    /// Whether workers have the built-in HTTP session.
     pub http: bool,
-    /// Where workers run, if not on threads of their own.
+    /// The event loop that runs the workers, instead of separate threads.
     pub(crate) event_loop: Option<Arc<dyn EventLoop>>,
 }
 
@@ -155,7 +153,11 @@ impl std::fmt::Debug for Selection {
 }
 
 impl Registry {
-    /// Checks everything that `args` makes active and gives what the run uses, or all that is wrong.
+    /// Checks the scenarios and fixtures that `args` selects, and returns them.
+    ///
+    /// # Errors
+    ///
+    /// Returns all errors that it finds.
     pub fn validate(&self, args: &Args) -> Result<Selection, Vec<RegistryError>> {
         let mut errors = Vec::new();
         for name in &args.use_extension {
@@ -200,7 +202,7 @@ impl Registry {
             for need in scenario.needs() {
                 let made = need.type_id == TypeId::of::<Session>()
                     || all_factories.iter().any(|factory| SessionFactory::type_id(&**factory) == need.type_id);
-                // `&mut Context` is reported as such by the check of the parameters.
+                // `check_needs` reports `&mut Context`.
                 if !made && !is_shared(&need) {
                     let (name, place) = (scenario.name().to_owned(), scenario.origin().to_string());
                     errors.push(RegistryError::NoFactory { name, place, type_name: need.type_name });
@@ -296,7 +298,7 @@ fn check_needs(name: &str, origin: &Origin, needs: &[Need], errors: &mut Vec<Reg
     }
 }
 
-/// The session type that a session fixture is for.
+/// The session type of a session fixture.
 fn session(needs: &[Need]) -> &'static str {
     needs.first().map_or("", |need| need.type_name)
 }

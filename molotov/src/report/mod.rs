@@ -20,8 +20,10 @@ pub use file::{WriteError, write};
 pub use html::html;
 pub use json::json;
 
+#[doc(no_inline)]
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
-    Incomplete, LatencySource, Line, LineKind, Point, Progress, SizingProgress, SizingResult, Summary, ThresholdResult,
-    Timeline, Totals,
+    Incomplete, LatencySource, Point, SizingResult, Summary, ThresholdResult, Timeline, Totals, Verdict,
 };
+#[doc(hidden)]
+pub use crate::run::{Line, LineKind, Progress, SizingProgress};

@@ -15,6 +15,7 @@ use crate::{
 
 /// What a run came to; every report is a function of it.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Summary {
     /// Version of the tool.
     pub version: String,

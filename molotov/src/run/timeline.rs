@@ -35,6 +35,7 @@ pub struct Timeline {
 ///
 /// Think time is part of a scenario but not of a request, so one timeline never mixes the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum LatencySource {
     /// Scenarios: the run made no requests.
     #[default]

@@ -5,6 +5,7 @@ use std::time::Duration;
 /// The time of a run and how many scenarios ended in it: so far in [`Progress`](super::Progress), in all in
 /// [`Summary`](super::Summary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Totals {
     /// Time since the first worker started, pauses included; at the end, until the last worker ended.
     pub elapsed: Duration,

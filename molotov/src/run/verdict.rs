@@ -28,6 +28,7 @@ pub enum Verdict {
 
 /// The fixture that failed, and the run with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FixtureFailure {
     /// Which fixture: `setup`, `setup_session`, ...
     pub fixture: Cow<'static, str>,

@@ -43,9 +43,10 @@ pub use self::{
     response::{Hop, Response},
 };
 use self::{route::Routes, transport::HttpTransport};
+#[doc(no_inline)]
+pub use crate::http::multipart;
 use crate::http::{Error, ErrorKind, cookies::Jar};
 pub use crate::http::{
-    multipart,
     proxy::Proxy,
     redirect::{Action, Attempt, Redirect},
 };

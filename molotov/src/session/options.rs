@@ -56,6 +56,7 @@ pub struct SessionOptions {
 
 /// The implementation that sends the requests of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transport {
     /// Molotov's own HTTP/1.1, and HTTP/2 by hyper. This is the default, and the fastest.
     Direct,
