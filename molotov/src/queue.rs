@@ -1,5 +1,5 @@
-//! A queue whose senders never wait and whose memory is bounded: urgent items overtake, lines are dropped and counted
-//! when there is no room for them, and measures merge.
+//! A queue whose senders never wait and whose memory is bounded. Urgent items overtake others, lines beyond the capacity are
+//! dropped and counted, and measures merge.
 
 use std::{
     collections::VecDeque,
@@ -7,16 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Memory for lines that wait, in bytes.
+/// Memory for waiting lines, in bytes.
 const LINE_CAPACITY: usize = 12 << 20;
-/// From so many waiting items that cannot be dropped, new ones merge into those that wait.
+/// With this many waiting items that must arrive, new ones merge into them if that loses no detail.
 const MERGE_FROM: usize = 64;
-/// From so many, they merge even where that loses detail.
+/// With this many, new ones merge even if that loses detail.
 const MERGE_ALL_FROM: usize = 512;
 
-/// What a [`Sender`] sends.
+/// An item of a queue.
 pub(crate) trait Item: Sized {
-    /// Whether it overtakes all that are not urgent.
+    /// Whether it overtakes items that are not urgent.
     fn is_urgent(&self) -> bool {
         false
     }
@@ -24,15 +24,15 @@ pub(crate) trait Item: Sized {
     /// The memory of an item that may be dropped, in bytes; `None` for one that must arrive.
     fn droppable(&self) -> Option<usize>;
 
-    /// What arrives in place of so many dropped items.
+    /// The item that replaces dropped ones.
     fn dropped(count: u64) -> Self;
 
-    /// Merges a newer item of the same source and kind into this one, or returns it. If `exact`, it returns one whose merging
-    /// would lose detail.
+    /// Merges a newer item of the same source and kind into this one, or returns the newer item. With `exact`, also returns an
+    /// item whose merging would lose detail.
     fn merge(&mut self, newer: Self, exact: bool) -> Option<Self>;
 }
 
-/// A new queue.
+/// Creates a queue.
 pub(crate) fn queue<T: Item>() -> (Sender<T>, Receiver<T>) {
     let state = State {
         urgent: VecDeque::new(),
@@ -60,9 +60,9 @@ struct Shared<T> {
 struct State<T> {
     urgent: VecDeque<T>,
     waiting: VecDeque<Queued<T>>,
-    /// Memory of the waiting items that may be dropped.
+    /// Memory of the waiting items that may be dropped, in bytes.
     bytes: usize,
-    /// How many waiting items must arrive.
+    /// The number of waiting items that must arrive.
     fixed: usize,
     senders: usize,
     receiver_gone: bool,
@@ -70,16 +70,16 @@ struct State<T> {
 
 enum Queued<T> {
     Item(T),
-    /// Here so many items were dropped.
+    /// The number of items that were dropped here.
     Dropped(u64),
 }
 
-/// Nothing was received.
+/// Why nothing was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReceiveError {
-    /// Nothing came in time.
+    /// No item arrived in time.
     Timeout,
-    /// Nothing waits, and there is no sender any more.
+    /// The queue is empty, and all senders are gone.
     Disconnected,
 }
 
@@ -90,7 +90,7 @@ impl<T> Shared<T> {
 }
 
 impl<T: Item> Sender<T> {
-    /// Sends an item without waiting; `false` when there is no receiver any more.
+    /// Sends an item without waiting. Returns `false` if the receiver is gone.
     pub(crate) fn send(&self, item: T) -> bool {
         let mut state = self.0.lock();
         if state.receiver_gone {
@@ -156,14 +156,14 @@ impl<T: Item> State<T> {
 }
 
 impl<T: Item> Receiver<T> {
-    /// The next item, if one is there.
+    /// Returns the next item if there is one.
     pub(crate) fn try_receive(&self) -> Result<T, ReceiveError> {
         let mut state = self.0.lock();
         let empty = if state.senders == 0 { ReceiveError::Disconnected } else { ReceiveError::Timeout };
         state.pop().ok_or(empty)
     }
 
-    /// The next item; waits for it until a moment.
+    /// Waits for the next item until `until`.
     pub(crate) fn receive_until(&self, until: Instant) -> Result<T, ReceiveError> {
         let mut state = self.0.lock();
         loop {
@@ -182,7 +182,7 @@ impl<T: Item> Receiver<T> {
         }
     }
 
-    /// The next item; waits for it as long as there is a sender.
+    /// Waits for the next item. Returns `None` when all senders are gone.
     pub(crate) fn receive(&self) -> Option<T> {
         loop {
             match self.receive_until(Instant::now() + Duration::from_secs(3600)) {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_lines_beyond_its_room_and_says_how_many() {
+    fn drops_and_counts_lines_beyond_its_capacity() {
         let (sender, receiver) = queue();
         for _ in 0..20 {
             sender.send(line());
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn merges_what_must_arrive_when_it_is_crowded() {
+    fn merges_items_that_must_arrive() {
         let (sender, receiver) = queue();
         for n in 0..10_000 {
             sender.send(Sent::Count(n % 3, 1));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn merges_nothing_away_where_lines_were_dropped() {
+    fn keeps_counts_after_dropped_lines() {
         let (sender, receiver) = queue();
         (0..MERGE_FROM).for_each(|_| _ = sender.send(Sent::Count(0, 1)));
         (0..20).for_each(|_| _ = sender.send(line()));
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn loses_detail_rather_than_growing_without_end() {
+    fn loses_detail_rather_than_growing_without_limit() {
         let (sender, receiver) = queue();
         (0..2_000).for_each(|n| _ = sender.send(Sent::Count(n, 1)));
         let counts: Vec<_> = std::iter::from_fn(|| receiver.try_receive().ok()).collect();
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_with_its_senders_and_its_receiver() {
+    fn notices_when_senders_and_receiver_are_gone() {
         let (sender, receiver) = queue();
         let other = sender.clone();
         assert!(other.send(Sent::Urgent));

@@ -1,4 +1,4 @@
-//! The clock of a run, which stands still while the run is paused.
+//! The clock of a run, which stops while the run is paused.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,13 +8,13 @@ use std::{
 /// Set while the clock is paused.
 const PAUSED: u64 = 1 << 63;
 
-/// Counts from the start of the run and leaves pauses out. Durations, ramp-ups and delays are measured by it.
+/// Time since the start of the run without pauses. Durations, ramp-ups and delays are measured by this clock.
 ///
-/// Every thread of a process reads the same clock.
+/// All threads of a process share one.
 #[derive(Debug)]
 pub(super) struct Clock {
     epoch: Instant,
-    /// Running: the nanoseconds of all pauses so far. Paused: [`PAUSED`], and the nanoseconds at which the clock stands.
+    /// While it runs: the nanoseconds of all pauses so far. While it is paused: [`PAUSED`], and the nanoseconds it shows.
     state: AtomicU64,
 }
 
@@ -34,12 +34,12 @@ impl Clock {
         self.epoch.elapsed()
     }
 
-    /// What the clock shows.
+    /// The time on the clock.
     pub(super) fn now(&self) -> Duration {
         self.at(Instant::now())
     }
 
-    /// What the clock shows at a moment. That moment must not lie before the last change from running to paused or back.
+    /// The time on the clock at `moment`, which must not be before the last pause or its end.
     pub(super) fn at(&self, moment: Instant) -> Duration {
         let state = self.state.load(Ordering::Acquire);
         match state & PAUSED {
@@ -52,13 +52,13 @@ impl Clock {
         self.state.load(Ordering::Acquire) & PAUSED != 0
     }
 
-    /// The sum of all pauses so far.
+    /// How long the run has been paused so far.
     pub(super) fn paused(&self) -> Duration {
         let now = Instant::now();
         now.saturating_duration_since(self.epoch).saturating_sub(self.at(now))
     }
 
-    /// Pauses the clock, or lets it run again.
+    /// Pauses or resumes the clock.
     pub(super) fn pause(&self, paused: bool) {
         if self.is_paused() == paused {
             return;
@@ -73,7 +73,7 @@ impl Clock {
     }
 }
 
-/// Enough for 292 years.
+/// Saturates after 292 years.
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) & !PAUSED
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_are_left_out() {
+    fn leaves_out_pauses() {
         let clock = Clock::new(Instant::now() - Duration::from_secs(10));
         assert!(clock.now() >= Duration::from_secs(10));
         clock.pause(true);

@@ -1,4 +1,4 @@
-//! The handle by which the outside world ends a run.
+//! The handle that controls a run from outside.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 use super::message::Message;
 use crate::queue::{Receiver, Sender, queue};
 
-/// Asks a run to end; clones are handles on the same run, and may be used from any thread.
+/// Controls a run from any thread. Clones control the same run.
 #[derive(Debug, Clone)]
 pub struct Control {
     sender: Sender<Message>,
@@ -16,47 +16,47 @@ pub struct Control {
 }
 
 impl Control {
-    /// A control, and what its run listens to.
+    /// Creates a control, and the inbox for its run.
     pub fn new() -> (Control, Inbox) {
         let (sender, receiver) = queue();
         let stopped = Arc::<AtomicBool>::default();
         (Control { sender: sender.clone(), stopped: stopped.clone() }, Inbox { sender, receiver, stopped })
     }
 
-    /// As the first Ctrl-C: no scenario begins after this call, running ones end, teardowns run.
+    /// Stops the run like the first Ctrl-C: no scenario starts after this call, running scenarios end, and teardowns run.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        // A run that has ended does not listen any more: then there is nothing to stop.
+        // Fails only for a run that has ended.
         self.sender.send(Message::Stop);
     }
 
-    /// Holds the workers before their next scenario, or lets them go on.
+    /// Pauses the workers before their next scenario, or resumes them.
     pub fn pause(&self, paused: bool) {
         self.sender.send(Message::Pause(paused));
     }
 
-    /// Adds a tenth of the workers that there are to be, or takes it away: at least one, and one in each thread stays.
+    /// Adds or removes a tenth of the workers, at least one. One worker stays in each thread.
     pub fn change_workers(&self, more: bool) {
         self.sender.send(Message::ChangeWorkers(more));
     }
 
-    /// Shows a line in order with the run's own; `false` when the run has ended.
+    /// Shows a line in order with those of the run. Returns `false` if the run has ended.
     #[cfg(feature = "python")]
     pub(crate) fn line(&self, line: crate::run::Line) -> bool {
         self.sender.send(Message::Line(line))
     }
 
-    /// As the second Ctrl-C: what runs is cancelled at once and counted as interrupted; teardowns run.
+    /// Forces the run down like the second Ctrl-C: running scenarios are cancelled and count as interrupted, and teardowns run.
     pub fn force(&self) {
         self.sender.send(Message::Force);
     }
 }
 
-/// The run's end of a [`Control`].
+/// The end of a [`Control`] that belongs to the run.
 #[derive(Debug)]
 pub struct Inbox {
     pub(super) sender: Sender<Message>,
     pub(super) receiver: Receiver<Message>,
-    /// The run was asked to stop; the message may still be on its way.
+    /// Set when the run is asked to stop, before the message arrives.
     pub(super) stopped: Arc<AtomicBool>,
 }

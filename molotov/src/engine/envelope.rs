@@ -1,7 +1,7 @@
-//! Envelopes: updates as they leave their process. Numbers in sequence show what is lost on the way, and what comes twice.
+//! Envelopes carry updates between processes. Their sequence numbers reveal lost and repeated updates.
 //!
-//! Inside a process nothing is lost, and a queue drops lines and merges measures on purpose. So numbers are given where an update
-//! leaves its process, and checked where it arrives.
+//! Inside a process nothing is lost, and queues drop lines and merge measures on purpose. So updates are numbered where they
+//! leave their process, and checked where they arrive.
 
 use std::time::Duration;
 
@@ -9,25 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use super::update::{MemberId, Update};
 
-/// The version of what members and their coordinator send each other. It changes whenever [`Update`], `Command` or anything in
-/// them does.
+/// The version of the protocol between members and the coordinator. It changes with [`Update`], `Command` and the types in them.
 pub(super) const VERSION: u16 = 1;
 
-/// An update on its way from a member to the coordinator.
+/// An update that a member sends to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Envelope {
-    /// First, so that it can be read whatever follows.
+    /// The first field, so that it can be read whatever follows.
     version: u16,
     member: MemberId,
     /// Counts the member's envelopes from 0.
     sequence: u64,
-    /// Time since the start of the run when it was sent.
+    /// When it was sent, from the start of the run.
     elapsed: Duration,
     update: Update,
 }
 
 impl Envelope {
-    /// Reads an envelope.
+    /// Deserializes an envelope.
     pub(super) fn read(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
         match postcard::take_from_bytes::<u16>(bytes) {
             Ok((VERSION, _)) => postcard::from_bytes(bytes).map_err(EnvelopeError::Malformed),
@@ -40,14 +39,14 @@ impl Envelope {
 /// Why an envelope cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EnvelopeError {
-    /// It is of another version.
+    /// It has another version.
     #[error(
         "uses version {0} of the protocol between members, and the coordinator version {VERSION}; run the same version of \
          Molotov everywhere"
     )]
     Version(u16),
-    /// It is no envelope.
-    #[error("sends what is no update: {0}")]
+    /// It is not an envelope.
+    #[error("sent a malformed update: {0}")]
     Malformed(postcard::Error),
 }
 
@@ -69,11 +68,11 @@ impl EnvelopeWriter {
     }
 }
 
-/// Takes a member's updates out of their envelopes.
+/// Takes a member's updates out of envelopes.
 #[derive(Debug)]
 pub(super) struct EnvelopeReader {
     member: MemberId,
-    /// The number that comes next.
+    /// The sequence number of the next envelope.
     next: u64,
 }
 
@@ -82,7 +81,8 @@ impl EnvelopeReader {
         EnvelopeReader { member, next: 0 }
     }
 
-    /// What an envelope says: nothing when it has come before or is another member's. What was lost before it is said first.
+    /// Returns the update of an envelope, preceded by [`Update::Missing`] if updates were lost before it. Returns nothing for
+    /// a repeated envelope and for that of another member.
     pub(super) fn open(&mut self, envelope: Envelope) -> impl Iterator<Item = Update> {
         let Envelope { member, sequence, elapsed, update, .. } = envelope;
         let is_new = member == self.member && sequence >= self.next;
@@ -90,7 +90,7 @@ impl EnvelopeReader {
         if is_new {
             self.next = sequence + 1;
         } else {
-            tracing::debug!(?member, sequence, ?elapsed, "an envelope has come before, or is not for here");
+            tracing::debug!(?member, sequence, ?elapsed, "ignored a repeated or misdirected envelope");
         }
         let missing = (missing > 0).then_some(Update::Missing { updates: missing });
         missing.into_iter().chain(is_new.then_some(update))
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_noticed_and_nothing_counts_twice() {
+    fn notices_gaps_and_repetitions() {
         let mut outgoing = EnvelopeWriter::new(MemberId(7));
         let mut sealed = || outgoing.seal(Duration::from_secs(1), Update::StopOnFailure);
         let mut incoming = EnvelopeReader::new(MemberId(7));
@@ -115,14 +115,14 @@ mod tests {
         let (lost, also_lost, late) = (sealed(), sealed(), sealed());
         drop(also_lost);
         assert_eq!(opened(&mut incoming, late), ["Missing { updates: 2 }", "StopOnFailure"]);
-        assert_eq!(opened(&mut incoming, lost), [""; 0], "it was counted as missing");
+        assert_eq!(opened(&mut incoming, lost), [""; 0], "it counted as missing");
         assert_eq!(opened(&mut incoming, sealed()), ["StopOnFailure"]);
         let others = EnvelopeWriter::new(MemberId(8)).seal(Duration::ZERO, Update::StopOnFailure);
         assert_eq!(opened(&mut incoming, others), [""; 0]);
     }
 
     #[test]
-    fn another_version_is_named_whatever_follows() {
+    fn names_another_version_whatever_follows() {
         let envelope = EnvelopeWriter::new(MemberId(0)).seal(Duration::ZERO, Update::StopOnFailure);
         let mut bytes = postcard::to_allocvec(&envelope).unwrap();
         assert!(Envelope::read(&bytes).is_ok());

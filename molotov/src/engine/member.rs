@@ -1,4 +1,4 @@
-//! Members: whoever generates the load of a run, be it a thread of this process, a process, or a machine.
+//! Members generate the load of a run. A member is a thread of this process or another process.
 
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration, time::Instant};
 
@@ -8,149 +8,148 @@ use super::{
 };
 use crate::{queue::Sender, run::Incomplete};
 
-/// A member of a run, as its coordinator sees it. What it has to say arrives as [`Update`]s.
+/// A member of a run, as its coordinator sees it. It reports by [`Update`]s.
 pub(super) trait Member: Send {
-    /// As messages name it: `thread 3`, `the process 4711`.
+    /// Its name in messages: `thread 3`, `the process 4711`.
     fn name(&self) -> String;
 
-    /// As tables name it; `None` for what is in the coordinator's own process.
+    /// Its label in tables; `None` for a thread of the coordinator's process.
     fn label(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Lets it begin a run that started at `epoch`; its updates go to `sender`. Some begin when they join.
+    /// Starts its work in a run that started at `epoch`. Its updates go to `sender`. Threads start when they join.
     fn begin(&mut self, sender: &Sender<Message>, epoch: Instant) -> io::Result<()> {
         let _ = (sender, epoch);
         Ok(())
     }
 
-    /// Sends it a command. One that has ended takes none.
+    /// Sends it a command, unless it has ended.
     fn send(&mut self, command: Command);
 
-    /// Takes note of what it has said itself.
+    /// Notes an update that it sent.
     fn observe(&mut self, update: &Update);
 
-    /// Looks whether all is well, and returns what it should have said itself. To be called again and again.
+    /// Checks its state, and returns updates that it could not send itself. Called at intervals.
     fn look_after(&mut self) -> Vec<Update>;
 
-    /// Whether it is about to end, so that it is to be looked after soon.
+    /// Whether it is about to end. If so, `look_after` is called sooner.
     fn is_ending(&self) -> bool {
         false
     }
 
-    /// Whether nothing is to be expected of it any more.
+    /// Whether it sends no more updates.
     fn has_ended(&self) -> bool;
 
-    /// Its counts are incomplete since a moment of the run.
+    /// Describes that its counts are incomplete since this time of the run.
     fn incomplete(&self, since: Duration) -> Incomplete;
 
-    /// Lets go of it: waits for its end, unless it was given up.
+    /// Waits for its end, unless it was given up.
     fn release(self: Box<Self>);
 }
 
 /// The members of a run, or the threads of one of its processes.
 #[derive(Default)]
 pub(super) struct Members {
-    joined: BTreeMap<MemberId, MemberState>,
+    members: BTreeMap<MemberId, MemberState>,
     next: u32,
 }
 
-/// A member, and what it has reported.
+/// A member and the state that it has reported.
 pub(super) struct MemberState {
     member: Box<dyn Member>,
     running: usize,
     most: usize,
-    /// Until when it has reported its measures.
+    /// The time of the run up to which it has reported its measures.
     reported: Duration,
-    /// Its work is over, or it was given up.
+    /// Whether its work is done or it was given up.
     done: bool,
     lost: bool,
 }
 
 impl Members {
-    /// The identity of the next member.
+    /// Returns a new id.
     pub(super) fn next_id(&mut self) -> MemberId {
         self.next += 1;
         MemberId(self.next - 1)
     }
 
-    /// A member joins under the identity that it was given.
+    /// Adds a member.
     pub(super) fn join(&mut self, id: MemberId, member: Box<dyn Member>) {
-        self.joined.insert(
+        self.members.insert(
             id,
             MemberState { member, running: 0, most: 0, reported: Duration::ZERO, done: false, lost: false },
         );
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.joined.is_empty()
+        self.members.is_empty()
     }
 
     pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut MemberState> {
-        self.joined.get_mut(&id)
+        self.members.get_mut(&id)
     }
 
     pub(super) fn begin(&mut self, sender: &Sender<Message>, epoch: Instant) -> io::Result<()> {
-        self.joined.values_mut().try_for_each(|joined| joined.member.begin(sender, epoch))
+        self.members.values_mut().try_for_each(|state| state.member.begin(sender, epoch))
     }
 
     pub(super) fn send(&mut self, command: Command) {
-        self.joined.values_mut().for_each(|joined| joined.member.send(command));
+        self.members.values_mut().for_each(|state| state.member.send(command));
     }
 
-    /// What members should have said themselves.
+    /// Checks all members, and returns updates that they could not send themselves.
     pub(super) fn look_after(&mut self) -> Vec<(MemberId, Update)> {
-        let look = |(id, joined): (&MemberId, &mut MemberState)| {
-            joined.member.look_after().into_iter().map(|update| (*id, update)).collect::<Vec<_>>()
+        let look = |(id, state): (&MemberId, &mut MemberState)| {
+            state.member.look_after().into_iter().map(|update| (*id, update)).collect::<Vec<_>>()
         };
-        self.joined.iter_mut().flat_map(look).collect()
+        self.members.iter_mut().flat_map(look).collect()
     }
 
     pub(super) fn some_are_ending(&self) -> bool {
-        self.joined.values().any(|joined| joined.member.is_ending())
+        self.members.values().any(|state| state.member.is_ending())
     }
 
     pub(super) fn all_ended(&self) -> bool {
-        self.joined.values().all(|joined| joined.member.has_ended())
+        self.members.values().all(|state| state.member.has_ended())
     }
 
-    /// How many have not ended.
+    /// How many members have not ended.
     pub(super) fn living(&self) -> usize {
-        self.joined.values().filter(|joined| !joined.done).count()
+        self.members.values().filter(|state| !state.done).count()
     }
 
-    /// How many workers run.
+    /// How many workers are running.
     pub(super) fn running(&self) -> usize {
-        self.joined.values().map(|joined| joined.running).sum()
+        self.members.values().map(|state| state.running).sum()
     }
 
-    /// How many workers ran at most.
+    /// The most workers that ran at once.
     pub(super) fn most(&self) -> usize {
-        self.joined.values().map(|joined| joined.most).sum()
+        self.members.values().map(|state| state.most).sum()
     }
 
-    /// The workers of all as those of one.
+    /// The workers of all members, as an update of one.
     pub(super) fn workers(&self) -> Update {
         Update::Workers { running: self.running(), most: self.most() }
     }
 
-    /// What all have reported as what one has.
+    /// The time up to which all members have reported, as an update of one.
     pub(super) fn reported(&self) -> Update {
-        let reported =
-            |done| self.joined.values().filter(move |joined| joined.done == done).map(|joined| joined.reported);
+        let reported = |done| self.members.values().filter(move |state| state.done == done).map(|state| state.reported);
         Update::Reported(reported(false).min().or_else(|| reported(true).max()).unwrap_or_default())
     }
 
-    /// Lets go of all.
+    /// Releases all members.
     pub(super) fn release(&mut self) {
-        for joined in std::mem::take(&mut self.joined).into_values() {
-            joined.member.release();
+        for state in std::mem::take(&mut self.members).into_values() {
+            state.member.release();
         }
     }
 }
 
 impl MemberState {
-    /// Takes note of what the member has said; `false` when that is no part of the run any more, since the member was given up.
+    /// Notes an update. Returns `false` if it no longer counts because the member has ended or was given up.
     pub(super) fn record(&mut self, update: &Update) -> bool {
         self.member.observe(update);
         let is_lost = matches!(update, Update::Lost(_));
@@ -176,12 +175,12 @@ impl MemberState {
         self.member.label()
     }
 
-    /// Whether its work is over, or it was given up.
+    /// Whether its work is done or it was given up.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Its counts are incomplete since its last report.
+    /// Describes that its counts are incomplete since its last report.
     pub(super) fn incomplete(&self) -> Incomplete {
         self.member.incomplete(self.reported)
     }

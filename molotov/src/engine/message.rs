@@ -1,22 +1,22 @@
-//! What wakes the coordinator: control from outside, which overtakes, and telemetry from shards, which is bounded.
+//! Messages to the coordinator: control from outside, which is urgent, and telemetry from members, which is bounded.
 
 use super::update::{MemberId, Update};
 use crate::{format, queue::Item, run::Line};
 
-/// What the coordinator is woken by.
+/// A message to the coordinator.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From a member.
+    /// An update of a member.
     Update(MemberId, Update),
-    /// From the listeners of the run.
+    /// A line of the listeners of the run.
     Line(Line),
-    /// Hold the workers, or let them go on.
+    /// Pause or resume the workers.
     Pause(bool),
-    /// A tenth of the workers more, or less.
+    /// Add a tenth of the workers, or remove it.
     ChangeWorkers(bool),
-    /// The first Ctrl-C.
+    /// Stop, as the first Ctrl-C does.
     Stop,
-    /// The second.
+    /// Force the run down, as the second Ctrl-C does.
     Force,
 }
 
@@ -47,7 +47,7 @@ impl Item for Message {
     }
 }
 
-/// On its way out of a process.
+/// In a child, updates wait in a queue for the link to the parent.
 impl Item for Update {
     fn droppable(&self) -> Option<usize> {
         if let Update::Line(line) = self { Some(line.memory()) } else { None }
@@ -59,12 +59,12 @@ impl Item for Update {
 
     fn merge(&mut self, newer: Update, exact: bool) -> Option<Update> {
         match (self, newer) {
-            // The course of the run tells seconds apart.
+            // The timeline needs each second apart.
             (Update::Measures(measures), Update::Measures(newer)) if !exact || measures.is_of_the_second_of(&newer) => {
                 measures.merge(&newer);
             }
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
-            // The older time stays: measures that came after it still wait.
+            // The older time stays, because measures after it are still in the queue.
             (Update::Reported(_), Update::Reported(_)) => {}
             (_, newer) => return Some(newer),
         }
@@ -72,7 +72,7 @@ impl Item for Update {
     }
 }
 
-/// The line in place of so many that were dropped.
+/// The line that replaces dropped ones.
 fn more_lines(count: u64) -> Line {
     Line::info(format!("... and {}", format::plural(count, "more line")))
 }
@@ -85,7 +85,7 @@ mod tests {
     use crate::metrics::Snapshot;
 
     #[test]
-    fn measures_of_different_seconds_stay_apart() {
+    fn keeps_measures_of_different_seconds_apart() {
         let until = |millis| {
             let measures = Snapshot { until: Duration::from_millis(millis), ..Snapshot::default() };
             Update::Measures(Box::new(measures))
@@ -95,6 +95,6 @@ mod tests {
         assert!(waiting.merge(until(2_200), true).is_some());
         let Update::Measures(measures) = waiting else { unreachable!("it was made above") };
         assert_eq!(measures.until, Duration::from_secs(2));
-        assert!(Update::Measures(measures).merge(until(2_200), false).is_none(), "where too many wait");
+        assert!(Update::Measures(measures).merge(until(2_200), false).is_none(), "when too many are waiting");
     }
 }

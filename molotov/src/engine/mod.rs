@@ -1,10 +1,10 @@
-//! Runs a plan: one coordinator, shards that are threads, workers that are tasks.
+//! Runs a plan. One coordinator directs members, whose shards run workers.
 //!
 //! ```text
 //! coordinator   decides when to stop, merges measures, feeds the screen
-//!   process     with `--processes`: a fork with shards of its own; otherwise there is only this one
+//!   process     a fork with `--processes`, or this process
 //!   shard       a thread with its own runtime, recorder and connections
-//!     worker    an async fn: set up, run scenarios, tear down
+//!     worker    an async fn: sets up, runs scenarios, tears down
 //! ```
 
 mod clock;
@@ -23,6 +23,7 @@ mod plan;
 mod processes;
 mod sequence;
 mod shard;
+mod shard_plan;
 mod sizing;
 mod status;
 mod stop;

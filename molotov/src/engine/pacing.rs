@@ -1,19 +1,19 @@
-//! When workers start, and how long they rest: the one place that decides how load is spread over time.
+//! Pacing: when workers start, and how long they wait between scenarios.
 
 use std::time::Duration;
 
 use crate::options::{Args, WorkerId};
 
-/// Spreads the load of a run over time.
+/// Decides how the load of a run is spread over time.
 pub(crate) trait Pacing: Send + Sync {
-    /// When the worker starts, counted from the start of the run.
+    /// When the worker starts, from the start of the run.
     fn start_of(&self, worker: WorkerId) -> Duration;
 
-    /// The rest after a scenario whose own delay is `delay`.
-    fn rest_after(&self, delay: Duration) -> Duration;
+    /// How long a worker waits after a scenario whose own delay is `delay`.
+    fn delay_after(&self, delay: Duration) -> Duration;
 }
 
-/// A fixed number of workers, each in a closed loop: the next scenario begins when the last one has ended.
+/// A closed loop: each worker starts its next scenario when the last one has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct ClosedLoop {
     ramp_up: Duration,
@@ -32,7 +32,7 @@ impl Pacing for ClosedLoop {
         self.ramp_up.mul_f64(worker.0 as f64 / self.workers.max(1) as f64)
     }
 
-    fn rest_after(&self, delay: Duration) -> Duration {
+    fn delay_after(&self, delay: Duration) -> Duration {
         delay.saturating_add(self.delay)
     }
 }
@@ -43,9 +43,9 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Worker `i` starts at `i * ramp_up / workers`: the first at once, the last one step before the end.
+        /// Worker `i` starts at `i * ramp_up / workers`: the first one immediately, the last one step before the end.
         #[test]
-        fn ramp_up_is_even(workers in 1_usize..5_000, millis in 0_u64..1_000_000) {
+        fn ramp_up_starts_workers_evenly(workers in 1_usize..5_000, millis in 0_u64..1_000_000) {
             let ramp_up = Duration::from_millis(millis);
             let pacing = ClosedLoop::new(&Args { workers, ramp_up, ..Args::default() });
             prop_assert_eq!(pacing.start_of(WorkerId(0)), Duration::ZERO);
@@ -61,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn both_delays_count() {
+    fn adds_the_delay_of_the_scenario_and_the_option() {
         let pacing = ClosedLoop::new(&Args { delay: Duration::from_millis(200), ..Args::default() });
-        assert_eq!(pacing.rest_after(Duration::from_millis(300)), Duration::from_millis(500));
+        assert_eq!(pacing.delay_after(Duration::from_millis(300)), Duration::from_millis(500));
     }
 }

@@ -1,4 +1,4 @@
-//! Panics of user code, caught with their message and place.
+//! Catches panics of user code, with their message and location.
 
 use std::{
     any::Any,
@@ -15,11 +15,11 @@ use crate::Failure;
 /// A panic that was caught.
 #[derive(Debug)]
 pub(crate) struct CaughtPanic {
-    /// What `panic!` was given.
+    /// The message.
     pub(crate) message: String,
-    /// Where it was called, as `src/lib.rs:12`.
+    /// The location, such as `src/lib.rs:12`.
     pub(crate) place: Option<String>,
-    /// The stack at that place, when asked for.
+    /// The stack, if requested.
     pub(crate) backtrace: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl From<CaughtPanic> for Failure {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Capture {
-    /// Not in user code of a run: panics go to the hook that was there before ours.
+    /// Not in user code of a run. Panics go to the previous hook.
     Off,
     Message,
     Backtrace,
@@ -42,9 +42,9 @@ thread_local! {
     static CAUGHT: RefCell<Option<CaughtPanic>> = const { RefCell::new(None) };
 }
 
-/// Puts our panic hook before the one that is there; once for the process.
+/// Installs our panic hook, once per process.
 ///
-/// The hook keeps to itself what panics inside [`CatchPanic`] and [`catch`], and passes everything else on.
+/// The hook captures panics inside [`CatchPanic`] and [`catch`], and passes all others to the previous hook.
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -71,11 +71,11 @@ pub(crate) fn payload_message(payload: &(dyn Any + Send)) -> String {
     match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),
-        _ => "panicked with a value that is no text".to_owned(),
+        _ => "panicked with a value that is not text".to_owned(),
     }
 }
 
-/// Restores the capture of the caller, so that guards may nest.
+/// Restores the previous capture when dropped, so that guards nest.
 struct Capturing(Capture);
 
 impl Capturing {
@@ -90,7 +90,7 @@ impl Drop for Capturing {
     }
 }
 
-/// Calls `work`; a panic becomes a value.
+/// Calls `work` and returns a panic as an error.
 pub(crate) fn catch<T>(backtrace: bool, work: impl FnOnce() -> T) -> Result<T, CaughtPanic> {
     let capturing = Capturing::start(backtrace);
     let result = catch_unwind(AssertUnwindSafe(work));
@@ -99,11 +99,11 @@ pub(crate) fn catch<T>(backtrace: bool, work: impl FnOnce() -> T) -> Result<T, C
 }
 
 fn caught(payload: &(dyn Any + Send)) -> CaughtPanic {
-    // `resume_unwind` does not call the hook: then the payload is all there is.
+    // `resume_unwind` does not call the hook, which leaves only the payload.
     CAUGHT.take().unwrap_or_else(|| CaughtPanic { message: payload_message(payload), place: None, backtrace: None })
 }
 
-/// A future whose panics become its output.
+/// A future that returns panics as errors.
 pub(crate) struct CatchPanic<F> {
     work: F,
     backtrace: bool,
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_caught_with_message_and_place() {
+    fn catches_message_and_location() {
         install_hook();
         let caught = catch(true, || assert_eq!(1 + 1, 3, "sums")).unwrap_err();
         assert!(caught.message.contains("sums"), "{caught:?}");
         assert!(caught.place.unwrap().contains("panic.rs:"));
         assert!(caught.backtrace.is_some());
         let caught = catch(false, || std::panic::panic_any(5_u8)).unwrap_err();
-        assert_eq!(caught.message, "panicked with a value that is no text");
+        assert_eq!(caught.message, "panicked with a value that is not text");
         assert!(caught.backtrace.is_none());
     }
 

@@ -1,6 +1,6 @@
-//! Which scenario a worker runs next.
+//! The sequence of scenarios that a worker runs.
 
-use super::{panic, plan::ShardPlan};
+use super::{panic, shard_plan::ShardPlan};
 use crate::{
     Failure,
     options::{Args, StepId},
@@ -8,7 +8,7 @@ use crate::{
     suggest::nearest,
 };
 
-/// A worker's way through the scenarios of the plan.
+/// The scenarios that a worker runs, one after the other.
 pub(super) struct ScenarioSequence<'a> {
     plan: &'a ShardPlan,
     mode: Mode,
@@ -17,21 +17,21 @@ pub(super) struct ScenarioSequence<'a> {
 }
 
 enum Mode {
-    /// Every scenario once, in name order: the plan keeps them so.
+    /// Every scenario once, in name order, which is the order of the plan.
     Once,
-    /// The user's function names the next one.
+    /// The user's picker names each scenario.
     Picked,
-    /// At random, by weight.
+    /// Random scenarios, by weight.
     Weighted,
 }
 
-/// What comes next.
+/// The next step of a worker.
 pub(super) enum Next {
-    /// The scenario of that number in the plan.
+    /// Run the scenario with this index in the plan.
     Scenario(usize),
-    /// The picker gave no name that can be run.
+    /// The picker failed or named no scenario of this run.
     Unknown(Failure),
-    /// Nothing any more.
+    /// The runs of the worker are used up.
     Done,
 }
 
@@ -51,7 +51,7 @@ impl<'a> ScenarioSequence<'a> {
         ScenarioSequence { plan, mode, left, backtraces: args.verbose > 0 }
     }
 
-    /// The next scenario for this step, which counts from 1.
+    /// Returns the next scenario. Steps count from 1.
     pub(super) fn next(&mut self, context: &Context, step: u64) -> Next {
         if self.left == 0 {
             return Next::Done;
@@ -60,7 +60,7 @@ impl<'a> ScenarioSequence<'a> {
         match self.mode {
             Mode::Once => Next::Scenario(step as usize - 1),
             Mode::Weighted => Next::Scenario(self.plan.selection.weights.pick(context.random())),
-            Mode::Picked => self.ask(context, StepId(step)),
+            Mode::Picked => self.pick(context, StepId(step)),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'a> ScenarioSequence<'a> {
         })
     }
 
-    fn ask(&self, context: &Context, step: StepId) -> Next {
+    fn pick(&self, context: &Context, step: StepId) -> Next {
         let Some(picker) = &self.plan.selection.picker else { return Next::Done };
         let picked = panic::catch(self.backtraces, || picker.pick(context, step));
         match picked.unwrap_or_else(|caught| Err(caught.into())) {

@@ -1,4 +1,4 @@
-//! How a shard's workers learn that they shall end.
+//! How the workers of a shard learn that they must stop.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,25 +14,24 @@ use std::{
 
 use super::clock::Clock;
 
-/// How far the end of a run has come.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Scenarios are picked and run.
+    /// Workers run scenarios.
     Running,
-    /// No scenario is begun any more; running ones end by themselves.
+    /// No more scenarios start, and running ones end.
     Stopping,
-    /// What runs is cancelled.
+    /// Running scenarios are cancelled.
     Forced,
 }
 
-/// How far the end of the run has come, as the outside has announced it. The shard's own event loop learns it later: not before
-/// its thread is given back.
+/// The phase as another thread has announced it. The event loop of the shard learns it later if a scenario blocks the thread.
 #[derive(Debug, Default)]
 pub(super) struct AnnouncedPhase {
     phase: AtomicU8,
-    /// Whether the run was asked to stop. The caller sets it before it sends the command.
+    /// Set when the run is asked to stop, before the command arrives.
     stopped: Arc<AtomicBool>,
-    /// The shard has learned that it is forced down.
+    /// Whether the shard has learned that it is forced down.
     answered: AtomicBool,
 }
 
@@ -60,21 +59,21 @@ impl AnnouncedPhase {
     }
 }
 
-/// The phase, which workers are wanted, and the wakers of all workers of the shard.
+/// The phase of a shard, how many of its workers may run, and the wakers of all of them.
 ///
-/// Nothing is registered for a sleep or a request: a worker that waits is woken when the phase changes and looks.
-/// In the steady state the cost is one comparison of wakers a poll.
+/// Sleeps and requests register nothing. A change of the phase wakes every worker, and each checks the phase when it is polled.
+/// In the steady state this costs one comparison of wakers per poll.
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
     announced: Arc<AnnouncedPhase>,
     clock: Arc<Clock>,
-    /// Workers from this slot on are not wanted any more.
-    wanted: Cell<usize>,
+    /// Workers in this slot and above must end.
+    limit: Cell<usize>,
     workers: RefCell<Vec<Option<Waker>>>,
 }
 
-/// What was cancelled by [`Phase::Forced`].
+/// The work was cancelled by [`Phase::Forced`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cancelled;
 
@@ -84,29 +83,29 @@ impl Stop {
             phase: Cell::new(Phase::Running),
             announced,
             clock,
-            wanted: Cell::new(workers),
+            limit: Cell::new(workers),
             workers: RefCell::new(vec![None; workers]),
         }
     }
 
-    /// Whether the worker in that slot may begin a scenario, now or after a pause.
+    /// Whether the worker in this slot may start a scenario, now or after a pause.
     pub(crate) fn may_run(&self, slot: usize) -> bool {
-        self.phase() == Phase::Running && slot < self.wanted.get()
+        self.phase() == Phase::Running && slot < self.limit.get()
     }
 
-    /// How many workers are wanted.
-    pub(crate) fn wanted(&self) -> usize {
-        self.wanted.get()
+    /// How many workers may run.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.get()
     }
 
-    /// Wants that many workers, the first ones.
-    pub(crate) fn want(&self, workers: usize) {
+    /// Lets this many workers run, those in the first slots.
+    pub(crate) fn set_limit(&self, workers: usize) {
         let mut wakers = self.workers.borrow_mut();
         if wakers.len() < workers {
             wakers.resize(workers, None);
         }
         drop(wakers);
-        self.wanted.set(workers);
+        self.limit.set(workers);
         self.wake();
     }
 
@@ -114,12 +113,12 @@ impl Stop {
         self.clock.is_paused()
     }
 
-    /// Waits while the run is paused and the worker may go on after.
+    /// Waits until the pause ends or the worker must stop.
     pub(crate) async fn wait_out_the_pause(&self, slot: usize) {
         poll_fn(|_| if self.is_paused() && self.may_run(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
-    /// Wakes every worker: the phase, the workers wanted or the clock has changed.
+    /// Wakes every worker after a change of the phase, the limit or the clock.
     pub(crate) fn wake(&self) {
         for waker in self.workers.borrow().iter().flatten() {
             waker.wake_by_ref();
@@ -130,7 +129,7 @@ impl Stop {
         self.phase.get().max(self.announced.phase())
     }
 
-    /// Goes on to a later phase and wakes every worker; never back.
+    /// Enters a later phase and wakes every worker. Ignores an earlier phase.
     pub(crate) fn raise(&self, phase: Phase) {
         if phase == Phase::Forced {
             self.announced.answered.store(true, Ordering::Relaxed);
@@ -141,7 +140,7 @@ impl Stop {
         }
     }
 
-    /// Runs a worker's whole life under this stop: `slot` is its number within the shard.
+    /// Runs a worker, whose waker is kept under its slot.
     pub(crate) async fn watch<F: Future>(&self, slot: usize, worker: F) -> F::Output {
         let mut worker = pin!(worker);
         poll_fn(|cx| {
@@ -156,15 +155,14 @@ impl Stop {
         .await
     }
 
-    /// Sleeps until the run's clock shows `until` and is not paused; less when the run begins to stop or the worker is not
-    /// wanted any more.
+    /// Sleeps until this time on the run's clock. Returns early if the worker must stop.
     pub(crate) async fn sleep_until(&self, slot: usize, until: Duration) {
         let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
         poll_fn(|cx| {
             if !self.may_run(slot) {
                 return Poll::Ready(());
             }
-            // The end of the pause wakes the worker.
+            // The end of a pause wakes the worker.
             if self.is_paused() {
                 return Poll::Pending;
             }
@@ -176,14 +174,14 @@ impl Stop {
                 if sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                // There was a pause meanwhile.
+                // The run was paused while the timer ran.
                 sleep.set(tokio::time::sleep(left));
             }
         })
         .await;
     }
 
-    /// Polls `work` until it ends or the run is forced down.
+    /// Polls `work` until it completes or the run is forced down.
     pub(crate) fn cancellable<'a, F: Future>(&'a self, work: Pin<&'a mut F>) -> Cancellable<'a, F> {
         Cancellable { stop: self, work }
     }
@@ -217,15 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_cuts_sleeps_and_leaves_work() {
+    fn stop_ends_sleeps_and_leaves_work() {
         local().block_on(async {
             let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
-            let (begun, begin) = tokio::sync::oneshot::channel();
+            let (started, start) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
                 async move {
                     stop.watch(0, async {
-                        let _ = begun.send(());
+                        let _ = started.send(());
                         let work = pin!(async { 7 });
                         stop.sleep_until(0, Duration::from_secs(3600)).await;
                         stop.cancellable(work).await
@@ -233,7 +231,7 @@ mod tests {
                     .await
                 }
             });
-            begin.await.unwrap();
+            start.await.unwrap();
             let before = Instant::now();
             stop.raise(Phase::Stopping);
             assert_eq!(worker.await.unwrap(), Ok(7));
@@ -242,22 +240,22 @@ mod tests {
     }
 
     #[test]
-    fn force_cancels_and_the_phase_never_goes_back() {
+    fn force_cancels_work_and_is_final() {
         local().block_on(async {
             let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
-            let (begun, begin) = tokio::sync::oneshot::channel();
+            let (started, start) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
                 async move {
                     stop.watch(0, async {
-                        let _ = begun.send(());
+                        let _ = started.send(());
                         let work = pin!(std::future::pending::<()>());
                         stop.cancellable(work).await
                     })
                     .await
                 }
             });
-            begin.await.unwrap();
+            start.await.unwrap();
             stop.raise(Phase::Forced);
             stop.raise(Phase::Stopping);
             assert_eq!(stop.phase(), Phase::Forced);
@@ -266,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_stretches_sleeps() {
+    fn pause_extends_sleeps() {
         local().block_on(async {
             let clock = Arc::new(Clock::new(Instant::now()));
             let stop = Rc::new(Stop::new(1, clock.clone(), Arc::default()));
@@ -277,14 +275,14 @@ mod tests {
             tokio::task::yield_now().await;
             clock.pause(true);
             stop.wake();
-            // The timer fires in the pause, and ends nothing.
+            // The timer fires during the pause, which must not end the sleep.
             tokio::time::sleep(Duration::from_millis(60)).await;
             assert!(!worker.is_finished());
             clock.pause(false);
             let shown = clock.now();
             stop.wake();
             worker.await.unwrap();
-            assert!(clock.now() >= Duration::from_millis(30), "{shown:?} when it went on");
+            assert!(clock.now() >= Duration::from_millis(30), "resumed at {shown:?}");
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Requests and responses as text, for `-vv`: secrets are masked, and unreadable bodies are named, never shown raw.
+//! Transcripts of requests and responses for `-vv`. They mask secrets and describe binary bodies instead of showing them.
 
 use std::fmt::Write;
 
@@ -10,8 +10,8 @@ use crate::{
     session::{Operation, Request, Response},
 };
 
-/// Longest part of a body that is shown, in bytes.
-const SHOWN: usize = 16 * 1024;
+/// How much of a body is shown, in bytes.
+const MAX_SHOWN: usize = 16 * 1024;
 
 /// The start of an operation that is not HTTP.
 pub(super) fn operation(operation: &Operation) -> String {
@@ -37,7 +37,7 @@ pub(super) fn request(request: &Request) -> String {
     text
 }
 
-/// A response with its headers and body, which is read and left for the scenario.
+/// A response with its headers and body. The body stays readable for the scenario.
 pub(super) async fn response(response: &Response) -> String {
     let mut text = format!("< {:?} {}\n", response.version(), response.status());
     headers(&mut text, '<', response.headers());
@@ -73,7 +73,7 @@ fn body(text: &mut String, side: char, bytes: &[u8], headers: &HeaderMap) {
     match std::str::from_utf8(bytes) {
         Ok(body) if !body.chars().any(|c| c.is_control() && !c.is_whitespace()) => {
             let body = if is_form(headers) { secrets::mask_form(body) } else { body.into() };
-            let mut end = body.len().min(SHOWN);
+            let mut end = body.len().min(MAX_SHOWN);
             while !body.is_char_boundary(end) {
                 end -= 1;
             }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked() {
+    fn masks_secrets() {
         let mut map = HeaderMap::new();
         for (name, value) in [
             (header::AUTHORIZATION, "Basic YWRhOnB3"),
@@ -132,13 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_never_garbage() {
+    fn shows_text_and_describes_binary_bodies() {
         assert_eq!(shown(b"hello\nworld", None), "<\n< hello\n< world\n");
         assert_eq!(shown(&[0xff, 0, 1], None), "< [3 bytes of binary image/png]");
         assert_eq!(shown(b"a\x1b[31mb", None), "< [7 bytes of binary image/png]");
         assert_eq!(shown(b"xyz", Some("br")), "< [3 bytes, compressed with br]");
         assert_eq!(shown(b"", None), "");
-        let long = shown("ä".repeat(SHOWN).as_bytes(), None);
+        let long = shown("ä".repeat(MAX_SHOWN).as_bytes(), None);
         assert!(long.ends_with("more bytes]"), "{}", &long[long.len() - 40..]);
     }
 }

@@ -1,4 +1,4 @@
-//! What members tell the coordinator, and what it tells them: the only two types between them, whatever the distance.
+//! Updates from members to the coordinator, and commands to members. No other types pass between them.
 
 use std::time::Duration;
 
@@ -10,56 +10,56 @@ use crate::{
     run::{FixtureFailure, Incomplete, Line},
 };
 
-/// The identity of a member, given when it joins the run.
+/// Identifies a member of a run.
 ///
-/// With a worker's number it identifies a worker of the run: members count their workers themselves, so that scripts of each
-/// process see them from 0, and a member may get more of them at any time.
+/// A worker of a run is identified by its member and its number. Members number their own workers, because scripts expect
+/// numbers from 0 in each process, and because a member may get more workers at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct MemberId(pub(super) u32);
 
-/// From a member to the coordinator.
+/// An update from a member to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Update {
-    /// Something to show.
+    /// A line to show.
     Line(Line),
-    /// Measures since the last one.
+    /// The measures since the last report.
     Measures(Box<Snapshot>),
-    /// How many of the member's workers run now, and how many did at most.
+    /// How many workers of the member are running, and the most that ran at once.
     Workers { running: usize, most: usize },
-    /// All measures up to that time of the run were sent before.
+    /// All measures up to this time of the run have been sent.
     Reported(Duration),
-    /// A scenario failed, and the run shall stop on the first failure.
+    /// A scenario failed in a run that stops on the first failure.
     StopOnFailure,
-    /// A session dropped the shard's first cookie, or met the first refusal after it.
+    /// A session dropped the first cookie of the shard, or received the first 401 or 403 after that.
     CookieDropped(DroppedCookie),
-    /// A fixture failed, and with it the run.
+    /// A fixture that the run needs failed.
     FixtureFailed(FixtureFailure),
-    /// The member does not answer or has panicked: what it measured since its last report is lost.
+    /// The member is stuck or has panicked. What it measured since its last report is lost.
     Abandoned,
-    /// The run cannot go on, for a reason outside of fixtures and scenarios: one sentence that says which.
+    /// The run cannot continue, for a reason outside of fixtures and scenarios, given in one sentence.
     SystemFailed(String),
-    /// A part of the member has lost what it measured.
+    /// A part of the member has lost measures.
     Incomplete(Incomplete),
-    /// So many updates were lost on the way.
+    /// Updates were lost on the way.
     Missing { updates: u64 },
-    /// The member is gone before its work was done, and this is why.
+    /// The member disappeared before its work was done, for this reason.
     Lost(String),
-    /// The member's last word: its workers have ended and all its measures are sent. Its work was over at that time of the run,
-    /// of which so much were pauses.
+    /// The workers of the member have ended and all measures have been sent. `elapsed` is the time of the run at which its work
+    /// was done, and `paused` how long the run was paused until then.
     Done { elapsed: Duration, paused: Duration },
-    /// The way from the member is closed: nothing more comes.
+    /// The member has closed its link: no more updates arrive.
     Closed,
 }
 
-/// From the coordinator to a member.
+/// A command from the coordinator to a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Command {
-    /// Begin no scenario any more.
+    /// Start no more scenarios.
     Stop,
-    /// Cancel what runs.
+    /// Cancel running scenarios.
     Force,
-    /// Begin no scenario until it is said again; running ones end.
+    /// Pause: start no scenarios, and let running ones end. `false` resumes.
     Pause(bool),
-    /// Have that many workers in each process: the first ones. At least one in each thread stays.
+    /// Run this many workers in each process, the ones with the lowest numbers. One worker stays in each thread.
     Workers(usize),
 }

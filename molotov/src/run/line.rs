@@ -1,30 +1,30 @@
-//! Lines: what a run says while it goes on.
+//! Lines of text that a run shows.
 
 use serde::{Deserialize, Serialize};
 
-/// One message of a run, for the screen to show. Its text may have several lines.
+/// A message of a run. Its text may have several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The process it comes from, when there are several.
+    /// The process it comes from, if the run has several.
     pub pid: Option<u32>,
     /// The worker it comes from, if it comes from one.
     pub worker: Option<usize>,
-    /// What it is.
+    /// The kind of message.
     pub kind: LineKind,
-    /// What it says, without a line end.
+    /// The text, without a line ending.
     pub text: String,
 }
 
-/// What a [`Line`] is.
+/// The kind of a [`Line`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LineKind {
-    /// The run tells what it does.
+    /// The run reports what it is doing.
     Info,
     /// Printed by a scenario.
     Print,
     /// Something failed.
     Failure,
-    /// Something the user should know, that fails nothing.
+    /// Something the user should know that is not a failure.
     Warning,
 }
 
@@ -44,23 +44,23 @@ impl Line {
         Line { kind: LineKind::Failure, ..Line::info(text) }
     }
 
-    /// What a scenario printed.
+    /// A line printed by a scenario.
     pub fn print(text: impl Into<String>) -> Line {
         Line { kind: LineKind::Print, ..Line::info(text) }
     }
 
-    /// About how much memory it takes, in bytes.
+    /// Its approximate size in memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.text.len() + 160
     }
 
-    /// The same line, as told by a worker.
+    /// The same line, from a worker.
     #[must_use]
     pub fn by_worker(self, worker: usize) -> Line {
         Line { worker: Some(worker), ..self }
     }
 
-    /// The same line, as told by one of several processes.
+    /// The same line, from one of several processes.
     #[must_use]
     pub fn by_process(self, pid: u32) -> Line {
         Line { pid: Some(pid), ..self }

@@ -1,4 +1,4 @@
-//! The whole of a run, as plain data.
+//! The result of a run, as plain data.
 
 use std::{
     fmt,
@@ -13,11 +13,11 @@ use crate::{
     metrics::{Counts, Snapshot},
 };
 
-/// What a run came to; every report is a function of it.
+/// The result of a run. Every report is a function of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Version of the tool.
+    /// The version of Molotov.
     pub version: String,
     /// How the run ended.
     pub verdict: Verdict,
@@ -29,41 +29,41 @@ pub struct Summary {
     pub processes: usize,
     /// All measures of the run.
     pub snapshot: Snapshot,
-    /// What a sizing has found.
+    /// The result of a sizing.
     pub sizing: Option<SizingResult>,
     /// When the workers started.
     pub started: Option<SystemTime>,
     /// The course of the run.
     pub timeline: Timeline,
-    /// Whose counts are incomplete.
+    /// The processes and threads whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
-    /// What else to know about the run, in sentences.
+    /// Other facts about the run, in sentences.
     pub notes: Vec<String>,
-    /// What has become of the thresholds.
+    /// The results of the thresholds.
     pub thresholds: Vec<ThresholdResult>,
-    /// The run's `-v`: from 1, errors are told with their details.
+    /// The verbosity of the run (`-v`). From 1 on, reports show the details of errors.
     pub verbose: u8,
 }
 
-/// What a sizing has found.
+/// The result of a sizing.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum SizingResult {
-    /// More failed than is tolerated.
+    /// The share of failures exceeded the tolerance.
     Found {
-        /// How many workers there were when failures crossed the tolerance.
+        /// How many workers were running when failures crossed the tolerance.
         workers: usize,
-        /// Share of failures in the last minute, 0 to 1.
+        /// Share of failures in the last minute, from 0 to 1.
         ratio: f64,
         /// What ended in the last minute.
         minute: Counts,
     },
-    /// The run was over before too much failed.
+    /// The run ended before failures exceeded the tolerance.
     NotReached {
-        /// How many workers there were at most.
+        /// The most workers that ran at once.
         workers: usize,
     },
-    /// The run was stopped before.
+    /// The run was stopped before that.
     Interrupted,
 }
 
@@ -71,34 +71,34 @@ pub enum SizingResult {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ThresholdResult {
-    /// The condition as it was written.
+    /// The condition, as given.
     pub expression: String,
-    /// What was measured; `None` if there was nothing to measure.
+    /// The measured value; `None` if nothing was measured.
     pub actual: Option<String>,
-    /// Why there was nothing to measure; `None` if there was.
+    /// Why nothing was measured; `None` if something was.
     pub reason: Option<String>,
     /// Whether the condition holds.
     pub passed: bool,
 }
 
 impl ThresholdResult {
-    /// What was measured, or why there was nothing to measure.
+    /// The measured value, or why nothing was measured.
     pub fn outcome(&self) -> &str {
         self.actual.as_deref().or(self.reason.as_deref()).unwrap_or("nothing was measured")
     }
 }
 
-/// A process or thread whose last measures are missing from the totals: it was killed, has panicked, or did not end.
+/// A process or thread whose last measures are missing from the totals, because it was killed, panicked or did not end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Incomplete {
     /// The number of the process, from 0.
     pub process: usize,
-    /// Its process id; `None` when there is only one process.
+    /// Its process id; `None` if the run has one process.
     pub pid: Option<u32>,
-    /// The number of the thread in the process, from 0; `None` when the whole process is gone.
+    /// The number of the thread in the process, from 0; `None` if the whole process was lost.
     pub thread: Option<usize>,
-    /// Time since the start of the run up to which its counts are complete.
+    /// The time of the run up to which the counts are complete.
     pub since: Duration,
 }
 

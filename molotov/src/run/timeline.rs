@@ -1,4 +1,4 @@
-//! The course of a run: what ended in each second, and how long it took.
+//! The timeline of a run: what ended in each second, and its latencies.
 
 mod packed;
 mod point;
@@ -9,35 +9,36 @@ use self::packed::PackedPoints;
 pub use self::point::Point;
 use crate::metrics::{Histogram, Snapshot, Stats};
 
-/// With more points than this, neighbours become one: an hour by the second, two hours by two seconds, ...
-const MOST: usize = 3_600;
+/// The most points. A longer run merges neighbours: its points are seconds up to one hour, then two seconds up to two hours, and
+/// so on.
+const MAX_POINTS: usize = 3_600;
 
-/// How long after its end a point waits for the last measures before it is shown; what comes later is added.
-const LATE: Duration = Duration::from_millis(100);
+/// How long after its end a point waits for late measures before it is complete. Later ones are still added.
+const COMPLETE_AFTER: Duration = Duration::from_millis(100);
 
-/// The course of a run in points of one second, or of more in a long run.
+/// The timeline of a run, in points of one second, or of more in a long run.
 ///
-/// Every measure belongs to the second in which it was taken, however late it arrives.
+/// A measure belongs to the second in which it was taken, however late it arrives.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
-    /// The points that are over. Point `i` begins after `i` periods.
+    /// The complete points. Point `i` starts after `i` periods.
     completed: PackedPoints,
-    /// Those that are not, in order.
+    /// The other points, in order.
     current: VecDeque<Point>,
-    /// How many seconds make a point; 0 stands for 1.
+    /// The length of a point in seconds; 0 means 1.
     seconds: u32,
-    /// Workers seen last.
+    /// The last number of workers.
     workers: usize,
     latency_source: LatencySource,
 }
 
-/// What the latencies of a [`Timeline`] are those of.
+/// What the latencies of a [`Timeline`] measure.
 ///
-/// Think time is part of a scenario but not of a request, so one timeline never mixes the two.
+/// Scenarios include think time and requests do not, so a timeline never mixes the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LatencySource {
-    /// Scenarios: the run made no requests.
+    /// Scenarios, in a run without requests.
     #[default]
     Scenarios,
     /// Requests.
@@ -55,26 +56,26 @@ impl LatencySource {
 }
 
 impl Timeline {
-    /// The points that are over, in order.
+    /// The complete points, in order.
     ///
-    /// They are kept packed and unpacked one at a time: collect them to look at each more than once.
+    /// The iterator unpacks one point at a time. Collect the points to use them more than once.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + ExactSizeIterator {
         self.completed.iter()
     }
 
-    /// What the points' latencies are those of.
+    /// What the latencies of the points measure.
     pub fn latency_source(&self) -> LatencySource {
         self.latency_source
     }
 
-    /// Takes measures of the second in which they end.
+    /// Adds measures to the second in which they end.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
         if measures.scenarios.is_empty() && measures.requests.is_empty() {
             return;
         }
         if self.latency_source == LatencySource::Scenarios && !measures.requests.is_empty() {
             self.latency_source = LatencySource::Requests;
-            // Scenarios ended before the first request did.
+            // The latencies so far are those of scenarios.
             self.completed =
                 self.completed.iter().map(|point| Point { latency: Histogram::default(), ..point }).collect();
             self.current.iter_mut().for_each(|point| point.latency = Histogram::default());
@@ -99,16 +100,16 @@ impl Timeline {
         });
     }
 
-    /// Notes the workers that run now.
+    /// Notes the number of workers, and completes points.
     pub(crate) fn tick(&mut self, elapsed: Duration, workers: usize) {
         self.workers = workers;
         self.change(elapsed, |point| point.workers = workers);
-        while let Some(point) = self.current.pop_front_if(|point| point.at + LATE <= elapsed) {
+        while let Some(point) = self.current.pop_front_if(|point| point.at + COMPLETE_AFTER <= elapsed) {
             self.completed.push(point);
         }
     }
 
-    /// The run is over: so is its last point, however short it is.
+    /// Ends the run, which completes the last point, however short it is.
     pub(crate) fn end(&mut self, elapsed: Duration) {
         self.change(elapsed, |_| ());
         let number = self.index_of(elapsed);
@@ -119,7 +120,7 @@ impl Timeline {
         }
         (last.at, last.period) = (elapsed, elapsed.saturating_sub(self.period() * number as u32));
         let mut points = std::mem::take(&mut self.current);
-        // A moment by itself would be a peak that never was.
+        // The rate of a very short point would be a false peak.
         if last.period < Duration::from_millis(500)
             && let Some(before) = points.pop_back().or_else(|| self.completed.pop())
         {
@@ -137,15 +138,15 @@ impl Timeline {
         Duration::from_secs(u64::from(self.seconds.max(1)))
     }
 
-    /// The number of the point that a moment belongs to: the end of a period is part of it.
+    /// The index of the point that contains `moment`. The end of a period belongs to it.
     fn index_of(&self, moment: Duration) -> usize {
         let index = moment.saturating_sub(Duration::from_nanos(1)).as_nanos() / self.period().as_nanos();
         usize::try_from(index).unwrap_or(usize::MAX)
     }
 
-    /// Changes the point that a moment belongs to.
+    /// Changes the point that contains `moment`.
     fn change(&mut self, moment: Duration, change: impl FnOnce(&mut Point)) {
-        while self.index_of(moment) >= MOST {
+        while self.index_of(moment) >= MAX_POINTS {
             self.coarsen();
         }
         let (index, period) = (self.index_of(moment), self.period());
@@ -157,11 +158,11 @@ impl Timeline {
         change(&mut self.current[index]);
     }
 
-    /// Makes one point of each two.
+    /// Merges points in pairs.
     fn coarsen(&mut self) {
         self.seconds = self.seconds.max(1) * 2;
         let period = self.period();
-        // A pair that is half over goes on.
+        // A pair of which one point is complete is not complete.
         let over = self.completed.len() / 2;
         let (completed, current) = (std::mem::take(&mut self.completed), std::mem::take(&mut self.current));
         let mut points = completed.iter().chain(current);
@@ -204,9 +205,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// Whatever comes when: nothing is lost, points follow each other without a gap, and there are not too many.
+        /// Nothing is lost, points have no gaps, and there are at most `MAX_POINTS`, whatever arrives when.
         #[test]
-        fn nothing_is_lost(
+        fn loses_nothing(
             steps in prop::collection::vec((0_u64..3, 1_u64..4_000, 0_u64..3_000), 1..200),
             times in 1_u64..60,
         ) {
@@ -224,7 +225,7 @@ mod tests {
             let points: Vec<_> = timeline.points().collect();
             prop_assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), all);
             prop_assert_eq!(points.iter().map(|point| point.latency.count()).sum::<u64>(), all);
-            prop_assert!(points.len() <= MOST);
+            prop_assert!(points.len() <= MAX_POINTS);
             let mut before = Duration::ZERO;
             for point in points {
                 prop_assert_eq!(point.at, before + point.period);
@@ -233,9 +234,9 @@ mod tests {
             prop_assert!(all == 0 || before == elapsed);
         }
 
-        /// The course does not depend on when measures arrive, nor on how often somebody looks.
+        /// The timeline does not depend on when measures arrive, nor on how often it ticks.
         #[test]
-        fn measures_belong_to_the_second_in_which_they_were_taken(
+        fn adds_measures_to_the_second_in_which_they_were_taken(
             parts in prop::collection::vec((1_u64..100_000, 0_u64..40), 1..60),
             looks in prop::collection::vec(1_u64..20_000, 0..40),
         ) {
@@ -257,11 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_late_is_added_to_its_second() {
+    fn adds_late_measures_to_their_second() {
         let mut timeline = Timeline::default();
         timeline.add(&Snapshot { until: ms(900), ..measures(2) });
         timeline.tick(ms(1000), 3);
-        assert_eq!(timeline.points().len(), 0, "more of this second may still come");
+        assert_eq!(timeline.points().len(), 0, "late measures of this second may still arrive");
         timeline.tick(ms(2200), 4);
         timeline.add(&Snapshot { until: ms(1000), ..measures(1) });
         timeline.add(&Snapshot { until: ms(1001), ..measures(5) });
@@ -270,13 +271,13 @@ mod tests {
         timeline.add(&Snapshot { until: ms(2200), ..measures(1) });
         timeline.end(ms(2300));
         let last = timeline.points().next_back().unwrap();
-        assert_eq!((last.at, last.period, last.successes), (ms(2300), ms(1300), 6), "a moment is no point of its own");
+        assert_eq!((last.at, last.period, last.successes), (ms(2300), ms(1300), 6), "a very short point is merged");
         assert_eq!(timeline.points().len(), 2);
     }
 
-    /// A `GET` of 0.4 ms, then 600 ms of think time: the second in which only the scenario ends has no latency.
+    /// A `GET` of 0.4 ms, then 600 ms of think time. A second in which only the scenario ends has no latency.
     #[test]
-    fn think_time_is_not_request_latency() {
+    fn excludes_think_time_from_request_latency() {
         let scenario = || measures_of(|recorder| recorder.scenario(recorder.scenario_id("one"), Outcome::Ok, ms(601)));
         let request = || {
             measures_of(|recorder| {
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_requests_times_its_scenarios() {
+    fn measures_scenarios_in_runs_without_requests() {
         let mut timeline = Timeline::default();
         timeline.add(&measures_of(|recorder| {
             recorder.scenario(recorder.scenario_id("one"), Outcome::Ok, ms(601));
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_has_longer_points() {
+    fn long_runs_have_longer_points() {
         let mut timeline = Timeline::default();
         for second in 1..=7_300 {
             timeline.add(&Snapshot { until: Duration::from_secs(second), ..measures(1) });
@@ -322,7 +323,7 @@ mod tests {
         }
         timeline.end(Duration::from_secs(7_300));
         let points: Vec<_> = timeline.points().collect();
-        assert!((1_800..=MOST).contains(&points.len()), "{}", points.len());
+        assert!((1_800..=MAX_POINTS).contains(&points.len()), "{}", points.len());
         assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), 7_300);
         assert_eq!(points[0].period, Duration::from_secs(4));
         assert_eq!(points[0].workers, 3);

@@ -8,32 +8,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It ended; failures alone do not make a run bad.
+    /// The run ended. Failed scenarios alone do not change the verdict.
     #[default]
     Ended,
-    /// As many scenarios failed as `--fail` allows, or more.
+    /// At least as many scenarios failed as `--fail` says.
     TooManyFailures,
-    /// A threshold was not met; the summary tells which.
+    /// A threshold was broken. The summary lists the results of all thresholds.
     ThresholdBroken,
-    /// A process ended before its work was done; this tells which, and how.
+    /// A process ended before its work was done, as this sentence describes.
     ProcessLost(String),
-    /// A fixture failed, and the run with it.
+    /// A fixture failed, which ended the run.
     FixtureFailed(FixtureFailure),
-    /// The run could not go on, for a reason outside of fixtures and scenarios, such as a limit of the system: one sentence that
-    /// says which.
+    /// The run could not continue for a reason outside of fixtures and scenarios, such as a limit of the system, given in one
+    /// sentence.
     SystemFailed(String),
-    /// `global_teardown` asked the program to exit with this code.
+    /// `global_teardown` requested this exit code.
     Exit(u8),
 }
 
-/// The fixture that failed, and the run with it.
+/// The failure of a fixture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FixtureFailure {
-    /// Which fixture: `setup`, `setup_session`, ...
+    /// The fixture: `setup`, `setup_session`, ...
     pub fixture: Cow<'static, str>,
     /// The message, with its causes.
     pub message: String,
-    /// The exit code that the fixture asked for, as `sys.exit()` in a script does.
+    /// The exit code requested by the fixture, like `sys.exit()` in a script.
     pub exit: Option<u8>,
 }

@@ -1,8 +1,8 @@
-//! The throughput that a screen shows.
+//! The throughput that screens show.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// The throughput of the last second, from totals seen now and then.
+/// The throughput of the last second, from samples of the total.
 #[derive(Debug, Default)]
 pub(super) struct Rate(VecDeque<(Duration, u64)>);
 
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_forgets_what_is_older_than_a_second() {
+    fn covers_only_the_last_second() {
         let mut rate = Rate::default();
         let at = |millis| Duration::from_millis(millis);
         assert_eq!(rate.over_the_last_second(at(500), 50), 100.0);

@@ -1,4 +1,4 @@
-//! The start of a run: `global_setup`, then the members: threads of this process, or processes.
+//! The start of a run: `global_setup`, then the members, which are threads of this process or processes.
 
 use std::{
     io,
@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::Run;
+use super::Coordinator;
 use crate::{
     engine::{
         Verdict,
@@ -25,8 +25,8 @@ use crate::{
     vars::Scope,
 };
 
-impl Run<'_> {
-    /// Runs the `global_setup` fixtures; `false` when one failed, and with it the run.
+impl Coordinator<'_> {
+    /// Runs the `global_setup` fixtures. Returns `false` if one failed, which ends the run.
     pub(super) fn global_setup(&mut self) -> bool {
         let selection = self.plan.selection.clone();
         let mut args = Args::clone(&self.plan.args);
@@ -54,12 +54,12 @@ impl Run<'_> {
                 Some(Verdict::FixtureFailed(FixtureFailure { fixture: "global_setup".into(), message, exit }));
             return false;
         }
-        self.change(args);
+        self.set_args(args);
         true
     }
 
-    /// Takes over the options as `global_setup` has left them.
-    fn change(&mut self, args: Args) {
+    /// Takes over options that `global_setup` changed.
+    fn set_args(&mut self, args: Args) {
         if args == *self.plan.args {
             return;
         }
@@ -69,7 +69,7 @@ impl Run<'_> {
         self.plan.args = Arc::new(args);
     }
 
-    /// The run cannot go on, for a reason outside of fixtures and scenarios.
+    /// Stops the run for a reason outside of fixtures and scenarios.
     pub(super) fn system_failed(&mut self, why: String) {
         if self.failed.is_none() {
             self.screen.line(&Line::failure(why.clone()));
@@ -78,7 +78,7 @@ impl Run<'_> {
         self.raise(Phase::Stopping);
     }
 
-    /// Makes the children of a run with several processes.
+    /// Forks the processes of the run.
     pub(super) fn fork(&mut self) {
         self.drain();
         if self.phase != Phase::Running {
@@ -96,7 +96,7 @@ impl Run<'_> {
                 self.system_failed(message);
                 return;
             }
-            // As the original, whose scripts import libraries with threads of their own.
+            // Like the original: scripts import libraries that start threads.
             let text = format!("other threads are alive, and are not in the processes that are forked now: {names}");
             self.screen.line(&Line::warning(text));
         }
@@ -111,9 +111,9 @@ impl Run<'_> {
         }
     }
 
-    /// Starts the work and waits for their end.
+    /// Starts the members and waits until they have ended.
     pub(super) fn work(&mut self, scope: &Arc<Scope>) {
-        // What `global_setup` has printed, and a Ctrl-C during it: then there is nothing to start.
+        // What `global_setup` printed. After a Ctrl-C during `global_setup` there is nothing to start.
         self.drain();
         let workers = self.plan.args.workers;
         let plural = if workers == 1 { "" } else { "s" };
@@ -127,10 +127,10 @@ impl Run<'_> {
         }
         match RunListeners::start(&self.plan, scope.clone(), self.inbox.sender.clone()) {
             Ok(listeners) => self.listeners = listeners,
-            Err(error) => self.listeners_without(&error),
+            Err(error) => self.warn_of_listeners(&error),
         }
         self.screen.begin(&self.limits());
-        // What `global_setup` has used is no part of the run.
+        // The resources used by `global_setup` do not count.
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
         self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
@@ -141,12 +141,12 @@ impl Run<'_> {
         }
     }
 
-    /// Listeners do not receive the number of workers.
-    fn listeners_without(&mut self, error: &io::Error) {
+    /// Warns that listeners do not receive the number of workers.
+    fn warn_of_listeners(&mut self, error: &io::Error) {
         self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", no_thread(error))));
     }
 
-    /// The notice about a run that only the default duration ends: most users did not mean that.
+    /// The notice about a run that only the default duration limits, which is rarely intended.
     fn unlimited(&self) -> Option<String> {
         let args = &self.plan.args;
         let limited = args.max_runs.is_some() || args.single_run || args.sizing;
@@ -180,7 +180,7 @@ impl Run<'_> {
         }
         match here {
             None => self.watch(),
-            // The shard wants this thread, so the coordinator takes another.
+            // The shard needs this thread, so the coordinator runs on another.
             Some((event_loop, shard)) => {
                 let ran = threads::run_here(
                     &*event_loop,
@@ -209,7 +209,7 @@ impl Run<'_> {
         }
         self.screen.line(&Line::info("OK"));
         match (&self.plan.selection.event_loop, &self.listeners) {
-            // Listeners run in the event loop, which wants this thread.
+            // Listeners run in the event loop, which needs this thread.
             (Some(event_loop), Some(_)) => {
                 let event_loop = event_loop.clone();
                 let (done, ended) = tokio::sync::oneshot::channel::<()>();
@@ -231,9 +231,9 @@ impl Run<'_> {
                         let text = format!("listeners were not told of the workers: {error}");
                         self.screen.line(&Line::warning(text));
                     }
-                    // Without a second thread, listeners have none.
+                    // Listeners cannot run without a second thread.
                     Err(error) => {
-                        self.listeners_without(&error);
+                        self.warn_of_listeners(&error);
                         self.watch();
                     }
                 }

@@ -1,4 +1,4 @@
-//! The life of a child: its shards run here, and all that they say goes to the parent.
+//! A child process: runs its shards and relays their updates to the parent.
 
 use std::{
     io,
@@ -30,45 +30,45 @@ use crate::{
     vars::Scope,
 };
 
-/// How often a child looks for stuck shards and signals.
+/// How often a child checks for stuck shards and signals.
 const CHECK_PERIOD: Duration = Duration::from_millis(100);
 
 /// What a child starts with.
 pub(super) struct ChildStart<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scope: Arc<Scope>,
-    /// The parent's, of which this is a copy: what is sent here stays here.
+    /// A copy of the parent's inbox. Messages sent to it stay in the child.
     pub(super) inbox: &'a mut Inbox,
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    /// Its identity among the members of the run.
+    /// Its id among the members of the run.
     pub(super) id: MemberId,
     pub(super) number: usize,
-    /// A moment that the parent knows too.
+    /// A moment that the parent has a copy of.
     pub(super) forked: Instant,
 }
 
-/// Lives to the end, and ends the process.
-pub(super) fn live(start: ChildStart<'_>) -> ! {
-    // A panic must not unwind into what is the parent's to do.
+/// Runs the child and ends the process.
+pub(super) fn run(start: ChildStart<'_>) -> ! {
+    // A panic must not unwind into code of the parent.
     let code = catch_unwind(AssertUnwindSafe(|| work(start))).unwrap_or(101);
     fork::leave(code)
 }
 
 fn work(start: ChildStart<'_>) -> i32 {
     let ChildStart { plan, scope, inbox, mut reader, writer, id, number, forked } = start;
-    // The parent lets all begin at once; when it changes its mind, it goes.
+    // The parent starts all children together. It closes the link if it does not start them.
     let Ok(Some(began)) = reader.receive::<Duration>() else { return 0 };
     let clock = Arc::new(Clock::new(forked + began));
     let (updates, waiting) = queue::queue::<Update>();
     let writer = Arc::new(Mutex::new(ParentWriter { writer, outgoing: EnvelopeWriter::new(id), clock: clock.clone() }));
-    // On its own thread, so that a parent that does not read blocks nobody here.
+    // On its own thread, so that a parent that does not read blocks nothing here.
     let write = {
         let writer = writer.clone();
         move || {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             while let Some(update) = waiting.receive() {
-                // Whoever listens to the parent notices that it has gone.
+                // `obey` notices that the parent has gone.
                 if writer.send(update).is_err() {
                     return;
                 }
@@ -99,11 +99,11 @@ fn work(start: ChildStart<'_>) -> i32 {
         inbox,
         updates: updates.clone(),
         probe: ProcessProbe::start(),
-        over: (Duration::ZERO, Duration::ZERO),
+        done_at: (Duration::ZERO, Duration::ZERO),
     };
     match here {
         None => relay.run(),
-        // The shard wants this thread.
+        // The shard needs this thread.
         Some((event_loop, shard)) => {
             let ran = threads::run_here(
                 &*event_loop,
@@ -127,18 +127,18 @@ fn work(start: ChildStart<'_>) -> i32 {
     0
 }
 
-/// Hands the parent's commands to the threads. When the parent has gone, everything ends.
+/// Passes the parent's commands to the threads. Ends the process after the parent has gone.
 fn obey(mut reader: Reader, commands: &Commands) {
     while let Ok(Some(command)) = reader.receive() {
         commands.send(command);
     }
     commands.send(Command::Force);
-    // Teardowns may run still; what does not end by itself then is ended.
+    // Teardowns may still run. If the process has not ended by then, end it.
     thread::sleep(TEARDOWN_GRACE + GIVE_UP_MARGIN * 2);
     fork::leave(1);
 }
 
-/// The way to the parent.
+/// Sends updates to the parent.
 struct ParentWriter {
     writer: Writer,
     outgoing: EnvelopeWriter,
@@ -155,7 +155,7 @@ impl ParentWriter {
     }
 }
 
-/// Makes one member of the threads of this process: tells the parent what happens in all of them.
+/// Makes the threads of this process one member: combines their updates for the parent.
 struct Relay<'a> {
     clock: Arc<Clock>,
     /// The number of the process.
@@ -164,8 +164,8 @@ struct Relay<'a> {
     inbox: &'a mut Inbox,
     updates: Sender<Update>,
     probe: ProcessProbe,
-    /// The time of the run at which the work of the last thread was over, and how much of it were pauses.
-    over: (Duration, Duration),
+    /// When the last thread was done, from the start of the run, and how long the run was paused until then.
+    done_at: (Duration, Duration),
 }
 
 impl Relay<'_> {
@@ -195,11 +195,11 @@ impl Relay<'_> {
         self.drain();
     }
 
-    /// Relays what is left, and the end.
+    /// Relays the remaining updates and `Update::Done`.
     fn end(mut self) {
         self.drain();
         self.sample();
-        let (elapsed, paused) = self.over;
+        let (elapsed, paused) = self.done_at;
         self.updates.send(Update::Done { elapsed, paused });
         self.members.release();
     }
@@ -222,12 +222,12 @@ impl Relay<'_> {
             Message::Update(id, update) => self.pass_on(id, update),
             Message::Stop => self.members.send(Command::Stop),
             Message::Force => self.members.send(Command::Force),
-            // These are the parent's: nobody asks a child.
+            // Only the parent receives these.
             Message::Pause(_) | Message::ChangeWorkers(_) => {}
         }
     }
 
-    /// What a thread says, as this process says it.
+    /// Relays the update of a thread as an update of this process.
     fn pass_on(&mut self, id: MemberId, update: Update) {
         let Some(member) = self.members.get_mut(id) else { return };
         if !member.record(&update) {
@@ -241,7 +241,7 @@ impl Relay<'_> {
                 Update::Incomplete(Incomplete { process: self.number, pid, ..member.incomplete() })
             }
             Update::Done { elapsed, paused } => {
-                self.over = self.over.max((elapsed, paused));
+                self.done_at = self.done_at.max((elapsed, paused));
                 self.members.workers()
             }
             update => update,

@@ -1,5 +1,5 @@
-//! The system calls under processes: forking, signals of a child, and its end.
-#![allow(unsafe_code, reason = "the system's own calls; each block says why it holds")]
+//! The system calls for processes: forking, the signals of a child, and exiting.
+#![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
 use std::{
     io::{self, Write},
@@ -13,7 +13,7 @@ use nix::{
 
 use crate::registry::EventLoop;
 
-/// Whether this child was asked to end by SIGTERM.
+/// Whether this child received SIGTERM.
 static TERMINATED: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn terminated(_: i32) {
@@ -22,16 +22,16 @@ extern "C" fn terminated(_: i32) {
 
 extern "C" fn ignored(_: i32) {}
 
-/// Forks; gives the child's pid to the parent, and `None` to the child.
+/// Forks. Returns the child's pid in the parent and `None` in the child.
 ///
-/// The child takes Ctrl-C and the end of the terminal as matters of its parent's, and SIGTERM as its own.
+/// The child ignores Ctrl-C and the end of the terminal, which its parent handles, and handles SIGTERM itself.
 pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<Pid>> {
-    // What is held back is written once, by the parent.
+    // Buffered output is written once, by the parent.
     io::stdout().flush()?;
     io::stderr().flush()?;
     // SAFETY: flushes all of C's streams.
     unsafe { libc::fflush(std::ptr::null_mut()) };
-    // Until the child has its own handlers, a signal to it would be told to the parent's.
+    // Until the child has its own handlers, a signal would run the parent's.
     let mut ours = SigSet::empty();
     ours.add(Signal::SIGINT);
     ours.add(Signal::SIGTERM);
@@ -39,7 +39,7 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
     let before = ours.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK)?;
     let forked = match event_loop {
         Some(event_loop) => event_loop.fork().map(|child| child.map(|pid| Pid::from_raw(pid.cast_signed()))),
-        // SAFETY: no other thread lives in this process: it was looked at before. So the child may go on as the parent would.
+        // SAFETY: the caller has checked that this process has no other thread, so the child can do whatever the parent can.
         None => match unsafe { fork() } {
             Ok(ForkResult::Parent { child }) => Ok(Some(child)),
             Ok(ForkResult::Child) => Ok(None),
@@ -47,11 +47,11 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
         },
     };
     if let Ok(None) = forked {
-        // Handlers, not "ignore": programs that scripts start would inherit that.
+        // Handlers instead of `SIG_IGN`, which programs started by scripts would inherit.
         let ignored = ignored as extern "C" fn(i32);
         for (signal, handler) in [(Signal::SIGINT, ignored), (Signal::SIGHUP, ignored), (Signal::SIGTERM, terminated)] {
             let action = SigAction::new(SigHandler::Handler(handler), SaFlags::SA_RESTART, SigSet::empty());
-            // SAFETY: both handlers do nothing but store to an atomic.
+            // SAFETY: one handler stores to an atomic, the other does nothing.
             unsafe { sigaction(signal, &action)? };
         }
     }
@@ -59,12 +59,12 @@ pub(super) fn fork_one(event_loop: Option<&dyn EventLoop>) -> io::Result<Option<
     forked
 }
 
-/// Whether this child was asked to end.
+/// Whether this child received SIGTERM.
 pub(super) fn was_terminated() -> bool {
     TERMINATED.load(Ordering::Relaxed)
 }
 
-/// Ends a child, without what the parent has left to its own end.
+/// Exits a child without running the exit handlers of the parent.
 pub(super) fn leave(code: i32) -> ! {
     let _ = io::stdout().flush();
     let _ = io::stderr().flush();

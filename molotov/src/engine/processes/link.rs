@@ -1,4 +1,4 @@
-//! What goes between a run's processes: messages of a length that is told first, over a pair of sockets.
+//! The link between the processes of a run: messages over a pair of sockets, each preceded by its length.
 
 use std::{
     io::{self, BufReader, Read, Write},
@@ -7,8 +7,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Longer messages are a sign that the other side writes something else.
-const LONGEST: usize = 1 << 30;
+/// The longest message, in bytes. A longer one means that the other side does not send messages.
+const MAX_LENGTH: usize = 1 << 30;
 
 /// The writing end.
 #[derive(Debug)]
@@ -48,20 +48,20 @@ impl Reader {
         Reader { stream: BufReader::with_capacity(1 << 16, stream), buffer: Vec::new() }
     }
 
-    /// The next message; `None` when the other side has gone, be it in the middle of one.
+    /// Returns the next message, or `None` if the other side has closed the link, even in the middle of a message.
     pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let bytes = self.receive_bytes()?;
         bytes.map(|bytes| postcard::from_bytes(bytes).map_err(io::Error::other)).transpose()
     }
 
-    /// As [`receive`](Self::receive): the message as it was written.
+    /// Like [`receive`](Self::receive), but returns the bytes of the message.
     pub(super) fn receive_bytes(&mut self) -> io::Result<Option<&[u8]>> {
         let mut length = [0; 4];
         if !self.fill(&mut length)? {
             return Ok(None);
         }
         let length = u32::from_le_bytes(length) as usize;
-        if length > LONGEST {
+        if length > MAX_LENGTH {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let mut buffer = std::mem::take(&mut self.buffer);

@@ -1,4 +1,4 @@
-//! The loop of a shard: it runs on a thread with a runtime of its own, starts and ends workers, and reports.
+//! The loop of a shard: starts and ends workers, executes commands, and reports.
 
 use std::{
     cell::RefCell,
@@ -33,16 +33,16 @@ use crate::{
     vars::Scope,
 };
 
-/// The coordinator's end of a shard.
+/// A handle to a shard, for the coordinator.
 pub(super) struct ShardHandle {
-    /// `None` for a shard that runs on the thread that started the run.
+    /// `None` for a shard on the thread that started the run.
     pub(super) thread: Option<JoinHandle<()>>,
     pub(super) commands: UnboundedSender<Command>,
     pub(super) statuses: Arc<StatusTable>,
     pub(super) announced: Arc<AnnouncedPhase>,
 }
 
-/// A shard that is not running yet.
+/// A shard that does not run yet.
 pub(in crate::engine) struct PreparedShard {
     plan: Plan,
     scope: Arc<Scope>,
@@ -55,7 +55,7 @@ pub(in crate::engine) struct PreparedShard {
     inbox: UnboundedReceiver<Command>,
 }
 
-/// Prepares the shard of that number in its process: it runs `workers`, counted from 0 in the process.
+/// Prepares a shard to run `workers`, whose numbers count from 0 in the process.
 pub(super) fn prepare(
     plan: &Plan,
     scope: Arc<Scope>,
@@ -84,7 +84,7 @@ pub(super) fn prepare(
 }
 
 impl PreparedShard {
-    /// Runs it on a thread of its own.
+    /// Runs the shard on a new thread.
     pub(super) fn spawn(self) -> io::Result<JoinHandle<()>> {
         std::thread::Builder::new().name(format!("molotov-{}", self.number)).spawn(move || {
             self.run(|mut builder, work| {
@@ -93,14 +93,14 @@ impl PreparedShard {
         })
     }
 
-    /// Runs it on this thread, to its end.
+    /// Runs the shard on this thread until it ends.
     pub(in crate::engine) fn run(self, block_on: impl FnOnce(Builder, LocalBoxFuture<'static, ()>) -> io::Result<()>) {
         let _scope = self.scope.enter();
         let (scope, outbox, clock) = (self.scope.clone(), self.outbox.clone(), self.process.clock.clone());
         let mut builder = Builder::new_current_thread();
         builder.enable_all().on_thread_start(move || scope.adopt());
         let work = run(self);
-        // Whatever happens, the coordinator learns that the shard has ended: it waits for that.
+        // The coordinator waits for `Done`, so it is sent whatever happens.
         let ended = catch_unwind(AssertUnwindSafe(|| block_on(builder, Box::pin(work))));
         let failed = match ended {
             Ok(Ok(())) => None,
@@ -124,12 +124,12 @@ async fn run(prepared: PreparedShard) {
     let shard = Rc::new(Shard::new(plan, process, outbox, statuses, announced));
     crate::failure::capture_backtraces(shard.backtraces);
 
-    let mut workers = Workers { shard: shard.clone(), tasks: JoinSet::new(), dismissed: Rc::default(), number, shards };
+    let mut workers = Workers { shard: shard.clone(), tasks: JoinSet::new(), removed: Rc::default(), number, shards };
     for (slot, id) in shard.statuses.workers().into_iter().enumerate() {
-        workers.employ(slot, id);
+        workers.start(slot, id);
     }
 
-    // In the queue behind the workers, where it waits as they do. It ends when it is dropped.
+    // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
     let mut sampled = JoinSet::new();
     let seed = shard.args.seed.unwrap_or_default() ^ ((process_number as u64) << 32) ^ number as u64;
     sampled.spawn_local(lag::record(shard.recorder.clone(), seed));
@@ -145,11 +145,11 @@ async fn run(prepared: PreparedShard) {
                 Command::Force => shard.stop.raise(Phase::Forced),
                 // The clock is paused already.
                 Command::Pause(_) => shard.stop.wake(),
-                Command::Workers(all) => workers.want(all),
+                Command::Workers(all) => workers.resize(all),
             },
             ended = workers.tasks.join_next() => match ended {
                 Some(Ok(())) => {}
-                // The worker's own code is at fault then: user code cannot panic through it.
+                // A bug in the worker: panics of user code are caught in it.
                 Some(Err(error)) if error.is_panic() => {
                     let message = panic::payload_message(&*error.into_panic());
                     shard.outbox.send(Update::SystemFailed(format!("a worker panicked: {message}")));
@@ -171,7 +171,7 @@ async fn run(prepared: PreparedShard) {
             for (worker, doing) in shard.statuses.unfinished() {
                 shard.outbox.send(Update::Line(left_running(worker, doing, &shard.plan.names(), TEARDOWN_GRACE)));
             }
-            // Dropping the workers counts what they were in the middle of as interrupted.
+            // Dropping a worker records its running scenario as interrupted.
             shard.cancelling.set(true);
             let _ = panic::catch(false, || workers.tasks.abort_all());
             while workers.tasks.join_next().await.is_some() {}
@@ -188,40 +188,40 @@ async fn run(prepared: PreparedShard) {
 struct Workers {
     shard: Rc<Shard>,
     tasks: JoinSet<()>,
-    /// Slots of workers that were sent away.
-    dismissed: Rc<RefCell<HashSet<usize>>>,
+    /// Slots of workers that were removed.
+    removed: Rc<RefCell<HashSet<usize>>>,
     /// The number of the shard in its process, and how many there are.
     number: usize,
     shards: usize,
 }
 
 impl Workers {
-    /// Lets a worker begin its life.
-    fn employ(&mut self, slot: usize, id: WorkerId) {
-        let (shard, dismissed) = (self.shard.clone(), self.dismissed.clone());
+    /// Starts a worker.
+    fn start(&mut self, slot: usize, id: WorkerId) {
+        let (shard, removed) = (self.shard.clone(), self.removed.clone());
         self.tasks.spawn_local(async move {
             let worker = Worker::new(shard.clone(), id, slot);
-            shard.stop.watch(slot, worker.live()).await;
-            if slot >= shard.stop.wanted() {
-                dismissed.borrow_mut().insert(slot);
+            shard.stop.watch(slot, worker.run()).await;
+            if slot >= shard.stop.limit() {
+                removed.borrow_mut().insert(slot);
             }
         });
     }
 
-    /// Has the workers that this shard has when the process has `all`: at least one.
-    fn want(&mut self, all: usize) {
-        let mine = all.saturating_sub(self.number).div_ceil(self.shards).max(1);
-        self.shard.stop.want(mine);
-        for slot in 0..mine {
+    /// Adds or removes workers for `all` workers in the process. At least one worker stays.
+    fn resize(&mut self, all: usize) {
+        let own = all.saturating_sub(self.number).div_ceil(self.shards).max(1);
+        self.shard.stop.set_limit(own);
+        for slot in 0..own {
             let id = WorkerId(self.number + slot * self.shards);
             let known = self.shard.statuses.workers().len();
             if slot >= known {
                 self.shard.statuses.add(id);
             }
-            // One that has ended by itself has done its work; one that was sent away comes back.
-            if slot >= known || self.dismissed.borrow_mut().remove(&slot) {
+            // A removed worker is started again; a worker that has finished its runs or duration is not.
+            if slot >= known || self.removed.borrow_mut().remove(&slot) {
                 self.shard.late.borrow_mut().insert(slot);
-                self.employ(slot, id);
+                self.start(slot, id);
             }
         }
     }

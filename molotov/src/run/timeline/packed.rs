@@ -1,17 +1,17 @@
-//! Points that are over, packed: a second at full speed takes 400 bytes instead of 4,000.
+//! Complete points, packed. A second at full speed takes 400 bytes instead of 4,000.
 
 use super::point::Point;
 
-/// How many points have room from the start: an hour of seconds.
+/// The initial capacity: an hour of seconds.
 const POINTS: usize = 3_600;
-/// Bytes of a point at full speed.
+/// The size of a point at full speed, in bytes.
 const POINT: usize = 512;
 
-/// Points one after the other, as `postcard` writes them, with latencies that are [compact](crate::metrics::Histogram).
+/// Points, serialized by `postcard` one after the other, with [compact](crate::metrics::Histogram) latencies.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct PackedPoints {
     bytes: Vec<u8>,
-    /// Where each ends.
+    /// The end of each point in `bytes`.
     ends: Vec<u32>,
 }
 
@@ -26,7 +26,7 @@ impl PackedPoints {
 
     pub(super) fn push(&mut self, point: Point) {
         if self.bytes.capacity() == 0 {
-            // Written once, so that the memory of a run does not grow with its timeline.
+            // Written here, so that the resident memory of a run does not grow with its timeline.
             self.bytes = std::hint::black_box(vec![!0; POINTS * POINT]);
             self.bytes.clear();
             self.ends.reserve_exact(POINTS);
@@ -42,7 +42,7 @@ impl PackedPoints {
         Some(last)
     }
 
-    /// Changes a point, for what comes late.
+    /// Changes a point to add late measures.
     pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut Point)) {
         let mut point = self.get(index);
         change(&mut point);
@@ -59,7 +59,7 @@ impl PackedPoints {
     }
 
     fn get(&self, index: usize) -> Point {
-        // Nobody else writes here.
+        // Only `push` and `change` write these bytes.
         postcard::from_bytes(&self.bytes[self.place(index)]).unwrap_or_default()
     }
 
@@ -79,7 +79,7 @@ impl FromIterator<Point> for PackedPoints {
 
 fn packed(mut point: Point) -> Vec<u8> {
     point.latency.make_compact();
-    // Numbers and bytes can always be written.
+    // Serializing numbers and bytes does not fail.
     postcard::to_stdvec(&point).unwrap_or_default()
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn points_come_back_in_order_whatever_is_changed() {
+    fn returns_points_in_order_after_changes() {
         let mut completed: PackedPoints = (1..=50).map(point).collect();
         assert!(completed.iter().eq((1..=50).map(compact)));
         for index in [0, 30, 49] {

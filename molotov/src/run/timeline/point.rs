@@ -12,15 +12,15 @@ use crate::metrics::Histogram;
 pub struct Point {
     /// The end of the period, from the start of the run.
     pub at: Duration,
-    /// How long the period was.
+    /// The length of the period.
     pub period: Duration,
-    /// Workers that ran at its end.
+    /// Workers running at its end.
     pub workers: usize,
-    /// Scenarios that ended well.
+    /// Scenarios that succeeded.
     pub successes: u64,
     /// Scenarios that failed.
     pub failures: u64,
-    /// Scenarios that were cut.
+    /// Scenarios that were cancelled before they ended.
     pub interrupted: u64,
     /// Requests that succeeded or failed.
     pub requests: u64,
@@ -32,13 +32,13 @@ pub struct Point {
     pub bytes_out: u64,
     /// Requests that were sent again because a kept connection closed without an answer.
     pub retried: u64,
-    /// Latency of what [`Timeline::timed`](super::Timeline::timed) names. Empty if nothing of it ended in the period. Percentiles are at most 1 % too high
-    /// once the period is over; minimum, maximum and mean are exact.
+    /// The latencies of what [`Timeline::latency_source`](super::Timeline::latency_source) names. Percentiles of a complete
+    /// point are at most 1 % too high; minimum, maximum and mean are exact.
     pub latency: Histogram,
 }
 
 impl Point {
-    /// How many ended in a second of the period.
+    /// The rate of a count per second of the period.
     pub fn per_second(&self, count: u64) -> f64 {
         let seconds = self.period.as_secs_f64();
         if seconds > 0.0 { count as f64 / seconds } else { 0.0 }

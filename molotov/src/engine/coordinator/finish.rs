@@ -1,0 +1,81 @@
+//! The end of a run: `global_teardown`, the verdict and the summary.
+
+use super::Coordinator;
+use crate::{
+    engine::{Summary, Verdict, message::Message, panic, stop::Phase},
+    run::{Line, Totals},
+};
+
+impl Coordinator<'_> {
+    /// Runs the `global_teardown` fixtures.
+    pub(super) fn global_teardown(&mut self) {
+        for fixture in &self.plan.selection.global_teardowns {
+            let outcome = panic::catch(self.plan.args.verbose > 0, || fixture.run(&self.plan.args));
+            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
+            self.screen.line(&match failure.exit() {
+                Some(code) => Line::info(format!("`global_teardown` exits with code {code}")),
+                None => Line::warning(failure.describe("global_teardown", self.plan.args.verbose > 0)),
+            });
+            self.exit = failure.exit().or(self.exit);
+        }
+    }
+
+    /// Sums up the run and shows the result.
+    pub(super) fn finish(mut self) -> Summary {
+        // What `global_teardown` printed. The shards have ended.
+        while let Ok(message) = self.inbox.receiver.try_receive() {
+            match message {
+                Message::Line(line) => self.screen.line(&line),
+                Message::Force => self.phase = Phase::Forced,
+                _ => {}
+            }
+        }
+        let args = self.plan.args.clone();
+        let counts = self.measures.totals();
+        let mut summary = Summary {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            verdict: Verdict::Ended,
+            totals: Totals {
+                elapsed: self.elapsed,
+                paused: self.paused,
+                successes: counts.ok,
+                failures: counts.failed,
+                interrupted: counts.interrupted,
+            },
+            workers: self.most_workers,
+            processes: args.processes,
+            sizing: self.sizing.as_ref().map(|sizing| sizing.result(self.interrupted, self.most_workers)),
+            thresholds: Vec::new(),
+            started: self.started,
+            timeline: std::mem::take(&mut self.timeline),
+            incomplete: std::mem::take(&mut self.incomplete),
+            notes: self.cookies.end().into_iter().collect(),
+            verbose: args.verbose,
+            snapshot: std::mem::take(&mut self.measures),
+        };
+        // Judged even if the run never started: it met no threshold.
+        summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
+        let broken = summary.thresholds.iter().any(|result| !result.passed);
+        summary.verdict = match self.failed.take() {
+            Some(failed) => failed,
+            None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
+            None if broken => Verdict::ThresholdBroken,
+            None if args.fail.is_some_and(|limit| summary.totals.failures >= limit) => Verdict::TooManyFailures,
+            None => self.exit.map_or(Verdict::Ended, Verdict::Exit),
+        };
+        self.screen.finish(&summary);
+        self.settle();
+        summary
+    }
+
+    /// Waits until everything is written. After a force, waits only while the reader reads.
+    fn settle(&mut self) {
+        let mut forced = self.phase == Phase::Forced;
+        let receiver = &self.inbox.receiver;
+        self.screen.flush(&mut || {
+            forced |=
+                std::iter::from_fn(|| receiver.try_receive().ok()).any(|message| matches!(message, Message::Force));
+            forced
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! Updates of members, as the coordinator handles them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Coordinator;
+use crate::{
+    engine::{
+        Verdict,
+        stop::Phase,
+        update::{MemberId, Update},
+    },
+    format,
+    metrics::Snapshot,
+    run::Line,
+};
+
+impl Coordinator<'_> {
+    /// Handles an update of a member.
+    pub(super) fn update(&mut self, id: MemberId, update: Update) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let was_done = member.is_done();
+        if !member.record(&update) {
+            return;
+        }
+        match update {
+            Update::Line(line) => self.screen.line(&line),
+            Update::Measures(measures) => {
+                let label = member.label();
+                self.measured(label.as_ref(), &measures);
+            }
+            Update::Abandoned => {
+                self.incomplete.push(member.incomplete());
+                self.gave_up = true;
+            }
+            Update::Incomplete(incomplete) => self.incomplete.push(incomplete),
+            Update::Missing { updates } => {
+                let (name, incomplete) = (member.name(), member.incomplete());
+                let (count, since) = (format::plural(updates, "update"), format::elapsed(incomplete.since));
+                let text = format!("{count} of {name} got lost on the way: its counts are incomplete since {since}");
+                self.screen.line(&Line::warning(text));
+                self.incomplete.push(incomplete);
+            }
+            Update::Lost(mut how) => {
+                if !was_done {
+                    let incomplete = member.incomplete();
+                    how = format!("{how}; its counts are incomplete since {}", format::elapsed(incomplete.since));
+                    self.incomplete.push(incomplete);
+                    self.work_ended(self.clock.real(), self.clock.paused());
+                }
+                self.screen.line(&Line::failure(how.clone()));
+                self.lost.get_or_insert(how);
+            }
+            Update::StopOnFailure => self.raise(Phase::Stopping),
+            Update::FixtureFailed(failed) => {
+                self.failed.get_or_insert(Verdict::FixtureFailed(failed));
+                self.raise(Phase::Stopping);
+            }
+            Update::SystemFailed(why) => self.system_failed(why),
+            Update::CookieDropped(dropped) => {
+                if let Some(text) = self.cookies.update(dropped) {
+                    self.screen.line(&Line::warning(text));
+                }
+            }
+            Update::Done { elapsed, paused } => {
+                tracing::debug!(member = member.name(), ?elapsed, "a member has ended");
+                self.work_ended(elapsed, paused);
+            }
+            Update::Workers { .. } | Update::Reported(_) | Update::Closed => {}
+        }
+    }
+
+    /// Notes when the work of a member was done.
+    fn work_ended(&mut self, elapsed: Duration, paused: Duration) {
+        if elapsed >= self.elapsed {
+            (self.elapsed, self.paused) = (elapsed, paused);
+        }
+    }
+
+    /// Adds measures to the totals, the timeline and the screen.
+    pub(super) fn measured(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+        self.screen.measures(member, measures);
+        self.measures.merge(measures);
+        self.timeline.add(measures);
+    }
+}

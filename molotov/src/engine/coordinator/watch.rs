@@ -1,0 +1,144 @@
+//! The loop of the coordinator: receives messages, looks after the members, and shows the progress.
+
+use std::time::{Duration, Instant};
+
+use super::Coordinator;
+use crate::{
+    engine::{
+        message::Message,
+        shard::TEARDOWN_GRACE,
+        sizing::Sizing,
+        stop::Phase,
+        update::{Command, Update},
+    },
+    metrics::Snapshot,
+    run::{Line, Progress, Totals},
+};
+
+impl Coordinator<'_> {
+    /// Receives messages until all members have ended or were given up.
+    pub(super) fn watch(&mut self) {
+        let period = self.plan.args.console_update.max(Duration::from_millis(20));
+        let mut next_progress = Instant::now() + period;
+        let mut next_sample = Instant::now();
+        let mut next_look = Instant::now() + self.look_period();
+        while !self.members.all_ended() {
+            let now = Instant::now();
+            if now >= next_sample {
+                self.sample();
+                next_sample = now + Duration::from_secs(1);
+            }
+            if now >= next_look {
+                self.look_after();
+                next_look = now + self.look_period();
+                // Maybe no member is left to send anything.
+                continue;
+            }
+            if now >= next_progress {
+                self.show_progress();
+                next_progress = now + period;
+            }
+            if let Ok(message) = self.inbox.receiver.receive_until(next_progress.min(next_sample).min(next_look)) {
+                // A member that has closed its link is about to end.
+                if matches!(message, Message::Update(_, Update::Closed)) {
+                    next_look = now;
+                }
+                self.handle(message);
+            }
+        }
+        // Messages of a member arrive in order, so everything before its last one has been handled.
+        self.sample();
+        if let Some(listeners) = self.listeners.take() {
+            listeners.end(TEARDOWN_GRACE);
+        }
+        self.drain();
+        self.timeline.end(self.elapsed);
+        self.most_workers = self.members.most();
+        self.members.release();
+    }
+
+    /// How long to wait before the next look at the members.
+    fn look_period(&self) -> Duration {
+        Duration::from_millis(if self.members.some_are_ending() { 2 } else { 100 })
+    }
+
+    /// Handles the messages that have arrived.
+    pub(super) fn drain(&mut self) {
+        while let Ok(message) = self.inbox.receiver.try_receive() {
+            self.handle(message);
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Line(line) => self.screen.line(&line),
+            Message::Pause(paused) => {
+                if self.phase == Phase::Running && self.clock.is_paused() != paused {
+                    self.clock.pause(paused);
+                    let text = if paused { "Paused: running scenarios may end" } else { "Going on" };
+                    self.screen.line(&Line::info(text));
+                    self.members.send(Command::Pause(paused));
+                }
+            }
+            Message::ChangeWorkers(more) => self.change_workers(more),
+            Message::Stop => {
+                self.interrupted = true;
+                if self.phase == Phase::Running {
+                    self.screen.line(&Line::info("Stopping: running scenarios may end; a second Ctrl-C cuts them"));
+                }
+                self.raise(Phase::Stopping);
+            }
+            Message::Force => {
+                self.interrupted = true;
+                self.raise(Phase::Forced);
+            }
+            Message::Update(member, update) => self.update(member, update),
+        }
+    }
+
+    /// Notices members that do not end or have disappeared, and decides whether the sizing is over.
+    fn look_after(&mut self) {
+        let workers = self.running();
+        self.timeline.tick(self.clock.real(), workers);
+        if self.phase == Phase::Running
+            && let Some(sizing) = &mut self.sizing
+            && sizing.sample(self.clock.now(), self.measures.totals(), workers)
+        {
+            self.raise(Phase::Stopping);
+        }
+        for (member, update) in self.members.look_after() {
+            self.update(member, update);
+        }
+    }
+
+    /// Samples this process and the machine, and tells the listeners how many workers run.
+    fn sample(&mut self) {
+        let mut health = self.machine.sample();
+        if self.plan.args.processes == 1 {
+            health.merge(&self.probe.sample());
+        }
+        self.measured(None, &Snapshot { until: self.clock.real(), health, ..Snapshot::default() });
+        if let Some(listeners) = &self.listeners {
+            listeners.workers(self.running());
+        }
+    }
+
+    /// Feeds the progress of the run to the screen.
+    fn show_progress(&mut self) {
+        let elapsed = self.clock.real();
+        let counts = self.measures.totals();
+        self.screen.progress(&Progress {
+            totals: Totals {
+                elapsed,
+                paused: self.clock.paused(),
+                successes: counts.ok,
+                failures: counts.failed,
+                interrupted: counts.interrupted,
+            },
+            workers: self.running(),
+            processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
+            sizing: self.sizing.as_ref().map(Sizing::progress),
+            rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
+        });
+    }
+}

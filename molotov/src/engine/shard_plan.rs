@@ -1,0 +1,75 @@
+//! The plan as a shard uses it, on its own thread.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use super::plan::Plan;
+use crate::{
+    Failure,
+    event::ScenarioInfo,
+    metrics::{Recorder, ScenarioId},
+    registry::{Scenario, Selection, Slots},
+    session::{Context, Session, SessionOptions},
+};
+
+/// A scenario of the plan.
+pub(super) struct PlannedScenario {
+    pub(super) name: Rc<str>,
+    pub(super) id: ScenarioId,
+    pub(super) info: ScenarioInfo,
+    pub(super) entry: Arc<dyn Scenario>,
+}
+
+/// A shard's view of the plan: the scenarios in name order, each registered with the shard's recorder.
+pub(super) struct ShardPlan {
+    pub(super) scenarios: Vec<PlannedScenario>,
+    pub(super) selection: Arc<Selection>,
+    /// Names the picker in failures: when it fails, no scenario can be named.
+    pub(super) picker_info: ScenarioInfo,
+    pub(super) picker_id: Option<ScenarioId>,
+}
+
+impl ShardPlan {
+    pub(super) fn new(plan: &Plan, recorder: &Recorder) -> ShardPlan {
+        let planned = |entry: &Arc<dyn Scenario>| PlannedScenario {
+            name: entry.name().into(),
+            id: recorder.scenario_id(entry.name()),
+            info: ScenarioInfo { name: entry.name().to_owned(), weight: entry.weight(), delay: entry.delay() },
+            entry: entry.clone(),
+        };
+        ShardPlan {
+            scenarios: plan.selection.scenarios.iter().map(planned).collect(),
+            selection: plan.selection.clone(),
+            picker_id: plan.selection.picker.as_ref().map(|_| recorder.scenario_id("scenario_picker")),
+            picker_info: ScenarioInfo { name: "scenario_picker".to_owned(), weight: 0.0, delay: Duration::ZERO },
+        }
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.scenarios.iter().map(|scenario| scenario.info.name.clone()).collect()
+    }
+
+    /// Runs `setup` and opens the sessions that scenarios take.
+    ///
+    /// # Errors
+    ///
+    /// Returns the name of the fixture that failed, and its failure.
+    pub(super) async fn open_sessions(&self, context: &Context) -> Result<Slots, (&'static str, Failure)> {
+        let mut options = SessionOptions::new();
+        for setup in &self.selection.setups {
+            if let Some(given) = setup.run(context).await.map_err(|failure| ("setup", failure))? {
+                options = given;
+            }
+        }
+        let mut slots = Slots::new(context.clone());
+        for factory in &self.selection.factories {
+            slots.insert(factory.make(context).await.map_err(|failure| ("session_factory", failure))?);
+        }
+        if self.selection.http {
+            let options = options.or_timeout(context.args().timeout);
+            let session = Session::new(options).map_err(|error| ("setup", error.into()))?;
+            session.belong_to(context.clone());
+            slots.insert(Box::new(session));
+        }
+        Ok(slots)
+    }
+}

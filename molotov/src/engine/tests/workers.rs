@@ -1,0 +1,134 @@
+//! Pausing a run, and changing its number of workers.
+
+use super::*;
+
+#[test]
+fn short_runs_report_their_workers() {
+    let counter = Arc::new(AtomicU64::new(0));
+    let args = Args { workers: 5, duration: Duration::ZERO, ..Args::default() };
+    let (summary, _) = execute(plan(args, [scenario("one", 1.0, counting(&counter))]));
+    assert!((1..=5).contains(&summary.workers), "{}", summary.workers);
+}
+
+/// A scenario that takes a millisecond and keeps which workers have run it.
+fn short_scenario(counter: &Arc<AtomicU64>, seen: &Arc<Mutex<std::collections::BTreeSet<usize>>>) -> TestScenario {
+    let (counter, seen) = (counter.clone(), seen.clone());
+    scenario(
+        "short",
+        1.0,
+        Box::new(move |slots| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            seen.lock().unwrap().insert(slots.context().worker_id().0);
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(())
+            })
+        }),
+    )
+}
+
+#[test]
+fn pause_holds_all_workers() {
+    for threads in [1, 3] {
+        let (counter, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let args = Args { workers: 6, threads: Some(threads), ..Args::default() };
+        let plan = plan(args, [short_scenario(&counter, &seen)]);
+        let (control, inbox) = Control::new();
+        let screen = RecordingScreen::default();
+        let mut shown = screen.clone();
+        let runner = std::thread::spawn(move || run(&plan, &mut shown, inbox));
+        let count = || counter.load(Ordering::SeqCst);
+        until("it runs", || count() > 100);
+        control.pause(true);
+        until("the pause is shown", || screen.has("Paused"));
+        // Scenarios that had begun end; then nothing moves.
+        let mut last = count();
+        until("it stands still", || {
+            std::thread::sleep(Duration::from_millis(100));
+            std::mem::replace(&mut last, count()) == count()
+        });
+        control.pause(false);
+        until("it goes on", || count() > last + 100);
+        control.pause(true);
+        control.stop();
+        let summary = runner.join().unwrap();
+        assert_eq!((summary.totals.successes, summary.totals.interrupted), (count(), 0), "a paused run can be stopped");
+    }
+}
+
+#[test]
+fn adds_and_removes_workers() {
+    for threads in [1, 2] {
+        let (counter, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let args = Args { workers: 10, threads: Some(threads), ..Args::default() };
+        let plan = plan(args, [short_scenario(&counter, &seen)]);
+        let (control, inbox) = Control::new();
+        let runner = std::thread::spawn(move || run(&plan, &mut RecordingScreen::default(), inbox));
+        let now = || {
+            seen.lock().unwrap().clear();
+            let since = counter.load(Ordering::SeqCst);
+            until("some have run", || counter.load(Ordering::SeqCst) > since + 400);
+            seen.lock().unwrap().iter().copied().collect::<Vec<_>>()
+        };
+        until("ten run", || now() == (0..10).collect::<Vec<_>>());
+        control.change_workers(true);
+        until("eleven run", || now() == (0..11).collect::<Vec<_>>());
+        for _ in 0..3 {
+            control.change_workers(false);
+        }
+        // 11, less 2, less 1, less 1.
+        until("seven run", || now() == (0..7).collect::<Vec<_>>());
+        control.change_workers(true);
+        until("eight run", || now() == (0..8).collect::<Vec<_>>());
+        for _ in 0..20 {
+            control.change_workers(false);
+        }
+        until("one runs in each thread", || now() == (0..threads).collect::<Vec<_>>());
+        control.stop();
+        let summary = runner.join().unwrap();
+        assert_eq!((summary.totals.successes, summary.totals.failures), (counter.load(Ordering::SeqCst), 0));
+    }
+}
+
+/// Counts the workers that were torn down.
+struct CountingTeardown(Arc<AtomicU64>, Origin);
+
+impl Teardown for CountingTeardown {
+    fn origin(&self) -> &Origin {
+        &self.1
+    }
+
+    fn run(&self, _: &Context) -> crate::Result {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn pause_uses_no_duration_and_ends_no_worker() {
+    const DURATION: Duration = Duration::from_millis(900);
+    let (counter, seen, torn_down) = (Arc::new(AtomicU64::new(0)), Arc::default(), Arc::new(AtomicU64::new(0)));
+    let args = Args { workers: 4, threads: Some(2), duration: DURATION, force_shutdown: true, ..Args::default() };
+    let mut registry = Registry::new();
+    let short = short_scenario(&counter, &seen);
+    let origin = short.origin.clone();
+    registry.add_scenario(short);
+    registry.add_teardown(CountingTeardown(torn_down.clone(), origin));
+    let plan = Plan::new(args, &registry).unwrap();
+    let (control, inbox) = Control::new();
+    let screen = RecordingScreen::default();
+    let mut shown = screen.clone();
+    let runner = std::thread::spawn(move || run(&plan, &mut shown, inbox));
+    until("it runs", || counter.load(Ordering::SeqCst) > 0);
+    control.pause(true);
+    until("the pause is shown", || screen.has("Paused"));
+    let paused = Instant::now();
+    until("the duration would be over", || paused.elapsed() > 2 * DURATION);
+    let before = counter.load(Ordering::SeqCst);
+    assert_eq!(torn_down.load(Ordering::SeqCst), 0);
+    control.pause(false);
+    let summary = runner.join().unwrap();
+    assert!(summary.totals.successes > before, "{} after the pause", summary.totals.successes - before);
+    assert!(summary.totals.paused >= 2 * DURATION && summary.totals.active() >= DURATION, "{summary:?}");
+    assert_eq!(torn_down.load(Ordering::SeqCst), 4);
+}

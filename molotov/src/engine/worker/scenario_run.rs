@@ -1,0 +1,152 @@
+//! One run of one scenario by a worker: its events, its outcome, and its deadline with `--force-shutdown`.
+
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use tokio::time::Sleep;
+
+use super::Worker;
+use crate::{
+    Failure,
+    engine::{
+        clock::Clock,
+        panic::{self, CatchPanic},
+        shard::Shard,
+        status::Activity,
+        stop::Phase,
+    },
+    event::Event,
+    metrics::Outcome,
+    registry::Slots,
+    run::LineKind,
+};
+
+impl Worker {
+    /// Runs a scenario once, records its outcome, and returns when it ended.
+    pub(super) async fn run_scenario(
+        &self,
+        slots: &Slots,
+        index: usize,
+        step: u64,
+        deadline: &mut ForceDeadline<'_>,
+    ) -> Instant {
+        let shard = &*self.shard;
+        let scenario = &shard.plan.scenarios[index];
+        self.context.enter(step, &scenario.name);
+        self.set_activity(Activity::Scenario(index));
+        if shard.has_listeners() {
+            shard.notify(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
+        }
+
+        let run = ScenarioRun {
+            shard,
+            index,
+            started: Instant::now(),
+            describing_errors: Cell::new(Duration::ZERO),
+            ended: Cell::new(None),
+        };
+        let mut work = CatchPanic::new(shard.backtraces, scenario.entry.run(slots));
+        let ended = poll_fn(|cx| {
+            if shard.stop.phase() == Phase::Forced || deadline.is_over(cx) {
+                return Poll::Ready(None);
+            }
+            Pin::new(&mut work).poll(cx).map(Some)
+        });
+        let result = crate::backtrace::apart(&run.describing_errors, ended).await;
+        let result = match result {
+            None => {
+                // Dropped while the scenario still counts as running, so that its requests count as interrupted. A panic in a
+                // destructor is ignored.
+                shard.cancelling.set(true);
+                let _ = panic::catch(false, || drop(work));
+                shard.cancelling.set(false);
+                return run.end(Outcome::Interrupted);
+            }
+            Some(Ok(result)) => result,
+            Some(Err(caught)) => Err(Failure::from(caught)),
+        };
+
+        match result {
+            Ok(()) => {
+                let ended = run.end(Outcome::Ok);
+                if shard.has_listeners() {
+                    shard.notify(&Event::ScenarioSuccess { scenario: &scenario.info, worker: self.id }).await;
+                }
+                ended
+            }
+            Err(failure) if failure.is_interruption() => {
+                let text = format!("kept its thread busy: interrupted in the scenario `{}`", scenario.name);
+                shard.line(self.id, LineKind::Warning, text);
+                let ended = run.end(Outcome::Interrupted);
+                // The shard may have a command to process.
+                tokio::task::yield_now().await;
+                ended
+            }
+            Err(failure) => {
+                let ended = run.end(Outcome::Failed);
+                shard.failed(self.id, &scenario.info, failure).await;
+                ended
+            }
+        }
+    }
+}
+
+/// A running scenario. It is recorded exactly once: when it ends, or as interrupted when its worker is dropped.
+struct ScenarioRun<'a> {
+    shard: &'a Shard,
+    index: usize,
+    started: Instant,
+    /// Time spent on describing errors, which does not count.
+    describing_errors: Cell<Duration>,
+    ended: Cell<Option<Instant>>,
+}
+
+impl ScenarioRun<'_> {
+    fn end(self, outcome: Outcome) -> Instant {
+        let now = Instant::now();
+        self.ended.set(Some(now));
+        self.shard.record_scenario(self.index, outcome, self.started + self.describing_errors.get(), now);
+        now
+    }
+}
+
+impl Drop for ScenarioRun<'_> {
+    fn drop(&mut self) {
+        if self.ended.get().is_none() {
+            self.shard.record_scenario(self.index, Outcome::Interrupted, self.started, Instant::now());
+        }
+    }
+}
+
+/// When `--force-shutdown` interrupts the running scenario. Without that option it costs nothing.
+pub(super) struct ForceDeadline<'a> {
+    clock: &'a Clock,
+    /// The time on the run's clock, and a timer for it.
+    deadline: Option<(Duration, Pin<Box<Sleep>>)>,
+}
+
+impl<'a> ForceDeadline<'a> {
+    pub(super) fn new(clock: &'a Clock, deadline: Option<Duration>) -> ForceDeadline<'a> {
+        let timer = |at: Duration| Box::pin(tokio::time::sleep(at.saturating_sub(clock.now())));
+        ForceDeadline { clock, deadline: deadline.map(|at| (at, timer(at))) }
+    }
+
+    /// Whether the deadline has passed. The end of a pause must wake the worker.
+    fn is_over(&mut self, cx: &mut std::task::Context<'_>) -> bool {
+        let Some((at, timer)) = &mut self.deadline else { return false };
+        while timer.as_mut().poll(cx).is_ready() {
+            let left = at.saturating_sub(self.clock.now());
+            if left.is_zero() || self.clock.is_paused() {
+                return left.is_zero();
+            }
+            // The run was paused while the timer ran.
+            timer.set(tokio::time::sleep(left));
+        }
+        false
+    }
+}
