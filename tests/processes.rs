@@ -181,7 +181,7 @@ fn signals_end_all_processes() {
         // As a terminal does: the whole group gets it.
         children.iter().for_each(|pid| kill(*pid, Signal::INT));
         running.signal(signal);
-        running.wait_for("Stopping: running scenarios may end");
+        running.wait_for("Stopping: waiting for running scenarios");
         server.release();
         let output = running.wait().exited(0);
         assert_eq!(output.totals(), (6, 0), "{output:#?}");

@@ -151,7 +151,7 @@ pub(super) fn left_running(worker: WorkerId, activity: Activity, scenarios: &[St
         Activity::Teardown => "the fixture `teardown`".to_owned(),
         Activity::Waiting | Activity::Idle | Activity::Ended => "its last step".to_owned(),
     };
-    let text = format!("did not end within {} s: left in {what}", grace.as_secs());
+    let text = format!("did not end within {} s: abandoned in {what}", grace.as_secs());
     Line::warning(text).by_worker(worker.0)
 }
 

@@ -169,7 +169,7 @@ impl<'a> Coordinator<'a> {
         let step = self.workers.div_ceil(10);
         let fewer = self.workers.saturating_sub(step).max(self.least_workers);
         self.workers = if more { self.workers + step } else { fewer };
-        self.screen.line(&Line::info(format!("{} wanted", format::plural(self.workers as u64, "worker"))));
+        self.screen.line(&Line::info(format!("Changing to {}", format::plural(self.workers as u64, "worker"))));
         self.members.send(Command::Workers(self.workers));
     }
 

@@ -97,7 +97,7 @@ impl Coordinator<'_> {
                 return;
             }
             // Like the original: scripts import libraries that start threads.
-            let text = format!("other threads are alive, and are not in the processes that are forked now: {names}");
+            let text = format!("other threads are alive and will not exist in the forked processes: {names}");
             self.screen.line(&Line::warning(text));
         }
         self.screen.line(&Line::info(format!("Forking {number} processes")));
@@ -143,7 +143,8 @@ impl Coordinator<'_> {
 
     /// Warns that listeners do not receive the number of workers.
     fn warn_of_listeners(&mut self, error: &io::Error) {
-        self.screen.line(&Line::warning(format!("listeners are not told of the workers: {}", no_thread(error))));
+        self.screen
+            .line(&Line::warning(format!("listeners do not receive the number of workers: {}", no_thread(error))));
     }
 
     /// The notice about a run that only the default duration limits, which is rarely intended.
@@ -228,7 +229,7 @@ impl Coordinator<'_> {
                 match ran {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {
-                        let text = format!("listeners were not told of the workers: {error}");
+                        let text = format!("listeners did not receive the number of workers: {error}");
                         self.screen.line(&Line::warning(text));
                     }
                     // Listeners cannot run without a second thread.

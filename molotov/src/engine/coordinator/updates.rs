@@ -36,7 +36,7 @@ impl Coordinator<'_> {
             Update::Missing { updates } => {
                 let (name, incomplete) = (member.name(), member.incomplete());
                 let (count, since) = (format::plural(updates, "update"), format::elapsed(incomplete.since));
-                let text = format!("{count} of {name} got lost on the way: its counts are incomplete since {since}");
+                let text = format!("{count} of {name} were lost on the way: its counts are incomplete since {since}");
                 self.screen.line(&Line::warning(text));
                 self.incomplete.push(incomplete);
             }

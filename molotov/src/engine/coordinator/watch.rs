@@ -57,7 +57,7 @@ impl Coordinator<'_> {
         self.members.release();
     }
 
-    /// How long to wait before the next look at the members.
+    /// How long to wait before `look_after` is called again.
     fn look_period(&self) -> Duration {
         Duration::from_millis(if self.members.some_are_ending() { 2 } else { 100 })
     }
@@ -75,7 +75,7 @@ impl Coordinator<'_> {
             Message::Pause(paused) => {
                 if self.phase == Phase::Running && self.clock.is_paused() != paused {
                     self.clock.pause(paused);
-                    let text = if paused { "Paused: running scenarios may end" } else { "Going on" };
+                    let text = if paused { "Paused: running scenarios finish" } else { "Resumed" };
                     self.screen.line(&Line::info(text));
                     self.members.send(Command::Pause(paused));
                 }
@@ -84,7 +84,8 @@ impl Coordinator<'_> {
             Message::Stop => {
                 self.interrupted = true;
                 if self.phase == Phase::Running {
-                    self.screen.line(&Line::info("Stopping: running scenarios may end; a second Ctrl-C cuts them"));
+                    self.screen
+                        .line(&Line::info("Stopping: waiting for running scenarios; a second Ctrl-C cancels them"));
                 }
                 self.raise(Phase::Stopping);
             }

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The longest message, in bytes. A longer one means that the other side does not send messages.
 const MAX_LENGTH: usize = 1 << 30;
 
-/// The writing end.
+/// The writing end of a link.
 #[derive(Debug)]
 pub(super) struct Writer {
     stream: UnixStream,
@@ -22,7 +22,7 @@ impl Writer {
         Writer { stream, buffer: Vec::new() }
     }
 
-    /// Sends a message; blocks while the other side does not read.
+    /// Sends a message. Blocks while the other side does not read.
     pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
@@ -36,7 +36,7 @@ impl Writer {
     }
 }
 
-/// The reading end.
+/// The reading end of a link.
 #[derive(Debug)]
 pub(super) struct Reader {
     stream: BufReader<UnixStream>,
@@ -95,7 +95,7 @@ mod tests {
     };
 
     #[test]
-    fn everything_arrives_as_it_was_sent() {
+    fn receives_messages_as_sent() {
         let (one, other) = UnixStream::pair().unwrap();
         let recorder = Recorder::new(Limits::default());
         let browse = recorder.scenario_id("browse");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_cut_in_the_middle_is_the_end() {
+    fn ends_at_an_incomplete_message() {
         let (mut one, other) = UnixStream::pair().unwrap();
         let mut writer = Writer::new(one.try_clone().unwrap());
         writer.send(&Command::Force).unwrap();

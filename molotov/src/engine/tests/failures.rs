@@ -45,7 +45,7 @@ fn exception_option_stops_at_the_first_failure() {
     assert_eq!(summary.totals.successes + 1, counter.load(Ordering::Relaxed));
 }
 
-/// A scenario that panics where a shard asks for its delay, outside of everything that catches panics of user code.
+/// A scenario that panics when a shard reads its delay, where panics of user code are not caught.
 struct PanickingDelay(TestScenario);
 
 impl Scenario for PanickingDelay {
@@ -90,5 +90,5 @@ fn panic_in_a_shard_loop_ends_the_run() {
     assert!(why.contains("panicked") && why.contains("own loop"), "{why}");
     let mut threads: Vec<_> = summary.incomplete.iter().map(|incomplete| incomplete.thread).collect();
     threads.sort_unstable();
-    assert_eq!(threads, [Some(0), Some(1)], "their last measures are lost");
+    assert_eq!(threads, [Some(0), Some(1)], "the last measures of both threads are lost");
 }

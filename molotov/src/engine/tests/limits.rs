@@ -5,7 +5,7 @@ use super::*;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// `-r` is exact, whatever the workers and threads.
+    /// `-r` is exact for any number of workers and threads.
     #[test]
     fn every_worker_runs_exactly_max_runs_scenarios(workers in 1_usize..40, threads in 1_usize..5, runs in 1_u64..30) {
         let counter = Arc::new(AtomicU64::new(0));

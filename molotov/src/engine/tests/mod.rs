@@ -29,7 +29,7 @@ use crate::{
     ui::{RunLimits, Screen},
 };
 
-/// Keeps what it is shown.
+/// Records the lines that it is given.
 #[derive(Default, Clone)]
 struct RecordingScreen(Arc<Mutex<Vec<Line>>>);
 
@@ -120,9 +120,9 @@ fn execute(plan: Plan) -> (Summary, RecordingScreen) {
 /// Waits until a condition holds.
 #[track_caller]
 fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let started = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        assert!(started.elapsed() < Duration::from_secs(30), "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -18,7 +18,7 @@ fn counts_blocking_scenarios_in_the_second_they_ended() {
     let (summary, _) = execute(plan(args, [blocking]));
     let points: Vec<_> = summary.timeline.points().collect();
     let course: Vec<_> = points.iter().map(|point| point.successes).collect();
-    // One in 90 ms at most, and one that had begun before.
+    // At most one per 90 ms, and one that started earlier.
     let possible = |point: &crate::run::Point| (point.period.as_secs_f64() / 0.09) as u64 + 1;
     assert!(course.len() >= 2, "{course:?}");
     assert!(points.iter().all(|point| point.successes <= possible(point)), "{course:?}");
@@ -42,7 +42,7 @@ fn shows_given_durations_as_progress() {
         fn finish(&mut self, _: &Summary) {}
     }
 
-    // The default, when it is asked for, and more than that.
+    // No duration, the default given as an option, and more than the default.
     for duration in [None, Some(Duration::from_secs(86_400)), Some(Duration::from_secs(2 * 86_400))] {
         let failing = scenario("failing", 1.0, Box::new(|_| Box::pin(async { Err(Failure::msg("at once")) })));
         let options = Options { duration, exception: Some(true), ..Options::default() };

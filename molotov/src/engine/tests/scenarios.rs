@@ -48,7 +48,7 @@ fn concurrent_runs_share_no_variables() {
     assert_eq!(seen, [(80, 1), (80, 2), (80, 3)]);
 }
 
-/// Scenarios may keep what is not `Send` over an await.
+/// Scenarios may hold values that are not `Send` across an await.
 #[test]
 fn scenarios_need_not_be_send() {
     let local = scenario(

@@ -17,7 +17,7 @@ fn stop_finishes_scenarios_and_force_interrupts_them() {
                     begun.lock().unwrap().send(()).unwrap();
                     let release = release.clone();
                     Box::pin(async move {
-                        // Closed to let everybody through, those too who come before the stop does.
+                        // Closed to release all scenarios, including those that start before the stop.
                         let _ = release.acquire().await;
                         Ok(())
                     })
@@ -73,7 +73,7 @@ fn names_and_abandons_busy_threads() {
     let (summary, screen) = execute(plan(args, [busy]));
     release.store(1, Ordering::Relaxed);
     assert_eq!(summary.totals.interrupted, 1);
-    assert!(screen.has("left in the scenario `spins`"));
+    assert!(screen.has("abandoned in the scenario `spins`"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn stop_before_the_start_runs_nothing() {
     assert_eq!((summary.totals.successes, counter.load(Ordering::Relaxed)), (0, 0));
 }
 
-/// Asks the run to stop and to be forced down, as two Ctrl-C would.
+/// Stops the run and forces it down, like pressing Ctrl-C twice.
 struct InterruptingTeardown(Control, Origin);
 
 impl GlobalTeardown for InterruptingTeardown {
@@ -101,7 +101,7 @@ impl GlobalTeardown for InterruptingTeardown {
     }
 }
 
-/// Keeps whether it need not wait for a reader that does not read.
+/// Records whether `settle` may skip waiting for the reader.
 #[derive(Default)]
 struct ImpatientScreen(bool);
 
@@ -128,5 +128,5 @@ fn remembers_a_force_during_global_teardown() {
     let mut screen = ImpatientScreen::default();
     let summary = run(&plan, &mut screen, inbox);
     assert_eq!(summary.totals.successes, 1);
-    assert!(screen.0, "it waits for a reader although the run was forced down");
+    assert!(screen.0, "waited for a reader although the run was forced down");
 }

@@ -10,7 +10,7 @@ fn short_runs_report_their_workers() {
     assert!((1..=5).contains(&summary.workers), "{}", summary.workers);
 }
 
-/// A scenario that takes a millisecond and keeps which workers have run it.
+/// A scenario that takes a millisecond and records which workers run it.
 fn short_scenario(counter: &Arc<AtomicU64>, seen: &Arc<Mutex<std::collections::BTreeSet<usize>>>) -> TestScenario {
     let (counter, seen) = (counter.clone(), seen.clone());
     scenario(
@@ -41,14 +41,14 @@ fn pause_holds_all_workers() {
         until("it runs", || count() > 100);
         control.pause(true);
         until("the pause is shown", || screen.has("Paused"));
-        // Scenarios that had begun end; then nothing moves.
+        // Running scenarios end. Then the count stays.
         let mut last = count();
-        until("it stands still", || {
+        until("the count stays", || {
             std::thread::sleep(Duration::from_millis(100));
             std::mem::replace(&mut last, count()) == count()
         });
         control.pause(false);
-        until("it goes on", || count() > last + 100);
+        until("it resumes", || count() > last + 100);
         control.pause(true);
         control.stop();
         let summary = runner.join().unwrap();
@@ -67,7 +67,7 @@ fn adds_and_removes_workers() {
         let now = || {
             seen.lock().unwrap().clear();
             let since = counter.load(Ordering::SeqCst);
-            until("some have run", || counter.load(Ordering::SeqCst) > since + 400);
+            until("some scenarios have run", || counter.load(Ordering::SeqCst) > since + 400);
             seen.lock().unwrap().iter().copied().collect::<Vec<_>>()
         };
         until("ten run", || now() == (0..10).collect::<Vec<_>>());
@@ -76,7 +76,7 @@ fn adds_and_removes_workers() {
         for _ in 0..3 {
             control.change_workers(false);
         }
-        // 11, less 2, less 1, less 1.
+        // 11 - 2 - 1 - 1
         until("seven run", || now() == (0..7).collect::<Vec<_>>());
         control.change_workers(true);
         until("eight run", || now() == (0..8).collect::<Vec<_>>());
@@ -90,7 +90,7 @@ fn adds_and_removes_workers() {
     }
 }
 
-/// Counts the workers that were torn down.
+/// Counts teardowns.
 struct CountingTeardown(Arc<AtomicU64>, Origin);
 
 impl Teardown for CountingTeardown {
