@@ -13,7 +13,7 @@ use crate::{
 /// The exception that aiohttp would raise.
 pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let made = || -> PyResult<PyErr> {
-        if let Some(wrong) = tls::WrongFingerprint::among(error) {
+        if let Some(wrong) = tls::verify::WrongFingerprint::among(error) {
             let url = error.url();
             let host = url.and_then(|url| url.host_str()).unwrap_or_default();
             let port = url.and_then(|url| url.port_or_known_default()).unwrap_or_default();

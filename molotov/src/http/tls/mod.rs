@@ -1,7 +1,7 @@
 //! TLS, by rustls: the options of a session, and the configuration for them.
 
 mod certificate;
-mod verify;
+pub(crate) mod verify;
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -12,7 +12,6 @@ use rustls::{
 };
 
 pub use self::certificate::{Certificate, Identity};
-pub(crate) use self::verify::WrongFingerprint;
 use self::verify::{Pinned, Trusting, Unchecked, native};
 use super::{Error, ErrorKind, version::HttpVersionPolicy};
 
