@@ -305,10 +305,7 @@ const TABLE: &[Row] = &[
             let run = load_test.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
             assert!(run.output.stdout.contains("\nError Ratio 100.00 % obtained with "), "{:#?}", run.output);
         },
-        bad: &[
-            ("--sizing-tolerance 100", 2, "from 0 to below 100"),
-            ("--sizing-tolerance x", 2, "a number of percent"),
-        ],
+        bad: &[("--sizing-tolerance 100", 2, "from 0 to below 100"), ("--sizing-tolerance x", 2, "write a percentage")],
     },
     Row {
         option: "delay",
@@ -544,7 +541,7 @@ const TABLE: &[Row] = &[
             let read = |name: &str| fs::read_to_string(load_test.path().join(name)).expect("the report is there");
             let report: serde_json::Value = serde_json::from_str(&read("out.json")).expect("it is JSON");
             assert_eq!((&report["totals"]["successes"], run.server.served()), (&5.into(), 5));
-            assert!(read("out.html").starts_with("<!doctype html>") && read("out.CSV").starts_with("at_s,"));
+            assert!(read("out.html").starts_with("<!DOCTYPE html>") && read("out.CSV").starts_with("at_s,"));
         },
         bad: &[
             ("--report out.txt", 2, "has no known format; name a file that ends in .json, .html or .csv"),
