@@ -205,7 +205,7 @@ fn what_cannot_be_loaded_is_told() {
     ] {
         let run = scripts.run(line);
         assert!(run.code == Some(code) && run.err.contains(part), "{run:#?}");
-        assert!(!run.err.contains("molotov._loop"), "the traceback shows the script's part only: {run:#?}");
+        assert!(!run.err.contains("molotov._loading"), "the traceback shows the script's part only: {run:#?}");
     }
 }
 

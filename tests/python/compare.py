@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs every script of `cases/` with two molotov commands and tells the differences.
+"""Runs every script in `cases/` with two molotov commands, and prints the differences.
 
 See README.md beside this file. Standard library only, Python 3.10 or later.
 """
@@ -32,8 +32,7 @@ TIMEOUT = 30
 DEFAULT_ARGS = "--single-run -c"
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "NO_COLOR": "1", "COLUMNS": "200"}
 
-# What is known, and meant, to differ (SPEC.md, sections 2 and 12):
-# case -> (which parts may differ, why). Parts: requests, seen, totals, exit.
+# Intended differences: case -> (the parts that may differ, the reason). Parts: requests, seen, totals, exit.
 EXPECTED = {
     "fail_setup": ({"exit", "totals"}, "a failed setup exits 1 (the original: 0)"),
     "fail_setup_one_worker": ({"exit"}, "a failed setup exits 1 (the original: 0)"),
@@ -43,7 +42,7 @@ EXPECTED = {
     "option_duration_zero": ({"seen", "totals"}, "-d 0 is one scenario (the original: as many as fit into the second)"),
     "option_force_shutdown": ({"seen", "totals"}, "a running scenario is really cut (the original waits for its end)"),
     "util_json_request_json": ({"seen", "requests"}, "json_request takes json= (the original: TypeError)"),
-    # What goes on where the original's worker dies without a word.
+    # Runs that continue, where the original's worker dies silently.
     "fail_cancelled_error": ({"seen", "totals"}, "a CancelledError is a failure like any other (the original: the worker dies)"),
     "fail_cancelled_task": ({"seen", "totals"}, "a cancelled scenario is a failure; the worker continues (the original: it dies)"),
     "fail_cancelled_child": ({"seen", "totals"}, "a cancelled scenario is a failure; the worker continues (the original: it dies)"),
@@ -53,7 +52,7 @@ EXPECTED = {
     "fail_global_setup": ({"totals"}, "there are always totals (the original: none)"),
     "fail_exit_in_global_setup": ({"totals"}, "there are always totals (the original: none)"),
     "fail_exit_in_global_teardown": ({"totals"}, "there are always totals (the original: none)"),
-    # Where a client of its own may differ.
+    # Differences between HTTP clients.
     "content_chunks": ({"seen"}, "parts of a body that came together are one part"),
     "error_invalid_url": ({"seen"}, "a scheme that is not HTTP is refused as a URL, without a try to connect"),
     "headers_request": ({"seen", "requests"}, "a GET without a body sends no Content-Length, whatever its headers say"),
@@ -88,7 +87,7 @@ class Servers:
 
 
 class Server:
-    """One of them, with its ports."""
+    """A forked server, with its ports."""
 
     def __init__(self, process, port, secure_port):
         self.process, self.port, self.secure_port = process, port, secure_port
@@ -143,7 +142,7 @@ class Forked:
 
 
 def command_of(command):
-    """Returns what runs a command. Console scripts of Python are forked, since most of their time goes into imports."""
+    """Returns the runner of a command. Console scripts of Python are forked, because imports take most of their time."""
     words = words_of(command)
     with contextlib.suppress(OSError, UnicodeDecodeError, ValueError):
         program = Path(shutil.which(words[0]) or words[0])
@@ -167,7 +166,7 @@ def finish(process, streams, wait):
 
 
 def directives(path):
-    """The `# key: value` lines at the top of a case."""
+    """Returns the `# key: value` lines at the top of a case."""
     found = {"args": DEFAULT_ARGS}
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
@@ -179,7 +178,7 @@ def directives(path):
 
 
 def clean(text):
-    """Takes out what differs from run to run."""
+    """Removes what differs from run to run."""
     text = re.sub(r"(127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1\])(:|', ?|\", ?)\d{2,5}\b", r"\1\2<port>", text)
     text = re.sub(r"\b0x[0-9a-fA-F]{4,}", "0x<address>", text)
     text = re.sub(r"boundary=\"?[-\w'()+,./:=?]+\"?", "boundary=<boundary>", text)
@@ -216,7 +215,7 @@ def hash_of(text):
 
 
 def words_of(command):
-    """The command's words; a path is made absolute, since runs have a directory of their own."""
+    """Returns the words of a command, with an absolute path, because each run has its own working directory."""
     words = shlex.split(command)
     if os.sep in words[0]:
         words[0] = os.path.abspath(words[0])
@@ -224,7 +223,7 @@ def words_of(command):
 
 
 def run_once(command, path, servers):
-    """Runs one case with one command; gives its parts and the raw output."""
+    """Runs one case with one command. Returns its parts and the raw output."""
     options = directives(path)
     text = options["args"].replace("{cases}", str(CASES))
     arguments = shlex.split(text)
@@ -247,7 +246,7 @@ def run_once(command, path, servers):
     requests = [clean_request(entry) for entry in log]
     if "requests" in unordered:
         requests.sort()
-    # Source lines of tracebacks are no sightings, and what scripts print has no prefix.
+    # Source lines in tracebacks are not observations. Printed lines have no prefix.
     seen = [clean(match[1]).rstrip() for match in re.finditer(r"(?m)^(SEEN .*)$", out)]
     if "seen" in unordered:
         seen.sort()
@@ -261,7 +260,7 @@ def run_once(command, path, servers):
     return parts, out, err, took
 
 
-# How often the original is run before it counts as different: on a busy machine it loses lines or is killed in between.
+# How often the original runs before a case counts as different. On a busy machine it loses lines or is killed.
 ATTEMPTS = 3
 
 
@@ -274,7 +273,7 @@ def prepare(options):
 
 
 def compare(path):
-    """The differing parts of one case, with a diff for each. Ours is run once and has to do what the original does in some run."""
+    """Returns the differing parts of one case, each with a diff. Our run must equal one of the original's runs."""
     allowed, _ = EXPECTED.get(path.stem, (set(), ""))
     right, right_out, right_err, right_took = run_once(KEPT.ours, path, KEPT.servers)
     for _ in range(ATTEMPTS):
@@ -294,11 +293,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ours", default="molotov", help="the command under test (default: molotov)")
     parser.add_argument("--original", default="molotov", help="the command to compare with (default: molotov)")
-    parser.add_argument("--only", metavar="PATTERN", help="cases whose name fits this pattern (* and ?), or contains it")
-    parser.add_argument("--jobs", type=int, default=4, help="cases at a time (default: 4)")
-    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--only", metavar="PATTERN", help="cases whose name matches this pattern (* and ?), or contains it")
+    parser.add_argument("--jobs", type=int, default=4, help="how many cases run at a time (default: 4)")
+    parser.add_argument("--list", action="store_true", help="list the cases, and exit")
     parser.add_argument("-v", "--verbose", action="store_true",
-                        help="every case with what was seen; the raw output of those that differ")
+                        help="print the observations of every case, and the raw output of those that differ")
     options = parser.parse_args()
 
     paths = sorted(CASES.glob("*.py"))
@@ -310,7 +309,7 @@ def main():
             print(path.stem)
         return 0
     if not paths:
-        print("no case fits %r" % options.only, file=sys.stderr)
+        print("no case matches %r" % options.only, file=sys.stderr)
         return 2
 
     differ = known = 0
@@ -348,7 +347,7 @@ def main():
                             print("    %-8s | %s" % (part, line))
                 sys.stdout.flush()
     if known:
-        print("%d known differences, which are meant" % known)
+        print("%d intended differences" % known)
     print("%d cases, %d differ" % (len(paths), differ))
     return 1 if differ else 0
 

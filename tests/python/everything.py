@@ -1,4 +1,4 @@
-"""Much of asyncio and of a session in one scenario: run with many workers, to see that they do not get in each other's way."""
+"""Uses much of asyncio and of a session in one scenario. Many workers run it, to show that they do not affect each other."""
 
 import asyncio
 import contextvars

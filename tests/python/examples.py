@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""examples.py --molotov CMD --target CMD: runs every script of `examples/python` and compares its totals with what the
-target server counted. Prints a line for each, and exits with 1 where anything differs."""
+"""examples.py --molotov CMD --target CMD: runs every script of `examples/python`, and compares its totals with the
+counts of the target server. Prints a line for each, and exits with 1 if any differs."""
 import argparse
 import json
 import os
@@ -13,7 +13,7 @@ import urllib.request
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
 
-# Arguments, totals, and what the server has to count; two workers and three runs each unless it says otherwise.
+# Arguments, totals, and the expected counts of the server. The default is two workers with three runs each.
 EXPECTED = {
     "quickstart.py": ("quickstart.py", (6, 0), {"/": 6}),
     "fixtures.py": ("fixtures.py", (6, 0), {"/headers": 6}),
@@ -21,7 +21,7 @@ EXPECTED = {
     "picker.py": ("picker.py", (6, 0), {"/": 2, "/users/7": 2, "/cart": 2}),
     "events.py": ("events.py", (6, 0), {"/": 6}),
     "average_time.py": ("--use-extension average_time.py quickstart.py", (6, 0), {"/": 6}),
-    # The first answer that comes is too slow, and ends the run: each worker has made its first request by then.
+    # The first response is too slow, and ends the run. Each worker has sent its first request by then.
     "stop_when_slow.py": ("--use-extension stop_when_slow.py slow.py", (2, 0), {"/slow": 2}),
     "concurrency.py": ("concurrency.py", (6, 0), {"/": 6, "/users/7": 6, "/slow": 6}),
     "json_lines.py": ("json_lines.py", (4, 2), {"/flaky": 6}),

@@ -38,7 +38,7 @@ class User:
         return begun
 
     def type(self, command):
-        """Returns the exit code and all that was printed."""
+        """Returns the exit code and the output."""
         if command.startswith("cd "):
             self.directory /= shlex.split(command)[1]
             return 0, ""
@@ -101,14 +101,14 @@ def first_run(user, molostart):
         ("Create Makefile [y]: ", "perhaps"),
         ("Please write `y` or `n`.", None),
         ("Create Makefile [y]: ", "n"),
-        # Where this wheel was installed from.
+        # The source that this wheel was installed from.
         ("Molotov, a path or git address [", ""),
     ])
     *commands, _, run = [line[4:] for line in shown.splitlines() if line.startswith("    ")]
     for command in commands:
         code, told = user.type(command)
         assert code == 0, told
-    # Forgets the service; the message names what starts it, and the run goes on.
+    # The service is not running. The message names the command that starts it, and the run continues.
     waiting = user.start(run)
     told = ""
     for line in waiting.stdout:
@@ -122,7 +122,7 @@ def first_run(user, molostart):
 
 
 def mistakes(user, run):
-    """Each is mended with what the message says, and shows in no run after that."""
+    """Fixes each mistake as its message says, and checks that it is fixed."""
     script = user.directory / "loadtest.py"
     right = text = script.read_text()
 

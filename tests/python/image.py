@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""image.py --programs DIRECTORY: the image and its neighbours, as far as that goes without an engine that builds images.
+"""image.py --programs DIRECTORY: checks the image and the files around it, without building the image.
 
 - the Dockerfile is linted, and what it copies is enough for cargo; the compose file and the Kubernetes job fit their schemas;
 - the image's entrypoint, which is in that directory, runs what the compose file and the job tell it to run, with their
@@ -34,18 +34,18 @@ def tools():
 
 
 def read(path, python):
-    """A file of YAML."""
+    """Parses a YAML file."""
     code = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))"
     return json.loads(subprocess.run([python, "-c", code, path], check=True, capture_output=True, text=True).stdout)
 
 
 def default(text):
-    """What a variable of a compose file is where nothing else is said."""
+    """Returns the default of a variable in a compose file."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def repository(place):
-    """A repository with what the compose file's command names."""
+    """Makes a repository with the files that the compose file's command names."""
     shutil.copytree(ROOT / "docker", place / "docker")
     shutil.copy(place / "docker/molotov.json", place / "molotov.json")
     identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
@@ -55,7 +55,7 @@ def repository(place):
 
 
 def check_context(place):
-    """What the image is built from is enough for cargo: all members of the workspace, and the wheel's description."""
+    """The files that the image is built from are enough for cargo: all workspace members, and the wheel's description."""
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     tracked = subprocess.run(["git", "ls-files", *kept], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in tracked.splitlines():
@@ -101,7 +101,7 @@ def main():
         address = repository(pathlib.Path(place))
         server = subprocess.Popen([sys.executable, HERE / "server.py"], stdout=subprocess.PIPE, text=True)
         try:
-            # Only what lies outside is not as in the files: where the repository and the service are.
+            # Only the locations of the repository and of the service differ from the files.
             outside = {"TEST_REPO": address, "SERVICE": "http://127.0.0.1:%d" % int(server.stdout.readline())}
             for line, told in ((service["command"], variables), (job.get("args", []), of_job)):
                 result = run([*entrypoint, *line], programs, **{**told, **outside})
@@ -110,7 +110,7 @@ def main():
         finally:
             server.kill()
             server.wait()
-        # A test that is bad, since nothing listens any more, gives the exit code of the container.
+        # A failed test sets the container's exit code. It fails because the service has stopped.
         if run([*entrypoint, *service["command"]], programs, **{**variables, **outside}).returncode != 1:
             sys.exit("a bad test did not exit with 1")
 

@@ -12,7 +12,7 @@ import aiohttp
 import molotov
 import yarl
 
-# The table is that of this version; with others only the reasons are checked.
+# The table is for this version. With others, only the reasons are checked.
 PINNED = "3.9.5"
 TABLE = pathlib.Path(__file__).resolve().parent / "members.md"
 
@@ -90,7 +90,7 @@ MISSING = {
 
 
 def names_of(kind):
-    """The public names of a class of aiohttp's, and of its objects if they have more."""
+    """Returns the public names of a class of aiohttp, and those of its objects."""
     names = set(dir(kind))
     if kind is aiohttp.ClientRequest:
         made = kind("GET", yarl.URL("http://127.0.0.1/"), loop=asyncio.get_running_loop())
@@ -99,7 +99,7 @@ def names_of(kind):
 
 
 def table(objects):
-    """The table, and what is wrong with it."""
+    """Returns the table, and its errors."""
     lines, wrong = ["# Members of aiohttp's classes", ""], []
     lines += ["Made by `members.py` with aiohttp %s, and checked by it. Names with an underscore are left out." % PINNED, ""]
     for kind, object_ in objects.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py [--quick] [--release]: everything that is tested with Python interpreters.
+"""run.py [--quick] [--release]: runs all tests that need Python interpreters.
 
 - the command, built with the Python that cargo finds, against the original: all cases of `compare.py`;
 - the examples against the examples' target server;
@@ -29,7 +29,7 @@ WORK = TARGET / "python"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 # What the cases were written for, and the last that has wheels of it, or needs none.
 AIOHTTP = "aiohttp==3.9.5"
-# What scripts use beside.
+# Further packages that scripts use.
 BESIDE = "nest_asyncio"
 ORIGINAL = "molotov==2.6"
 
@@ -45,7 +45,7 @@ def call(*command, **options):
 
 
 def interpreters():
-    """The Pythons of those versions that are found, by version."""
+    """Returns the installed Pythons with those versions, by version."""
     found = {}
     for version in VERSIONS:
         candidates = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/%s.*/bin/python3" % version)))
@@ -60,18 +60,18 @@ def interpreters():
 
 
 def environment(python, name, *packages):
-    """A virtual environment with these packages; gives back the directory of its programs."""
+    """Makes a virtual environment with these packages. Returns the directory of its programs."""
     directory = WORK / name
     shutil.rmtree(directory, ignore_errors=True)
     call(python, "-m", "venv", directory)
-    # Without its extensions aiohttp installs on versions for which it has no wheels.
+    # Without its extensions, aiohttp installs on versions for which it has no wheels.
     call(directory / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages,
          env={"AIOHTTP_NO_EXTENSIONS": "1"})
     return directory / "bin"
 
 
 def linked_with():
-    """The Python that cargo links with: the first `python3`, or what `PYO3_PYTHON` says."""
+    """Returns the Python that cargo links with: `PYO3_PYTHON`, or the first `python3`."""
     python = os.environ.get("PYO3_PYTHON") or shutil.which("python3")
     code = "import sys; print(sys.executable)"
     return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
@@ -98,7 +98,7 @@ async def two(session):
 
 
 def quick(command, packages):
-    """Two scripts with one server; one needs a package that is in the environment only, the other has 100 workers."""
+    """Runs two scripts with one server. One needs a package of the environment, the other has 100 workers."""
     (packages / "only_here.py").write_text("known = True\n")
     script = WORK / "quick.py"
     script.write_text(QUICK)
@@ -122,7 +122,7 @@ def quick(command, packages):
 
 
 def start(molostart, source, python):
-    """Has a load test written, and types what `molostart` prints into a shell whose `python3` is that one."""
+    """Runs `molostart`, and types the commands that it prints into a shell with that `python3`."""
     work = WORK / "start"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -130,7 +130,7 @@ def start(molostart, source, python):
     told = subprocess.run([str(word) for word in line], cwd=work, check=True, capture_output=True, text=True).stdout
     commands = "".join(row[4:] + "\n" for row in told.splitlines() if row.startswith("    "))
     print(commands, flush=True)
-    # A checkout is built by pip, with an optimisation that takes minutes.
+    # pip would build a checkout with optimisations, which takes minutes.
     environment = {**os.environ, "MATURIN_PEP517_ARGS": "--profile dev", "CARGO_TARGET_DIR": str(TARGET),
                    "PATH": os.pathsep.join([os.path.dirname(python), os.environ["PATH"]])}
     with open(work / "told", "w+") as output:
@@ -139,7 +139,7 @@ def start(molostart, source, python):
         try:
             code = shell.wait(timeout=900)
         finally:
-            # The service that runs in the background.
+            # The service, which runs in the background.
             os.killpg(shell.pid, signal.SIGTERM)
         output.seek(0)
         told = output.read()
@@ -154,12 +154,12 @@ SLAVE = """{"molotov": {"requirements": "requirements.txt", "env": {"MESSAGE": "
 
 
 def slave(moloslave, *wheels):
-    """Runs tests of a repository with the wheel's `moloslave`; its requirements are these wheels."""
+    """Runs the tests of a repository with the wheel's `moloslave`. The requirements are these wheels."""
     repository = WORK / "slave"
     shutil.rmtree(repository, ignore_errors=True)
     repository.mkdir()
     (repository / "molotov.json").write_text(SLAVE)
-    # Packages by their paths; the line that names Molotov itself is skipped.
+    # Packages by their paths. The line that names Molotov is skipped.
     (repository / "requirements.txt").write_text("molotov\n" + "".join("%s\n" % wheel for wheel in wheels))
     (repository / "loadtest.py").write_text(QUICK.replace("import only_here", "import needed_here").replace(
         "only_here.known", "needed_here.known and os.environ['MESSAGE'] == 'from env'"))
@@ -184,7 +184,7 @@ def slave(moloslave, *wheels):
 
 
 def small_wheel(name, files):
-    """A wheel of that name with these files."""
+    """Makes a wheel with that name and these files."""
     path = WORK / ("%s-1.0-py3-none-any.whl" % name)
     information = "%s-1.0.dist-info/" % name
     files = {
@@ -204,13 +204,13 @@ def needed_here():
 
 
 def other_molotov():
-    """Another distribution of the original's name, which a requirement may bring."""
+    """Installs another distribution with the original's name, as a requirement may."""
     text = "raise RuntimeError('the other molotov')\n"
     return small_wheel("molotov", {"molotov/__init__.py": text, "molotov/run.py": text})
 
 
 def side_by_side(programs, original):
-    """The original beside the wheel: our commands say that Python would load it, and how to mend that."""
+    """With the original beside the wheel, our commands say that Python loads it, and how to fix that."""
     def refused(command, *said, **variables):
         told = subprocess.run([str(word) for word in command], env={**os.environ, **variables}, text=True,
                               capture_output=True, timeout=60)
@@ -225,18 +225,18 @@ def side_by_side(programs, original):
     for command in commands:
         way_out = refused([*command, "--version"], "instead of", "remove %s from PYTHONPATH" % hiding,
                           PYTHONPATH=hiding)
-    # It names the program as it was typed, without its directory.
+    # The message names the program as typed, without its directory.
     call("bash", "-c", way_out + " --version", env={"PYTHONPATH": hiding, "PATH": "%s:/usr/bin:/bin" % programs})
 
     pip = [programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    # As a wheel: an old pip would run its `setup.py`, which leaves newer files of ours as they are.
+    # As a wheel, because an old pip would run `setup.py`, which keeps newer files of ours.
     call(*pip, "install", "--no-deps", "--use-pep517", ORIGINAL)
     for command in commands:
         way_out = refused([*command, "--version"], "`molotov` 2.6 has overwritten the package of molotov-rs")
     call("bash", "-c", way_out)
     quick([programs / "molotov"], packages_of(programs))
 
-    # Ours over the original works; removing the original takes files of ours along.
+    # Installing ours over the original works. Removing the original removes some of our files.
     call(*pip, "install", "--no-deps", "--use-pep517", ORIGINAL)
     call("bash", "-c", way_out.split(" && ")[1])
     call(programs / "molotov", "--version")
@@ -247,13 +247,13 @@ def side_by_side(programs, original):
 
 
 def surface(molotov, env):
-    """What sessions and responses have, and their tracing, with the aiohttp of that environment."""
+    """Checks the members of sessions and responses, and their tracing, with the aiohttp of that environment."""
     call(molotov, "--single-run", "-c", "-f", "1", HERE / "members.py", env=env, timeout=60)
     call(molotov, "-p", "2", "-w", "4", "-r", "2", "-c", "-f", "1", HERE / "traced.py", env=env, timeout=60)
 
 
 def types(interpreter, wheel):
-    """Checks the wheel's stubs and metadata, and its objects beside the newest aiohttp."""
+    """Checks the wheel's stubs and metadata, and its objects with the newest aiohttp."""
     programs = environment(interpreter, "typed", wheel, "aiohttp", "mypy")
     surface(programs / "molotov", {})
     call(programs / "python", "-m", "mypy", "--strict", HERE / "typed.py", cwd=WORK)
@@ -309,7 +309,7 @@ def main():
         call(maturin, "build", "--quiet", *(profile or ["--profile", "dev"]), "-i", interpreter, "--out", wheels, cwd=ROOT)
         wheel = next(wheels.glob("*.whl"))
         installed = environment(interpreter, "wheel-" + version, wheel, AIOHTTP, BESIDE)
-        # People start it both ways.
+        # Users start it both ways.
         quick([installed / "molotov"], packages_of(installed))
         quick([installed / "python", installed / "molotov"], packages_of(installed))
         call(installed / "python", HERE / "twice.py", timeout=60)

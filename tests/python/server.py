@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small HTTP/1.1 server that remembers everything it was asked.
+"""A small HTTP/1.1 server that records its requests.
 
 Standard library only. It listens on 127.0.0.1, on ports of the system's
 choosing: one for HTTP and one for HTTPS, with the certificate in `tls/`. It
@@ -28,7 +28,7 @@ import zlib
 from urllib.parse import parse_qs
 
 LOG = []
-# Bytes of bodies in chunks that have come to a path, also where the body never ends.
+# The bytes received of chunked bodies, by path. The body may never end.
 RECEIVED = collections.Counter()
 CONNECTIONS = itertools.count(1)
 REASONS = {
@@ -133,7 +133,7 @@ def answer(writer, request, body=b"", status=200, kind="text/plain; charset=utf-
         pairs.append(("Connection", "close"))
     if request.method == "HEAD" or bodyless:
         body = b""
-    # One write, so that small answers arrive in one piece.
+    # One write, so that small responses arrive at once.
     writer.write(head(status, pairs, reason) + body)
 
 
@@ -195,7 +195,7 @@ async def websocket(request, reader, writer):
 
 
 async def respond(request, reader, writer):
-    """Answers one request; False when the connection must end."""
+    """Answers one request. Returns False if the connection must be closed."""
     path = request.path
     if path == "/":
         answer_json(writer, request, {"result": "OK"})
@@ -240,7 +240,7 @@ async def respond(request, reader, writer):
     elif path == "/bad-gzip":
         answer(writer, request, b"not gzip!", headers=[("Content-Encoding", "gzip")])
     elif path == "/endless":
-        # Until the client closes.
+        # Waits until the client closes the connection.
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
         await writer.drain()
         await reader.read()
@@ -254,7 +254,7 @@ async def respond(request, reader, writer):
         await asyncio.sleep(int(request.arg("ms", "100")) / 1000)
         writer.write(b"later")
     elif path == "/drip":
-        # A body that comes in parts, with a pause before each.
+        # Sends a body in parts, with a pause before each.
         parts = int(request.arg("n", "3"))
         writer.write(head(200, [("Content-Type", "text/plain"), ("Content-Length", str(parts))]))
         for _ in range(parts):
@@ -323,7 +323,7 @@ async def respond(request, reader, writer):
             answer(writer, request, b"who are you", status=401,
                    headers=[("WWW-Authenticate", 'Basic realm="compare"')])
     elif path == "/refuse":
-        # Answers before the body has come, and takes what comes until the client closes.
+        # Answers before the body arrives, and reads until the client closes the connection.
         answer(writer, request, b"too large", status=413, headers=[("Connection", "close")])
         await writer.drain()
         while await reader.read(1 << 16):
@@ -377,7 +377,7 @@ async def serve(reader, writer):
 async def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
-    # Whoever has a client certificate may show it.
+    # Client certificates are optional.
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(TLS / "client.pem")
     plain = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
@@ -389,7 +389,7 @@ async def main():
 
 
 def fork_servers():
-    # Nobody waits for the servers, which are killed.
+    # The forked servers are killed, so there is no need to wait for them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for _ in sys.stdin:
         if os.fork() == 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`molotov.run.run` and `python -m molotov`, as other packages and tests use them; needs the wheel."""
+"""`molotov.run.run` and `python -m molotov`, as other packages and tests use them. Requires the wheel."""
 import argparse
 import collections
 import io
@@ -34,7 +34,7 @@ async def one(session):
 
 
 def given(**options):
-    """Options as packages write them: attributes of a class, some of them unknown, many missing."""
+    """Options as packages pass them: attributes of a class. Some are unknown, and many are missing."""
     args = collections.namedtuple("args", "")
     defaults = {"force_shutdown": False, "ramp_up": 0.0, "verbose": 0, "quiet": True, "exception": False, "processes": 1,
                 "debug": False, "workers": 2, "console": True, "statsd": False, "single_mode": None, "duration": 9999,
@@ -69,14 +69,14 @@ with tempfile.TemporaryDirectory() as directory:
     assert (counts["SETUP_FAILED"], counts["SESSION_SETUP_FAILED"], counts["REACHED"]) == (0, 0, 0), counts
     assert seen == [7, 1, 1, 2, 2, 3, 3] or sorted(seen[1:]) == [1, 1, 2, 2, 3, 3], seen
 
-    # A module that its own package has imported, with what it registered before the run.
+    # A module that was imported before the run, with what it has registered.
     import by_name
 
     util._STOP, util._STOP_WHY, util._TIMER = False, [], None
     stream = io.StringIO()
     counts = run(given(scenario="by_name", quiet=False, workers=1), stream=stream)
     assert counts["OK"] == 2 and stream.getvalue() == "SUCCESSES: 2 | FAILURES: 1\n", (counts, stream.getvalue())
-    # What is loaded again registers again: it is cleared first, by the names that the original has.
+    # A module that is loaded again registers again. Clear the collections first, by the original's names.
     api._SCENARIO.clear()
     api._FIXTURES.clear()
     assert run(given(scenario=os.path.abspath("by_name.py"), workers=1))["OK"] == 2

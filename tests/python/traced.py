@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 import molotov
 
-# By session.
+# The events, by session.
 SEEN = {}
 
 
@@ -34,7 +34,7 @@ async def answer(reader, writer):
 @molotov.setup()
 async def options(worker_id, args):
     if worker_id % 2:
-        # Only aiohttp sends this one.
+        # Only aiohttp sends this signal.
         return {"trace_configs": [config("on_request_start", "on_connection_create_end")]}
     return {"trace_configs": [config("on_request_start", "on_request_end")]}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Several runs in one process, as tests of load-test scripts start them; needs the wheel."""
+"""Several runs in one process, as tests of load-test scripts start them. Requires the wheel."""
 import asyncio
 import os
 import signal
@@ -66,7 +66,7 @@ with tempfile.TemporaryDirectory() as directory:
         assert before == (sys.stdout, signal.getsignal(signal.SIGINT)), script
         assert asyncio.run(asyncio.sleep(0, "usable")) == "usable"
 
-    # Ctrl-C ends a later run as it ends the first, and is Python's own again afterwards.
+    # Ctrl-C ends a later run like the first. Afterwards, Python handles it again.
     for _ in range(2):
         molotov.set_var("waits", None)
         thread = threading.Thread(target=interrupt)

@@ -1,4 +1,4 @@
-"""A load test that a type checker reads and nobody runs: `mypy --strict` accepts it with the package's stubs."""
+"""A load test for type checkers, which is never run: `mypy --strict` accepts it with the package's stubs."""
 from typing import Any
 
 import aiohttp
@@ -73,7 +73,7 @@ def finish() -> None:
 assert_type(get_eventer(None), SessionTracer | None)
 
 
-# What a checker has to refuse: an unused `ignore` is an error.
+# A type checker must reject these lines, because an unused `ignore` is an error.
 @molotov.scenario()  # type: ignore[type-var]
 def not_a_coroutine(session: ClientSession) -> None: ...
 

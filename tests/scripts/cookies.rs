@@ -1,4 +1,4 @@
-//! Cookies of servers that have no name: scripts' sessions drop them, as aiohttp's do, and the run says so once.
+//! Cookies of servers without a host name. Like aiohttp's, the sessions of scripts drop them, and the run reports it once.
 
 use super::Scripts;
 

@@ -1,4 +1,4 @@
-//! What `help()` says of the package.
+//! The docstrings of the package.
 
 use super::Scripts;
 

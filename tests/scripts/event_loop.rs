@@ -1,10 +1,10 @@
-//! asyncio's event loop where scripts keep it in a global: before, during and after the run.
+//! asyncio's event loop in a global of a script: before, during and after the run.
 
 use molotov_tests::Running;
 
 use super::Scripts;
 
-/// Uses the loop it got at import everywhere: with sockets, subprocesses, executors, and from threads.
+/// Keeps the loop at import, and uses it with sockets, subprocesses and executors, and from threads.
 const KEPT: &str = r#"
 import asyncio, os, threading
 import molotov
@@ -61,7 +61,7 @@ def finish():
 "#;
 
 #[test]
-fn a_loop_that_is_kept_at_import_works_before_during_and_after_the_run() {
+fn a_loop_kept_at_import_works_before_during_and_after_the_run() {
     for processes in [1, 2] {
         let scripts = Scripts::new(&[("loadtest.py", KEPT)]);
         let line = format!("-p {processes} -w 2 -r 2 -c");
@@ -87,7 +87,7 @@ fn a_loop_that_is_kept_at_import_works_before_during_and_after_the_run() {
 }
 
 #[test]
-fn a_script_may_close_the_loop_or_run_it_in_a_thread() {
+fn scripts_may_close_the_loop_or_run_it_on_a_thread() {
     let closes = r#"
 import asyncio, molotov
 loop = asyncio.get_event_loop()

@@ -1,4 +1,4 @@
-//! Failures of scripts: what they report, and what they cannot exhaust.
+//! The failures of scripts: their messages, and limits on what they use.
 
 use std::{
     fs, thread,
@@ -115,7 +115,7 @@ fn a_thread_that_cannot_start_is_a_clear_error() {
     }
 }
 
-/// Fails at full speed, and says when it has printed more than a pipe holds.
+/// Fails at full speed, and creates a file once it has printed more than a pipe holds.
 const FAILING: &str = r#"
 import os
 import molotov
@@ -131,7 +131,7 @@ async def fails(session):
     raise ValueError("no luck " * 30)
 "#;
 
-/// The pipe is full and nobody reads it. One signal ends the run once the reader resumes; a second ends it at once.
+/// The pipe is full, and its reader has stopped. One signal ends the run once the reader resumes. A second ends it at once.
 #[test]
 fn signals_end_a_failing_script_whose_output_is_not_read() {
     let end = &|line: &str, interrupts: u32| {
@@ -147,7 +147,7 @@ fn signals_end_a_failing_script_whose_output_is_not_read() {
             running.read();
         } else {
             let first = Instant::now();
-            wait_until("the first has come", || first.elapsed() > Duration::from_millis(300));
+            wait_until("the first signal has arrived", || first.elapsed() > Duration::from_millis(300));
             running.interrupt();
         }
         let (last, mut ended) = (Instant::now(), Duration::ZERO);

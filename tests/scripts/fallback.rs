@@ -1,11 +1,11 @@
-//! Scripts that ask for TLS of their own, and requests that only aiohttp itself can make.
+//! TLS settings of scripts, and requests that only aiohttp supports.
 
 use super::Scripts;
 
 const CERTIFICATE: &str = include_str!("../python/tls/server.pem");
 const KEY: &str = include_str!("../python/tls/server.key");
 
-/// A script's own HTTPS server; `URL` is its address.
+/// Runs an HTTPS server in the script. `URL` is its address.
 const SECURE: &str = r#"
 import asyncio, http.server, ssl, threading
 import molotov
@@ -34,7 +34,7 @@ def serve():
 "#;
 
 #[test]
-fn requests_with_tls_of_their_own_are_the_engines() {
+fn the_engine_sends_requests_with_tls_settings() {
     let script = r#"
 import ssl
 import molotov
@@ -66,7 +66,7 @@ async def one(session):
             ("secure.py", SECURE),
             ("server.pem", CERTIFICATE),
             ("server.key", KEY),
-            // It is not needed, wherever it may be.
+            // The script must not import it, even if it is installed.
             ("aiohttp.py", "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n"),
         ]);
         let output = scripts.program(&format!("-c -r 2 --report out.json {line}")).run().exited(0);
@@ -79,14 +79,14 @@ async def one(session):
     }
 }
 
-/// Successes and failures of a row of the table.
+/// The successes and failures of a row of the table.
 fn counts(report: &serde_json::Value, name: &str) -> (u64, u64) {
     let rows = report["requests"].as_array().unwrap();
     let row = rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name} is missing: {report:#}"));
     (row["ok"].as_u64().unwrap(), row["failed"].as_u64().unwrap())
 }
 
-/// What scripts ask of aiohttp, so far as the package uses it.
+/// A module with the parts of aiohttp that the package uses.
 const AIOHTTP: &str = r#"
 import http.client
 from types import SimpleNamespace
@@ -150,7 +150,7 @@ class ClientSession:
 "#;
 
 #[test]
-fn requests_by_aiohttp_are_measured_told_and_reported() {
+fn requests_by_aiohttp_are_measured_and_reported_to_listeners() {
     let script = r#"
 import molotov
 
@@ -217,8 +217,8 @@ class Connector:
         "an HTTPS request through a proxy",
         "requests with a connector of the class Connector",
     ] {
-        let said = format!("only aiohttp itself can make {what}: it does, at its own speed");
-        assert_eq!(all.matches(&said).count(), 1, "{what}: {all}");
+        let expected = format!("only aiohttp supports {what}, so aiohttp sends it, at its own speed");
+        assert_eq!(all.matches(&expected).count(), 1, "{what}: {all}");
     }
 }
 
@@ -231,11 +231,11 @@ import molotov
 async def one(session):
     await session.post("http://127.0.0.1:1/", data=b"x", expect100=True)
 "#;
-    // As if it were not installed, wherever it may be.
+    // Hides an installed aiohttp.
     let missing = "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n";
     let scripts = Scripts::new(&[("loadtest.py", script), ("aiohttp.py", missing)]);
     let output = scripts.program("-c -r 1").run().exited(0);
     assert_eq!(output.totals(), (0, 1));
-    assert!(output.stdout.contains("only aiohttp itself can do that, and it is not installed"), "{output:#?}");
+    assert!(output.stdout.contains("this needs aiohttp, which is not installed"), "{output:#?}");
     assert!(output.stdout.contains("pip install aiohttp"), "{output:#?}");
 }

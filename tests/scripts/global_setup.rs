@@ -1,4 +1,4 @@
-//! What `global_setup` decides: the options of the run, and whether there is one.
+//! `global_setup`: changes of options, exits, and signals.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::Scripts;
 
-/// A script whose `global_setup` does that.
+/// A script whose `global_setup` runs these statements.
 fn doing(work: &str) -> Scripts {
     let script = format!(
         r#"
@@ -31,7 +31,7 @@ def finish():
 }
 
 #[test]
-fn options_that_it_changes_count() {
+fn changed_options_take_effect() {
     for (work, line, runs) in [
         ("args.max_runs = 3", "", 3),
         ("args.max_runs = 3", "-p 2", 6),
@@ -50,7 +50,7 @@ fn options_that_it_changes_count() {
 }
 
 #[test]
-fn options_that_it_cannot_change_are_refused_or_warned_about() {
+fn invalid_changes_are_rejected_and_useless_ones_warned_about() {
     for (work, said) in [
         (
             "args.workers = 'ten'",
@@ -78,7 +78,7 @@ fn options_that_it_cannot_change_are_refused_or_warned_about() {
 }
 
 #[test]
-fn exits_with_the_code_it_asks_for() {
+fn sys_exit_sets_the_exit_code() {
     for (work, code, said) in [
         ("sys.exit(3)", 3, ""),
         ("sys.exit()", 0, ""),
@@ -95,7 +95,7 @@ fn exits_with_the_code_it_asks_for() {
 }
 
 #[test]
-fn what_it_prints_is_shown_while_it_runs() {
+fn output_is_shown_while_global_setup_runs() {
     let work = "import os, time\n    print('waiting')\n    while not os.path.exists('go'):\n        time.sleep(0.01)";
     for (line, columns) in [("-c -r 1", None), ("-c -r 1", Some(100)), ("-r 1", Some(100)), ("-c -p 2 -r 1", None)] {
         let scripts = doing(work);
@@ -110,7 +110,7 @@ fn what_it_prints_is_shown_while_it_runs() {
     }
 }
 
-/// Code that blocks: in a system call, in one that the system would resume, in the interpreter, in the event loop.
+/// Statements that block: in a system call, in one that the system resumes, in the interpreter, in the event loop.
 const BLOCKING: [&str; 4] = [
     "import time; time.sleep(3600)",
     "import socket; ends = socket.socketpair(); ends[0].recv(1)",
@@ -118,8 +118,8 @@ const BLOCKING: [&str; 4] = [
     "import asyncio; asyncio.get_event_loop().run_until_complete(asyncio.sleep(3600))",
 ];
 
-/// Waits until the script has written that, and its main thread sleeps or spins: before a system call has begun, Python notices a
-/// signal only when the call has ended.
+/// Waits until the script has written a line, and its main thread sleeps or spins. Before a system call starts, Python notices a
+/// signal only after the call.
 #[track_caller]
 fn wait_until_it_blocks(running: &Running, entry: &str, spins: bool) {
     running.wait_for_journal(entry);
@@ -128,7 +128,7 @@ fn wait_until_it_blocks(running: &Running, entry: &str, spins: bool) {
     wait_until("the script blocks", || spins || sleeps());
 }
 
-/// Sends signals once the script blocks, and waits for its end.
+/// Sends signals once the script blocks, and waits until it ends.
 #[track_caller]
 fn ends_by(running: Running, work: &str, signals: &[Signal]) -> Output {
     wait_until_it_blocks(&running, "hanging", work == "while True: pass");
@@ -139,7 +139,7 @@ fn ends_by(running: Running, work: &str, signals: &[Signal]) -> Output {
 }
 
 #[test]
-fn one_signal_interrupts_what_blocks() {
+fn one_signal_interrupts_a_global_setup_that_blocks() {
     std::thread::scope(|threads| {
         for (work, signal, code) in [
             (BLOCKING[0], Signal::INT, 130),
@@ -164,7 +164,7 @@ fn one_signal_interrupts_what_blocks() {
 }
 
 #[test]
-fn a_signal_that_it_catches_stops_the_run() {
+fn a_caught_signal_stops_the_run() {
     let work = "import time\n    try:\n        import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n        time.sleep(3600)\n    \
                 except KeyboardInterrupt:\n        print('caught')";
     for line in ["-c", "-c -p 2"] {
@@ -177,7 +177,7 @@ fn a_signal_that_it_catches_stops_the_run() {
 }
 
 #[test]
-fn a_second_signal_ends_the_process_where_it_ignores_the_first() {
+fn a_second_signal_ends_the_process_if_the_first_is_ignored() {
     let work = "import os, time\n    said = 'hanging'\n    while True:\n        try:\n            \
                 open(os.environ['JOURNAL'], 'a').write(said + '\\n')\n            time.sleep(3600)\n        \
                 except KeyboardInterrupt:\n            said = 'ignored'";
@@ -214,7 +214,7 @@ fn the_second_signal_interrupts_a_global_teardown_that_blocks() {
                          @molotov.global_teardown()\ndef finish():\n    import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}\n"
                     );
                     let scripts = Scripts::new(&[("loadtest.py", &script)]);
-                    // Two of the same kind that come at once would be delivered as one.
+                    // The system delivers two pending signals of the same kind as one.
                     let output = ends_by(scripts.program(line).start(), work, &[Signal::INT, Signal::TERM]).exited(0);
                     let said = "`global_teardown` was interrupted: KeyboardInterrupt (at loadtest.py:10)";
                     assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");

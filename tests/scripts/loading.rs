@@ -1,4 +1,4 @@
-//! How scripts find the package.
+//! Which package scripts import.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the command says about small mistakes in scripts and on command lines.
+//! The messages for small mistakes in scripts and on command lines.
 
 use molotov_tests::{Output, Program};
 
@@ -41,7 +41,7 @@ async def one(session):
     }
 }
 
-/// The messages of scenarios that do this with a response, and fail.
+/// The failure messages of scenarios that run these statements with a response.
 #[track_caller]
 fn failing<const N: usize>(work: [&str; N]) -> [String; N] {
     let scenario = |(number, work): (usize, &str)| {
@@ -115,7 +115,7 @@ fn incomplete_urls_say_what_is_missing() {
 }
 
 #[test]
-fn the_last_of_scenarios_with_one_name_runs_with_a_warning() {
+fn of_scenarios_with_one_name_the_last_runs_with_a_warning() {
     let script = r#"
 import molotov
 
@@ -208,7 +208,7 @@ async def without(session):
 "#;
 
 #[test]
-fn a_misspelt_scenario_is_recognized() {
+fn a_misspelt_scenario_gets_a_suggestion() {
     let output = run(WITH_BODY, "-s with_bdy").exited(1);
     let message = "no scenario is named `with_bdy`; did you mean `with_body`? There are `with_body`, `without`";
     assert!(output.stderr.contains(message), "{output:#?}");

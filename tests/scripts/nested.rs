@@ -1,8 +1,8 @@
-//! A script that runs the event loop inside itself, as `nest_asyncio` lets it.
+//! Scripts that run the event loop inside itself, as `nest_asyncio` allows.
 
 use super::Scripts;
 
-/// What the package `nest_asyncio` does to a loop, as far as scripts notice: it need not be installed for this test.
+/// A replacement of `nest_asyncio`, so that this test does not need the package.
 const PATCH: &str = r#"
 import asyncio, heapq
 

@@ -19,7 +19,7 @@ async def one(session):
     pass
 "#;
 
-/// The options in `args`, each with its value.
+/// The options in `args`, with their values.
 fn seen(line: &str) -> Vec<(String, String)> {
     let output = Scripts::new(&[("loadtest.py", SCRIPT)]).program(&format!("-r 1 -c {line}")).run().exited(0);
     let options = output.stdout.lines().filter_map(|line| line.strip_prefix("OPTION ")?.split_once(' '));
@@ -31,7 +31,7 @@ fn args_have_every_option_of_the_command_line() {
     let help = Scripts::new(&[]).program("--help").run().exited(0).stdout;
     let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.'));
     let named = words.filter_map(|word| word.strip_prefix("--")).map(|name| name.replace('-', "_"));
-    // These run nothing. `version` is in the original's namespace.
+    // These options run nothing. `version` is in the original's namespace.
     let mut expected: BTreeSet<_> = named.filter(|name| !["help", "generate"].contains(&&**name)).collect();
     expected.insert("scenario".to_owned());
     assert!(expected.len() > 30, "{expected:?}");
@@ -47,7 +47,7 @@ fn args_have_values_as_python_writes_them() {
     for (name, value) in [
         ("scenario", "'loadtest.py'"),
         ("workers", "3"),
-        // A whole number where the original has one, and the others as there.
+        // The types are the original's.
         ("duration", "90"),
         ("delay", "1.0"),
         ("ramp_up", "0.0"),

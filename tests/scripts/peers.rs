@@ -1,4 +1,4 @@
-//! Peers that flood a script, and peers that drop its requests.
+//! Servers that flood a script, drop its requests, or answer in hostile ways.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use molotov_tests::{LoadTestProgram, redirect_loops_fail};
 
 use super::{MOLOTOV, Scripts};
 
-/// A server that gives each connection to `serve`, on a thread of its own; the first part of its URLs.
+/// Starts a server that calls `serve` with each connection, on a new thread. Returns the start of its URLs.
 fn server(serve: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -29,7 +29,7 @@ fn server(serve: impl Fn(TcpStream) -> std::io::Result<()> + Clone + Send + 'sta
     url
 }
 
-/// The path of the next request, which has no body; `None` at the end of the connection.
+/// The path of the next request, which has no body. `None` at the end of the connection.
 fn path(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     let mut lines = Vec::new();
     while lines.last().is_none_or(|line: &String| line != "\r\n") {
@@ -110,7 +110,7 @@ fn retried_requests_are_counted_and_can_be_switched_off() {
     for (retry, line) in [("True", "-r 20"), ("False", "-r 20"), ("True", "-p 2 -r 20")] {
         let seen = Arc::new(AtomicU64::new(0));
         let counted = seen.clone();
-        // The first request of a connection is answered, the second one is dropped.
+        // Answers the first request of a connection, and drops the second.
         let url = server(move |mut stream| {
             let mut reader = BufReader::new(stream.try_clone()?);
             for answer in [&b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"[..], b""] {
@@ -155,7 +155,7 @@ fn a_redirect_loop_is_one_failed_request() {
     redirect_loops_fail(&LoadTestProgram::python(MOLOTOV));
 }
 
-/// What a server does to a script's requests, and what the script gets: the limit of a body is 1 MiB.
+/// Each response must raise an exception, and use little memory. The limit of a body is 1 MiB.
 #[test]
 fn a_hostile_server_fails_requests_and_nothing_else() {
     const SCRIPT: &str = r#"
@@ -267,9 +267,9 @@ async def all(session):
     assert!(kilobytes < 200 << 10, "{} MB", kilobytes >> 10);
 }
 
-/// The server offers HTTP/2 too, and shows a certificate that it has signed itself.
+/// The server also offers HTTP/2, and has a self-signed certificate.
 #[test]
-fn sessions_speak_http1_unless_asked_and_trust_ssl_cert_file() {
+fn sessions_use_http1_by_default_and_trust_ssl_cert_file() {
     const SCRIPT: &str = r#"
 import json, os, socket, ssl, threading
 
@@ -289,7 +289,7 @@ def serve():
         try:
             with CONTEXT.wrap_socket(plain, server_side=True) as stream:
                 AGREED.append(stream.selected_alpn_protocol())
-                # HTTP/2 is not spoken here, only agreed on.
+                # HTTP/2 is negotiated, but not supported.
                 if AGREED[-1] == "http/1.1":
                     stream.recv(65536)
                     stream.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")

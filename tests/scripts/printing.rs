@@ -1,4 +1,4 @@
-//! What scripts print, where standard output is read by another program and where it is a terminal.
+//! The output of scripts, into pipes and on terminals.
 
 use super::Scripts;
 
@@ -15,12 +15,12 @@ async def one(session):
 "#;
 
 #[test]
-fn what_scripts_print_into_a_pipe_is_not_changed() {
+fn output_into_a_pipe_is_unchanged() {
     let printed = "{\"colour\": \"\\u001b[31m\", \"text\": \"é\\té\\té\\t\"}\nraw \u{1b}[31m\ttext | and more\r\nseveral\n\nlines\n";
     for (line, times) in [("-r 2 -c", 2), ("-p 2 -r 1 -c", 2), ("-p 2 -r 1 -q", 2), ("-p 2 -r 1", 2)] {
         let scripts = Scripts::new(&[("loadtest.py", PRINTING)]);
         let output = scripts.program(line).run().exited(0);
-        // Lines of two processes may take turns.
+        // The lines of two processes may alternate.
         for part in printed.split_inclusive('\n').filter(|part| part.len() > 1) {
             assert_eq!(output.stdout.matches(part).count(), times, "{line}: {part:?} in {output:#?}");
         }
@@ -30,7 +30,7 @@ fn what_scripts_print_into_a_pipe_is_not_changed() {
 }
 
 #[test]
-fn what_scripts_print_on_a_terminal_names_its_process() {
+fn output_on_a_terminal_names_its_process() {
     let scripts = Scripts::new(&[("loadtest.py", PRINTING)]);
     let output = scripts.program("-p 2 -r 1 -c --color never").on_terminal(100).run().exited(0);
     let named = output.stdout.lines().filter(|line| line.contains("[P:") && line.contains("] raw ")).count();

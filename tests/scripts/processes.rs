@@ -74,7 +74,7 @@ fn a_killed_process_is_reported_and_the_others_continue() {
     let of_the_killed = counts.remove(&format!("/ok/{killed}")).unwrap();
     assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1_000; 3], "{counts:?}");
     let (ok, failed) = output.totals();
-    // Up to 50 requests were under way, and up to a fifth of a second of 500 runs a second was not reported.
+    // Up to 50 requests were in progress. Up to a fifth of a second was not reported, at 500 runs a second.
     let kept = ok - 3_000;
     assert!(failed == 0 && kept <= of_the_killed && kept + 250 >= of_the_killed, "{kept} of {of_the_killed}");
     assert!(!children.iter().any(|pid| lives(*pid)), "a process is left");
@@ -84,7 +84,7 @@ fn a_killed_process_is_reported_and_the_others_continue() {
 }
 
 #[test]
-fn a_stopped_process_reports_when_the_run_is_forced_down() {
+fn a_stopped_process_reports_when_the_run_is_forced_to_end() {
     let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
     let running = scripts.program("-p 2 -w 5 --delay 0.02 -c --console-update 10").start();
     wait_until("the run is under way", || scripts.server.served() > 50);
@@ -125,12 +125,12 @@ async def busy(session):
     }
 }
 
-/// Every line that is whole, by its process, with how often.
+/// The number of complete lines of each process. Panics at an incomplete line.
 fn whole_lines(text: &str) -> BTreeMap<&str, usize> {
     let mut of = BTreeMap::new();
     for line in text.lines() {
-        let (pid, rest) = line.split_once(' ').unwrap_or_else(|| panic!("a torn line: {line:?}"));
-        assert!(rest.starts_with("told of ") && rest.ends_with(" to the end"), "a torn line: {line:?}");
+        let (pid, rest) = line.split_once(' ').unwrap_or_else(|| panic!("an incomplete line: {line:?}"));
+        assert!(rest.starts_with("reports ") && rest.ends_with(" completely"), "an incomplete line: {line:?}");
         *of.entry(pid).or_default() += 1;
     }
     of
@@ -146,7 +146,7 @@ blocks = open("blocks.txt", "w")
 @molotov.events()
 async def write(event, **info):
     if event != "current_workers":
-        text = "%d told of %s to the end\n" % (os.getpid(), event)
+        text = "%d reports %s completely\n" % (os.getpid(), event)
         lines.write(text)
         blocks.write(text)
 "#;
@@ -155,13 +155,13 @@ async def write(event, **info):
         let line = format!("--use-extension extension.py -p {processes} -w 10 -r 20 -c");
         let output = scripts.program(&line).run().exited(0);
         assert!(output.stdout.starts_with("Loading extension 'extension.py'\n"), "{output:#?}");
-        // The start of a scenario, its request, its response, its success.
+        // Each run has four events: its start, its request, its response and its success.
         let runs = processes * 200;
         for file in ["lines.txt", "blocks.txt"] {
             let text = scripts.written(file);
             let counts = match file {
                 "lines.txt" => whole_lines(&text),
-                // Blocks of several processes may cut each other's lines, and lose none of their bytes.
+                // Blocks of several processes may split each other's lines, but lose no bytes.
                 _ if processes > 1 => {
                     let bytes: usize = text.len();
                     assert_eq!(bytes, scripts.written("lines.txt").len(), "{file}");
@@ -190,15 +190,15 @@ async def one(session):
     assert_eq!(drawn.len(), 6, "{output:#?}");
 }
 
-/// How long a process has used a CPU or waited for one, by its main thread.
-fn wanted_a_cpu(pid: i32) -> Duration {
+/// How long the main thread of a process has used a CPU or waited for one.
+fn cpu_demand(pid: i32) -> Duration {
     let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
     let mut nanos = text.split_whitespace().map(|number| number.parse().unwrap());
     Duration::from_nanos(nanos.next().unwrap()) + Duration::from_nanos(nanos.next().unwrap())
 }
 
-/// Nothing that they share holds up two processes: each wants a CPU all the time. On an idle machine that is twice the throughput of
-/// one; what other programs take from them is no matter here.
+/// Each of two processes uses a CPU or waits for one all the time. On an idle machine, their throughput is twice that of one. Other
+/// programs do not affect the result.
 #[test]
 fn two_processes_do_not_wait_for_each_other() {
     let script = r#"
@@ -215,11 +215,11 @@ async def busy(session):
     wait_until("both processes are busy", || running.written().matches("busy").count() == 2);
     let children = running.children();
     assert_eq!(children.len(), 2);
-    let (started, before) = (Instant::now(), children.iter().map(|pid| wanted_a_cpu(*pid)).collect::<Vec<_>>());
-    wait_until("they have worked for a while", || started.elapsed() > Duration::from_secs(1));
+    let (started, before) = (Instant::now(), children.iter().map(|pid| cpu_demand(*pid)).collect::<Vec<_>>());
+    wait_until("a second has passed", || started.elapsed() > Duration::from_secs(1));
     for (pid, before) in children.into_iter().zip(before) {
-        let (wanted, passed) = (wanted_a_cpu(pid) - before, started.elapsed());
-        assert!(wanted > passed.mul_f64(0.9), "one process wanted a CPU for {wanted:?} of {passed:?}");
+        let (wanted, passed) = (cpu_demand(pid) - before, started.elapsed());
+        assert!(wanted > passed.mul_f64(0.9), "a process used or awaited a CPU for {wanted:?} of {passed:?}");
     }
     running.interrupt();
     assert!(running.wait().exited(0).totals().0 > 6);
@@ -240,7 +240,7 @@ fn a_pause_does_not_count_towards_the_duration() {
     tmux.duration_stands_still();
     let before = server.served();
     tmux.key("p");
-    wait_until("it goes on", || server.served() > before + 5);
+    wait_until("it continues", || server.served() > before + 5);
     tmux.key("q");
     tmux.wait_for("paused) ·");
     tmux.wait_for("*** Bye ***");

@@ -1,4 +1,4 @@
-//! The metrics that a script's run sends to statsd.
+//! The metrics that the run of a script sends to statsd.
 
 use std::{net::UdpSocket, time::Duration};
 
@@ -37,7 +37,7 @@ async def one(session):
         let line = format!("{line} --statsd --statsd-address udp://{}", socket.local_addr().unwrap());
         scripts.program(&line).env("LINE", &line).run().exited(0);
         let (mut packet, mut text) = ([0; 65_536], String::new());
-        // The program has ended: all that it sent is in the socket.
+        // The program has ended, so the socket has received all of its metrics.
         while let Ok(length) = socket.recv(&mut packet) {
             text.push_str(std::str::from_utf8(&packet[..length]).unwrap().trim_end());
             text.push('\n');

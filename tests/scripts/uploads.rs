@@ -1,4 +1,4 @@
-//! Bodies that scripts write while they are sent, and bodies that they read in parts.
+//! Bodies that scripts write while they are sent, and bodies that scripts read in parts.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -14,7 +14,7 @@ use molotov_tests::wait_until;
 
 use super::Scripts;
 
-/// A server that reads bodies and forgets them.
+/// A server that reads bodies and discards them.
 struct Sink {
     address: String,
     received: Arc<AtomicU64>,
@@ -26,7 +26,7 @@ impl Sink {
         let address = listener.local_addr().unwrap().to_string();
         let received = Arc::new(AtomicU64::new(0));
         let counted = received.clone();
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 let counted = counted.clone();
@@ -81,7 +81,7 @@ fn serve(mut connection: std::net::TcpStream, received: &AtomicU64) -> Option<()
     }
 }
 
-/// `aiohttp` as if it were not installed.
+/// A module that hides an installed aiohttp.
 const MISSING: (&str, &str) =
     ("aiohttp.py", "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n");
 
@@ -237,12 +237,12 @@ fn files_are_sent_without_aiohttp() {
         "text 5 text/plain; charset=utf-8",
         "file 5 application/json",
         "closed True",
-        "only aiohttp itself can do that, and it is not installed",
+        "this needs aiohttp, which is not installed",
     ];
     assert!(expected.iter().all(|line| output.stdout.contains(line)), "{output:#?}");
 }
 
-/// Time that reading takes grows with the size of a body, and not with its square.
+/// The time to read a body grows with its size, not with the square of its size.
 const READING: &str = r#"
 import asyncio
 import time

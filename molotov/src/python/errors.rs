@@ -88,7 +88,7 @@ pub(super) fn describe(py: Python<'_>, error: &PyErr) -> PyResult<(String, Strin
     if let Some(traceback) = error.traceback(py) {
         error.value(py).setattr(intern!(py, "__traceback__"), traceback)?;
     }
-    module(py, "_loop")?.call_method1(intern!(py, "describe"), (error.value(py),))?.extract()
+    module(py, "_exception")?.call_method1(intern!(py, "describe"), (error.value(py),))?.extract()
 }
 
 /// A Python exception as the cause of an error of the engine.

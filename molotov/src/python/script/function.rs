@@ -20,7 +20,7 @@ pub(super) struct Function {
 impl Function {
     pub(super) fn new(py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<Function> {
         let (home, name, file, line): (String, String, String, u32) =
-            module(py, "_loop")?.call_method1("place", (function,))?.extract()?;
+            module(py, "_loading")?.call_method1("place", (function,))?.extract()?;
         let here = std::env::current_dir().unwrap_or_default();
         let file = match Path::new(&file).strip_prefix(&here) {
             Ok(short) => short.to_string_lossy().into_owned(),

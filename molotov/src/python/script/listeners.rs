@@ -203,7 +203,7 @@ impl Listener {
             let keywords = PyDict::new(py);
             keywords.set_item("workers", workers)?;
             let coroutine = self.call(py, "current_workers", &keywords)?;
-            module(py, "_loop")?.call_method1("call_from_outside", (event_loop, coroutine))?;
+            module(py, "_loop")?.call_method1("call_from_thread", (event_loop, coroutine))?;
             Ok(())
         })
     }
@@ -249,7 +249,7 @@ async fn finish(coroutine: Py<PyAny>) -> PyResult<()> {
                 Loop::current().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the event loop is gone"))?;
             let done = Bound::new(py, WakeOnDone(GilCell::new((false, None))))?;
             let arguments = (event_loop.asyncio(py), &coroutine, awaited, &done);
-            let task = module(py, "_loop")?.call_method1("go_on", arguments)?.unbind();
+            let task = module(py, "_loop")?.call_method1("continue_as_task", arguments)?.unbind();
             event_loop.nudge(py);
             Ok(Some((task, done.unbind())))
         }

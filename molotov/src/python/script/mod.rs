@@ -55,22 +55,22 @@ pub(crate) fn load(args: &Args, script: Option<&str>, extensions: &[String]) -> 
             let replacement = stdout::Stdout::new(sys.getattr(stream)?.unbind(), args.quiet);
             sys.setattr("stdout", Bound::new(py, replacement)?)?;
             if args.uvloop {
-                module(py, "_loop")?.call_method0("check_uvloop")?;
+                module(py, "_loading")?.call_method0("check_uvloop")?;
                 if !args.quiet {
                     crate::notice::note("uvloop is not used: scripts run on Molotov's own event loop, which is faster");
                 }
             }
             event_loop::asyncio(py, args.debug)?;
-            module(py, "_tls")?.call_method0("note_contexts")?;
+            module(py, "_tls")?.call_method0("record_contexts")?;
             options::set_args(options::namespace(py, args, extensions)?);
             for extension in extensions {
                 if !args.quiet {
                     crate::notice::announce_extension(args, extension);
                 }
-                module(py, "_loop")?.call_method1("load_extension", (extension,))?;
+                module(py, "_loading")?.call_method1("load_extension", (extension,))?;
             }
             if let Some(script) = script {
-                module(py, "_loop")?.call_method1("load", (script,))?;
+                module(py, "_loading")?.call_method1("load", (script,))?;
             }
             registration::registry(py, args)
         })();
@@ -112,7 +112,7 @@ fn load_error(py: Python<'_>, error: &PyErr) -> LoadError {
         }
         return LoadError::Exit(code);
     }
-    let missing = module(py, "_loop").and_then(|module| module.getattr("NoScript"));
+    let missing = module(py, "_loading").and_then(|module| module.getattr("ScriptNotFound"));
     if missing.is_ok_and(|missing| error.is_instance(py, &missing)) {
         return LoadError::Missing(error.value(py).to_string());
     }

@@ -26,7 +26,7 @@ pub(super) fn registry(py: Python<'_>, args: &Args) -> PyResult<Registry> {
     for (name, scenario) in scenarios {
         let function = scenario.get_item("func")?;
         let (kind, keywords): (Option<String>, Bound<'_, PyDict>) =
-            module(py, "_loop")?.call_method1("parameters", (&function,))?.extract()?;
+            module(py, "_loading")?.call_method1("parameters", (&function,))?.extract()?;
         let kind = kind.unwrap_or_else(|| "http".to_owned());
         let index = match kinds.iter().position(|known| known.name == kind) {
             Some(index) => index,

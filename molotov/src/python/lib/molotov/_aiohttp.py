@@ -1,6 +1,6 @@
-"""aiohttp itself, for what only it can do.
+"""aiohttp, for what the engine does not support.
 
-It is imported only where a script needs it; where a script has imported it, its classes are used.
+It is imported only if a script needs it. If a script has imported it, its classes are used.
 """
 
 import sys
@@ -9,7 +9,7 @@ from molotov import _core
 
 
 def imported():
-    """aiohttp, if the script has imported it."""
+    """Returns aiohttp if the script has imported it, else `None`."""
     return sys.modules.get("aiohttp")
 
 
@@ -31,12 +31,12 @@ _SESSION = _OURS | frozenset(
 )
 
 
-class Unreadable(Exception):
-    """What a script has made can be followed by aiohttp only; the text says what it is."""
+class Unsupported(Exception):
+    """Only aiohttp supports an object or an argument of a script, which the text names."""
 
 
 def only_aiohttp(options):
-    """What only aiohttp itself can follow of a session's options."""
+    """Returns the options of a session that only aiohttp supports."""
     from molotov import _connectors, _jars
 
     harmless = {"base_url", "loop", "connector_owner", "trust_env", "requote_redirect_url", "read_bufsize", "auto_decompress"}
@@ -47,7 +47,7 @@ def only_aiohttp(options):
         if name == "connector":
             try:
                 _connectors.read(value)
-            except Unreadable as error:
+            except Unsupported as error:
                 odd.append(str(error))
         else:
             odd.append("a cookie jar of the class %s" % type(value).__name__ if name == "cookie_jar" else "`%s`" % name)
@@ -55,57 +55,57 @@ def only_aiohttp(options):
 
 
 def plain_options(options):
-    """A session's options, without those that aiohttp does not have."""
+    """Returns the options of a session that aiohttp has."""
     return {name: value for name, value in (options or {}).items() if name not in _OURS}
 
 
-_SAID = set()
+_WARNED = set()
 
 
-def say_once(text):
-    if text not in _SAID:
-        _SAID.add(text)
+def warn_once(text):
+    """Prints a warning, unless the same text was printed before."""
+    if text not in _WARNED:
+        _WARNED.add(text)
         _core.warn(text)
 
 
 def needed():
-    """aiohttp, for what only it can do."""
+    """Imports aiohttp, or raises an error that says how to install it."""
     try:
         import aiohttp
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise
         raise ModuleNotFoundError(
-            "only aiohttp itself can do that, and it is not installed where this script runs: `pip install aiohttp` in the "
-            "virtual environment that is active",
+            "this needs aiohttp, which is not installed: run `pip install aiohttp` in the active virtual environment",
             name="aiohttp",
         ) from None
     return aiohttp
 
 
 def real_session(options):
-    """A real aiohttp session in the place of ours."""
-    from molotov import _beside
+    """Makes an aiohttp session, which replaces ours."""
+    from molotov import _fallback
 
     needed()
-    say_once(
-        "`setup` asks for what only aiohttp itself can do (%s): its sessions make the requests, at its own speed"
+    warn_once(
+        "only aiohttp supports some of the options that `setup` returned (%s), so aiohttp sends the requests, at its own speed"
         % ", ".join(only_aiohttp(options))
     )
-    return _beside.make(plain_options(options))
+    return _fallback.make(plain_options(options))
 
 
-def beside(session, what):
-    """The real aiohttp session beside ours, for what only it can do."""
-    from molotov import _beside
+def fallback_session(session, what):
+    """Returns the aiohttp session that sends `what` for a session of ours."""
+    from molotov import _fallback
 
     needed()
-    say_once("only aiohttp itself can make %s: it does, at its own speed" % what)
-    return _beside.of(session, plain_options(session._options))
+    warn_once("only aiohttp supports %s, so aiohttp sends it, at its own speed" % what)
+    return _fallback.of(session, plain_options(session._options))
 
 
 class _WebSocket:
-    """Connects when awaited or entered; aiohttp speaks the protocol."""
+    """A WebSocket of aiohttp, which connects when it is awaited or entered."""
 
     def __init__(self, session, url, keywords):
         self._coroutine = self._connect(session, url, keywords)
@@ -113,7 +113,7 @@ class _WebSocket:
 
     async def _connect(self, session, url, keywords):
         def connect(keywords):
-            return beside(session, "a WebSocket").ws_connect(url, **keywords)
+            return fallback_session(session, "a WebSocket").ws_connect(url, **keywords)
 
         trace_configs = session.__dict__.get("_trace_configs")
         if trace_configs:

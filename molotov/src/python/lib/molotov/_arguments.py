@@ -1,13 +1,13 @@
-"""The options of a run that a program starts, as a command line."""
+"""Converts the options of a run that a program starts to a command line."""
 
 import argparse
 
 
 class Args(argparse.Namespace):
-    """The options of a run as fixtures find them: those of the command line as attributes, such as `args.max_runs`."""
+    """The options of a run as fixtures receive them: an attribute for each option of the command line, such as `args.max_runs`."""
 
 
-# By kind: the attributes of the namespace that the original's command line makes, and those that only ours has.
+# By kind: the attributes that the original's command line sets, and those that only ours sets.
 _SWITCHES = (
     "single_run",
     "debug",
@@ -37,12 +37,12 @@ _VALUES = (
     "timeout",
 )
 
-# The namespace of the run that is being started.
+# The namespace of the run that starts.
 _given = []
 
 
 def line_of(args, config=False):
-    """The command line of these options: attributes that are missing or `None` have their defaults."""
+    """Returns the command line for these options. Missing attributes and `None` mean the default."""
     line = []
     for name in _SWITCHES:
         if getattr(args, name, False):
@@ -63,7 +63,7 @@ def line_of(args, config=False):
 
 
 class given:
-    """While a run is made of these options, fixtures find the attributes in `args` that are no options of ours."""
+    """Keeps the attributes that are not options, so that fixtures of the run find them in `args`."""
 
     def __init__(self, args):
         self._args = args
@@ -76,7 +76,7 @@ class given:
 
 
 def complete(namespace):
-    """Adds to the options of a run what a program has put beside them."""
+    """Adds the attributes of the program that are not options to the options of a run."""
     if not _given:
         return
     for name in dir(_given[-1]):

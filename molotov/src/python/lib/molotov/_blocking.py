@@ -1,4 +1,4 @@
-"""Requests outside of the run, each on a connection of its own."""
+"""Requests outside a run, each on a new connection."""
 
 from molotov import _core
 from molotov._bodies import body_of
@@ -10,7 +10,7 @@ from molotov._types import decoded, info_of, multidict
 
 
 def blocking_request(endpoint, verb, session_options, options, wants_json=False):
-    """One request, made at once on a connection of its own."""
+    """Sends a request on a new connection, and waits for its response."""
     session_options = dict(session_options or {})
     session_options.update(options)
     url = url_of(endpoint, session_options.get("params"))

@@ -1,4 +1,4 @@
-"""The body of a request, whatever a script gives for it."""
+"""The body of a request, from any type that scripts pass."""
 
 import io
 import json as _json
@@ -19,12 +19,12 @@ def compressed(body, coding):
     return compressor.compress(body) + compressor.flush()
 
 
-# A body of a known size up to this is written before the request starts.
+# A body of a known size up to this many bytes is written before the request starts.
 _SMALL = 64 * 1024
 
 
 async def body_of(keywords, options):
-    """The body of a request: its bytes, or the source that writes it while it is sent; and its type."""
+    """Returns the body of a request, or the source that writes it while it is sent, and its content type."""
     if keywords.get("json") is not None:
         dumps = options.get("json_serialize", _json.dumps)
         return dumps(keywords["json"]).encode("utf-8"), None, "application/json"
@@ -45,7 +45,7 @@ async def body_of(keywords, options):
 
 
 def _payload(data):
-    """What writes a body: for files and forms with files that is aiohttp's own."""
+    """Returns the source that writes a body. For files and forms with files, it is aiohttp's."""
     if isinstance(data, Content):
         return Iterated(data.iter_any())
     aiohttp = imported()
@@ -70,7 +70,7 @@ def _payload(data):
 
 
 def _form(data):
-    """Pairs of a form without files, or `None`."""
+    """Returns the pairs of a form without files, or `None`."""
     if hasattr(data, "items"):
         items = list(data.items())
     elif isinstance(data, (list, tuple)):

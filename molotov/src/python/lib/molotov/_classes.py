@@ -1,8 +1,8 @@
-"""The classes that our objects pass for: `isinstance(session, aiohttp.ClientSession)` is true, as in aiohttp."""
+"""Makes `isinstance(session, aiohttp.ClientSession)` true for our objects."""
 
 from molotov._aiohttp import imported
 
-# In `molotov.session`: the classes of requests and responses that packages know.
+# The classes of requests and responses in `molotov.session`, which packages use.
 _LOGGED = {"ClientRequest": "LoggedClientRequest", "ClientResponse": "LoggedClientResponse"}
 
 
@@ -24,5 +24,5 @@ def class_of(own, name):
 
 
 def passes_for(name):
-    """The property `__class__` of a class that passes for aiohttp's class of that name."""
+    """Returns the property `__class__` of a class that passes for aiohttp's class with that name."""
     return property(lambda self: class_of(type(self), name))

@@ -1,28 +1,28 @@
-"""Connectors of aiohttp's, in the engine's terms."""
+"""Converts connectors of aiohttp to options of the engine."""
 
 import socket
 import weakref
 from types import SimpleNamespace
 
 from molotov import _core
-from molotov._aiohttp import imported, needed, Unreadable
+from molotov._aiohttp import imported, needed, Unsupported
 from molotov._tls import asked, route, tls_of
 
 
 def read(connector):
-    """What a connector of a session asks for; raises `Unreadable` if only aiohttp can follow it."""
+    """Returns the settings of a connector. Raises `Unsupported` if only aiohttp supports them."""
     aiohttp = imported()
     known = aiohttp is not None and (type(connector) is aiohttp.TCPConnector or getattr(connector, "_stands_in", False))
     if not known:
-        raise Unreadable("a connector of the class %s" % type(connector).__name__)
+        raise Unsupported("a connector of the class %s" % type(connector).__name__)
     if getattr(connector, "_socket_factory", None) is not None:
-        raise Unreadable("a connector with a `socket_factory`")
+        raise Unsupported("a connector with a `socket_factory`")
     if not _is_usual(connector._resolver, aiohttp):
-        raise Unreadable("a connector with a resolver")
+        raise Unsupported("a connector with a resolver")
     host, port = connector._local_addr[:2] if getattr(connector, "_local_addr", None) else (None, 0)
     families = {0: None, int(socket.AF_INET): False, int(socket.AF_INET6): True}
     if port or int(connector._family) not in families:
-        raise Unreadable("a connector with a `%s`" % ("local_addr" if port else "family"))
+        raise Unsupported("a connector with a `%s`" % ("local_addr" if port else "family"))
     timeout = connector._keepalive_timeout
     return SimpleNamespace(
         route=route(tls(connector)),
@@ -35,19 +35,19 @@ def read(connector):
 
 
 def tls(connector):
-    """What a connector asks of TLS."""
+    """Returns the TLS settings of a connector."""
     return tls_of(asked({"ssl": connector._ssl}))
 
 
 def _is_usual(resolver, aiohttp):
     if type(resolver) is aiohttp.ThreadedResolver:
         return True
-    # One by aiodns that has no options of its own shares its channel with others.
+    # A resolver of aiodns without options shares its channel with others.
     return type(resolver) is aiohttp.DefaultResolver and getattr(resolver, "_manager", None) is not None
 
 
 def _permits(connector):
-    """The limits, which belong to the connector: sessions may share it."""
+    """Returns the limits of a connector. The sessions that share it share them."""
     limits = (connector._limit_per_host or None, connector._limit or None)
     known = getattr(connector, "_molotov_permits", None)
     if known is None or known[0] != limits:
@@ -55,12 +55,12 @@ def _permits(connector):
     return known[1]
 
 
-# What scripts set to change a connector that exists.
+# The attributes by which scripts change an existing connector.
 _CHANGEABLE = frozenset(("_force_close", "_keepalive_timeout", "_limit", "_limit_per_host", "_resolver", "_ssl"))
 
 
 def standing_in(session):
-    """A connector that stands in for the connections of a session: its attributes can be read, and count when they are set."""
+    """A connector that represents the connections of a session. Assigning its attributes changes them."""
     owner = weakref.ref(session)
     made = []
 
@@ -73,7 +73,7 @@ def standing_in(session):
                 owner()._connector = self
 
     Connector.__name__ = Connector.__qualname__ = "TCPConnector"
-    # As the original's.
+    # As in the original.
     connector = Connector(limit=None, ttl_dns_cache=None)
     made.append(connector)
     return connector

@@ -17,7 +17,7 @@ class Content:
         self._ended = False
 
     def _give_back(self):
-        """What has come and was not taken: `read()` of the response begins with it."""
+        """Returns what was received and not read. `read()` of the response starts with it."""
         self._ended = True
         return self._take(len(self._left))
 
@@ -87,7 +87,7 @@ class Content:
         return self._take(len(self._left) if n < 0 else n)
 
     async def wait_eof(self):
-        """Waits for the rest of the body, and keeps it."""
+        """Receives the rest of the body, and keeps it."""
         while await self._more():
             pass
 
@@ -95,7 +95,7 @@ class Content:
         self._left[:0] = data
 
     def exception(self):
-        """The error that has broken the body off: it is raised by what reads, and never kept."""
+        """Returns `None`: the methods that read raise the error of an incomplete body, and do not keep it."""
         return None
 
     def at_eof(self):

@@ -1,4 +1,4 @@
-"""What the environment says of requests, for sessions with `trust_env`: proxies and logins."""
+"""Proxies and logins from the environment, for sessions with `trust_env`."""
 
 import netrc
 import os
@@ -10,7 +10,7 @@ _LOGINS = []
 
 
 def proxy(url):
-    """The proxy of a URL by `http_proxy`, `https_proxy` and `no_proxy`, with its user and password; or twice `None`."""
+    """Returns the proxy of a URL by `http_proxy`, `https_proxy` and `no_proxy`, and its login. Both are `None` without a proxy."""
     found = getproxies().get(url.scheme)
     if url.host is None or found is None or proxy_bypass(url.host):
         return None, None
@@ -19,7 +19,7 @@ def proxy(url):
 
 
 def login(host):
-    """User and password of a host in the file that `NETRC` names, or in `~/.netrc`; `None` where it has none."""
+    """Returns the user and the password of a host in the file `NETRC` or `~/.netrc`, or `None`."""
     if not _LOGINS:
         _LOGINS.append(_read_logins())
     found = _LOGINS[0].authenticators(host) if _LOGINS[0] is not None else None

@@ -1,4 +1,4 @@
-"""Exceptions by aiohttp's names and with its bases, for where aiohttp is not installed."""
+"""Exceptions with aiohttp's names and bases, used if aiohttp is not imported."""
 
 import asyncio
 import ssl

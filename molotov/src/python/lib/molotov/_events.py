@@ -20,7 +20,7 @@ class EventRequest:
         self.port = self.url.port
 
     def _changed(self):
-        """The headers, if a listener has changed them."""
+        """Returns the headers if a listener has changed them, else `None`."""
         now = list(self.headers.items())
         if now == self._told:
             return None

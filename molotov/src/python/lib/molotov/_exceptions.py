@@ -1,4 +1,4 @@
-"""Which of aiohttp's exceptions a failure of the engine becomes."""
+"""Converts errors of the engine to aiohttp's exceptions."""
 
 import asyncio
 from collections import namedtuple
@@ -9,7 +9,7 @@ from molotov._types import info_of, URL
 
 
 class _Errors:
-    """aiohttp's exceptions by name: its own classes where it is imported, else ours of the same names and bases."""
+    """aiohttp's exceptions: its classes if it is imported, else ours with the same names and bases."""
 
     def __init__(self):
         self.made = None
@@ -36,14 +36,14 @@ errors = _Errors()
 
 
 def exception(kind, message, url, connecting, reading, errno, causes):
-    """The exception that aiohttp raises where ours has failed in this way."""
+    """Returns the exception that aiohttp raises for such an error."""
     if kind == "timeout":
         if connecting:
             return errors.ServerTimeoutError("Connection timeout to host %s" % url)
         if reading:
             return errors.ServerTimeoutError("Timeout on reading data from socket")
         error = asyncio.TimeoutError()
-        # Its text is empty, as aiohttp's is.
+        # The text is empty, as aiohttp's is.
         error.__notes__ = [message]
         return error
     if kind in ("connect", "dns", "tls"):
@@ -60,7 +60,7 @@ def exception(kind, message, url, connecting, reading, errno, causes):
         return errors.TooManyRedirects(info_of(url), (), status=0, message=message)
     if kind == "builder":
         error = errors.InvalidURL(url if url is not None else message.split("`")[1] if "`" in message else message)
-        # Its text is aiohttp's.
+        # The text is aiohttp's.
         error.__notes__ = [message]
         return error
     if kind == "protocol":
@@ -104,7 +104,7 @@ _OUT_OF_FILES = (24, 23)
 
 
 def _out_of_files(url, errno):
-    """The error of a connection for which there was no file; nothing can be imported from a file either."""
+    """Returns the error for a connection without a free file descriptor. Nothing can be imported now."""
     from molotov import _errors
 
     found = imported() or _errors
@@ -114,19 +114,19 @@ def _out_of_files(url, errno):
 
 
 def proxy_error(error, proxy):
-    """Raised where a proxy cannot be reached."""
+    """Returns the exception for a proxy that cannot be reached."""
     key = namedtuple("ConnectionKey", "host port is_ssl ssl proxy")(proxy.host, proxy.port, proxy.scheme == "https", True, None)
     cause = OSError(error.os_error.errno, "Connect call failed %r" % ((proxy.host, proxy.port),))
     return errors.ClientProxyConnectionError(key, cause)
 
 
 def wrong_fingerprint(expected, got, host, port):
-    """Raised where a server has another certificate."""
+    """Returns the exception for a server with another certificate."""
     return errors.ServerFingerprintMismatch(expected, got, host, port)
 
 
 def half_body(response):
-    """Raised where a body breaks off."""
+    """Returns the exception for an incomplete body."""
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         what = "TransferEncodingError: 400, message='Not enough data for satisfy transfer length header.'"
     else:
@@ -135,7 +135,7 @@ def half_body(response):
 
 
 def released():
-    """Raised where a body is read that was let go."""
+    """Returns the exception for reading a released body."""
     return errors.ClientConnectionError("Connection closed")
 
 
@@ -150,6 +150,6 @@ def wrong_content_type(response, stated):
 
 
 def _is_recent():
-    """Whether aiohttp, where it is there, tells the status with a wrong content type, as it does since 3.10."""
+    """Returns whether the installed aiohttp adds the status to the error for a content type, as it does since 3.10."""
     aiohttp = imported()
     return aiohttp is None or not aiohttp.__version__.startswith(("3.7.", "3.8.", "3.9."))

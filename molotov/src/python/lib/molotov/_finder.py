@@ -1,4 +1,4 @@
-"""Lets an interpreter that lives inside the command import the package: its sources are part of the program."""
+"""Imports the package from the sources inside the command, for an embedded interpreter."""
 
 import importlib.abc
 import importlib.util
@@ -24,7 +24,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self._sources[name]
 
     def get_code(self, name):
-        # The name shows in tracebacks, and has no file that could be read instead.
+        # The name appears in tracebacks. There is no file with this name.
         return compile(self._sources[name], "<%s>" % name, "exec", dont_inherit=True)
 
     def exec_module(self, module):
@@ -32,7 +32,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 
 def install(sources, core):
-    """Makes the package importable; it goes before any other of that name."""
+    """Makes the package importable, before any other with that name."""
     sys.meta_path.insert(0, _Finder(sources))
     sys.modules["molotov._core"] = core
     import molotov

@@ -1,4 +1,4 @@
-"""Headers, credentials, and cookies, however a script writes them."""
+"""Headers, credentials and cookies, from any type that scripts pass."""
 
 from http.cookies import Morsel, SimpleCookie
 

@@ -1,4 +1,4 @@
-"""Cookie jars as aiohttp's users know them, over the cookies of the engine."""
+"""aiohttp's cookie jars over the cookies of the engine."""
 
 import time
 from collections import defaultdict
@@ -10,14 +10,14 @@ from molotov._classes import passes_for
 
 
 class _OverEngine:
-    """What a jar does. `_engine` has the cookies."""
+    """The interface of a jar. `_engine` has the cookies."""
 
     def __iter__(self):
         for entry in self._engine.all():
             try:
                 yield _morsel(*entry)
             except CookieError:
-                # A name that Python does not allow; it is sent back all the same.
+                # Python does not allow the name. The engine sends the cookie nevertheless.
                 continue
 
     def __len__(self):
@@ -58,7 +58,7 @@ class _OverEngine:
 
     @property
     def _cookies(self):
-        """As aiohttp keeps them: by domain and path."""
+        """The cookies by domain and path, as in aiohttp."""
         found = defaultdict(SimpleCookie)
         for cookie in self:
             dict.__setitem__(found[(cookie["domain"], cookie["path"])], cookie.key, cookie)
@@ -75,16 +75,16 @@ class _OverEngine:
 
     @property
     def _host_only_cookies(self):
-        """Domains and names, as aiohttp keeps them."""
+        """The domains and names of host-only cookies, as in aiohttp."""
         return {(entry[2], entry[0]) for entry in self._engine.all() if entry[3]}
 
     @_host_only_cookies.setter
     def _host_only_cookies(self, _):
-        """The engine knows them itself."""
+        """Ignores the value, because the engine records them."""
 
 
 class Jar(_OverEngine):
-    """The cookies of a session, where the script does not use aiohttp."""
+    """The cookies of a session, if the script does not use aiohttp."""
 
     __class__ = passes_for("CookieJar")
 
@@ -96,17 +96,17 @@ _CLASSES = {}
 
 
 def _class_over(base):
-    """A class of aiohttp's whose cookies are the engine's."""
+    """Returns a class of jars of aiohttp, with the cookies of the engine."""
     made = _CLASSES.get(base)
     if made is None:
-        # With one base only, a jar that is there may become one of this class.
+        # With a single base, an existing jar can change its class to this one.
         ours = {name: value for name, value in vars(_OverEngine).items() if name not in ("__dict__", "__weakref__", "__doc__")}
         made = _CLASSES[base] = type(base.__name__, (base,), {**ours, "__module__": base.__module__})
     return made
 
 
 def over(engine):
-    """A jar for these cookies."""
+    """Returns a jar over these cookies."""
     aiohttp = imported()
     if aiohttp is None:
         return Jar(engine)
@@ -117,7 +117,7 @@ def over(engine):
 
 
 def is_readable(jar):
-    """Whether the engine can do what a jar does."""
+    """Returns whether the engine can replace a jar."""
     aiohttp = imported()
     if aiohttp is None or getattr(jar, "_treat_as_secure_origin", None):
         return False
@@ -125,7 +125,7 @@ def is_readable(jar):
 
 
 def engine_of(jar):
-    """The engine's cookies for a jar that a script has made: from now on the jar shows them."""
+    """Returns the engine's cookies for a jar of a script, which shows them from now on."""
     if hasattr(jar, "_engine"):
         return jar._engine
     aiohttp = imported()
@@ -156,7 +156,7 @@ def _keep(engine, url, name, cookie, host_only=False, expires=None):
     if not url:
         secure = "https" if cookie["secure"] else "http"
         url = "%s://%s%s" % (secure, "[%s]" % domain if ":" in domain else domain, path or "/")
-        # An address is its own domain.
+        # The domain of an IP address is the address.
         if not host_only and not domain.replace(".", "").isdigit() and ":" not in domain:
             parts.append("Domain=" + domain)
     elif domain:
@@ -187,5 +187,5 @@ def _morsel(name, value, domain, host_only, path, secure, http_only, expires):
 
 
 def _as_http(url):
-    """The URL of a WebSocket as one of HTTP, which has the same cookies."""
+    """Returns the HTTP URL with the same cookies as the URL of a WebSocket."""
     return "http" + url[2:] if url.startswith("ws") else url

@@ -1,4 +1,4 @@
-"""What Python has to do around a fork, and before a child ends."""
+"""Prepares Python for a fork, and ends a child."""
 
 import gc
 import io
@@ -6,9 +6,9 @@ import threading
 
 
 def flush():
-    """Writes what open files hold back: it would be written by every process otherwise."""
+    """Flushes open files. Otherwise every process would write the same buffers."""
     for stream in gc.get_objects():
-        # Its class is asked, not the object: proxies of libraries may do work when they are looked at.
+        # Check the class, not the object: looking at proxies of libraries may do work.
         if issubclass(type(stream), io.IOBase):
             try:
                 if not stream.closed and stream.writable():
@@ -18,7 +18,7 @@ def flush():
 
 
 def leave():
-    """Waits for the threads that a script would wait for at its end, and writes what files hold back."""
+    """Waits for the threads that Python waits for at exit, and flushes open files."""
     shutdown = getattr(threading, "_shutdown", None)
     if shutdown is not None:
         shutdown()

@@ -1,8 +1,8 @@
-"""Requests with arguments, as aiohttp's users write them, turned into plain requests of the engine."""
+"""Translates requests with aiohttp's arguments to requests of the engine."""
 
 from molotov import _connectors, _environment
 from molotov import _tls
-from molotov._aiohttp import beside, imported, Unreadable
+from molotov._aiohttp import fallback_session, imported, Unsupported
 from molotov._bodies import body_of, compressed
 from molotov._exceptions import errors, proxy_error
 from molotov._headers import basic, cookie_header, cookie_values, pairs_of
@@ -45,20 +45,23 @@ _PLAIN = frozenset(
     )
 )
 
-# Arguments that only aiohttp can follow.
-_ODD = ("expect100", "proxy_headers")
+# Arguments that only aiohttp supports.
+_ONLY_AIOHTTP = ("expect100", "proxy_headers")
 
-# Arguments that say how a request connects.
+# Arguments that affect how a request connects.
 _ROUTED = ("proxy", "ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname")
 
 
 def _route_of(session, url, keywords, trusts):
-    """How a request connects, if not as its session does; raises `Unreadable` if only aiohttp can."""
-    for name in _ODD:
+    """Returns how a request connects, or `None` if it connects as its session does.
+
+    Raises `Unsupported` if only aiohttp supports the request.
+    """
+    for name in _ONLY_AIOHTTP:
         if keywords.get(name):
-            raise Unreadable("a request with `%s`" % name)
+            raise Unsupported("a request with `%s`" % name)
     for odd in session.__dict__.get("_only_aiohttp", {}).values():
-        raise Unreadable(odd)
+        raise Unsupported(odd)
     proxy = keywords.get("proxy")
     login = keywords.get("proxy_auth")
     if login is not None and not hasattr(login, "encode"):
@@ -71,14 +74,14 @@ def _route_of(session, url, keywords, trusts):
     otherwise = _tls.DEFAULT if connector is None else _connectors.tls(connector)
     try:
         asked = _tls.tls_of(_tls.asked(keywords), otherwise)
-    except Unreadable as error:
-        raise Unreadable("a request with %s" % error) from error
+    except Unsupported as error:
+        raise Unsupported("a request with %s" % error) from error
     server_name = keywords.get("server_hostname")
     if proxy is not None:
         proxy = relative(proxy)
         if proxy.scheme != "http" or url.scheme != "http" or not proxy.host:
-            # The errors of tunnels have a status that the engine does not tell.
-            raise Unreadable("an HTTPS request through a proxy" if url.scheme == "https" else "a request through such a proxy")
+            # Errors of tunnels need a status, which the engine does not report.
+            raise Unsupported("an HTTPS request through a proxy" if url.scheme == "https" else "a request through such a proxy")
         if proxy.user is not None:
             login = login or (proxy.user, proxy.password or "")
             proxy = proxy.with_user(None)
@@ -88,13 +91,13 @@ def _route_of(session, url, keywords, trusts):
 
 
 def _stated_length(headers, size):
-    """The length of a body: what the request's headers say, as with aiohttp, else its size."""
+    """Returns the length of a body: what the request's headers state, as in aiohttp, or else its size."""
     stated = next((value for name, value in headers if name.lower() == "content-length"), None)
     return size if stated is None else int(stated)
 
 
 def start(session, method, url, keywords):
-    """A request with arguments, as a coroutine: by what the script has put in the place of `_request`, if it has."""
+    """Starts a request with arguments, by the script's replacement of `_request` if there is one. Returns a coroutine."""
     wrapper = session.__dict__.get("_request")
     if wrapper is not None:
         return wrapper(method, url, **keywords)
@@ -102,7 +105,7 @@ def start(session, method, url, keywords):
 
 
 def start_plain(session, method, url, keywords):
-    """A request with arguments, as a coroutine."""
+    """Starts a request with arguments. Returns a coroutine."""
     unknown = keywords.keys() - _PLAIN
     if unknown:
         raise TypeError("%s() got an unexpected keyword argument %r" % (method.lower(), sorted(unknown)[0]))
@@ -130,7 +133,7 @@ async def _send(session, method, url, keywords):
     asked = url
     if base is not None:
         url = relative(url)
-        if not _takes_whole_urls():
+        if not _accepts_absolute_urls():
             assert not url.host and url.path.startswith("/")
         url = url_of(base, None).join(url)
     url = url_of(url, keywords.get("params"))
@@ -139,11 +142,11 @@ async def _send(session, method, url, keywords):
     trusts = options.get("trust_env")
     try:
         route = _route_of(session, url, keywords, trusts)
-    except Unreadable as odd:
-        return await beside(session, str(odd)).request(method, asked, **keywords)
+    except Unsupported as odd:
+        return await fallback_session(session, str(odd)).request(method, asked, **keywords)
     headers = pairs_of(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
-    # The session's headers, if the script may have changed them since `setup`.
+    # The headers of the session, if the script may have changed them since `setup`.
     late = session.__dict__.get("_default_headers")
     defaults = pairs_of(late) if late is not None else None
     if defaults is not None and options.get("auth") is not None:
@@ -203,7 +206,7 @@ async def _send(session, method, url, keywords):
         redirects = -1
     elif "max_redirects" in keywords:
         most = keywords["max_redirects"]
-        # aiohttp counts the redirect that is one too many; 0 is no limit.
+        # aiohttp counts the redirect that is one too many. 0 means no limit.
         redirects = most - 1 if most else 1000
     raises = keywords.get("raise_for_status")
     if raises is None:
@@ -217,16 +220,16 @@ async def _send(session, method, url, keywords):
     elif length is None and (body is not None or written is not None):
         sent.append(("Transfer-Encoding", "chunked"))
     info = RequestInfo(plain, method, multidict(sent), url)
-    # What a request says replaces all of the session's timeout, `None` included.
-    said = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
-    if not said and "_timeout" in session.__dict__:
-        said = [session._timeout]
+    # The timeout of a request replaces the session's, even if it is `None`.
+    timeouts = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
+    if not timeouts and "_timeout" in session.__dict__:
+        timeouts = [session._timeout]
     sending = session._send(
         method,
         str(plain),
         _encoded(headers),
         body,
-        limits(said[0]) if said else None,
+        limits(timeouts[0]) if timeouts else None,
         redirects,
         bool(raises) if not callable(raises) else False,
         info,
@@ -249,14 +252,14 @@ def _encoded(pairs):
 
 
 async def _through_proxy(sending, proxy):
-    """Sends a request through a proxy: where no connection is made, it is the proxy that cannot be reached."""
+    """Sends a request through a proxy. A failure to connect is reported as the proxy's."""
     try:
         return await sending
     except errors.ClientConnectorError as error:
         raise proxy_error(error, relative(proxy)) from error.__cause__
 
 
-def _takes_whole_urls():
-    """Whether the script's aiohttp takes whole URLs beside a `base_url`, as it does since 3.12."""
+def _accepts_absolute_urls():
+    """Returns whether the script's aiohttp accepts absolute URLs with a `base_url`, as it does since 3.12."""
     aiohttp = imported()
     return aiohttp is not None and tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 12)

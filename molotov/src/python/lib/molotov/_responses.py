@@ -1,4 +1,4 @@
-"""The parts of a response's head, made when a script asks for them."""
+"""The attributes of a response that scripts rarely use."""
 
 from collections import namedtuple
 from http.cookies import CookieError, SimpleCookie
@@ -10,7 +10,7 @@ from molotov._types import decoded, http_version, info_of, multidict, RequestInf
 
 
 def too_many_redirects(response):
-    """The exception for a redirect too many; `None` where the answer leads nowhere."""
+    """Returns the exception for one redirect too many, or `None` if the response has no location."""
     if response.headers.get("Location") is None or response.status not in (301, 302, 303, 307, 308):
         return None
     here = _Hop(response.status, str(response.url), response.raw_headers, response.method, response.reason)
@@ -34,7 +34,7 @@ def bad_status(response):
 
 
 class _Hop:
-    """A redirect on the way to a response."""
+    """A response of the history: a redirect."""
 
     __class__ = passes_for("ClientResponse")
 
@@ -66,7 +66,7 @@ def _cookies(pairs):
 
 
 def head(response, raw, name):
-    """A part of a response's head, made when it is first asked for, and kept."""
+    """Returns an attribute of a response's head. It is made once."""
     made = _head(response, raw, name)
     response.__dict__[name] = made
     return made
@@ -129,7 +129,7 @@ def _head(response, raw, name):
 
 
 def _request(response):
-    """The request of a response, where no listener has seen it."""
+    """The request of a response that no listener has received."""
     from molotov._events import EventRequest
 
     info = response.request_info
@@ -161,7 +161,7 @@ def _content_disposition(stated):
 
 
 def host_of(url):
-    """What the header `Host` says."""
+    """Returns the value of the header `Host`."""
     return url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
 
 

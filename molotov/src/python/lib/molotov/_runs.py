@@ -1,4 +1,4 @@
-"""What a run changes in an interpreter that goes on after it: it is undone, so that the next run finds none of it."""
+"""Reverts the changes of a run to an interpreter that outlives it, so that they do not affect the next run."""
 
 import asyncio
 import signal
@@ -11,19 +11,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _functions():
-    """Everything that is registered."""
+    """Returns the collections of everything registered."""
     functions = [scenario["func"] for scenario in api._SCENARIOS.values()]
     return functions + [*api._FIXTURES.values(), *api._LISTENERS, *api._FACTORIES.values()]
 
 
 def _set_loop():
-    """What `get_event_loop` returns, without making one."""
+    """Returns the loop that `get_event_loop` returns, without creating one."""
     policy_locals = getattr(asyncio.get_event_loop_policy(), "_local", None)
     return getattr(policy_locals, "_loop", None)
 
 
 class Run:
-    """The interpreter as the run finds it."""
+    """The state of the interpreter before the run."""
 
     def __init__(self):
         util._REASONS.clear()
@@ -40,7 +40,7 @@ class Run:
             self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def end(self):
-        """Forgets what was registered, and the modules that did: the next run loads them again."""
+        """Removes what was registered, and the modules that registered it, so that the next run loads them again."""
         for function in _functions():
             name = function.__module__
             if id(function) not in self._functions and name not in self._modules:

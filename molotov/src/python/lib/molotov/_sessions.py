@@ -1,10 +1,10 @@
-"""Sessions: their options, their rare attributes, and how they are made and closed."""
+"""The options of sessions, their rarely used attributes, and how sessions are made and closed."""
 
 import asyncio
 import json as _json
 
 from molotov import _connectors, _jars
-from molotov._aiohttp import Unreadable
+from molotov._aiohttp import Unsupported
 from molotov._headers import basic, cookie_values, pairs_of
 from molotov._targets import relative
 from molotov._timeouts import session_limits
@@ -12,8 +12,11 @@ from molotov._types import changeable, http_version
 
 
 def session_options(options):
-    """The plain options of a session: headers, timeout in seconds, whether bodies are decompressed, whether HTTP/2
-    may be negotiated, the largest body, whether requests are retried."""
+    """Returns the options of a session that the engine applies.
+
+    They are its headers, its timeouts in seconds, whether bodies are decompressed, whether HTTP/2 is negotiated, the largest body
+    in bytes, and whether requests are retried.
+    """
     headers = pairs_of(options.get("headers"))
     auth = options.get("auth")
     if auth is not None:
@@ -28,7 +31,7 @@ def session_options(options):
 
 
 def of_session(session, name):
-    """What is rarely asked of a session."""
+    """Returns an attribute of a session that scripts rarely use."""
     options = session._options or {}
     if name in ("trace_configs", "_trace_configs"):
         kept = session.__dict__.get("_trace_configs", [])
@@ -41,7 +44,7 @@ def of_session(session, name):
     if name in ("cookie_jar", "_cookie_jar"):
         jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _jars.over(session._jar())
         return jar
-    # aiohttp keeps what its properties return under names with an underscore.
+    # aiohttp keeps the values of its properties under names with an underscore.
     known = _ATTRIBUTES.get(name[1:] if name.startswith("_") else name)
     if known is None or name in ("_loop", "base_url"):
         raise AttributeError("'ClientSession' object has no attribute %r" % name, name=name, obj=session)
@@ -86,7 +89,7 @@ _ATTRIBUTES = {
 
 
 def opened(session):
-    """A session is there: it gets the cookies that `setup` gave."""
+    """Gives a new session the cookies that `setup` returned."""
     options = session._options
     if options.get("cookie_jar") is not None:
         replaced(session, "_cookie_jar", options["cookie_jar"])
@@ -95,7 +98,7 @@ def opened(session):
 
 
 def replaced(session, name, value):
-    """A script has given a session another jar or connector."""
+    """Applies a jar or a connector that a script has assigned."""
     kept = session.__dict__
     odd = kept.setdefault("_only_aiohttp", {})
     odd.pop(name, None)
@@ -108,7 +111,7 @@ def replaced(session, name, value):
     else:
         try:
             session._reopen({**(session._options or {}), "connector": value})
-        except Unreadable as error:
+        except Unsupported as error:
             odd[name] = "requests with %s" % error
     kept[name] = value
 
@@ -134,7 +137,7 @@ async def close(session):
 
 
 async def make(factory, kind, loop, keywords, context):
-    """A session of a kind that the script knows how to make."""
+    """Makes a session of a kind that the script has registered."""
     if factory is None and kind == "grpc":
         import grpc
 

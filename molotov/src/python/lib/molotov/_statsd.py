@@ -1,16 +1,16 @@
-"""The client of statsd that scripts get from their context: the methods of aiodogstatsd's, and the short names of old."""
+"""The statsd client of a worker's context, with the methods of aiodogstatsd's client and the original's older names."""
 
 import asyncio
 import random
 import time
 from contextlib import contextmanager
 
-_ODD = str.maketrans({char: "_" for char in ":|@#\n\r"})
-_ODD_IN_TAG = str.maketrans({char: "_" for char in "|,#\n\r"})
+_RESERVED = str.maketrans({char: "_" for char in ":|@#\n\r"})
+_RESERVED_IN_TAG = str.maketrans({char: "_" for char in "|,#\n\r"})
 
 
 class Client:
-    """Sends metrics to the daemon that `--statsd-address` names; nobody waits, and nobody has to listen."""
+    """Sends metrics to the daemon at `--statsd-address`, without waiting for it."""
 
     connected = True
     closing = False
@@ -22,11 +22,11 @@ class Client:
     def _report(self, name, kind, value, tags, sample_rate):
         if sample_rate is not None and sample_rate < 1 and random.random() > sample_rate:
             return
-        text = "%s:%s|%s" % (str(name).translate(_ODD), str(value).translate(_ODD), kind)
+        text = "%s:%s|%s" % (str(name).translate(_RESERVED), str(value).translate(_RESERVED), kind)
         if sample_rate is not None and sample_rate != 1:
             text += "|@%s" % sample_rate
         if tags:
-            text += "|#" + ",".join(("%s:%s" % pair).translate(_ODD_IN_TAG) for pair in tags.items())
+            text += "|#" + ",".join(("%s:%s" % pair).translate(_RESERVED_IN_TAG) for pair in tags.items())
         self._send(text)
 
     def gauge(self, name, value, tags=None, sample_rate=None):
@@ -58,12 +58,12 @@ class Client:
         title, text = (part.replace("\n", "\\n") for part in (str(title), str(text)))
         event = "_e{%d,%d}:%s|%s" % (len(title.encode()), len(text.encode()), title, text)
         if tags:
-            event += "|#" + ",".join(("%s:%s" % pair).translate(_ODD_IN_TAG) for pair in tags.items())
+            event += "|#" + ",".join(("%s:%s" % pair).translate(_RESERVED_IN_TAG) for pair in tags.items())
         self._send(event)
 
     @contextmanager
     def timeit(self, name, tags=None, sample_rate=None, threshold_ms=None):
-        """Sends how long a block took, in milliseconds."""
+        """Measures a block, and sends its duration in milliseconds."""
         started = time.perf_counter()
         try:
             yield
@@ -71,7 +71,7 @@ class Client:
             self._took(started, name, tags, sample_rate, threshold_ms)
 
     def timeit_task(self, coro, name, tags=None, sample_rate=None, threshold_ms=None):
-        """Starts a task that sends how long it took, in milliseconds, when it is done."""
+        """Starts a task, and sends its duration in milliseconds at the end."""
         started = time.perf_counter()
         task = asyncio.ensure_future(coro)
         task.add_done_callback(lambda _: self._took(started, name, tags, sample_rate, threshold_ms))

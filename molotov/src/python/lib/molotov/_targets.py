@@ -1,10 +1,10 @@
-"""The URL that a request goes to."""
+"""The URLs of requests."""
 
 from molotov._exceptions import errors
 
 
 def relative(url):
-    """A URL that may be only a path, to be joined to another."""
+    """Parses a URL that may be a path only."""
     try:
         import yarl
     except ImportError:
@@ -46,7 +46,7 @@ def url_of(url, params):
 
 
 def unsupported(url):
-    """The error of a URL with another scheme. `localhost:8080` has the scheme `localhost`."""
+    """Returns the error for a URL with an unsupported scheme. `localhost:8080` has the scheme `localhost`."""
     host = str(url).partition("/")[0]
     if host.rpartition(":")[2].isdecimal():
         return _invalid(url, "the scheme is missing; write http://%s" % url)
@@ -54,7 +54,7 @@ def unsupported(url):
 
 
 def incomplete(url, written):
-    """The error of a URL without a scheme or a host."""
+    """Returns the error for a URL without a scheme or a host."""
     if url.scheme:
         return _invalid(url, "the host is missing; write %s://HOST/PATH" % url.scheme)
     if not written:
@@ -69,6 +69,6 @@ def incomplete(url, written):
 
 def _invalid(url, note):
     error = errors.InvalidURL(url)
-    # Its text is aiohttp's. Before Python 3.11 there is no `add_note`.
+    # The text is aiohttp's. Before Python 3.11 there is no `add_note`.
     error.__notes__ = [note]
     return error

@@ -1,8 +1,8 @@
-"""Timeouts, however a script writes them."""
+"""Timeouts, from any type that scripts pass."""
 
 
 def limits(timeout):
-    """Seconds of a timeout in all, to connect, and between two reads; infinite where there is no limit."""
+    """Returns the total timeout, the timeout to connect, and the timeout of a read, in seconds. Infinite without a limit."""
 
     def limit(*seconds):
         return min((float(value) for value in seconds if value and value > 0), default=float("inf"))
@@ -15,18 +15,18 @@ def limits(timeout):
 
 
 def session_limits(options):
-    """The limits that a session's options ask for, in any spelling; `None` where nothing is said."""
+    """Returns the limits of a session's options, under any of their names, or `None` if there are none."""
     if options.get("timeout") is not None:
         return limits(options["timeout"])
     if options.get("conn_timeout") is None and "read_timeout" not in options:
         return None
-    # As aiohttp: five minutes, unless they are replaced.
+    # The default is five minutes, as in aiohttp.
     total = limits(options.get("read_timeout", 300))[0]
     return total, limits(options.get("conn_timeout"))[0], float("inf")
 
 
 def seconds(timeout):
-    """Seconds of a timeout, however it is written; `None` where nothing is said."""
+    """Returns the seconds of a timeout, or `None` without one."""
     if timeout is None or isinstance(timeout, (int, float)):
         return float(timeout) if timeout else None
     total = getattr(timeout, "total", None)

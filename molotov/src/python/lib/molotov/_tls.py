@@ -1,4 +1,4 @@
-"""TLS as aiohttp's users ask for it, in the engine's terms."""
+"""Converts TLS settings of aiohttp to options of the engine."""
 
 import functools
 import os
@@ -7,10 +7,10 @@ import ssl
 from collections import namedtuple
 
 from molotov import _core
-from molotov._aiohttp import imported, Unreadable
+from molotov._aiohttp import imported, Unsupported
 
-# Checks certificates, checks names, trusts the system's authorities, DER of others, PEM of a client certificate with its key,
-# SHA-256 of the only certificate that is accepted, the only version of TLS.
+# Whether certificates and names are verified, whether the system's authorities are trusted, other authorities as DER, a client
+# certificate with its key as PEM, the SHA-256 of the only accepted certificate, and the only accepted version of TLS.
 Tls = namedtuple("Tls", "verify check_hostname builtin_roots roots identity fingerprint only_version")
 
 DEFAULT = Tls(True, True, True, (), None, None, None)
@@ -18,7 +18,7 @@ UNVERIFIED = DEFAULT._replace(verify=False)
 
 
 class _Fingerprint:
-    """As aiohttp's, for where it is not imported."""
+    """Replaces aiohttp's class if aiohttp is not imported."""
 
     def __init__(self, fingerprint):
         if len(fingerprint) in (16, 20):
@@ -33,7 +33,7 @@ def _is_fingerprint(value):
 
 
 def asked(keywords):
-    """What a request's or a connector's arguments ask of TLS: `True`, `False`, a context, or a fingerprint."""
+    """Returns the value of a request's or a connector's arguments for TLS: `True`, `False`, a context, or a fingerprint."""
     value = keywords.get("ssl")
     value = True if value is None else value
     others = (
@@ -55,7 +55,7 @@ def asked(keywords):
 
 
 def tls_of(value, otherwise=DEFAULT):
-    """What a value that `asked` has found means, where the session or its connector asks for something else."""
+    """Returns the settings for a value that `asked` has returned. `otherwise` has those of the session or the connector."""
     if value is True:
         return otherwise
     if isinstance(value, ssl.SSLContext):
@@ -66,14 +66,14 @@ def tls_of(value, otherwise=DEFAULT):
 
 @functools.lru_cache(64)
 def route(tls, server_name=None, proxy=None, login=None):
-    """How requests connect that ask for this."""
+    """Returns the route of requests with these settings."""
     try:
         return _core.Route(tls, server_name, proxy, login)
     except ValueError as error:
-        raise Unreadable("an SSL context that cannot be used here (%s)" % error) from error
+        raise Unsupported("an SSL context that cannot be used here (%s)" % error) from error
 
 
-# OpenSSL does not tell which certificates, keys and ciphers a context was given, so the calls are noted.
+# OpenSSL does not report the certificates, keys and ciphers of a context, so the calls that set them are recorded.
 _NOTED = (
     "load_cert_chain",
     "load_default_certs",
@@ -88,16 +88,16 @@ _PEM = re.compile(rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----.+?-----END (
 
 
 class _Notes:
-    """What a context was given."""
+    """What was set on a context."""
 
     def __init__(self):
         self.roots = []
         self.identity = None
         self.builtin_roots = False
-        # Why the context cannot be read.
+        # The reason why only aiohttp supports the context.
         self.odd = None
         self.calls = 0
-        # The last reading, and the state of the context that it is of.
+        # The settings that were read last, and the state of the context at that time.
         self.read = (None, None)
 
     def load_cert_chain(self, certfile, keyfile=None, password=None):
@@ -132,7 +132,7 @@ class _Notes:
         self.odd = "an SSL context with a curve of its own"
 
     def certificates(self):
-        """The DER of the certificates that were given."""
+        """Returns the added certificates as DER."""
         found = []
         for given in self.roots:
             blocks = _PEM.findall(given)
@@ -153,8 +153,8 @@ _CLASS = ssl.SSLContext
 _CREATE = _CLASS.__new__
 
 
-def note_contexts():
-    """From now on, notes what SSL contexts are given."""
+def record_contexts():
+    """Records what is set on SSL contexts, from now on."""
     if _CLASS.__new__ is not _CREATE:
         return
 
@@ -196,7 +196,7 @@ _FLAGS = ssl.VERIFY_X509_TRUSTED_FIRST | ssl.VERIFY_X509_STRICT | getattr(ssl, "
 def _of_context(context):
     notes = context.__dict__.get("_molotov_notes") if type(context) is _CLASS else None
     if notes is None:
-        raise Unreadable("an SSL context that cannot be read")
+        raise Unsupported("an SSL context that cannot be read")
     names = ("options", "minimum_version", "maximum_version", "verify_mode", "verify_flags", "check_hostname")
     state = (notes.calls, *(getattr(context, name) for name in names))
     if notes.read[0] != state:
@@ -228,7 +228,7 @@ def _reading(context, notes):
     if not versions:
         odd = "an SSL context for TLS 1.1 or older"
     if odd is not None:
-        raise Unreadable(odd)
+        raise Unsupported(odd)
     return Tls(
         context.verify_mode != ssl.CERT_NONE,
         context.check_hostname,

@@ -1,12 +1,12 @@
-"""aiohttp's tracing: `trace_configs`, and what instrumentation such as OpenTelemetry's hooks into aiohttp's sessions."""
+"""aiohttp's tracing: `trace_configs`, and instrumentation of aiohttp's sessions, such as OpenTelemetry's."""
 
 import types
 
-from molotov._aiohttp import imported, plain_options, say_once
+from molotov._aiohttp import imported, plain_options, warn_once
 from molotov._headers import pairs_of
 from molotov._targets import relative, url_of
 
-# The signals that are sent for requests of ours; the rest needs a session of aiohttp's.
+# The signals that our session sends. All others need a session of aiohttp.
 _OURS = (
     "on_request_start",
     "on_request_redirect",
@@ -30,7 +30,7 @@ _AIOHTTP = (
 
 
 def is_instrumented():
-    """Whether aiohttp's sessions are not as aiohttp has made them."""
+    """Returns whether instrumentation has patched aiohttp's sessions."""
     aiohttp = imported()
     session = getattr(aiohttp, "ClientSession", None)
     return session is not None and not (_is_original(session.__init__) and _is_original(session._request))
@@ -41,14 +41,16 @@ def _is_original(function):
 
 
 def configs(options):
-    """The trace configurations of a session with these options: those of `setup`, and those that instrumentation adds to every
-    session of aiohttp's."""
+    """Returns the trace configurations of a session with these options.
+
+    They are those of `setup`, and those that instrumentation adds to every session of aiohttp.
+    """
     given = list((options or {}).get("trace_configs") or ())
     session = getattr(imported(), "ClientSession", None)
     if session is not None and not _is_original(session.__init__):
         learnt = session(trace_configs=given)
         given = list(learnt.trace_configs)
-        # Closes it: it has no connections.
+        # Closes the session, which has no connections.
         learnt.detach()
     for config in given:
         config.freeze()
@@ -56,27 +58,27 @@ def configs(options):
 
 
 def needs_aiohttp(trace_configs):
-    """The signals that only a session of aiohttp's sends, among those that somebody listens to."""
+    """Returns the signals with listeners that only aiohttp sends."""
     return sorted({name for config in trace_configs for name in _AIOHTTP if getattr(config, name, None)})
 
 
 def open_session(options):
-    """The trace configurations of a session, and an aiohttp session where they listen to what only aiohttp sends, else `None`."""
+    """Returns the trace configurations of a session, and an aiohttp session if they listen to signals that only aiohttp sends."""
     found = configs(options)
     needed = needs_aiohttp(found)
     if not needed:
         return found, None
-    say_once(
-        "a trace configuration listens to `%s`, which only aiohttp itself sends: its sessions make the requests, at its own speed"
+    warn_once(
+        "only aiohttp sends the signal `%s`, which a trace configuration listens to, so aiohttp sends the requests, at its own speed"
         % "`, `".join(needed)
     )
-    from molotov import _beside
+    from molotov import _fallback
 
-    return found, _beside.make(plain_options(options))
+    return found, _fallback.make(plain_options(options))
 
 
 def attach(session, trace_configs):
-    """Has a session of ours traced."""
+    """Adds trace configurations to a session."""
     if trace_configs:
         session._trace_configs = session.__dict__["trace_configs"] = trace_configs
     wrapped = getattr(imported(), "ClientSession", None)
@@ -84,7 +86,7 @@ def attach(session, trace_configs):
     if wrapped is None or _is_original(wrapped):
         return
     if not hasattr(wrapped, "_self_wrapper"):
-        say_once(
+        warn_once(
             "something has replaced `aiohttp.ClientSession._request`, which Molotov's own sessions do not call: it sees the "
             "requests of aiohttp sessions only"
         )
@@ -94,19 +96,19 @@ def attach(session, trace_configs):
 
 
 def _through(wrapped, session, plain):
-    """What `wrapt` has put around a method, around the method of ours that takes its place."""
+    """Wraps our method in the wrappers that `wrapt` has put around aiohttp's."""
     inner = wrapped.__wrapped__
     call = _through(inner, session, plain) if hasattr(inner, "_self_wrapper") else plain
     return lambda *arguments, **keywords: wrapped._self_wrapper(call, session, arguments, keywords)
 
 
 async def traced(session, trace_configs, method, url, keywords, send):
-    """A request, reported to trace configurations; `send(keywords)` sends it."""
+    """Sends a request by `send(keywords)`, and reports it to trace configurations."""
     from aiohttp.tracing import Trace
 
     unsent = needs_aiohttp(trace_configs)
     if unsent:
-        say_once(
+        warn_once(
             "Molotov's own sessions do not send the signal `%s`: give the trace configuration among the options that `setup` "
             "returns, and an aiohttp session makes the requests" % "`, `".join(unsent)
         )
@@ -119,7 +121,7 @@ async def traced(session, trace_configs, method, url, keywords, send):
     sent = False
     try:
         made = await send({**keywords, "headers": headers})
-        # A WebSocket has the response that it began with.
+        # A WebSocket has the response of its handshake.
         response, sent = getattr(made, "_response", made), True
         await _redirected(traces, headers, response.history)
     except BaseException as error:
@@ -150,7 +152,7 @@ def _target(session, url, keywords):
 
 
 def _headers(session, keywords):
-    """The headers of a request with those of its session; what listeners change in them is sent."""
+    """Returns the headers of a request with its session's. Changes by listeners are sent."""
     from multidict import CIMultiDict
 
     kept = session.__dict__.get("_default_headers")
@@ -165,7 +167,7 @@ def _headers(session, keywords):
 
 
 def _trace_reading(traces, response):
-    """Reports a response's body when it is read for the first time."""
+    """Reports the body of a response when it is read for the first time."""
     plain, kind = [], type(response)
 
     async def read():

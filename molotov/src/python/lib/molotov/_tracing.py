@@ -1,4 +1,4 @@
-"""Names of `molotov.session` that packages use to make aiohttp sessions of their own. Imports aiohttp."""
+"""Names of `molotov.session` with which packages make aiohttp sessions. Imports aiohttp."""
 
 import inspect
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class LoggedClientResponse(ClientResponse):
-    """A response that knows its request."""
+    """A response with its request."""
 
     request = None
 
@@ -38,7 +38,7 @@ class LoggedClientRequest(ClientRequest):
 
 
 class SessionTracer(TraceConfig):
-    """Reports the requests of an aiohttp session to listeners: those that are added, and the script's `events`."""
+    """Reports the requests of an aiohttp session to its listeners and to the script's `events`."""
 
     def __init__(self, loop, console, verbose, statsd):
         super().__init__()
@@ -48,11 +48,11 @@ class SessionTracer(TraceConfig):
         self.on_request_end.append(self._answered)
 
     def add_listener(self, listener):
-        """Adds a callable, which gets the event's name and its details."""
+        """Adds a callable. It receives the name of each event and its details."""
         self._listeners.append(listener)
 
     async def send_event(self, event, **details):
-        """Reports an event to every listener, in the order in which they were added."""
+        """Reports an event to all listeners, in the order in which they were added."""
         from molotov import api
 
         for listener in [*self._listeners, *api._LISTENERS]:

@@ -1,4 +1,4 @@
-"""Types that aiohttp shares with yarl and multidict, and small ones of ours where those are not installed."""
+"""The types of yarl and multidict, or our small replacements if they are not installed."""
 
 from collections import namedtuple
 
@@ -7,7 +7,7 @@ from molotov._classes import passes_for
 
 
 def URL(text):
-    """A URL of yarl's, or a small one of ours where yarl is not installed."""
+    """Returns a URL of yarl, or ours if yarl is not installed."""
     try:
         import yarl
     except ImportError:
@@ -41,7 +41,7 @@ _Version = namedtuple("HttpVersion", "major minor")
 
 
 def http_version(major, minor):
-    """A version of HTTP; aiohttp's own where it is imported."""
+    """Returns a version of HTTP, as aiohttp's class if it is imported."""
     aiohttp = imported()
     return _Version(major, minor) if aiohttp is None else aiohttp.HttpVersion(major, minor)
 
@@ -51,7 +51,7 @@ def decoded(pairs):
 
 
 class RequestInfo:
-    """What a response says of its request."""
+    """The request that a response belongs to."""
 
     __class__ = passes_for("RequestInfo")
 

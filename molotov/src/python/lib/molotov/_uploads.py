@@ -1,4 +1,4 @@
-"""Bodies of requests that are written while they are sent."""
+"""Request bodies that are written while they are sent."""
 
 import asyncio
 import contextvars
@@ -25,14 +25,14 @@ class Source:
         self.size = self._body.size
 
     async def collect(self):
-        """The whole body."""
+        """Returns the complete body."""
         writer = _Collected()
         await self._body.write(writer)
         return b"".join(writer.parts)
 
     def start_with(self, url, length, coding):
-        """What `session._send` asks for: the length, what starts the task that writes, and what makes both anew."""
-        # The task begins with the context of the request, as aiohttp's does.
+        """Returns the arguments of `session._send`: the length, what starts the writing task, and what makes both again."""
+        # As in aiohttp, the task starts with the context of the request.
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
         framed = length is not None
 
@@ -71,7 +71,7 @@ async def _write(body, upload, url, coding):
 
 
 class _Writer:
-    """Takes what a body writes, as aiohttp's writers do."""
+    """Receives what a body writes, as a writer of aiohttp."""
 
     def __init__(self, upload, coding=None):
         self._upload = upload
@@ -103,7 +103,7 @@ class _Writer:
 
 
 class _Collected:
-    """Keeps what a body writes."""
+    """Collects what a body writes."""
 
     def __init__(self):
         self.parts = []
@@ -126,7 +126,7 @@ class _Collected:
 
 
 class Iterated:
-    """An asynchronous iterable as a body, where aiohttp need not be installed."""
+    """An asynchronous iterable as a body, without aiohttp."""
 
     headers = {"Content-Type": "application/octet-stream"}
     size = None
@@ -145,7 +145,7 @@ class Iterated:
 
 
 class Opened:
-    """An open file as a body, where aiohttp is not installed. It is closed at the end, as by aiohttp."""
+    """An open file as a body, without aiohttp. As in aiohttp, it is closed at the end."""
 
     def __init__(self, file):
         if isinstance(file, io.StringIO):

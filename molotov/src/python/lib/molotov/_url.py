@@ -1,10 +1,10 @@
-"""A URL and headers for where yarl and multidict are not installed: what most scripts ask of them."""
+"""A URL and headers with the most used methods of yarl and multidict, if those are not installed."""
 
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 
 class URL:
-    """A URL in its parts."""
+    """A URL, split into its parts."""
 
     def __init__(self, text):
         self._text = quote(str(text), safe="%/:=&?~#+!$,;'@()*[]")
@@ -57,7 +57,7 @@ class URL:
 
 
 class Headers:
-    """Headers by name, whose case does not matter."""
+    """Headers by case-insensitive name."""
 
     def __init__(self, pairs):
         self._pairs = [(str(name), str(value)) for name, value in pairs]

@@ -1,13 +1,13 @@
-"""The decorators, and what they have collected."""
+"""The decorators, and what they have registered."""
 
 import inspect
 import random
 
-# By name; a later scenario of the same name takes the place of an earlier one.
+# By name. A later scenario replaces an earlier one with the same name.
 _SCENARIOS = {}
-# By this name other packages clear them.
+# Other packages clear them by this name.
 _SCENARIO = _SCENARIOS
-# The functions that scenarios of the same name have replaced, by that name.
+# The functions that later scenarios with the same name have replaced.
 _REPLACED = {}
 _FIXTURES = {}
 _LISTENERS = []
@@ -22,13 +22,13 @@ def _wants_coroutine(func):
 def scenario(weight=1, delay=0.0, name=None):
     """Registers a coroutine function as a scenario: `async def f(session)`. Workers run one scenario after the other.
 
-    `weight` is its share of the runs: a scenario of weight 2 runs twice as often as one of weight 1. It may be a fraction; a scenario of
-    weight 0 runs only where `-s` or a scenario picker names it.
-    `delay` is how long a worker sleeps after it, in seconds.
-    `name` is what reports, `-s` and scenario pickers call it: the name of the function by default. A later scenario of the same name
-    replaces an earlier one.
+    `weight` is the scenario's share of the runs: a scenario with weight 2 runs twice as often as one with weight 1. Fractions are
+    allowed. A scenario with weight 0 runs only if `-s` or a scenario picker names it.
+    `delay` is the time in seconds that a worker sleeps after the scenario.
+    `name` is the scenario's name in reports, for `-s` and for scenario pickers. The default is the name of the function. A later
+    scenario with the same name replaces an earlier one.
 
-    `@scenario` without parentheses takes the defaults. The decorated function can still be called.
+    `@scenario` without parentheses uses the defaults. The decorated function can still be called.
     """
 
     def register(func):
@@ -78,17 +78,17 @@ scenario_picker = _fixture("scenario_picker", False)
 
 _BOTH = """
 
-    `func` is the function: `@%s` and `@%s()` do the same.
+    `func` is the function: `@%s` and `@%s()` are equivalent.
     """
 
 global_setup.__doc__ = """Registers `def f(args)`, which is called once, before workers start.
 
-    `args` has the options of the command line as attributes, such as `args.workers`. What it changes there has effect. If it raises, the run
-    does not begin.""" + _BOTH % (("global_setup",) * 2)
+    `args` has the options of the command line as attributes, such as `args.workers`. Changes to them take effect. If the function
+    raises an exception, the run does not start.""" + _BOTH % (("global_setup",) * 2)
 setup.__doc__ = """Registers `async def f(worker_id, args)`, which is called for each worker before its session opens.
 
-    `worker_id` counts from 0. `args` has the options of the run. It returns a dict with the options of the session, as
-    `aiohttp.ClientSession` takes them, such as `{"headers": {...}}`, or `None`.""" + _BOTH % (("setup",) * 2)
+    `worker_id` counts from 0. `args` has the options of the run. The function returns a dict with options of
+    `aiohttp.ClientSession`, such as `{"headers": {...}}`, or `None`.""" + _BOTH % (("setup",) * 2)
 setup_session.__doc__ = """Registers `async def f(worker_id, session)`, which is called for each worker once its session is open.
 
     `worker_id` counts from 0.""" + _BOTH % (("setup_session",) * 2)
@@ -107,12 +107,12 @@ scenario_picker.__doc__ = """Registers `def f(worker_id, step_id)`, which return
 
 
 def events(func=None):
-    """Registers `async def f(event, **info)`, which is called for each event of the run. There may be several.
+    """Registers `async def f(event, **info)`, which is called for each event of the run. A script may have several.
 
     `event` is `sending_request`, `response_received`, `scenario_start`, `scenario_success`, `scenario_failure` or `current_workers`; `info` has
     its details, such as `session`, `request`, `response`, `scenario`, `exception`.
 
-    `func` is the function: `@events` and `@events()` do the same.
+    `func` is the function: `@events` and `@events()` are equivalent.
     """
 
     def register(func):
@@ -126,8 +126,8 @@ def events(func=None):
 def session_factory(kind="http"):
     """Registers `def f(loop, console, verbose, statsd, trace_config, **keywords)`, which makes the sessions of a kind.
 
-    It returns something for `async with`, or a coroutine that does.
-    `kind` is the name of the kind, `http` by default. A scenario asks for it with a parameter that has the kind as its default, as in
+    The function returns an asynchronous context manager, or a coroutine that returns one.
+    `kind` is the name of the kind, `http` by default. A scenario selects it by the default of a parameter:
     `async def f(session, session_factory="grpc")`.
     """
 
@@ -144,7 +144,7 @@ def session_factory(kind="http"):
 
 
 def get_scenarios():
-    """Returns all scenarios with a weight above 0, as `get_scenario` does each."""
+    """Returns all scenarios with a weight above 0, each as `get_scenario` returns it."""
     return [one for one in _SCENARIOS.values() if one["weight"] > 0]
 
 
@@ -159,13 +159,13 @@ def get_fixture(name):
 
 
 def next_scenario():
-    """Yields the scenarios in the order of their names, over and over."""
+    """Yields the scenarios in the order of their names, endlessly."""
     while True:
         yield from sorted(get_scenarios(), key=lambda one: one["name"])
 
 
 def pick_scenario(worker_id=0, step_id=0):
-    """Returns the scenario that the worker `worker_id` would run as its step `step_id`: by the scenario picker, or by weight."""
+    """Returns the scenario that the worker `worker_id` runs as its step `step_id`, by the scenario picker or by weight."""
     picker = get_fixture("scenario_picker")
     if picker is not None:
         return get_scenario(picker(worker_id, step_id))

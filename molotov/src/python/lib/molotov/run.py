@@ -1,4 +1,4 @@
-"""The commands as functions, for programs that start them."""
+"""The commands as functions."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from molotov import _arguments, _core
 
 
 def main(args=None):
-    """Runs the `molotov` command, and returns its exit code. It may be called again, for another run.
+    """Runs the `molotov` command, and returns its exit code. May be called several times.
 
-    `args` is the command line without the name of the program, a list of strings, `sys.argv` by default. It may also be a namespace with
-    the options as attributes, as `run` takes it; then `config` names the configuration file.
+    `args` is the command line without the name of the program, as a list of strings. The default is `sys.argv`. It may also be a
+    namespace with the options as attributes, as for `run`. Its attribute `config` then names the configuration file.
     """
     if args is None:
         args = sys.argv[1:]
@@ -24,14 +24,14 @@ def main(args=None):
 def run(args, stream=None):
     """Runs a load test from a program, and returns its counts as a dict.
 
-    `args` has the options as attributes: those of the command line with `_` for `-`, such as `args.max_runs`, and `scenario`, the path or
-    module of the script. Missing ones have their defaults, and `config` is not read. `stream` gets the totals, beside the console.
+    `args` has the options of the command line as attributes, with `_` for `-`, such as `args.max_runs`. Its attribute `scenario` is the
+    path or the module of the script. Missing options have their defaults. `config` is ignored. The totals are also written to `stream`.
 
-    The dict has `OK` and `FAILED`, the scenarios; `MAX_WORKERS`, `PROCESS`; `SETUP_FAILED` and `SESSION_SETUP_FAILED`, which are 1 if
-    that fixture has failed; `REACHED`, `RATIO` in percent, `MINUTE_OK` and `MINUTE_FAILED` of a sizing.
+    The dict has the numbers of scenarios `OK` and `FAILED`, `MAX_WORKERS`, and `PROCESS`. `SETUP_FAILED` and `SESSION_SETUP_FAILED` are
+    1 if that fixture failed. A sizing sets `REACHED`, `RATIO` in percent, `MINUTE_OK` and `MINUTE_FAILED`.
 
-    Raises `SystemExit` if nothing could run, or the run was judged bad otherwise: too many failures (`args.fail`) unless `args.quiet`, or a
-    `sys.exit` of the script.
+    Raises `SystemExit` if the run could not start, if the script called `sys.exit`, or if there were too many failures (`args.fail`)
+    without `args.quiet`.
     """
     quiet = getattr(args, "quiet", False)
     with _arguments.given(args):
@@ -50,14 +50,14 @@ def run(args, stream=None):
 
 
 def _program(name, args):
-    # Ctrl-C is the command's own to follow: it lets what it has started end, and tidies up.
+    # The command handles Ctrl-C: it waits for its children, and cleans up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     sys.exit(_core.program([name, *(sys.argv[1:] if args is None else args)], sys.executable, packages))
 
 
 def start(args=None):
-    """Runs `molostart`, which writes a load test to begin with, and exits. `args` are its arguments, `sys.argv` by default."""
+    """Runs `molostart`, which writes a first load test, and exits. `args` are its arguments, `sys.argv` by default."""
     _program("molostart", args)
 
 

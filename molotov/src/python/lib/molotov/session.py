@@ -1,8 +1,8 @@
-"""What belongs to a worker's session."""
+"""The session of a worker, and its context."""
 
 from molotov import _core
 
-# Loaded before the run: no request waits for an import, and an error can be told where files have run out.
+# Imported before the run, so that requests do not wait for it, and errors can be reported without free file descriptors.
 from molotov import _content, _events, _exceptions, _requests, _responses, _sessions  # noqa: F401
 
 
@@ -11,7 +11,7 @@ Context = _core.Context
 
 
 def get_context(session):
-    """Returns the context of the worker that `session` belongs to: `worker_id`, `step`, `args`, `statsd`, and what scripts attach."""
+    """Returns the context of the session's worker: `worker_id`, `step`, `args`, `statsd`, and what scripts attach."""
     try:
         return session._molotov_context
     except AttributeError:
@@ -20,7 +20,7 @@ def get_context(session):
 
 def get_eventer(session):
     """Returns the `SessionTracer` of `session` if it is an aiohttp session with one, else `None`."""
-    # What is asked of a session of ours by name counts as a change of it.
+    # Do not look up attributes of our session, which would count as a change.
     if isinstance(session, _core.ClientSession):
         found = session.__dict__.get("_trace_configs")
     else:
@@ -32,7 +32,7 @@ def get_eventer(session):
 
 
 def __getattr__(name):
-    """The names that need aiohttp, which is imported only where one of them is asked for."""
+    """Imports aiohttp when a script uses one of the names that need it."""
     if name.startswith("_") or name not in _NEED_AIOHTTP:
         raise AttributeError("module 'molotov.session' has no attribute %r" % name)
     from molotov import _aiohttp

@@ -1,4 +1,4 @@
-"""What scripts share: variables, and requests that may be made anywhere."""
+"""Shared variables, the timer, and requests outside scenarios."""
 
 import asyncio
 import json as _json
@@ -12,7 +12,7 @@ _REASONS = []
 
 
 class OptionError(Exception):
-    """An option has a value that cannot be used."""
+    """An option has an invalid value."""
 
 
 def set_var(name, value):
@@ -21,7 +21,7 @@ def set_var(name, value):
 
 
 def get_var(name, factory=None):
-    """Returns the variable `name`. If it is not set, it is set to `factory()`, or `None` is returned without a `factory`."""
+    """Returns the variable `name`. If it is not set, sets it to `factory()`, or returns `None` without a `factory`."""
     if name not in _VARS and factory is not None:
         _VARS[name] = factory()
     return _VARS.get(name)
@@ -33,20 +33,20 @@ def now():
 
 
 def set_timer(value=None):
-    """Starts the timer at `value`, in seconds since the start of 1970: now by default."""
+    """Starts the timer at `value`, in seconds since the start of 1970. The default is now."""
     global _TIMER
     _TIMER = now() if value is None else value
 
 
 def get_timer():
-    """Returns when the timer was started, in seconds since the start of 1970, or `None`."""
+    """Returns the start of the timer in seconds since the start of 1970, or `None`."""
     return _TIMER
 
 
 def stop(why=None):
-    """Stops the run of this process: no scenario starts after this call, and running ones may end.
+    """Stops the run of this process. No scenario starts after this call, and running ones may finish.
 
-    `why` is kept for `stop_reason`.
+    `why` is a reason for `stop_reason`.
     """
     if why is not None:
         _REASONS.append(why)
@@ -59,7 +59,7 @@ def is_stopped():
 
 
 def stop_reason():
-    """Returns the reasons that `stop` was called with, the first one first."""
+    """Returns the reasons that `stop` was called with, in order."""
     return list(_REASONS)
 
 
@@ -89,10 +89,10 @@ def event_loop():
 
 
 def request(endpoint, verb="GET", session_options=None, **options):
-    """Makes a request and waits for it: for use outside of scenarios, such as in `global_setup`.
+    """Makes a request and blocks until its response: for use outside scenarios, such as in `global_setup`.
 
-    `endpoint` is the URL, `verb` the method. `session_options` are options of `aiohttp.ClientSession`, and `options` those of a request, such as
-    `headers` and `json`.
+    `endpoint` is the URL, and `verb` the method. `session_options` are options of `aiohttp.ClientSession`. `options` are those of a
+    request, such as `headers` and `json`.
 
     Returns a dict with `content` (a string), `status` and `headers`.
     """
@@ -104,7 +104,8 @@ def request(endpoint, verb="GET", session_options=None, **options):
 def json_request(endpoint, verb="GET", session_options=None, **options):
     """Makes a request as `request` does, and parses its content as JSON.
 
-    `endpoint`, `verb`, `session_options` and `options` are those of `request`. Raises `aiohttp.ContentTypeError` if the content has another type.
+    `endpoint`, `verb`, `session_options` and `options` are those of `request`. Raises `aiohttp.ContentTypeError` for another content
+    type.
     """
     from molotov import _blocking
 

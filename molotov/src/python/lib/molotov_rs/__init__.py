@@ -53,7 +53,7 @@ def check():
 
 
 def find_problem():
-    """Returns what is wrong with the package that `import molotov` loads and how to mend it, or None.
+    """Returns what is wrong with the package that `import molotov` loads and how to fix it, or None.
 
     It runs no code of that package.
     """
@@ -101,7 +101,7 @@ def _install_again():
 
 
 def _source():
-    """Returns what to give to `pip install` to install this distribution again."""
+    """Returns the arguments of `pip install` that install this distribution again."""
     try:
         distribution = importlib.metadata.distribution(_NAME)
         recorded = distribution.read_text("direct_url.json")
@@ -119,7 +119,7 @@ def _source():
 
 
 def _unhide(directory):
-    """Returns how to keep that directory from hiding ours."""
+    """Returns how to stop that directory from hiding ours."""
     program = os.path.basename(sys.argv[0])
     if program in ("-m", "__main__.py"):
         program = shlex.quote(sys.executable) + " -m molotov"

@@ -1,4 +1,4 @@
-"""Requests that aiohttp makes: with the cookies and headers of the session beside it, and in the events and measures of the run."""
+"""Requests that aiohttp sends for the engine, with the session's cookies and headers, and with events and measures."""
 
 import asyncio
 import inspect
@@ -6,30 +6,30 @@ from contextvars import ContextVar
 from time import perf_counter
 
 from molotov import _core, _jars, api
-from molotov._aiohttp import needed, say_once
+from molotov._aiohttp import needed, warn_once
 
-# The request of aiohttp's that the running task makes.
+# The request of aiohttp that the current task sends.
 _CURRENT = ContextVar("molotov_exchange", default=None)
 
 
 def make(options, owner=None):
-    """A real session. Its requests belong to the session `owner`; without one, it is the scenario's session itself."""
+    """Makes an aiohttp session. Its requests belong to the session `owner`. Without one, it is the session of the scenario."""
     aiohttp = needed()
     options = dict(options)
-    options["request_class"] = _observed(options.get("request_class") or aiohttp.ClientRequest)
+    options["request_class"] = _request_class(options.get("request_class") or aiohttp.ClientRequest)
     if isinstance(options.get("timeout"), (int, float)):
         options["timeout"] = aiohttp.ClientTimeout(total=options["timeout"])
     if options.get("connector") is None:
         options["connector"] = aiohttp.TCPConnector(limit=0, ttl_dns_cache=None)
         options["connector_owner"] = True
     real = aiohttp.ClientSession(**options)
-    # Not by assignment: aiohttp warns of attributes that are not its own.
+    # aiohttp warns about the assignment of other attributes than its own.
     object.__setattr__(real, "_request", _measured(real, real._request, owner or real))
     return real
 
 
 def of(session, options):
-    """The real session beside one of ours, brought up to date."""
+    """Returns the aiohttp session that belongs to one of ours, with the current state of ours."""
     real = session.__dict__.get("_aiohttp")
     if real is None:
         aside = ("cookies", "cookie_jar", "headers", "connector", "trace_configs")
@@ -38,7 +38,7 @@ def of(session, options):
         if connector is not None:
             options.update(connector=connector, connector_owner=False)
         real = session._aiohttp = make({**options, "cookie_jar": _jars.over(session._jar())}, session)
-        # Ours reports to them.
+        # Our session sends their signals.
         real._trace_configs = []
     kept = session.__dict__
     jar = kept.get("cookie_jar")
@@ -51,7 +51,7 @@ def of(session, options):
 
 
 def _measured(real, request, owner):
-    """aiohttp's `_request`, with a measure around it."""
+    """Wraps aiohttp's `_request` to measure the request."""
 
     async def measured(method, url, **keywords):
         exchange = _Exchange(real, owner, method, url, keywords)
@@ -71,12 +71,12 @@ def _measured(real, request, owner):
     return measured
 
 
-_OBSERVED = {}
+_REQUEST_CLASSES = {}
 
 
-def _observed(base):
-    """A class of requests that tells the listeners before it sends."""
-    made = _OBSERVED.get(base)
+def _request_class(base):
+    """Returns a subclass of a request class. It calls the listeners before it sends."""
+    made = _REQUEST_CLASSES.get(base)
     if made is not None:
         return made
 
@@ -97,12 +97,12 @@ def _observed(base):
 
     Request.__name__ = Request.__qualname__ = base.__name__
     Request.__module__ = base.__module__
-    _OBSERVED[base] = Request
+    _REQUEST_CLASSES[base] = Request
     return Request
 
 
 class _Exchange:
-    """One request with its redirects, as the run sees it. Of a WebSocket it is the handshake."""
+    """The events and the measure of one request with its redirects, or of the handshake of a WebSocket."""
 
     def __init__(self, real, owner, method, url, keywords):
         self.owner = owner
@@ -114,23 +114,23 @@ class _Exchange:
         if context is not None:
             self.measure = _core.Measure(context, method.upper(), _plain(real._build_url(url)))
 
-    async def tell(self, event, **details):
-        """Tells the script's listeners; the time they take is not the request's."""
+    async def notify(self, event, **details):
+        """Calls the script's listeners. Their time does not count for the request."""
         if not api._LISTENERS:
             return
         started = perf_counter()
         for listener in api._LISTENERS:
             try:
-                told = listener(event, session=self.owner, **details)
-                if inspect.isawaitable(told):
-                    await told
+                result = listener(event, session=self.owner, **details)
+                if inspect.isawaitable(result):
+                    await result
             except Exception as error:
-                say_once("`%s` failed: %s: %s" % (getattr(listener, "__name__", "events"), type(error).__name__, error))
+                warn_once("`%s` failed: %s: %s" % (getattr(listener, "__name__", "events"), type(error).__name__, error))
         if self.measure is not None:
             self.measure.leave_out(perf_counter() - started)
 
     async def sending(self, request):
-        await self.tell("sending_request", request=request)
+        await self.notify("sending_request", request=request)
 
     def failed(self):
         if self.measure is not None:
@@ -147,10 +147,10 @@ class _Exchange:
             self.ended()
         else:
             connection.add_callback(self.ended)
-        await self.tell("response_received", response=response, request=getattr(response, "request", None))
+        await self.notify("response_received", response=response, request=getattr(response, "request", None))
 
     def ended(self):
-        """The body has come, or was let go."""
+        """Ends the measure: the body has been read or released."""
         response, measure = self.response, self.measure
         self.measure = None
         if measure is None:
@@ -165,12 +165,12 @@ class _Exchange:
 
 
 def _size_of_head(response):
-    """The size of a head as it came, in bytes."""
+    """Returns the size of a head as received, in bytes."""
     line = len("HTTP/1.1 200 \r\n\r\n") + len(response.reason or "")
     return line + sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
 
 
 def _plain(url):
-    """A URL under which a request is measured: a WebSocket's is that of its handshake."""
+    """Returns the URL under which a request is measured. For a WebSocket, it is the URL of its handshake."""
     text = str(url.with_user(None) if url.host else url)
     return "http" + text[2:] if text.startswith("ws") else text
