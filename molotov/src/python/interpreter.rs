@@ -14,6 +14,8 @@ use std::{
 
 use pyo3::{ffi, prelude::*};
 
+use super::interrupts::{action, set_action};
+
 /// Starts the interpreter, unless one is running.
 ///
 /// # Errors
@@ -130,6 +132,9 @@ pub(super) fn is_ours() -> bool {
     OURS.load(Ordering::Relaxed)
 }
 
+/// The signals that end a run, for which Python also has handlers.
+const SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
+
 /// Our handlers of signals from a previous run: the library that installs them does so once in a process.
 static HANDLERS: Mutex<Vec<(libc::c_int, libc::sigaction)>> = Mutex::new(Vec::new());
 
@@ -144,48 +149,30 @@ pub(super) fn use_our_handlers(py: Python<'_>) -> PyResult<()> {
     for name in ["SIGINT", "SIGTERM"] {
         signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
     }
-    for (number, handler) in HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        // SAFETY: a handler that was installed for this signal before. Its library stays loaded.
-        unsafe { libc::sigaction(number, &handler, std::ptr::null_mut()) };
+    for (signal, action) in HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        set_action(signal, &action);
     }
     Ok(())
 }
 
 /// Records our handlers for the next run, before the interpreter's are restored.
 pub(super) fn keep_signal_handlers() {
-    let mut kept = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
-    for number in [libc::SIGINT, libc::SIGTERM] {
-        let mut handler = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: there is room for the handler, which is read only after the call has written it.
-        unsafe {
-            if libc::sigaction(number, std::ptr::null(), handler.as_mut_ptr()) == 0 {
-                kept.push((number, handler.assume_init()));
-            }
-        }
-    }
+    let actions = SIGNALS.into_iter().filter_map(|signal| Some((signal, action(signal)?)));
+    HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).extend(actions);
 }
 
 /// Restores our handlers, which Python has replaced since an earlier run in the same interpreter. Call it once they are installed.
 pub(crate) fn keep_handlers() {
-    const SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
-    static KEPT: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+    static KEPT: OnceLock<[Option<libc::sigaction>; 2]> = OnceLock::new();
     match KEPT.get() {
         None => {
-            KEPT.get_or_init(|| {
-                SIGNALS.map(|signal| {
-                    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-                    // SAFETY: the call only reads the action. If it fails, the zeroed value is the default action.
-                    unsafe {
-                        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr());
-                        action.assume_init()
-                    }
-                })
-            });
+            KEPT.get_or_init(|| SIGNALS.map(action));
         }
         Some(kept) => {
             for (signal, action) in SIGNALS.into_iter().zip(kept) {
-                // SAFETY: an action that the system returned before. Its handler stays loaded.
-                unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) };
+                if let Some(action) = action {
+                    set_action(signal, action);
+                }
             }
         }
     }

@@ -116,7 +116,7 @@ impl Interruptible {
         let resuming = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP].into_iter().filter_map(|signal| {
             let action = action(signal)?;
             let interrupting = libc::sigaction { sa_flags: action.sa_flags & !libc::SA_RESTART, ..action };
-            set(signal, &interrupting);
+            set_action(signal, &interrupting);
             Some((signal, action))
         });
         Interruptible(resuming.collect())
@@ -128,20 +128,22 @@ impl Drop for Interruptible {
         for (signal, before) in &self.0 {
             // Keep a handler that the fixture has installed.
             if action(*signal).is_some_and(|now| now.sa_sigaction == before.sa_sigaction) {
-                set(*signal, before);
+                set_action(*signal, before);
             }
         }
     }
 }
 
 /// The system's action for a signal.
-fn action(signal: c_int) -> Option<libc::sigaction> {
+pub(super) fn action(signal: c_int) -> Option<libc::sigaction> {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: there is room for the action, which is read only after the call has written it.
     unsafe { (libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0).then(|| action.assume_init()) }
 }
 
-fn set(signal: c_int, action: &libc::sigaction) {
-    // SAFETY: an action that the system returned for this signal, except for the flag that resumes system calls.
+/// Sets the system's action for a signal to one that [`action`] returned.
+pub(super) fn set_action(signal: c_int, action: &libc::sigaction) {
+    // SAFETY: an action that the system returned for this signal, possibly without the flag that resumes system calls. Its handler
+    // stays loaded.
     unsafe { libc::sigaction(signal, action, std::ptr::null_mut()) };
 }
