@@ -118,7 +118,7 @@ impl Awaitable {
                 Step::Raised(error)
             }
             (State::Spent, None) => {
-                Step::Raised(PyRuntimeError::new_err("this request has been awaited already; make another one"))
+                Step::Raised(PyRuntimeError::new_err("this request has already been awaited; make another one"))
             }
             (_, Some(error)) => Step::Raised(error),
         }

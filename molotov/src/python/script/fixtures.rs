@@ -97,7 +97,7 @@ impl Setup for SetupFixture {
                 }
                 let Ok(options) = returned.cast::<PyDict>() else {
                     let kind = returned.get_type();
-                    return Err(Failure::msg(format!("`setup` has to return a dict of session options, not {kind}")));
+                    return Err(Failure::msg(format!("`setup` must return a dict of session options, not {kind}")));
                 };
                 *worker.options.borrow_mut() = Some(options.clone().unbind());
                 Ok(None)

@@ -162,7 +162,7 @@ impl Session {
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Awaitable> {
         let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-            .map_err(|_| PyValueError::new_err(format!("`{method}` is not a method")))?;
+            .map_err(|_| PyValueError::new_err(format!("`{method}` is not an HTTP method")))?;
         request::start(slf, method, url, keywords)
     }
 

@@ -50,8 +50,8 @@ impl Worker {
             return Ok((*worker).clone());
         }
         let made = Python::attach(|py| -> PyResult<Worker> {
-            let event_loop =
-                Loop::current().ok_or_else(|| PyRuntimeError::new_err("Python scenarios need their event loop"))?;
+            let event_loop = Loop::current()
+                .ok_or_else(|| PyRuntimeError::new_err("Python scenarios need the event loop, which is not running"))?;
             event_loop.look_for_nesting(py);
             let parked = Bound::new(py, ParkedCoroutine(GilCell::new(State::default())))?;
             let task = event_loop.asyncio(py).call_method1("create_task", (&parked,))?;
