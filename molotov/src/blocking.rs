@@ -15,6 +15,17 @@ use crate::{
 /// A request for [`request`] and [`json_request`]. A URL as text converts to a GET request.
 ///
 /// Sending it returns any error found while building it.
+///
+/// ```no_run
+/// use molotov::{BlockingRequest, prelude::*};
+///
+/// #[global_setup]
+/// fn reset() -> Result<()> {
+///     let request = BlockingRequest::post("http://127.0.0.1:8080/reset").header("x-key", "1").timeout(secs(5));
+///     ensure!(molotov::request(request)?.status == StatusCode::OK);
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "a request does nothing until `request` or `json_request` makes it"]
 pub struct BlockingRequest {

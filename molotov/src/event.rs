@@ -11,6 +11,19 @@ use crate::{
 ///
 /// Every listener is called for every event, in the order of registration, and awaited before the worker continues. The
 /// time of listeners slows down the worker, but does not count towards the latency of the request.
+///
+/// ```no_run
+/// use molotov::prelude::*;
+///
+/// #[events]
+/// async fn log(event: &Event<'_>) {
+///     match event {
+///         Event::ResponseReceived { request, response, .. } => println!("{} {}", request.url(), response.status()),
+///         Event::ScenarioFailure { scenario, failure, .. } => println!("{}: {failure}", scenario.name),
+///         _ => {}
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

@@ -266,6 +266,12 @@ fn judge(summary: Summary) -> Result<Report, LoadTestError> {
 }
 
 /// The error of a load test that could not run.
+///
+/// ```
+/// use molotov::{LoadTest, LoadTestError};
+/// let error = LoadTest::new().scenarios(["no such scenario"]).run().unwrap_err();
+/// assert!(matches!(error, LoadTestError::NotFound(_)), "{error}");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadTestError {
@@ -300,6 +306,16 @@ fn list(errors: &[RegistryError]) -> String {
 /// The results of a load test.
 ///
 /// [`Display`](std::fmt::Display) formats them as the table that a run prints at its end.
+///
+/// ```no_run
+/// # use molotov::{LoadTest, secs};
+/// let report = LoadTest::new().workers(50).duration(secs(10)).run()?;
+/// println!("{report}");
+/// assert_eq!(report.failures(), 0, "{:#?}", report.errors());
+/// let browse = report.scenario("browse").expect("`browse` has run");
+/// assert!(browse.percentile(95.0) < secs(0.2), "{report}");
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Report {
     summary: Summary,
@@ -399,6 +415,19 @@ impl std::fmt::Display for Report {
 }
 
 /// The results of one scenario, request or step: a row of the table.
+///
+/// ```no_run
+/// # use molotov::{LoadTest, load_test::Row};
+/// fn describe(row: Row<'_>) -> String {
+///     let (rate, p99) = (row.rate(), row.percentile(99.0));
+///     format!("{} of {} failed, {rate:.0} per second, p99 {p99:?}", row.failures(), row.count())
+/// }
+/// let report = LoadTest::new().workers(50).max_runs(20).run()?;
+/// for name in report.request_names() {
+///     println!("{name}: {}", describe(report.request(name).expect("the report has this row")));
+/// }
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     stats: &'a Stats,

@@ -71,6 +71,17 @@ impl fmt::Display for ErrorKind {
 ///
 /// The message is one sentence that names the problem, the request, and a solution if there is one. Passwords and tokens in the
 /// URL are masked. [`source`](std::error::Error::source) returns the cause.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # async fn sample(session: &Session) -> Result<()> {
+/// match session.get("http://127.0.0.1:8080/").send().await {
+///     Ok(response) => println!("{}", response.status()),
+///     Err(error) if error.is_timeout() => println!("{:?} is slow", error.url()),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

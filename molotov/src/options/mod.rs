@@ -57,6 +57,14 @@ impl Options {
 }
 
 /// The number of a worker, from 0 in each process.
+///
+/// ```
+/// # use molotov::prelude::*;
+/// #[setup]
+/// async fn account(WorkerId(worker): WorkerId) -> SessionOptions {
+///     SessionOptions::new().header("x-account", format!("user-{worker}"))
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub usize);
 

@@ -41,6 +41,14 @@ pub struct WriteError {
 /// # Errors
 ///
 /// If the file cannot be written. An existing regular file then keeps its contents.
+///
+/// ```no_run
+/// # use molotov::{LoadTest, report, report::ReportTarget};
+/// # fn sample() -> Result<(), Box<dyn std::error::Error>> {
+/// let test = LoadTest::new().workers(20).max_runs(10).run()?;
+/// report::write(test.summary(), &"run.json".parse::<ReportTarget>()?)?;
+/// # Ok(()) }
+/// ```
 pub fn write(summary: &Summary, target: &ReportTarget) -> Result<(), WriteError> {
     let text = match target.format {
         Format::Json => json(summary),

@@ -18,6 +18,23 @@ use crate::{
 /// A builder for a request.
 ///
 /// [`send`](Self::send) sends the request, and returns any error found while building it.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # async fn sample(session: &Session) -> Result<()> {
+/// let found: Value = session
+///     .get("http://127.0.0.1:8080/search")
+///     .query(&[("q", "book"), ("page", "2")])
+///     .bearer_auth("token")
+///     .timeout(secs(2))
+///     .name("search")
+///     .send()
+///     .await?
+///     .error_for_status()?
+///     .json()
+///     .await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     pub(super) session: Session,

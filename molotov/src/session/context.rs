@@ -20,6 +20,18 @@ use crate::{
 ///
 /// A scenario or fixture takes it as a parameter (`ctx: &Context`) or gets it from its session
 /// ([`Session::context`](super::Session::context)). Clones refer to the same context.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// #[scenario]
+/// async fn browse(session: &Session, ctx: &Context) -> Result<()> {
+///     let (worker, item) = (ctx.worker_id(), ctx.random_below(100));
+///     let url = format!("http://127.0.0.1:8080/items/{item}?worker={worker}");
+///     ctx.measure("item", session.get(url).send()).await?;
+///     ctx.print(format!("step {} read item {item}", ctx.step()));
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Context(Rc<Inner>);
 

@@ -398,7 +398,10 @@ impl SessionOptions {
     /// Requires the feature `reqwest`. Build the client with `molotov::reqwest`, the version of the crate that Molotov uses. A
     /// minor version of Molotov may change it to an incompatible one.
     ///
-    /// ```
+    /// `molotov::reqwest` has no TLS provider, without which building the client panics: add `reqwest` with its feature `rustls` to
+    /// your crate, or install a provider of `rustls`.
+    ///
+    /// ```no_run
     /// # use molotov::{prelude::*, reqwest};
     /// let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     /// let client = client.retry(reqwest::retry::never()).no_proxy().build()?;

@@ -8,6 +8,16 @@ use futures_util::{Stream, TryStreamExt};
 use crate::http::{BoxError, request::Body};
 
 /// The body of a request: text, bytes, or a stream of parts.
+///
+/// ```no_run
+/// # use molotov::{prelude::*, session::RequestBody};
+/// # async fn sample(session: &Session) -> Result<()> {
+/// session.put("http://127.0.0.1:8080/note").body("text").send().await?;
+/// let lines = (0..3).map(|n| Ok::<_, std::io::Error>(format!("line {n}\n")));
+/// let lines = RequestBody::wrap_stream(futures_util::stream::iter(lines));
+/// session.put("http://127.0.0.1:8080/log").body(lines).send().await?;
+/// # Ok(()) }
+/// ```
 pub struct RequestBody(pub(super) Body);
 
 impl RequestBody {

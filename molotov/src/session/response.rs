@@ -24,6 +24,20 @@ use crate::{
 };
 
 /// The response to a request. Its head has arrived, and its body may still be arriving.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # async fn sample(session: &Session) -> Result<()> {
+/// let mut response = session.get("http://127.0.0.1:8080/export").send().await?;
+/// assert_eq!(response.status(), StatusCode::OK);
+/// assert_eq!(response.headers()["content-type"], "text/csv");
+/// let mut bytes = 0;
+/// while let Some(part) = response.chunk().await? {
+///     bytes += part.len();
+/// }
+/// ensure!(bytes > 0, "the export is empty");
+/// # Ok(()) }
+/// ```
 pub struct Response {
     method: Method,
     version: Version,

@@ -66,6 +66,16 @@ impl fmt::Debug for Certificate {
 }
 
 /// A client certificate with its private key, for servers that require one.
+///
+/// ```no_run
+/// use molotov::{http::Identity, prelude::*};
+///
+/// #[setup]
+/// async fn options() -> Result<SessionOptions> {
+///     let pem = std::fs::read("client.pem").context("cannot read client.pem")?;
+///     Ok(SessionOptions::new().identity(Identity::from_pem(&pem)?))
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     pem: Arc<[u8]>,
