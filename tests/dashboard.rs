@@ -177,7 +177,7 @@ fn processes_are_paused_and_changed_together() {
     tmux.key("p");
     tmux.wait_for("paused");
     stands_still(&server);
-    tmux.duration_stands_still();
+    tmux.assert_duration_is_paused();
     tmux.key("p");
     goes_on(&server);
     tmux.key("+");

@@ -237,7 +237,7 @@ fn a_pause_does_not_count_towards_the_duration() {
     tmux.wait_for("PROCESSES: 2");
     tmux.key("p");
     tmux.wait_for("paused");
-    tmux.duration_stands_still();
+    tmux.assert_duration_is_paused();
     let before = server.served();
     tmux.key("p");
     wait_until("it continues", || server.served() > before + 5);

@@ -1,7 +1,8 @@
-//! What the end-to-end tests share: a server that counts, and programs that run against it.
+//! Shared by the end-to-end tests: a server that counts requests, and programs that run against it.
 
 mod inside;
 mod lines;
+mod load_test;
 mod operations;
 mod options;
 mod program;
@@ -15,8 +16,9 @@ mod tmux;
 
 pub use inside::{asked, note, target};
 pub use lines::{Commands, LineServer};
+pub use load_test::{LoadTestProgram, redirect_loops_fail};
 pub use operations::operations_are_measured;
-pub use options::{LoadTestProgram, every_option, redirect_loops_fail};
+pub use options::every_option;
 pub use program::{Output, Program, Running};
 pub use quota::Quota;
 pub use server::{Arrival, SERVICE, Server};
@@ -28,19 +30,19 @@ pub use tmux::Tmux;
 
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes, even on a busy machine; only a test that hangs meets it.
+/// The timeout for every condition. It is longer than any test takes, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until `condition` holds.
+/// Waits until `condition` is true.
 ///
 /// # Panics
 ///
-/// When it does not within [`PATIENCE`]; `what` says what was waited for.
+/// Panics after [`PATIENCE`], with `what` as the description of the condition.
 #[track_caller]
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(started.elapsed() < PATIENCE, "timed out waiting until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

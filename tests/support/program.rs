@@ -1,4 +1,4 @@
-//! Programs under test: started, watched, signalled, and read to their end.
+//! Starts programs under test, sends them signals, and collects their output.
 
 use std::{
     fs::{self, File},
@@ -23,32 +23,32 @@ use rustix::{
 
 use crate::{PATIENCE, Server, wait_until};
 
-/// A program to run, in an environment that does not depend on the one of the tests.
+/// A program to run. Variables that change its output are removed from its environment.
 pub struct Program {
     command: Command,
     journal: PathBuf,
     terminal: Option<File>,
-    /// Nobody reads its standard output yet.
+    /// Whether its standard output is left unread.
     unread: bool,
 }
 
-/// What a program left behind.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Output {
-    /// Its exit code; `None` when a signal killed it.
+    /// Its exit code, or `None` if a signal killed it.
     pub code: Option<i32>,
-    /// What it wrote to its standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to its standard error.
+    /// Its standard error.
     pub stderr: String,
-    /// What its fixtures wrote, a line each, in order.
+    /// The lines of its journal, which its fixtures write.
     pub journal: Vec<String>,
     /// How long it ran.
     pub took: Duration,
 }
 
 impl Program {
-    /// The program at `path`, with the options of `line`, which spaces part.
+    /// The program at `path`, with the options in `line`, separated by spaces.
     pub fn new(path: &str, line: &str) -> Program {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +58,7 @@ impl Program {
         for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE", "RUST_LIB_BACKTRACE", "RUST_LOG"] {
             command.env_remove(name);
         }
-        // A proxy of the machine must not come between the program and its server.
+        // Requests must reach the server directly.
         for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }
@@ -67,34 +67,34 @@ impl Program {
         Program { command, journal, terminal: None, unread: false }
     }
 
-    /// One argument more, whatever it holds.
+    /// Adds an argument, which may contain spaces.
     pub fn arg(mut self, value: &str) -> Program {
         self.command.arg(value);
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Program {
         self.command.env(name, value);
         self
     }
 
-    /// Runs it in that directory.
+    /// Sets its working directory.
     pub fn in_directory(mut self, directory: &Path) -> Program {
         self.command.current_dir(directory);
         self
     }
 
-    /// Points it to a server.
+    /// Sets `TARGET` to the URL of the server.
     pub fn against(self, server: &Server) -> Program {
         self.env("TARGET", &server.url())
     }
 
-    /// Gives it a terminal of so many columns as standard output.
+    /// Connects its standard output to a terminal with this number of columns.
     ///
     /// # Panics
     ///
-    /// When the system has no terminal to give.
+    /// Panics if the system has no free pseudoterminal.
     pub fn on_terminal(mut self, columns: u16) -> Program {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("our terminal");
@@ -107,29 +107,29 @@ impl Program {
         self
     }
 
-    /// Leaves its standard output unread until [`Running::read`].
+    /// Does not read its standard output until [`Running::read`] is called.
     pub fn unread(mut self) -> Program {
         self.unread = true;
         self
     }
 
-    /// Sends its standard output to `/dev/null`.
+    /// Connects its standard output to `/dev/null`.
     pub fn discarded(mut self) -> Program {
         self.command.stdout(Stdio::null());
         self
     }
 
-    /// Sends its standard output to `/dev/full`, where every write fails as on a full disk.
+    /// Connects its standard output to `/dev/full`, where every write fails as on a full disk.
     ///
     /// # Panics
     ///
-    /// When the system has no such device.
+    /// Panics if the system does not have this device.
     pub fn full(mut self) -> Program {
         self.command.stdout(File::options().write(true).open("/dev/full").expect("the device"));
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it and waits until it ends.
     pub fn run(self) -> Output {
         self.start().wait()
     }
@@ -138,7 +138,7 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// When the program is not there.
+    /// Panics if the program cannot be started.
     pub fn start(mut self) -> Running {
         let started = Instant::now();
         let mut child = self.command.spawn().expect("the program starts");
@@ -154,13 +154,13 @@ impl Program {
         let (at_once, held) = channel();
         let _ = at_once.send(());
         let stderr = Reader::new(child.stderr.take().expect("it is piped"), held);
-        // With the command goes our end of what it was given: the terminal ends when the program does.
+        // Closes this process's copy of the terminal, so that reading ends when the program does.
         drop(self.command);
         Running { child, stdout, stderr, journal: self.journal, started, reading }
     }
 }
 
-/// A program that runs. It is killed when dropped.
+/// A running program. Dropping it kills the program.
 pub struct Running {
     child: Child,
     stdout: Reader,
@@ -171,18 +171,18 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits until it has written `text` to its standard output.
+    /// Waits until its standard output contains `text`.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         wait_until(&format!("it wrote {text:?}"), || self.stdout.text().contains(text));
     }
 
-    /// What it has written to its standard output so far.
+    /// Its standard output so far.
     pub fn written(&self) -> String {
         self.stdout.text()
     }
 
-    /// Waits until its fixtures have written the line `entry`.
+    /// Waits until its journal contains the line `entry`.
     #[track_caller]
     pub fn wait_for_journal(&self, entry: &str) {
         wait_until(&format!("its journal says {entry:?}"), || {
@@ -190,27 +190,27 @@ impl Running {
         });
     }
 
-    /// Its process id.
+    /// Its process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The process ids of its children.
+    /// The process IDs of its children.
     ///
     /// # Panics
     ///
-    /// When it has ended already.
+    /// Panics if the program has ended.
     pub fn children(&self) -> Vec<i32> {
         let path = format!("/proc/{0}/task/{0}/children", self.id());
         let children = fs::read_to_string(path).expect("it still runs");
         children.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
     }
 
-    /// The most memory that it or one of its children has held so far, in MiB.
+    /// The peak resident memory of the program or of one of its children, whichever is larger, in MiB.
     ///
     /// # Panics
     ///
-    /// When it has ended already.
+    /// Panics if the program has ended.
     pub fn peak_memory(&self) -> u64 {
         let own = self.id().cast_signed();
         let peak = |pid: i32| {
@@ -221,7 +221,7 @@ impl Running {
         std::iter::once(own).chain(self.children()).map(peak).max().expect("there is one")
     }
 
-    /// The most memory that it or one of its children has held, in MiB, once it no longer grows.
+    /// Waits until the [peak memory](Running::peak_memory) no longer grows, and returns it.
     ///
     /// # Panics
     ///
@@ -240,45 +240,45 @@ impl Running {
         memory
     }
 
-    /// Reads the standard output that was left [`unread`](Program::unread), from now on.
+    /// Starts to read the standard output that was left [`unread`](Program::unread).
     pub fn read(&self) {
         let _ = self.reading.send(());
     }
 
-    /// Sends it SIGINT, as Ctrl-C does.
+    /// Sends SIGINT, like Ctrl-C.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     ///
     /// # Panics
     ///
-    /// When it has ended already.
+    /// Panics if the program has ended.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it still runs");
     }
 
-    /// Closes the reading end of its standard output, as `head` does when it has seen enough.
+    /// Closes the reading end of its standard output, as `head` does.
     pub fn close_stdout(&self) {
         self.stdout.close();
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     ///
     /// # Panics
     ///
-    /// When it does not end.
+    /// Panics if it does not end.
     #[track_caller]
     pub fn wait(self) -> Output {
         self.wait_with(|_| ())
     }
 
-    /// As [`wait`](Running::wait), doing something each time that the end has not come yet.
+    /// Waits until it ends, and calls `meanwhile` again and again until then.
     ///
     /// # Panics
     ///
-    /// When it does not end.
+    /// Panics if it does not end.
     #[track_caller]
     pub fn wait_with(mut self, mut meanwhile: impl FnMut(&Running)) -> Output {
         let mut code = None;
@@ -315,7 +315,7 @@ fn read_journal(path: &PathBuf) -> Vec<String> {
     fs::read_to_string(path).unwrap_or_default().lines().map(ToOwned::to_owned).collect()
 }
 
-/// Reads a pipe as it fills, so that the program never waits for the test.
+/// Reads a pipe on its own thread, so that the program never waits for the test.
 struct Reader {
     bytes: Arc<Mutex<Vec<u8>>>,
     closed: Arc<AtomicBool>,
@@ -323,7 +323,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads as soon as something comes through `held`.
+    /// Starts to read when `held` receives a message.
     fn new(mut pipe: impl Read + Send + 'static, held: Receiver<()>) -> Reader {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let closed = Arc::new(AtomicBool::new(false));
@@ -331,7 +331,7 @@ impl Reader {
         let thread = thread::spawn(move || {
             let _ = held.recv();
             let mut chunk = [0; 4096];
-            // A terminal ends with an error, when the program has closed it.
+            // Reading from a closed terminal is an error.
             while let (false, Ok(read @ 1..)) = (stop.load(Ordering::Relaxed), pipe.read(&mut chunk)) {
                 into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&chunk[..read]);
             }
@@ -343,7 +343,7 @@ impl Reader {
         String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// Takes effect with what the program writes next.
+    /// Takes effect at the next write of the program.
     fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -357,26 +357,26 @@ impl Reader {
 }
 
 impl Output {
-    /// The numbers of the last line but one: successes and failures.
+    /// The successes and failures in the second to last line.
     ///
     /// # Panics
     ///
-    /// When the line is not there.
+    /// Panics if the line is missing.
     #[track_caller]
     pub fn totals(&self) -> (u64, u64) {
         let line = self.stdout.lines().rev().nth(1).unwrap_or_default();
         let numbers = line.strip_prefix("SUCCESSES: ").and_then(|rest| rest.split_once(" | FAILURES: "));
         let Some((Ok(successes), Ok(failures))) = numbers.map(|(ok, failed)| (ok.parse(), failed.parse())) else {
-            panic!("no totals in the last line but one: {self:#?}");
+            panic!("no totals in the second to last line: {self:#?}");
         };
         (successes, failures)
     }
 
-    /// Asserts that it ended with `code`.
+    /// Asserts that the exit code is `code`.
     ///
     /// # Panics
     ///
-    /// When it did not; the message holds all that it wrote.
+    /// Panics if it is not. The message contains the output.
     #[track_caller]
     pub fn exited(self, code: i32) -> Output {
         assert_eq!(self.code, Some(code), "{self:#?}");

@@ -1,4 +1,4 @@
-//! A server on a free port that keeps what reached it.
+//! A server on a free port that records its requests.
 
 use std::{
     collections::BTreeMap,
@@ -20,21 +20,25 @@ use axum::{
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
-/// A request that reached the server.
+/// A request that the server received.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    /// When its head had been read.
+    /// When its head was read.
     pub at: Instant,
     /// Its path.
     pub path: String,
-    /// Its header `Authorization`.
+    /// Its `Authorization` header.
     pub authorization: Option<String>,
 }
 
-/// Answers until it is dropped. The first part of a path says how:
-/// `/ok/...` with 200, `/fail/...` with 500, `/hold/...` with 200 once [`Server::release`] was called,
-/// `/loop/...` with a redirect to itself, `/fail-at/N/...` with 500 to the N-th request and 200 to all others,
-/// `/bear/N/...` after [`SERVICE`] with 200, or with 503 where more than N are under way.
+/// Serves requests until it is dropped. The first segment of the path selects the response:
+///
+/// - `/fail/...`: 500
+/// - `/fail-at/N/...`: 500 for the N-th request, 200 for others
+/// - `/hold/...`: 200, after [`Server::release`] is called
+/// - `/loop/...`: a redirect to the same path
+/// - `/bear/N/...`: 200 after [`SERVICE`], or 500 if more than N requests are in progress
+/// - others, such as `/ok/...`: 200
 pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -45,10 +49,10 @@ pub struct Server {
 struct Shared {
     arrivals: Mutex<Vec<Arrival>>,
     released: watch::Sender<bool>,
-    under_way: AtomicUsize,
+    in_progress: AtomicUsize,
 }
 
-/// How long `/bear` takes.
+/// The response time of `/bear`.
 pub const SERVICE: Duration = Duration::from_millis(100);
 
 impl Shared {
@@ -58,26 +62,26 @@ impl Shared {
 }
 
 impl Server {
-    /// Starts a server on a thread of its own.
+    /// Starts a server on its own thread.
     ///
     /// # Panics
     ///
-    /// When the system gives no port.
-    #[expect(clippy::new_without_default, reason = "a server that starts is no default value")]
+    /// Panics if no port is free.
+    #[expect(clippy::new_without_default, reason = "it opens a port")]
     pub fn new() -> Server {
         let shared = Arc::new(Shared {
             arrivals: Mutex::default(),
             released: watch::Sender::new(false),
-            under_way: AtomicUsize::new(0),
+            in_progress: AtomicUsize::new(0),
         });
         let (stop, mut stopped) = watch::channel(false);
-        let (told, address) = std::sync::mpsc::channel();
+        let (sender, address) = std::sync::mpsc::channel();
         let state = shared.clone();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                told.send(listener.local_addr().expect("an address")).expect("the test waits for it");
+                sender.send(listener.local_addr().expect("an address")).expect("the test waits for it");
                 let app = Router::new().fallback(answer).with_state(state);
                 tokio::select! {
                     served = axum::serve(listener, app) => served.expect("the server serves"),
@@ -94,17 +98,17 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// All that arrived so far, in order.
+    /// The requests received so far, in order.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.shared.arrivals().clone()
     }
 
-    /// How many requests arrived so far.
+    /// The number of requests received so far.
     pub fn served(&self) -> u64 {
         self.shared.arrivals().len() as u64
     }
 
-    /// How many requests arrived so far for each path.
+    /// The number of requests received so far for each path.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for arrival in self.shared.arrivals().iter() {
@@ -113,7 +117,7 @@ impl Server {
         counts
     }
 
-    /// Lets the requests go that are held, and holds none any more.
+    /// Responds to all held requests, and stops holding requests.
     pub fn release(&self) {
         self.shared.released.send_replace(true);
     }
@@ -141,13 +145,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some("fail") => true,
         Some("fail-at") => parts.next().and_then(|at| at.parse().ok()) == Some(number),
         Some("bear") => {
-            let borne: usize = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
-            // Refused requests take as long but no place, so the share that is refused does not depend on how requests arrive.
-            let place = |taken| (taken < borne).then_some(taken + 1);
-            let fits = shared.under_way.fetch_update(Ordering::SeqCst, Ordering::SeqCst, place).is_ok();
+            let capacity: usize = parts.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            // Failing requests take as long but use no capacity, so the failure ratio does not depend on the order of arrival.
+            let place = |taken| (taken < capacity).then_some(taken + 1);
+            let fits = shared.in_progress.fetch_update(Ordering::SeqCst, Ordering::SeqCst, place).is_ok();
             tokio::time::sleep(SERVICE).await;
             if fits {
-                shared.under_way.fetch_sub(1, Ordering::SeqCst);
+                shared.in_progress.fetch_sub(1, Ordering::SeqCst);
             }
             !fits
         }

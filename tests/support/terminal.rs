@@ -1,4 +1,4 @@
-//! A bare terminal: nothing is read from it, and keys are bytes.
+//! A pseudoterminal without a screen: keys are bytes, and nothing reads the output.
 
 use std::{
     fs::File,
@@ -14,19 +14,19 @@ use rustix::{
     termios::{Winsize, tcgetattr, tcsetwinsize},
 };
 
-/// A terminal whose screen nobody looks at.
+/// A pseudoterminal whose output is not read.
 pub struct Terminal {
     master: OwnedFd,
     slave: OwnedFd,
 }
 
 impl Terminal {
-    /// Makes one of 200 columns and 60 rows.
+    /// Opens a pseudoterminal with 200 columns and 60 rows.
     ///
     /// # Panics
     ///
-    /// When the system has no terminal to give.
-    #[allow(clippy::new_without_default, reason = "it takes something of the system")]
+    /// Panics if the system has no free pseudoterminal.
+    #[allow(clippy::new_without_default, reason = "it opens a device")]
     pub fn new() -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("our terminal");
@@ -37,30 +37,30 @@ impl Terminal {
         Terminal { master, slave }
     }
 
-    /// Gives it to a program.
+    /// Connects a command's standard input and output to it.
     ///
     /// # Panics
     ///
-    /// When there are no more open files to be had.
+    /// Panics if no more files can be opened.
     pub fn attach<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let copy = || Stdio::from(self.slave.try_clone().expect("it is open"));
         command.stdin(copy()).stdout(copy()).stderr(Stdio::null())
     }
 
-    /// Whether a program has written to it.
+    /// Whether there is unread output.
     ///
     /// # Panics
     ///
-    /// When the terminal has gone.
+    /// Panics if the terminal is closed.
     pub fn is_written(&self) -> bool {
         ioctl_fionread(&self.master).expect("it is open") > 0
     }
 
-    /// Writes until it takes nothing more.
+    /// Writes until its buffer is full.
     ///
     /// # Panics
     ///
-    /// When the terminal has gone.
+    /// Panics if the terminal is closed.
     pub fn fill(&self) {
         let name = ptsname(&self.master, Vec::new()).expect("a terminal has a name");
         let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -72,17 +72,17 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When the terminal has gone.
+    /// Panics if the terminal is closed.
     pub fn press(&self, keys: &[u8]) {
         let master = self.master.try_clone().expect("it is open");
         File::from(master).write_all(keys).expect("it takes keys");
     }
 
-    /// Its settings: whether keys are shown, come line by line, and the like.
+    /// Its settings, such as echo and line buffering.
     ///
     /// # Panics
     ///
-    /// When the terminal has gone.
+    /// Panics if the terminal is closed.
     pub fn settings(&self) -> String {
         format!("{:?}", tcgetattr(&self.slave).expect("it is open"))
     }

@@ -1,4 +1,4 @@
-//! Programs that the system refuses what they want: threads and processes, as under `ulimit -u`, and sockets of UDP.
+//! Programs for which creating threads, processes or UDP sockets fails, as under `ulimit -u`.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,8 +8,8 @@ use std::{
 
 use crate::Program;
 
-/// Counts threads, forks and sockets of UDP, and refuses some of them as the system does at its limit. `ulimit -u` itself does not bind root, and
-/// counts what else the user runs.
+/// A library that makes some calls of `pthread_create`, `fork` and `socket` fail, as the system does at its limits. `ulimit -u` itself
+/// does not apply to root, and counts all processes of the user.
 const LIBRARY: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -51,27 +51,27 @@ pid_t fork(void) {
 }
 "#;
 
-/// Which threads, processes or sockets the system refuses.
+/// Which calls fail, counted from 0 in each process.
 #[derive(Debug, Clone, Copy)]
 pub enum Refused {
-    /// All from this one on, counted from 0.
+    /// This call and all later ones.
     From(usize),
-    /// This one alone.
+    /// Only this call.
     Only(usize),
 }
 
 impl Program {
-    /// Starts no threads but those that the system allows; counted in each process.
+    /// Makes the creation of threads fail.
     pub fn without_threads(self, refused: Refused) -> Program {
         self.refusing("TEST_THREADS", refused)
     }
 
-    /// Forks no processes but those that the system allows.
+    /// Makes forks fail.
     pub fn without_forks(self, refused: Refused) -> Program {
         self.refusing("TEST_FORKS", refused)
     }
 
-    /// Opens no sockets of UDP but those that the system allows.
+    /// Makes the creation of UDP sockets fail.
     pub fn without_datagrams(self, refused: Refused) -> Program {
         self.refusing("TEST_DATAGRAMS", refused)
     }
@@ -89,12 +89,12 @@ impl Program {
     }
 }
 
-/// A file that is there once something was refused.
+/// A file that exists once a call has failed.
 fn marker() -> PathBuf {
     library().join("refused")
 }
 
-/// The directory with the library, made by the compiler that links Rust's programs.
+/// The directory with the library, which the C compiler builds.
 fn library() -> &'static Path {
     static LIBRARY_FILE: OnceLock<tempfile::TempDir> = OnceLock::new();
     let directory = LIBRARY_FILE.get_or_init(|| {
@@ -110,12 +110,12 @@ fn library() -> &'static Path {
     directory.path()
 }
 
-/// Runs a load test of two scenarios whose threads the system refuses, in every way there is: one alone, and all from one on.
-/// `program` gets the options.
+/// Runs a load test of two scenarios, and makes the creation of each of its threads fail: alone, and together with all later
+/// ones. `program` makes a program from the options.
 ///
 /// # Panics
 ///
-/// When a run panics, ends with another code than the documented one, or does not say what to do.
+/// Panics if a run panics, exits with an undocumented code, or does not print what to do.
 #[track_caller]
 pub fn few_threads_are_a_clear_error(program: impl Fn(&str) -> Program, options: &str) {
     let few: [fn(usize) -> Refused; 2] = [Refused::Only, Refused::From];
@@ -129,8 +129,8 @@ pub fn few_threads_are_a_clear_error(program: impl Fn(&str) -> Program, options:
                 assert!(number >= 3 && output.code == Some(0), "{}", context());
                 break;
             }
-            let said = format!("{}{}", output.stdout, output.stderr);
-            assert!(!said.contains("panicked") && !said.contains("the fixture"), "{}", context());
+            let output_text = format!("{}{}", output.stdout, output.stderr);
+            assert!(!output_text.contains("panicked") && !output_text.contains("the fixture"), "{}", context());
             match output.code {
                 Some(0) => assert_eq!(output.totals(), (2, 0), "{}", context()),
                 Some(1) => {
@@ -141,6 +141,6 @@ pub fn few_threads_are_a_clear_error(program: impl Fn(&str) -> Program, options:
                 _ => panic!("{}", context()),
             }
         }
-        assert!(failed > 0, "`{options}`: the run needs no thread");
+        assert!(failed > 0, "`{options}`: no thread is necessary");
     }
 }

@@ -1,4 +1,4 @@
-//! A real terminal: a shell in tmux, with keys to press and a screen to look at.
+//! A real terminal: a shell in tmux, with keys and a screen.
 
 use std::{
     path::Path,
@@ -10,18 +10,18 @@ use tempfile::TempDir;
 
 use crate::{Server, wait_until};
 
-/// A shell on a terminal of its own.
+/// A shell in its own terminal.
 pub struct Tmux {
     socket: String,
     directory: TempDir,
 }
 
 impl Tmux {
-    /// Starts a shell in a terminal of so many columns and rows, which knows the server and these variables.
+    /// Starts a shell in a terminal of this size. Its environment names the server, and contains these variables.
     ///
     /// # Panics
     ///
-    /// When there is no tmux.
+    /// Panics if tmux is not installed.
     pub fn new(columns: usize, rows: usize, server: &Server, variables: &[(&str, &str)]) -> Tmux {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -36,56 +36,56 @@ impl Tmux {
             command.args(["-e", &format!("{name}={value}")]);
         }
         command.args(["-c", &tmux.path().to_string_lossy(), "bash --norc --noprofile"]);
-        assert!(command.status().expect("tmux is there").success());
+        assert!(command.status().expect("tmux is installed").success());
         tmux.wait_for("bash-");
         tmux
     }
 
-    /// The directory that the shell is in.
+    /// The working directory of the shell.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new("tmux");
-        // No UTF-8, no braille.
+        // The charts need UTF-8.
         command.args(["-u", "-L", &self.socket]).env("LC_ALL", "C.UTF-8").env_remove("TMUX").env_remove("NO_COLOR");
         command
     }
 
     fn run(&self, arguments: &[&str]) -> String {
-        let output = self.command().args(arguments).output().expect("tmux is there");
+        let output = self.command().args(arguments).output().expect("tmux is installed");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Types a line.
+    /// Types a line and presses Enter.
     pub fn line(&self, text: &str) {
         self.run(&["send-keys", "-l", text]);
         self.key("Enter");
     }
 
-    /// Presses a key, as tmux names it.
+    /// Presses a key, given by its name in tmux.
     pub fn key(&self, key: &str) {
         self.run(&["send-keys", key]);
     }
 
-    /// Sends a signal to what the shell runs.
+    /// Sends a signal to the program that the shell runs.
     #[track_caller]
     pub fn signal(&self, name: &str) {
         let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
         let status = Command::new("pkill").args([&format!("-{name}"), "-P", shell.trim()]).status();
-        assert!(status.expect("pkill is there").success(), "nothing runs in shell {shell}");
+        assert!(status.expect("pkill is installed").success(), "nothing runs in shell {shell}");
     }
 
-    /// The process ID of what the shell runs.
+    /// The process ID of the program that the shell runs.
     ///
     /// # Panics
     ///
-    /// When it runs nothing.
+    /// Panics if the shell runs no program.
     pub fn process(&self) -> u32 {
         let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);
-        let found = Command::new("pgrep").args(["-P", shell.trim()]).output().expect("pgrep is there");
+        let found = Command::new("pgrep").args(["-P", shell.trim()]).output().expect("pgrep is installed");
         String::from_utf8_lossy(&found.stdout).trim().parse().expect("the shell runs one process")
     }
 
@@ -94,22 +94,22 @@ impl Tmux {
         self.run(&["kill-server"]);
     }
 
-    /// What the screen shows.
+    /// The text on the screen.
     pub fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])
     }
 
-    /// What the screen shows, with its colours as escape codes.
+    /// The text on the screen, with colours as escape codes.
     pub fn colored_screen(&self) -> String {
         self.run(&["capture-pane", "-p", "-e"])
     }
 
-    /// What the screen shows, and what has gone up out of it.
+    /// The text on the screen and in the scrollback.
     pub fn history(&self) -> String {
         self.run(&["capture-pane", "-p", "-S", "-"])
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&self, columns: usize, rows: usize) {
         self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
@@ -120,19 +120,19 @@ impl Tmux {
         wait_until(&format!("the screen shows {text:?}:\n"), || self.screen().contains(text));
     }
 
-    /// Waits until the screen shows a text no more.
+    /// Waits until the screen no longer shows a text.
     #[track_caller]
     pub fn wait_until_gone(&self, text: &str) {
-        wait_until(&format!("the screen shows {text:?} no more"), || !self.screen().contains(text));
+        wait_until(&format!("the screen no longer shows {text:?}"), || !self.screen().contains(text));
     }
 
-    /// Waits until a dashboard has counted two seconds more, and asserts that they used up no part of the run's duration.
+    /// Waits for two seconds on the dashboard's clock, and asserts that the remaining duration of the run does not change.
     ///
     /// # Panics
     ///
-    /// When they did.
+    /// Panics if it does.
     #[track_caller]
-    pub fn duration_stands_still(&self) {
+    pub fn assert_duration_is_paused(&self) {
         let left = |screen: &str| screen.lines().find(|line| line.contains(" left")).map(str::to_owned);
         let elapsed = |screen: &str| {
             let clock = screen.split("ELAPSED: ").nth(1).unwrap_or_default();
@@ -143,7 +143,9 @@ impl Tmux {
             left(&screen).is_some() && elapsed(&screen).is_some()
         });
         let before = self.screen();
-        wait_until("two seconds are over", || elapsed(&self.screen()) >= elapsed(&before).map(|seconds| seconds + 2));
+        wait_until("two seconds have passed", || {
+            elapsed(&self.screen()) >= elapsed(&before).map(|seconds| seconds + 2)
+        });
         let after = self.screen();
         assert_eq!(left(&after), left(&before), "{before}\n{after}");
     }
@@ -152,13 +154,13 @@ impl Tmux {
     ///
     /// # Panics
     ///
-    /// When they cannot be read.
+    /// Panics if they cannot be read.
     pub fn settings(&self) -> String {
         let file = self.path().join("settings");
         let _ = std::fs::remove_file(&file);
         self.line("stty -a > settings.new; mv settings.new settings");
         wait_until("the settings are written", || file.exists());
-        std::fs::read_to_string(file).expect("they are there")
+        std::fs::read_to_string(file).expect("the file exists")
     }
 }
 

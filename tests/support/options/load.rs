@@ -1,0 +1,100 @@
+//! Options for the load.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{FLAG, Row};
+use crate::Server;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        option: "workers",
+        good: |test| {
+            for line in ["-w 3 -r 1", "-w3 -r1", "--workers=3 --max-runs=1", "--work 3 -r 1"] {
+                let run = test.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (3, (3, 0)), "{line}");
+                assert!(run.output.stdout.contains("[W:2] Ran 1 scenarios"), "{line}");
+            }
+        },
+        bad: &[("-w 0", 2, "'--workers <N>': at least 1 is needed"), ("-w many", 2, "write a whole number")],
+    },
+    Row {
+        option: "processes",
+        good: |test| {
+            for line in ["-p 2 -w 2 -r 3", "--process 2 -w 2 -r 3"] {
+                let run = test.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (12, (12, 0)), "{line}");
+                assert!(run.output.stdout.contains("Forking 2 processes\n"), "{:#?}", run.output);
+            }
+        },
+        bad: &[("-p 0", 2, "'--processes <N>': at least 1 is needed"), ("-p 5000", 2, "at most 1024 can be asked for")],
+    },
+    Row {
+        option: "threads",
+        good: |test| {
+            for threads in [1, 3] {
+                let server = Server::new();
+                let line = format!("-w 6 -r 2 --threads {threads}");
+                let output = test.program(&line, &server, "").env("DO", "threads").run().exited(0);
+                assert_eq!(server.served(), 12);
+                if test.script.is_none() {
+                    let seen: BTreeSet<_> = output.journal.iter().filter(|line| line.starts_with("ThreadId")).collect();
+                    assert_eq!(seen.len(), threads, "{seen:?}");
+                }
+            }
+        },
+        bad: &[("--threads 0", 2, "'--threads <N>': at least 1 is needed")],
+    },
+    Row {
+        option: "ramp-up",
+        good: |test| {
+            let arrivals = test.run("-w 3 -r 1 --ramp-up 0.9").server.arrivals();
+            let after = |n: usize| (arrivals[n].at - arrivals[0].at).as_secs_f64();
+            assert!((after(1) - 0.3).abs() < 0.2 && (after(2) - 0.6).abs() < 0.2, "{arrivals:?}");
+        },
+        bad: &[("--ramp-up nan", 2, "'--ramp-up <TIME>': write seconds")],
+    },
+    Row {
+        option: "delay",
+        good: |test| {
+            let arrivals = test.run("-r 3 --delay 150ms").server.arrivals();
+            assert!(
+                arrivals.windows(2).all(|pair| pair[1].at - pair[0].at >= Duration::from_millis(149)),
+                "{arrivals:?}"
+            );
+        },
+        bad: &[("--delay inf", 2, "'--delay <TIME>': that is longer than 100 years")],
+    },
+    Row {
+        option: "timeout",
+        good: |test| {
+            let run = test.run_at("/hold", "-r 1 --timeout 0.2");
+            assert_eq!((run.output.code, run.output.totals()), (Some(0), (0, 1)), "{:#?}", run.output);
+            assert!(run.output.took >= Duration::from_millis(200));
+        },
+        bad: &[("--timeout 0", 2, "'--timeout <TIME>': the time must be longer than 0")],
+    },
+    Row {
+        option: "sizing",
+        good: |test| {
+            let shown = test.run("--sizing -w 3 --ramp-up 0.2 -d 0.5 --delay 0.01").output.stdout;
+            let end =
+                "Sizing was not finished. (failures stayed within the tolerance, with up to 3 workers)\n*** Bye ***\n";
+            assert!(shown.ends_with(end), "{shown}");
+            // One worker is the default of other runs, but here it is explicit.
+            let shown = test.run("--sizing -w 1 --ramp-up 0.1 -d 0.2 --delay 0.01").output.stdout;
+            assert!(shown.contains("with up to 1 workers)\n"), "{shown}");
+        },
+        bad: &[("--sizing=1", 2, FLAG)],
+    },
+    Row {
+        option: "sizing-tolerance",
+        good: |test| {
+            let run = test.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
+            assert!(run.output.stdout.contains("\nError Ratio 100.00 % obtained with "), "{:#?}", run.output);
+        },
+        bad: &[
+            ("--sizing-tolerance 100", 2, "from 0 to below 100"),
+            ("--sizing-tolerance x", 2, "write a percentage"),
+        ],
+    },
+];

@@ -1,0 +1,55 @@
+//! Tests every option of the command line, with valid and invalid values. Rust load tests and Python scripts have the same rows.
+
+mod load;
+mod other;
+mod output;
+mod reports;
+mod selection;
+mod stopping;
+
+use std::collections::BTreeSet;
+
+use crate::{LoadTestProgram, load_test::Run};
+
+const GROUPS: [&[Row]; 6] = [load::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
+
+/// The error for a flag with the value `1`.
+const FLAG: &str = "unexpected value '1' for";
+
+/// An option and its tests.
+struct Row {
+    /// The long name.
+    option: &'static str,
+    /// Checks the effect of valid values.
+    good: fn(&LoadTestProgram),
+    /// Invalid command lines, each with the exit code and a part of the error.
+    bad: &'static [(&'static str, i32, &'static str)],
+}
+
+/// Tests every option.
+///
+/// # Panics
+///
+/// Panics if an option does not have its effect, or has no row.
+pub fn every_option(test: &LoadTestProgram) {
+    let help = test.run("--help").output.stdout;
+    let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.' | '`'));
+    let options: BTreeSet<_> =
+        words.filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty()).collect();
+    // Only the `molotov` command has `--generate`.
+    let rows = || GROUPS.into_iter().flatten().filter(|row| row.option != "generate" || test.script.is_some());
+    let tested: BTreeSet<_> = rows().map(|row| row.option).collect();
+    assert_eq!(options, tested, "the options of the help, and the options with a row");
+    for row in rows() {
+        (row.good)(test);
+        for (line, code, message) in row.bad {
+            let run = test.run_at("", line);
+            let output = &run.output;
+            assert_eq!(output.code, Some(*code), "{line}: {output:#?}");
+            assert!(output.stderr.contains(message), "{line}: {output:#?}");
+            let quiet = output.stdout.lines().all(|line| line.starts_with("Loading extension "));
+            assert!(output.stderr.starts_with("error: ") && quiet, "{line}: {output:#?}");
+            assert_eq!(run.server.served(), 0, "{line}");
+        }
+    }
+}

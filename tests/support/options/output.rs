@@ -1,0 +1,112 @@
+//! Options for the output.
+
+use super::{FLAG, Row, Run};
+use crate::{LoadTestProgram, Server};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        option: "quiet",
+        good: |test| {
+            let Run { output, server } = test.run("-qr3");
+            assert_eq!((output.stdout.as_str(), output.stderr.as_str(), server.served()), ("", "", 3));
+        },
+        bad: &[("--quiet=1", 2, FLAG), ("-qv", 1, "-q and -v at the same time")],
+    },
+    Row {
+        option: "verbose",
+        good: |test| {
+            let shown = test.run("-vv -r 1 -s cart").output.stdout;
+            assert!(shown.contains("> GET ") && shown.contains("< ") && shown.contains("\"OK\""), "{shown}");
+            let lines = |line: &str| test.run_at("/fail", line).output.stdout.lines().count();
+            assert!(lines("-v -r 1 -s cart") > lines("-r 1 -s cart"), "-v shows the traceback");
+        },
+        bad: &[("--verbose=2", 2, "unexpected value '2' for"), ("-q -v", 1, "-q and -v at the same time")],
+    },
+    Row {
+        option: "console",
+        good: |test| {
+            let server = Server::new();
+            let output = test.program("-c -r 2", &server, "").on_terminal(100).run().exited(0);
+            // Plain lines, and no alternate screen.
+            assert!(output.stdout.contains("[W:0] Ran 2 scenarios"), "{output:#?}");
+            assert!(!output.stdout.contains("\u{1b}[?1049h"), "{output:#?}");
+        },
+        bad: &[("--console=1", 2, FLAG)],
+    },
+    Row {
+        option: "console-update",
+        good: |test| {
+            let shown = |update: &str| {
+                let server = Server::new();
+                let line = format!("-c -d 0.7 --delay 0.01 --console-update {update}");
+                let output = test.program(&line, &server, "").on_terminal(100).run().exited(0);
+                output.stdout.matches("SUCCESSES: ").count()
+            };
+            let (often, never) = (shown("0"), shown("1h"));
+            assert!(often > 10 && never == 1, "{often} times, and {never}");
+            // The interval has no effect on the reports.
+            std::thread::scope(|threads| {
+                for update in ["5", "0.2", "0"] {
+                    threads.spawn(move || timeline_is_even(test, update));
+                }
+            });
+        },
+        bad: &[("--console-update x", 2, "'--console-update <TIME>': write seconds")],
+    },
+    Row {
+        option: "color",
+        good: |test| {
+            for (line, colored) in [("--color always", true), ("--color never", false), ("--color auto", false)] {
+                let output = test.run_at("/fail", &format!("-r 1 {line}")).output;
+                assert_eq!(output.stdout.contains('\u{1b}'), colored, "{line}: {output:#?}");
+            }
+        },
+        bad: &[("--color pink", 2, "[possible values: auto, always, never]")],
+    },
+    Row {
+        option: "show-secrets",
+        good: |test| {
+            for (line, shown) in [("", false), ("--show-secrets", true)] {
+                let server = Server::new();
+                let target = server.url().replace("http://", "http://ada:pa55@") + "/ok?token=t0ken&path=";
+                let program = test.program(&format!("-r 1 -vv {line}"), &server, "").env("TARGET", &target);
+                let output = program.run().exited(0);
+                assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+                let shows = |text: &str| output.stdout.contains(text) || output.stderr.contains(text);
+                assert_eq!((shows("t0ken"), shows("YWRhOnBhNTU=")), (shown, shown), "{line}: {output:#?}");
+                assert!(!shows("pa55"), "{line}: {output:#?}");
+            }
+        },
+        bad: &[("--show-secrets=1", 2, FLAG)],
+    },
+    Row {
+        option: "debug",
+        good: |test| {
+            assert!(test.run("--debug -r 1").output.stderr.contains("DEBUG"));
+            assert!(!test.run("-r 1").output.stderr.contains("DEBUG"));
+        },
+        bad: &[("--debug=1", 2, FLAG)],
+    },
+];
+
+/// Asserts that the reports show the same rate in both seconds of a run with two processes at an even rate.
+#[track_caller]
+fn timeline_is_even(test: &LoadTestProgram, update: &str) {
+    let line = format!(
+        "-p 2 -w 2 -d 2.3 --delay 0.02 -q --console-update {update} --report {update}.csv --report {update}.json"
+    );
+    let run = test.run(&line);
+    let csv = test.read(&format!("{update}.csv"));
+    let rows: Vec<Vec<f64>> = csv.lines().skip(1).map(|row| row.split(',').flat_map(str::parse).collect()).collect();
+    let ended: Vec<f64> = rows.iter().map(|row| row[3]).collect();
+    let rates: Vec<f64> = rows.iter().map(|row| row[3] / row[1]).collect();
+    assert_eq!((rows.len(), rows[0][0], rows[0][1]), (2, 1.0, 1.0), "{update}: {csv}");
+    // At most 200 scenarios a second.
+    assert!(rates.iter().all(|rate| (40.0..210.0).contains(rate)), "{update}: {rates:?}");
+    assert!((rates[0] / rates[1] - 1.0).abs() < 0.4, "{update}: {rates:?}");
+    assert_eq!(ended.iter().sum::<f64>(), run.server.served() as f64, "{update}: {csv}");
+    let json = test.read(&format!("{update}.json"));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let timeline = json["timeline"].as_array().expect("points").iter().map(|point| point["successes"].as_f64());
+    assert!(timeline.eq(ended.iter().copied().map(Some)), "{update}: {csv} {json}");
+}
