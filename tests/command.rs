@@ -1,6 +1,11 @@
-//! The `molotov` command: real scripts against a real server, with the options that change how a run ends.
+//! The `molotov` command with Python scripts: loading, fixtures, signals and asyncio.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "command/asyncio.rs"]
+mod asyncio;
+#[path = "command/signals.rs"]
+mod signals;
 
 use std::{
     io::{Read, Write},
@@ -12,10 +17,10 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// Answers every request with a little JSON, `/slow` after 200 ms and `/never` never, and counts them.
+/// Responds to every request with JSON, and counts requests. It responds to `/slow` after 200 ms, and never to `/never`.
 struct Server {
     address: SocketAddr,
     served: Arc<AtomicUsize>,
@@ -48,7 +53,7 @@ fn serve(mut stream: TcpStream, served: &AtomicUsize) {
             Ok(0) | Err(_) => return,
             Ok(read) => pending.extend_from_slice(&chunk[..read]),
         }
-        // The scripts here send no bodies but for one upload, whose length is waited for.
+        // Waits until the body has arrived.
         while let Some(end) = pending.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&pending[..end]).to_lowercase();
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
@@ -73,7 +78,7 @@ fn serve(mut stream: TcpStream, served: &AtomicUsize) {
     }
 }
 
-/// A directory of the test's own, with scripts in it.
+/// A temporary directory with scripts, and a server.
 struct Scripts {
     directory: tempfile::TempDir,
     server: Server,
@@ -147,14 +152,14 @@ impl Run {
         assert!(self.code == Some(code) && self.out.contains(total), "expected {code} and `{total}`: {self:#?}");
     }
 
-    /// The number after a word of the totals.
+    /// The number after a word in the line of totals.
     fn total(&self, of: &str) -> usize {
         let line = self.out.lines().find(|line| line.starts_with("SUCCESSES")).unwrap_or_else(|| panic!("{self:#?}"));
         let part = line.split(" | ").find_map(|part| part.strip_prefix(of)?.strip_prefix(": "));
         part.unwrap_or_else(|| panic!("{self:#?}")).parse().unwrap()
     }
 
-    /// How many scenarios were cut.
+    /// The number of interrupted scenarios.
     fn interrupted(&self) -> usize {
         let line = self.out.lines().find(|line| line.contains("interrupted by the end of the run"));
         line.map_or(0, |line| line.split(' ').next().unwrap().parse().unwrap())
@@ -162,7 +167,7 @@ impl Run {
 }
 
 #[test]
-fn help_and_version_work() {
+fn help_and_version_exit_with_0() {
     let scripts = Scripts::new(&[]);
     let version = scripts.run("--version");
     assert_eq!((version.code, version.out.trim()), (Some(0), env!("CARGO_PKG_VERSION")));
@@ -172,7 +177,7 @@ fn help_and_version_work() {
 }
 
 #[test]
-fn a_wrong_line_is_told_as_such() {
+fn invalid_command_lines_are_errors() {
     let scripts = Scripts::new(&[]);
     for (line, code, part) in
         [("-w 0", 2, "--workers"), ("--nope", 2, "--nope"), ("a.py b.py", 2, "b.py"), ("-q -v", 1, "-q and -v")]
@@ -183,7 +188,7 @@ fn a_wrong_line_is_told_as_such() {
 }
 
 #[test]
-fn what_cannot_be_loaded_is_told() {
+fn scripts_that_cannot_be_loaded_are_errors() {
     let scripts = Scripts::new(&[
         ("wrong.py", "def broken(:\n"),
         ("missing.py", "import a_module_that_is_not_there\n"),
@@ -205,12 +210,12 @@ fn what_cannot_be_loaded_is_told() {
     ] {
         let run = scripts.run(line);
         assert!(run.code == Some(code) && run.err.contains(part), "{run:#?}");
-        assert!(!run.err.contains("molotov._loading"), "the traceback shows the script's part only: {run:#?}");
+        assert!(!run.err.contains("molotov._loading"), "the traceback only shows the script: {run:#?}");
     }
 }
 
 #[test]
-fn the_server_counts_what_the_totals_say() {
+fn totals_equal_the_requests_of_the_server() {
     let scripts = Scripts::new(&[("loadtest.py", QUICK)]);
     let run = scripts.run("-c -w 20 -r 50");
     run.ends(0, "SUCCESSES: 1000 | FAILURES: 0");
@@ -224,7 +229,7 @@ fn the_server_counts_what_the_totals_say() {
 }
 
 #[test]
-fn failures_stop_and_judge_a_run() {
+fn failures_are_reported_and_set_the_exit_code() {
     let script = r#"
 import molotov
 @molotov.scenario()
@@ -277,9 +282,9 @@ def end():
     for line in ["-c -r 1 --use-extension ears.py -w 1", "-c -r 1 --use-extension ears.py loadtest.py"] {
         let run = scripts.run(line);
         run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
-        let told: Vec<_> = run.out.lines().filter(|line| !line.starts_with('[')).collect();
+        let lines: Vec<_> = run.out.lines().filter(|line| !line.starts_with('[')).collect();
         let at =
-            |text: &str| told.iter().position(|line| *line == text).unwrap_or_else(|| panic!("`{text}`: {run:#?}"));
+            |text: &str| lines.iter().position(|line| *line == text).unwrap_or_else(|| panic!("`{text}`: {run:#?}"));
         let order = [
             "Loading extension 'ears.py'",
             "global_setup 1 1",
@@ -298,7 +303,7 @@ def end():
 }
 
 #[test]
-fn nothing_that_a_script_writes_is_lost() {
+fn all_output_of_a_script_is_shown() {
     let script = r#"
 import atexit
 import sys
@@ -310,8 +315,8 @@ print("while loading")
 async def writes(session):
     kept.write("a line\n")
     print("one", "two", sep="-")
-    print("begun, ", end="")
-    sys.stdout.write("and ended\n")
+    print("started, ", end="")
+    sys.stdout.write("finished\n")
     sys.stdout.buffer.flush()
 @molotov.global_teardown()
 def end():
@@ -321,265 +326,12 @@ def end():
     let run = scripts.run("-c -w 10 -r 100");
     run.ends(0, "SUCCESSES: 1000 | FAILURES: 0");
     let lines = |text: &str| run.out.lines().filter(|line| *line == text).count();
-    assert_eq!((lines("one-two"), lines("begun, and ended")), (1000, 1000), "{run:#?}");
+    assert_eq!((lines("one-two"), lines("started, finished")), (1000, 1000), "{run:#?}");
     assert_eq!((lines("while loading"), lines("no end of line"), lines("at exit")), (1, 1, 1), "{run:#?}");
     let kept = std::fs::read_to_string(scripts.directory.path().join("kept.txt")).unwrap();
     assert_eq!(kept.lines().count(), 1000);
     let quiet = scripts.run("-q -r 1");
-    assert_eq!(quiet.out, "while loading\none-two\nbegun, and ended\nno end of line\nat exit\n");
-}
-
-/// Starts a run, waits until the server is being hit, and sends these signals, half a second apart.
-fn interrupted(scripts: &Scripts, line: &str, signals: &[&str]) -> (Run, Duration) {
-    interrupted_with(scripts, line, signals, &[])
-}
-
-/// As [`interrupted`], with these variables.
-fn interrupted_with(scripts: &Scripts, line: &str, signals: &[&str], variables: &[(&str, &str)]) -> (Run, Duration) {
-    let mut command = scripts.command(line);
-    command.envs(variables.iter().copied());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let begun = Instant::now();
-    while scripts.server.served() == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the run does not begin");
-        thread::sleep(Duration::from_millis(10));
-    }
-    let first = Instant::now();
-    for (n, signal) in signals.iter().enumerate() {
-        if n > 0 {
-            thread::sleep(Duration::from_millis(500));
-        }
-        assert!(Command::new("kill").args([*signal, &*child.id().to_string()]).status().unwrap().success());
-    }
-    let output = child.wait_with_output().unwrap();
-    (Run::of(line, output), first.elapsed())
-}
-
-const SLOW: &str = r#"
-import os
-import molotov
-@molotov.scenario()
-async def slow(session):
-    async with session.get(os.environ["TARGET"] + "slow") as response:
-        assert response.status == 200
-@molotov.teardown_session()
-async def closing(worker, session):
-    print("teardown_session")
-@molotov.global_teardown()
-def end():
-    print("global_teardown")
-"#;
-
-#[test]
-fn the_first_signal_lets_scenarios_end() {
-    for signal in ["-INT", "-TERM"] {
-        let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
-        let (run, _) = interrupted(&scripts, "-c -w 5 -d 60", &[signal]);
-        run.ends(0, "FAILURES: 0");
-        assert_eq!((run.total("SUCCESSES"), run.interrupted()), (scripts.server.served(), 0), "{run:#?}");
-        assert_eq!(run.out.matches("teardown_session").count(), 5, "{run:#?}");
-        assert!(run.out.contains("global_teardown"), "{run:#?}");
-    }
-}
-
-#[test]
-fn the_second_signal_cuts_them() {
-    let script = SLOW.replace("slow\")", "never\")");
-    let scripts = Scripts::new(&[("loadtest.py", &script)]);
-    let (run, took) = interrupted(&scripts, "-c -w 5 -d 60", &["-INT", "-INT"]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
-    assert_eq!((run.total("SUCCESSES"), run.total("FAILURES"), run.interrupted()), (0, 0, 5), "{run:#?}");
-    assert!(run.out.contains("global_teardown") && took < Duration::from_secs(10), "{took:?} {run:#?}");
-}
-
-#[test]
-fn force_shutdown_cuts_at_the_end_of_the_time() {
-    let script = r#"
-import asyncio
-import molotov
-@molotov.scenario()
-async def sleeps(session):
-    try:
-        await asyncio.sleep(60)
-    finally:
-        print("cleaned up")
-"#;
-    let scripts = Scripts::new(&[("loadtest.py", script)]);
-    let begun = Instant::now();
-    let run = scripts.run("-c -w 3 -d 1 --force-shutdown");
-    assert_eq!((run.code, run.interrupted()), (Some(0), 3), "{run:#?}");
-    assert_eq!(run.out.matches("cleaned up").count(), 3, "{run:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-}
-
-#[test]
-fn code_that_never_gives_the_thread_back_is_broken_into() {
-    let script = r#"
-import molotov
-@molotov.scenario()
-async def busy(session):
-    while True:
-        pass
-"#;
-    let scripts = Scripts::new(&[("loadtest.py", script)]);
-    let begun = Instant::now();
-    let run = scripts.run("-c -d 1 --force-shutdown");
-    assert_eq!(run.interrupted(), 1, "{run:#?}");
-    assert!(run.out.contains("did not end within"), "{run:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
-}
-
-/// Blocks its thread in the way that `BLOCK` names; all of it is known to the server before.
-const BLOCKING: &str = r#"
-import os
-import threading
-import time
-import molotov
-@molotov.scenario()
-async def blocks(session):
-    async with session.get(os.environ["TARGET"]) as response:
-        assert response.status == 200
-    if os.environ["BLOCK"] == "sleep":
-        time.sleep(3600)
-    elif os.environ["BLOCK"] == "lock":
-        threading.Event().wait()
-    while True:
-        pass
-@molotov.teardown_session()
-async def closing(worker, session):
-    print("teardown_session")
-"#;
-
-#[test]
-fn the_second_signal_breaks_into_code_that_blocks() {
-    let blocking = |block: &'static str, line: &'static str| {
-        move || {
-            let scripts = Scripts::new(&[("loadtest.py", BLOCKING)]);
-            let (run, took) = interrupted_with(&scripts, line, &["-INT", "-INT"], &[("BLOCK", block)]);
-            assert!(took < Duration::from_secs(6), "{block} {line}: {took:?} {run:#?}");
-            assert_eq!((run.code, run.total("SUCCESSES"), run.total("FAILURES")), (Some(0), 0, 0), "{run:#?}");
-            assert!(run.interrupted() > 0 && run.out.contains("interrupted in the scenario `blocks`"), "{run:#?}");
-            assert_eq!(
-                run.out.matches("teardown_session").count(),
-                if line.contains("-p") { 4 } else { 2 },
-                "{run:#?}"
-            );
-        }
-    };
-    let runs = [("loop", "-c -w 2"), ("sleep", "-c -w 2"), ("lock", "-c -w 2"), ("sleep", "-c -w 2 -p 2")];
-    let runs = runs.map(|(block, line)| thread::spawn(blocking(block, line)));
-    let runs = runs.map(thread::JoinHandle::join);
-    assert!(runs.iter().all(Result::is_ok));
-}
-
-#[test]
-fn a_worker_leaves_its_context_whatever_its_task_does() {
-    let script = r#"
-import asyncio
-import molotov
-from molotov import _core
-@molotov.scenario()
-async def leaves(session):
-    assert _core.current_context() is not None
-    asyncio.tasks._leave_task(asyncio.get_running_loop(), asyncio.current_task())
-@molotov.global_teardown()
-def end():
-    print("context", _core.current_context())
-"#;
-    let run = Scripts::new(&[("loadtest.py", script)]).run("-c -r 1");
-    run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
-    assert!(run.out.contains("context None"), "{run:#?}");
-}
-
-#[test]
-fn a_signal_while_a_script_loads_exits_with_its_code() {
-    let script = "import pathlib, time\npathlib.Path('begun').touch()\ntime.sleep(60)\n";
-    for (signal, expected) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
-        let scripts = Scripts::new(&[("loadtest.py", script)]);
-        let mut child = scripts.command("-c").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let begun = Instant::now();
-        while !scripts.directory.path().join("begun").exists() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the script does not load");
-            thread::sleep(Duration::from_millis(5));
-        }
-        assert!(Command::new("kill").args([signal, &*child.id().to_string()]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(expected));
-    }
-}
-
-#[test]
-fn asyncio_is_really_there() {
-    let script = r#"
-import asyncio
-import contextvars
-import os
-import molotov
-
-URL = os.environ["TARGET"]
-worker = contextvars.ContextVar("worker")
-lock = asyncio.Lock()
-tasks = {}
-
-@molotov.global_setup()
-def begin(args):
-    molotov.set_var("loop", asyncio.get_event_loop())
-
-@molotov.setup_session()
-async def opened(number, session):
-    worker.set(number)
-    session.number = number
-    tasks[number] = asyncio.current_task()
-
-async def echo(reader, writer):
-    writer.write(await reader.readline())
-    await writer.drain()
-    writer.close()
-
-@molotov.scenario()
-async def everything(session):
-    assert worker.get() == session.number
-    assert asyncio.current_task() is tasks[session.number]
-    assert asyncio.get_running_loop() is molotov.get_var("loop")
-
-    async def status():
-        async with session.get(URL) as response:
-            assert worker.get() == session.number
-            return response.status
-
-    assert await asyncio.gather(*[status() for _ in range(5)]) == [200] * 5
-    assert await asyncio.create_task(status()) == 200
-    assert (await asyncio.wait_for(session.get(URL), 30)).status == 200
-    assert [r.status for r in await asyncio.gather(session.get(URL), session.get(URL))] == [200, 200]
-    async with lock:
-        assert await status() == 200
-    assert await asyncio.get_running_loop().run_in_executor(None, lambda: 42) == 42
-    try:
-        await asyncio.wait_for(session.get(URL + "never"), 0.05)
-    except asyncio.TimeoutError:
-        pass
-    else:
-        raise AssertionError("it has to time out")
-    server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-    writer.write(b"hello\n")
-    assert await reader.readline() == b"hello\n"
-    writer.close()
-    server.close()
-    task = asyncio.current_task()
-    asyncio.get_running_loop().call_later(0.02, task.cancel)
-    try:
-        await session.get(URL + "never")
-    except asyncio.CancelledError:
-        if hasattr(task, "uncancel"):
-            task.uncancel()
-    else:
-        raise AssertionError("it has to be cancelled")
-    assert asyncio.current_task() is task
-"#;
-    let scripts = Scripts::new(&[("loadtest.py", script)]);
-    scripts.run("-c -w 100 -r 2").ends(0, "SUCCESSES: 200 | FAILURES: 0");
-    // Ten answers and two that never come, each time.
-    assert_eq!(scripts.server.served(), 200 * 12);
+    assert_eq!(quiet.out, "while loading\none-two\nstarted, finished\nno end of line\nat exit\n");
 }
 
 #[test]

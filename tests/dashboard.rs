@@ -9,20 +9,20 @@ use molotov_tests::{Server, Tmux, wait_until};
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
-/// Waits until the server has seen no request for a while.
+/// Waits until the server receives no requests for 300 ms.
 #[track_caller]
-fn stands_still(server: &Server) {
+fn requests_stop(server: &Server) {
     let mut last = server.served();
-    wait_until("no request comes any more", || {
+    wait_until("requests stop", || {
         thread::sleep(Duration::from_millis(300));
         std::mem::replace(&mut last, server.served()) == server.served()
     });
 }
 
 #[track_caller]
-fn goes_on(server: &Server) {
+fn requests_continue(server: &Server) {
     let before = server.served();
-    wait_until("requests come", || server.served() > before + 5);
+    wait_until("requests continue", || server.served() > before + 5);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_run_whose_terminal_is_closed_ends_with_its_report() {
         let tmux = Tmux::new(100, 30, &server, &[]);
         tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02 --report out.json {options}"));
         tmux.wait_for("┌ Activity ");
-        goes_on(&server);
+        requests_continue(&server);
         let process = format!("/proc/{}", tmux.process());
         tmux.close();
         wait_until("the run ends", || !Path::new(&process).exists());
@@ -43,13 +43,13 @@ fn a_run_whose_terminal_is_closed_ends_with_its_report() {
 }
 
 #[test]
-fn a_run_is_watched_paused_changed_suspended_and_stopped() {
+fn keys_switch_pages_pause_resize_suspend_and_stop() {
     let server = Server::new();
     let tmux = Tmux::new(100, 30, &server, &[]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02"));
     tmux.wait_for("┌ Activity ");
-    goes_on(&server);
+    requests_continue(&server);
     let screen = tmux.screen();
     assert!(screen.contains("Scenarios a second") && screen.contains("Latency"), "{screen}");
     assert!(screen.contains("left"), "{screen}");
@@ -69,10 +69,10 @@ fn a_run_is_watched_paused_changed_suspended_and_stopped() {
 
     tmux.key("p");
     tmux.wait_for("paused");
-    stands_still(&server);
+    requests_stop(&server);
     tmux.key("p");
     tmux.wait_until_gone("  paused");
-    goes_on(&server);
+    requests_continue(&server);
 
     tmux.key("+");
     tmux.wait_for("WORKERS: 5");
@@ -80,7 +80,7 @@ fn a_run_is_watched_paused_changed_suspended_and_stopped() {
     tmux.wait_for("WORKERS: 4");
 
     tmux.resize(60, 16);
-    wait_until("the screen follows", || {
+    wait_until("the screen has the new size", || {
         let screen = tmux.screen();
         let rows: Vec<_> = screen.lines().collect();
         rows.len() == 16 && rows[14].starts_with(" SUCCESS: ") && !screen.contains("Latency")
@@ -90,11 +90,11 @@ fn a_run_is_watched_paused_changed_suspended_and_stopped() {
 
     tmux.key("C-z");
     tmux.wait_for("Stopped");
-    stands_still(&server);
+    requests_stop(&server);
     assert!(!tmux.screen().contains("Activity"));
     tmux.line("fg");
     tmux.wait_for("┌ Activity ");
-    goes_on(&server);
+    requests_continue(&server);
 
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
@@ -107,7 +107,7 @@ fn a_run_is_watched_paused_changed_suspended_and_stopped() {
 }
 
 #[test]
-fn what_others_write_does_not_run_over_the_screen() {
+fn output_of_scenarios_stays_inside_the_activity_pane() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[("DO", "write")]);
     let before = tmux.settings();
@@ -125,7 +125,7 @@ fn what_others_write_does_not_run_over_the_screen() {
 }
 
 #[test]
-fn panics_leave_the_terminal_as_it_was() {
+fn panics_restore_the_terminal() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[("DO", "panic")]);
     let before = tmux.settings();
@@ -133,7 +133,7 @@ fn panics_leave_the_terminal_as_it_was() {
     tmux.wait_for("a scenario panics");
     tmux.key("3");
     tmux.wait_for("The first of them");
-    goes_on(&server);
+    requests_continue(&server);
     tmux.key("q");
     tmux.wait_for("FAILURES: 2");
     tmux.wait_for("*** Bye ***");
@@ -141,7 +141,7 @@ fn panics_leave_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_program_that_calls_exit_leaves_the_terminal_as_it_was() {
+fn exit_restores_the_terminal() {
     let server = Server::new();
     let tmux = Tmux::new(100, 30, &server, &[("DO", "exit")]);
     let before = tmux.settings();
@@ -153,14 +153,14 @@ fn a_program_that_calls_exit_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_signal_leaves_the_terminal_as_it_was() {
+fn signals_restore_the_terminal() {
     let server = Server::new();
     let tmux = Tmux::new(100, 30, &server, &[]);
     let before = tmux.settings();
     for (signal, code) in [("TERM", 0), ("INT", 0)] {
         tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05; echo \"{signal} ended it by $?\""));
         tmux.wait_for("┌ Activity ");
-        goes_on(&server);
+        requests_continue(&server);
         tmux.signal(signal);
         tmux.wait_for(&format!("{signal} ended it by {code}"));
         assert!(tmux.history().contains("*** Bye ***"), "{}", tmux.history());
@@ -169,17 +169,17 @@ fn a_signal_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn processes_are_paused_and_changed_together() {
+fn keys_apply_to_all_processes() {
     let server = Server::new();
     let tmux = Tmux::new(100, 30, &server, &[]);
     tmux.line(&format!("{STEADY} -p 2 -w 5 -d 1h --delay 0.05"));
     tmux.wait_for("WORKERS: 10 ");
     tmux.key("p");
     tmux.wait_for("paused");
-    stands_still(&server);
+    requests_stop(&server);
     tmux.assert_duration_is_paused();
     tmux.key("p");
-    goes_on(&server);
+    requests_continue(&server);
     tmux.key("+");
     tmux.wait_for("WORKERS: 12 ");
     tmux.key("-");
@@ -191,20 +191,20 @@ fn processes_are_paused_and_changed_together() {
 }
 
 #[test]
-fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
+fn a_killed_process_does_not_change_the_terminal() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[("DO", "process")]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -p 2 -w 2 -d 1h --delay 0.05"));
     tmux.wait_for("PROCESSES: 2");
-    goes_on(&server);
+    requests_continue(&server);
     let journal = fs::read_to_string(tmux.path().join("journal")).unwrap();
     let pid: i32 =
         journal.lines().find_map(|line| line.strip_prefix("process 1 ")?.split(' ').next()?.parse().ok()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
     tmux.wait_for(&format!("the process {pid} was killed by SIGKILL"));
     tmux.wait_for("PROCESSES: 1");
-    goes_on(&server);
+    requests_continue(&server);
     tmux.key("4");
     tmux.wait_for("Load generator");
     tmux.key("q");
@@ -215,13 +215,13 @@ fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_second_stop_cuts_what_runs() {
+fn a_second_stop_cancels_running_scenarios() {
     let server = Server::new();
     let url = format!("{}/hold", server.url());
     let tmux = Tmux::new(120, 30, &server, &[("TARGET", &url)]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 3 -d 1h"));
-    wait_until("all wait for the server", || server.served() == 3);
+    wait_until("all workers wait for the server", || server.served() == 3);
     tmux.wait_for("┌ Activity ");
     tmux.key("q");
     tmux.wait_for("stopping");
@@ -232,10 +232,10 @@ fn a_second_stop_cuts_what_runs() {
 }
 
 #[test]
-fn colours_and_width_hold_for_the_dashboard_and_the_table_after_it() {
+fn dashboard_and_table_use_colors_and_the_full_width() {
     let server = Server::new();
     let tmux = Tmux::new(150, 40, &server, &[]);
-    // An empty `NO_COLOR` counts as not set, and the alternate screen is in use already.
+    // An empty `NO_COLOR` has no effect, and the alternate screen is already in use.
     tmux.line("printf '\\033[?1049h'; seq -f 'left %g over' 100");
     tmux.wait_for("left 100 over");
     tmux.line(&format!("NO_COLOR= {TROUBLED} -s wrong -d 1h --delay 0.05"));

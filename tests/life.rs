@@ -1,4 +1,4 @@
-//! The life of a run: its fixtures, its failures, and the exit codes they lead to.
+//! Fixtures, failures, and exit codes.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ fn fixtures_run_in_order() {
 }
 
 #[test]
-fn a_failed_fixture_decides_what_still_runs() {
+fn a_failing_fixture_skips_scenarios_but_not_teardowns() {
     let all = ["global_setup", "setup", "setup_session", "teardown_session", "teardown", "global_teardown"];
     for (fixture, code, requests) in [
         ("global_setup", 1, 0),
@@ -35,17 +35,17 @@ fn a_failed_fixture_decides_what_still_runs() {
         let program = Program::new(TROUBLED, "-r 2 -s fine").env("DO", fixture).against(&server);
         let output = program.run().exited(code);
         assert_eq!(server.served(), requests, "{fixture}");
-        let told = format!("{}{}", output.stdout, output.stderr);
-        assert!(told.contains(&format!("{fixture} has no database")), "{fixture}: {output:#?}");
+        let text = format!("{}{}", output.stdout, output.stderr);
+        assert!(text.contains(&format!("{fixture} has no database")), "{fixture}: {output:#?}");
         let journal: Vec<_> = output.journal.iter().map(String::as_str).collect();
         match fixture {
             "global_setup" => assert_eq!(journal, ["global_setup"]),
-            // The worker is torn down even if it was not set up to the end.
+            // `teardown` runs even if `setup` fails.
             "setup" => assert_eq!(journal, ["global_setup", "setup", "teardown", "global_teardown"]),
             "setup_session" => {
                 assert_eq!(journal, ["global_setup", "setup", "setup_session", "teardown", "global_teardown"]);
             }
-            _ => assert_eq!(journal, all, "{fixture}: the run goes on ending"),
+            _ => assert_eq!(journal, all, "{fixture}: the other teardowns run"),
         }
     }
 }
@@ -58,7 +58,7 @@ fn failures_alone_do_not_change_the_exit_code() {
 }
 
 #[test]
-fn fail_judges_the_run() {
+fn fail_sets_the_exit_code() {
     for (line, code) in
         [("-f 3", 1), ("-f 4", 0), ("-f 1", 1), ("-f 0", 1), ("-q -f 3", 1), ("-q --fail=4", 0), ("-f 99 -f 2", 1)]
     {
@@ -69,7 +69,7 @@ fn fail_judges_the_run() {
 }
 
 #[test]
-fn failures_are_told_with_message_and_place() {
+fn failures_show_message_and_place() {
     let line = |scenario: &str| format!("-r 1 -s {scenario}");
     for (scenario, parts) in [
         ("wrong", &["the server is no teapot", "200", "418", "troubled.rs:"][..]),
@@ -80,7 +80,7 @@ fn failures_are_told_with_message_and_place() {
         let output = Program::new(TROUBLED, &line(scenario)).against(&server).run().exited(0);
         assert_eq!(output.totals(), (0, 1), "{scenario}");
         for part in parts {
-            assert!(output.stdout.contains(part), "{scenario} without {part:?}: {output:#?}");
+            assert!(output.stdout.contains(part), "{scenario}: no {part:?} in {output:#?}");
         }
         assert!(!output.stdout.contains("stack backtrace") && !output.stderr.contains("panicked"), "{output:#?}");
     }
@@ -92,7 +92,7 @@ fn verbose_adds_backtraces() {
         let server = Server::new();
         let plain = Program::new(TROUBLED, &format!("-r 1 -s {scenario}")).against(&server).run().exited(0);
         let verbose = Program::new(TROUBLED, &format!("-r 1 -s {scenario} -v")).against(&server).run().exited(0);
-        // A backtrace tells lines with their columns: `troubled.rs:70:5`.
+        // A backtrace contains columns, such as `troubled.rs:70:5`.
         let frame = |text: &str| {
             text.split("programs/troubled.rs:").skip(1).any(|rest| {
                 let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -109,21 +109,21 @@ fn very_verbose_shows_requests_and_responses() {
     let server = Server::new();
     let output = Program::new(TROUBLED, "-r 1 -s posted -vv").against(&server).run().exited(0);
     for part in ["POST", "/ok/posted", "x-kind: order", r#"{"drink":"tea"}"#, "200", r#"{"result":"OK"}"#] {
-        assert!(output.stdout.contains(part), "without {part:?}: {output:#?}");
+        assert!(output.stdout.contains(part), "no {part:?} in {output:#?}");
     }
     let plain = Program::new(TROUBLED, "-r 1 -s posted -v").against(&server).run().exited(0);
     assert!(!plain.stdout.contains("x-kind"), "{plain:#?}");
 }
 
 #[test]
-fn a_session_of_the_users_own_is_made_once_for_each_worker() {
+fn session_factories_run_once_for_each_worker() {
     let output = Program::new(TROUBLED, "-r 3 -s counted").run().exited(0);
     let of_counter: Vec<_> = output.journal.iter().filter(|line| line.starts_with("count")).collect();
     assert_eq!(of_counter, ["counter made", "counted 1", "counted 2", "counted 3"], "{output:#?}");
 }
 
 #[test]
-fn without_scenarios_nothing_runs() {
+fn a_program_without_scenarios_is_an_error() {
     let output = Program::new(EMPTY, "").run().exited(1);
     assert_eq!(output.stdout, "");
     assert!(output.stderr.starts_with("error: "), "{output:#?}");
@@ -131,33 +131,33 @@ fn without_scenarios_nothing_runs() {
 }
 
 #[test]
-fn two_scenarios_of_one_name_are_both_named() {
+fn duplicate_scenario_names_are_an_error_that_names_both() {
     let output = Program::new(CLASHING, "").run().exited(1);
     assert!(output.stderr.starts_with("error: "), "{output:#?}");
     assert_eq!(output.stderr.matches("clashing.rs:").count(), 2, "{output:#?}");
 }
 
 #[test]
-fn inside_a_runtime_it_says_what_to_write() {
+fn main_inside_a_runtime_is_an_error() {
     let output = Program::new(IN_A_RUNTIME, "-r 1").run().exited(2);
     assert!(output.stderr.starts_with("error: ") && output.stderr.contains("#[tokio::main]"), "{output:#?}");
     assert!(!output.stderr.contains("panicked"), "{output:#?}");
 }
 
 #[test]
-fn many_workers_are_counted_the_same_on_both_sides() {
+fn totals_of_many_workers_equal_the_requests_of_the_server() {
     let server = Server::new();
     let output = Program::new(STEADY, "-w 200 -r 50").against(&server).run().exited(0);
     assert_eq!((output.totals(), server.served()), ((10_000, 0), 10_000));
 }
 
-/// A program under limits of open files that `ulimit` sets.
+/// A program with a limit of open files, set by `ulimit`.
 fn limited(limits: &str, program: &str, line: &str) -> Program {
     Program::new("sh", "-c").arg(&format!("ulimit {limits} && exec {program} {line}"))
 }
 
 #[test]
-fn the_limit_of_open_files_is_raised() {
+fn raises_the_limit_of_open_files() {
     let server = Server::new();
     let running = limited("-Sn 30", TROUBLED, "-s held -r 1 -w 60").against(&server).start();
     wait_until("each worker has a connection", || server.served() == 60);
@@ -168,7 +168,7 @@ fn the_limit_of_open_files_is_raised() {
 }
 
 #[test]
-fn too_few_open_files_are_told_with_what_to_do() {
+fn warns_about_a_low_limit_of_open_files() {
     let server = Server::new();
     let output = limited("-n 90", STEADY, "-w 50 -r 1").against(&server).run().exited(0);
     for part in ["50 workers", "allows this process 90", "ulimit -Hn 114", "LimitNOFILE=", "docker run --ulimit"] {
@@ -179,7 +179,7 @@ fn too_few_open_files_are_told_with_what_to_do() {
 }
 
 #[test]
-fn threads_that_the_system_refuses_are_a_clear_error() {
+fn refused_threads_are_an_error() {
     let server = Server::new();
     for options in ["-w 2 --threads 2 -r 1", "-w 1 -p 2 -r 1"] {
         few_threads_are_a_clear_error(|options| Program::new(STEADY, options).against(&server), options);
@@ -187,14 +187,14 @@ fn threads_that_the_system_refuses_are_a_clear_error() {
 }
 
 #[test]
-fn threads_of_the_dashboard_that_the_system_refuses_are_a_clear_error() {
+fn refused_threads_of_the_dashboard_are_an_error() {
     let server = Server::new();
     let program = |options: &str| Program::new(STEADY, options).on_terminal(80).env("NO_COLOR", "1").against(&server);
     few_threads_are_a_clear_error(program, "-w 1 -r 2");
 }
 
 #[test]
-fn processes_that_the_system_refuses_are_a_clear_error() {
+fn refused_forks_are_an_error() {
     let server = Server::new();
     for number in 0..2 {
         let program = Program::new(STEADY, "-w 1 -p 2 -r 1").without_forks(Refused::Only(number));
@@ -208,7 +208,7 @@ fn processes_that_the_system_refuses_are_a_clear_error() {
 }
 
 #[test]
-fn a_lookup_without_a_thread_fails_the_request() {
+fn a_refused_thread_for_a_lookup_fails_the_request() {
     let server = Server::new();
     let target = server.url().replace("127.0.0.1", "localhost");
     let without = |number| {
@@ -223,7 +223,7 @@ fn a_lookup_without_a_thread_fails_the_request() {
 }
 
 #[test]
-fn a_socket_for_statsd_that_the_system_refuses_is_a_clear_error() {
+fn a_refused_socket_for_statsd_is_an_error() {
     for options in ["--statsd -r 1", "--statsd -r 1 -p 2"] {
         let output = Program::new(STEADY, options).without_datagrams(Refused::From(0)).run().exited(1);
         let message = "error: cannot open a socket for statsd: No buffer space available (os error 105)\n";

@@ -1,4 +1,4 @@
-//! Every option by itself: what a good use does, and what a bad one is told.
+//! The options of the command line, each with valid and invalid values.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use molotov_tests::{LoadTestProgram, Output, Program, Server, every_option, redi
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
-/// Runs a program that is expected to end well, and checks that both sides counted the same.
+/// Runs a program that must exit with 0, and asserts that its successes equal the requests of the server.
 #[track_caller]
 fn good(program: &str, line: &str, and: impl FnOnce(Program) -> Program) -> (Output, Server) {
     let server = Server::new();
@@ -28,7 +28,7 @@ fn steady(line: &str) -> (Output, Server) {
     good(STEADY, line, |program| program)
 }
 
-/// The runs that the journal of `steady` tells of: worker, scenario, step.
+/// The runs in the journal of `steady`: worker, scenario, step.
 fn runs(output: &Output) -> Vec<(usize, String, u64)> {
     let parts = output.journal.iter().map(|line| line.split(' ').collect::<Vec<_>>());
     let runs = parts.filter_map(|parts| match parts[..] {
@@ -39,7 +39,7 @@ fn runs(output: &Output) -> Vec<(usize, String, u64)> {
 }
 
 #[test]
-fn every_option_does_what_it_says() {
+fn every_option_has_its_effect() {
     every_option(&LoadTestProgram::rust(STEADY));
 }
 
@@ -49,9 +49,9 @@ fn a_redirect_loop_is_one_failed_request() {
 }
 
 #[test]
-fn wrong_lines_are_refused_before_anything_runs() {
+fn invalid_command_lines_are_errors_before_the_run() {
     let server = Server::new();
-    for (line, code, told) in [
+    for (line, code, message) in [
         ("-w 0", 2, "'--workers <N>': the minimum is 1"),
         ("-w many", 2, "'--workers <N>': write a whole number"),
         ("-d soon", 2, "'--duration <TIME>': write seconds"),
@@ -80,14 +80,14 @@ fn wrong_lines_are_refused_before_anything_runs() {
         let output = Program::new(STEADY, &format!("-r 1 {line}")).against(&server).run();
         assert_eq!(output.code, Some(code), "{line}: {output:#?}");
         assert!(output.stderr.starts_with("error: "), "{line}: {output:#?}");
-        assert!(output.stderr.contains(told), "{line}: {output:#?}");
+        assert!(output.stderr.contains(message), "{line}: {output:#?}");
         assert_eq!((output.stdout.as_str(), &output.journal[..]), ("", &[][..]), "{line}: {output:#?}");
     }
     assert_eq!(server.served(), 0);
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_go_to_standard_output() {
     for (line, start) in [
         ("-h", "A load test, run by Molotov"),
         ("--help", "A load test, run by Molotov"),
@@ -101,7 +101,7 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn help_fits_the_columns_there_are() {
+fn help_fits_the_width_of_the_terminal() {
     for columns in [80, 120] {
         let output = Program::new(STEADY, "--help").env("COLUMNS", &columns.to_string()).run().exited(0);
         assert!(output.stdout.contains("Usage: steady [OPTIONS]"), "{output:#?}");
@@ -144,13 +144,13 @@ fn max_runs_are_exact_for_each_worker() {
 }
 
 #[test]
-fn no_max_runs_is_no_limit() {
+fn max_runs_0_is_no_limit() {
     let (_, server) = steady("-r 0 -d 0.3");
     assert!(server.served() > 10, "{}", server.served());
 }
 
 #[test]
-fn durations_are_kept() {
+fn durations_are_exact() {
     for (line, millis) in [("-d 1", 1_000), ("-d 0.4", 400), ("--duration=600ms", 600)] {
         let server = Server::new();
         let output = Program::new(STEADY, &format!("-w 4 {line}")).against(&server).run().exited(0);
@@ -158,19 +158,19 @@ fn durations_are_kept() {
         let arrivals = server.arrivals();
         let took = arrivals.last().unwrap().at - arrivals[0].at;
         let asked = Duration::from_millis(millis);
-        assert!(took <= asked + Duration::from_millis(200), "{line}: the last request came after {took:?}");
-        assert!(took >= asked.mul_f64(0.8), "{line}: the last request came after {took:?}");
+        assert!(took <= asked + Duration::from_millis(200), "{line}: the last request arrived after {took:?}");
+        assert!(took >= asked.mul_f64(0.8), "{line}: the last request arrived after {took:?}");
     }
 }
 
 #[test]
-fn no_duration_is_one_scenario_for_each_worker() {
+fn duration_0_runs_one_scenario_for_each_worker() {
     let (output, server) = steady("-d 0 -w 5");
     assert_eq!((output.totals(), server.served()), ((5, 0), 5));
 }
 
 #[test]
-fn single_run_goes_by_name() {
+fn single_run_runs_each_scenario_once_in_order_of_names() {
     let (output, server) = good(STEADY, "--single-run -w 2", |program| program.env("DO", "note"));
     for worker in 0..2 {
         let order: Vec<_> = runs(&output).into_iter().filter(|run| run.0 == worker).map(|run| run.1).collect();
@@ -199,7 +199,7 @@ fn picks_follow_the_weights() {
 }
 
 #[test]
-fn a_seed_repeats_the_picks_whatever_the_threads() {
+fn a_seed_repeats_the_picks_with_any_number_of_threads() {
     let picks = |line: &str| {
         let (output, _) = good(STEADY, line, |program| program.env("DO", "note"));
         let mut runs = runs(&output);
@@ -224,7 +224,7 @@ fn ramp_up_spreads_the_starts() {
 }
 
 #[test]
-fn delay_stands_between_scenarios() {
+fn delay_separates_scenarios() {
     let (_, server) = steady("-r 3 --delay 200ms");
     let arrivals = server.arrivals();
     for pair in arrivals.windows(2) {
@@ -285,7 +285,7 @@ fn color_follows_the_option_and_the_output() {
 }
 
 #[test]
-fn options_that_change_nothing_here_are_accepted() {
+fn options_without_effect_are_accepted() {
     for line in ["-p 1 -r 1", "--uvloop -r 1", "-c -r 1", "--console-update 0 -r 1", "-cr1 --proc=1"] {
         let (_, server) = steady(line);
         assert_eq!(server.served(), 1, "{line}");

@@ -1,4 +1,4 @@
-//! What a run writes, and where: words, order, pipes that are closed.
+//! The output of a run: text, order, closed pipes, reports, memory.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
 #[test]
-fn a_piped_run_tells_its_life_in_plain_text() {
+fn a_piped_run_prints_plain_text() {
     let server = Server::new();
     let output = Program::new(STEADY, "-w 2 -r 2").env("DO", "print").against(&server).run().exited(0);
     let text = &output.stdout;
@@ -45,7 +45,7 @@ fn no_line_is_lost_at_the_end_of_a_short_run() {
 }
 
 #[test]
-fn the_table_stands_between_the_banner_and_the_totals() {
+fn the_table_is_between_the_banner_and_the_totals() {
     let server = Server::new();
     let output = Program::new(STEADY, "-r 4 -s cart").against(&server).run().exited(0);
     let text = &output.stdout;
@@ -65,12 +65,12 @@ fn control_characters_of_users_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn an_unoptimised_build_is_told_once_on_stderr() {
+fn an_unoptimised_build_is_a_warning_on_standard_error() {
     let server = Server::new();
     let output = Program::new(STEADY, "-r 1").against(&server).run().exited(0);
-    let told = usize::from(cfg!(debug_assertions));
-    assert_eq!(output.stderr.matches("cargo run --release").count(), told, "{output:#?}");
-    assert_eq!(output.stderr.lines().count(), told, "{output:#?}");
+    let warnings = usize::from(cfg!(debug_assertions));
+    assert_eq!(output.stderr.matches("cargo run --release").count(), warnings, "{output:#?}");
+    assert_eq!(output.stderr.lines().count(), warnings, "{output:#?}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_closed_pipe_does_not_break_the_run() {
 }
 
 #[test]
-fn help_into_a_closed_pipe_is_no_panic() {
+fn help_does_not_panic_if_the_pipe_is_closed() {
     let running = Program::new(STEADY, "--help").start();
     running.close_stdout();
     let output = running.wait();
@@ -94,11 +94,11 @@ fn help_into_a_closed_pipe_is_no_panic() {
 }
 
 #[test]
-fn lines_appear_while_the_run_goes_on() {
+fn lines_appear_during_the_run() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "-r 1 -s held").against(&server).start();
     running.wait_for("[W:0] Running scenarios\n");
-    wait_until("the request is there", || server.served() == 1);
+    wait_until("the request arrives", || server.served() == 1);
     server.release();
     running.wait().exited(0);
 }
@@ -111,7 +111,7 @@ fn a_terminal_gets_a_line_of_progress() {
     running.wait_for("\r\u{1b}[KSUCCESSES: 0 | FAILURES: 0 | WORKERS: 2");
     server.release();
     let output = running.wait().exited(0);
-    // The line has gone when the totals come.
+    // The line is removed before the totals are printed.
     assert!(output.stdout.ends_with("SUCCESSES: 2 | FAILURES: 0\r\n*** Bye ***\r\n"), "{output:#?}");
     let after = output.stdout.rsplit("Happy breaking").next().unwrap();
     assert!(!after.contains("WORKERS:") && !after.contains("\u{1b}[K"), "{output:#?}");
@@ -132,7 +132,7 @@ fn only_unoptimised_builds_are_warned_about() {
 }
 
 #[test]
-fn a_run_without_a_limit_says_so() {
+fn a_run_without_a_limit_prints_a_hint() {
     for (line, workers) in [("", "1 worker"), ("-p 2 -w 3", "6 workers")] {
         let server = Server::new();
         let running = Program::new(STEADY, &format!("{line} --delay 0.05")).against(&server).start();
@@ -148,7 +148,7 @@ fn a_run_without_a_limit_says_so() {
         let output = Program::new(STEADY, line).against(&server).run().exited(0);
         assert!(!output.stdout.contains("24 hours"), "{line}: {output:#?}");
     }
-    // The same duration, when it is asked for.
+    // No hint if the same duration is given explicitly.
     let server = Server::new();
     let running = Program::new(STEADY, "-d 86400 --delay 0.05").against(&server).start();
     wait_until("it runs", || server.served() > 0);
@@ -158,7 +158,7 @@ fn a_run_without_a_limit_says_so() {
 }
 
 #[test]
-fn progress_comes_as_often_as_asked() {
+fn console_update_sets_the_interval_of_the_progress_line() {
     let drawn = |update: &str| {
         let server = Server::new();
         let line = format!("-d 0.6 --delay 0.05 --console-update {update}");
@@ -172,7 +172,7 @@ fn progress_comes_as_often_as_asked() {
 }
 
 #[test]
-fn colors_are_for_terminals_that_want_them() {
+fn colors_follow_the_terminal_and_no_color() {
     let red = |program: fn(Program) -> Program| {
         let server = Server::new();
         let output = program(Program::new(TROUBLED, "-s wrong -r 1").against(&server).on_terminal(80)).run().exited(0);
@@ -184,7 +184,7 @@ fn colors_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn secrets_are_shown_nowhere_unless_asked_for() {
+fn secrets_are_masked_unless_show_secrets_is_given() {
     const REPORTS: [&str; 3] = ["out.json", "out.html", "out.csv"];
     for (line, shown) in [("", false), ("-p 2", false), ("--show-secrets", true)] {
         let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
@@ -208,7 +208,7 @@ fn secrets_are_shown_nowhere_unless_asked_for() {
     }
 }
 
-/// Failing at full speed, until memory no longer grows: memory in MiB.
+/// Runs a program that fails at full speed until its memory no longer grows. Returns the memory in MiB.
 fn memory_while_failing(program: Program) -> u64 {
     let running = program.start();
     let memory = running.settled_memory();
@@ -229,9 +229,9 @@ fn memory_stays_bounded_while_everything_fails() {
     }
 }
 
-/// The quota stops the generator in each of the scheduler's periods, and its threads are never busy when somebody looks.
+/// With a quota, the generator stops in each period of the scheduler, so its threads never look busy.
 #[test]
-fn a_used_up_cpu_quota_is_named() {
+fn an_exhausted_cpu_quota_is_named_as_the_bottleneck() {
     let Some(quota) = Quota::new(20) else { return };
     let runs = ["", "-p 2"].map(|line| {
         let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
@@ -249,7 +249,7 @@ fn a_used_up_cpu_quota_is_named() {
 }
 
 #[test]
-fn values_of_secret_keys_in_a_configuration_are_not_shown() {
+fn debug_output_masks_secrets_of_the_configuration() {
     let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
     let tests = r#"{"molotov": {"tests": {"test": {"max_runs": 1, "db_password": "s3cret"}}}}"#;
     fs::write(directory.path().join("molotov.json"), tests).unwrap();
@@ -260,7 +260,7 @@ fn values_of_secret_keys_in_a_configuration_are_not_shown() {
 }
 
 #[test]
-fn a_report_on_standard_output_has_it_for_itself() {
+fn a_report_on_standard_output_moves_other_output_to_standard_error() {
     for (line, path) in [("", "json:-"), ("-p 2", "json:/dev/stdout"), ("-q", "json:-")] {
         let server = Server::new();
         let line = format!("{line} -r 2 --use-extension witness --report {path} --report csv:/dev/null");
@@ -305,12 +305,12 @@ fn a_full_standard_output_is_an_error() {
 }
 
 #[test]
-fn a_report_file_that_is_a_mount_is_written_in_place() {
+fn a_report_file_that_is_a_mount_point_is_written_in_place() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("out.json");
     fs::write(&file, "old").unwrap();
     let before = fs::metadata(&file).unwrap().ino();
-    // Nobody else may see the mount: it is made in a namespace, which others than root own with all their users.
+    // The mount is made in a namespace, so that it is invisible to others. Users other than root need a user namespace.
     let namespace = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
     let mounted = |command: &str| {
         let mount = format!("mount --bind out.json out.json && {command}");
@@ -318,7 +318,7 @@ fn a_report_file_that_is_a_mount_is_written_in_place() {
     };
     let possible = mounted("true").run();
     if possible.code != Some(0) {
-        eprintln!("NOT TESTED: this system allows no mounts in namespaces: {possible:#?}");
+        eprintln!("skipped: this system does not allow mounts in namespaces: {possible:#?}");
         return;
     }
     let server = Server::new();
@@ -326,6 +326,6 @@ fn a_report_file_that_is_a_mount_is_written_in_place() {
     assert!(!output.stderr.contains("report"), "{output:#?}");
     let report: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(report["totals"]["successes"], 2);
-    assert_eq!(fs::metadata(&file).unwrap().ino(), before, "the file is still the same one");
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    assert_eq!(fs::metadata(&file).unwrap().ino(), before, "the file is the same one");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "there are no other files");
 }

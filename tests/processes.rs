@@ -1,4 +1,4 @@
-//! Several processes: what they do together, and what is left when one is gone.
+//! Runs with several processes, and what happens when one of them dies.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
-/// The process ids that the journal tells of, each with the lines it wrote.
+/// The process IDs in the journal, each with its lines.
 fn pids(journal: &[String]) -> BTreeMap<i32, Vec<&str>> {
     let mut of = BTreeMap::<i32, Vec<&str>>::new();
     for line in journal.iter().filter(|line| line.starts_with("process ")) {
@@ -36,7 +36,7 @@ fn count(output: &Output, line: &str) -> usize {
 }
 
 #[test]
-fn every_run_of_every_process_is_counted() {
+fn totals_include_every_scenario_of_every_process() {
     let server = Server::new();
     let program = Program::new(STEADY, "-p 4 -w 50 -r 20 -c").against(&server);
     let output = program.env("DO", "process,variable").run().exited(0);
@@ -52,7 +52,7 @@ fn every_run_of_every_process_is_counted() {
     let numbers: BTreeSet<_> =
         output.journal.iter().filter_map(|line| line.strip_prefix("process ")?.split(' ').next()).collect();
     assert_eq!(numbers, BTreeSet::from(["0", "1", "2", "3"]));
-    // What `global_setup` has set is there in all, and it ran once; so did the teardown, in the parent.
+    // All processes have the variable of `global_setup`. Both global fixtures ran once, in the parent.
     let variables: BTreeSet<_> = output.journal.iter().filter(|line| line.starts_with("variable ")).collect();
     assert_eq!(variables.len(), 1, "{variables:?}");
     assert_eq!((count(&output, "global_setup"), count(&output, "global_teardown")), (1, 1));
@@ -61,12 +61,12 @@ fn every_run_of_every_process_is_counted() {
 }
 
 #[test]
-fn a_process_that_is_killed_is_told_and_the_others_go_on() {
+fn a_killed_process_is_reported_and_the_others_continue() {
     let server = Server::new();
-    // However seldom the screen is drawn, processes report five times a second.
+    // Processes report five times a second, whatever the interval of the screen.
     let line = "-p 4 -w 50 -r 20 --delay 0.1 -c --console-update 10";
     let running = Program::new(STEADY, line).against(&server).env("DO", "process").start();
-    wait_until("the run is under way", || server.served() > 1_200);
+    wait_until("the run has started", || server.served() > 1_200);
     let killed = running.children()[1];
     kill(killed, Signal::KILL);
     running.wait_for(&format!("the process {killed} was killed by SIGKILL"));
@@ -77,25 +77,25 @@ fn a_process_that_is_killed_is_told_and_the_others_go_on() {
     assert_eq!(survivors.clone().collect::<Vec<_>>(), [1_000; 3]);
     let (ok, failed) = output.totals();
     let of_the_killed = pids[&killed].len() as u64;
-    // It does 500 runs a second: what it had not reported is lost, the rest is kept.
+    // At 500 runs a second, at most the last fifth of a second is lost.
     let kept = ok - survivors.sum::<u64>();
     assert!(failed == 0 && kept <= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept + 250 >= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept > 0, "{output:#?}");
     let note = format!("Counts of process 1 (pid {killed}) are incomplete since ");
     assert!(output.stdout.contains(&note), "{output:#?}");
-    assert!(left.into_iter().all(|pid| !lives(pid)), "a process is left");
+    assert!(left.into_iter().all(|pid| !lives(pid)), "a process is still alive");
     assert_eq!(count(&output, "global_teardown"), 1);
 }
 
 #[test]
-fn what_a_stopped_and_killed_process_lost_is_named() {
+fn reports_say_since_when_the_counts_of_a_killed_process_are_incomplete() {
     let server = Server::new();
     let directory = tempfile::tempdir().unwrap();
     let line = "-p 2 -w 5 --delay 0.02 -c --console-update 10 --report out.json --report out.html";
     let running = Program::new(STEADY, line).against(&server).in_directory(directory.path()).start();
-    wait_until("the run is under way", || server.served() > 200);
-    let begun = std::time::Instant::now();
+    wait_until("the run has started", || server.served() > 200);
+    let started = std::time::Instant::now();
     let [_, stopped] = running.children()[..] else { panic!("two processes") };
     kill(stopped, Signal::STOP);
     running.wait_for(&format!(
@@ -103,7 +103,7 @@ fn what_a_stopped_and_killed_process_lost_is_named() {
     ));
     kill(stopped, Signal::KILL);
     running.wait_for(&format!("the process {stopped} was killed by SIGKILL; its counts are incomplete since "));
-    let took = begun.elapsed();
+    let took = started.elapsed();
     running.interrupt();
     let output = running.wait().exited(1);
     let read = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
@@ -113,7 +113,7 @@ fn what_a_stopped_and_killed_process_lost_is_named() {
         (&incomplete["process"], &incomplete["pid"], &incomplete["thread"]),
         (&1.into(), &stopped.into(), &().into())
     );
-    // Its last report came before it was stopped, and at most a fifth of a second before.
+    // Its last report was at most a fifth of a second before it was stopped.
     let (since, end) = (incomplete["since_s"].as_f64().unwrap(), json["elapsed_s"].as_f64().unwrap());
     assert!(since > 0.0 && since <= end - took.as_secs_f64() + 0.5, "{since} of {end}, {took:?}");
     let note = format!("Counts of process 1 (pid {stopped}) are incomplete since ");
@@ -121,10 +121,10 @@ fn what_a_stopped_and_killed_process_lost_is_named() {
 }
 
 #[test]
-fn a_stopped_process_reports_when_the_run_is_forced_down() {
+fn a_forced_stop_resumes_a_stopped_process() {
     let server = Server::new();
     let running = Program::new(STEADY, "-p 2 -w 5 --delay 0.02 -c").against(&server).start();
-    wait_until("the run is under way", || server.served() > 50);
+    wait_until("the run has started", || server.served() > 50);
     let stopped = running.children()[1];
     kill(stopped, Signal::STOP);
     running.interrupt();
@@ -133,17 +133,17 @@ fn a_stopped_process_reports_when_the_run_is_forced_down() {
     let output = running.wait().exited(0);
     let (ok, failed) = output.totals();
     assert_eq!(failed, 0);
-    // Requests that were under way when the process was stopped are interrupted.
+    // Requests that were in progress when the process was stopped are interrupted.
     assert!(ok <= server.served() && ok + 10 >= server.served(), "{ok} of {}: {output:#?}", server.served());
     assert!(!output.stdout.contains("incomplete"), "{output:#?}");
     assert_eq!((count(&output, "teardown 0"), count(&output, "teardown 4")), (2, 2), "{output:#?}");
 }
 
 #[test]
-fn a_process_that_is_killed_is_noticed_within_a_second() {
+fn a_killed_process_is_detected_within_a_second() {
     let server = Server::new();
     let running = Program::new(STEADY, "-p 2 -w 1 --delay 1h -c --console-update 30").against(&server).start();
-    wait_until("both work", || server.served() == 2);
+    wait_until("both processes send requests", || server.served() == 2);
     let killed = running.children()[0];
     let before = std::time::Instant::now();
     kill(killed, Signal::ABORT);
@@ -151,23 +151,23 @@ fn a_process_that_is_killed_is_noticed_within_a_second() {
     assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
     running.interrupt();
     let output = running.wait().exited(1);
-    assert_eq!(output.totals().0, 1, "the other's run is counted: {output:#?}");
+    assert_eq!(output.totals().0, 1, "the run of the other process is counted: {output:#?}");
 }
 
 #[test]
-fn a_parent_that_dies_leaves_no_orphan() {
+fn processes_end_when_their_parent_dies() {
     for line in ["-p 3 -w 5 -s held -q", "-p 3 -w 2 -s stuck --threads 1 -q"] {
         let server = Server::new();
         let running = Program::new(TROUBLED, line).against(&server).start();
-        wait_until("all processes are there", || running.children().len() == 3);
+        wait_until("all processes have started", || running.children().len() == 3);
         match line.contains("stuck") {
             true => running.wait_for_journal("stuck"),
-            false => wait_until("they work", || server.served() == 15),
+            false => wait_until("they send requests", || server.served() == 15),
         }
         let children = running.children();
         running.signal(Signal::KILL);
         assert_eq!(running.wait().code, None);
-        wait_until("no process is left", || !children.iter().any(|pid| lives(*pid)));
+        wait_until("no process is alive", || !children.iter().any(|pid| lives(*pid)));
     }
 }
 
@@ -178,7 +178,7 @@ fn signals_end_all_processes() {
         let running = Program::new(TROUBLED, "-p 3 -w 2 -s held -c").against(&server).start();
         wait_until("all workers wait for the server", || server.served() == 6);
         let children = running.children();
-        // As a terminal does: the whole group gets it.
+        // A terminal signals the whole group.
         children.iter().for_each(|pid| kill(*pid, Signal::INT));
         running.signal(signal);
         running.wait_for("Stopping: waiting for running scenarios");
@@ -192,7 +192,7 @@ fn signals_end_all_processes() {
 }
 
 #[test]
-fn a_second_signal_cuts_all_processes() {
+fn a_second_signal_cancels_scenarios_of_all_processes() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "-p 2 -w 3 -s held -c").against(&server).start();
     wait_until("all workers wait for the server", || server.served() == 6);
@@ -206,10 +206,10 @@ fn a_second_signal_cuts_all_processes() {
 }
 
 #[test]
-fn a_process_that_is_asked_to_end_ends_well() {
+fn a_process_that_gets_a_signal_stops_the_run_normally() {
     let server = Server::new();
     let running = Program::new(STEADY, "-p 2 -w 2 --delay 0.05 -d 2 -c").against(&server).start();
-    wait_until("both work", || server.served() > 8);
+    wait_until("both processes send requests", || server.served() > 8);
     kill(running.children()[0], Signal::TERM);
     let output = running.wait().exited(0);
     assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
@@ -226,7 +226,7 @@ fn the_first_failure_stops_all_processes() {
 }
 
 #[test]
-fn failures_of_all_processes_are_judged_together() {
+fn fail_counts_the_failures_of_all_processes() {
     for (fail, code) in [(6, 1), (7, 0)] {
         let server = Server::new();
         let line = format!("-p 3 -w 1 -r 2 -s wrong -f {fail} -q");
@@ -236,7 +236,7 @@ fn failures_of_all_processes_are_judged_together() {
 }
 
 #[test]
-fn a_fixture_that_fails_ends_the_run() {
+fn a_failing_fixture_stops_all_processes() {
     let server = Server::new();
     for (fixture, runs) in [("global_setup", 0), ("setup", 1), ("setup_session", 1)] {
         let program = Program::new(TROUBLED, "-p 2 -w 1 -s held -c").against(&server).env("DO", fixture);
@@ -249,7 +249,7 @@ fn a_fixture_that_fails_ends_the_run() {
 }
 
 #[test]
-fn threads_that_a_fork_would_lose_are_named() {
+fn threads_before_a_fork_are_an_error_that_names_them() {
     let server = Server::new();
     let program = Program::new(STEADY, "-p 2 -r 1 -c").against(&server).env("DO", "leave-a-thread");
     let output = program.run().exited(1);
@@ -258,16 +258,16 @@ fn threads_that_a_fork_would_lose_are_named() {
 }
 
 #[test]
-fn current_workers_are_told_over_all_processes_and_by_the_parent() {
+fn current_workers_events_count_all_processes_and_are_sent_by_the_parent() {
     let server = Server::new();
     let program = Program::new(STEADY, "-p 2 -w 3 -d 2.5 --delay 0.1 -c").against(&server);
     let output = program.env("DO", "workers,variable").run().exited(0);
-    let told: Vec<_> = output.journal.iter().filter(|line| line.starts_with("workers ")).collect();
+    let events: Vec<_> = output.journal.iter().filter(|line| line.starts_with("workers ")).collect();
     let parent = output.journal.iter().find_map(|line| line.strip_prefix("variable Some(")).unwrap();
     let parent = parent.trim_end_matches(')');
-    assert!(told.iter().all(|line| line.ends_with(&format!(" {parent}"))), "{told:?} {parent}");
-    assert!(told.iter().any(|line| line.starts_with("workers 6 ")), "{told:?}");
-    assert!(told.last().unwrap().starts_with("workers 0 "), "{told:?}");
+    assert!(events.iter().all(|line| line.ends_with(&format!(" {parent}"))), "{events:?} {parent}");
+    assert!(events.iter().any(|line| line.starts_with("workers 6 ")), "{events:?}");
+    assert!(events.last().unwrap().starts_with("workers 0 "), "{events:?}");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_seed_gives_each_process_its_own_numbers() {
         let lines: BTreeSet<_> = output.journal.into_iter().filter(|line| line.starts_with("random ")).collect();
         assert_eq!(lines.len(), 12, "{lines:?}");
         let numbers: BTreeSet<_> = lines.iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect();
-        assert_eq!(numbers.len(), 12, "two workers have the same numbers: {lines:?}");
+        assert_eq!(numbers.len(), 12, "two workers have equal numbers: {lines:?}");
         lines
     };
     assert_eq!(numbers("--seed 7"), numbers("--seed 7"));

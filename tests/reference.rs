@@ -1,4 +1,4 @@
-//! The reference of the book is what the commands say of themselves.
+//! The reference in the book is generated from the commands.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,19 +7,19 @@ use std::{fs, path::Path};
 use molotov_tests::Program;
 
 #[test]
-fn the_book_has_every_option() {
+fn the_reference_of_the_book_matches_the_commands() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("book/src/reference");
     for (name, program) in [
         ("molotov", env!("CARGO_BIN_EXE_molotov")),
         ("molostart", env!("CARGO_BIN_EXE_molostart")),
         ("moloslave", env!("CARGO_BIN_EXE_moloslave")),
     ] {
-        let made = Program::new(program, "--generate markdown").run().exited(0).stdout;
+        let generated = Program::new(program, "--generate markdown").run().exited(0).stdout;
         let page = directory.join(name).with_extension("md");
         let written = fs::read_to_string(&page).unwrap();
         assert!(
-            written == made,
-            "{} is not what the command says; write it anew:\n    {name} --generate markdown > {}",
+            written == generated,
+            "{} is out of date; regenerate it:\n    {name} --generate markdown > {}",
             page.display(),
             page.display()
         );
@@ -27,11 +27,11 @@ fn the_book_has_every_option() {
 }
 
 #[test]
-fn man_pages_and_completions_are_made_for_all() {
+fn all_commands_generate_man_pages_and_completions() {
     for program in [env!("CARGO_BIN_EXE_molotov"), env!("CARGO_BIN_EXE_molostart"), env!("CARGO_BIN_EXE_moloslave")] {
         for kind in ["man", "bash", "elvish", "fish", "powershell", "zsh"] {
-            let made = Program::new(program, &format!("--generate {kind}")).run().exited(0);
-            assert!(made.stdout.contains("help") && made.stderr.is_empty(), "{made:#?}");
+            let generated = Program::new(program, &format!("--generate {kind}")).run().exited(0);
+            assert!(generated.stdout.contains("help") && generated.stderr.is_empty(), "{generated:#?}");
         }
         let output = Program::new(program, "--generate nothing").run().exited(2);
         assert!(output.stderr.contains("invalid value 'nothing'"), "{output:#?}");

@@ -1,4 +1,4 @@
-//! Sizing against services of known capacity.
+//! Sizing, against services of known capacity.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use molotov_tests::{Program, Ramp, Server, found, wait_until};
 
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
-/// Sizes a service, and holds what is found against what the ramp, the service time and the window of 5 s allow.
+/// Sizes a service, and compares the result with the one expected for this ramp-up, service time and window of 5 s.
 fn size(capacity: usize, processes: usize) {
     let (workers, seconds) = (120, 24.0);
     let ramp = Ramp { capacity: capacity as f64, slope: workers as f64 / seconds, tolerance: 0.05 };
@@ -26,7 +26,7 @@ fn size(capacity: usize, processes: usize) {
 }
 
 #[test]
-fn the_capacity_is_found() {
+fn sizing_finds_the_capacity() {
     thread::scope(|threads| {
         for capacity in [15, 30, 50] {
             threads.spawn(move || size(capacity, 1));
@@ -35,12 +35,12 @@ fn the_capacity_is_found() {
 }
 
 #[test]
-fn the_capacity_is_found_over_several_processes() {
+fn sizing_finds_the_capacity_with_several_processes() {
     size(40, 2);
 }
 
 #[test]
-fn all_failing_is_a_hundred_percent() {
+fn sizing_reports_a_ratio_of_100_percent_if_all_scenarios_fail() {
     let server = Server::new();
     let line = "--sizing --sizing-tolerance 90 -s refused -w 4 --ramp-up 1 --delay 0.01 -c";
     let output = Program::new(TROUBLED, line).against(&server).run().exited(0);
@@ -49,10 +49,10 @@ fn all_failing_is_a_hundred_percent() {
 }
 
 #[test]
-fn what_is_not_finished_is_said() {
+fn an_unfinished_sizing_says_why() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "--sizing -s fine -w 5 --ramp-up 1 -c").against(&server).start();
-    wait_until("it is under way", || server.served() > 50);
+    wait_until("the run has started", || server.served() > 50);
     running.interrupt();
     let output = running.wait().exited(0);
     assert!(output.stdout.ends_with("\nSizing was not finished. (interrupted)\n*** Bye ***\n"), "{output:#?}");
@@ -63,7 +63,7 @@ fn what_is_not_finished_is_said() {
 }
 
 #[test]
-fn the_ramp_is_there_by_itself() {
+fn sizing_has_a_default_ramp_up_and_number_of_workers() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "--sizing -s fine -c --delay 0.05").against(&server).start();
     running.wait_for("Preparing 500 workers...");

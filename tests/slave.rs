@@ -1,29 +1,31 @@
-//! `moloslave` with repositories of git: on disk, behind a server of mere files, and some that are none.
+//! `moloslave`, with git repositories on disk and over HTTP, and with invalid ones.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "slave/errors.rs"]
+mod errors;
+#[path = "slave/signals.rs"]
+mod signals;
 
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
-use molotov_tests::{Output, Program, Server, wait_until};
-use rustix::process::Signal;
+use molotov_tests::{Program, Server};
 
 const MOLOSLAVE: &str = env!("CARGO_BIN_EXE_moloslave");
 
-/// A repository, the directory where temporary ones are made, and a server.
+/// A repository, a directory for temporary files, and a server.
 struct Place {
     directory: tempfile::TempDir,
     server: Server,
 }
 
 impl Place {
-    /// With those files committed.
+    /// Creates a repository with these files.
     fn new(files: &[(&str, &str)]) -> Place {
         let place = Place { directory: tempfile::tempdir().unwrap(), server: Server::new() };
         fs::create_dir(place.path("tmp")).unwrap();
@@ -65,9 +67,9 @@ impl Place {
             .against(&self.server)
     }
 
-    /// That nothing was left behind.
+    /// Asserts that no temporary files are left.
     #[track_caller]
-    fn is_clean(&self) {
+    fn assert_clean(&self) {
         let left: Vec<_> = fs::read_dir(self.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "{left:?}");
     }
@@ -101,7 +103,7 @@ const TESTS: &str = r#"{"molotov": {"env": {"THE_PATH": "/ok/from-env"}, "tests"
 
 const FAILING: &str = "import molotov\n@molotov.scenario()\nasync def one(session):\n    assert False\n";
 
-/// Writes a wheel of one module, as `pip` takes it.
+/// Writes a wheel that contains a single module.
 fn write_wheel(path: &Path, module: &str) {
     let code = r"
 import sys, zipfile
@@ -118,7 +120,7 @@ with zipfile.ZipFile(path, 'w') as wheel:
 }
 
 #[test]
-fn a_script_runs_with_its_requirements_and_its_environment() {
+fn runs_a_script_with_its_requirements_and_variables() {
     let place = Place::new(&[
         (
             "molotov.json",
@@ -135,29 +137,29 @@ fn a_script_runs_with_its_requirements_and_its_environment() {
     assert_eq!(output.totals(), (10, 0));
     assert_eq!(place.server.counts(), [("/ok/from-env".to_owned(), 10)].into());
     assert!(output.stderr.contains("Skipping the requirement `molotov==2.6`"), "{output:#?}");
-    place.is_clean();
+    place.assert_clean();
 }
 
 #[test]
-fn the_exit_code_is_that_of_the_run() {
+fn exits_with_the_code_of_the_run() {
     let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT), ("failing.py", FAILING)]);
-    // All of it stays, with the environment, in a directory that is named.
+    // A directory that is given is kept, with the virtual environment.
     let output = place.slave("--directory kept").arg(&place.url()).arg("bad").run().exited(1);
     assert_eq!(output.totals(), (2, 0));
     assert!(place.path("kept/loadtest.py").is_file());
     assert!(place.path("kept/venv/bin/python3").exists());
-    // And is not used twice.
+    // It cannot be used again.
     let output = place.slave("--directory kept").arg(&place.url()).arg("bad").run().exited(1);
     assert!(output.stderr.contains("the directory kept is not empty"), "{output:#?}");
 
-    // What the environment says of the test counts where the command line is silent, as in an image.
+    // Environment variables replace missing arguments, as in the image.
     let output = place.slave("").env("TEST_REPO", &place.url()).env("TEST_NAME", "stops").run().exited(1);
     assert_eq!(output.totals(), (0, 1));
-    place.is_clean();
+    place.assert_clean();
 }
 
 #[test]
-fn a_branch_a_tag_and_a_commit_are_taken() {
+fn checks_out_branches_tags_and_commits() {
     let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
     let first = place.git("rev-parse HEAD");
     place.git("tag v1");
@@ -167,12 +169,12 @@ fn a_branch_a_tag_and_a_commit_are_taken() {
     place.git("checkout --quiet main");
     place.commit(&[("molotov.json", &TESTS.replace("from-env", "newest"))]);
 
-    // One environment is enough to see that a run is of that commit; the configuration tells the others.
+    // Runs a single test. For the other commits, a test that does not exist avoids a virtual environment.
     let output = place.slave("--branch side").arg(&place.url()).arg("good").run().exited(0);
     assert_eq!(output.totals(), (10, 0));
     assert_eq!(place.server.counts(), [("/ok/side".to_owned(), 10)].into());
 
-    let told = |options: &str| {
+    let checked_out = |options: &str| {
         let output = place.slave(options).arg(&place.url()).arg("none").run().exited(1);
         assert!(output.stderr.contains("none"), "{output:#?}");
         let head = place.path("kept/.git");
@@ -182,28 +184,28 @@ fn a_branch_a_tag_and_a_commit_are_taken() {
         taken
     };
     let newest = place.git("rev-parse HEAD");
-    assert_eq!(told("--directory kept"), newest);
-    assert_eq!(told("--directory kept --branch v1"), first);
-    assert_eq!(told(&format!("--directory kept --rev {first}")), first);
-    assert_eq!(told(&format!("--directory kept --rev {}", &side[..8])), side);
-    assert_eq!(told("--directory kept --rev v1"), first);
+    assert_eq!(checked_out("--directory kept"), newest);
+    assert_eq!(checked_out("--directory kept --branch v1"), first);
+    assert_eq!(checked_out(&format!("--directory kept --rev {first}")), first);
+    assert_eq!(checked_out(&format!("--directory kept --rev {}", &side[..8])), side);
+    assert_eq!(checked_out("--directory kept --rev v1"), first);
 
     for (options, why) in [("--branch none", "none"), ("--rev 0123456789abcdef0123456789abcdef01234567", "no revision")]
     {
         let output = place.slave(options).arg(&place.url()).arg("good").run().exited(1);
         assert!(output.stderr.contains(why), "{output:#?}");
     }
-    place.is_clean();
+    place.assert_clean();
 }
 
-/// Serves a directory as mere files.
-struct Files {
+/// Serves a directory as static files.
+struct FileServer {
     child: Child,
     port: String,
 }
 
-impl Files {
-    fn of(directory: &Path) -> Files {
+impl FileServer {
+    fn start(directory: &Path) -> FileServer {
         let mut child = Command::new("python3")
             .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"])
             .arg(directory)
@@ -214,11 +216,11 @@ impl Files {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (_, rest) = line.split_once(" port ").unwrap();
-        Files { child, port: rest.split(' ').next().unwrap().to_owned() }
+        FileServer { child, port: rest.split(' ').next().unwrap().to_owned() }
     }
 }
 
-impl Drop for Files {
+impl Drop for FileServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -226,27 +228,27 @@ impl Drop for Files {
 }
 
 #[test]
-fn a_server_of_mere_files_is_enough() {
+fn clones_over_the_dumb_http_protocol() {
     let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
     let first = place.git("rev-parse HEAD");
     place.commit(&[("molotov.json", &TESTS.replace("from-env", "newest"))]);
     git(directory_of(&place), "clone --quiet --bare shop shop.git");
     git(&place.path("shop.git"), "update-server-info");
-    let files = Files::of(place.directory.path());
+    let files = FileServer::start(place.directory.path());
     let url = format!("http://127.0.0.1:{}/shop.git", files.port);
 
     place.slave("").arg(&url).arg("good").run().exited(0);
     assert_eq!(place.server.counts(), [("/ok/newest".to_owned(), 10)].into());
     place.slave(&format!("--rev {first}")).arg(&url).arg("good").run().exited(0);
     assert_eq!(place.server.counts()["/ok/from-env"], 10);
-    place.is_clean();
+    place.assert_clean();
 }
 
 fn directory_of(place: &Place) -> &Path {
     place.directory.path()
 }
 
-/// Its dependency is this checkout's library, without the optional features, which take most of the build.
+/// The files of a crate that depends on the SDK of this checkout, without optional features, which take most of the build time.
 fn crate_files(extra: &str) -> Vec<(&'static str, String)> {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("molotov");
     let manifest = format!(
@@ -266,21 +268,21 @@ fn crate_files(extra: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_crate_is_run_by_cargo_and_builds_a_crate() {
+fn cargo_builds_a_crate_and_runs_it() {
     let place = Place::new(&[]);
     fs::create_dir(place.repository().join("src")).unwrap();
     for (name, text) in crate_files("") {
         let name = if name == "main.rs" { "src/main.rs" } else { name };
         fs::write(place.repository().join(name), text).unwrap();
     }
-    // The versions that are built anyway.
+    // The versions that are already built.
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"), place.repository().join("Cargo.lock")).unwrap();
     place.commit(&[]);
 
-    // An optimised build says the same and takes minutes more; a second one is there at once.
+    // An optimised build would take minutes longer. Other tests share the directory.
     let builds = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("first-crate");
     for (test, code) in [("good", 0), ("bad", 1)] {
-        // Longer than other programs are waited for.
+        // The build may exceed the timeout of `Program`.
         let output = Command::new(MOLOSLAVE)
             .args([&place.url(), test])
             .env("CARGO_TARGET_DIR", &builds)
@@ -295,233 +297,7 @@ fn a_crate_is_run_by_cargo_and_builds_a_crate() {
         assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
         assert!(stdout.contains("SUCCESSES: 10 | FAILURES: 0"), "{stdout}\n{stderr}");
         assert!(!stderr.contains("virtual environment"), "{stderr}");
-        place.is_clean();
+        place.assert_clean();
     }
     assert_eq!(place.server.counts(), [("/ok/from-env".to_owned(), 20)].into());
-}
-
-#[test]
-fn an_argument_becomes_neither_an_option_nor_a_command() {
-    let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
-    let witness = place.path("witness");
-    let touch = format!("touch {}", witness.display());
-    let script = place.path("script");
-    fs::write(&script, format!("#!/bin/sh\n{touch}\n")).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let shown = script.display().to_string();
-    let good = place.url();
-
-    let lines: Vec<(Vec<String>, i32)> = vec![
-        (vec![format!("--upload-pack={shown}"), "good".into()], 2),
-        (vec![format!("-u{shown}"), "good".into()], 2),
-        (vec!["--".into(), format!("--upload-pack={shown}"), "good".into()], 2),
-        (vec![format!("--config=core.sshCommand={shown}"), good.clone(), "good".into()], 1),
-        (vec![format!("ext::{shown}"), "good".into()], 2),
-        (vec![format!("ext::sh -c {}", touch.replace(' ', "% ")), "good".into()], 2),
-        (vec![format!("EXT::{shown}"), "good".into()], 2),
-        (vec!["fd::0".into(), "good".into()], 2),
-        (vec![format!("ssh://-oProxyCommand={shown}/x"), "good".into()], 1),
-        (vec![format!("-oProxyCommand={shown}:x"), "good".into()], 2),
-        (vec![format!("{good};{touch}"), "good".into()], 1),
-        (vec![format!("{good}\n{touch}"), "good".into()], 2),
-        (vec![format!("$({touch})"), "good".into()], 1),
-        (vec![format!("`{touch}`"), "good".into()], 1),
-        (vec![format!("{good}|{touch}"), "good".into()], 1),
-        (vec![String::new(), "good".into()], 2),
-        (vec![good.clone(), format!("good;{touch}")], 1),
-        (vec![good.clone(), format!("good\n{touch}")], 1),
-        (vec![good.clone(), format!("--use-extension={shown}")], 1),
-        (vec![good.clone(), format!("$({touch})")], 1),
-        (vec!["--branch".into(), format!("--upload-pack={shown}"), good.clone(), "good".into()], 2),
-        (vec!["--branch".into(), format!("main;{touch}"), good.clone(), "good".into()], 1),
-        (vec!["--branch".into(), format!("main\n{touch}"), good.clone(), "good".into()], 2),
-        (vec!["--rev".into(), format!("--upload-pack={shown}"), good.clone(), "good".into()], 2),
-        (vec!["--rev".into(), format!("HEAD;{touch}"), good.clone(), "good".into()], 1),
-        (vec!["--rev".into(), "--output=x".into(), good.clone(), "good".into()], 2),
-    ];
-    for (line, code) in lines {
-        let output = line.iter().fold(place.slave(""), |slave, word| slave.arg(word)).run();
-        assert_eq!(output.code, Some(code), "{line:?}: {output:#?}");
-        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{line:?}: {output:#?}");
-        assert!(!witness.exists(), "{line:?} has run a command");
-        place.is_clean();
-    }
-    assert_eq!(place.server.served(), 0);
-}
-
-#[track_caller]
-fn told(output: &Output, texts: &[&str]) {
-    for text in texts {
-        assert!(output.stderr.contains(text), "no {text:?}: {output:#?}");
-    }
-    assert!(output.stdout.is_empty(), "{output:#?}");
-}
-
-#[test]
-fn what_is_missing_is_named() {
-    let place = Place::new(&[("other.json", TESTS), ("loadtest.py", SCRIPT)]);
-    let nowhere = place.path("nowhere").display().to_string();
-
-    let output = place.slave("").arg(&nowhere).arg("good").run().exited(1);
-    told(&output, &["cannot clone", "nowhere"]);
-
-    let output = place.slave("").env("PATH", place.path("tmp").to_str().unwrap()).arg(&nowhere).arg("good").run();
-    told(&output.exited(1), &["git is not installed"]);
-
-    let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["does not contain `molotov.json`", "--config"]);
-
-    let output = place.slave("--config other.json").arg(&place.url()).arg("goood").run().exited(1);
-    told(&output, &["goood", "good"]);
-
-    let output = place.slave("--config other.json --python python-of-nobody").arg(&place.url()).arg("good").run();
-    told(&output.exited(1), &["python-of-nobody", "--python"]);
-
-    let output = place.slave("--config other.json --virtualenv nobodys-virtualenv").arg(&place.url()).arg("good").run();
-    told(&output.exited(1), &["cannot create the virtual environment", "nobodys-virtualenv"]);
-    let maker = place.path("virtualenv");
-    fs::write(&maker, "#!/bin/sh\necho there is no room >&2\nexit 7\n").unwrap();
-    fs::set_permissions(&maker, fs::Permissions::from_mode(0o755)).unwrap();
-    let maker = maker.to_str().unwrap();
-    let output = place.slave("--config other.json --virtualenv").arg(maker).arg(&place.url()).arg("good").run();
-    told(&output.exited(1), &["there is no room", "cannot create the virtual environment"]);
-
-    place.commit(&[("molotov.json", "{\"molotov\": {\n  \"tests\": [}")]);
-    let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["molotov.json", ":2:"]);
-
-    let output = place.slave("").arg(&place.url()).run().exited(2);
-    told(&output, &["Usage"]);
-    place.is_clean();
-}
-
-#[test]
-fn tokens_of_addresses_are_not_shown() {
-    let place = Place::new(&[]);
-    let with =
-        |credentials: &str| place.server.url().replace("http://", &format!("http://{credentials}@")) + "/fail/shop";
-    for address in [with("ada:t0ken"), with("t0ken"), "ftp://ada:t0ken@localhost/shop".to_owned()] {
-        for line in ["", "--rev 0123456789abcdef", "--unknown", "--help"] {
-            let output = place.slave(line).env("TEST_REPO", &address).env("TEST_NAME", "good").run();
-            assert!(!format!("{output:?}").contains("t0ken"), "{line}: {output:#?}");
-            let output = place.slave(line).arg(&address).arg("good").arg(&address).run();
-            assert!(!format!("{output:?}").contains("t0ken"), "{line}: {output:#?}");
-        }
-    }
-    let output = place.slave("").arg(&with("ada:t0ken")).arg("good").run().exited(1);
-    told(&output, &["Cloning http://ada:***@127.0.0.1:", "cannot clone"]);
-    let reached = place.server.arrivals();
-    assert!(!reached.is_empty(), "git has tried the address");
-}
-
-#[test]
-fn requirements_stay_inside_the_repository_and_values_are_named() {
-    let place = Place::new(&[]);
-    fs::write(place.path("outside.txt"), "").unwrap();
-    std::os::unix::fs::symlink(place.path("outside.txt"), place.repository().join("link.txt")).unwrap();
-    let outside = place.path("outside.txt").to_str().unwrap().to_owned();
-    for (key, value, why) in [
-        ("requirements", format!("{outside:?}"), "outside the repository; name a file inside it"),
-        (
-            "requirements",
-            "\"../../../../../../etc/hostname\"".to_owned(),
-            "outside the repository; name a file inside it",
-        ),
-        ("requirements", "\"link.txt\"".to_owned(), "outside the repository; name a file inside it"),
-        ("requirements", "\"none.txt\"".to_owned(), "cannot read the requirements `none.txt`"),
-        ("env", r#"{"GOOD": "bad\u0000"}"#.to_owned(), "the value of `GOOD` contains a NUL character"),
-        ("env", r#"{"A=B": "x"}"#.to_owned(), "\"A=B\" cannot be the name of an environment variable"),
-    ] {
-        let tests = format!(r#"{{"molotov": {{"{key}": {value}, "tests": {{"good": {{}}}}}}}}"#);
-        place.commit(&[("molotov.json", &tests), ("loadtest.py", SCRIPT)]);
-        let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-        told(&output, &[why]);
-        assert!(!output.stderr.contains("virtual environment"), "refused before anything is made: {output:#?}");
-    }
-    place.is_clean();
-}
-
-#[test]
-fn requirements_that_fail_end_it() {
-    let place = Place::new(&[
-        (
-            "molotov.json",
-            r#"{"molotov": {"requirements": "needs.txt", "tests": {"good": {"scenario": "loadtest.py", "max_runs": 1}}}}"#,
-        ),
-        ("loadtest.py", SCRIPT),
-        ("needs.txt", "./not_there-1.0-py3-none-any.whl\n"),
-    ]);
-    let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["cannot install the requirements `needs.txt`", "not_there"]);
-    fs::remove_file(place.repository().join("needs.txt")).unwrap();
-    place.commit(&[]);
-    let output = place.slave("").arg(&place.url()).arg("good").run().exited(1);
-    told(&output, &["cannot read the requirements `needs.txt`"]);
-    place.is_clean();
-    assert_eq!(place.server.served(), 0);
-}
-
-#[test]
-fn a_signal_ends_the_clone() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let place = Place::new(&[]);
-        // It never answers.
-        let running = place.slave("").arg(&format!("{}/hold/shop", place.server.url())).arg("good").start();
-        wait_until("git asks", || place.server.served() > 0);
-        running.signal(signal);
-        let output = running.wait().exited(code);
-        assert!(output.took < Duration::from_secs(20), "{output:#?}");
-        place.is_clean();
-    }
-}
-
-/// Whoever makes the environment, and what that has started, ends too; what it writes then is not shown.
-#[test]
-fn a_signal_ends_the_making_of_the_environment() {
-    let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
-    let (maker, pids) = (place.path("virtualenv"), place.path("pids"));
-    let script = "#!/bin/bash\necho unwanted >&2\nsleep 600 &\necho $$ $! >PIDS\nwait\n";
-    fs::write(&maker, script.replace("PIDS", pids.to_str().unwrap())).unwrap();
-    fs::set_permissions(&maker, fs::Permissions::from_mode(0o755)).unwrap();
-    let running = place.slave("--virtualenv").arg(maker.to_str().unwrap()).arg(&place.url()).arg("good").start();
-    wait_until("the maker runs", || fs::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n')));
-    running.signal(Signal::TERM);
-    let output = running.wait().exited(143);
-    assert!(!output.stderr.contains("unwanted"), "{output:#?}");
-    for pid in fs::read_to_string(&pids).unwrap().split_whitespace() {
-        let status = format!("/proc/{pid}/stat");
-        // One that nobody has waited for yet is dead all the same.
-        wait_until("it ends", || fs::read_to_string(&status).map_or(true, |text| text.contains(") Z ")));
-    }
-    place.is_clean();
-}
-
-#[test]
-fn a_signal_ends_pip() {
-    let place = Place::new(&[
-        (
-            "molotov.json",
-            r#"{"molotov": {"requirements": "needs.txt", "tests": {"good": {"scenario": "loadtest.py", "max_runs": 1}}}}"#,
-        ),
-        ("loadtest.py", SCRIPT),
-    ]);
-    let held = format!("{}/hold/held-1.0-py3-none-any.whl", place.server.url());
-    place.commit(&[("needs.txt", &format!("{held}\n"))]);
-    let running = place.slave("").arg(&place.url()).arg("good").start();
-    wait_until("pip asks", || place.server.served() > 0);
-    running.signal(Signal::INT);
-    running.wait().exited(130);
-    place.is_clean();
-}
-
-#[test]
-fn a_signal_ends_the_run_with_its_table() {
-    let place = Place::new(&[("molotov.json", TESTS), ("loadtest.py", SCRIPT)]);
-    let running = place.slave("").arg(&place.url()).arg("long").start();
-    wait_until("it runs", || place.server.served() > 5);
-    running.signal(Signal::INT);
-    let output = running.wait().exited(0);
-    assert!(output.took < Duration::from_secs(50), "{output:#?}");
-    assert_eq!(output.totals(), (place.server.served(), 0));
-    place.is_clean();
 }

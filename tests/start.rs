@@ -1,4 +1,4 @@
-//! `molostart`, the commands that it prints, typed as they stand, and a new user's first mistakes.
+//! `molostart`: runs the commands that it prints, makes the mistakes of a new user, and fixes them by following the messages.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 const MOLOSTART: &str = env!("CARGO_BIN_EXE_molostart");
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Commands that a user types, each in a shell of its own.
+/// A user who types commands, each in its own shell.
 struct User {
     directory: PathBuf,
     background: Vec<Child>,
@@ -28,14 +28,14 @@ impl User {
         User { directory, background: Vec::new() }
     }
 
-    /// Starts a command; what it prints goes to `output`.
+    /// Starts a command with `output` as its standard output and error.
     fn spawn(&self, command: &str, output: &File) -> Child {
         Command::new("bash")
             .args(["-c", command])
             .current_dir(&self.directory)
             .process_group(0)
             .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("first-crate"))
-            // An optimised build says the same and takes minutes more.
+            // An optimised build would take minutes longer.
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .stdin(Stdio::null())
@@ -45,15 +45,15 @@ impl User {
             .unwrap()
     }
 
-    /// Types a command, and returns its exit code and all that it printed. What ends in `&` runs on until the test ends.
+    /// Runs a command and returns its exit code and output. A command that ends with `&` runs in the background until the test ends.
     fn types(&mut self, command: &str) -> (i32, String) {
         if let Some(directory) = command.strip_prefix("cd ") {
             self.directory.push(directory.trim_matches('\''));
             return (0, String::new());
         }
         if let Some(command) = command.strip_suffix(" &") {
-            let begun = self.spawn(command, &tempfile::tempfile().unwrap());
-            self.background.push(begun);
+            let child = self.spawn(command, &tempfile::tempfile().unwrap());
+            self.background.push(child);
             return (0, String::new());
         }
         let output = tempfile::NamedTempFile::new().unwrap();
@@ -61,49 +61,49 @@ impl User {
         (status.code().unwrap(), fs::read_to_string(output.path()).unwrap())
     }
 
-    /// Runs the load test while no service is there, and starts the one that the message names.
+    /// Runs the load test without a service, then runs the command in its message.
     fn forgets_the_service(&mut self, run: &str) -> (i32, String) {
         let output = tempfile::NamedTempFile::new().unwrap();
-        let told = || fs::read_to_string(output.path()).unwrap();
+        let log = || fs::read_to_string(output.path()).unwrap();
         let mut running = self.spawn(run, output.as_file());
-        wait_until("it waits for the service", || told().contains("` in another terminal"));
-        self.types(&format!("{} &", between(&told(), "to start the example service, run `", "`")));
-        (running.wait().unwrap().code().unwrap(), told())
+        wait_until("the load test waits for the service", || log().contains("` in another terminal"));
+        self.types(&format!("{} &", between(&log(), "to start the example service, run `", "`")));
+        (running.wait().unwrap().code().unwrap(), log())
     }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        for mut begun in self.background.drain(..) {
-            let _ = kill_process_group(Pid::from_child(&begun), Signal::KILL);
-            let _ = begun.wait();
+        for mut child in self.background.drain(..) {
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+            let _ = child.wait();
         }
     }
 }
 
-/// The text after one and before the other.
+/// The text between two others.
 #[track_caller]
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after));
     found.unwrap_or_else(|| panic!("nothing between {before:?} and {after:?} in:\n{text}")).0
 }
 
-/// The commands that were printed.
+/// The commands in the output of `molostart`.
 fn commands(printed: &str) -> Vec<&str> {
     printed.lines().filter_map(|line| line.strip_prefix("    ")).collect()
 }
 
 #[track_caller]
-fn expect_green((code, told): (i32, String)) {
-    assert!(code == 0 && told.contains(" | FAILURES: 0\n") && !told.contains("SUCCESSES: 0 "), "{code}: {told}");
+fn expect_green((code, log): (i32, String)) {
+    assert!(code == 0 && log.contains(" | FAILURES: 0\n") && !log.contains("SUCCESSES: 0 "), "{code}: {log}");
 }
 
-/// The versions of this checkout, so that nothing is fetched.
+/// Uses the dependencies of this checkout, so that nothing is downloaded.
 fn lock(directory: &Path) {
     fs::copy(Path::new(CHECKOUT).join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
 }
 
-/// What `molostart` shows when its questions are answered on a terminal.
+/// Answers the questions of `molostart` on a terminal, and returns its output.
 fn answered(directory: &Path, answers: &str) -> String {
     let terminal = Terminal::new();
     terminal.press(answers.as_bytes());
@@ -121,7 +121,7 @@ fn start(directory: &Path, line: &[&str]) -> String {
 }
 
 #[test]
-fn a_rust_load_test_runs_at_once_and_mistakes_are_mended_by_their_messages() {
+fn a_new_rust_load_test_runs_and_error_messages_show_how_to_fix_mistakes() {
     let place = tempfile::tempdir().unwrap();
     let printed = start(place.path(), &["my shop", "--language", "rust", "--makefile", "--source", CHECKOUT, "--yes"]);
     lock(&place.path().join("my shop"));
@@ -129,11 +129,11 @@ fn a_rust_load_test_runs_at_once_and_mistakes_are_mended_by_their_messages() {
     let typed: Vec<_> = commands(&printed).into_iter().map(|command| user.types(command)).collect();
     assert!(typed.len() == 4 && typed.iter().all(|(code, _)| *code == 0), "{typed:#?}");
     expect_green(typed.into_iter().next_back().unwrap());
-    let (code, told) = user.types("make test");
-    assert!(code == 0 && told.contains("test twenty_workers_are_served ... ok"), "{told}");
+    let (code, log) = user.types("make test");
+    assert!(code == 0 && log.contains("test twenty_workers_are_served ... ok"), "{log}");
     drop(user);
 
-    // Again, as a new user: on a terminal, with a forgotten service and mistakes.
+    // Again on a terminal, without a running service, and with mistakes.
     let place = tempfile::tempdir().unwrap();
     let printed = answered(place.path(), &format!("my shop\nrust\nn\n/nowhere\n{CHECKOUT}\n"));
     assert!(printed.contains("`/nowhere` is neither the address of a git repository"), "{printed}");
@@ -142,41 +142,41 @@ fn a_rust_load_test_runs_at_once_and_mistakes_are_mended_by_their_messages() {
     let commands = commands(&printed);
     let [cd, build, _, run] = commands[..] else { panic!("{printed}") };
     user.types(cd);
-    let (code, told) = user.types(build);
-    assert_eq!(code, 0, "{told}");
+    let (code, log) = user.types(build);
+    assert_eq!(code, 0, "{log}");
     let run = run.replace("-d 5", "-d 1");
     expect_green(user.forgets_the_service(&run));
-    mends_mistakes(&mut user, &run);
+    fixes_mistakes(&mut user, &run);
 }
 
-/// Makes mistakes, and mends each with what its message says.
-fn mends_mistakes(user: &mut User, run: &str) {
+/// Makes mistakes, and fixes each by following its message.
+fn fixes_mistakes(user: &mut User, run: &str) {
     let script = user.directory.join("src/lib.rs");
     let right = fs::read_to_string(&script).unwrap();
     let line = |text: &str, number: &str| text.lines().nth(number.parse::<usize>().unwrap() - 1).unwrap().to_owned();
     let text = right.replace("session.get(", "sesion.get(").replace(r#""OK");"#, r#""KO");"#);
     fs::write(&script, &text).unwrap();
 
-    // The compiler names the line, and shows how it should be.
-    let (code, told) = user.types(run);
-    assert_ne!(code, 0, "{told}");
-    let number = between(&told, "--> src/lib.rs:", ":");
-    let help = told.split_once("\nhelp: ").unwrap_or_else(|| panic!("{told}")).1;
+    // The compiler shows the line and the correction.
+    let (code, log) = user.types(run);
+    assert_ne!(code, 0, "{log}");
+    let number = between(&log, "--> src/lib.rs:", ":");
+    let help = log.split_once("\nhelp: ").unwrap_or_else(|| panic!("{log}")).1;
     let shown = between(help, &format!("\n{number} | "), "\n");
     let text = text.replace(&line(&text, number), shown);
     fs::write(&script, &text).unwrap();
 
-    // An assertion says what it has found, and where.
-    let (code, told) = user.types(run);
-    assert!(code == 0 && !told.contains("| FAILURES: 0\n"), "{told}");
-    let failed = told.split_once("`read` failed: ").unwrap_or_else(|| panic!("{told}")).1;
+    // The assertion shows the value and its place.
+    let (code, log) = user.types(run);
+    assert!(code == 0 && !log.contains("| FAILURES: 0\n"), "{log}");
+    let failed = log.split_once("`read` failed: ").unwrap_or_else(|| panic!("{log}")).1;
     let wrong = line(&text, between(failed, "src/lib.rs:", ")").split(':').next().unwrap());
     let found = between(failed, "String(\"", "\")");
     let text = text.replace(&wrong, &wrong.replace("KO", found));
     assert_eq!(text, right);
-    let (code, told) = user.types(&format!("{run} -s raed"));
-    assert_ne!(code, 0, "{told}");
-    let name = between(&told, "did you mean `", "`").to_owned();
+    let (code, log) = user.types(&format!("{run} -s raed"));
+    assert_ne!(code, 0, "{log}");
+    let name = between(&log, "did you mean `", "`").to_owned();
 
     fs::write(&script, &text).unwrap();
     expect_green(user.types(&format!("{run} -s {name}")));
@@ -184,7 +184,7 @@ fn mends_mistakes(user: &mut User, run: &str) {
 }
 
 #[test]
-fn a_second_time_overwrites_nothing() {
+fn existing_files_are_never_overwritten() {
     let place = tempfile::tempdir().unwrap();
     for language in ["rust", "python"] {
         fs::create_dir(place.path().join(language)).unwrap();

@@ -1,4 +1,4 @@
-//! Metrics as a daemon of statsd gets them, against what the server has counted.
+//! The metrics that a statsd daemon receives, compared with the requests of the server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ fn hostname() -> String {
 }
 
 #[test]
-fn every_request_is_told_once() {
+fn each_request_is_sent_once() {
     for line in ["-w 4 -r 50 --threads 2 -q", "-p 2 -w 2 -r 50 -q", "-w 1 -r 200 -q"] {
         let (server, daemon) = (Server::new(), StatsdDaemon::start());
         let program = Program::new(STEADY, &format!("{line} {}", daemon.option())).against(&server);
@@ -42,11 +42,11 @@ fn every_request_is_told_once() {
 }
 
 #[test]
-fn the_time_is_the_requests() {
+fn timings_are_the_latencies_of_requests() {
     let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = format!("-s held -r 1 -q {}", daemon.option());
     let running = Program::new(TROUBLED, &line).against(&server).start();
-    wait_until("the server is asked", || server.served() == 1);
+    wait_until("the request arrives", || server.served() == 1);
     thread::sleep(Duration::from_millis(300));
     server.release();
     running.wait().exited(0);
@@ -67,7 +67,7 @@ fn statuses_are_part_of_the_name() {
 }
 
 #[test]
-fn odd_paths_do_not_break_the_protocol() {
+fn special_characters_in_paths_are_replaced() {
     let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let program = Program::new(STEADY, &format!("-r 2 -q -s cart {}", daemon.option())).against(&server);
     program.env("DO", "odd").run().exited(0);
@@ -81,7 +81,7 @@ fn odd_paths_do_not_break_the_protocol() {
 }
 
 #[test]
-fn nobody_has_to_listen() {
+fn a_missing_daemon_does_not_affect_the_run() {
     let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = Server::new();
     let line = format!("-w 4 -r 500 --statsd --statsd-address udp://{gone}");
@@ -91,7 +91,7 @@ fn nobody_has_to_listen() {
 }
 
 #[test]
-fn without_the_option_there_is_no_client() {
+fn without_the_option_nothing_is_sent() {
     let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = daemon.option().replace("--statsd ", "");
     let program = Program::new(STEADY, &format!("-r 3 -q {line}")).against(&server);
@@ -100,7 +100,7 @@ fn without_the_option_there_is_no_client() {
 }
 
 #[test]
-fn an_address_that_is_none_is_told_at_the_start() {
+fn invalid_addresses_are_errors_before_the_run() {
     let server = Server::new();
     for (address, code, part) in [
         ("tcp://localhost:1", 2, "not over `tcp://`"),

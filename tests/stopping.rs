@@ -1,4 +1,4 @@
-//! Runs that end before their time: the first failure, signals, a forced shutdown. What was cut is counted apart.
+//! Runs that stop early: the first failure, signals, forced shutdowns.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
-/// How many scenarios were interrupted, from the table.
+/// The number of interrupted scenarios in the output.
 #[track_caller]
 fn interrupted(output: &Output) -> u64 {
     let line = output.stdout.lines().find(|line| line.to_lowercase().contains("interrupted"));
@@ -23,7 +23,7 @@ fn interrupted(output: &Output) -> u64 {
 }
 
 #[track_caller]
-fn both_sides_agree(output: &Output, server: &Server) {
+fn assert_counts_agree(output: &Output, server: &Server) {
     let (ok, failed) = output.totals();
     let (served, cut) = (server.served(), interrupted(output));
     assert!(ok + failed <= served, "{ok} + {failed} > {served} served: {output:#?}");
@@ -38,19 +38,19 @@ fn the_first_failure_stops_everything() {
         let (ok, failed) = output.totals();
         assert_eq!(failed, 1, "{output:#?}");
         assert!(ok >= 1, "{output:#?}");
-        both_sides_agree(&output, &server);
+        assert_counts_agree(&output, &server);
         assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
     }
 }
 
 #[test]
-fn a_signal_lets_running_scenarios_end() {
+fn a_signal_lets_running_scenarios_finish() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let server = Server::new();
         let running = Program::new(TROUBLED, "-w 3 -s held").against(&server).start();
         wait_until("all workers wait for the server", || server.served() == 3);
         running.signal(signal);
-        // The scenarios still run: nobody tears down before they end.
+        // The scenarios are still running.
         server.release();
         let output = running.wait().exited(0);
         assert_eq!((output.totals(), interrupted(&output)), ((server.served(), 0), 0), "{output:#?}");
@@ -63,7 +63,7 @@ fn a_signal_lets_running_scenarios_end() {
 fn a_signal_stops_a_busy_run() {
     let server = Server::new();
     let running = Program::new(STEADY, "-w 10").against(&server).start();
-    wait_until("the run is under way", || server.served() > 100);
+    wait_until("the run has started", || server.served() > 100);
     running.interrupt();
     let output = running.wait().exited(0);
     assert_eq!(output.totals(), (server.served(), 0), "{output:#?}");
@@ -71,7 +71,7 @@ fn a_signal_stops_a_busy_run() {
 }
 
 #[test]
-fn a_signal_cuts_delays_and_ramp_ups_short() {
+fn a_signal_ends_delays_and_ramp_ups() {
     for line in ["--delay 1h", "--ramp-up 2h -w 2 -r 1"] {
         let server = Server::new();
         let running = Program::new(STEADY, line).against(&server).start();
@@ -84,18 +84,18 @@ fn a_signal_cuts_delays_and_ramp_ups_short() {
 }
 
 #[test]
-fn a_second_signal_cuts_what_runs() {
+fn a_second_signal_cancels_running_scenarios() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "-w 4 -s held_later").against(&server).start();
     wait_until("all workers hang in their second run", || server.served() == 8);
     running.interrupt();
-    // Two signals that come at once are delivered as one.
+    // Two signals in quick succession may be delivered as one.
     running.wait_for("Stopping");
     running.interrupt();
     let output = running.wait().exited(0);
     assert_eq!(output.totals(), (4, 0), "{output:#?}");
     assert_eq!(interrupted(&output), 4, "{output:#?}");
-    both_sides_agree(&output, &server);
+    assert_counts_agree(&output, &server);
     assert_eq!(output.journal.iter().filter(|line| *line == "teardown").count(), 4, "{output:#?}");
     assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
 }
@@ -106,7 +106,7 @@ fn the_end_of_the_duration_waits_for_scenarios() {
     let running = Program::new(TROUBLED, "-w 2 -s held -d 0.1").against(&server).start();
     wait_until("both workers wait for the server", || server.served() == 2);
     std::thread::scope(|scope| {
-        // Past the duration the run must still be there: the server answers only then.
+        // The server responds after the end of the duration.
         let started = Instant::now();
         wait_until("the duration is over", || started.elapsed() > Duration::from_millis(300));
         scope.spawn(|| server.release());
@@ -116,27 +116,27 @@ fn the_end_of_the_duration_waits_for_scenarios() {
 }
 
 #[test]
-fn a_forced_shutdown_does_not_wait() {
+fn force_shutdown_cancels_running_scenarios() {
     let server = Server::new();
     let output = Program::new(TROUBLED, "-w 3 -s held_later -d 0.5 --force-shutdown").against(&server).run().exited(0);
     assert_eq!(output.totals(), (3, 0), "{output:#?}");
     assert_eq!(interrupted(&output), 3, "{output:#?}");
-    both_sides_agree(&output, &server);
+    assert_counts_agree(&output, &server);
     assert!(output.took < Duration::from_secs(10), "{:?}", output.took);
     assert_eq!(output.journal.iter().filter(|line| *line == "teardown").count(), 3, "{output:#?}");
     assert_eq!(output.journal.last().map(String::as_str), Some("global_teardown"));
 }
 
 #[test]
-fn a_forced_shutdown_at_full_speed_loses_nothing() {
+fn force_shutdown_at_full_speed_counts_every_request() {
     let server = Server::new();
     let output = Program::new(STEADY, "-w 20 -d 0.5 --force-shutdown --threads 2").against(&server).run().exited(0);
-    both_sides_agree(&output, &server);
+    assert_counts_agree(&output, &server);
     assert!(output.totals().0 > 100, "{output:#?}");
 }
 
 #[test]
-fn what_keeps_a_thread_busy_is_named_and_left() {
+fn a_blocked_thread_is_named_and_abandoned() {
     let server = Server::new();
     let running = Program::new(TROUBLED, "-s stuck").against(&server).start();
     running.wait_for_journal("stuck");
@@ -202,7 +202,7 @@ fn nohup_is_respected() {
 }
 
 #[test]
-fn interrupts_end_a_dashboard_on_a_terminal_that_takes_nothing() {
+fn interrupts_end_a_dashboard_on_a_blocked_terminal() {
     for (full_at_first, interrupts, expected) in [(true, 3, 130), (false, 3, 130), (false, 2, 0)] {
         let terminal = Terminal::new();
         let before = terminal.settings();
@@ -212,13 +212,13 @@ fn interrupts_end_a_dashboard_on_a_terminal_that_takes_nothing() {
         let line = "-s unparsable -w 5 --console-update 0.02";
         let mut command = Command::new(TROUBLED);
         let mut child = terminal.attach(command.args(line.split(' ')).env("TERM", "xterm")).spawn().unwrap();
-        wait_until("keys come one by one", || terminal.settings() != before);
+        wait_until("the terminal is in raw mode", || terminal.settings() != before);
         if !full_at_first {
             wait_until("the dashboard is shown", || terminal.is_written());
             terminal.fill();
         }
         let full = Instant::now();
-        wait_until("it draws", || full.elapsed() > Duration::from_millis(150));
+        wait_until("the dashboard draws", || full.elapsed() > Duration::from_millis(150));
         terminal.press(&b"\x03\x03\x03"[..interrupts]);
         let last = Instant::now();
         let mut code = None;
@@ -232,7 +232,7 @@ fn interrupts_end_a_dashboard_on_a_terminal_that_takes_nothing() {
     }
 }
 
-/// A run whose standard output is a pipe that nobody reads, and full.
+/// A run whose standard output is a full pipe that is not read.
 fn unread(line: &str) -> Running {
     let running = Program::new(TROUBLED, &format!("-s unparsable -w 5 {line}")).unread().start();
     let started = Instant::now();
@@ -240,7 +240,7 @@ fn unread(line: &str) -> Running {
     running
 }
 
-/// What has to happen while a program ends, and the time it took.
+/// Waits until a program ends, calling `meanwhile`. Returns its output and the time it took.
 fn ends(running: Running, mut meanwhile: impl FnMut(&Running)) -> (Output, Duration) {
     let started = Instant::now();
     let mut ended = Duration::MAX;
@@ -252,7 +252,7 @@ fn ends(running: Running, mut meanwhile: impl FnMut(&Running)) -> (Output, Durat
 }
 
 #[test]
-fn one_signal_ends_an_unread_run_once_the_reader_goes_on() {
+fn one_signal_ends_an_unread_run_once_the_reader_continues() {
     for line in ["", "-p 2", "-q"] {
         let running = unread(line);
         running.interrupt();
@@ -270,7 +270,7 @@ fn a_second_signal_ends_an_unread_run_at_once() {
         let running = unread(line);
         running.interrupt();
         let first = Instant::now();
-        wait_until("the first has come", || first.elapsed() > Duration::from_millis(300));
+        wait_until("the first signal has arrived", || first.elapsed() > Duration::from_millis(300));
         running.interrupt();
         let (output, took) = ends(running, |_| ());
         assert!(took < Duration::from_secs(3), "{took:?} with {line:?}");

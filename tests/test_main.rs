@@ -1,4 +1,4 @@
-//! `molotov::test_main()`: scenarios as tests.
+//! `molotov::test_main()`, which runs scenarios as tests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ fn list_names_each_scenario() {
     let listed: Vec<_> = output.stdout.lines().filter(|line| line.ends_with(": test")).collect();
     assert_eq!(listed, ["needs tea: test", "passes: test", "passes_too: test"], "{output:#?}");
     assert_eq!(output.journal, [""; 0]);
-    // As nextest asks.
+    // The arguments of nextest.
     let output = run("--list --format terse", 0);
     assert_eq!(output.stdout, "needs tea: test\npasses: test\npasses_too: test\n");
     let output = run("--list --format terse --ignored", 0);
@@ -35,7 +35,7 @@ fn each_scenario_runs_once() {
 }
 
 #[test]
-fn names_choose() {
+fn filters_select_scenarios() {
     assert_eq!(run("passes_t", 0).journal, ["passes_too"]);
     assert_eq!(run("passes --exact", 0).journal, ["passes"]);
     assert_eq!(run("--exact passes --nocapture --test-threads 1", 0).journal, ["passes"]);
@@ -50,14 +50,14 @@ fn a_failing_scenario_fails_with_message_and_place() {
 }
 
 #[test]
-fn what_scenarios_print_is_shown_on_demand() {
+fn nocapture_shows_the_output_of_scenarios() {
     assert!(run("passes_too --exact --nocapture", 0).stdout.contains("said by passes_too"));
     assert!(!run("passes_too --exact", 0).stdout.contains("said by passes_too"));
 }
 
 #[test]
-fn a_thread_that_the_system_refuses_fails_the_test() {
-    // The test runs on the main thread, and its load test on another.
+fn a_refused_thread_fails_the_test() {
+    // The test runs on the main thread, and its load test on another one.
     let program = Program::new(AS_TESTS, "passes_too --test-threads 1").without_threads(Refused::From(0));
     let output = program.run().exited(101);
     assert!(output.stdout.contains("cannot start a thread: Resource temporarily unavailable"), "{output:#?}");

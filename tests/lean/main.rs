@@ -1,4 +1,4 @@
-//! A load test that is built without any optional feature. `SERVICE` is the server, `WANTS` a feature that sessions ask for.
+//! A load test without optional features. `SERVICE` is the URL of the server, and `WANTS` a feature that the session uses.
 
 use molotov::{prelude::*, session::Transport};
 

@@ -1,4 +1,4 @@
-//! What a load test without optional features does, and how it names a feature that is missing.
+//! A load test without optional features, and its errors that name a missing feature.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -32,7 +32,7 @@ fn run(service: &str, wants: &str, arguments: &[&str]) -> Output {
     command.args(arguments).env("SERVICE", service).env("WANTS", wants).output().unwrap()
 }
 
-/// All that was written.
+/// Its output.
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

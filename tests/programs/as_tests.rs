@@ -1,4 +1,4 @@
-//! Scenarios that run as tests.
+//! A test target whose scenarios run as tests.
 
 use molotov::prelude::*;
 use molotov_tests::{note, target};

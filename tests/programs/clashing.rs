@@ -1,4 +1,4 @@
-//! A load test with two scenarios of one name.
+//! A load test with two scenarios of the same name.
 
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A load test whose scenarios were forgotten.
+//! A load test without scenarios.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A load test whose `main` is asynchronous, which cannot work.
+//! A load test whose `main` is asynchronous, which is an error.
 
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! A load test that works: three scenarios of one request each, and every fixture.
+//! A load test that succeeds, with three scenarios of one request each, and every fixture.
 
 use molotov::{prelude::*, statsd::prelude::*};
 use molotov_tests::{asked, note, target};
@@ -82,7 +82,7 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
         std::process::exit(7);
     }
     if asked("panic") && ctx.step() == 3 {
-        // One that the engine catches, and one on a thread that it knows nothing of.
+        // One panic on a thread of the user, and one that the engine catches.
         let _ = std::thread::spawn(|| panic!("a thread of the user's own")).join();
         panic!("a scenario panics");
     }

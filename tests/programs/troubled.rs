@@ -1,4 +1,4 @@
-//! A load test with a scenario for each kind of trouble, and fixtures that fail when asked to.
+//! A load test with a scenario for each kind of failure, and fixtures that fail on request.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -58,7 +58,7 @@ fn global_teardown() -> Result<()> {
     fail_if_asked("global_teardown")
 }
 
-/// Waits for what never comes, with the thread.
+/// Blocks the thread forever.
 fn hang() {
     loop {
         std::thread::park();
@@ -85,7 +85,7 @@ async fn third_refused(session: &Session) -> Result<()> {
     get(session, "/fail-at/3").await
 }
 
-/// Against a service that bears no more than `CAPACITY` requests at once.
+/// Fails if more than `CAPACITY` requests are in progress.
 #[scenario]
 async fn borne(session: &Session) -> Result<()> {
     let capacity = std::env::var("CAPACITY").unwrap_or_default();
@@ -104,7 +104,7 @@ async fn held(session: &Session) -> Result<()> {
     get(session, "/hold/held").await
 }
 
-/// One request, and from the second run on one that hangs: some of the requests are done, some are not.
+/// The first run succeeds, and all later ones hang.
 #[scenario]
 async fn held_later(session: &Session, ctx: &Context) -> Result<()> {
     let path = if ctx.step() == 1 { "/ok/first" } else { "/hold/later" };
@@ -118,7 +118,7 @@ async fn posted(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// A request full of secrets: in its URL, its headers and its name.
+/// A request with secrets in its URL, headers and name.
 #[scenario]
 async fn secretive(session: &Session) -> Result<()> {
     let url = target("/fail/secretive?token=t0ken").replace("http://", "http://ada:pa55@");
@@ -133,7 +133,7 @@ async fn stuck() {
     hang();
 }
 
-/// Fails with what the standard library gives, two functions deep.
+/// Fails with an error of the standard library.
 #[scenario]
 async fn unparsable() -> Result<()> {
     let _: u32 = "twelve".parse()?;
@@ -154,7 +154,7 @@ async fn counted(counter: &Counter) {
     note(&format!("counted {}", counter.0.get()));
 }
 
-/// What a user has who asks for debugging with `println!`.
+/// Prints several lines and an escape sequence.
 #[scenario]
 async fn talkative(ctx: &Context) {
     ctx.print("one\ntwo \u{1b}[31mred");

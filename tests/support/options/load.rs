@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
                 assert!(run.output.stdout.contains("[W:2] Ran 1 scenarios"), "{line}");
             }
         },
-        bad: &[("-w 0", 2, "'--workers <N>': at least 1 is needed"), ("-w many", 2, "write a whole number")],
+        bad: &[("-w 0", 2, "'--workers <N>': the minimum is 1"), ("-w many", 2, "write a whole number")],
     },
     Row {
         option: "processes",
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
                 assert!(run.output.stdout.contains("Forking 2 processes\n"), "{:#?}", run.output);
             }
         },
-        bad: &[("-p 0", 2, "'--processes <N>': at least 1 is needed"), ("-p 5000", 2, "at most 1024 can be asked for")],
+        bad: &[("-p 0", 2, "'--processes <N>': the minimum is 1"), ("-p 5000", 2, "the maximum is 1024")],
     },
     Row {
         option: "threads",
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
                 }
             }
         },
-        bad: &[("--threads 0", 2, "'--threads <N>': at least 1 is needed")],
+        bad: &[("--threads 0", 2, "'--threads <N>': the minimum is 1")],
     },
     Row {
         option: "ramp-up",
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Row] = &[
                 "{arrivals:?}"
             );
         },
-        bad: &[("--delay inf", 2, "'--delay <TIME>': that is longer than 100 years")],
+        bad: &[("--delay inf", 2, "'--delay <TIME>': the maximum is 100 years")],
     },
     Row {
         option: "timeout",
@@ -92,9 +92,6 @@ pub(super) const ROWS: &[Row] = &[
             let run = test.run_at("/fail", "--sizing --sizing-tolerance 99.5 -w 2 --ramp-up 0.1 --delay 0.001");
             assert!(run.output.stdout.contains("\nError Ratio 100.00 % obtained with "), "{:#?}", run.output);
         },
-        bad: &[
-            ("--sizing-tolerance 100", 2, "from 0 to below 100"),
-            ("--sizing-tolerance x", 2, "write a percentage"),
-        ],
+        bad: &[("--sizing-tolerance 100", 2, "from 0 to below 100"), ("--sizing-tolerance x", 2, "write a percentage")],
     },
 ];

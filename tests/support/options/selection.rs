@@ -64,14 +64,14 @@ pub(super) const ROWS: &[Row] = &[
                 let program = Program::new(&test.program, line).in_directory(test.path()).against(&server);
                 let output = program.run().exited(0);
                 assert_eq!((server.served(), output.totals()), (served, (served, 0)), "{line}: {output:#?}");
-                let warning = "warning: the test `one` of `good.json` overrides `--max-runs` of the command line";
+                let warning = "warning: the test `one` in `good.json` overrides `--max-runs` of the command line";
                 assert_eq!(output.stderr.contains(warning), line.contains("-r 9"), "{line}: {output:#?}");
                 assert!(!output.stderr.contains("--workers"), "{line}: {output:#?}");
             }
             for (text, line, message) in [
                 ("{\"molotov\": {\"tests\": {\"test\": {\"workers\": \"two\"}}}}", "test", "bad.json:1:44"),
                 ("{\"molotov\": {\"tests\": {\"tset\": {}}}}", "test", "did you mean `tset`?"),
-                ("{\"molotov\": ", "test", "this is no JSON"),
+                ("{\"molotov\": ", "test", "invalid JSON"),
             ] {
                 test.write("bad.json", text);
                 let line = format!("--config bad.json {line}");

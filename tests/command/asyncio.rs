@@ -1,0 +1,97 @@
+//! asyncio in scenarios.
+
+use super::Scripts;
+
+#[test]
+fn a_worker_leaves_its_context_if_its_task_was_left() {
+    let script = r#"
+import asyncio
+import molotov
+from molotov import _core
+@molotov.scenario()
+async def leaves(session):
+    assert _core.current_context() is not None
+    asyncio.tasks._leave_task(asyncio.get_running_loop(), asyncio.current_task())
+@molotov.global_teardown()
+def end():
+    print("context", _core.current_context())
+"#;
+    let run = Scripts::new(&[("loadtest.py", script)]).run("-c -r 1");
+    run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
+    assert!(run.out.contains("context None"), "{run:#?}");
+}
+
+#[test]
+fn asyncio_works_in_scenarios() {
+    let script = r#"
+import asyncio
+import contextvars
+import os
+import molotov
+
+URL = os.environ["TARGET"]
+worker = contextvars.ContextVar("worker")
+lock = asyncio.Lock()
+tasks = {}
+
+@molotov.global_setup()
+def begin(args):
+    molotov.set_var("loop", asyncio.get_event_loop())
+
+@molotov.setup_session()
+async def opened(number, session):
+    worker.set(number)
+    session.number = number
+    tasks[number] = asyncio.current_task()
+
+async def echo(reader, writer):
+    writer.write(await reader.readline())
+    await writer.drain()
+    writer.close()
+
+@molotov.scenario()
+async def everything(session):
+    assert worker.get() == session.number
+    assert asyncio.current_task() is tasks[session.number]
+    assert asyncio.get_running_loop() is molotov.get_var("loop")
+
+    async def status():
+        async with session.get(URL) as response:
+            assert worker.get() == session.number
+            return response.status
+
+    assert await asyncio.gather(*[status() for _ in range(5)]) == [200] * 5
+    assert await asyncio.create_task(status()) == 200
+    assert (await asyncio.wait_for(session.get(URL), 30)).status == 200
+    assert [r.status for r in await asyncio.gather(session.get(URL), session.get(URL))] == [200, 200]
+    async with lock:
+        assert await status() == 200
+    assert await asyncio.get_running_loop().run_in_executor(None, lambda: 42) == 42
+    try:
+        await asyncio.wait_for(session.get(URL + "never"), 0.05)
+    except asyncio.TimeoutError:
+        pass
+    else:
+        raise AssertionError("no timeout")
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"hello\n")
+    assert await reader.readline() == b"hello\n"
+    writer.close()
+    server.close()
+    task = asyncio.current_task()
+    asyncio.get_running_loop().call_later(0.02, task.cancel)
+    try:
+        await session.get(URL + "never")
+    except asyncio.CancelledError:
+        if hasattr(task, "uncancel"):
+            task.uncancel()
+    else:
+        raise AssertionError("not cancelled")
+    assert asyncio.current_task() is task
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    scripts.run("-c -w 100 -r 2").ends(0, "SUCCESSES: 200 | FAILURES: 0");
+    // Ten requests with a response, and two without.
+    assert_eq!(scripts.server.served(), 200 * 12);
+}
