@@ -15,6 +15,7 @@ pages! {
     readme = "../README.md";
     sessions = "src/sessions.md";
     events = "src/events.md";
+    protocols = "src/protocols.md";
     tests = "src/tests.md";
     from_molotov = "src/from-molotov.md";
     from_others = "src/from-others.md";

@@ -20,6 +20,8 @@ mod loading;
 mod mistakes;
 #[path = "scripts/nested.rs"]
 mod nested;
+#[path = "scripts/operations.rs"]
+mod operations;
 #[path = "scripts/options.rs"]
 mod options;
 #[path = "scripts/peers.rs"]

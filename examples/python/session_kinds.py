@@ -19,8 +19,8 @@ class Lines:
     async def __aexit__(self, *exception):
         self.writer.close()
 
-    async def ask(self, line):
-        self.writer.write(line + b"\n")
+    async def echo(self, text):
+        self.writer.write(b"echo " + text + b"\n")
         return await self.reader.readline()
 
 
@@ -31,4 +31,4 @@ def lines(loop, console, verbose, statsd, trace_config, address=None, **keywords
 
 @molotov.scenario()
 async def echo(session, session_factory="lines", address="127.0.0.1:8081"):
-    assert await session.ask(b"hi") == b"2 hi\n"
+    assert await session.echo(b"hi") == b"OK hi\n"

@@ -110,8 +110,8 @@ pub async fn serve(address: &str, counter: Counter, ready: impl FnOnce(SocketAdd
     axum::serve(listener, router(counter)).await
 }
 
-/// Serves a protocol of lines, each echoed with its length before it and counted as `lines`, until the task is
-/// dropped.
+/// Serves a protocol of lines until the task is dropped: `echo TEXT` is answered by `OK TEXT`, any other command by `ERROR` and
+/// the reason. Each line is counted as `lines`.
 ///
 /// # Errors
 ///
@@ -127,7 +127,11 @@ pub async fn serve_lines(address: &str, counter: Counter, ready: impl FnOnce(Soc
             let mut lines = tokio::io::BufReader::new(reader).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 counter.add("lines");
-                if writer.write_all(format!("{} {line}\n", line.len()).as_bytes()).await.is_err() {
+                let reply = match line.split_once(' ').unwrap_or((&line, "")) {
+                    ("echo", text) => format!("OK {text}\n"),
+                    (command, _) => format!("ERROR unknown command {command}\n"),
+                };
+                if writer.write_all(reply.as_bytes()).await.is_err() {
                     break;
                 }
             }

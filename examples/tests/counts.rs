@@ -8,6 +8,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Trial};
 use molotov_examples::{Counts, Target, serve_if_asked};
+use molotov_tests::{Program, operations_are_measured};
 
 /// Where cargo puts the examples: beside the directory of this test.
 fn example(name: &str) -> PathBuf {
@@ -62,6 +63,12 @@ fn main() -> ExitCode {
         trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
         trial("custom_session", good, |s| of(s, "lines") == 24 && sum(s) == 24),
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
+        Trial::test("custom_session_is_measured", || {
+            operations_are_measured(|line, directory| {
+                Program::new(&example("custom_session").to_string_lossy(), line).in_directory(directory)
+            });
+            Ok(())
+        }),
         Trial::test("quickstart", move || {
             let output = Command::new(example("quickstart")).args(["-w", "4", "-r", "6"]).output()?;
             let text = String::from_utf8_lossy(&output.stdout);

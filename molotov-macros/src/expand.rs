@@ -140,9 +140,9 @@ fn call(
             quote! {
                 fn __run<'a>(
                     __context: &'a #private::Context,
-                ) -> #private::LocalBoxFuture<'a, #private::Result<#private::SessionOptions>> {
+                ) -> #private::LocalBoxFuture<'a, #private::Result<#private::Option<#private::SessionOptions>>> {
                     #private::Box::pin(async move {
-                        #options(#call.await)
+                        #options(#call.await, __context)
                     })
                 }
                 #private::Call::Setup(__run)

@@ -5,6 +5,7 @@ pub use futures_util::future::LocalBoxFuture;
 pub use std::{
     any::{Any, TypeId},
     boxed::Box,
+    option::Option,
     primitive::{f64, str, u32},
     string::String,
     time::Duration,

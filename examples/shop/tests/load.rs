@@ -80,5 +80,5 @@ async fn a_failure_has_its_message_and_place() {
     assert!(error.message.contains("the page is gone"), "{}", error.message);
     assert!(error.place.as_deref().unwrap().contains("tests/load.rs:"), "{error:?}");
     assert_eq!(error.count, 6);
-    assert_eq!(report.request("GET /nowhere").unwrap().statuses().collect::<Vec<_>>(), [(404, 6)]);
+    assert_eq!(report.request("GET /nowhere").unwrap().statuses().collect::<Vec<_>>(), [("404", 6)]);
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// The protocol of requests that a [`Session`](crate::Session) sends.
+/// The protocol of requests that a [`Session`](crate::session::Session) sends.
 pub(crate) const HTTP: &str = "HTTP";
 
 /// How a scenario, an operation or a step ended.

@@ -8,16 +8,20 @@ static LEAVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// asyncio's `CancelledError`.
 pub(super) fn cancelled(py: Python<'_>, message: Option<Bound<'_, PyAny>>) -> PyErr {
-    let made = CANCELLED
-        .get_or_try_init(py, || py.import("asyncio")?.getattr("CancelledError").map(Bound::unbind))
-        .and_then(|class| match message.filter(|message| !message.is_none()) {
-            Some(message) => class.bind(py).call1((message,)),
-            None => class.bind(py).call0(),
-        });
+    let made = cancelled_error(py).and_then(|class| match message.filter(|message| !message.is_none()) {
+        Some(message) => class.call1((message,)),
+        None => class.call0(),
+    });
     match made {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,
     }
+}
+
+/// The class `CancelledError` of asyncio.
+pub(super) fn cancelled_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let class = CANCELLED.get_or_try_init(py, || py.import("asyncio")?.getattr("CancelledError").map(Bound::unbind))?;
+    Ok(class.bind(py).clone())
 }
 
 /// Makes a task the current task.

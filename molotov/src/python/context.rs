@@ -2,7 +2,7 @@
 
 use pyo3::{prelude::*, types::PyString};
 
-use super::{gil_cell::GilCell, module, options};
+use super::{gil_cell::GilCell, module, operation::Operation, options};
 use crate::{session::Context, statsd::Statsd};
 
 /// A worker's context, with the attributes that scripts attach to it.
@@ -55,6 +55,10 @@ impl WorkerContext {
         let made = module(py, "_statsd")?.call_method1("Client", (Metrics(statsd),))?.unbind();
         self.statsd.replace(py, Some(made.clone_ref(py)));
         Ok(Some(made))
+    }
+
+    fn operation(slf: Py<Self>, protocol: String, name: String) -> Operation {
+        Operation::new(Some(slf), protocol, name)
     }
 
     fn attach(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {

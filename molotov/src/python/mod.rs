@@ -17,6 +17,7 @@ mod interpreter;
 mod interrupts;
 mod json;
 mod native;
+mod operation;
 mod options;
 mod package;
 mod response;

@@ -28,6 +28,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::interrupts::break_in;
     #[pymodule_export]
+    use crate::python::operation::{Operation, operation};
+    #[pymodule_export]
     use crate::python::response::Response;
     #[pymodule_export]
     use crate::python::session::{Jar, Measure, Permits, Route, Session};

@@ -62,13 +62,16 @@ pub enum Call {
     Picker(fn(&Context, StepId) -> Result<String>),
     GlobalSetup(fn(&Args) -> Result),
     GlobalTeardown(fn(&Args) -> Result),
-    Setup(for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<SessionOptions>>),
+    Setup(SetUp),
     SetupSession { needs: fn() -> Vec<Need>, run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result> },
     TeardownSession { needs: fn() -> Vec<Need>, run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result> },
     Teardown(fn(&Context) -> Result),
     Events(for<'a> fn(&'a Event<'a>) -> LocalBoxFuture<'a, Result>),
     SessionFactory { session: fn() -> (TypeId, &'static str), make: MakeSession },
 }
+
+/// How `setup` is called.
+pub(super) type SetUp = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Option<SessionOptions>>>;
 
 /// How a session factory is called.
 pub(super) type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Result<Box<dyn Any>>>;
@@ -177,13 +180,13 @@ impl Teardown for Function<fn(&Context) -> Result> {
     }
 }
 
-impl Setup for Function<for<'b> fn(&'b Context) -> LocalBoxFuture<'b, Result<SessionOptions>>> {
+impl Setup for Function<SetUp> {
     fn origin(&self) -> &Origin {
         &self.origin
     }
 
     fn run<'a>(&'a self, context: &'a Context) -> LocalBoxFuture<'a, Result<Option<SessionOptions>>> {
-        Box::pin(async move { (self.call)(context).await.map(Some) })
+        (self.call)(context)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     failure::{Result, into_failure},
-    session::SessionOptions,
+    session::{Context, Options, SessionOptions},
 };
 
 /// A type that `setup` can return.
@@ -17,29 +17,57 @@ use crate::{
     message = "`setup` cannot return `{Self}`",
     label = "return `SessionOptions` or `Result<SessionOptions>`",
     note = "the error of the `Result` implements `std::fmt::Display`",
-    note = "`SessionOptions::new()` has the defaults; a fixture without options can be a `#[setup_session]`"
+    note = "`SessionOptions::new()` has the defaults; a fixture without options can be a `#[setup_session]`",
+    note = "implement `molotov::session::Options` for the options of your own session types"
 )]
 pub trait IntoOptions {
-    /// Converts it to options.
+    /// Returns the options of the HTTP session, if there are any. Those of other session types are attached to the context.
     ///
     /// # Errors
     ///
     /// Returns the error of the function.
-    fn into_options(self) -> Result<SessionOptions>;
+    fn into_options(self, context: &Context) -> Result<Option<SessionOptions>>;
 }
 
 impl IntoOptions for SessionOptions {
-    fn into_options(self) -> Result<SessionOptions> {
-        Ok(self)
+    fn into_options(self, _: &Context) -> Result<Option<SessionOptions>> {
+        Ok(Some(self))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Display + 'static> IntoOptions for std::result::Result<SessionOptions, E> {
-    fn into_options(self) -> Result<SessionOptions> {
-        self.map_err(into_failure)
+impl<O: Options> IntoOptions for O {
+    fn into_options(self, context: &Context) -> Result<Option<SessionOptions>> {
+        context.attach(self);
+        Ok(None)
     }
 }
+
+#[diagnostic::do_not_recommend]
+impl<O: IntoOptions, E: Display + 'static> IntoOptions for std::result::Result<O, E> {
+    fn into_options(self, context: &Context) -> Result<Option<SessionOptions>> {
+        self.map_err(into_failure)?.into_options(context)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)+))*) => {
+        $(
+            #[diagnostic::do_not_recommend]
+            impl<$($name: IntoOptions),+> IntoOptions for ($($name,)+) {
+                fn into_options(self, context: &Context) -> Result<Option<SessionOptions>> {
+                    #[allow(non_snake_case)]
+                    let ($($name,)+) = self;
+                    let mut http = None;
+                    $(http = $name.into_options(context)?.or(http);)+
+                    Ok(http)
+                }
+            }
+        )*
+    };
+}
+
+tuples! { (A B) (A B C) (A B C D) }
 
 /// A type that `scenario_picker` can return.
 #[diagnostic::on_unimplemented(

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Observer, Operation, attach::Attachments};
+use super::{Observer, Operation, Options, attach::Attachments};
 use crate::{
     metrics::Outcome,
     options::{Args, WorkerId},
@@ -152,6 +152,20 @@ impl Context {
     /// Returns the attached value of type `T`, or `None`.
     pub fn attached<T: 'static>(&self) -> Option<Rc<T>> {
         self.0.attachments.attached()
+    }
+
+    /// Returns the options of a session type of your own, as `setup` returned them.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if `setup` returned no options of this type.
+    pub fn options<O: Options>(&self) -> crate::Result<Rc<O>> {
+        self.attached().ok_or_else(|| {
+            crate::Failure::msg(format_args!(
+                "there are no options of the type `{}`; return them from the `#[setup]` function",
+                std::any::type_name::<O>()
+            ))
+        })
     }
 
     /// Measures a step, which gets its own row in the table. It succeeds if the result is neither `Err` nor `None`.

@@ -5,6 +5,7 @@ mod attach;
 mod body;
 mod builder;
 mod context;
+mod custom;
 mod headers;
 mod into_url;
 pub(crate) mod measure;
@@ -34,6 +35,7 @@ pub(crate) use self::observer::Observer;
 pub use self::{
     builder::RequestBuilder,
     context::{Context, StepOutcome},
+    custom::Options,
     into_url::IntoUrl,
     operation::Operation,
     options::{SessionOptions, Transport},

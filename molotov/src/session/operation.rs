@@ -113,6 +113,18 @@ impl Operation {
         result
     }
 
+    /// Records an operation that was cancelled.
+    #[cfg(feature = "python")]
+    pub(crate) fn interrupt(self) {
+        self.record(Outcome::Interrupted);
+    }
+
+    /// Returns the context of the worker that performs it.
+    #[cfg(feature = "python")]
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Records the operation, and tells the listeners.
     async fn end(self, outcome: Outcome) {
         let elapsed = self.record(outcome);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -16,7 +16,7 @@ use tokio::{
 use url::Url;
 
 use super::*;
-use crate::metrics::OperationSample;
+use crate::metrics::{OperationSample, Outcome};
 
 /// How long a listener takes for each event.
 const LISTENING: Duration = Duration::from_millis(500);
@@ -109,6 +109,98 @@ async fn send_with_slow_listener(transport: Transport, url: String) {
     assert!(samples[0].total < LISTENING, "{transport:?}: {:?}", samples[0]);
     assert!(samples[0].first_byte.unwrap() < LISTENING, "{transport:?}: {:?}", samples[0]);
     assert_eq!(body.unwrap(), "ok", "{transport:?}");
+}
+
+/// How long a listener of operations takes.
+const LISTENER: Duration = Duration::from_millis(200);
+
+/// Counts operations, and takes its time for each event.
+#[derive(Default)]
+struct Counting {
+    samples: RefCell<Vec<(String, OperationSample<'static>)>>,
+    events: RefCell<Vec<String>>,
+    cuts: Cell<bool>,
+}
+
+impl Observer for Counting {
+    fn has_listeners(&self) -> bool {
+        true
+    }
+
+    fn is_cutting(&self) -> bool {
+        self.cuts.get()
+    }
+
+    fn sending<'a>(&'a self, _: &'a Session, _: &'a Request) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    fn received<'a>(&'a self, _: &'a Session, _: &'a Request, _: &'a Response) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    fn operation_started<'a>(&'a self, operation: &'a Operation) -> LocalBoxFuture<'a, ()> {
+        self.events.borrow_mut().push(format!("> {}", operation.name()));
+        Box::pin(tokio::time::sleep(LISTENER))
+    }
+
+    fn operation_ended<'a>(
+        &'a self,
+        operation: &'a Operation,
+        outcome: Outcome,
+        elapsed: Duration,
+    ) -> LocalBoxFuture<'a, ()> {
+        assert!(elapsed < LISTENER, "{elapsed:?}");
+        self.events.borrow_mut().push(format!("< {} {:?} {outcome:?}", operation.name(), operation.status()));
+        Box::pin(tokio::time::sleep(LISTENER))
+    }
+
+    fn request_metric(&self, _: &Method, _: &Url) -> Option<String> {
+        None
+    }
+
+    fn measured(&self, protocol: &str, name: &str, _: Option<&str>, sample: OperationSample<'_>) {
+        self.samples.borrow_mut().push((format!("{protocol} {name}"), OperationSample { status: None, ..sample }));
+    }
+}
+
+#[tokio::test]
+async fn operations_are_recorded_once_however_they_end() {
+    let observer = Rc::new(Counting::default());
+    let context = Context::outside().with_observer(observer.clone());
+    let mut fine = context.operation("LINE", "fine").await;
+    fine.set_status("OK");
+    fine.mark_first_byte();
+    fine.add_sent(5);
+    fine.add_received(7);
+    fine.add_received(1);
+    assert_eq!(fine.finish(Some(3)).await, Some(3));
+    assert!(context.operation("LINE", "failed".to_owned()).await.finish(Err::<(), _>("no")).await.is_err());
+    drop(context.operation("LINE", "dropped").await);
+    observer.cuts.set(true);
+    drop(context.operation("LINE", "cut").await);
+    // Cancelled before its clock has started: there is nothing to measure.
+    assert!(tokio::time::timeout(LISTENER / 2, context.operation("LINE", "early")).await.is_err());
+
+    let samples = observer.samples.take();
+    let ended: Vec<_> = samples.iter().map(|(name, sample)| (&**name, sample.outcome)).collect();
+    let (ok, failed, interrupted) = (Outcome::Ok, Outcome::Failed, Outcome::Interrupted);
+    assert_eq!(
+        ended,
+        [("LINE fine", ok), ("LINE failed", failed), ("LINE dropped", failed), ("LINE cut", interrupted)]
+    );
+    let fine = samples[0].1;
+    assert_eq!((fine.bytes_out, fine.bytes_in, fine.first_byte.is_some()), (5, 8, true));
+    assert!(samples.iter().all(|(_, sample)| sample.total < LISTENER), "{samples:?}");
+    let events = observer.events.take();
+    let expected =
+        ["> fine", "< fine Some(\"OK\") Ok", "> failed", "< failed None Failed", "> dropped", "> cut", "> early"];
+    assert_eq!(events, expected);
+}
+
+#[tokio::test]
+async fn operations_outside_a_run_measure_nothing() {
+    assert!(Context::outside().operation("LINE", "echo").await.finish(true).await);
 }
 
 #[tokio::test]

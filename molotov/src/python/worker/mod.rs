@@ -18,7 +18,7 @@ use pyo3::{exceptions::PyRuntimeError, ffi, prelude::*, types::PyDict};
 
 pub(super) use self::parked::ParkedCoroutine;
 use self::{parked::State, run::CoroutineRun};
-use super::{asyncio, context::WorkerContext, event_loop::Loop, gil_cell::GilCell};
+use super::{asyncio, context::WorkerContext, event_loop::Loop, gil_cell::GilCell, module};
 use crate::session::Context;
 
 /// A worker's task, and what scripts attach to the worker.
@@ -54,14 +54,17 @@ impl Worker {
                 .ok_or_else(|| PyRuntimeError::new_err("Python scenarios need the event loop, which is not running"))?;
             event_loop.look_for_nesting(py);
             let parked = Bound::new(py, ParkedCoroutine(GilCell::new(State::default())))?;
-            let task = event_loop.asyncio(py).call_method1("create_task", (&parked,))?;
+            let known = Bound::new(py, WorkerContext::new(context.clone()))?;
+            let create = event_loop.asyncio(py).getattr("create_task")?;
+            // Tasks that the worker creates find the context, too.
+            let task = module(py, "session")?.call_method1("_create_task_of_worker", (create, &parked, &known))?;
             Ok(Worker {
                 task: task.unbind(),
                 parked: parked.unbind(),
                 event_loop,
                 sessions: RefCell::default(),
                 options: RefCell::default(),
-                context: OnceCell::new(),
+                context: OnceCell::from(known.unbind()),
             })
         })?;
         let worker = Rc::new(made);

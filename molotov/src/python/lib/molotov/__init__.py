@@ -13,7 +13,7 @@ from molotov.api import (
     teardown_session,
 )
 from molotov._arguments import Args
-from molotov.session import Context, get_context
+from molotov.session import Context, Operation, get_context, operation
 from molotov.util import get_var, json_request, request, set_var
 
 from molotov._core import __version__
@@ -21,12 +21,14 @@ from molotov._core import __version__
 __all__ = [
     "Args",
     "Context",
+    "Operation",
     "events",
     "get_context",
     "get_var",
     "global_setup",
     "global_teardown",
     "json_request",
+    "operation",
     "request",
     "scenario",
     "scenario_picker",

@@ -11,7 +11,12 @@ from molotov.api import (
     teardown as teardown,
     teardown_session as teardown_session,
 )
-from molotov.session import Context as Context, get_context as get_context
+from molotov.session import (
+    Context as Context,
+    Operation as Operation,
+    get_context as get_context,
+    operation as operation,
+)
 from molotov.util import get_var as get_var, json_request as json_request, request as request, set_var as set_var
 
 __version__: str
@@ -19,12 +24,14 @@ __version__: str
 __all__ = [
     "Args",
     "Context",
+    "Operation",
     "events",
     "get_context",
     "get_var",
     "global_setup",
     "global_teardown",
     "json_request",
+    "operation",
     "request",
     "scenario",
     "scenario_picker",

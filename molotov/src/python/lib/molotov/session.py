@@ -1,13 +1,32 @@
 """The session of a worker, and its context."""
 
+import contextvars
+
 from molotov import _core
 
 # Imported before the run, so that requests do not wait for it, and errors can be reported without free file descriptors.
 from molotov import _content, _events, _exceptions, _requests, _responses, _sessions  # noqa: F401
 
 
-# For annotations: what `get_context` returns.
+# For annotations: what `get_context` and `operation` return.
 Context = _core.Context
+Operation = _core.Operation
+
+# The context of the worker in whose task, or in a task of whose task, the code runs.
+_WORKER = contextvars.ContextVar("molotov_worker", default=None)
+
+
+def _create_task_of_worker(create_task, coroutine, context):
+    variables = contextvars.copy_context()
+    variables.run(_WORKER.set, context)
+    return variables.run(create_task, coroutine)
+
+
+def operation(protocol, name):
+    """Returns an operation of a protocol other than HTTP, for `async with`. It is measured from the start of the block to its
+    end, and reported in tables, thresholds, events and statsd as a request is. An exception makes it fail. Outside of a
+    worker, nothing is measured."""
+    return _core.operation(_WORKER.get(), protocol, name)
 
 
 def get_context(session):
