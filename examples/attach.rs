@@ -1,4 +1,4 @@
-//! Each worker logs in once, and keeps what it was given for its scenarios.
+//! Each worker logs in once, and keeps the token for its scenarios.
 
 use molotov::prelude::*;
 use molotov_examples::at;

@@ -1,4 +1,4 @@
-//! The average response time, worked out by a listener: the table has it too, this shows how to have your own.
+//! A listener that computes the average response time. The table shows it too; use a listener for numbers of your own.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

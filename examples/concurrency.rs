@@ -1,4 +1,4 @@
-//! A page and what belongs to it, asked for side by side, as browsers do.
+//! Loads a page and its parts in parallel, as browsers do.
 
 use molotov::prelude::*;
 use molotov_examples::at;

@@ -1,4 +1,4 @@
-//! A listener that sees every event.
+//! A listener for all events.
 
 use molotov::prelude::*;
 use molotov_examples::at;
@@ -8,7 +8,7 @@ async fn tell(event: &Event<'_>) -> Result<()> {
     match event {
         Event::SendingRequest { request, .. } => println!("> {} {}", request.method(), request.url().path()),
         Event::ResponseReceived { response, .. } => {
-            // Reading the body here leaves it to the scenario.
+            // The scenario can still read the body.
             let size = response.buffered().await?.len();
             println!("< {} with {size} bytes", response.status());
         }

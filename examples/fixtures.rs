@@ -1,4 +1,4 @@
-//! Fixtures around the run and around each worker, and headers that every request of a worker has.
+//! Fixtures of the run and of each worker, and headers for all requests of a worker.
 
 use molotov::prelude::*;
 use molotov_examples::at;
@@ -9,7 +9,7 @@ fn once_before(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// What this gives back is what the worker's session is made with.
+/// Returns the options of the worker's session.
 #[setup]
 async fn worker_options(worker: WorkerId) -> Result<SessionOptions> {
     Ok(SessionOptions::new().header("x-worker", worker.to_string()).timeout(secs(5)))

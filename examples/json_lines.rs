@@ -1,4 +1,4 @@
-//! A line of JSON for each scenario that ended, for other programs to read.
+//! Writes a line of JSON for each scenario that ends, for other programs.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ async fn tell(event: &Event<'_>) -> Result<()> {
         }
         _ => return Ok(()),
     };
-    // One write a line: lines of different threads do not mix.
+    // Each line is one write, so lines of different threads do not mix.
     std::io::stdout().write_all(format!("{line}\n").as_bytes())?;
     Ok(())
 }

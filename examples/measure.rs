@@ -1,4 +1,4 @@
-//! Steps of the user's own get a row in the table beside the requests.
+//! Measures a step with several requests, which gets a row in the table.
 
 use molotov::prelude::*;
 use molotov_examples::at;

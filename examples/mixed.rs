@@ -1,4 +1,4 @@
-//! A Rust load test that runs Python scenarios beside its own: `cargo run -p molotov-cli --example mixed -- script.py`.
+//! A Rust load test that also runs Python scenarios: `cargo run -p molotov-cli --example mixed -- script.py`.
 
 use molotov::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The order of scenarios is decided by a function instead of by weights: every user looks around before buying.
+//! A function chooses the next scenario instead of the weights: every user looks around before buying.
 
 use molotov::prelude::*;
 use molotov_examples::at;

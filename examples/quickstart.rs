@@ -1,4 +1,4 @@
-//! The first one: a load test that brings its own server.
+//! A first load test, which starts its own server.
 //!
 //! `cargo run --release --example quickstart`, or with options: `-- -w 50 -d 10`.
 
@@ -7,7 +7,7 @@ use molotov_examples::{Target, serve_if_asked};
 
 #[global_setup]
 fn remember(_args: &Args) -> Result<()> {
-    // Set by `main`, for the server that it starts.
+    // `main` sets it to the address of the server that it starts.
     set_var("url", std::env::var("QUICKSTART_URL")?);
     Ok(())
 }
@@ -33,7 +33,7 @@ async fn user(session: &Session, ctx: &Context) -> Result<()> {
 
 fn main() -> ExitCode {
     serve_if_asked();
-    // The target is this program once more, and so is the load test: three processes, as in real life.
+    // This program also serves as the target and as the load test, in two more processes.
     if std::env::var_os("QUICKSTART_URL").is_some() {
         return molotov::main();
     }
@@ -46,12 +46,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Starts the target and the load test, and ends the target after it.
+/// Starts the target and the load test, and stops the target at the end.
 fn run() -> std::io::Result<u8> {
     let target = Target::start()?;
     let mut options: Vec<_> = std::env::args_os().skip(1).collect();
     if options.is_empty() {
-        // Long enough to see something.
+        // Long enough for the dashboard to show charts.
         options = ["-w", "20", "-d", "5"].map(Into::into).to_vec();
     }
     let test = std::env::current_exe()?;

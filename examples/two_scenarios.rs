@@ -1,4 +1,4 @@
-//! Two scenarios that share the load 40 to 60.
+//! Two scenarios, with 40 % and 60 % of the load.
 
 use molotov::prelude::*;
 use molotov_examples::at;

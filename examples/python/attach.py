@@ -1,4 +1,4 @@
-"""Something that every worker keeps for itself, such as a login: `molotov -w 2 -r 3 attach.py`."""
+"""A value of each worker, such as its login: `molotov -w 2 -r 3 attach.py`."""
 
 import os
 

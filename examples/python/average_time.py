@@ -1,4 +1,4 @@
-"""An extension that tells the average response time: `molotov -w 2 -r 3 --use-extension average_time.py quickstart.py`."""
+"""An extension that prints the average response time: `molotov -w 2 -r 3 --use-extension average_time.py quickstart.py`."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Requests before there is anything asynchronous: `molotov -w 2 -r 3 before_the_run.py`."""
+"""Requests before the run, in `global_setup`: `molotov -w 2 -r 3 before_the_run.py`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Requests side by side, as a browser makes them: `molotov -w 2 -r 3 concurrency.py`."""
+"""Requests in parallel, as browsers send them: `molotov -w 2 -r 3 concurrency.py`."""
 
 import asyncio
 import os

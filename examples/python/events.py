@@ -1,4 +1,4 @@
-"""Listening to what happens: `molotov -w 2 -r 3 events.py`."""
+"""Listening to events: `molotov -w 2 -r 3 events.py`."""
 
 import collections
 import os

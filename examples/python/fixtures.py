@@ -1,4 +1,4 @@
-"""What runs before and after: for the run, for each worker, and around its session. `molotov -w 2 -r 3 fixtures.py`."""
+"""Fixtures of the run, of each worker, and of its session: `molotov -w 2 -r 3 fixtures.py`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Successes and failures as lines of JSON, in the file that LINES names: `LINES=out.jsonl molotov -r 6 json_lines.py`."""
+"""Writes successes and failures as lines of JSON to the file that LINES names: `LINES=out.jsonl molotov -r 6 json_lines.py`."""
 
 import json
 import os

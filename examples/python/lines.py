@@ -1,4 +1,4 @@
-"""A protocol that is not HTTP, over connections of asyncio's, measured like HTTP: `molotov -w 2 -r 3 lines.py`."""
+"""A protocol of your own, lines over TCP, measured like HTTP: `molotov -w 2 -r 3 lines.py`."""
 
 import asyncio
 import os

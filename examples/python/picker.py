@@ -1,4 +1,4 @@
-"""A scenario of one's own choice instead of a random one: `molotov -w 2 -r 3 picker.py`."""
+"""A function chooses the next scenario: `molotov -w 2 -r 3 picker.py`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Two scenarios, one checked more closely than the other: `molotov -w 10 -d 5 quickstart.py`."""
+"""Two scenarios with weights: `molotov -w 10 -d 5 quickstart.py`."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""Sessions of a kind of one's own, made by a factory: `molotov -w 2 -r 3 session_kinds.py`.
+"""Sessions of your own kind, made by a factory: `molotov -w 2 -r 3 session_kinds.py`.
 
-The original has them since 2.7; a scenario asks for a kind by the default of its parameter `session_factory`."""
+The original supports them since 2.7. The default of a scenario's parameter `session_factory` names the kind."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Names, weights and pauses of scenarios: `molotov -w 2 -r 3 slow.py`."""
+"""Names, weights and delays of scenarios: `molotov -w 2 -r 3 slow.py`."""
 
 import os
 

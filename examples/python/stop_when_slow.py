@@ -1,4 +1,4 @@
-"""An extension that ends the run when answers take too long: `molotov -d 60 --use-extension stop_when_slow.py slow.py`."""
+"""An extension that stops the run when responses take too long: `molotov -d 60 --use-extension stop_when_slow.py slow.py`."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""One value for all workers, made when it is first asked for: `molotov -w 2 -r 3 variables.py`."""
+"""A value that all workers share, made on first use: `molotov -w 2 -r 3 variables.py`."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-//! The small server that the examples hit: it answers quickly, remembers little, and counts requests by path.
+//! The small server for the examples. It counts requests by path.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,14 +23,14 @@ use tokio::{
     net::TcpListener,
 };
 
-/// How often each path was asked for.
+/// The number of requests for each path.
 pub type Counts = BTreeMap<String, u64>;
 
-/// Counts what a server is asked for. Its clones count together.
+/// Counts the requests of a server. Clones share their counts.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<Mutex<Counts>>);
 
-/// The routes of the server.
+/// Returns the routes of the server.
 fn router(counter: Counter) -> Router {
     Router::new()
         .route("/", get(|| async { Json(json!({"result": "OK"})) }))
@@ -65,13 +65,13 @@ async fn count(State(counter): State<Counter>, request: Request, next: Next) -> 
     next.run(request).await
 }
 
-/// Says which headers came.
+/// Returns the headers of the request.
 async fn headers(headers: HeaderMap) -> Json<BTreeMap<String, String>> {
     let text = |value: &header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Json(headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect())
 }
 
-/// Sets a cookie that `/me` wants.
+/// Sets the cookie that `/me` requires.
 async fn login() -> impl IntoResponse {
     ([(header::SET_COOKIE, "session=secret; Path=/")], Json(json!({"token": "t-123"})))
 }
@@ -85,7 +85,7 @@ async fn me(headers: HeaderMap) -> Response {
     }
 }
 
-/// Fails where it is asked to: `/flaky?fail=true`.
+/// Fails on request: `/flaky?fail=true`.
 async fn flaky(Query(query): Query<HashMap<String, String>>) -> Response {
     match query.get("fail").is_some_and(|fail| fail == "true") {
         true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
@@ -99,11 +99,11 @@ async fn slow() -> Json<Value> {
     Json(json!({"result": "OK"}))
 }
 
-/// Serves on this address until the task is dropped. The address that was bound is given to `ready`.
+/// Serves HTTP until the task is dropped. `ready` gets the address that was bound.
 ///
 /// # Errors
 ///
-/// When the address cannot be bound.
+/// Returns an error if the address cannot be bound.
 pub async fn serve(address: &str, counter: Counter, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     ready(listener.local_addr()?);
@@ -115,7 +115,7 @@ pub async fn serve(address: &str, counter: Counter, ready: impl FnOnce(SocketAdd
 ///
 /// # Errors
 ///
-/// When the address cannot be bound.
+/// Returns an error if the address cannot be bound.
 pub async fn serve_lines(address: &str, counter: Counter, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     ready(listener.local_addr()?);
@@ -139,7 +139,7 @@ pub async fn serve_lines(address: &str, counter: Counter, ready: impl FnOnce(Soc
     }
 }
 
-/// A target server in a process of its own: this program, started again. It ends with the value.
+/// A target server in another process of this program. Dropping the value stops it.
 #[derive(Debug)]
 pub struct Target {
     child: Child,
@@ -149,12 +149,12 @@ pub struct Target {
     pub lines: String,
 }
 
-/// Makes the program a target server when it was started as one by [`Target::start`]; to be called first in `main`.
+/// Serves, if [`Target::start`] started this program as the target server. Call it first in `main`.
 pub fn serve_if_asked() {
     if std::env::var_os(ASKED).is_none() {
         return;
     }
-    // It lives as long as whoever started it holds its standard input open.
+    // It ends when its standard input is closed, at the latest with the program that started it.
     std::thread::spawn(|| {
         let _ = io::stdin().lines().count();
         std::process::exit(0);
@@ -174,11 +174,11 @@ pub fn serve_if_asked() {
 const ASKED: &str = "MOLOTOV_EXAMPLE_SERVES";
 
 impl Target {
-    /// Starts it on ports that are free.
+    /// Starts the server on free ports.
     ///
     /// # Errors
     ///
-    /// When the program cannot be started again, or ends at once.
+    /// Returns an error if the program cannot be started, or ends at once.
     pub fn start() -> io::Result<Target> {
         let mut child = Command::new(std::env::current_exe()?)
             .env(ASKED, "1")
@@ -204,11 +204,11 @@ impl Target {
         }
     }
 
-    /// How often it has been asked for each path, and for lines.
+    /// Returns the number of requests for each path, and of lines as `lines`.
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// Returns an error if the server does not respond.
     pub fn counts(&self) -> io::Result<Counts> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let asked = runtime.block_on(async {
@@ -221,13 +221,13 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Where the examples find their target: `MOLOTOV_TARGET`, or `http://127.0.0.1:8080`.
+/// Returns the URL of the examples' target: `MOLOTOV_TARGET`, or `http://127.0.0.1:8080`.
 pub fn target() -> &'static str {
     static TARGET: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         std::env::var("MOLOTOV_TARGET").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned())
@@ -235,7 +235,7 @@ pub fn target() -> &'static str {
     &TARGET
 }
 
-/// A URL of the target.
+/// Returns a URL of the target.
 pub fn at(path: &str) -> String {
     format!("{}{path}", target())
 }

@@ -1,5 +1,4 @@
-//! `target-server [ADDRESS [LINES_ADDRESS]]`: the examples' target, by itself. Says where it listens, for HTTP and
-//! then for lines.
+//! `target-server [ADDRESS [LINES_ADDRESS]]`: the target of the examples. It prints the addresses for HTTP and for lines.
 
 use std::{io::Write, net::SocketAddr};
 
@@ -22,6 +21,6 @@ fn main() -> std::io::Result<()> {
 
 fn say(what: &str, address: SocketAddr) {
     println!("{what} {address}");
-    // Whoever waits for the address reads a pipe.
+    // Standard output may be a pipe, from which another program reads the address.
     let _ = std::io::stdout().flush();
 }

@@ -1,4 +1,4 @@
-//! Every example is run against a real target: what the server counted is what the example says it did.
+//! Runs each example against a server, and compares its totals with the counts of the server.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Trial};
 use molotov_examples::{Counts, Target, serve_if_asked};
 use molotov_tests::{Program, operations_are_measured};
 
-/// Where cargo puts the examples: beside the directory of this test.
+/// Returns the path of an example. Cargo puts them beside the directory of this test.
 fn example(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
@@ -24,7 +24,7 @@ fn run(target: &Target, name: &str, options: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// Runs 4 workers 6 times each, and compares the totals and the server's counts.
+/// Runs 4 workers 6 times each, and compares the totals with the counts of the server.
 fn check(target: &Target, name: &str, ends: &str, expected: fn(&Counts) -> bool) {
     let before = target.counts().unwrap();
     let output = run(target, name, &["-w", "4", "-r", "6"]);

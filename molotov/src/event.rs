@@ -99,7 +99,7 @@ pub enum Event<'a> {
     },
 }
 
-/// The registration of a scenario.
+/// A scenario, as it is registered.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ScenarioInfo {
@@ -107,6 +107,6 @@ pub struct ScenarioInfo {
     pub name: String,
     /// Its weight among the scenarios of the run.
     pub weight: f64,
-    /// Its own delay after each of its runs.
+    /// The delay after each of its runs.
     pub delay: std::time::Duration,
 }

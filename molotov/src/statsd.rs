@@ -36,14 +36,14 @@ use url::Url;
 
 use crate::{metrics::Status, secrets};
 
-/// What fits into a packet of an Ethernet, and is not cut on its way.
+/// The largest packet that Ethernet carries in one frame, in bytes.
 const PACKET: usize = 1432;
 
-/// A process's way to statsd; clones share it.
+/// The statsd client of a process. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Statsd {
     client: Arc<StatsdClient>,
-    /// What the names of all requests begin with.
+    /// The prefix of the names of all requests.
     prefix: Arc<str>,
 }
 
@@ -53,15 +53,15 @@ impl fmt::Debug for Statsd {
     }
 }
 
-/// The socket address of a host and a port.
+/// Resolves a host and a port.
 ///
 /// # Errors
 ///
-/// One sentence, when the host has none.
+/// Returns one sentence if the host has no address.
 pub(crate) fn resolve((host, port): (String, u16)) -> Result<SocketAddr, String> {
     let found = (host.as_str(), port).to_socket_addrs();
     let why = match found.map(|mut addresses| {
-        // Both are tried by nobody over UDP; most daemons listen on the older.
+        // UDP does not reveal whether a daemon listens, so only one address is used; most daemons listen on IPv4.
         let all: Vec<_> = addresses.by_ref().collect();
         all.iter().find(|address| address.is_ipv4()).or(all.first()).copied()
     }) {
@@ -80,7 +80,7 @@ impl Statsd {
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
         let socket = UdpSocket::bind(any)?;
-        // A packet that does not fit into the system's buffer is dropped: the run goes on.
+        // If the system's buffer is full, the packet is dropped and the run continues.
         socket.set_nonblocking(true)?;
         let sink = BufferedUdpMetricSink::with_capacity(address, socket, PACKET).map_err(io::Error::other)?;
         let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -90,7 +90,7 @@ impl Statsd {
         })
     }
 
-    /// The client, for metrics of the user's own.
+    /// Returns the client, for the user's metrics.
     pub(crate) fn client(&self) -> &StatsdClient {
         &self.client
     }
@@ -119,7 +119,7 @@ impl Statsd {
         self.client.count_with_tags(&counter, 1).send();
     }
 
-    /// Sends a metric that is written out already: what another language's client makes of its values.
+    /// Sends a metric in the text form of the protocol.
     #[cfg(feature = "python")]
     pub(crate) fn raw(&self, metric: String) {
         use cadence::{Metric, ext::MetricBackend};
@@ -132,17 +132,17 @@ impl Statsd {
             }
         }
 
-        // As for all metrics: what cannot be sent is dropped.
+        // Like all metrics, it is dropped if it cannot be sent.
         let _ = self.client.send_metric(&Raw(metric));
     }
 
-    /// Sends what waits for its packet to fill.
+    /// Sends the packet that is not full yet.
     pub(crate) fn flush(&self) {
         let _ = self.client.flush();
     }
 }
 
-/// A part of a name, without what has a meaning in the protocol.
+/// Replaces the characters of a name that have a meaning in the protocol.
 pub(crate) fn harmless(part: &str) -> String {
     let odd = |c: char| matches!(c, ':' | '|' | '@' | '#' | ',') || c.is_whitespace() || c.is_control();
     part.chars().map(|c| if odd(c) || c == char::REPLACEMENT_CHARACTER { '_' } else { c }).collect()
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_that_cannot_be_found_is_named() {
+    fn an_unknown_host_is_named_in_the_error() {
         assert!(resolve(("nowhere.invalid".to_owned(), 1)).unwrap_err().contains("`nowhere.invalid`"));
     }
 

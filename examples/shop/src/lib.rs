@@ -1,15 +1,15 @@
-//! The scenarios of a shop. They live in the library, so that `cargo run` and the tests have the same ones.
+//! The scenarios of a shop. They are in the library, so that `cargo run` and the tests share them.
 
 use molotov::prelude::*;
 
-/// Where the shop is; tests set the variable, `cargo run` reads `SHOP_URL`.
+/// Returns the URL of the shop. Tests set the variable, `cargo run` reads `SHOP_URL`.
 fn url(path: &str) -> String {
     let base =
         get_var_or_init("shop", || std::env::var("SHOP_URL").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()));
     format!("{base}{path}")
 }
 
-/// Looks at the front page.
+/// Opens the front page.
 #[scenario(weight = 70)]
 pub async fn browse(session: &Session) -> Result<()> {
     let response = session.get(url("/")).send().await?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-// Keeps the scenarios of the library linked.
+// Links the scenarios of the library.
 use shop as _;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! What the shop has to bear, as tests.
+//! Load tests of the shop, as tests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use molotov::{LoadTest, prelude::*};
 use molotov_examples::Counter;
 use shop as _;
 
-/// A server of the test's own; it ends with the test's runtime.
+/// Starts a server, which ends with the runtime of the test.
 async fn serve() -> String {
     let (told, address) = tokio::sync::oneshot::channel();
     tokio::spawn(molotov_examples::serve("127.0.0.1:0", Counter::default(), |address| told.send(address).unwrap()));
@@ -40,7 +40,7 @@ async fn fifty_users_browse() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_side_by_side_do_not_meet() {
-    // Every worker of both waits here for all of them: the runs are under way at the same time.
+    // All workers of both runs wait for each other here, so both runs are active at the same time.
     let everyone = Arc::new(tokio::sync::Barrier::new(10 + 20));
     let run = |name: &'static str, workers: usize| {
         let everyone = Arc::clone(&everyone);

@@ -1,4 +1,4 @@
-//! Every scenario is a test, run once against a server of its own.
+//! Runs each scenario once, as a test against a server.
 
 use std::{process::ExitCode, sync::OnceLock};
 
@@ -7,7 +7,7 @@ use shop as _;
 
 static TARGET: OnceLock<Target> = OnceLock::new();
 
-/// Runs before each scenario's test, and tells it where the server is. The server is started by the first.
+/// Sets the address of the server before the test of each scenario. The first one starts the server.
 #[molotov::global_setup]
 fn serve() -> Result<(), String> {
     static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());

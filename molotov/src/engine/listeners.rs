@@ -1,5 +1,5 @@
-//! The listeners' thread of the coordinator: events about the whole run are told here, beside it, so that a slow
-//! listener holds up neither the stop of the run nor its screen.
+//! Calls listeners for events of the whole run, on a separate thread, so that a slow listener delays neither the stop of
+//! the run nor its screen.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use super::{message::Message, panic::CatchPanic, plan::Plan};
 use crate::{event::Event, queue::Sender, run::Line, vars::Scope};
 
-/// Tells the run's own events; there is none without a listener.
+/// The thread that calls listeners for events of the whole run.
 pub(super) struct RunListeners {
     counts: mpsc::Sender<usize>,
     ended: Receiver<()>,
@@ -24,11 +24,11 @@ pub(super) struct RunListeners {
 }
 
 impl RunListeners {
-    /// Starts the thread, if there is a listener to tell.
+    /// Starts the thread if there are listeners.
     ///
     /// # Errors
     ///
-    /// When the system has no thread.
+    /// Returns an error if the system cannot start a thread.
     pub(super) fn start(plan: &Plan, scope: Arc<Scope>, outbox: Sender<Message>) -> io::Result<Option<RunListeners>> {
         if plan.selection.events.is_empty() {
             return Ok(None);
@@ -38,10 +38,10 @@ impl RunListeners {
         let plan = plan.clone();
         let thread = std::thread::Builder::new().name("molotov-events".to_owned()).spawn(move || {
             scope.adopt();
-            // Closed when this thread ends, however it ends.
+            // The channel closes when this thread ends in any way.
             let _end = end;
             let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-            // A thread without an event loop has no listeners; the shards report the same trouble by themselves.
+            // Without an event loop, no listener is called; the shards report the same error.
             if let Ok(runtime) = runtime {
                 runtime.block_on(tell_all(&plan, &inbox, &outbox));
             }
@@ -49,12 +49,12 @@ impl RunListeners {
         Ok(Some(RunListeners { counts, ended, thread: thread? }))
     }
 
-    /// Tells how many workers run.
+    /// Reports the number of running workers.
     pub(super) fn workers(&self, workers: usize) {
         let _ = self.counts.send(workers);
     }
 
-    /// Ends the thread once everything is told, or leaves it after `patience`.
+    /// Waits until all listeners have been called, for at most `patience`.
     pub(super) fn end(self, patience: Duration) {
         drop(self.counts);
         let until = Instant::now() + patience;
@@ -73,7 +73,7 @@ async fn tell_all(plan: &Plan, inbox: &Receiver<usize>, outbox: &Sender<Message>
             let told = CatchPanic::new(false, listener.handle(&event)).await;
             if let Err(failure) = told.unwrap_or_else(|caught| Err(caught.into())) {
                 let text = failure.describe("events", false);
-                // Told once a second: the same complaint once is enough.
+                // Called every second: the same error is reported once.
                 if said.as_ref() != Some(&text) {
                     outbox.send(Message::Line(Line::warning(text.clone())));
                     said = Some(text);

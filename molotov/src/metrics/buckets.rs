@@ -1,15 +1,15 @@
 //! The buckets of latencies: those of HdrHistogram(1 µs ..= 1 h, 3 digits).
 
-/// How many buckets share a width: values below `2 * HALF` have one each.
+/// The number of buckets of equal width. Each value below `2 * HALF` has its own bucket.
 pub(super) const HALF: usize = 1024;
-/// Chunks of `HALF` buckets up to an hour.
+/// The number of chunks of `HALF` buckets, up to an hour.
 pub(super) const CHUNKS: usize = 23;
-/// How many buckets there are.
+/// The number of buckets.
 pub(super) const BUCKETS: usize = CHUNKS * HALF;
-/// The highest value that has a bucket of its own, in microseconds.
+/// The highest value that is not counted in the bucket of a lower one, in microseconds.
 pub(super) const HIGHEST: u64 = 3_600_000_000;
 
-/// The bucket of a value in microseconds.
+/// Returns the bucket of a value in microseconds.
 #[inline]
 pub(super) fn bucket_of(value: u64) -> usize {
     let value = value.min(HIGHEST);
@@ -20,7 +20,7 @@ pub(super) fn bucket_of(value: u64) -> usize {
     ((shift as usize) << HALF.ilog2()) + (value >> shift) as usize
 }
 
-/// The highest value that falls into a bucket, in microseconds.
+/// Returns the highest value of a bucket, in microseconds.
 pub(super) fn highest_in(bucket: usize) -> u64 {
     if bucket < 2 * HALF {
         return bucket as u64;

@@ -1,23 +1,23 @@
-//! Distributions that are kept for long: buckets at most 1 % wide, about ten times smaller than those of three digits.
+//! Compact distributions, for long runs. Their buckets are at most 1 % wide, and take a tenth of the memory of three digits.
 //!
 //! Each bucket here is a run of neighbouring buckets of [`buckets`](super::buckets). Their counts follow a curve, so
 //! each is written as its difference from the one before, in a Rice code whose parameter follows the differences.
 
 use super::buckets::{CHUNKS, HALF};
 
-/// Where buckets start below `HALF`, where a value has a bucket of its own.
+/// The starts of buckets below `HALF`, where each value has its own fine bucket.
 const LOW: [u16; count(0, HALF)] = starts(0);
-/// Where buckets start in each later chunk of `HALF`, in which values double.
+/// The starts of buckets in each later chunk of `HALF`, in which values double.
 const HIGH: [u16; count(HALF, 2 * HALF)] = starts(HALF);
-/// How many buckets there are.
+/// The number of buckets.
 const BUCKETS: usize = LOW.len() + (CHUNKS - 1) * HIGH.len();
 
-/// A quotient this large is followed by all bits of its number.
+/// A quotient this large is followed by all bits of the number.
 const ESCAPE: u32 = 24;
-/// How many differences their mean looks back at.
+/// The number of differences that the mean covers.
 const MEMORY: u64 = 8;
 
-/// The first value after the bucket that starts at `value`: the longest bucket whose highest value is at most 1 % above its lowest.
+/// Returns the first value after the bucket that starts at `value`, which is the longest one at most 1 % wide.
 const fn next(value: usize) -> usize {
     if value < HALF { value + value / 100 + 1 } else { value + value / 100 }
 }
@@ -41,7 +41,7 @@ const fn starts<const N: usize>(from: usize) -> [u16; N] {
     starts
 }
 
-/// The bucket that a fine bucket is part of.
+/// Returns the bucket that contains a fine bucket.
 fn bucket_of(fine: usize) -> usize {
     let within = |starts: &[u16], at: usize| starts.partition_point(|start| usize::from(*start) <= at) - 1;
     match fine / HALF {
@@ -50,7 +50,7 @@ fn bucket_of(fine: usize) -> usize {
     }
 }
 
-/// The last fine bucket that is part of a bucket.
+/// Returns the last fine bucket of a bucket.
 fn last_in(bucket: usize) -> usize {
     let end = |starts: &[u16], at: usize| starts.get(at + 1).map_or(HALF, |start| usize::from(*start)) - 1;
     match bucket.checked_sub(LOW.len()) {
@@ -59,7 +59,7 @@ fn last_in(bucket: usize) -> usize {
     }
 }
 
-/// Packs fine buckets and their counts, which come in rising order.
+/// Packs fine buckets and their counts, given in rising order.
 pub(super) fn pack(fine: impl Iterator<Item = (usize, u64)>) -> Vec<u8> {
     let (mut bits, mut expected) = (Writer::default(), Expected::default());
     let mut next = 0;
@@ -91,7 +91,7 @@ pub(super) fn pack(fine: impl Iterator<Item = (usize, u64)>) -> Vec<u8> {
     bits.finish()
 }
 
-/// Reads what [`pack`] wrote: the last fine bucket of each bucket that holds something, and its count.
+/// Unpacks the output of [`pack`]: the last fine bucket of each filled bucket, and its count.
 pub(super) struct Unpacker<'a> {
     bits: Reader<'a>,
     expected: Expected,
@@ -125,7 +125,7 @@ impl Iterator for Unpacker<'_> {
     }
 }
 
-/// What the next count is expected to be: the one before, give or take what others differed by.
+/// Predicts the next count from the one before and from earlier differences.
 #[derive(Default)]
 struct Expected {
     count: u64,
@@ -134,19 +134,19 @@ struct Expected {
 }
 
 impl Expected {
-    /// The difference of a count, small where the count is as expected. Wraps, so that every count has one.
+    /// Returns the difference of a count, which is small if the count is as expected. It wraps, so that every count has one.
     fn code(&self, count: u64) -> u64 {
         let difference = count.wrapping_sub(self.count).cast_signed();
         ((difference << 1) ^ (difference >> 63)).cast_unsigned()
     }
 
-    /// The count that has a difference.
+    /// Returns the count with this difference.
     fn count(&self, code: u64) -> u64 {
         let difference = (code >> 1) ^ (code & 1).wrapping_neg();
         self.count.wrapping_add(difference)
     }
 
-    /// How many low bits a difference probably fills.
+    /// Returns the number of low bits that a difference is expected to fill.
     fn width(&self) -> u32 {
         (self.spread / MEMORY).checked_ilog2().unwrap_or(0)
     }
@@ -162,7 +162,7 @@ impl Expected {
 #[derive(Default)]
 struct Writer {
     bytes: Vec<u8>,
-    /// How many bits of the last byte are free.
+    /// The number of free bits in the last byte.
     free: u32,
 }
 
@@ -184,7 +184,7 @@ impl Writer {
         }
     }
 
-    /// So many ones, and a zero.
+    /// Writes `count` ones and a zero.
     fn ones(&mut self, count: u32) {
         self.bits((1 << count) - 1, count + 1);
     }
@@ -209,7 +209,7 @@ impl Writer {
         self.bits(gap, width);
     }
 
-    /// The bytes, filled up with ones, which are the start of a number that never ends.
+    /// Returns the bytes. The last one is filled up with ones, which no number ends with.
     fn finish(mut self) -> Vec<u8> {
         self.bits(u64::MAX, self.free);
         self.bytes.shrink_to_fit();
@@ -217,10 +217,10 @@ impl Writer {
     }
 }
 
-/// Reads what a [`Writer`] wrote; stops at what it did not write.
+/// Reads the output of a [`Writer`], and stops at anything else.
 struct Reader<'a> {
     bytes: &'a [u8],
-    /// The next bit.
+    /// Returns the next bit.
     at: usize,
 }
 
@@ -236,7 +236,7 @@ impl Reader<'_> {
         (0..count).try_fold(0, |value, place| Some(value | self.bit()? << place))
     }
 
-    /// How many ones come before a zero, of which there are at most `most`.
+    /// Returns the number of ones before the next zero, at most `most`.
     fn ones(&mut self, most: u32) -> Option<u32> {
         let mut count = 0;
         while self.bit()? == 1 {
@@ -265,7 +265,7 @@ impl Reader<'_> {
 mod tests {
     use super::{super::buckets::highest_in, *};
 
-    /// Every fine bucket is part of one bucket, whose highest value is at most 1 % above the lowest.
+    /// Every fine bucket belongs to one bucket, whose highest value is at most 1 % above its lowest.
     #[test]
     fn buckets_are_at_most_one_percent_wide() {
         let mut first = 0;

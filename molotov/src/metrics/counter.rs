@@ -1,5 +1,5 @@
-//! The recording side of a histogram: counters in chunks borrowed from a pool, so that recording allocates nothing once
-//! the pool has grown to what a run needs.
+//! The recording side of a histogram. Its counters are chunks from a pool, so recording allocates nothing once the pool is
+//! large enough for the run.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 
 type Chunk = Box<[u32; HALF]>;
 
-/// Zeroed chunks that wait to be used, and how many are in use.
+/// A pool of zeroed chunks.
 #[derive(Debug)]
 pub(super) struct Pool {
     free: Vec<Chunk>,
@@ -20,12 +20,12 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// A pool that is exhausted once about `bytes` are lent.
+    /// Returns a pool that is exhausted when chunks of about `bytes` are in use.
     pub(super) fn new(bytes: usize) -> Pool {
         Pool { free: Vec::new(), lent: 0, limit: (bytes / size_of::<[u32; HALF]>()).max(1) }
     }
 
-    /// Whether the bound is reached: counters have to be packed before more is lent.
+    /// Returns whether the limit is reached, so that counters have to be packed.
     pub(super) fn exhausted(&self) -> bool {
         self.lent >= self.limit
     }
@@ -63,7 +63,7 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// Counts one latency. The caller packs before a bucket could have counted `u32::MAX`.
+    /// Counts one latency. The caller packs before a bucket can reach `u32::MAX`.
     #[inline]
     pub(super) fn record(&mut self, pool: &mut Pool, latency: Duration) {
         let value = micros(latency);
@@ -75,7 +75,7 @@ impl Counter {
         self.max = self.max.max(value);
     }
 
-    /// All that was counted; the counter is empty afterwards and its chunks are back in the pool.
+    /// Returns the counts, empties the counter, and returns its chunks to the pool.
     pub(super) fn pack(&mut self, pool: &mut Pool) -> Histogram {
         let filled = self.chunks.iter().enumerate().filter_map(|(index, chunk)| Some((index, chunk.as_ref()?)));
         let buckets = filled.flat_map(|(index, chunk)| {

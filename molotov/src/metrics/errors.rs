@@ -5,29 +5,29 @@ use std::{hash::BuildHasher, time::SystemTime};
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
-/// Groups kept apart; the rest goes to one more.
+/// At most this many groups are kept. All other errors share one more.
 pub(super) const MAX_ERRORS: usize = 200;
-/// Kind of the group that takes what has no group of its own any more.
+/// The kind of the group for errors past the limit.
 const OTHER: &str = "other errors";
-/// Longer messages are cut, in bytes.
+/// The longest message that is kept, in bytes.
 const MAX_MESSAGE: usize = 4 << 10;
-/// Longer details are cut, in bytes.
+/// The longest details that are kept, in bytes.
 const MAX_DETAIL: usize = 32 << 10;
 
-/// One error, as the worker that met it tells it.
+/// One error, as a worker reports it.
 #[derive(Debug, Clone)]
 pub(crate) struct ErrorSample<'a> {
-    /// A short word for what went wrong: a type's name, or the kind of a request's error.
+    /// A short name for the error: its type, or the kind of a request's error.
     pub(crate) kind: &'a str,
     /// One sentence.
     pub(crate) message: &'a str,
-    /// `file:line` of the source, when known.
+    /// `file:line` of the source, if known.
     pub(crate) place: Option<&'a str>,
-    /// The scenario it happened in.
+    /// The scenario in which it occurred.
     pub(crate) scenario: &'a str,
-    /// Backtrace and the like; kept for the first of a group.
+    /// Details such as a backtrace. Only those of the first error in a group are kept.
     pub(crate) detail: Option<String>,
-    /// When it happened.
+    /// When it occurred.
     pub(crate) at: SystemTime,
 }
 
@@ -35,21 +35,21 @@ pub(crate) struct ErrorSample<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ErrorGroup {
-    /// A short word for what went wrong: a type's name, or the kind of a request's error.
+    /// A short name for the error: its type, or the kind of a request's error.
     pub kind: String,
-    /// `file:line` of the source, when known.
+    /// `file:line` of the source, if known.
     pub place: Option<String>,
-    /// The scenario they happened in.
+    /// The scenario in which they occurred.
     pub scenario: String,
-    /// Message of the first one.
+    /// The message of the first one.
     pub message: String,
-    /// Backtrace and the like of the first one.
+    /// The details of the first one, such as a backtrace.
     pub detail: Option<String>,
-    /// How many there were.
+    /// The number of errors.
     pub count: u64,
-    /// When the first one happened.
+    /// When the first one occurred.
     pub first: SystemTime,
-    /// When the last one happened.
+    /// When the last one occurred.
     pub last: SystemTime,
 }
 
@@ -67,13 +67,13 @@ impl ErrorGroup {
         }
     }
 
-    /// What makes errors belong together.
+    /// The fields that errors of a group have in common.
     fn key(&self) -> (&str, Option<&str>, &str) {
         (&self.kind, self.place.as_deref(), &self.scenario)
     }
 
     fn merge(&mut self, other: &ErrorGroup) {
-        // Which of two at the same moment is the sample must not depend on the order of merging.
+        // Merging in any order must keep the same one of two errors that occurred at the same time.
         if (other.first, &other.message) < (self.first, &self.message) {
             self.message.clone_from(&other.message);
             self.detail.clone_from(&other.detail);
@@ -84,7 +84,7 @@ impl ErrorGroup {
     }
 }
 
-/// Adds groups to groups, in the order in which they first happened, at most [`MAX_ERRORS`] and one.
+/// Merges groups, in the order of their first errors. At most [`MAX_ERRORS`] and one are kept.
 pub(super) fn merge(groups: &mut Vec<ErrorGroup>, others: &[ErrorGroup]) {
     for other in others {
         let known = groups.iter_mut().find(|group| group.key() == other.key());
@@ -101,12 +101,12 @@ pub(super) fn merge(groups: &mut Vec<ErrorGroup>, others: &[ErrorGroup]) {
     groups.sort_by(|a, b| (a.first, a.key()).cmp(&(b.first, b.key())));
 }
 
-/// The group of all the rest, with one to begin with.
+/// Returns the group for errors past the limit, with its first error.
 fn rest(group: ErrorGroup) -> ErrorGroup {
     ErrorGroup { kind: OTHER.to_owned(), place: None, scenario: String::new(), ..group }
 }
 
-/// The groups of one recorder: a known one is found without allocating.
+/// The groups of one recorder. Finding a known group allocates nothing.
 #[derive(Debug)]
 pub(super) struct ErrorTable {
     limit: usize,
@@ -125,7 +125,7 @@ impl ErrorTable {
         match known.or_else(|| (self.groups.len() > self.limit).then_some(self.limit)) {
             Some(index) => self.groups[index].1.again(sample.at),
             None if self.groups.len() < self.limit => self.groups.push((hash, ErrorGroup::new(sample))),
-            // A hash nothing is compared with: the rest stands at the end, and is found by its index.
+            // The last group has no hash to compare with, and is found by its index.
             None => self.groups.push((0, rest(ErrorGroup::new(sample)))),
         }
     }

@@ -1,4 +1,4 @@
-//! What the process has open.
+//! Counts the open files of the process.
 #![allow(
     unsafe_code,
     reason = "a descriptor known by its number only can be asked in no other way; the block says why it holds"
@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt::socket_type};
 
-/// Counts the open files of this process, and those among them that are TCP connections; zeros where the system does not tell.
+/// Counts the open files of this process, and the TCP connections among them. Both are 0 if the system does not list them.
 pub(super) fn opened() -> (u64, u64) {
     let Ok(listed) = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd")) else {
         return (0, 0);
@@ -18,14 +18,14 @@ pub(super) fn opened() -> (u64, u64) {
         files += 1;
         connections += u64::from(is_connection(number));
     }
-    // The listing itself is one of them.
+    // One of them is the listing itself.
     (u64::saturating_sub(files, 1), connections)
 }
 
-/// Whether a descriptor is a TCP connection to somebody.
+/// Returns whether a descriptor is a connected TCP socket.
 fn is_connection(number: RawFd) -> bool {
-    // SAFETY: it was listed as open, is only asked two questions, and never read, written or closed. One that was closed since
-    // answers with an error; one opened in its place is as good to count.
+    // SAFETY: the descriptor was listed as open. It is queried twice, and never read, written or closed. If it has been closed
+    // meanwhile, the queries return errors; if another one has taken its place, that one is counted.
     let file = unsafe { BorrowedFd::borrow_raw(number) };
     let family = getpeername(file).ok().flatten().map(|peer| peer.address_family());
     matches!(family, Some(AddressFamily::INET | AddressFamily::INET6)) && socket_type(file) == Ok(SocketType::STREAM)
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_are_told_from_other_files() {
+    fn counts_connections_separately_from_other_files() {
         let before = opened();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -47,7 +47,7 @@ mod tests {
         let connections: Vec<_> =
             (0..30).map(|_| TcpStream::connect(listener.local_addr().unwrap()).unwrap()).collect();
         let after = opened();
-        // Other tests of this process open and close files meanwhile; under nextest there are none.
+        // With `cargo test`, other tests of this process open and close files meanwhile.
         assert!(after.1 >= before.1 + 25, "{before:?} then {after:?}");
         assert!(after.0 >= before.0 + 27, "{before:?} then {after:?}");
         use std::os::fd::AsRawFd;

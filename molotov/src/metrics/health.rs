@@ -1,4 +1,4 @@
-//! How the load generator itself fared: a slow generator measures itself, so a run has to say when it was the bottleneck.
+//! The state of the load generator itself. A slow generator measures its own delays, so a run names it as the bottleneck.
 
 use std::time::Duration;
 
@@ -6,78 +6,78 @@ use serde::{Deserialize, Serialize};
 
 use super::Histogram;
 
-/// Shorter than this, a run has no steady state to judge.
+/// A shorter run has no steady state to judge.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// The event loop's timers are exact to a millisecond or two; from here on, a lag is one.
+/// The smallest lag that counts. The timers of the event loop are exact to a millisecond or two.
 const LATE: Duration = Duration::from_millis(5);
-/// From this share of the measured latency on, a lag falsifies it.
+/// A lag of at least this share of the measured latency distorts it.
 const LATE_SHARE: f64 = 0.25;
-/// The lag that counts if nothing was measured that it could be compared with.
+/// The smallest lag that counts if there is no latency to compare it with.
 const LATE_ALONE: Duration = Duration::from_millis(50);
-/// A quota that is used up in this share of its periods limits the run.
+/// A quota limits the run if it is used up in at least this share of its periods.
 const THROTTLED: f64 = 0.2;
-/// One that is used up in this share of its periods shows in the percentiles...
+/// A quota affects percentiles if it is used up in at least this share of its periods...
 const THROTTLED_NOW_AND_THEN: f64 = 0.02;
-/// ... if the standstills are as long as this share of the measured p99.
+/// ... and the throttled times are at least this share of the measured p99.
 const THROTTLED_SHARE: f64 = 0.1;
-/// From this share on, the machine has no CPU time to spare.
+/// From this share on, the machine counts as fully busy.
 const FULL: f64 = 0.85;
-/// From this share of their time on, threads that wait for a CPU are kept from their work.
+/// From this share of their time on, waiting for a CPU slows down threads.
 const WAITING: f64 = 0.1;
-/// From this share of the CPU time on, the hypervisor keeps the machine from its work.
+/// From this share of the CPU time on, the hypervisor slows down the machine.
 const STOLEN: f64 = 0.05;
 
-/// Load on the generator, merged over threads and processes.
+/// The load on the generator, merged over threads and processes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// CPU time of the threads that run workers.
+    /// The CPU time of the threads that run workers.
     pub threads_cpu: Duration,
-    /// How long those threads waited for a CPU although they had something to do; zero if the system does not tell.
+    /// How long those threads were runnable but waited for a CPU; zero if the system does not report it.
     pub threads_delay: Duration,
-    /// How long those threads lived, added up.
+    /// The sum of the lifetimes of those threads.
     pub threads_wall: Duration,
     /// The part of `threads_wall` in which a thread was busy nearly all the time.
     pub saturated: Duration,
-    /// CPU time of the processes, all threads included.
+    /// The CPU time of the processes, including all threads.
     pub process_cpu: Duration,
-    /// How long the processes lived, added up.
+    /// The sum of the lifetimes of the processes.
     pub process_wall: Duration,
-    /// How late the event loops were when they looked at their timers.
+    /// How late the event loops handled their timers.
     pub lag: Histogram,
-    /// The most open files of any process.
+    /// The largest number of open files of a process.
     pub open_files: u64,
-    /// The lowest limit of open files of any process; `None`: unlimited, or not known.
+    /// The lowest limit of open files of a process; `None` if there is none, or it is not known.
     pub open_files_limit: Option<u64>,
-    /// The most TCP connections that any process had at once, as seen each second.
+    /// The largest number of TCP connections of a process, sampled every second.
     pub connections: u64,
-    /// CPU time of the machine that the run was on.
+    /// The CPU time of the machine.
     pub machine: Machine,
-    /// The CPU quota that the run was under.
+    /// The CPU quota of the run.
     pub quota: Quota,
 }
 
-/// CPU time of the machine during a run, added up over its CPUs. All zero if the system does not tell.
+/// The CPU time of the machine during a run, summed over its CPUs. All zero if the system does not report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Machine {
-    /// Spent by all programs, those outside of the run included.
+    /// The time used by all programs, including those outside the run.
     pub busy: Duration,
-    /// Taken by the hypervisor for other virtual machines.
+    /// The time that the hypervisor gave to other virtual machines.
     pub stolen: Duration,
-    /// All of it: the run's time, once for each CPU.
+    /// The total time: the duration of the run for each CPU.
     pub total: Duration,
 }
 
-/// The CPU quota of a control group, as containers have it. All zero if there is none, or the system does not tell.
+/// The CPU quota of a control group, such as a container's. All zero if there is none, or the system does not report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Quota {
-    /// Periods in which the group had something to do; usually of 100 ms each.
+    /// Periods in which the group ran; usually of 100 ms each.
     pub periods: u64,
-    /// Those in which the quota was used up, and the group stood still for the rest of the period.
+    /// Periods in which the quota was used up, and the group was throttled.
     pub throttled_periods: u64,
-    /// How long it stood still, added up over CPUs.
+    /// How long it was throttled, summed over CPUs.
     pub throttled: Duration,
 }
 
@@ -85,24 +85,24 @@ pub struct Quota {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bottleneck {
-    /// It came close to the limit of open files.
+    /// The number of open files reached its limit.
     OpenFiles,
-    /// Its control group used up a CPU quota and stood still.
+    /// Its control group used up a CPU quota and was throttled.
     Quota,
     /// Its threads were busy nearly all the time.
     Cpu,
-    /// The hypervisor gave the machine's CPUs to other virtual machines.
+    /// The hypervisor gave CPU time to other virtual machines.
     Steal,
-    /// All CPUs of the machine were busy, so it waited for them.
+    /// All CPUs of the machine were busy.
     Machine,
-    /// Its threads waited for a CPU although the machine had others to spare.
+    /// Its threads waited for a CPU while others were free.
     CpuWait,
-    /// Its event loops ran late, since something in them takes long.
+    /// Its event loops ran late, as blocking code makes them.
     Lag,
 }
 
 impl Bottleneck {
-    /// Its name in reports: `open_files`, `quota`, `cpu`, `steal`, `machine`, `cpu_wait` or `lag`.
+    /// Returns its name in reports: `open_files`, `quota`, `cpu`, `steal`, `machine`, `cpu_wait` or `lag`.
     pub fn name(self) -> &'static str {
         match self {
             Bottleneck::OpenFiles => "open_files",
@@ -117,31 +117,31 @@ impl Bottleneck {
 }
 
 impl Machine {
-    /// Share of the machine's CPU time that was spent, 0 to 1.
+    /// Returns the share of the machine's CPU time that was used, from 0 to 1.
     pub fn busy_share(&self) -> f64 {
         share(self.busy, self.total)
     }
 
-    /// Share of the machine's CPU time that the hypervisor took, 0 to 1.
+    /// Returns the share of the machine's CPU time that the hypervisor took, from 0 to 1.
     pub fn stolen_share(&self) -> f64 {
         share(self.stolen, self.total)
     }
 }
 
 impl Quota {
-    /// Share of the periods in which the quota was used up, 0 to 1.
+    /// Returns the share of the periods in which the quota was used up, from 0 to 1.
     pub fn throttled_share(&self) -> f64 {
         if self.periods == 0 { 0.0 } else { self.throttled_periods as f64 / self.periods as f64 }
     }
 
-    /// How long the group stood still each time, on average, added up over CPUs.
+    /// Returns how long the group was throttled each time, on average, summed over CPUs.
     pub fn mean_throttled(&self) -> Duration {
         u32::try_from(self.throttled_periods.max(1)).map_or(Duration::ZERO, |periods| self.throttled / periods)
     }
 }
 
 impl Health {
-    /// Adds what another thread or process, or the same one later, came to.
+    /// Adds the load of another thread or process, or of the same one later.
     pub fn merge(&mut self, other: &Health) {
         self.threads_cpu += other.threads_cpu;
         self.threads_delay += other.threads_delay;
@@ -164,23 +164,23 @@ impl Health {
         self.quota.throttled += other.quota.throttled;
     }
 
-    /// Share of the time in which the threads that run workers used a CPU, 0 to 1.
+    /// Returns the share of time in which the threads that run workers used a CPU, from 0 to 1.
     pub fn cpu(&self) -> f64 {
         share(self.threads_cpu, self.threads_wall)
     }
 
-    /// Share of the time in which the threads that run workers waited for a CPU, 0 to 1.
+    /// Returns the share of time in which the threads that run workers waited for a CPU, from 0 to 1.
     pub fn cpu_wait(&self) -> f64 {
         share(self.threads_delay, self.threads_wall)
     }
 
-    /// Cores in use by a process, all its threads included, on average.
+    /// Returns the average number of cores that a process used, including all its threads.
     pub fn cores(&self) -> f64 {
         share(self.process_cpu, self.process_wall)
     }
 
-    /// Whether the generator, not the service under load, limited the run or falsified the latencies it measured, which are
-    /// given: a lag that does not matter beside 500 ms makes 5 ms worthless.
+    /// Returns what in the generator limited the run or distorted the `measured` latencies, if anything did. The same lag may
+    /// be small compared with 500 ms, and large compared with 5 ms.
     ///
     /// [`Snapshot::bottleneck`](super::Snapshot::bottleneck) compares with what the run measured.
     pub fn bottleneck(&self, measured: &Histogram) -> Option<Bottleneck> {
@@ -221,9 +221,9 @@ impl Health {
         lag >= LATE.max(much)
     }
 
-    /// One sentence that says what the bottleneck was, and what to do about it; `None` if the generator was none.
+    /// Returns one sentence that names the bottleneck and what to do about it; `None` if there is none.
     ///
-    /// `subject` names what `measured` holds the latencies of: `requests`.
+    /// `subject` names the `measured` latencies, such as `requests`.
     pub fn advice(&self, subject: &str, measured: &Histogram) -> Option<String> {
         let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
         let millis = |time: Duration| format!("{:.*} ms", usize::from(time < LATE), time.as_secs_f64() * 1e3);
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(short.bottleneck(&all(20.0)), None, "too short to judge");
     }
 
-    /// Beside the service on two CPUs: a lag of 18 ms where requests take 4.5 ms, with threads half busy.
+    /// The generator and the service share two CPUs: a lag of 18 ms, requests of 4.5 ms, and threads that are half busy.
     #[test]
     fn a_machine_shared_with_the_service_is_the_bottleneck() {
         let shared = Health {
@@ -364,7 +364,7 @@ mod tests {
         let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the machine's CPUs \
                       were 98 % busy with the load itself; use a larger machine, or fewer workers";
         judged(&alone, 4.5, Bottleneck::Machine, advice);
-        assert_eq!(shared.bottleneck(&all(100.0)), None, "18 ms are little beside 100 ms");
+        assert_eq!(shared.bottleneck(&all(100.0)), None, "18 ms are little compared with 100 ms");
 
         let pinned = Health { machine: idle().machine, ..shared.clone() };
         let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), since its threads waited \
@@ -377,7 +377,7 @@ mod tests {
         judged(&Health { machine, ..shared }, 4.5, Bottleneck::Steal, advice);
     }
 
-    /// A quota of 30 %: threads are seen running whenever somebody looks, and p99 is as long as a standstill.
+    /// A quota of 30 %: samples show running threads, and p99 is as long as the throttled times.
     #[test]
     fn a_used_up_quota_is_the_bottleneck() {
         let quota = Quota { periods: 100, throttled_periods: 95, throttled: ms(95.0 * 70.0) };
@@ -389,9 +389,9 @@ mod tests {
         assert_eq!(throttled.bottleneck(&all(2_000.0)), Some(Bottleneck::Quota), "it limits the rate");
         let seldom = Health { quota: Quota { throttled_periods: 5, throttled: ms(350.0), ..quota }, ..idle() };
         assert_eq!(seldom.bottleneck(&all(71.0)), Some(Bottleneck::Quota));
-        assert_eq!(seldom.bottleneck(&all(2_000.0)), None, "70 ms now and then are little beside 2 s");
+        assert_eq!(seldom.bottleneck(&all(2_000.0)), None, "an occasional 70 ms is little compared with 2 s");
         let once = Health { quota: Quota { throttled_periods: 1, throttled: ms(70.0), ..quota }, ..idle() };
-        assert_eq!(once.bottleneck(&all(71.0)), None, "once is nothing");
+        assert_eq!(once.bottleneck(&all(71.0)), None, "once does not matter");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Latencies with three significant digits, from a microsecond to an hour: the part that merges and travels.
+//! Histograms of latencies with three significant digits, from a microsecond to an hour, which merge and serialise.
 //!
-//! A value above goes to the last bucket; minimum, maximum, sum and count are kept exactly.
+//! Longer latencies count in the last bucket. The minimum, maximum, sum and count are exact.
 
 use std::{
     iter::{Fuse, Peekable},
@@ -14,7 +14,7 @@ use super::{
     compact,
 };
 
-/// A distribution of latencies: immutable buckets that merge exactly.
+/// A distribution of latencies, in buckets that merge exactly.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,47 +30,47 @@ use super::{
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Histogram {
-    /// Non-empty buckets in rising order, packed: a variable-length `count * 2 + gap`, where `gap` says that a
-    /// variable-length number of empty buckets to skip comes first. A filled neighbourhood costs one or two bytes a bucket.
+    /// The filled buckets in rising order, each as a variable-length `count * 2 + gap`. If `gap` is 1, the variable-length
+    /// number of empty buckets before it comes first. Neighbouring buckets take one or two bytes each.
     packed: Vec<u8>,
-    /// The buckets are packed by [`compact`] instead.
+    /// Whether [`compact`] has packed the buckets instead.
     compact: bool,
     count: u64,
-    /// In microseconds, as the next two.
+    /// In microseconds, like the next two.
     sum: u64,
     min: u64,
     max: u64,
 }
 
 impl Histogram {
-    /// How many latencies were recorded.
+    /// Returns the number of latencies.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether nothing was recorded.
+    /// Returns whether it contains no latency.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The shortest latency, exact to the microsecond; zero when nothing was recorded.
+    /// Returns the shortest latency, exact to the microsecond; zero if there is none.
     pub fn min(&self) -> Duration {
         Duration::from_micros(self.min)
     }
 
-    /// The longest latency, exact to the microsecond; zero when nothing was recorded.
+    /// Returns the longest latency, exact to the microsecond; zero if there is none.
     pub fn max(&self) -> Duration {
         Duration::from_micros(self.max)
     }
 
-    /// The mean, from the exact sum; zero when nothing was recorded.
+    /// Returns the exact mean; zero if there is no latency.
     pub fn mean(&self) -> Duration {
         Duration::from_micros(self.sum.checked_div(self.count).unwrap_or(0))
     }
 
-    /// The latency that `percent` (0 to 100) of all do not exceed; zero when nothing was recorded.
+    /// Returns the latency that `percent` (0 to 100) of all latencies do not exceed; zero if there is none.
     ///
-    /// Exact to three significant digits. In the points of a [`Timeline`](crate::run::Timeline) it is at most 1 % too high.
+    /// The result is exact to three significant digits. In the points of a [`Timeline`](crate::run::Timeline) it is at most 1 % too high.
     pub fn percentile(&self, percent: f64) -> Duration {
         if self.is_empty() {
             return Duration::ZERO;
@@ -86,12 +86,12 @@ impl Histogram {
         self.max()
     }
 
-    /// The buckets that hold something, in rising order: the longest latency of each, and how many it holds.
+    /// Returns the filled buckets in rising order: the longest latency of each, and its count.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> {
         self.buckets().map(|(bucket, count)| (Duration::from_micros(highest_in(bucket)), count))
     }
 
-    /// Adds all latencies of `other`, as if they had been recorded here.
+    /// Adds the latencies of `other`.
     pub fn merge(&mut self, other: &Histogram) {
         if other.is_empty() {
             return;
@@ -111,8 +111,8 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// Makes it about ten times smaller, to be kept for long: percentiles are at most 1 % too high from now on, also once others
-    /// are merged into it. Minimum, maximum, sum and count stay exact.
+    /// Makes it about ten times smaller. From then on, percentiles are at most 1 % too high, including those of latencies that
+    /// are merged later. The minimum, maximum, sum and count stay exact.
     pub(crate) fn make_compact(&mut self) {
         if !self.compact && !self.is_empty() {
             self.packed = compact::pack(self.buckets());
@@ -120,13 +120,13 @@ impl Histogram {
         }
     }
 
-    /// Bytes this distribution takes in memory.
+    /// Returns its size in memory, in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>() + self.packed.capacity()
     }
 
-    /// The non-empty buckets, in rising order.
+    /// Returns the filled buckets in rising order.
     fn buckets(&self) -> Fuse<Buckets<'_>> {
         let buckets = match self.compact {
             false => Buckets::Fine(Unpacker { bytes: &self.packed, next: 0 }),
@@ -135,7 +135,7 @@ impl Histogram {
         buckets.fuse()
     }
 
-    /// The distribution of what was counted in `chunks` (see `Counter` in the recorder).
+    /// Returns the distribution of the given buckets and counts.
     pub(super) fn pack(buckets: impl Iterator<Item = (usize, u64)>, sum: u64, min: u64, max: u64) -> Histogram {
         let mut count = 0;
         let packed = pack(0, buckets.inspect(|(_, n)| count += n));
@@ -160,13 +160,13 @@ impl FromIterator<Duration> for Histogram {
     }
 }
 
-/// A duration in whole microseconds.
+/// Returns a duration in whole microseconds.
 #[inline]
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The buckets of two histograms, in rising order.
+/// Returns the buckets of two histograms, in rising order.
 struct Merged<I: Iterator<Item = (usize, u64)>> {
     ours: Peekable<I>,
     theirs: Peekable<I>,
@@ -190,14 +190,14 @@ impl<I: Iterator<Item = (usize, u64)>> Iterator for Merged<I> {
     }
 }
 
-/// Packs buckets in rising order; `bytes` is the expected size.
+/// Packs buckets given in rising order. `bytes` is the expected size.
 fn pack(bytes: usize, buckets: impl Iterator<Item = (usize, u64)>) -> Vec<u8> {
     let mut packer = Packer::with_capacity(bytes);
     buckets.for_each(|(bucket, count)| packer.push(bucket, count));
     packer.finish()
 }
 
-/// The buckets of a histogram that hold something, in rising order.
+/// The filled buckets of a histogram, in rising order.
 enum Buckets<'a> {
     Fine(Unpacker<'a>),
     Compact(compact::Unpacker<'a>),
@@ -245,7 +245,7 @@ impl Packer {
         self.bytes.push(number as u8);
     }
 
-    /// The bytes, without spare room when there is much of it: snapshots live long.
+    /// Returns the bytes. Much spare capacity is released, since snapshots live long.
     fn finish(mut self) -> Vec<u8> {
         if self.bytes.capacity() > self.bytes.len() + self.bytes.len() / 8 {
             self.bytes.shrink_to_fit();
@@ -254,7 +254,7 @@ impl Packer {
     }
 }
 
-/// Reads what a [`Packer`] wrote; stops at what it did not write (a snapshot may come from elsewhere).
+/// Reads the output of a [`Packer`], and stops at anything else, since a snapshot may come from elsewhere.
 struct Unpacker<'a> {
     bytes: &'a [u8],
     next: usize,
@@ -328,7 +328,7 @@ mod tests {
             for percent in percents.into_iter().chain([50.0, 90.0, 95.0, 99.0, 99.9, 100.0]) {
                 let theirs = reference.value_at_percentile(percent);
                 let ours_at = ours.percentile(percent).as_micros() as u64;
-                // The same bucket; ours is never beyond what was really measured.
+                // Both name the same bucket; ours never exceeds the longest latency.
                 prop_assert_eq!(bucket_of(ours_at), bucket_of(theirs.min(HIGHEST)), "p{}", percent);
                 prop_assert!(ours_at <= theirs || theirs >= HIGHEST);
             }
@@ -347,8 +347,8 @@ mod tests {
             prop_assert_eq!(&right, &together);
         }
 
-        /// Whatever is made compact when: no count is lost, minimum, maximum and mean stay exact, and percentiles are those of
-        /// the values or at most 1 % more.
+        /// Making histograms compact at any time loses no count, keeps the minimum, maximum and mean exact, and makes percentiles
+        /// at most 1 % too high.
         #[test]
         fn compact_percentiles_are_at_most_one_percent_too_high(
             parts in proptest::collection::vec((latencies(), proptest::bool::ANY), 1..4),
@@ -372,7 +372,7 @@ mod tests {
             for percent in percents.into_iter().chain([0.0, 50.0, 95.0, 99.0, 100.0]) {
                 let rank = (percent / 100.0 * values.len() as f64).ceil().max(1.0) as usize;
                 let (real, at) = (values[rank - 1], compact.percentile(percent).as_micros() as u64);
-                // A value above an hour has the last bucket.
+                // Values above an hour count in the last bucket.
                 prop_assert!(real.min(HIGHEST) <= at && (real > HIGHEST || at * 100 <= real * 101), "p{percent}: {at} for {real}");
             }
             let mut again = compact.clone();
@@ -381,7 +381,7 @@ mod tests {
         }
 
         #[test]
-        fn survives_a_journey(values in latencies()) {
+        fn serialises_and_deserialises(values in latencies()) {
             let mut histogram = ours(&values);
             if values.len() % 2 == 0 {
                 histogram.make_compact();
@@ -427,7 +427,7 @@ mod tests {
         assert!((median / 123_456_789.0 - 1.0).abs() < 0.001);
     }
 
-    /// 50,000 latencies around 2 ms, as a second of a run at full speed has them.
+    /// 50,000 latencies around 2 ms: one second of a run at full speed.
     #[test]
     fn compact_is_ten_times_smaller() {
         let mut random = 1_u64;

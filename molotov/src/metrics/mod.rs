@@ -1,4 +1,4 @@
-//! What a run measures: recorded by each shard without locks, taken as snapshots that merge exactly.
+//! Measurements of a run. Each shard records them without locks, and takes snapshots that merge exactly.
 
 mod buckets;
 mod compact;

@@ -1,4 +1,4 @@
-//! Names under which measures are kept: bounded in number and length, found without allocating.
+//! The names of rows: bounded in number and length, and found without allocating.
 
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
@@ -6,14 +6,14 @@ use foldhash::fast::FixedState;
 
 use crate::secrets;
 
-/// Names kept apart for requests, and for steps; the rest goes to [`OTHER`].
+/// At most this many names of requests, and of steps, have their own rows. All others share [`OTHER`].
 pub(super) const MAX_NAMES: usize = 500;
-/// The row that takes what has no row of its own any more.
+/// The row that names past the limit share.
 pub(super) const OTHER: &str = "other";
-/// Longer names are cut, in bytes.
+/// The longest name, in bytes. Longer ones are cut.
 const MAX_NAME: usize = 512;
 
-/// Numbers for names, in the order in which they came.
+/// Numbers names in the order in which they are first used.
 #[derive(Debug)]
 pub(super) struct Names {
     limit: usize,
@@ -27,7 +27,7 @@ impl Names {
         Names { limit, names: Vec::new(), index: HashMap::default(), other: None }
     }
 
-    /// The number of a name, that of [`OTHER`] when there are too many. Numbers count from 0 without a gap.
+    /// Returns the number of a name, or that of [`OTHER`] past the limit. Numbers start at 0 and have no gaps.
     #[inline]
     pub(super) fn number(&mut self, name: &str) -> usize {
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
@@ -40,7 +40,7 @@ impl Names {
     #[cold]
     fn add(&mut self, name: &str) -> usize {
         if let Cow::Owned(masked) = secrets::mask(name) {
-            // Names that differ only in their secrets are one.
+            // Names that differ only in their secrets share a row.
             let number = self.number(&masked);
             if self.index.len() < self.limit.saturating_mul(2) {
                 self.index.insert(name.into(), number);
@@ -66,12 +66,12 @@ impl Names {
         number
     }
 
-    /// The name of a number.
+    /// Returns the name with this number.
     pub(super) fn name(&self, number: usize) -> &Arc<str> {
         &self.names[number]
     }
 
-    /// Whether some names share the row [`OTHER`].
+    /// Returns whether any names share the row [`OTHER`].
     pub(super) fn exceeded(&self) -> bool {
         self.other.is_some()
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_past_the_bound_share_one_row() {
+    fn names_past_the_limit_share_one_row() {
         let mut names = Names::new(2);
         assert_eq!([names.number("a"), names.number("b"), names.number("a")], [0, 1, 0]);
         assert!(!names.exceeded());
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_the_users_called_other_is_the_same_row() {
+    fn a_users_name_other_shares_that_row() {
         let mut names = Names::new(1);
         assert_eq!([names.number(OTHER), names.number("b"), names.number("c")], [0, 0, 0]);
     }
 
     #[test]
-    fn names_that_differ_in_secrets_are_one() {
+    fn names_that_differ_only_in_secrets_share_a_row() {
         let mut names = Names::new(10);
         let numbers: Vec<_> = (0..50).map(|n| names.number(&format!("GET /x?token={n}"))).collect();
         assert!(numbers.iter().all(|number| *number == numbers[0]), "{numbers:?}");

@@ -1,4 +1,4 @@
-//! Takes samples of what the generator uses: a thread, a process, the machine.
+//! Samples the resources that the generator uses: threads, processes, the machine.
 
 use std::{
     path::PathBuf,
@@ -16,10 +16,10 @@ use super::{
     system::{self, CpuTimes, QuotaTimes},
 };
 
-/// From this share of an interval on, a thread counts as saturated.
+/// A thread is saturated if it is busy for at least this share of an interval.
 const BUSY: f64 = 0.9;
 
-/// CPU time of one thread, interval by interval.
+/// The CPU time of one thread, by interval.
 #[derive(Debug)]
 pub(super) struct ThreadProbe {
     clocks: Clocks,
@@ -27,12 +27,12 @@ pub(super) struct ThreadProbe {
 }
 
 impl ThreadProbe {
-    /// Watches the calling thread from now on.
+    /// Starts to watch the calling thread.
     pub(super) fn start() -> ThreadProbe {
         ThreadProbe { clocks: Clocks::start(ClockId::ThreadCPUTime), delay: system::run_delay() }
     }
 
-    /// What the thread used since the last call, which has to come from the same thread.
+    /// Returns the thread's usage since the last call. Only that thread may call this.
     pub(super) fn sample(&mut self) -> Health {
         let (cpu, wall) = self.clocks.lap();
         let before = std::mem::replace(&mut self.delay, system::run_delay());
@@ -42,17 +42,17 @@ impl ThreadProbe {
     }
 }
 
-/// CPU and open files of this process; asked about once a second by whoever leads the process's shards.
+/// The CPU time and open files of this process, sampled about once a second.
 #[derive(Debug)]
 pub(crate) struct ProcessProbe(Clocks);
 
 impl ProcessProbe {
-    /// Watches this process from now on.
+    /// Starts to watch this process.
     pub(crate) fn start() -> ProcessProbe {
         ProcessProbe(Clocks::start(ClockId::ProcessCPUTime))
     }
 
-    /// What the process used since the last call; to be merged into a snapshot's health.
+    /// Returns the process's usage since the last call, to be merged into the health of a snapshot.
     pub(crate) fn sample(&mut self) -> Health {
         let (process_cpu, process_wall) = self.0.lap();
         let (open_files, connections) = opened();
@@ -61,7 +61,7 @@ impl ProcessProbe {
     }
 }
 
-/// CPU time of the machine and quotas on it: sampled by one process for the whole run.
+/// The CPU time of the machine, and CPU quotas. One process samples them for the whole run.
 #[derive(Debug)]
 pub(crate) struct MachineProbe {
     cpu: Option<CpuTimes>,
@@ -69,7 +69,7 @@ pub(crate) struct MachineProbe {
 }
 
 impl MachineProbe {
-    /// Watches this machine, and the control groups of this process, from now on.
+    /// Starts to watch this machine, and the control groups of this process.
     pub(crate) fn start() -> MachineProbe {
         let quotas = system::quota_files().into_iter().filter_map(|file| {
             let times = system::quota_times(&file)?;
@@ -78,12 +78,12 @@ impl MachineProbe {
         MachineProbe { cpu: system::cpu_times(), quotas: quotas.collect() }
     }
 
-    /// What happened since the last call; to be merged into a snapshot's health.
+    /// Returns the changes since the last call, to be merged into the health of a snapshot.
     pub(crate) fn sample(&mut self) -> Health {
         let before = std::mem::replace(&mut self.cpu, system::cpu_times());
         let mut machine = Machine::default();
         if let Some((now, before)) = self.cpu.zip(before) {
-            // Some of these counters go back now and then, by a little.
+            // Some of these counters occasionally decrease slightly.
             machine.busy = now.busy.saturating_sub(before.busy);
             machine.stolen = now.stolen.saturating_sub(before.stolen);
             machine.total = now.total.saturating_sub(before.total);
@@ -96,13 +96,13 @@ impl MachineProbe {
                 throttled: times.throttled.saturating_sub(before.throttled),
             })
         });
-        // The tightest of the groups above each other; one that is throttled stops all below.
+        // A group that is throttled stops all groups below it, so the most throttled one counts.
         let quota = quotas.max_by_key(|quota| (quota.throttled_periods, quota.periods)).unwrap_or_default();
         Health { machine, quota, ..Health::default() }
     }
 }
 
-/// A CPU clock beside the wall clock.
+/// A CPU clock together with the wall clock.
 #[derive(Debug)]
 struct Clocks {
     clock: ClockId,
@@ -115,7 +115,7 @@ impl Clocks {
         Clocks { clock, cpu: now(clock), wall: Instant::now() }
     }
 
-    /// CPU and wall time since the last call.
+    /// Returns the CPU time and the wall time since the last call.
     fn lap(&mut self) -> (Duration, Duration) {
         let (cpu, wall) = (now(self.clock), Instant::now());
         let lap = (cpu.saturating_sub(self.cpu), wall - self.wall);

@@ -1,4 +1,4 @@
-//! Records what the workers of one shard do, without a lock and, once names are known, without allocating.
+//! Records what the workers of one shard do, without locks. Recording a known name allocates nothing.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
@@ -13,17 +13,17 @@ use super::{
 };
 use crate::secrets;
 
-/// Longer statuses are cut, in bytes.
+/// The longest status, in bytes. Longer ones are cut.
 const MAX_STATUS: usize = 100;
 
-/// Bounds on what a recorder keeps.
+/// The limits of a recorder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Names kept apart, for requests and for steps; the rest goes to `other`.
+    /// The number of names of requests, and of steps, with their own rows. All others share `other`.
     pub(crate) names: usize,
-    /// Groups of errors kept apart.
+    /// The number of groups of errors.
     pub(crate) errors: usize,
-    /// Bytes of histogram buckets held before they are folded into the pending snapshot.
+    /// The size of histogram buckets in use, in bytes, at which they are packed into the pending snapshot.
     pub(crate) buckets: usize,
 }
 
@@ -34,18 +34,18 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default, with the memory shared between a number of shards.
+    /// Returns the defaults, with the memory divided among the shards.
     pub(crate) fn for_shards(shards: usize) -> Limits {
         let default = Limits::default();
         Limits { buckets: (default.buckets / shards.max(1)).max(128 << 10), ..default }
     }
 }
 
-/// Number of a scenario in one recorder.
+/// The number of a scenario in one recorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ScenarioId(usize);
 
-/// Records what the workers of one shard do; clones record into the same measures.
+/// Records what the workers of one shard do. Clones share the recorder.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(Rc<RefCell<State>>);
 
@@ -60,17 +60,17 @@ struct State {
     lag: Counter,
     probe: ThreadProbe,
     pool: Pool,
-    /// Counted since the last fold; a bucket cannot hold more than `u32::MAX`.
+    /// The number of records since the last fold. A bucket holds at most `u32::MAX`.
     recorded: u32,
-    /// What had to be folded before it was taken.
+    /// Measurements that were folded before they were taken.
     pending: Snapshot,
 }
 
 impl Recorder {
-    /// An empty recorder, for the thread it is made on.
+    /// Returns an empty recorder for the current thread.
     pub(crate) fn new(limits: Limits) -> Recorder {
         Recorder(Rc::new(RefCell::new(State {
-            // As many scenarios as somebody wrote; names of requests may come from data.
+            // Names of scenarios come from code, but names of requests may come from data.
             scenarios: Table::new(usize::MAX),
             requests: Table::new(limits.names),
             protocols: Protocols::new(limits.names.saturating_mul(2)),
@@ -84,12 +84,12 @@ impl Recorder {
         })))
     }
 
-    /// The number under which a scenario is recorded.
+    /// Returns the number of a scenario.
     pub(crate) fn scenario_id(&self, name: &str) -> ScenarioId {
         ScenarioId(self.0.borrow_mut().scenarios.number(name))
     }
 
-    /// A scenario ended.
+    /// Records the end of a scenario.
     pub(crate) fn scenario(&self, id: ScenarioId, outcome: Outcome, took: Duration) {
         let state = &mut *self.0.borrow_mut();
         state.scenarios.rows[id.0].record(&mut state.pool, outcome, took);
@@ -128,19 +128,19 @@ impl Recorder {
         state.fold_when_full();
     }
 
-    /// Something failed: in one scenario's run, or around it.
+    /// Records an error in a scenario or a fixture.
     pub(crate) fn error(&self, sample: ErrorSample<'_>) {
         self.0.borrow_mut().errors.add(sample);
     }
 
-    /// The event loop looked at a timer that late.
+    /// Records how late the event loop handled a timer.
     pub(crate) fn lag(&self, late: Duration) {
         let state = &mut *self.0.borrow_mut();
         state.lag.record(&mut state.pool, late);
         state.fold_when_full();
     }
 
-    /// All that was recorded since the last call.
+    /// Returns everything recorded since the last call.
     pub(crate) fn take(&self) -> Snapshot {
         let state = &mut *self.0.borrow_mut();
         state.fold();
@@ -150,7 +150,7 @@ impl Recorder {
         snapshot
     }
 
-    /// Bytes held for measures.
+    /// Returns the memory used for measurements, in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         let state = self.0.borrow();
@@ -206,7 +206,7 @@ impl Table {
         number
     }
 
-    /// The rows in which something was recorded.
+    /// Returns the rows that are not empty.
     fn pack(&mut self, pool: &mut Pool) -> BTreeMap<Arc<str>, Stats> {
         let rows = self.rows.iter_mut().enumerate().filter(|(_, row)| row.counts.total() > 0);
         rows.map(|(number, row)| (Arc::clone(self.names.name(number)), row.pack(pool))).collect()
@@ -244,7 +244,7 @@ impl Row {
         }
     }
 
-    /// Notes that an operation of this protocol is recorded here.
+    /// Notes the protocol of an operation that is recorded here.
     #[inline]
     fn belongs_to(&mut self, protocol: &str) {
         if self.protocol.as_deref() != Some(protocol) {

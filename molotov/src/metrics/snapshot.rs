@@ -1,4 +1,4 @@
-//! What was measured up to a moment: plain data that serialises and merges exactly.
+//! Snapshots of measurements: plain data that serialises and merges exactly.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,68 +12,68 @@ use super::{
 /// At most this many statuses of a row are counted separately; the others are counted as `other`.
 pub(super) const MAX_STATUSES: usize = 100;
 
-/// Measures of a shard, a process or a run.
+/// The measurements of a shard, a process or a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The end of the time in which all this was measured, counted from the start of the run.
+    /// The time up to which it was measured, from the start of the run.
     pub until: Duration,
-    /// By the scenario's name.
+    /// Scenarios by name.
     pub scenarios: BTreeMap<Arc<str>, Stats>,
     /// HTTP requests by their name, such as `GET /cart`, and operations of other protocols by protocol and name, such as
     /// `LINE echo`.
     pub requests: BTreeMap<Arc<str>, Stats>,
-    /// By the name given to `session.measure`.
+    /// Steps by the name given to `session.measure`.
     pub steps: BTreeMap<Arc<str>, Stats>,
-    /// Errors by kind, place and scenario, in the order in which they first happened.
+    /// Errors by kind, place and scenario, in the order of their first occurrence.
     pub errors: Vec<ErrorGroup>,
-    /// Whether there were more names than are kept apart: the rest is in the rows named `other`.
+    /// Whether there were too many names, so that some share the rows named `other`.
     pub names_exceeded: bool,
-    /// How the load generator itself fared.
+    /// The state of the load generator itself.
     pub health: Health,
 }
 
-/// Measures of one scenario, request name or step.
+/// The measurements of one scenario, request name or step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Requests: their protocol, such as `HTTP`; `None` if the row contains several.
     pub protocol: Option<Arc<str>>,
-    /// How they ended.
+    /// The number of successes, failures and interruptions.
     pub counts: Counts,
-    /// How long those took that were not interrupted.
+    /// The durations of successes and failures.
     pub latency: Histogram,
-    /// Requests: time to the first byte of the response.
+    /// Requests: the time to the first byte of the response.
     pub first_byte: Histogram,
     /// Requests: bytes received.
     pub bytes_in: u64,
     /// Requests: bytes sent.
     pub bytes_out: u64,
-    /// Requests: how many were sent again because a kept connection closed without an answer.
+    /// Requests: the number that were sent again because a kept connection closed without a response.
     pub retried: u64,
-    /// Requests: how many responses had each status, such as `200`.
+    /// Requests: the number of responses with each status, such as `200`.
     pub statuses: BTreeMap<Arc<str>, u64>,
 }
 
-/// How many ended in which way.
+/// The number of successes, failures and interruptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// As they should.
+    /// Successes.
     pub ok: u64,
-    /// With a failure.
+    /// Failures.
     pub failed: u64,
-    /// Cut short by the end of the run.
+    /// Cancelled by the end of the run.
     pub interrupted: u64,
 }
 
 impl Counts {
-    /// All that began.
+    /// Returns the sum of all three.
     pub fn total(&self) -> u64 {
         self.ok + self.failed + self.interrupted
     }
 
-    /// Share of failures among those that ended, 0 to 1; 0 when none ended.
+    /// Returns the share of failures among successes and failures, from 0 to 1; 0 if there are none.
     pub fn failure_ratio(&self) -> f64 {
         match self.ok + self.failed {
             0 => 0.0,
@@ -89,7 +89,7 @@ impl Counts {
         }
     }
 
-    /// Adds those of `other`.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Counts) {
         self.ok += other.ok;
         self.failed += other.failed;
@@ -98,7 +98,7 @@ impl Counts {
 }
 
 impl Snapshot {
-    /// Adds what another shard or process, or the same one later, measured.
+    /// Adds the measurements of another shard or process, or of the same one later.
     pub fn merge(&mut self, other: &Snapshot) {
         self.until = self.until.max(other.until);
         merge_rows(&mut self.scenarios, &other.scenarios, usize::MAX);
@@ -109,31 +109,31 @@ impl Snapshot {
         self.health.merge(&other.health);
     }
 
-    /// Whether both were measured in the same second of the run.
+    /// Returns whether both were measured in the same second of the run.
     pub(crate) fn is_of_the_second_of(&self, other: &Snapshot) -> bool {
         let second = |until: Duration| until.saturating_sub(Duration::from_nanos(1)).as_secs();
         second(self.until) == second(other.until)
     }
 
-    /// How all scenarios ended.
+    /// Returns the counts of all scenarios together.
     pub fn totals(&self) -> Counts {
         let mut totals = Counts::default();
         self.scenarios.values().for_each(|stats| totals.merge(&stats.counts));
         totals
     }
 
-    /// Whether the load generator limited the run or falsified what it measured.
+    /// Returns what in the load generator limited the run or distorted its measurements, if anything did.
     pub fn bottleneck(&self) -> Option<Bottleneck> {
         self.health.bottleneck(&self.measured().1)
     }
 
-    /// One sentence that says what in the load generator was the bottleneck, and what to do about it; `None` if nothing was.
+    /// Returns one sentence that names the bottleneck in the load generator and what to do about it; `None` if there is none.
     pub fn advice(&self) -> Option<String> {
         let (subject, latency) = self.measured();
         self.health.advice(subject, &latency)
     }
 
-    /// What the run measured most closely, and its latencies: requests, else steps, else scenarios.
+    /// Returns the latencies of requests, or else of steps, or else of scenarios, and which of them.
     fn measured(&self) -> (&'static str, Histogram) {
         let kinds = [("requests", &self.requests), ("steps", &self.steps), ("scenarios", &self.scenarios)];
         let (subject, rows) = kinds.into_iter().find(|(_, rows)| !rows.is_empty()).unwrap_or(kinds[0]);
@@ -142,7 +142,7 @@ impl Snapshot {
         (subject, latency)
     }
 
-    /// Bytes taken by measures.
+    /// Returns the memory used for measurements, in bytes.
     #[cfg(test)]
     pub(super) fn memory(&self) -> usize {
         let rows = self.scenarios.iter().chain(&self.requests).chain(&self.steps);
@@ -154,7 +154,7 @@ impl Snapshot {
     }
 }
 
-/// Adds rows to rows of the same name, at most `limit` and one; says whether some had to share that one.
+/// Merges rows by name, and returns whether there were more than `limit`. Those past the limit share the row `other`.
 fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, Stats>, limit: usize) -> bool {
     let mut exceeded = false;
     for (name, stats) in others {
@@ -171,7 +171,7 @@ fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, 
 }
 
 impl Stats {
-    /// Adds those of `other`.
+    /// Adds the measurements of `other`.
     pub fn merge(&mut self, other: &Stats) {
         if self.counts.total() == 0 {
             self.protocol.clone_from(&other.protocol);

@@ -1,6 +1,6 @@
-//! What Linux tells about CPU time: of the machine, of a thread, and of the control group that limits a process.
+//! CPU times as Linux reports them: of the machine, of a thread, and of control groups with a quota.
 //!
-//! Everything here is `None` or empty on systems that do not tell.
+//! On systems without these files, everything here is `None` or empty.
 
 use std::{
     fs,
@@ -8,23 +8,23 @@ use std::{
     time::Duration,
 };
 
-/// CPU time of the machine since it was started, added up over its CPUs.
+/// The CPU time of the machine since it was started, summed over its CPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct CpuTimes {
-    /// Spent on something.
+    /// Time in which CPUs were busy.
     pub(super) busy: Duration,
-    /// Taken by the hypervisor for other virtual machines.
+    /// Time that the hypervisor gave to other virtual machines.
     pub(super) stolen: Duration,
-    /// All of it.
+    /// The total time.
     pub(super) total: Duration,
 }
 
-/// CPU time of the machine.
+/// Returns the CPU time of the machine.
 pub(super) fn cpu_times() -> Option<CpuTimes> {
     parse_stat(&fs::read_to_string("/proc/stat").ok()?)
 }
 
-/// Reads `/proc/stat`, whose first line sums up the CPUs in hundredths of a second.
+/// Parses `/proc/stat`, whose first line has the sums over all CPUs in hundredths of a second.
 fn parse_stat(text: &str) -> Option<CpuTimes> {
     let line = text.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|number| number.parse().ok()).collect();
@@ -35,40 +35,40 @@ fn parse_stat(text: &str) -> Option<CpuTimes> {
     Some(CpuTimes { busy: time(busy), stolen: time(steal), total: time(busy + idle + iowait + steal) })
 }
 
-/// How long the calling thread has waited for a CPU although it had something to do.
+/// Returns how long the calling thread was runnable but waited for a CPU.
 pub(super) fn run_delay() -> Option<Duration> {
     parse_schedstat(&fs::read_to_string("/proc/thread-self/schedstat").ok()?)
 }
 
-/// Reads a `schedstat`: time on a CPU, time waited for one, and how often it got one.
+/// Parses a `schedstat`: the time on a CPU, the time waiting for one, and the number of time slices.
 fn parse_schedstat(text: &str) -> Option<Duration> {
     text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
-/// How often a CPU quota was used up, since its control group was made.
+/// How often a CPU quota was used up since its control group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct QuotaTimes {
-    /// Periods in which somebody in the group ran.
+    /// Periods in which the group ran.
     pub(super) periods: u64,
     /// Periods in which the quota was used up.
     pub(super) throttled_periods: u64,
-    /// How long the group stood still then, added up over CPUs.
+    /// How long the group was throttled, summed over CPUs.
     pub(super) throttled: Duration,
 }
 
-/// The files that tell about the quotas this process is under: those of its control group and of all above.
+/// Returns the files with the quotas of this process: those of its control group, and of all groups above.
 pub(super) fn quota_files() -> Vec<PathBuf> {
     let [groups, mounts] = ["/proc/self/cgroup", "/proc/self/mountinfo"].map(fs::read_to_string);
     let (Ok(groups), Ok(mounts)) = (groups, mounts) else { return Vec::new() };
     group_directories(&groups, &mounts).into_iter().map(|directory| directory.join("cpu.stat")).collect()
 }
 
-/// What a quota's file says.
+/// Reads the file of a quota.
 pub(super) fn quota_times(file: &Path) -> Option<QuotaTimes> {
     parse_cpu_stat(&fs::read_to_string(file).ok()?)
 }
 
-/// Reads a `cpu.stat` of either version; `None` for a group without a quota.
+/// Parses a `cpu.stat` of either version. Returns `None` if the group has no quota.
 fn parse_cpu_stat(text: &str) -> Option<QuotaTimes> {
     let value = |name: &str| {
         let mut words = text.lines().filter_map(|line| line.split_once(' '));
@@ -83,8 +83,8 @@ fn parse_cpu_stat(text: &str) -> Option<QuotaTimes> {
     })
 }
 
-/// The directories of the control groups of this process that may limit its CPU time, from `/proc/self/cgroup` and
-/// `/proc/self/mountinfo`: both versions may be mounted.
+/// Returns the directories of the control groups that may limit the CPU time of this process, from `/proc/self/cgroup` and
+/// `/proc/self/mountinfo`. Both versions may be mounted.
 fn group_directories(groups: &str, mounts: &str) -> Vec<PathBuf> {
     let mut directories = Vec::new();
     for group in groups.lines() {
@@ -105,7 +105,7 @@ fn group_directories(groups: &str, mounts: &str) -> Vec<PathBuf> {
             (kind == version && fits(options)).then_some((root, point))
         });
         let Some((root, point)) = mount else { continue };
-        // A container may see its own group as the root of what is mounted, or the whole tree.
+        // In a container, its own group may be mounted as the root, or the whole tree may be.
         let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
         let point = Path::new(point);
         let all = below.ancestors().map(|part| if part == Path::new("") { point.to_owned() } else { point.join(part) });
@@ -161,10 +161,10 @@ mod tests {
         let expected = ["cpu,cpuacct/a/b", "cpu,cpuacct/a", "cpu,cpuacct", "unified/user.slice", "unified"];
         assert_eq!(found, expected.map(|path| Path::new("/sys/fs/cgroup").join(path)));
 
-        // A container of the first version, which is shown its own group at the place of the root.
+        // Version 1 in a container, whose own group is mounted as the root.
         let mounts = "32 31 0:29 /docker/4f /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n";
         assert_eq!(group_directories("4:cpu:/docker/4f\n", mounts), [Path::new("/sys/fs/cgroup/cpu")]);
-        // One of the second, with a name space of its own.
+        // Version 2 in a container with its own namespace.
         let mounts = "32 31 0:29 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         assert_eq!(group_directories("0::/\n", mounts), [Path::new("/sys/fs/cgroup")]);
         assert_eq!(group_directories("0::/../other\nx\n", "\nx - y\n"), Vec::<PathBuf>::new());

@@ -1,4 +1,4 @@
-//! The recorder and its snapshots as a whole: exact, bounded, and free of allocations.
+//! Tests of the recorder together with its snapshots: they are exact and bounded, and recording does not allocate.
 
 use std::{
     collections::BTreeMap,
@@ -32,12 +32,12 @@ fn error(at: u64, kind: &str) -> ErrorSample<'_> {
     }
 }
 
-/// All but health, which depends on the machine.
+/// Everything except health, which depends on the machine.
 fn measured(snapshot: Snapshot) -> Snapshot {
     Snapshot { health: Health { lag: snapshot.health.lag, ..Health::default() }, ..snapshot }
 }
 
-/// What somebody may record.
+/// One call of a recorder.
 #[derive(Debug, Clone)]
 enum Act {
     /// By protocol, name and outcome.
@@ -94,7 +94,7 @@ fn act(recorder: &Recorder, act: &Act, taken: &mut Vec<Snapshot>) {
 }
 
 proptest! {
-    /// However the work is spread over shards, takes and folds, and in whatever order snapshots are merged.
+    /// The result does not depend on how the work is divided among shards, takes and folds, or on the order of merging.
     #[test]
     fn snapshots_merge_to_what_one_recorder_saw(acts in acts(), shards in 1usize..4) {
         let tight = Limits { buckets: 0, ..Limits::default() };
@@ -124,7 +124,7 @@ proptest! {
 }
 
 #[test]
-fn each_measure_is_where_it_belongs() {
+fn records_scenarios_requests_and_steps_separately() {
     let recorder = Recorder::new(Limits::default());
     let browse = recorder.scenario_id("browse");
     assert_eq!(recorder.clone().scenario_id("browse"), browse);
@@ -146,7 +146,7 @@ fn each_measure_is_where_it_belongs() {
     let snapshot = recorder.take();
     let browse = &snapshot.scenarios["browse"];
     assert_eq!(browse.counts, Counts { ok: 1, failed: 0, interrupted: 1 });
-    assert_eq!(browse.latency.max(), Duration::from_millis(9), "what was cut short has no latency");
+    assert_eq!(browse.latency.max(), Duration::from_millis(9), "interrupted scenarios have no latency");
     let get = &snapshot.requests["GET /"];
     assert_eq!(get.counts, Counts { ok: 1, failed: 2, interrupted: 0 });
     assert_eq!((get.bytes_in, get.bytes_out, get.retried), (30, 9, 6));
@@ -157,7 +157,7 @@ fn each_measure_is_where_it_belongs() {
     assert_eq!(snapshot.totals().total(), 2);
     assert!(!snapshot.names_exceeded);
 
-    assert_eq!(measured(recorder.take()), Snapshot::default(), "what was taken is not given again");
+    assert_eq!(measured(recorder.take()), Snapshot::default(), "a second `take` returns nothing");
     recorder.operation(HTTP, "GET /", &sample(1));
     assert_eq!(recorder.take().requests["GET /"].statuses, BTreeMap::from([("200".into(), 1)]));
 }
@@ -257,7 +257,7 @@ fn recording_allocates_nothing_once_names_are_known() {
     let steady = allocation_counter::measure(second);
     assert_eq!(steady.count_total, 0);
     let counted = allocation_counter::measure(|| drop(recorder.take()));
-    assert!(counted.count_total > 0, "the measure measures");
+    assert!(counted.count_total > 0, "allocations are counted");
 }
 
 /// 500 names, each with latencies from a microsecond to an hour.
@@ -268,7 +268,7 @@ fn all_measures_stay_under_fifty_megabytes() {
     let names: Vec<String> = (0..500).map(|name| format!("GET /some/path/{name}")).collect();
     let mut total = Snapshot::default();
     let mut largest = 0;
-    // A prime step through the exponent fills the buckets evenly; each name gets its own phase.
+    // Exponents with a prime step fill the buckets evenly; each name has its own phase.
     for round in 0..5u64 {
         for (index, name) in names.iter().enumerate() {
             for step in 0..60u64 {
@@ -283,7 +283,7 @@ fn all_measures_stay_under_fifty_megabytes() {
     assert_eq!(total.requests.values().map(|stats| stats.counts.ok).sum::<u64>(), 500 * 60 * 5);
     assert!(largest < 25 << 20, "{largest} bytes");
 
-    // However long it goes on: all buckets filled, by seven hundred million requests, and by ninety billion.
+    // A run of any length, with all buckets filled: by 700 million requests, and by 90 billion.
     for (each, most) in [(60, 24 << 20), (8000, 47 << 20)] {
         let full = Histogram::pack((0..23_552).map(|bucket| (bucket, each)), 0, 0, 0);
         let all = full.memory() * 2 * names.len();

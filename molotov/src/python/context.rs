@@ -57,8 +57,8 @@ impl WorkerContext {
         Ok(Some(made))
     }
 
-    fn operation(slf: Py<Self>, protocol: String, name: String) -> Operation {
-        Operation::new(Some(slf), protocol, name)
+    fn operation(&self, py: Python<'_>, protocol: String, name: String) -> Operation {
+        Operation::new(Some(self.inner.borrow(py).clone()), protocol, name)
     }
 
     fn attach(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {

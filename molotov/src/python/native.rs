@@ -28,7 +28,7 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::interrupts::break_in;
     #[pymodule_export]
-    use crate::python::operation::{Operation, operation};
+    use crate::python::operation::Operation;
     #[pymodule_export]
     use crate::python::response::Response;
     #[pymodule_export]
@@ -65,6 +65,17 @@ pub mod _core {
             None => Ok(None),
             Some(context) => Ok(Some(Py::new(py, WorkerContext::new(context))?)),
         }
+    }
+
+    /// Makes an operation of the worker with that context. Without one, it measures nothing.
+    #[pyfunction]
+    fn operation(
+        py: Python<'_>,
+        context: Option<Bound<'_, WorkerContext>>,
+        protocol: String,
+        name: String,
+    ) -> Operation {
+        Operation::new(context.map(|context| context.get().inner.borrow(py).clone()), protocol, name)
     }
 
     /// Prints a note to the user.

@@ -7,7 +7,7 @@ use pyo3::{
     types::PyString,
 };
 
-use super::{asyncio, awaitable::Awaitable, context::WorkerContext, gil_cell::GilCell, interrupts::interrupted};
+use super::{asyncio, awaitable::Awaitable, gil_cell::GilCell, interrupts::interrupted};
 use crate::session;
 
 /// An operation of a worker, measured from the start of its `async with` block to the end.
@@ -20,14 +20,14 @@ pub(super) struct Operation {
 
 struct State {
     /// The worker that performs it; `None` outside a run, where nothing is measured.
-    context: Option<Py<WorkerContext>>,
+    context: Option<session::Context>,
     running: Option<session::Operation>,
     status: Option<String>,
     failed: bool,
 }
 
 impl Operation {
-    pub(super) fn new(context: Option<Py<WorkerContext>>, protocol: String, name: String) -> Operation {
+    pub(super) fn new(context: Option<session::Context>, protocol: String, name: String) -> Operation {
         Operation { protocol, name, state: GilCell::new(State { context, running: None, status: None, failed: false }) }
     }
 
@@ -37,12 +37,6 @@ impl Operation {
             change(running);
         }
     }
-}
-
-/// Makes an operation of the worker that `context` belongs to.
-#[pyfunction]
-pub(super) fn operation(context: Option<Py<WorkerContext>>, protocol: String, name: String) -> Operation {
-    Operation::new(context, protocol, name)
 }
 
 /// Whether an operation has to wait for listeners.
@@ -107,7 +101,7 @@ impl Operation {
             }
             state => {
                 (state.status, state.failed) = (None, false);
-                state.context.as_ref().map(|context| context.get().inner.borrow(py).clone())
+                state.context.clone()
             }
         };
         let Some(context) = context else { return Ok(Awaitable::ready(Ok(slf.into_any()))) };

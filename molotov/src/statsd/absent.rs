@@ -1,4 +1,4 @@
-//! In place of statsd, in programs that are built without its feature.
+//! Stands in for statsd in programs that are built without its feature.
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{metrics::Status, missing::missing};
 
-/// A connection to statsd, which no program of this build has.
+/// The statsd client, which does not exist in this build.
 #[derive(Debug, Clone)]
 pub(crate) struct Statsd(Infallible);
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Failure, Result,
     options::{Args, StepId},
-    python::{errors, event_loop, interrupts, options, run_state, worker::Worker},
+    python::{errors, event_loop, interrupts, module, options, run_state, worker::Worker},
     registry::{GlobalSetup, GlobalTeardown, Need, Origin, Picker, Setup, SetupSession, Slots, Teardown},
     session::{Context, SessionOptions},
 };
@@ -99,7 +99,12 @@ impl Setup for SetupFixture {
                     let kind = returned.get_type();
                     return Err(Failure::msg(format!("`setup` must return a dict of session options, not {kind}")));
                 };
-                *worker.options.borrow_mut() = Some(options.clone().unbind());
+                let split =
+                    module(py, "_sessions").and_then(|sessions| sessions.call_method1("split_options", (options,)));
+                let (http, kinds): (Bound<'_, PyDict>, Bound<'_, PyDict>) =
+                    split.and_then(|split| split.extract()).map_err(errors::failure)?;
+                *worker.options.borrow_mut() = Some(http.unbind());
+                *worker.kind_options.borrow_mut() = Some(kinds.unbind());
                 Ok(None)
             })
         })

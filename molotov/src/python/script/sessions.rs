@@ -129,7 +129,12 @@ impl SessionFactory for SessionOpener {
                     let making = Python::attach(|py| {
                         let known = worker_context(py, &worker, context)?;
                         let event_loop = event_loop::asyncio(py, false)?;
-                        let arguments = (factory, &kind.name, event_loop, kind.keywords.bind(py), known);
+                        let keywords = kind.keywords.bind(py).copy()?;
+                        let given = worker.kind_options.borrow().as_ref().map(|kinds| kinds.clone_ref(py));
+                        if let Some(given) = given.map_or(Ok(None), |given| given.bind(py).get_item(&kind.name))? {
+                            keywords.update(given.cast()?)?;
+                        }
+                        let arguments = (factory, &kind.name, event_loop, keywords, known);
                         Ok(module(py, "_sessions")?.call_method1(intern!(py, "make"), arguments)?.unbind())
                     });
                     worker.run(context, making.map_err(errors::failure)?).await.map_err(errors::failure)?

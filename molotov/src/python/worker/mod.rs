@@ -28,8 +28,10 @@ pub(super) struct Worker {
     parked: Py<ParkedCoroutine>,
     /// The open sessions, each with its kind.
     pub(super) sessions: RefCell<Vec<(String, Py<PyAny>)>>,
-    /// The options that `setup` returned.
+    /// The options of the HTTP session that `setup` returned.
     pub(super) options: RefCell<Option<Py<PyDict>>>,
+    /// The options of other kinds of sessions that `setup` returned, by kind.
+    pub(super) kind_options: RefCell<Option<Py<PyDict>>>,
     pub(super) context: OnceCell<Py<WorkerContext>>,
 }
 
@@ -64,6 +66,7 @@ impl Worker {
                 event_loop,
                 sessions: RefCell::default(),
                 options: RefCell::default(),
+                kind_options: RefCell::default(),
                 context: OnceCell::from(known.unbind()),
             })
         })?;

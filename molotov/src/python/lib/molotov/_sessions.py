@@ -3,12 +3,18 @@
 import asyncio
 import json as _json
 
-from molotov import _connectors, _jars
+from molotov import _connectors, _jars, api
 from molotov._aiohttp import Unsupported
 from molotov._headers import basic, cookie_values, pairs_of
 from molotov._targets import relative
 from molotov._timeouts import session_limits
 from molotov._types import changeable, http_version
+
+
+def split_options(options):
+    """Separates the options of the HTTP session from those of the kinds that factories make."""
+    kinds = {kind: dict(options[kind]) for kind in api._FACTORIES if kind != "http" and kind in options}
+    return {name: value for name, value in options.items() if name not in kinds} if kinds else options, kinds
 
 
 def session_options(options):
