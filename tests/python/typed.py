@@ -54,6 +54,19 @@ async def listen(event: str, **info: Any) -> None:
         assert_type(request.method, str)
 
 
+async def measure(session: ClientSession) -> None:
+    async with molotov.operation("LINE", "echo") as operation:
+        assert_type(operation, molotov.Operation)
+        operation.status = 200
+        assert_type((operation.protocol, operation.name), tuple[str, str])
+        operation.add_sent(1)
+        operation.add_received(1)
+        operation.mark_first_byte()
+        operation.fail()
+    async with molotov.get_context(session).operation("LINE", "echo") as operation:
+        print(operation.status)
+
+
 @molotov.scenario_picker()
 def pick(worker_id: int, step_id: int) -> str:
     return "two"
