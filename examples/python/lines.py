@@ -41,7 +41,6 @@ async def connect(worker_id, session):
 @molotov.teardown_session()
 async def disconnect(worker_id, session):
     session.lines.writer.close()
-    await session.lines.writer.wait_closed()
 
 
 @molotov.scenario(weight=3)
