@@ -131,8 +131,8 @@ impl BlockingRequest {
         builder
     }
 
-    /// Makes the request on a thread of its own, so that it works inside a runtime too, and joins the thread: what is
-    /// forked later must not find one.
+    /// Sends the request on a new thread, so that it works inside a runtime, and joins the thread, since a process with other threads
+    /// cannot fork.
     fn make(mut self) -> Result<BlockingResponse, Error> {
         if let Some(error) = self.error.take() {
             return Err(error);

@@ -87,7 +87,7 @@ struct House {
     named: Vec<Named>,
 }
 
-/// A module is named in another.
+/// A reference from one module to another.
 struct Named {
     by: Vec<String>,
     module: Vec<String>,
@@ -95,14 +95,14 @@ struct Named {
 }
 
 impl House {
-    /// From the text of files by their path below `src`.
+    /// Returns the modules of files, given as paths relative to `src` and text.
     fn new(files: &BTreeMap<String, String>) -> House {
         let tests = |path: &str| path.split(['/', '.']).any(|part| part == "tests" || part.ends_with("_tests"));
         let texts: BTreeMap<_, _> = (files.iter())
             .filter(|(path, _)| !tests(path))
             .map(|(path, text)| (module_of(path), (path.clone(), code(text))))
             .collect();
-        // What the crate's root hands on belongs to the module that it comes from.
+        // Items that the root of the crate re-exports belong to their modules.
         let mut root = BTreeMap::new();
         if let Some((_, text)) = texts.get(&Vec::new()) {
             for (at, _) in text.match_indices("pub use ") {
@@ -139,7 +139,7 @@ impl House {
         House { files: texts.into_iter().map(|(module, (path, _))| (module, path)).collect(), named }
     }
 
-    /// Where a module names one of a higher layer, or is in none.
+    /// Returns the places where a module names one of a higher layer, and the modules that are in no layer.
     fn upward(&self) -> Vec<String> {
         let layer = |module: &[String]| LAYERS.iter().position(|layer| layer.contains(&module[0].as_str()));
         let mut found = BTreeSet::new();
@@ -157,7 +157,7 @@ impl House {
         found.into_iter().collect()
     }
 
-    /// The modules whose children make cycles, and where those name each other.
+    /// Returns the modules whose children form cycles, and the places where the children name each other.
     fn cycles(&self) -> BTreeMap<String, Vec<String>> {
         let mut siblings: BTreeMap<&[String], Vec<(&str, &str, &Named)>> = BTreeMap::new();
         for named in &self.named {
@@ -168,7 +168,7 @@ impl House {
         }
         let mut found = BTreeMap::new();
         for (parent, mut edges) in siblings {
-            // What names nothing, or is named by nothing, is in no cycle.
+            // A module that names no other, or that no other names, is in no cycle.
             loop {
                 let before = edges.len();
                 let by: BTreeSet<_> = edges.iter().map(|(by, ..)| *by).collect();
@@ -210,7 +210,7 @@ fn module_of(path: &str) -> Vec<String> {
     module
 }
 
-/// The text without comments, strings and the module of tests at its end; lines stay where they are.
+/// The text without comments, strings and the module of tests at its end. Line numbers do not change.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| match line.trim_start().starts_with("//") {
         true => String::new(),
@@ -229,7 +229,7 @@ fn code(text: &str) -> String {
     text
 }
 
-/// Where paths start that name modules of this crate.
+/// The offsets of paths that name modules of this crate.
 fn starts(text: &str) -> Vec<(usize, &'static str)> {
     let within = |at: usize| text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
     let starts = ["crate", "super", "self"].into_iter();
@@ -237,7 +237,7 @@ fn starts(text: &str) -> Vec<(usize, &'static str)> {
     found.filter(|(at, word)| text[at + word.len()..].starts_with("::") && !within(*at)).collect()
 }
 
-/// Reads the path at a place in the text: adds what it leads to, and where that stands, and returns where it ends.
+/// Parses the path at an offset of the text, adds its targets with their offsets to `found`, and returns the offset of its end.
 fn read_path(text: &str, mut at: usize, before: &[String], found: &mut Vec<(Vec<String>, usize)>) -> usize {
     let mut path = before.to_vec();
     let skip = |at: usize| at + text[at..].len() - text[at..].trim_start().len();
@@ -246,7 +246,7 @@ fn read_path(text: &str, mut at: usize, before: &[String], found: &mut Vec<(Vec<
         if text[at..].starts_with('{') {
             at = skip(at + 1);
             while at < text.len() && !text[at..].starts_with('}') {
-                // After the name there may be an `as`.
+                // The name may be followed by `as`.
                 at = read_path(text, at, &path, found);
                 at += text[at..].find([',', '}']).unwrap_or(text[at..].len());
                 at = skip(at + usize::from(text[at..].starts_with(',')));
