@@ -9,8 +9,10 @@ use crate::run::Summary;
 const COLUMNS: &str = "at_s,period_s,workers,successes,failures,interrupted,requests,request_failures,bytes_in,bytes_out,\
                        p50_ms,p95_ms,p99_ms,max_ms,retried\n";
 
-/// A run's course as CSV: numbers only. The percentiles are those of what [`Timeline`](super::Timeline::latency_source) names;
-/// they are empty for a period in which nothing of it ended.
+/// Formats the timeline of a run as CSV, with numbers only.
+///
+/// The percentiles are those of [`Timeline::latency_source`](super::Timeline::latency_source). They are empty for a period in which
+/// none of these operations ended.
 pub fn csv(summary: &Summary) -> String {
     let mut text = COLUMNS.to_owned();
     for point in summary.timeline.points() {
