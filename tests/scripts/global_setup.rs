@@ -11,7 +11,7 @@ use super::Scripts;
 fn doing(work: &str) -> Scripts {
     let script = format!(
         r#"
-import sys
+import asyncio, os, socket, sys, time
 import molotov
 
 @molotov.global_setup()
@@ -96,7 +96,7 @@ fn sys_exit_sets_the_exit_code() {
 
 #[test]
 fn output_is_shown_while_global_setup_runs() {
-    let work = "import os, time\n    print('waiting')\n    while not os.path.exists('go'):\n        time.sleep(0.01)";
+    let work = "print('waiting')\n    while not os.path.exists('go'):\n        time.sleep(0.01)";
     for (line, columns) in [("-c -r 1", None), ("-c -r 1", Some(100)), ("-r 1", Some(100)), ("-c -p 2 -r 1", None)] {
         let scripts = doing(work);
         let program = scripts.program(line);
@@ -112,14 +112,14 @@ fn output_is_shown_while_global_setup_runs() {
 
 /// Statements that block: in a system call, in one that the system resumes, in the interpreter, in the event loop.
 const BLOCKING: [&str; 4] = [
-    "import time; time.sleep(3600)",
-    "import socket; ends = socket.socketpair(); ends[0].recv(1)",
+    "time.sleep(3600)",
+    "ends = socket.socketpair(); ends[0].recv(1)",
     "while True: pass",
-    "import asyncio; asyncio.get_event_loop().run_until_complete(asyncio.sleep(3600))",
+    "asyncio.get_event_loop().run_until_complete(asyncio.sleep(3600))",
 ];
 
 /// Waits until the script has written a line, and its main thread sleeps or spins. Before a system call starts, Python notices a
-/// signal only after the call.
+/// signal only after the call. The script imports its modules first, since `KeyboardInterrupt` can be ignored during an import.
 #[track_caller]
 fn wait_until_it_blocks(running: &Running, entry: &str, spins: bool) {
     running.wait_for_journal(entry);
@@ -151,8 +151,7 @@ fn one_signal_interrupts_a_global_setup_that_blocks() {
         ] {
             threads.spawn(move || {
                 for line in ["-c", "-c -p 2"] {
-                    let scripts =
-                        doing(&format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}"));
+                    let scripts = doing(&format!("open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}"));
                     let output = ends_by(scripts.program(line).start(), work, &[signal]).exited(code);
                     let said = "`global_setup` was interrupted: KeyboardInterrupt (at loadtest.py:8)";
                     assert!(output.stdout.contains(said), "{work} {line}: {output:#?}");
@@ -165,7 +164,7 @@ fn one_signal_interrupts_a_global_setup_that_blocks() {
 
 #[test]
 fn a_caught_signal_stops_the_run() {
-    let work = "import time\n    try:\n        import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n        time.sleep(3600)\n    \
+    let work = "try:\n        open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n        time.sleep(3600)\n    \
                 except KeyboardInterrupt:\n        print('caught')";
     for line in ["-c", "-c -p 2"] {
         let output = ends_by(doing(work).program(line).start(), work, &[Signal::INT]).exited(0);
@@ -178,7 +177,7 @@ fn a_caught_signal_stops_the_run() {
 
 #[test]
 fn a_second_signal_ends_the_process_if_the_first_is_ignored() {
-    let work = "import os, time\n    said = 'hanging'\n    while True:\n        try:\n            \
+    let work = "said = 'hanging'\n    while True:\n        try:\n            \
                 open(os.environ['JOURNAL'], 'a').write(said + '\\n')\n            time.sleep(3600)\n        \
                 except KeyboardInterrupt:\n            said = 'ignored'";
     for line in ["-c", "-c -p 2"] {
@@ -196,7 +195,9 @@ fn a_second_signal_ends_the_process_if_the_first_is_ignored() {
 fn one_signal_ends_a_script_that_blocks_at_import() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         for work in if code == 130 { &BLOCKING[..] } else { &BLOCKING[..1] } {
-            let script = format!("import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n{work}\n");
+            let script = format!(
+                "import asyncio, os, socket, time\nopen(os.environ['JOURNAL'], 'a').write('hanging\\n')\n{work}\n"
+            );
             let scripts = Scripts::new(&[("loadtest.py", &script)]);
             ends_by(scripts.program("-c").start(), work, &[signal]).exited(code);
         }
@@ -210,8 +211,8 @@ fn the_second_signal_interrupts_a_global_teardown_that_blocks() {
             threads.spawn(move || {
                 for line in ["-c -r 1", "-c -r 1 -p 2"] {
                     let script = format!(
-                        "import molotov\n\n@molotov.scenario()\nasync def one(session):\n    pass\n\n\
-                         @molotov.global_teardown()\ndef finish():\n    import os; open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}\n"
+                        "import asyncio, os, socket, time, molotov\n\n@molotov.scenario()\nasync def one(session):\n    pass\n\n\
+                         @molotov.global_teardown()\ndef finish():\n    open(os.environ['JOURNAL'], 'a').write('hanging\\n')\n    {work}\n"
                     );
                     let scripts = Scripts::new(&[("loadtest.py", &script)]);
                     // The system delivers two pending signals of the same kind as one.

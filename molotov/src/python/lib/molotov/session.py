@@ -23,9 +23,14 @@ def _create_task_of_worker(create_task, coroutine, context):
 
 
 def operation(protocol, name):
-    """Returns an operation of a protocol other than HTTP, for `async with`. It is measured from the start of the block to its
-    end, and reported in tables, thresholds, events and statsd as a request is. An exception makes it fail. Outside of a
-    worker, nothing is measured."""
+    """Measures the block of an `async with` as an operation of a protocol other than HTTP.
+
+    The operation appears in tables, thresholds, events and statsd as requests do. It fails if the block raises an exception.
+    Outside of a worker, nothing is measured.
+
+    `protocol` is the name of the protocol in upper case, such as `"SQL"`.
+    `name` is the name that operations of one kind share, such as `"select user"`.
+    """
     return _core.operation(_WORKER.get(), protocol, name)
 
 
