@@ -77,7 +77,7 @@ async fn echo(session: &mut LineSession) -> Result<()> {
 /// The operation fails, as the server does not know the command. The scenario expects that, and succeeds.
 #[scenario]
 async fn refuse(session: &mut LineSession) -> Result<()> {
-    let failure = session.call("refuse", "hello").await.unwrap_err();
+    let failure = session.call("refuse", "hello").await.expect_err("the server does not know the command");
     assert!(failure.to_string().contains("unknown command"), "{failure}");
     Ok(())
 }

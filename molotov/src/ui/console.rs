@@ -46,14 +46,16 @@ impl Medium {
 /// The plain console of `-c`.
 ///
 /// ```
-/// use molotov::report::{Line, Summary, Totals};
+/// use molotov::report::{Line, Summary};
 /// use molotov::ui::{Console, Medium, Screen};
 ///
 /// let mut written = Vec::new();
 /// let mut console = Console::new(&mut written, Medium::Pipe, false);
 /// console.line(&Line::info("Starting").by_worker(0));
-/// let totals = Totals { successes: 10, ..Totals::default() };
-/// console.finish(&Summary { version: "0.1.0".to_owned(), totals, ..Summary::default() });
+/// let mut summary = Summary::default();
+/// summary.version = "0.1.0".to_owned();
+/// summary.totals.successes = 10;
+/// console.finish(&summary);
 /// assert_eq!(
 ///     String::from_utf8(written).unwrap(),
 ///     "[W:0] Starting\n\
