@@ -228,16 +228,17 @@ impl Running {
     /// Panics if the program has ended, or still grows by more than 4 MiB a second.
     pub fn settled_memory(&self) -> u64 {
         let window = Duration::from_millis(500);
-        let (mut since, mut memory) = (Instant::now(), u64::MAX);
+        let (mut since, mut memory) = (Instant::now(), None::<u64>);
         wait_until("its memory no longer grows", || {
             if since.elapsed() < window {
                 return false;
             }
-            let before = std::mem::replace(&mut memory, self.peak_memory());
+            // The system's figure is approximate and can fall.
+            let now = self.peak_memory().max(memory.unwrap_or(0));
             since = Instant::now();
-            before != u64::MAX && memory - before <= 2
+            memory.replace(now).is_some_and(|before| now - before <= 2)
         });
-        memory
+        memory.expect("it was read")
     }
 
     /// Starts to read the standard output that was left [`unread`](Program::unread).
