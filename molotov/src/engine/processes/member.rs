@@ -31,7 +31,7 @@ use crate::{
     run::{Incomplete, Line},
 };
 
-/// How long a child must be stopped before the user is told. Ctrl-Z and `fg` stop and resume all processes.
+/// How long a child must be stopped before the run reports it. Ctrl-Z and `fg` stop and resume all processes.
 const NOTIFY_STOPPED_AFTER: Duration = Duration::from_millis(500);
 
 /// How long reading the last updates of a child may take after it has exited.

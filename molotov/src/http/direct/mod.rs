@@ -1,4 +1,4 @@
-//! The direct transport: it opens connections of its own, and implements HTTP/1.1 itself.
+//! The direct transport opens its own connections, and implements HTTP/1.1.
 
 mod body;
 mod connection;
