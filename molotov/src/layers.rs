@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["failure", "statsd"],
     &["http"],
-    &["metrics"],
+    &["load", "metrics"],
     &["backtrace", "format", "missing", "notice", "options", "queue", "secrets", "suggest", "vars"],
 ];
 

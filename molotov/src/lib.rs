@@ -138,6 +138,7 @@ mod format;
 pub mod http;
 #[cfg(test)]
 mod layers;
+mod load;
 pub mod load_test;
 pub mod metrics;
 mod missing;
@@ -186,4 +187,5 @@ pub use molotov_macros::{
     events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
     teardown_session,
 };
+pub use options::{Arrivals, Level, Rate, Stage, WhenBusy};
 pub use vars::{get_var, get_var_or_init, set_var};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::options::Color;
+use crate::options::{Arrivals, Color, Level, Rate, Stage, WhenBusy};
 
 fn request(line: &str) -> Result<ParsedLine, UsageError> {
     let words = line.split(' ').filter(|word| !word.is_empty());
@@ -41,7 +41,7 @@ fn options_have_defaults() {
 #[test]
 fn options_set_their_fields() {
     type Change = fn(&mut Args);
-    let changed: [(&str, Change); 31] = [
+    let changed: [(&str, Change); 36] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
@@ -53,6 +53,16 @@ fn options_set_their_fields() {
         ("-w20", |a| a.workers = 20),
         ("--workers 7 --workers 20", |a| a.workers = 20),
         ("--ramp-up 1.5", |a| a.ramp_up = Duration::from_millis(1_500)),
+        ("--rate 500/s", |a| a.rate = Some(Rate::per_second(500.0))),
+        ("--stage 30s:20,1m:5 --stage=0:7", |a| {
+            let stages = [(30, 20), (60, 5), (0, 7)];
+            a.stage.0.extend(
+                stages.map(|(time, workers)| Stage { time: Duration::from_secs(time), to: Level::Workers(workers) }),
+            );
+        }),
+        ("--arrivals poisson", |a| a.arrivals = Arrivals::Poisson),
+        ("--when-busy drop", |a| a.when_busy = WhenBusy::Drop),
+        ("--warm-up 4s", |a| a.warm_up = Duration::from_secs(4)),
         ("--delay 250ms", |a| a.delay = Duration::from_millis(250)),
         ("--console-update 0", |a| a.console_update = Duration::ZERO),
         ("-p 1", |_| ()),
@@ -84,7 +94,7 @@ fn options_set_their_fields() {
 #[test]
 fn all_options_are_on_the_command_line() {
     for entry in OPTIONS.iter().filter(|entry| !entry.positional) {
-        let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never"];
+        let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never", "5/s", "2s:5/s", "poisson", "drop"];
         let value = values.into_iter().find(|value| (entry.read)(value).is_ok()).unwrap_or("2");
         let line = match entry.shape {
             Shape::Flag | Shape::Count => format!("--{}", entry.long()),

@@ -95,7 +95,7 @@ impl Members {
     }
 
     pub(super) fn send(&mut self, command: Command) {
-        self.members.values_mut().for_each(|state| state.member.send(command));
+        self.members.values_mut().for_each(|state| state.member.send(command.clone()));
     }
 
     /// Checks all members, and returns updates that they could not send themselves.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
+    load::Load,
     options::Args,
     registry::{Registry, RegistryError, Selection},
     vars::Scope,
@@ -12,6 +13,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) args: Arc<Args>,
+    /// When scenarios start.
+    pub(crate) load: Arc<Load>,
     pub(crate) selection: Arc<Selection>,
     /// The variables of the run.
     pub(crate) scope: Arc<Scope>,
@@ -27,8 +30,16 @@ impl Plan {
     /// Returns every conflict among the registered items, and between them and the options.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        let plan = Plan { args: Arc::new(args), selection: Arc::new(selection), scope: Arc::default(), statsd: None };
+        let load = Arc::new(load(&args, &selection));
+        let (args, selection) = (Arc::new(args), Arc::new(selection));
+        let plan = Plan { args, load, selection, scope: Arc::default(), statsd: None };
         Ok(plan.with_variables(Arc::default()))
+    }
+
+    /// Changes the options before the run starts.
+    pub(super) fn set_args(&mut self, args: Args) {
+        self.load = Arc::new(load(&args, &self.selection));
+        self.args = Arc::new(args);
     }
 
     /// Replaces the variables of the run.
@@ -46,4 +57,13 @@ impl Plan {
     pub(super) fn names(&self) -> Vec<String> {
         self.selection.scenarios.iter().map(|scenario| scenario.name().to_owned()).collect()
     }
+}
+
+/// The load of a run.
+fn load(args: &Args, selection: &Selection) -> Load {
+    let rates: Vec<_> =
+        (selection.rates.iter()).map(|(index, rate)| (selection.scenarios[*index].name().to_owned(), *rate)).collect();
+    let weighted = &selection.weighted;
+    let runs = if args.single_run { Some(weighted.len() as u64) } else { args.max_runs };
+    Load::new(args, &rates, !weighted.is_empty(), runs)
 }

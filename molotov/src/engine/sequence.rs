@@ -12,7 +12,6 @@ use crate::{
 pub(super) struct ScenarioSequence<'a> {
     plan: &'a ShardPlan,
     mode: Mode,
-    left: u64,
     backtraces: bool,
 }
 
@@ -23,6 +22,8 @@ enum Mode {
     Picked,
     /// Random scenarios, by weight.
     Weighted,
+    /// The only scenario of the stream.
+    Only(usize),
 }
 
 /// The next step of a worker.
@@ -31,36 +32,30 @@ pub(super) enum Next {
     Scenario(usize),
     /// The picker failed or named no scenario of this run.
     Unknown(Failure),
-    /// The runs of the worker are used up.
-    Done,
 }
 
 impl<'a> ScenarioSequence<'a> {
-    pub(super) fn new(plan: &'a ShardPlan, args: &Args) -> ScenarioSequence<'a> {
-        let mode = if args.single_run {
+    /// Returns the sequence of a worker, whose stream may have a single scenario.
+    pub(super) fn new(plan: &'a ShardPlan, only: Option<usize>, args: &Args) -> ScenarioSequence<'a> {
+        let mode = if let Some(only) = only {
+            Mode::Only(only)
+        } else if args.single_run {
             Mode::Once
         } else if plan.selection.picker.is_some() && args.single_mode.is_none() {
             Mode::Picked
         } else {
             Mode::Weighted
         };
-        let left = match mode {
-            Mode::Once => plan.scenarios.len() as u64,
-            _ => args.max_runs.unwrap_or(u64::MAX),
-        };
-        ScenarioSequence { plan, mode, left, backtraces: args.verbose > 0 }
+        ScenarioSequence { plan, mode, backtraces: args.verbose > 0 }
     }
 
     /// Returns the next scenario. Steps count from 1.
     pub(super) fn next(&mut self, context: &Context, step: u64) -> Next {
-        if self.left == 0 {
-            return Next::Done;
-        }
-        self.left -= 1;
         match self.mode {
-            Mode::Once => Next::Scenario(step as usize - 1),
-            Mode::Weighted => Next::Scenario(self.plan.selection.weights.pick(context.random())),
+            Mode::Once => Next::Scenario(self.plan.selection.weighted[step as usize - 1]),
+            Mode::Weighted => Next::Scenario(self.plan.selection.pick(context.random())),
             Mode::Picked => self.pick(context, StepId(step)),
+            Mode::Only(index) => Next::Scenario(index),
         }
     }
 
@@ -78,12 +73,14 @@ impl<'a> ScenarioSequence<'a> {
     }
 
     fn pick(&self, context: &Context, step: StepId) -> Next {
-        let Some(picker) = &self.plan.selection.picker else { return Next::Done };
+        let Some(picker) = &self.plan.selection.picker else {
+            return Next::Unknown(Failure::msg("there is no picker"));
+        };
         let picked = panic::catch(self.backtraces, || picker.pick(context, step));
         match picked.unwrap_or_else(|caught| Err(caught.into())) {
-            Ok(name) => match self.plan.scenarios.binary_search_by(|scenario| (*scenario.name).cmp(&name)) {
-                Ok(index) => Next::Scenario(index),
-                Err(_) => Next::Unknown(self.unknown(&name)),
+            Ok(name) => match self.plan.index_of(&name) {
+                Some(index) => Next::Scenario(index),
+                None => Next::Unknown(self.unknown(&name)),
             },
             Err(failure) => Next::Unknown(failure),
         }

@@ -44,6 +44,11 @@ impl ShardPlan {
         }
     }
 
+    /// The index of the scenario with this name.
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        self.scenarios.binary_search_by(|scenario| (*scenario.name).cmp(name)).ok()
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         self.scenarios.iter().map(|scenario| scenario.info.name.clone()).collect()
     }

@@ -88,6 +88,12 @@ impl WorkerStatus {
         self.activity.store(activity.code(), Ordering::Relaxed);
     }
 
+    /// Notes that the worker starts again.
+    pub(crate) fn restart(&self) {
+        self.set(Activity::Waiting);
+        self.end.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// Sets when the worker's duration is over, on the run's clock.
     pub(crate) fn set_end(&self, end: Duration) {
         self.end.store(millis(end), Ordering::Relaxed);
@@ -99,16 +105,12 @@ impl WorkerStatus {
 }
 
 impl StatusTable {
-    pub(crate) fn new(clock: Arc<Clock>, workers: impl Iterator<Item = WorkerId>) -> StatusTable {
-        StatusTable { clock, statuses: Mutex::new(workers.map(WorkerStatus::new).collect()) }
+    pub(crate) fn new(clock: Arc<Clock>) -> StatusTable {
+        StatusTable { clock, statuses: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<WorkerStatus>>> {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn workers(&self) -> Vec<WorkerId> {
-        self.lock().iter().map(|status| status.worker).collect()
     }
 
     /// The status of the worker in this slot.
@@ -116,9 +118,12 @@ impl StatusTable {
         self.lock()[slot].clone()
     }
 
-    /// Adds a worker in the next slot.
-    pub(crate) fn add(&self, worker: WorkerId) {
-        self.lock().push(WorkerStatus::new(worker));
+    /// Adds a worker in the next slot, whose number `id` turns into its id. Returns the slot.
+    pub(crate) fn add(&self, id: impl FnOnce(usize) -> WorkerId) -> usize {
+        let mut statuses = self.lock();
+        let slot = statuses.len();
+        statuses.push(WorkerStatus::new(id(slot)));
+        slot
     }
 
     /// The workers that have not ended, and what they are doing.
@@ -179,7 +184,8 @@ mod tests {
     #[test]
     fn only_workers_past_their_end_are_overdue() {
         let clock = Arc::new(Clock::new(Instant::now() - Duration::from_secs(10)));
-        let statuses = StatusTable::new(clock, (0..2).map(WorkerId));
+        let statuses = StatusTable::new(clock);
+        (0..2).for_each(|_| _ = statuses.add(WorkerId));
         assert!(!statuses.overdue(Duration::ZERO), "the end of no worker is known yet");
         statuses.get(0).set_end(Duration::from_secs(1));
         assert!(!statuses.overdue(Duration::ZERO));
@@ -193,7 +199,8 @@ mod tests {
     #[test]
     fn paused_workers_are_never_overdue() {
         let clock = Arc::new(Clock::new(Instant::now() - Duration::from_secs(10)));
-        let statuses = StatusTable::new(clock.clone(), [WorkerId(0)].into_iter());
+        let statuses = StatusTable::new(clock.clone());
+        statuses.add(WorkerId);
         clock.pause(true);
         // The duration continues after the pause, however long that is.
         statuses.get(0).set_end(clock.now() + Duration::from_millis(1));

@@ -59,7 +59,7 @@ impl AnnouncedPhase {
     }
 }
 
-/// The phase of a shard, how many of its workers may run, and the wakers of all of them.
+/// The phase of a shard, and the wakers of its workers.
 ///
 /// Sleeps and requests register nothing. A change of the phase wakes every worker, and each checks the phase when it is polled.
 /// In the steady state this costs one comparison of wakers per poll.
@@ -68,8 +68,10 @@ pub(crate) struct Stop {
     phase: Cell<Phase>,
     announced: Arc<AnnouncedPhase>,
     clock: Arc<Clock>,
-    /// Workers in this slot and above must end.
-    limit: Cell<usize>,
+    /// When the phase ended in which workers run, on the run's clock.
+    stopped_at: Cell<Option<Duration>>,
+    /// How often the plan of the load has changed.
+    changes: Cell<u64>,
     workers: RefCell<Vec<Option<Waker>>>,
 }
 
@@ -78,47 +80,45 @@ pub(crate) struct Stop {
 pub(crate) struct Cancelled;
 
 impl Stop {
-    pub(super) fn new(workers: usize, clock: Arc<Clock>, announced: Arc<AnnouncedPhase>) -> Stop {
+    pub(super) fn new(clock: Arc<Clock>, announced: Arc<AnnouncedPhase>) -> Stop {
         Stop {
             phase: Cell::new(Phase::Running),
             announced,
             clock,
-            limit: Cell::new(workers),
-            workers: RefCell::new(vec![None; workers]),
+            stopped_at: Cell::new(None),
+            changes: Cell::new(0),
+            workers: RefCell::default(),
         }
     }
 
-    /// Whether the worker in this slot may start a scenario, now or after a pause.
-    pub(crate) fn may_run(&self, slot: usize) -> bool {
-        self.phase() == Phase::Running && slot < self.limit.get()
+    /// Whether workers may start scenarios, now or after a pause.
+    pub(crate) fn may_run(&self) -> bool {
+        self.phase() == Phase::Running
     }
 
-    /// How many workers may run.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit.get()
-    }
-
-    /// Lets this many workers run, those in the first slots.
-    pub(crate) fn set_limit(&self, workers: usize) {
-        let mut wakers = self.workers.borrow_mut();
-        if wakers.len() < workers {
-            wakers.resize(workers, None);
-        }
-        drop(wakers);
-        self.limit.set(workers);
+    /// Ends the waits of all workers after a change of the plan.
+    pub(crate) fn plan_changed(&self) {
+        self.changes.set(self.changes.get() + 1);
         self.wake();
+    }
+
+    /// When workers had to stop, on the run's clock.
+    pub(crate) fn stopped_at(&self) -> Option<Duration> {
+        self.stopped_at.get()
     }
 
     pub(crate) fn is_paused(&self) -> bool {
         self.clock.is_paused()
     }
 
-    /// Waits until the pause ends or the worker must stop.
-    pub(crate) async fn wait_out_the_pause(&self, slot: usize) {
-        poll_fn(|_| if self.is_paused() && self.may_run(slot) { Poll::Pending } else { Poll::Ready(()) }).await;
+    /// Wakes the worker in a slot.
+    pub(crate) fn wake_one(&self, slot: usize) {
+        if let Some(Some(waker)) = self.workers.borrow().get(slot) {
+            waker.wake_by_ref();
+        }
     }
 
-    /// Wakes every worker after a change of the phase, the limit or the clock.
+    /// Wakes every worker after a change of the phase, the plan or the clock.
     pub(crate) fn wake(&self) {
         for waker in self.workers.borrow().iter().flatten() {
             waker.wake_by_ref();
@@ -136,6 +136,9 @@ impl Stop {
         }
         if phase > self.phase.get() {
             self.phase.set(phase);
+            if self.stopped_at.get().is_none() {
+                self.stopped_at.set(Some(self.clock.now()));
+            }
             self.wake();
         }
     }
@@ -145,6 +148,9 @@ impl Stop {
         let mut worker = pin!(worker);
         poll_fn(|cx| {
             let mut workers = self.workers.borrow_mut();
+            if workers.len() <= slot {
+                workers.resize(slot + 1, None);
+            }
             let known = &mut workers[slot];
             if !known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
                 *known = Some(cx.waker().clone());
@@ -155,11 +161,12 @@ impl Stop {
         .await
     }
 
-    /// Sleeps until this time on the run's clock. Returns early if the worker must stop.
-    pub(crate) async fn sleep_until(&self, slot: usize, until: Duration) {
+    /// Waits until this time on the run's clock. Returns early if the worker must stop or the plan changes.
+    pub(crate) async fn sleep_until(&self, until: Duration) {
+        let changes = self.changes.get();
         let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
         poll_fn(|cx| {
-            if !self.may_run(slot) {
+            if !self.may_run() || self.changes.get() != changes {
                 return Poll::Ready(());
             }
             // The end of a pause wakes the worker.
@@ -177,6 +184,19 @@ impl Stop {
                 // The run was paused while the timer ran.
                 sleep.set(tokio::time::sleep(left));
             }
+        })
+        .await;
+    }
+
+    /// Waits until the worker is woken, or until this time on the run's clock.
+    pub(crate) async fn idle_until(&self, until: Duration) {
+        let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
+        let mut is_woken = false;
+        poll_fn(|cx| {
+            if !self.may_run() || std::mem::replace(&mut is_woken, true) {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().poll(cx)
         })
         .await;
     }
@@ -217,7 +237,7 @@ mod tests {
     #[test]
     fn stop_ends_sleeps_and_leaves_work() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
+            let stop = Rc::new(Stop::new(Arc::new(Clock::new(Instant::now())), Arc::default()));
             let (started, start) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -225,7 +245,7 @@ mod tests {
                     stop.watch(0, async {
                         let _ = started.send(());
                         let work = pin!(async { 7 });
-                        stop.sleep_until(0, Duration::from_secs(3600)).await;
+                        stop.sleep_until(Duration::from_secs(3600)).await;
                         stop.cancellable(work).await
                     })
                     .await
@@ -242,7 +262,7 @@ mod tests {
     #[test]
     fn force_cancels_work_and_is_final() {
         local().block_on(async {
-            let stop = Rc::new(Stop::new(1, Arc::new(Clock::new(Instant::now())), Arc::default()));
+            let stop = Rc::new(Stop::new(Arc::new(Clock::new(Instant::now())), Arc::default()));
             let (started, start) = tokio::sync::oneshot::channel();
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
@@ -267,10 +287,10 @@ mod tests {
     fn pause_extends_sleeps() {
         local().block_on(async {
             let clock = Arc::new(Clock::new(Instant::now()));
-            let stop = Rc::new(Stop::new(1, clock.clone(), Arc::default()));
+            let stop = Rc::new(Stop::new(clock.clone(), Arc::default()));
             let worker = tokio::task::spawn_local({
                 let (stop, clock) = (stop.clone(), clock.clone());
-                async move { stop.watch(0, stop.sleep_until(0, clock.now() + Duration::from_millis(30))).await }
+                async move { stop.watch(0, stop.sleep_until(clock.now() + Duration::from_millis(30))).await }
             });
             tokio::task::yield_now().await;
             clock.pause(true);

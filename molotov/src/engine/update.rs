@@ -1,11 +1,12 @@
 //! Updates from members to the coordinator, and commands to members. No other types pass between them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::cookies::DroppedCookie;
 use crate::{
+    load::Load,
     metrics::Snapshot,
     run::{FixtureFailure, Incomplete, Line},
 };
@@ -52,7 +53,7 @@ pub(crate) enum Update {
 }
 
 /// A command from the coordinator to a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Command {
     /// Start no more scenarios.
     Stop,
@@ -60,6 +61,6 @@ pub(crate) enum Command {
     Force,
     /// Pause: start no scenarios, and let running ones end. `false` resumes.
     Pause(bool),
-    /// Run this many workers in each process, the ones with the lowest numbers. One worker stays in each thread.
-    Workers(usize),
+    /// Follow this plan from now on. It has the same streams as the one before.
+    Load(Arc<Load>),
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LoadTest;
-use crate::options::{Options, Value, option_table};
+use crate::options::{Arrivals, Options, Rate, Stage, Stages, Value, WhenBusy, option_table};
 
 macro_rules! methods {
     ($(

@@ -13,6 +13,7 @@ mod protocols;
 mod recorder;
 mod sample;
 mod snapshot;
+mod starts;
 mod system;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -23,8 +24,10 @@ pub use health::{Bottleneck, Health, Machine, Quota};
 pub use histogram::Histogram;
 pub use sample::Outcome;
 pub use snapshot::{Counts, Snapshot, Stats};
+pub use starts::Starts;
 
 pub(crate) use errors::ErrorSample;
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, ScenarioId};
 pub(crate) use sample::{HTTP, OperationSample, Status};
+pub(crate) use starts::StartSample;

@@ -10,6 +10,7 @@ use super::{
     probe::ThreadProbe,
     protocols::Protocols,
     snapshot::MAX_STATUSES,
+    starts::{StartCounter, StartSample},
 };
 use crate::secrets;
 
@@ -45,6 +46,10 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ScenarioId(usize);
 
+/// The number of a stream of starts in one recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct StreamId(usize);
+
 /// Records what the workers of one shard do. Clones share the recorder.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder(Rc<RefCell<State>>);
@@ -52,6 +57,8 @@ pub(crate) struct Recorder(Rc<RefCell<State>>);
 #[derive(Debug)]
 struct State {
     scenarios: Table,
+    /// Starts at a rate, by the name of their stream.
+    starts: Vec<(Arc<str>, StartCounter)>,
     requests: Table,
     /// The rows of requests that are not HTTP.
     protocols: Protocols,
@@ -72,6 +79,7 @@ impl Recorder {
         Recorder(Rc::new(RefCell::new(State {
             // Names of scenarios come from code, but names of requests may come from data.
             scenarios: Table::new(usize::MAX),
+            starts: Vec::new(),
             requests: Table::new(limits.names),
             protocols: Protocols::new(limits.names.saturating_mul(2)),
             steps: Table::new(limits.names),
@@ -93,6 +101,33 @@ impl Recorder {
     pub(crate) fn scenario(&self, id: ScenarioId, outcome: Outcome, took: Duration) {
         let state = &mut *self.0.borrow_mut();
         state.scenarios.rows[id.0].record(&mut state.pool, outcome, took);
+        state.fold_when_full();
+    }
+
+    /// Returns the number of a stream of starts.
+    pub(crate) fn stream_id(&self, name: &str) -> StreamId {
+        let starts = &mut self.0.borrow_mut().starts;
+        StreamId(starts.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
+            starts.push((name.into(), StartCounter::default()));
+            starts.len() - 1
+        }))
+    }
+
+    /// Records a planned start.
+    pub(crate) fn start(&self, id: StreamId, sample: StartSample) {
+        let state = &mut *self.0.borrow_mut();
+        state.starts[id.0].1.record(&mut state.pool, sample);
+        state.fold_when_full();
+    }
+
+    /// Records the end of a scenario that started this long after its planned time.
+    pub(crate) fn planned_scenario(&self, id: ScenarioId, outcome: Outcome, lag: Duration, took: Duration) {
+        let state = &mut *self.0.borrow_mut();
+        let row = &mut state.scenarios.rows[id.0];
+        row.record(&mut state.pool, outcome, lag.saturating_add(took));
+        if outcome != Outcome::Interrupted {
+            row.service.record(&mut state.pool, took);
+        }
         state.fold_when_full();
     }
 
@@ -171,9 +206,13 @@ impl State {
     /// Packs all counters into the pending snapshot.
     #[cold]
     fn fold(&mut self) {
-        let State { scenarios, requests, steps, lag, pool, pending, .. } = self;
+        let State { scenarios, starts, requests, steps, lag, pool, pending, .. } = self;
         let mut delta = Snapshot {
             scenarios: scenarios.pack(pool),
+            starts: (starts.iter_mut())
+                .map(|(name, counter)| (Arc::clone(name), counter.pack(pool)))
+                .filter(|(_, starts)| !starts.is_empty())
+                .collect(),
             requests: requests.pack(pool),
             steps: steps.pack(pool),
             names_exceeded: requests.names.exceeded() || steps.names.exceeded(),
@@ -220,6 +259,7 @@ struct Row {
     has_several_protocols: bool,
     counts: Counts,
     latency: Counter,
+    service: Counter,
     first_byte: Counter,
     bytes_in: u64,
     bytes_out: u64,
@@ -305,6 +345,7 @@ impl Row {
             protocol: self.protocol.clone(),
             counts: std::mem::take(&mut self.counts),
             latency: self.latency.pack(pool),
+            service: self.service.pack(pool),
             first_byte: self.first_byte.pack(pool),
             bytes_in: std::mem::take(&mut self.bytes_in),
             bytes_out: std::mem::take(&mut self.bytes_out),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bottleneck, ErrorGroup, Health, Histogram, Outcome, errors,
+    Bottleneck, ErrorGroup, Health, Histogram, Outcome, Starts, errors,
     names::{MAX_NAMES, OTHER},
 };
 
@@ -18,6 +18,10 @@ pub(super) const MAX_STATUSES: usize = 100;
 pub struct Snapshot {
     /// The time up to which it was measured, from the start of the run.
     pub until: Duration,
+    /// Whether it was measured during the warm-up, which results leave out.
+    pub warm_up: bool,
+    /// Starts at a rate: those of each scenario with a rate of its own, by name, and those of all others under an empty name.
+    pub starts: BTreeMap<Arc<str>, Starts>,
     /// Scenarios by name.
     pub scenarios: BTreeMap<Arc<str>, Stats>,
     /// HTTP requests by their name, such as `GET /cart`, and operations of other protocols by protocol and name, such as
@@ -41,8 +45,11 @@ pub struct Stats {
     pub protocol: Option<Arc<str>>,
     /// The number of successes, failures and interruptions.
     pub counts: Counts,
-    /// The durations of successes and failures.
+    /// The durations of successes and failures. For scenarios that start at a rate, the response times: they count from the
+    /// planned start.
     pub latency: Histogram,
+    /// Scenarios that start at a rate: the service times, which count from the real start.
+    pub service: Histogram,
     /// Requests: the time to the first byte of the response.
     pub first_byte: Histogram,
     /// Requests: bytes received.
@@ -101,12 +108,22 @@ impl Snapshot {
     /// Adds the measurements of another shard or process, or of the same one later.
     pub fn merge(&mut self, other: &Snapshot) {
         self.until = self.until.max(other.until);
+        for (name, starts) in &other.starts {
+            self.starts.entry(Arc::clone(name)).or_default().merge(starts);
+        }
         merge_rows(&mut self.scenarios, &other.scenarios, usize::MAX);
         let exceeded = merge_rows(&mut self.requests, &other.requests, MAX_NAMES)
             | merge_rows(&mut self.steps, &other.steps, MAX_NAMES);
         self.names_exceeded |= exceeded | other.names_exceeded;
         errors::merge(&mut self.errors, &other.errors);
         self.health.merge(&other.health);
+    }
+
+    /// Returns the starts of all scenarios together.
+    pub fn all_starts(&self) -> Starts {
+        let mut all = Starts::default();
+        self.starts.values().for_each(|starts| all.merge(starts));
+        all
     }
 
     /// Returns whether both were measured in the same second of the run.
@@ -147,7 +164,7 @@ impl Snapshot {
     pub(super) fn memory(&self) -> usize {
         let rows = self.scenarios.iter().chain(&self.requests).chain(&self.steps);
         let rows = rows.map(|(name, stats)| {
-            let histograms = stats.latency.memory() + stats.first_byte.memory();
+            let histograms = stats.latency.memory() + stats.service.memory() + stats.first_byte.memory();
             2 * size_of::<Stats>() + name.len() + stats.statuses.len() * 32 + histograms
         });
         rows.sum::<usize>() + self.health.lag.memory()
@@ -180,6 +197,7 @@ impl Stats {
         }
         self.counts.merge(&other.counts);
         self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
         self.first_byte.merge(&other.first_byte);
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;

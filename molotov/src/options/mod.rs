@@ -3,12 +3,15 @@
 // An option is an entry of `table.rs`. The command line, a `molotov.json` and code each produce `Options`, which are merged by
 // precedence. `Options::resolve` turns them into the `Args` of the run.
 
+mod arrivals;
 mod color;
 mod duration;
 mod invalid;
 pub(crate) mod json;
+mod rate;
 pub(crate) mod report_target;
 mod schema;
+mod stage;
 pub(crate) mod statsd_address;
 mod table;
 #[cfg(test)]
@@ -17,9 +20,12 @@ pub(crate) mod threshold;
 mod value;
 
 pub use self::{
+    arrivals::{Arrivals, WhenBusy},
     color::Color,
     invalid::InvalidValue,
+    rate::Rate,
     report_target::ReportTarget,
+    stage::{Level, Stage, Stages},
     table::Args,
     threshold::{Threshold, ThresholdError},
 };

@@ -18,10 +18,10 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Color, ReportTarget, Threshold,
+    Arrivals, Color, Rate, ReportTarget, Stages, Threshold, WhenBusy,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
-    value::{Value, at_most, percent, positive},
+    value::{Value, at_most, percent, positive, positive_rate},
 };
 
 /// More workers than fit into the memory of any machine.
@@ -89,6 +89,66 @@ macro_rules! option_table {
                 changeable: true,
             }
             { fn ramp_up(time: Duration) = time, "Time over which the workers start." }
+
+            /// The rate at which scenarios start, over all threads and processes; `None`: workers start them in a loop.
+            rate: Option<Rate> = None, {
+                help: "Start scenarios at this rate, such as 500/s",
+                group: Group::Load,
+                value: "RATE",
+                check: |rate| positive_rate(*rate),
+                changeable: true,
+            }
+            {
+                fn rate(rate: Rate) = rate,
+                "The rate at which scenarios start, whatever the service does. Without it, each worker starts the next scenario \
+                 when the last one has ended."
+            }
+
+            /// The plan of the load over time.
+            stage: Stages = Stages::default(), {
+                help: "Go evenly to a load in a time: 30s:200, 1m:500/s",
+                group: Group::Load,
+                value: "STAGE",
+                check: Stages::of_one_kind,
+                changeable: true,
+            }
+            {
+                fn stages(stages: impl IntoIterator<Item = Stage>) = Stages(stages.into_iter().collect()),
+                "The plan of the load over time: stages of workers or of a rate."
+            }
+
+            /// The spacing of starts at a rate.
+            arrivals: Arrivals = Arrivals::Even, {
+                help: "Spacing of starts at a rate: even or poisson",
+                group: Group::Load,
+                value: "SPACING",
+                changeable: true,
+            }
+            { fn arrivals(arrivals: Arrivals) = arrivals, "The spacing of starts at a rate. The default is even." }
+
+            /// What happens if no worker is free for a start at a rate.
+            when_busy: WhenBusy = WhenBusy::Wait, {
+                help: "Starts at a rate without a free worker: wait or drop",
+                group: Group::Load,
+                value: "WHAT",
+                changeable: true,
+            }
+            {
+                fn when_busy(when_busy: WhenBusy) = when_busy,
+                "What happens if no worker is free for a start at a rate. By default it waits."
+            }
+
+            /// The time at the start of the run whose measures are kept apart.
+            warm_up: Duration = Duration::ZERO, {
+                help: "Keep the measures of this time at the start apart",
+                group: Group::Load,
+                value: "TIME",
+                changeable: true,
+            }
+            {
+                fn warm_up(time: Duration) = time,
+                "The time at the start of the run whose measures are kept apart from the results."
+            }
 
             /// Sleep after each scenario, in addition to its own delay.
             delay: Duration = Duration::ZERO, {

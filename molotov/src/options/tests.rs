@@ -82,6 +82,9 @@ fn values_of_options_can_be_read_back() {
         ("use_extension", "b"),
         ("threshold", "p95 < 1s"),
         ("report", "json:-"),
+        ("rate", "30/m"),
+        ("stage", "30s:5/s"),
+        ("stage", "1m:0/s,0s:7/s"),
     ]);
     let args = given.resolve();
     for entry in OPTIONS {

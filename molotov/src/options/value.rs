@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value as Json;
 
-use super::{InvalidValue, ReportTarget, Threshold, duration};
+use super::{InvalidValue, Rate, ReportTarget, Threshold, duration};
 
 /// The shape of the values of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,7 @@ single!(Duration, Time, duration::parse, |value: &Duration| Json::from(value.as_
 single!(String, Text, |text: &str| Ok(text.to_owned()), |value: &String| Json::from(value.as_str()));
 single!(PathBuf, Text, |text: &str| Ok(text.into()), |value: &PathBuf| Json::from(value.to_string_lossy()));
 single!(Threshold, Text, |text: &str| Ok(text.parse()?), |value: &Threshold| Json::from(value.to_string()));
+single!(Rate, Text, str::parse, |value: &Rate| Json::from(value.to_string()));
 single!(ReportTarget, Text, str::parse, |value: &ReportTarget| Json::from(value.to_string()));
 
 impl<T: Value> Value for Option<T> {
@@ -185,6 +186,11 @@ pub(super) fn at_most(number: usize, max: usize) -> Result<(), InvalidValue> {
 /// Refuses a time of 0.
 pub(super) fn positive(time: Duration) -> Result<(), InvalidValue> {
     if time.is_zero() { Err("the time must be longer than 0".into()) } else { Ok(()) }
+}
+
+/// Refuses a rate of 0.
+pub(super) fn positive_rate(rate: Rate) -> Result<(), InvalidValue> {
+    if rate.micros_per_hour() == 0 { Err("the rate must be higher than 0".into()) } else { Ok(()) }
 }
 
 fn number(text: &str) -> Result<f64, InvalidValue> {

@@ -11,7 +11,7 @@ use super::{Need, Origin, Slots};
 use crate::{
     event::Event,
     failure::Result,
-    options::{Args, StepId},
+    options::{Args, Rate, StepId},
     session::{Context, SessionOptions},
 };
 
@@ -23,6 +23,10 @@ pub trait Scenario: Send + Sync {
     fn weight(&self) -> f64;
     /// Returns the time to sleep after each run.
     fn delay(&self) -> Duration;
+    /// Returns the rate at which it starts; `None` if it is picked by weight.
+    fn rate(&self) -> Option<Rate> {
+        None
+    }
     /// Returns its location.
     fn origin(&self) -> &Origin;
     /// Returns the session types that it takes.

@@ -7,7 +7,7 @@ use super::{
     SetupSession, Teardown, TeardownSession, WeightTable,
 };
 use crate::{
-    options::Args,
+    options::{Args, Rate},
     session::{Context, Session},
     suggest::nearest,
 };
@@ -118,10 +118,14 @@ pub enum RegistryError {
 /// The scenarios, fixtures and listeners that a run uses.
 #[derive(Clone)]
 pub struct Selection {
-    /// The scenarios to run, sorted by name. Their weights are above 0.
+    /// The scenarios to run, sorted by name. Each has a rate or a weight above 0.
     pub scenarios: Vec<Arc<dyn Scenario>>,
-    /// Picks an index of `scenarios`.
-    pub weights: WeightTable,
+    /// The indices of the scenarios that have a rate of their own, and the rates.
+    pub rates: Vec<(usize, Rate)>,
+    /// The indices of all other scenarios.
+    pub weighted: Vec<usize>,
+    /// Picks an index of `weighted`; `None` if that is empty.
+    pub weights: Option<WeightTable>,
     /// Picks scenarios instead of the weights. It is the last picker in load order.
     pub picker: Option<Arc<dyn Picker>>,
     /// In load order, like the fields below: those of crates first, then those of extensions in the order of the option.
@@ -149,6 +153,13 @@ pub struct Selection {
 impl std::fmt::Debug for Selection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.scenarios.iter().map(|scenario| scenario.name())).finish()
+    }
+}
+
+impl Selection {
+    /// Returns the index of the scenario for a random number in `0.0..1.0`, by weight.
+    pub(crate) fn pick(&self, random: f64) -> usize {
+        self.weights.as_ref().map_or(0, |weights| self.weighted[weights.pick(random)])
     }
 }
 
@@ -181,7 +192,7 @@ impl Registry {
         let mut scenarios: Vec<Arc<dyn Scenario>> = active!(scenarios);
         check_scenarios(&scenarios, &mut errors);
         let registered = scenarios.len();
-        scenarios.retain(|scenario| scenario.weight() != 0.0);
+        scenarios.retain(|scenario| scenario.weight() != 0.0 || scenario.rate().is_some());
         scenarios.sort_by(|a, b| a.name().cmp(b.name()));
         if let Some(wanted) = &args.single_mode {
             let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name().to_owned()).collect();
@@ -245,9 +256,15 @@ impl Registry {
         let http = TypeId::of::<Session>();
         let http =
             needed.contains(&http) && !factories.iter().any(|factory| SessionFactory::type_id(&**factory) == http);
-        match WeightTable::new(scenarios.iter().map(|scenario| scenario.weight())) {
-            Some(weights) if errors.is_empty() => Ok(Selection {
+        let rates: Vec<_> =
+            scenarios.iter().enumerate().filter_map(|(index, scenario)| Some((index, scenario.rate()?))).collect();
+        let weighted: Vec<_> = (0..scenarios.len()).filter(|index| scenarios[*index].rate().is_none()).collect();
+        let weights = WeightTable::new(weighted.iter().map(|index| scenarios[*index].weight()));
+        match errors.is_empty() && !scenarios.is_empty() {
+            true => Ok(Selection {
                 scenarios,
+                rates,
+                weighted,
                 weights,
                 picker: pickers.last().cloned(),
                 global_setups,
@@ -261,7 +278,7 @@ impl Registry {
                 http,
                 event_loop: self.event_loop.clone(),
             }),
-            _ => Err(errors),
+            false => Err(errors),
         }
     }
 }

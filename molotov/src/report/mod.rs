@@ -26,4 +26,4 @@ pub use crate::run::{
     Incomplete, LatencySource, Point, SizingResult, Summary, ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]
-pub use crate::run::{Line, LineKind, Progress, SizingProgress};
+pub use crate::run::{Line, LineKind, PlanProgress, Progress, SizingProgress};

@@ -16,7 +16,7 @@ mod verdict;
 
 pub use self::{
     line::{Line, LineKind},
-    progress::{Progress, SizingProgress},
+    progress::{PlanProgress, Progress, SizingProgress},
     summary::{Incomplete, SizingResult, Summary, ThresholdResult},
     timeline::{LatencySource, Point, Timeline},
     totals::Totals,

@@ -13,6 +13,8 @@ pub struct Progress {
     pub processes: usize,
     /// Scenarios that ended in the last second.
     pub rate: f64,
+    /// The plan of a run whose scenarios start at a rate.
+    pub plan: Option<PlanProgress>,
     /// The progress of a sizing.
     pub sizing: Option<SizingProgress>,
 }
@@ -24,4 +26,19 @@ pub struct SizingProgress {
     pub ratio: f64,
     /// The share of failures at which the sizing ends.
     pub tolerance: f64,
+}
+
+/// The plan of a run whose scenarios start at a rate, and how much of it has happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlanProgress {
+    /// The planned rate now, in starts per second.
+    pub rate: f64,
+    /// Starts that were planned so far.
+    pub planned: u64,
+    /// Starts that happened so far.
+    pub started: u64,
+    /// Those that happened late.
+    pub late: u64,
+    /// Planned starts that were dropped.
+    pub dropped: u64,
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    load::Load,
     metrics::Snapshot,
     run::{Line, Progress, Summary},
 };
@@ -52,4 +53,6 @@ pub struct RunLimits {
     pub duration: Option<Duration>,
     /// The number of scenarios over all workers, if it is limited.
     pub runs: Option<u64>,
+    /// The plan of the load.
+    pub(crate) load: Arc<Load>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::options::{Args, Color};
+use crate::options::{Args, Arrivals, Color, Rate, Stages, WhenBusy};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Source { name: "molotov.json".to_owned(), text: text.to_owned() })
@@ -57,7 +57,8 @@ fn all_options_set_their_fields() {
         "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
-        "color": "never", "timeout": 10, "show_secrets": true"#;
+        "color": "never", "timeout": 10, "show_secrets": true, "rate": "30/m",
+        "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s""#;
     let (options, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
     let expected = Args {
@@ -92,6 +93,11 @@ fn all_options_set_their_fields() {
         color: Color::Never,
         timeout: seconds(10.0),
         show_secrets: true,
+        rate: Some(Rate::per_second(0.5)),
+        stage: Stages(["30s:5/s", "1m:0/s", "0s:7/s"].map(|stage| stage.parse().unwrap()).to_vec()),
+        arrivals: Arrivals::Poisson,
+        when_busy: WhenBusy::Drop,
+        warm_up: seconds(4.0),
         given: options.clone(),
         ..Args::default()
     };
@@ -101,7 +107,18 @@ fn all_options_set_their_fields() {
 #[test]
 fn all_options_are_accepted() {
     for entry in OPTIONS.iter().filter(|entry| entry.name != "config") {
-        let values = ["true", "2", "\"never\"", "\"udp://localhost:1\"", "\"p95<1s\"", "\"json:-\""];
+        let values = [
+            "true",
+            "2",
+            "\"never\"",
+            "\"udp://localhost:1\"",
+            "\"p95<1s\"",
+            "\"json:-\"",
+            "\"5/s\"",
+            "\"2s:5/s\"",
+            "\"poisson\"",
+            "\"drop\"",
+        ];
         let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());
         let (options, warnings) = given.unwrap();
         assert!((entry.given)(&options).is_some_and(|given| !given.is_null()), "{}: {options:?}", entry.name);

@@ -24,7 +24,6 @@ use super::{
     panic, plan::Plan, sizing::Sizing, stop::Phase, update::Command,
 };
 use crate::{
-    format,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
     run::{Incomplete, Line, Timeline},
     ui::Screen,
@@ -96,8 +95,6 @@ struct Coordinator<'a> {
     timeline: Timeline,
     started: Option<SystemTime>,
     sizing: Option<Sizing>,
-    /// The number of workers that each process should have.
-    workers: usize,
     /// The smallest number of workers of a process: one for each thread.
     least_workers: usize,
     /// Whether the run was stopped from outside.
@@ -112,7 +109,7 @@ struct Coordinator<'a> {
 
 impl<'a> Coordinator<'a> {
     fn new(plan: Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Coordinator<'a> {
-        let (sizing, workers) = (Sizing::of(&plan.args), plan.args.workers);
+        let sizing = Sizing::of(&plan.args);
         Coordinator {
             plan,
             screen,
@@ -133,7 +130,6 @@ impl<'a> Coordinator<'a> {
             timeline: Timeline::default(),
             started: None,
             sizing,
-            workers,
             least_workers: 1,
             interrupted: false,
             gave_up: false,
@@ -161,16 +157,16 @@ impl<'a> Coordinator<'a> {
         self.members.send(command);
     }
 
-    /// Adds or removes a tenth of the workers.
-    fn change_workers(&mut self, more: bool) {
+    /// Adds a tenth of the load, or removes it.
+    fn change_load(&mut self, more: bool) {
         if self.phase != Phase::Running {
             return;
         }
-        let step = self.workers.div_ceil(10);
-        let fewer = self.workers.saturating_sub(step).max(self.least_workers);
-        self.workers = if more { self.workers + step } else { fewer };
-        self.screen.line(&Line::info(format!("Changing to {}", format::plural(self.workers as u64, "worker"))));
-        self.members.send(Command::Workers(self.workers));
+        let now = self.clock.now();
+        let load = Arc::new(self.plan.load.changed(now, more, self.least_workers));
+        self.screen.line(&Line::info(format!("Changing to {}", load.describe(now))));
+        self.plan.load = load.clone();
+        self.members.send(Command::Load(load));
     }
 
     fn running(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::Coordinator;
@@ -65,8 +65,7 @@ impl Coordinator<'_> {
         }
         crate::failure::capture_backtraces(args.verbose > 0);
         self.sizing = Sizing::of(&args);
-        self.workers = args.workers;
-        self.plan.args = Arc::new(args);
+        self.plan.set_args(args);
     }
 
     /// Stops the run for a reason outside of fixtures and scenarios.
@@ -117,7 +116,10 @@ impl Coordinator<'_> {
         self.drain();
         let workers = self.plan.args.workers;
         let plural = if workers == 1 { "" } else { "s" };
-        self.screen.line(&Line::info(format!("Preparing {workers} worker{plural}...")));
+        self.screen.line(&Line::info(match self.plan.load.is_closed() {
+            true => format!("Preparing {workers} worker{plural}..."),
+            false => format!("Preparing for {}...", self.plan.load.describe(Duration::ZERO)),
+        }));
         if self.phase != Phase::Running {
             self.members.release();
             return;
@@ -150,10 +152,13 @@ impl Coordinator<'_> {
     /// The notice about a run that only the default duration limits, which is rarely intended.
     fn unlimited(&self) -> Option<String> {
         let args = &self.plan.args;
-        let limited = args.max_runs.is_some() || args.single_run || args.sizing;
+        let limited = args.max_runs.is_some() || args.single_run || args.sizing || !args.stage.0.is_empty();
         (!limited && args.given.duration.is_none()).then(|| {
-            let workers = format::plural((args.workers * args.processes) as u64, "worker");
-            format!("{workers} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
+            let load = match self.plan.load.is_closed() {
+                true => format::plural((args.workers * args.processes) as u64, "worker"),
+                false => self.plan.load.describe(Duration::ZERO),
+            };
+            format!("{load} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
         })
     }
 
@@ -161,14 +166,18 @@ impl Coordinator<'_> {
     fn limits(&self) -> RunLimits {
         let args = &self.plan.args;
         let workers = (args.workers * args.processes) as u64;
-        let runs = if args.single_run { Some(self.plan.selection.scenarios.len() as u64) } else { args.max_runs };
-        let duration = (args.given.duration.is_some() && args.max_runs.is_none()).then(|| {
+        let runs = if args.single_run { Some(self.plan.selection.weighted.len() as u64) } else { args.max_runs };
+        let duration = self.plan.load.end().or_else(|| {
             // The last worker starts one step before the end of the ramp-up.
-            args.duration + args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64)
+            let start = args.ramp_up.mul_f64(1.0 - 1.0 / args.workers.max(1) as f64);
+            Some(args.duration + start)
         });
-        let mut limits = RunLimits::default();
-        (limits.duration, limits.runs) = (duration, runs.map(|runs| runs.saturating_mul(workers)));
-        limits
+        let is_given = args.given.duration.is_some() || !args.stage.0.is_empty();
+        RunLimits {
+            duration: duration.filter(|_| is_given && args.max_runs.is_none()),
+            runs: runs.map(|runs| runs.saturating_mul(workers)),
+            load: self.plan.load.clone(),
+        }
     }
 
     fn work_here(&mut self, scope: &Arc<Scope>) {

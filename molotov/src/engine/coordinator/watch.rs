@@ -12,7 +12,7 @@ use crate::{
         update::{Command, Update},
     },
     metrics::Snapshot,
-    run::{Line, Progress, Totals},
+    run::{Line, PlanProgress, Progress, Totals},
 };
 
 impl Coordinator<'_> {
@@ -80,7 +80,7 @@ impl Coordinator<'_> {
                     self.members.send(Command::Pause(paused));
                 }
             }
-            Message::ChangeWorkers(more) => self.change_workers(more),
+            Message::ChangeWorkers(more) => self.change_load(more),
             Message::Stop => {
                 self.interrupted = true;
                 if self.phase == Phase::Running {
@@ -139,7 +139,20 @@ impl Coordinator<'_> {
             workers: self.running(),
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
             sizing: self.sizing.as_ref().map(Sizing::progress),
+            plan: self.plan_progress(),
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });
+    }
+
+    /// The plan of the load so far, if scenarios start at a rate.
+    fn plan_progress(&self) -> Option<PlanProgress> {
+        let (now, starts) = (self.clock.now(), self.measures.all_starts());
+        Some(PlanProgress {
+            rate: self.plan.load.rate_at(now)?,
+            planned: self.plan.load.starts_before(now),
+            started: starts.started,
+            late: starts.late,
+            dropped: starts.dropped,
+        })
     }
 }

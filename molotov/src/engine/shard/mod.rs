@@ -5,19 +5,20 @@ mod listeners;
 mod report;
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::HashSet,
+    cell::Cell,
     rc::Rc,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
+
+use tokio::sync::Notify;
 
 use self::{failures::FailureLines, listeners::ListenerWarnings, report::REPORT_PERIOD};
 use super::{
     clock::Clock,
     cookies::DroppedCookies,
     message::Message,
-    pacing::{ClosedLoop, Pacing},
+    pacing::{ClosedLoop, OpenLoop, OpenShard, Pacing},
     plan::Plan,
     shard_plan::ShardPlan,
     status::StatusTable,
@@ -25,6 +26,7 @@ use super::{
     update::{MemberId, Update},
 };
 use crate::{
+    load::{Model, Share, Stream},
     metrics::{Limits, Recorder},
     options::{Args, WorkerId},
     queue::Sender,
@@ -40,8 +42,9 @@ pub(super) const TEARDOWN_GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Shard {
     pub(super) args: Arc<Args>,
     pub(super) plan: ShardPlan,
-    pub(super) pacing: Box<dyn Pacing>,
-    pub(super) stop: Stop,
+    /// The streams of the load.
+    pub(super) streams: Vec<ShardStream>,
+    pub(super) stop: Rc<Stop>,
     pub(super) statuses: Arc<StatusTable>,
     pub(super) clock: Arc<Clock>,
     /// The number of its process.
@@ -51,8 +54,8 @@ pub(super) struct Shard {
     pub(super) recorder: Recorder,
     /// When the next report is due.
     pub(super) due: Cell<Instant>,
-    /// When the loop of the shard last ran.
-    pub(super) last_turn: Cell<Instant>,
+    /// When the loop of the shard last ran, on the run's clock.
+    pub(super) last_turn: Cell<Duration>,
     pub(super) statsd: Option<Statsd>,
     pub(super) outbox: Outbox,
     pub(super) running: Cell<usize>,
@@ -62,8 +65,15 @@ pub(super) struct Shard {
     cookies: DroppedCookies,
     failure_lines: FailureLines,
     listener_warnings: ListenerWarnings,
-    /// Slots of workers added during the run, which take no part in the ramp-up.
-    pub(super) late: RefCell<HashSet<usize>>,
+    /// Notified when a stream needs more workers.
+    pub(super) workers_wanted: Rc<Notify>,
+}
+
+/// A stream of the load in a shard.
+pub(super) struct ShardStream {
+    /// The index of its only scenario, if it has one.
+    pub(super) only: Option<usize>,
+    pub(super) pacing: Pacing,
 }
 
 /// Sends a shard's updates to the coordinator.
@@ -86,34 +96,64 @@ pub(super) struct ProcessContext {
     pub(super) clock: Arc<Clock>,
     /// The number of the process, from 0.
     pub(super) number: usize,
-    /// How many shards the process has.
+    /// How many shards the process has, and how many processes the run has.
     pub(super) shards: usize,
+    pub(super) processes: usize,
     pub(super) statsd: Option<Statsd>,
     /// Set when the run is asked to stop.
     pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Shard {
+    /// Returns the shard with this number in its process.
     pub(super) fn new(
         plan: Plan,
         process: ProcessContext,
+        number: usize,
         outbox: Outbox,
         statuses: Arc<StatusTable>,
         announced: Arc<AnnouncedPhase>,
     ) -> Shard {
-        let ProcessContext { clock, number: process, shards, statsd, stopped: _ } = process;
-        let recorder = Recorder::new(Limits::for_shards(shards * plan.args.processes));
+        let ProcessContext { clock, number: process_number, shards, processes, statsd, stopped: _ } = process;
+        let recorder = Recorder::new(Limits::for_shards(shards * processes));
+        let shard_plan = ShardPlan::new(&plan, &recorder);
+        let stop = Rc::new(Stop::new(clock.clone(), announced));
+        let workers_wanted = Rc::new(Notify::new());
+        let stream = |stream: &Stream| {
+            let only = stream.scenario.as_ref().and_then(|name| shard_plan.index_of(name));
+            let pacing = match &stream.model {
+                Model::Closed(model) => Pacing::Closed(ClosedLoop::new(model)),
+                Model::Open(model) => {
+                    let (recorder, stop, wanted) = (recorder.clone(), stop.clone(), workers_wanted.clone());
+                    let id = recorder.stream_id(stream.scenario.as_deref().unwrap_or_default());
+                    Pacing::Open(Box::new(OpenLoop::new(
+                        model,
+                        OpenShard {
+                            share: Share {
+                                shard: (process_number * shards + number) as u64,
+                                shards: (processes * shards) as u64,
+                            },
+                            limit: share_of(model.workers, number, shards),
+                            record: Box::new(move |sample| recorder.start(id, sample)),
+                            wake: Box::new(move |slot| stop.wake_one(slot)),
+                            grow: Box::new(move || wanted.notify_one()),
+                        },
+                    )))
+                }
+            };
+            ShardStream { only, pacing }
+        };
         Shard {
-            plan: ShardPlan::new(&plan, &recorder),
-            pacing: Box::new(ClosedLoop::new(&plan.args)),
-            stop: Stop::new(statuses.workers().len(), clock.clone(), announced),
+            streams: plan.load.streams.iter().map(stream).collect(),
+            plan: shard_plan,
+            stop,
             statuses,
             due: Cell::new(clock.epoch() + REPORT_PERIOD),
             clock,
-            process,
+            process: process_number,
             backtraces: plan.args.verbose > 0,
             recorder,
-            last_turn: Cell::new(Instant::now()),
+            last_turn: Cell::default(),
             statsd,
             outbox,
             running: Cell::new(0),
@@ -122,14 +162,9 @@ impl Shard {
             cookies: DroppedCookies::default(),
             failure_lines: FailureLines::default(),
             listener_warnings: ListenerWarnings::default(),
-            late: RefCell::default(),
+            workers_wanted,
             args: plan.args,
         }
-    }
-
-    /// When a worker starts, on the run's clock.
-    pub(super) fn start_of(&self, slot: usize, id: WorkerId) -> Duration {
-        if self.late.borrow().contains(&slot) { Duration::ZERO } else { self.pacing.start_of(id) }
     }
 
     pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {
@@ -154,8 +189,8 @@ impl Shard {
     }
 
     /// Whether scenarios block the thread, so that the loop of the shard does not run.
-    pub(super) fn is_blocked(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last_turn.get()) > 2 * REPORT_PERIOD
+    pub(super) fn is_blocked(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last_turn.get()) > 2 * REPORT_PERIOD
     }
 
     /// Shows what a worker is doing.
@@ -171,4 +206,9 @@ impl Shard {
         }
         self.outbox.send(Update::Line(Line { kind, ..Line::info(text) }.by_worker(worker.0)));
     }
+}
+
+/// The part of the workers of a process that a shard runs.
+pub(super) fn share_of(workers: usize, number: usize, shards: usize) -> usize {
+    workers.saturating_sub(number).div_ceil(shards).max(1)
 }

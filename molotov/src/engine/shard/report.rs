@@ -14,11 +14,23 @@ pub(super) const REPORT_PERIOD: Duration = Duration::from_millis(200);
 
 impl Shard {
     /// Records how a run of a scenario ended.
-    pub(in crate::engine) fn record_scenario(&self, index: usize, outcome: Outcome, started: Instant, ended: Instant) {
+    /// With a planned start, `lag` is the time from it to the real one.
+    pub(in crate::engine) fn record_scenario(
+        &self,
+        index: usize,
+        outcome: Outcome,
+        lag: Option<Duration>,
+        started: Instant,
+        ended: Instant,
+    ) {
         // A scenario that blocks the thread also delays the shard's loop. What ended before this scenario belongs to an earlier
         // report.
         self.report_if_due(ended);
-        self.recorder.scenario(self.plan.scenarios[index].id, outcome, ended - started);
+        let (id, took) = (self.plan.scenarios[index].id, ended - started);
+        match lag {
+            None => self.recorder.scenario(id, outcome, took),
+            Some(lag) => self.recorder.planned_scenario(id, outcome, lag, took),
+        }
     }
 
     /// Reports if the current period is over at `now`.

@@ -3,6 +3,7 @@
 mod failures;
 mod limits;
 mod progress;
+mod rates;
 mod scenarios;
 mod stopping;
 mod workers;

@@ -20,12 +20,7 @@ use super::{
     plan::Plan,
     shard::{Outbox, ProcessContext},
 };
-use crate::{
-    options::{Args, WorkerId},
-    registry::EventLoop,
-    statsd::Statsd,
-    vars::Scope,
-};
+use crate::{options::Args, registry::EventLoop, statsd::Statsd, vars::Scope};
 
 /// How much longer than the teardown grace a shard may take to drop its workers before the coordinator gives it up.
 pub(super) const GIVE_UP_MARGIN: Duration = Duration::from_millis(500);
@@ -52,7 +47,6 @@ pub(super) fn start(
     process: usize,
     members: &mut Members,
 ) -> StartedThreads {
-    let workers = plan.args.workers;
     let threads = per_process(plan);
     let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
         Ok(statsd) => (statsd, None),
@@ -62,11 +56,12 @@ pub(super) fn start(
             (None, Some(format!("cannot open a socket for statsd: {error}")))
         }
     };
-    tracing::debug!(workers, threads, process, "the workers are started");
+    tracing::debug!(load = ?plan.load, threads, process, "the workers are started");
     let context = ProcessContext {
         clock: clock.clone(),
         number: process,
         shards: threads,
+        processes: plan.args.processes,
         statsd,
         stopped: inbox.stopped.clone(),
     };
@@ -81,8 +76,7 @@ pub(super) fn start(
     for number in 0..threads {
         let id = members.next_id();
         let outbox = Outbox { member: id, sender: inbox.sender.clone() };
-        let own_workers = (number..workers).step_by(threads).map(WorkerId);
-        let (shard, mut handle) = shard_loop::prepare(plan, scope.clone(), outbox, &context, number, own_workers);
+        let (shard, mut handle) = shard_loop::prepare(plan, scope.clone(), outbox, &context, number);
         match &state.event_loop {
             Some(event_loop) => here = Some((event_loop.clone(), shard)),
             None => match shard.spawn() {
@@ -108,13 +102,13 @@ pub(crate) fn no_thread(error: &io::Error) -> String {
 
 /// How many threads each process of a run has.
 pub(super) fn per_process(plan: &Plan) -> usize {
-    if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args) }
+    if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args, plan.load.most_workers()) }
 }
 
 /// How many threads run the workers of a process. Every thread has a worker.
-fn threads_for(args: &Args) -> usize {
+fn threads_for(args: &Args, workers: usize) -> usize {
     let cores = || available_parallelism().map_or(1, usize::from) / args.processes.max(1);
-    args.threads.unwrap_or_else(cores).clamp(1, args.workers.max(1))
+    args.threads.unwrap_or_else(cores).clamp(1, workers.max(1))
 }
 
 #[cfg(test)]
@@ -124,7 +118,7 @@ mod tests {
     #[test]
     fn every_thread_has_a_worker() {
         let threads =
-            |threads, workers, processes| threads_for(&Args { threads, workers, processes, ..Args::default() });
+            |threads, workers, processes| threads_for(&Args { threads, processes, ..Args::default() }, workers);
         assert_eq!(threads(Some(8), 3, 1), 3);
         assert_eq!(threads(Some(2), 100, 1), 2);
         assert_eq!(threads(None, 1, 1), 1);

@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::LocalBoxFuture;
@@ -21,14 +21,17 @@ use tokio::{
 
 use crate::{
     engine::{
-        lag, panic,
+        lag,
+        pacing::{Pacing, WorkerPace},
+        panic,
         plan::Plan,
-        shard::{Outbox, ProcessContext, Shard, TEARDOWN_GRACE},
+        shard::{Outbox, ProcessContext, Shard, ShardStream, TEARDOWN_GRACE, share_of},
         status::{StatusTable, left_running},
         stop::{AnnouncedPhase, Phase},
         update::{Command, Update},
-        worker::Worker,
+        worker::{Ended, Worker},
     },
+    load::Load,
     options::WorkerId,
     vars::Scope,
 };
@@ -55,16 +58,15 @@ pub(in crate::engine) struct PreparedShard {
     inbox: UnboundedReceiver<Command>,
 }
 
-/// Prepares a shard to run `workers`, whose numbers count from 0 in the process.
+/// Prepares the shard with this number in its process.
 pub(super) fn prepare(
     plan: &Plan,
     scope: Arc<Scope>,
     outbox: Outbox,
     process: &ProcessContext,
     number: usize,
-    workers: impl Iterator<Item = WorkerId>,
 ) -> (PreparedShard, ShardHandle) {
-    let statuses = Arc::new(StatusTable::new(process.clock.clone(), workers));
+    let statuses = Arc::new(StatusTable::new(process.clock.clone()));
     let (commands, inbox) = unbounded_channel();
     let announced = Arc::new(AnnouncedPhase::new(process.stopped.clone()));
     let handle = ShardHandle { thread: None, commands, statuses: statuses.clone(), announced: announced.clone() };
@@ -121,13 +123,11 @@ impl PreparedShard {
 async fn run(prepared: PreparedShard) {
     let PreparedShard { plan, scope: _, statuses, announced, outbox, process, number, inbox: mut commands } = prepared;
     let (process_number, shards) = (process.number, process.shards);
-    let shard = Rc::new(Shard::new(plan, process, outbox, statuses, announced));
+    let shard = Rc::new(Shard::new(plan, process, number, outbox, statuses, announced));
     crate::failure::capture_backtraces(shard.backtraces);
 
-    let mut workers = Workers { shard: shard.clone(), tasks: JoinSet::new(), removed: Rc::default(), number, shards };
-    for (slot, id) in shard.statuses.workers().into_iter().enumerate() {
-        workers.start(slot, id);
-    }
+    let mut workers = Workers::new(shard.clone(), number, shards);
+    workers.follow_plan();
 
     // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
     let mut sampled = JoinSet::new();
@@ -135,8 +135,8 @@ async fn run(prepared: PreparedShard) {
     sampled.spawn_local(lag::record(shard.recorder.clone(), seed));
 
     let mut forced_at = None;
-    loop {
-        shard.last_turn.set(Instant::now());
+    while !workers.are_over() {
+        shard.last_turn.set(shard.clock.now());
         let mut tick = pin!(tokio::time::sleep_until(shard.due.get().into()));
         tokio::select! {
             biased;
@@ -145,17 +145,17 @@ async fn run(prepared: PreparedShard) {
                 Command::Force => shard.stop.raise(Phase::Forced),
                 // The clock is paused already.
                 Command::Pause(_) => shard.stop.wake(),
-                Command::Workers(all) => workers.resize(all),
+                Command::Load(load) => workers.change_plan(&load),
             },
-            ended = workers.tasks.join_next() => match ended {
+            () = shard.workers_wanted.notified() => workers.grow(),
+            ended = workers.tasks.join_next(), if !workers.tasks.is_empty() => match ended {
                 Some(Ok(())) => {}
                 // A bug in the worker: panics of user code are caught in it.
                 Some(Err(error)) if error.is_panic() => {
                     let message = panic::payload_message(&*error.into_panic());
                     shard.outbox.send(Update::SystemFailed(format!("a worker panicked: {message}")));
                 }
-                Some(Err(_cancelled)) => {}
-                None => break,
+                Some(Err(_)) | None => {}
             },
             () = &mut tick => {
                 shard.sum_up_failures(false);
@@ -179,6 +179,8 @@ async fn run(prepared: PreparedShard) {
         }
     }
     shard.running.set(0);
+    let stopped = shard.stop.stopped_at().unwrap_or(Duration::MAX);
+    shard.streams.iter().for_each(|stream| stream.pacing.finish(stopped));
     shard.sum_up_failures(true);
     shard.report_if_due(Instant::now());
     shard.report(shard.clock.real());
@@ -188,41 +190,117 @@ async fn run(prepared: PreparedShard) {
 struct Workers {
     shard: Rc<Shard>,
     tasks: JoinSet<()>,
-    /// Slots of workers that were removed.
-    removed: Rc<RefCell<HashSet<usize>>>,
+    /// The slots of the workers of closed loops, by stream.
+    slots: Vec<Vec<usize>>,
+    ended: Rc<EndedWorkers>,
     /// The number of the shard in its process, and how many there are.
     number: usize,
     shards: usize,
 }
 
+/// The slots of workers that have ended.
+#[derive(Default)]
+struct EndedWorkers {
+    /// Workers of closed loops that the plan does not need now.
+    not_needed: RefCell<HashSet<usize>>,
+    /// Slots that a new worker under a rate takes.
+    free: RefCell<Vec<usize>>,
+}
+
 impl Workers {
-    /// Starts a worker.
-    fn start(&mut self, slot: usize, id: WorkerId) {
-        let (shard, removed) = (self.shard.clone(), self.removed.clone());
+    fn new(shard: Rc<Shard>, number: usize, shards: usize) -> Workers {
+        let slots = vec![Vec::new(); shard.streams.len()];
+        Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), number, shards }
+    }
+
+    /// Whether all workers have ended and no more will start.
+    fn are_over(&self) -> bool {
+        let is_over = |stream: &ShardStream| stream.pacing.is_over(self.shard.clock.now());
+        self.tasks.is_empty() && (!self.shard.stop.may_run() || self.shard.streams.iter().all(is_over))
+    }
+
+    /// Starts the workers of closed loops that the plan needs at any time. Each waits for its start.
+    fn follow_plan(&mut self) {
+        for stream in 0..self.slots.len() {
+            let Some(workers) = self.shard.streams[stream].pacing.workers() else { continue };
+            for index in 0..share_of(workers, self.number, self.shards) {
+                let known = self.slots[stream].get(index).copied();
+                // A worker that the plan did not need is started again; one that has finished is not.
+                let is_needed = known.is_none_or(|slot| self.ended.not_needed.borrow_mut().remove(&slot));
+                let slot = known.unwrap_or_else(|| self.add());
+                if known.is_none() {
+                    self.slots[stream].push(slot);
+                }
+                if is_needed {
+                    self.start(stream, slot, self.number + index * self.shards);
+                }
+            }
+        }
+    }
+
+    /// Starts the workers that rates need now.
+    fn grow(&mut self) {
+        for stream in 0..self.slots.len() {
+            for _ in 0..self.shard.streams[stream].pacing.take_wanted() {
+                let free = self.ended.free.borrow_mut().pop();
+                let slot = free.unwrap_or_else(|| self.add());
+                self.start(stream, slot, 0);
+            }
+        }
+    }
+
+    fn change_plan(&mut self, load: &Load) {
+        for (stream, changed) in self.shard.streams.iter().zip(&load.streams) {
+            stream.pacing.change(&changed.model);
+        }
+        self.shard.stop.plan_changed();
+        self.follow_plan();
+    }
+
+    fn id(&self, slot: usize) -> WorkerId {
+        WorkerId(self.number + slot * self.shards)
+    }
+
+    /// Adds a slot.
+    fn add(&self) -> usize {
+        self.shard.statuses.add(|slot| self.id(slot))
+    }
+
+    /// Starts a worker with this number among those of its stream and process. A worker that the plan needs again later runs again.
+    fn start(&mut self, stream: usize, slot: usize, number: usize) {
+        let (shard, ended, id) = (self.shard.clone(), self.ended.clone(), self.id(slot));
         self.tasks.spawn_local(async move {
-            let worker = Worker::new(shard.clone(), id, slot);
-            shard.stop.watch(slot, worker.run()).await;
-            if slot >= shard.stop.limit() {
-                removed.borrow_mut().insert(slot);
+            let pacing = &shard.streams[stream].pacing;
+            loop {
+                let worker = Worker::new(shard.clone(), id, slot, stream);
+                let mut place = Place { shard: &shard, pacing, pace: WorkerPace::new(slot, number) };
+                let how = shard.stop.watch(slot, worker.run(&mut place.pace)).await;
+                drop(place);
+                if pacing.workers().is_none() {
+                    ended.free.borrow_mut().push(slot);
+                    return;
+                }
+                if how == Ended::Finished || !shard.stop.may_run() {
+                    return;
+                }
+                if pacing.start_of(&WorkerPace::new(slot, number), shard.clock.now()).is_none() {
+                    ended.not_needed.borrow_mut().insert(slot);
+                    return;
+                }
             }
         });
     }
+}
 
-    /// Adds or removes workers for `all` workers in the process. At least one worker stays.
-    fn resize(&mut self, all: usize) {
-        let own = all.saturating_sub(self.number).div_ceil(self.shards).max(1);
-        self.shard.stop.set_limit(own);
-        for slot in 0..own {
-            let id = WorkerId(self.number + slot * self.shards);
-            let known = self.shard.statuses.workers().len();
-            if slot >= known {
-                self.shard.statuses.add(id);
-            }
-            // A removed worker is started again; a worker that has finished its runs or duration is not.
-            if slot >= known || self.removed.borrow_mut().remove(&slot) {
-                self.shard.late.borrow_mut().insert(slot);
-                self.start(slot, id);
-            }
-        }
+/// The part of a worker in its pacing, which ends when it is dropped.
+struct Place<'a> {
+    shard: &'a Shard,
+    pacing: &'a Pacing,
+    pace: WorkerPace,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.pacing.leave(&mut self.pace, self.shard.clock.now());
     }
 }

@@ -63,7 +63,7 @@ impl Member for Thread {
     }
 
     fn send(&mut self, command: Command) {
-        self.process.prepare_for(command);
+        self.process.prepare_for(&command);
         deliver(&self.handle.commands, &self.handle.announced, command);
     }
 
@@ -116,14 +116,14 @@ impl Member for Thread {
 
 impl ProcessState {
     /// Applies the effects of a command on the whole process.
-    fn prepare_for(&self, command: Command) {
+    fn prepare_for(&self, command: &Command) {
         match command {
-            Command::Pause(paused) => self.clock.pause(paused),
+            Command::Pause(paused) => self.clock.pause(*paused),
             // A stop ends a pause.
             Command::Stop | Command::Force => self.clock.pause(false),
-            Command::Workers(_) => {}
+            Command::Load(_) => {}
         }
-        if command == Command::Force {
+        if *command == Command::Force {
             self.forced.get_or_init(Instant::now);
         }
         if let (Some(event_loop), Command::Stop | Command::Force) = (&self.event_loop, command) {
@@ -136,7 +136,7 @@ fn deliver(commands: &UnboundedSender<Command>, announced: &AnnouncedPhase, comm
     match command {
         Command::Stop => announced.announce(Phase::Stopping),
         Command::Force => announced.announce(Phase::Forced),
-        Command::Pause(_) | Command::Workers(_) => {}
+        Command::Pause(_) | Command::Load(_) => {}
     }
     // Fails only for a shard that has ended, which needs no commands.
     let _ = commands.send(command);
@@ -156,9 +156,9 @@ impl Commands {
     }
 
     pub(in crate::engine) fn send(&self, command: Command) {
-        self.process.prepare_for(command);
+        self.process.prepare_for(&command);
         for (commands, announced) in self.threads.iter() {
-            deliver(commands, announced, command);
+            deliver(commands, announced, command.clone());
         }
     }
 }

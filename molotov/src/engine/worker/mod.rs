@@ -1,7 +1,7 @@
 //! A worker: one simulated user, from its start to its teardown.
 //!
-//! A worker waits for its turn in the ramp-up, runs `setup` and `setup_session`, runs one scenario after the other, and runs
-//! `teardown_session` and `teardown`. It stops running scenarios when its duration is over, its runs are used up, or the run
+//! A worker waits for its start, runs `setup` and `setup_session`, runs scenarios at the times that [`Pacing`] gives, and runs
+//! `teardown_session` and `teardown`. It stops running scenarios when the plan of the load does not need it any more, or the run
 //! stops. A worker is an `async fn` on the thread of its shard. Rust and Python scenarios run in the same loop: the worker sees
 //! a future that returns a result.
 
@@ -14,6 +14,7 @@ use tokio::task::coop;
 use self::scenario_run::ForceDeadline;
 use super::{
     observe::WorkerObserver,
+    pacing::{Pace, Pacing, WorkerPace},
     panic::{self, CatchPanic},
     sequence::{Next, ScenarioSequence},
     shard::Shard,
@@ -25,97 +26,140 @@ use crate::{Failure, metrics::Outcome, options::WorkerId, registry::Slots, run::
 pub(super) struct Worker {
     shard: Rc<Shard>,
     id: WorkerId,
-    /// Its number within the shard.
-    slot: usize,
+    /// The stream of the load that it runs.
+    stream: usize,
     context: Context,
     /// What it is doing, for the coordinator.
     status: Arc<WorkerStatus>,
 }
 
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Its work is done.
+    Finished,
+    /// The plan needs fewer workers, and may need it again.
+    NotNeeded,
+}
+
 impl Worker {
-    pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize) -> Worker {
+    pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize, stream: usize) -> Worker {
         let observer = Rc::new(WorkerObserver::new(shard.clone(), id));
         let context = shard.context_of(id).with_observer(observer);
         let status = shard.statuses.get(slot);
-        Worker { shard, id, slot, context, status }
+        status.restart();
+        Worker { shard, id, stream, context, status }
     }
 
     /// Runs the worker from its start to its teardown.
-    pub(super) async fn run(self) {
-        let shard = self.shard.clone();
-        shard.stop.sleep_until(self.slot, shard.start_of(self.slot, self.id)).await;
-        if shard.stop.may_run(self.slot) {
-            shard.worker_started();
-            self.info("Starting");
-            self.work().await;
-            shard.worker_ended();
+    pub(super) async fn run(self, pace: &mut WorkerPace) -> Ended {
+        let (shard, pacing) = (&*self.shard, self.pacing());
+        let mut ended = Ended::NotNeeded;
+        while let Some(start) = pacing.start_of(pace, shard.clock.now()) {
+            shard.stop.sleep_until(start).await;
+            if !shard.stop.may_run() {
+                break;
+            }
+            // Otherwise the plan has changed.
+            if shard.clock.now() >= start {
+                shard.worker_started();
+                self.info("Starting");
+                ended = self.work(pace).await;
+                shard.worker_ended();
+                break;
+            }
         }
         self.set_activity(Activity::Ended);
+        ended
     }
 
-    async fn work(&self) {
+    fn pacing(&self) -> &Pacing {
+        &self.shard.streams[self.stream].pacing
+    }
+
+    async fn work(&self, pace: &mut WorkerPace) -> Ended {
+        let started = self.shard.clock.now();
+        let mut ended = Ended::Finished;
         if let Ok(slots) = self.set_up().await
             && self.set_up_sessions(&slots).await.is_ok()
         {
+            let now = self.shard.clock.now();
+            let over = self.pacing().join(pace, now, now.saturating_sub(started));
             self.info("Running scenarios");
-            let runs = self.run_scenarios(&slots).await;
+            let runs;
+            (runs, ended) = self.run_scenarios(&slots, pace, over).await;
             self.info(&format!("Ran {runs} scenarios"));
             self.tear_down_sessions(&slots).await;
         }
         // Also after a failed `setup`, which may have opened something before it failed.
         self.tear_down();
+        ended
     }
 
-    /// Runs scenarios until the worker is done, and returns how many it ran.
-    async fn run_scenarios(&self, slots: &Slots) -> u64 {
+    /// Runs scenarios until the worker is done, and returns how many it ran. Its time is over at `over`.
+    async fn run_scenarios(&self, slots: &Slots, pace: &mut WorkerPace, over: Duration) -> (u64, Ended) {
         let shard = &*self.shard;
         let clock = &*shard.clock;
-        let end = clock.now().saturating_add(shard.args.duration);
-        self.status.set_end(end);
-        let mut deadline = ForceDeadline::new(clock, shard.args.force_shutdown.then_some(end));
-        let mut sequence = ScenarioSequence::new(&shard.plan, &shard.args);
-        let mut step = 0;
-        while shard.stop.may_run(self.slot) {
-            if shard.stop.is_paused() {
-                self.set_activity(Activity::Idle);
-                shard.stop.wait_out_the_pause(self.slot).await;
-                continue;
+        self.status.set_end(over);
+        let mut deadline = ForceDeadline::new(clock, shard.args.force_shutdown.then_some(over));
+        let mut sequence = ScenarioSequence::new(&shard.plan, shard.streams[self.stream].only, &shard.args);
+        let (mut step, mut delay, mut now) = (0, Duration::ZERO, clock.now());
+        let ended = loop {
+            match self.wait(pace, now, delay).await {
+                Some(Ok(start)) => now = start,
+                Some(Err(ended)) => break ended,
+                None => break Ended::Finished,
             }
-            let index = match sequence.next(&self.context, step + 1) {
-                Next::Done => break,
-                Next::Unknown(failure) => {
-                    step += 1;
-                    self.picker_failed(failure).await;
-                    if clock.now() >= end {
-                        break;
-                    }
-                    continue;
-                }
-                Next::Scenario(index) => index,
-            };
+            let lag = self.pacing().started(pace, now);
             step += 1;
-            let ended = self.run_scenario(slots, index, step, &mut deadline).await;
-            // Checked after the scenario, so that a duration of 0 runs one.
-            if clock.at(ended) >= end {
-                break;
-            }
-            let delay = shard.pacing.delay_after(shard.plan.scenarios[index].info.delay);
-            if delay.is_zero() {
-                // A scenario that never waits must not keep the other workers of the thread from running.
-                match shard.is_blocked(ended) {
-                    true => tokio::task::yield_now().await,
-                    false => coop::consume_budget().await,
+            match sequence.next(&self.context, step) {
+                Next::Unknown(failure) => {
+                    self.picker_failed(failure).await;
+                    (now, delay) = (clock.now(), Duration::ZERO);
                 }
-            } else {
-                let next = clock.now().saturating_add(delay);
-                shard.stop.sleep_until(self.slot, next.min(end)).await;
-                if clock.now() >= end {
-                    break;
+                Next::Scenario(index) => {
+                    let ended = self.run_scenario(slots, index, step, lag, &mut deadline).await;
+                    (now, delay) = (clock.at(ended), shard.plan.scenarios[index].info.delay);
                 }
             }
-        }
+        };
         self.set_activity(Activity::Idle);
-        step
+        (step, ended)
+    }
+
+    /// Waits until the next scenario starts, and returns the time. Returns an error if the plan ends the worker, and `None` if the
+    /// run does. `delay` is the sleep that the last scenario asks for.
+    async fn wait(&self, pace: &mut WorkerPace, mut now: Duration, delay: Duration) -> Option<Result<Duration, Ended>> {
+        let (shard, pacing) = (&*self.shard, self.pacing());
+        let mut has_waited = false;
+        while shard.stop.may_run() {
+            match pacing.next(pace, now, delay) {
+                Pace::Done { again } => return Some(Err(if again { Ended::NotNeeded } else { Ended::Finished })),
+                Pace::At(start) if start <= now && !shard.stop.is_paused() => {
+                    if !has_waited {
+                        // A scenario that never waits must not keep the other workers of the thread from running.
+                        match shard.is_blocked(now) {
+                            true => tokio::task::yield_now().await,
+                            false => coop::consume_budget().await,
+                        }
+                    }
+                    return Some(Ok(now));
+                }
+                Pace::At(start) => {
+                    if shard.stop.is_paused() {
+                        self.set_activity(Activity::Idle);
+                    }
+                    shard.stop.sleep_until(start).await;
+                }
+                Pace::Idle(until) => {
+                    self.set_activity(Activity::Idle);
+                    shard.stop.idle_until(until).await;
+                }
+            }
+            has_waited = true;
+            now = shard.clock.now();
+        }
+        None
     }
 
     /// Records that the scenario picker named no scenario of this run.

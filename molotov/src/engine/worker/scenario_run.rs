@@ -33,6 +33,7 @@ impl Worker {
         slots: &Slots,
         index: usize,
         step: u64,
+        lag: Option<Duration>,
         deadline: &mut ForceDeadline<'_>,
     ) -> Instant {
         let shard = &*self.shard;
@@ -46,6 +47,7 @@ impl Worker {
         let run = ScenarioRun {
             shard,
             index,
+            lag,
             started: Instant::now(),
             describing_errors: Cell::new(Duration::ZERO),
             ended: Cell::new(None),
@@ -100,6 +102,8 @@ impl Worker {
 struct ScenarioRun<'a> {
     shard: &'a Shard,
     index: usize,
+    /// With a planned start, the time from it to the real one.
+    lag: Option<Duration>,
     started: Instant,
     /// Time spent on describing errors, which does not count.
     describing_errors: Cell<Duration>,
@@ -110,7 +114,7 @@ impl ScenarioRun<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
-        self.shard.record_scenario(self.index, outcome, self.started + self.describing_errors.get(), now);
+        self.shard.record_scenario(self.index, outcome, self.lag, self.started + self.describing_errors.get(), now);
         now
     }
 }
@@ -118,7 +122,7 @@ impl ScenarioRun<'_> {
 impl Drop for ScenarioRun<'_> {
     fn drop(&mut self) {
         if self.ended.get().is_none() {
-            self.shard.record_scenario(self.index, Outcome::Interrupted, self.started, Instant::now());
+            self.shard.record_scenario(self.index, Outcome::Interrupted, self.lag, self.started, Instant::now());
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
 fn limits() -> RunLimits {
-    RunLimits { duration: Some(Duration::from_secs(60)), runs: None }
+    RunLimits { duration: Some(Duration::from_secs(60)), ..RunLimits::default() }
 }
 
 /// The state after `seconds` of a run in which every `failing`-th scenario fails.

@@ -1,0 +1,85 @@
+//! The closed loop: each worker starts its next scenario when the last one has ended.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+
+use super::{Pace, Planned, WorkerPace};
+use crate::load::ClosedModel;
+
+/// Runs workers by number: worker `i` runs while the planned number of workers is above `i`.
+pub(in crate::engine) struct ClosedLoop {
+    model: RefCell<ClosedModel>,
+    changes: Cell<u64>,
+}
+
+impl ClosedLoop {
+    pub(in crate::engine) fn new(model: &ClosedModel) -> ClosedLoop {
+        ClosedLoop { model: RefCell::new(model.clone()), changes: Cell::new(0) }
+    }
+
+    pub(super) fn workers(&self) -> usize {
+        usize::try_from(self.model.borrow().workers.max()).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn start_of(&self, number: usize, now: Duration) -> Option<Duration> {
+        self.model.borrow().workers.rise_above(number as u64, now)
+    }
+
+    pub(super) fn join(&self, worker: &mut WorkerPace, now: Duration) -> Duration {
+        worker.over = match self.model.borrow().span {
+            Some(span) => now.saturating_add(span),
+            None => self.model.borrow().workers.end(),
+        };
+        self.plan(worker, now);
+        worker.over
+    }
+
+    /// Notes when the plan lets a worker end.
+    fn plan(&self, worker: &mut WorkerPace, now: Duration) {
+        let model = self.model.borrow();
+        if model.span.is_none() {
+            worker.over = model.workers.end();
+        }
+        worker.end = worker.over.min(model.workers.fall_to(worker.number as u64, now));
+        worker.changes = self.changes.get();
+    }
+
+    pub(super) fn next(&self, worker: &mut WorkerPace, now: Duration, delay: Duration) -> Pace {
+        if worker.changes != self.changes.get() {
+            self.plan(worker, now);
+        }
+        let model = self.model.borrow();
+        // Its time is checked after the first scenario, so that a duration of 0 runs one.
+        let at_least_one = worker.started == 0 && model.span.is_some() && worker.end == worker.over;
+        if now >= worker.end && !at_least_one {
+            return Pace::Done { again: now < worker.over };
+        }
+        let due = match worker.next {
+            Some(Planned::Time(due)) => due,
+            _ if worker.started == 0 => now,
+            _ => now.saturating_add(delay).saturating_add(model.delay),
+        };
+        worker.next = Some(Planned::Time(due));
+        if now < due {
+            // A delay ends with the time of the worker.
+            return Pace::At(due.min(worker.end));
+        }
+        match model.runs.is_some_and(|runs| worker.started >= runs) {
+            true => Pace::Done { again: false },
+            false => Pace::At(due),
+        }
+    }
+
+    /// Whether the workers that have ended are not needed again, unless a command adds workers.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        let model = self.model.borrow();
+        model.span.is_some() || now >= model.workers.end()
+    }
+
+    pub(super) fn change(&self, model: &ClosedModel) {
+        self.model.replace(model.clone());
+        self.changes.set(self.changes.get() + 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! Pacing: when workers start, and when each of them starts its next scenario.
+//!
+//! The [load](crate::load) of the run is the plan. Pacing compares it with what has started, and answers with a [`Pace`]. A worker
+//! does not know whether its load is a closed loop or a rate.
+
+mod closed;
+mod open;
+
+use std::time::Duration;
+
+pub(super) use self::{
+    closed::ClosedLoop,
+    open::{OpenLoop, OpenShard},
+};
+use crate::load::{Arrival, Model};
+
+/// What a worker does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It starts a scenario at this time on the run's clock, or now if the time is over.
+    At(Duration),
+    /// It waits until pacing wakes it, or until this time.
+    Idle(Duration),
+    /// It ends. `again` says whether the plan may need it later.
+    Done { again: bool },
+}
+
+/// What pacing knows about a running worker.
+#[derive(Debug)]
+pub(super) struct WorkerPace {
+    /// Its slot in the shard.
+    slot: usize,
+    /// Its number among the workers of its stream in the process.
+    number: usize,
+    /// Whether it has set up its sessions.
+    joined: bool,
+    /// The number of scenarios that it has started.
+    started: u64,
+    /// When its time is over, and when it ends, which is earlier if the plan needs fewer workers.
+    over: Duration,
+    end: Duration,
+    /// The next start, as far as it was known last.
+    next: Option<Planned>,
+    /// The changes of the plan that are known.
+    changes: u64,
+    /// Since when it has had nothing to do.
+    idle_since: Option<Duration>,
+}
+
+/// The next start of a worker.
+#[derive(Debug, Clone, Copy)]
+enum Planned {
+    /// In a closed loop: at this time.
+    Time(Duration),
+    /// At a rate: this start of the schedule.
+    Arrival(Arrival),
+}
+
+impl WorkerPace {
+    pub(super) fn new(slot: usize, number: usize) -> WorkerPace {
+        WorkerPace {
+            slot,
+            number,
+            joined: false,
+            started: 0,
+            over: Duration::MAX,
+            end: Duration::MAX,
+            next: None,
+            changes: 0,
+            idle_since: None,
+        }
+    }
+}
+
+/// Decides when the workers of a stream start scenarios.
+pub(super) enum Pacing {
+    Closed(ClosedLoop),
+    Open(Box<OpenLoop>),
+}
+
+impl Pacing {
+    /// When a worker starts for the first or next time, from `now` on. `None`: the plan does not need it.
+    pub(super) fn start_of(&self, worker: &WorkerPace, now: Duration) -> Option<Duration> {
+        match self {
+            Pacing::Closed(closed) => closed.start_of(worker.number, now),
+            Pacing::Open(open) => open.start_of(now),
+        }
+    }
+
+    /// Notes that a worker has set up its sessions, which took this long. Returns when its time is over.
+    pub(super) fn join(&self, worker: &mut WorkerPace, now: Duration, setup: Duration) -> Duration {
+        worker.joined = true;
+        match self {
+            Pacing::Closed(closed) => closed.join(worker, now),
+            Pacing::Open(open) => open.join(setup),
+        }
+    }
+
+    /// Says what a worker does next. `delay` is the sleep that its last scenario asks for.
+    pub(super) fn next(&self, worker: &mut WorkerPace, now: Duration, delay: Duration) -> Pace {
+        match self {
+            Pacing::Closed(closed) => closed.next(worker, now, delay),
+            Pacing::Open(open) => open.next(worker, now),
+        }
+    }
+
+    /// Notes that a worker starts a scenario, and returns how long after the planned time; `None` in a closed loop, which plans none.
+    pub(super) fn started(&self, worker: &mut WorkerPace, now: Duration) -> Option<Duration> {
+        match self {
+            Pacing::Closed(_) => {
+                (worker.started, worker.next) = (worker.started + 1, None);
+                None
+            }
+            Pacing::Open(open) => Some(open.started(worker, now)),
+        }
+    }
+
+    /// Notes that a worker ends, for any reason.
+    pub(super) fn leave(&self, worker: &mut WorkerPace, now: Duration) {
+        if let Pacing::Open(open) = self {
+            open.leave(worker, now);
+        }
+    }
+
+    /// How many workers of the process have a number: the most that the plan needs. `None` if workers are started when they are
+    /// needed.
+    pub(super) fn workers(&self) -> Option<usize> {
+        match self {
+            Pacing::Closed(closed) => Some(closed.workers()),
+            Pacing::Open(_) => None,
+        }
+    }
+
+    /// Returns how many new workers are needed now. The caller starts them.
+    pub(super) fn take_wanted(&self) -> usize {
+        match self {
+            Pacing::Closed(_) => 0,
+            Pacing::Open(open) => open.take_wanted(),
+        }
+    }
+
+    /// Whether no worker starts any more, unless the plan changes.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        match self {
+            Pacing::Closed(closed) => closed.is_over(now),
+            Pacing::Open(open) => open.is_over(now),
+        }
+    }
+
+    /// Records what was planned before `end` and has not happened. All workers have ended.
+    pub(super) fn finish(&self, end: Duration) {
+        if let Pacing::Open(open) = self {
+            open.finish(end);
+        }
+    }
+
+    /// Changes the plan. Workers ask again for their next start.
+    pub(super) fn change(&self, model: &Model) {
+        match (self, model) {
+            (Pacing::Closed(closed), Model::Closed(model)) => closed.change(model),
+            (Pacing::Open(open), Model::Open(model)) => open.change(model),
+            // A change keeps the kinds of the streams.
+            _ => {}
+        }
+    }
+}

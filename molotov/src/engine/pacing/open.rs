@@ -1,0 +1,256 @@
+//! The open model: scenarios start at planned times, whatever the service does.
+//!
+//! A worker takes the next start of the schedule and waits for its time. When it starts, another worker takes the next start: one
+//! that has nothing to do, or a new one. So there are as many workers as the plan needs. If all are busy and no more are allowed,
+//! the next start is taken late, by the first worker that is free again, or dropped.
+
+use std::{cell::RefCell, time::Duration};
+
+use super::{Pace, Planned, WorkerPace};
+use crate::{
+    load::{OpenModel, Schedule, Share},
+    metrics::StartSample,
+    options::WhenBusy,
+};
+
+/// How long a worker has nothing to do before it ends.
+const KEEP_IDLE: Duration = Duration::from_secs(10);
+
+/// With `drop`, a start that is at most this late happens, because timers and threads are not exact.
+const ON_TIME: Duration = Duration::from_millis(2);
+
+/// Gives the planned starts of a shard to its workers.
+pub(in crate::engine) struct OpenLoop {
+    state: RefCell<State>,
+    /// Records what happened at a planned start.
+    record: Box<dyn Fn(StartSample)>,
+    /// Wakes the worker in a slot.
+    wake: Box<dyn Fn(usize)>,
+    /// Asks for new workers.
+    grow: Box<dyn Fn()>,
+}
+
+struct State {
+    model: OpenModel,
+    schedule: Schedule,
+    /// The most workers of this shard.
+    limit: usize,
+    changes: u64,
+    /// All workers, with those that were asked for and do not exist yet.
+    workers: usize,
+    /// Those that have not set up their sessions.
+    joining: usize,
+    /// Those that wait for the time of a start.
+    waiting: usize,
+    /// The slots of those that have nothing to do. The last one is the first to be woken.
+    idle: Vec<usize>,
+    /// Those that were woken and have not taken a start yet.
+    woken: usize,
+    /// How many workers were asked for and do not exist yet.
+    wanted: usize,
+    /// How long setting up the sessions of a worker takes: the longest of the last ones, which decreases slowly.
+    setup: Duration,
+}
+
+/// How a shard takes part in an open model.
+pub(in crate::engine) struct OpenShard {
+    pub(in crate::engine) share: Share,
+    /// The most workers of the shard.
+    pub(in crate::engine) limit: usize,
+    pub(in crate::engine) record: Box<dyn Fn(StartSample)>,
+    pub(in crate::engine) wake: Box<dyn Fn(usize)>,
+    pub(in crate::engine) grow: Box<dyn Fn()>,
+}
+
+impl OpenLoop {
+    pub(in crate::engine) fn new(model: &OpenModel, shard: OpenShard) -> OpenLoop {
+        let OpenShard { share, limit, record, wake, grow } = shard;
+        let state = State {
+            model: model.clone(),
+            schedule: Schedule::new(model, share),
+            limit,
+            changes: 0,
+            workers: 0,
+            joining: 0,
+            waiting: 0,
+            idle: Vec::new(),
+            woken: 0,
+            wanted: 0,
+            setup: Duration::ZERO,
+        };
+        let open = OpenLoop { state: RefCell::new(state), record, wake, grow };
+        open.provide(Duration::ZERO);
+        open
+    }
+
+    pub(super) fn start_of(&self, now: Duration) -> Option<Duration> {
+        let state = self.state.borrow();
+        (state.schedule.peek().is_some() && now < state.model.rate.end()).then_some(now)
+    }
+
+    /// Returns how many new workers are needed, which the caller starts.
+    pub(super) fn take_wanted(&self) -> usize {
+        std::mem::take(&mut self.state.borrow_mut().wanted)
+    }
+
+    /// Whether no more starts are planned.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        let state = self.state.borrow();
+        state.schedule.peek().is_none() || now >= state.model.rate.end()
+    }
+
+    pub(super) fn join(&self, setup: Duration) -> Duration {
+        let state = &mut *self.state.borrow_mut();
+        state.joining -= 1;
+        state.setup = setup.max(state.setup.mul_f64(0.9));
+        state.model.rate.end()
+    }
+
+    pub(super) fn next(&self, worker: &mut WorkerPace, now: Duration) -> Pace {
+        let state = &mut *self.state.borrow_mut();
+        let idle_since = worker.idle_since.take();
+        if let Some(since) = idle_since
+            && !state.is_woken(worker.slot)
+            && now >= since.saturating_add(KEEP_IDLE)
+        {
+            return Pace::Done { again: false };
+        }
+        if let Some(Planned::Arrival(arrival)) = worker.next {
+            if worker.changes == state.changes {
+                return Pace::At(arrival.at);
+            }
+            worker.changes = state.changes;
+            match state.schedule.again(arrival) {
+                Some(again) => {
+                    worker.next = Some(Planned::Arrival(again));
+                    return Pace::At(again.at);
+                }
+                None => {
+                    worker.next = None;
+                    state.waiting -= 1;
+                }
+            }
+        }
+        worker.changes = state.changes;
+        let end = state.model.rate.end();
+        if now >= end {
+            return Pace::Done { again: false };
+        }
+        if state.model.when_busy == WhenBusy::Drop && state.is_exhausted() {
+            while state.schedule.peek().is_some_and(|next| next.at + ON_TIME < now) {
+                state.schedule.take();
+                (self.record)(StartSample::Dropped);
+            }
+        }
+        let Some(next) = state.schedule.peek() else { return Pace::Done { again: false } };
+        if next.at > now && state.waiting >= state.spares(now) {
+            state.idle.push(worker.slot);
+            let since = idle_since.unwrap_or(now);
+            worker.idle_since = Some(since);
+            return Pace::Idle(since.saturating_add(KEEP_IDLE).min(end));
+        }
+        state.schedule.take();
+        state.waiting += 1;
+        worker.next = Some(Planned::Arrival(next));
+        Pace::At(next.at)
+    }
+
+    pub(super) fn started(&self, worker: &mut WorkerPace, now: Duration) -> Duration {
+        let lag = match worker.next.take() {
+            Some(Planned::Arrival(arrival)) => {
+                let state = &mut *self.state.borrow_mut();
+                state.waiting -= 1;
+                now.saturating_sub(arrival.at)
+            }
+            _ => Duration::ZERO,
+        };
+        let exhausted = lag > ON_TIME && self.state.borrow().is_exhausted();
+        (self.record)(StartSample::Started { lag, exhausted });
+        worker.started += 1;
+        self.provide(now);
+        lag
+    }
+
+    /// Makes sure that workers wait for the next starts: those that have nothing to do, or new ones.
+    fn provide(&self, now: Duration) {
+        let state = &mut *self.state.borrow_mut();
+        if state.schedule.peek().is_none() || now >= state.model.rate.end() {
+            return;
+        }
+        let missing = state.spares(now).saturating_sub(state.waiting + state.woken + state.joining);
+        for _ in 0..missing {
+            if let Some(slot) = state.idle.pop() {
+                state.woken += 1;
+                (self.wake)(slot);
+            } else if state.workers < state.limit {
+                state.workers += 1;
+                state.joining += 1;
+                state.wanted += 1;
+            } else {
+                break;
+            }
+        }
+        if state.wanted > 0 {
+            (self.grow)();
+        }
+    }
+
+    pub(super) fn leave(&self, worker: &mut WorkerPace, now: Duration) {
+        let state = &mut *self.state.borrow_mut();
+        state.workers -= 1;
+        if !worker.joined {
+            state.joining -= 1;
+        }
+        if worker.idle_since.take().is_some() {
+            state.is_woken(worker.slot);
+        }
+        if let Some(Planned::Arrival(arrival)) = worker.next.take() {
+            state.waiting -= 1;
+            if arrival.at < now {
+                (self.record)(StartSample::Unstarted);
+            }
+        }
+    }
+
+    /// Records the starts that were planned before `end` and have not happened.
+    pub(super) fn finish(&self, end: Duration) {
+        let state = &mut *self.state.borrow_mut();
+        while state.schedule.peek().is_some_and(|next| next.at < end) {
+            state.schedule.take();
+            (self.record)(StartSample::Unstarted);
+        }
+    }
+
+    pub(super) fn change(&self, model: &OpenModel) {
+        let state = &mut *self.state.borrow_mut();
+        state.schedule.change(&model.rate);
+        state.model.clone_from(model);
+        state.changes += 1;
+    }
+}
+
+impl State {
+    /// How many workers should wait for a start: one, and as many as the plan needs while a new worker sets up its sessions.
+    fn spares(&self, now: Duration) -> usize {
+        if self.setup < ON_TIME { 1 } else { 1 + self.schedule.starts_between(now, now.saturating_add(self.setup)) }
+    }
+
+    /// Whether an idle worker was woken for a start. It is not idle any more in both cases.
+    fn is_woken(&mut self, slot: usize) -> bool {
+        match self.idle.iter().rposition(|idle| *idle == slot) {
+            Some(at) => {
+                self.idle.remove(at);
+                false
+            }
+            None => {
+                self.woken -= 1;
+                true
+            }
+        }
+    }
+
+    /// Whether all workers are busy and no more are allowed.
+    fn is_exhausted(&self) -> bool {
+        self.workers >= self.limit && self.idle.is_empty() && self.woken == 0 && self.joining == 0
+    }
+}

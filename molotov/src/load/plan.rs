@@ -1,0 +1,204 @@
+//! The plan of a load, and how options become one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Levels, schedule::starts_before};
+use crate::{
+    format,
+    options::{Args, Arrivals, Level, Rate, Stages, WhenBusy},
+};
+
+/// The most workers of each process under a rate, unless `--workers` is given.
+pub(crate) const MAX_OPEN_WORKERS: usize = 10_000;
+
+/// The length of a load that nothing limits: longer than any run.
+const FOREVER: Duration = Duration::from_secs(200 * 365 * 86_400);
+
+/// The load of a run: streams beside each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Load {
+    pub(crate) streams: Vec<Stream>,
+}
+
+/// A part of the load with workers of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    /// The scenario that it runs; `None` for all that have no rate of their own, picked by weight.
+    pub(crate) scenario: Option<String>,
+    pub(crate) model: Model,
+}
+
+/// What decides when scenarios start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Model {
+    Closed(ClosedModel),
+    Open(OpenModel),
+}
+
+/// A closed loop: each worker starts its next scenario when the last one has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClosedModel {
+    /// The number of workers of each process. Worker `i` runs while it is above `i`.
+    pub(crate) workers: Levels,
+    /// How long each worker runs, from its own start; `None` if only the levels end it.
+    pub(crate) span: Option<Duration>,
+    /// How many scenarios each worker runs, if that is limited.
+    pub(crate) runs: Option<u64>,
+    /// The sleep after each scenario, in addition to its own delay.
+    pub(crate) delay: Duration,
+}
+
+/// An open model: scenarios start at planned times, whatever the service does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OpenModel {
+    /// The rate over time of the whole run, in millionths of a start per hour.
+    pub(crate) rate: Levels,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) when_busy: WhenBusy,
+    /// The most workers of each process.
+    pub(crate) workers: usize,
+    /// The seed of the spacing.
+    pub(crate) seed: u64,
+}
+
+impl Load {
+    /// Returns the load that the options describe. `rates` are the scenarios with rates of their own. `weighted` says whether there
+    /// are other scenarios. `runs` limits the scenarios of each worker of a closed loop.
+    pub(crate) fn new(args: &Args, rates: &[(String, Rate)], weighted: bool, runs: Option<u64>) -> Load {
+        let stream = |scenario, model| Stream { scenario, model };
+        let own = rates.iter().map(|(name, rate)| {
+            let rate = Levels::constant(rate.micros_per_hour(), args.duration);
+            stream(Some(name.clone()), Model::Open(OpenModel::new(args, rate)))
+        });
+        let all = weighted.then(|| stream(None, Model::of(args, runs)));
+        Load { streams: all.into_iter().chain(own).collect() }
+    }
+
+    /// Returns whether any scenario starts at a rate.
+    pub(crate) fn is_open(&self) -> bool {
+        self.streams.iter().any(|stream| matches!(stream.model, Model::Open(_)))
+    }
+
+    /// Returns whether workers start all scenarios in a loop, without stages.
+    pub(crate) fn is_closed(&self) -> bool {
+        let is_plain = |stream: &Stream| matches!(&stream.model, Model::Closed(closed) if closed.span.is_some());
+        self.streams.iter().all(is_plain)
+    }
+
+    fn open(&self) -> impl Iterator<Item = &OpenModel> {
+        self.streams.iter().filter_map(|stream| match &stream.model {
+            Model::Open(open) => Some(open),
+            Model::Closed(_) => None,
+        })
+    }
+
+    /// Returns the most workers that a process may have.
+    pub(crate) fn most_workers(&self) -> usize {
+        let most = |stream: &Stream| match &stream.model {
+            Model::Open(open) => open.workers,
+            Model::Closed(closed) => usize::try_from(closed.workers.max()).unwrap_or(usize::MAX),
+        };
+        self.streams.iter().map(most).fold(0, usize::saturating_add)
+    }
+
+    /// Adds a tenth of the load from a time on, or removes it. Each closed loop keeps at least this many workers.
+    #[must_use]
+    pub(crate) fn changed(&self, time: Duration, more: bool, least: usize) -> Load {
+        let changed = |stream: &Stream| {
+            let mut stream = stream.clone();
+            match &mut stream.model {
+                Model::Open(open) => open.rate = open.rate.scaled_after(time, if more { 1.1 } else { 1.0 / 1.1 }),
+                Model::Closed(closed) => {
+                    let now = closed.workers.max_after(time);
+                    let step = now.div_ceil(10);
+                    let then = if more { now + step } else { now.saturating_sub(step).max(least as u64).min(now) };
+                    if now > 0 {
+                        closed.workers = closed.workers.scaled_after(time, then as f64 / now as f64);
+                    }
+                }
+            }
+            stream
+        };
+        Load { streams: self.streams.iter().map(changed).collect() }
+    }
+
+    /// Describes the highest load after a time: `200 workers`, `500/s`, or both.
+    pub(crate) fn describe(&self, time: Duration) -> String {
+        let text = |stream: &Stream| match &stream.model {
+            Model::Open(open) => Rate::from_micros_per_hour(open.rate.max_after(time)).to_string(),
+            Model::Closed(closed) => format::plural(closed.workers.max_after(time), "worker"),
+        };
+        self.streams.iter().map(text).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Returns the rate at a time of the plan, in starts per second; `None` if no scenario starts at a rate.
+    pub(crate) fn rate_at(&self, time: Duration) -> Option<f64> {
+        let rate = |open: &OpenModel| Rate::from_micros_per_hour(open.rate.at(time) as u64).starts_per_second();
+        self.is_open().then(|| self.open().map(rate).sum())
+    }
+
+    /// Returns how many starts are planned before a time. For a Poisson process, it is the expected number.
+    pub(crate) fn starts_before(&self, time: Duration) -> u64 {
+        self.open().map(|open| starts_before(&open.rate, time)).sum()
+    }
+
+    /// Returns when the plan ends, if it says so: a closed loop without stages ends with its workers.
+    pub(crate) fn end(&self) -> Option<Duration> {
+        let end = |stream: &Stream| match &stream.model {
+            Model::Open(open) => Some(open.rate.end()),
+            Model::Closed(closed) => Some(closed.workers.end()).filter(|end| *end < FOREVER),
+        };
+        self.streams.iter().map(end).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+}
+
+impl Model {
+    fn of(args: &Args, runs: Option<u64>) -> Model {
+        let starts_at_a_rate = args.rate.is_some() || args.stage.are_of_a_rate();
+        if starts_at_a_rate {
+            let first = args.rate.map_or(0, Rate::micros_per_hour);
+            let rate = match args.stage.0.is_empty() {
+                true => Levels::constant(first, args.duration),
+                false => levels(first, &args.stage),
+            };
+            return Model::Open(OpenModel::new(args, rate));
+        }
+        let workers = args.workers as u64;
+        let closed = ClosedModel { workers: Levels::default(), span: None, runs, delay: args.delay };
+        Model::Closed(if args.stage.0.is_empty() {
+            let levels = Levels::default().then(args.ramp_up, 0, workers).then(FOREVER, workers, workers);
+            ClosedModel { workers: levels, span: Some(args.duration), ..closed }
+        } else {
+            let first = if args.given.workers.is_some() { workers } else { 0 };
+            ClosedModel { workers: levels(first, &args.stage), ..closed }
+        })
+    }
+}
+
+impl OpenModel {
+    fn new(args: &Args, rate: Levels) -> OpenModel {
+        OpenModel {
+            rate,
+            arrivals: args.arrivals,
+            when_busy: args.when_busy,
+            workers: if args.given.workers.is_some() { args.workers } else { MAX_OPEN_WORKERS },
+            seed: args.seed.unwrap_or_else(|| fastrand::u64(..)),
+        }
+    }
+}
+
+/// The levels of stages that begin at `first`.
+fn levels(first: u64, stages: &Stages) -> Levels {
+    let (mut levels, mut level) = (Levels::default(), first);
+    for stage in &stages.0 {
+        let to = match stage.to {
+            Level::Workers(workers) => workers as u64,
+            Level::Rate(rate) => rate.micros_per_hour(),
+        };
+        levels = levels.then(stage.time, level, to);
+        level = to;
+    }
+    levels
+}

@@ -1,0 +1,123 @@
+//! The planned starts of a plan with a rate, as one shard sees them.
+
+use std::time::Duration;
+
+use super::{Levels, OpenModel, levels::DoubleArea};
+use crate::options::Arrivals;
+
+/// Twice the area under a rate for one start: a millionth per hour, in nanoseconds.
+const START: DoubleArea = 2 * 1_000_000 * 3_600 * 1_000_000_000;
+
+/// The part of a schedule that a shard takes: the starts `shard`, `shard + shards`, and so on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) shard: u64,
+    pub(crate) shards: u64,
+}
+
+/// A planned start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Its place on the unit schedule, from which every plan computes its time.
+    position: DoubleArea,
+    /// When it is planned, on the run's clock.
+    pub(crate) at: Duration,
+}
+
+/// The planned starts of a shard, in order.
+///
+/// Start number `k` has a time that follows from the plan alone. All shards compute the same schedule, and each takes its share.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    rate: Levels,
+    share: Share,
+    spacing: Spacing,
+    /// The next start of the share.
+    next: Option<Arrival>,
+}
+
+/// The places of all starts on a schedule of one start per unit of area.
+#[derive(Debug)]
+enum Spacing {
+    /// Start `k` is at `k`.
+    Even { number: u64 },
+    /// The distances are exponentially distributed. Every shard draws all of them.
+    Poisson { rng: fastrand::Rng, position: f64 },
+}
+
+impl Schedule {
+    pub(crate) fn new(model: &OpenModel, share: Share) -> Schedule {
+        let spacing = match model.arrivals {
+            Arrivals::Even => Spacing::Even { number: share.shard },
+            Arrivals::Poisson => {
+                let mut spacing = Spacing::Poisson { rng: fastrand::Rng::with_seed(model.seed), position: 0.0 };
+                spacing.skip(share.shard + 1);
+                spacing
+            }
+        };
+        let mut schedule = Schedule { rate: model.rate.clone(), share, spacing, next: None };
+        schedule.next = schedule.arrival(schedule.spacing.position());
+        schedule
+    }
+
+    /// Returns the next start of the share; `None` if no more are planned.
+    pub(crate) fn peek(&self) -> Option<Arrival> {
+        self.next
+    }
+
+    /// Takes the next start of the share.
+    pub(crate) fn take(&mut self) -> Option<Arrival> {
+        let taken = self.next?;
+        self.spacing.skip(self.share.shards);
+        self.next = self.arrival(self.spacing.position());
+        Some(taken)
+    }
+
+    /// Changes the plan. Starts that were not taken get new times.
+    pub(crate) fn change(&mut self, rate: &Levels) {
+        self.rate.clone_from(rate);
+        self.next = self.arrival(self.spacing.position());
+    }
+
+    /// Returns when a start that was taken is planned after a change of the plan; `None` if it no longer is.
+    pub(crate) fn again(&self, arrival: Arrival) -> Option<Arrival> {
+        self.arrival(arrival.position)
+    }
+
+    /// Returns about how many starts of the share are planned between two times.
+    pub(crate) fn starts_between(&self, from: Duration, to: Duration) -> usize {
+        let starts = starts_before(&self.rate, to).saturating_sub(starts_before(&self.rate, from));
+        usize::try_from(starts / self.share.shards).unwrap_or(usize::MAX)
+    }
+
+    fn arrival(&self, position: DoubleArea) -> Option<Arrival> {
+        Some(Arrival { position, at: self.rate.time_above(position)? })
+    }
+}
+
+impl Spacing {
+    fn position(&self) -> DoubleArea {
+        match self {
+            Spacing::Even { number } => u128::from(*number).saturating_mul(START),
+            Spacing::Poisson { position, .. } => (position * START as f64) as u128,
+        }
+    }
+
+    /// Moves on by this many starts.
+    fn skip(&mut self, starts: u64) {
+        match self {
+            Spacing::Even { number } => *number = number.saturating_add(starts),
+            Spacing::Poisson { rng, position } => {
+                for _ in 0..starts {
+                    // The logarithm of 0 is not finite, and `f64` returns 0 but never 1.
+                    *position -= (1.0 - rng.f64()).ln();
+                }
+            }
+        }
+    }
+}
+
+/// Returns how many starts an even plan has before a time.
+pub(super) fn starts_before(rate: &Levels, time: Duration) -> u64 {
+    u64::try_from(rate.double_area(time).div_ceil(START)).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,165 @@
+//! Plans and schedules, compared with simple computations of the same.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Levels, OpenModel, Schedule, Share, levels::DoubleArea};
+use crate::options::{Arrivals, Rate, WhenBusy};
+
+const PER_SECOND: u64 = 3_600_000_000;
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Pieces of up to two seconds and 50 starts per second, some of them without load or as jumps.
+fn any_rate() -> impl Strategy<Value = Vec<(u64, u64, u64)>> {
+    let level = prop_oneof![Just(0_u64), 0_u64..50];
+    prop::collection::vec((prop_oneof![Just(0_u64), 1_u64..2_000], level.clone(), level), 1..6)
+}
+
+fn levels(pieces: &[(u64, u64, u64)], unit: u64) -> Levels {
+    pieces.iter().fold(Levels::default(), |levels, (length, from, to)| levels.then(ms(*length), from * unit, to * unit))
+}
+
+fn model(rate: Levels, arrivals: Arrivals) -> OpenModel {
+    OpenModel { rate, arrivals, when_busy: WhenBusy::Wait, workers: 10, seed: 42 }
+}
+
+fn all(model: &OpenModel, shard: u64, shards: u64) -> Vec<Duration> {
+    let mut schedule = Schedule::new(model, Share { shard, shards });
+    std::iter::from_fn(|| schedule.take()).map(|arrival| arrival.at).collect()
+}
+
+/// The starts per second at a time, and the number of starts before it, in floating-point numbers.
+fn simple(pieces: &[(u64, u64, u64)], time: f64) -> (f64, f64) {
+    let (mut start, mut area) = (0.0, 0.0);
+    for (length, from, to) in pieces {
+        let (length, from, to) = (*length as f64 / 1e3, *from as f64, *to as f64);
+        let part = (time - start).clamp(0.0, length);
+        let level = if length > 0.0 { from + (to - from) * part / length } else { from };
+        area += (from + level) / 2.0 * part;
+        if time < start + length {
+            return (level, area);
+        }
+        start += length;
+    }
+    (0.0, area)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Start `k` happens when the area under the rate is `k`, and there are as many starts as the whole area says.
+    #[test]
+    fn even_starts_follow_the_area(pieces in any_rate()) {
+        let open = model(levels(&pieces, PER_SECOND), Arrivals::Even);
+        let starts = all(&open, 0, 1);
+        let (_, whole) = simple(&pieces, 1e9);
+        prop_assert!((starts.len() as f64 - whole).abs() < 1.0 + 1e-6, "{} of {whole}", starts.len());
+        for (k, at) in starts.iter().enumerate() {
+            let (level, area) = simple(&pieces, at.as_secs_f64());
+            prop_assert!((area - k as f64).abs() < 1e-3, "start {k} at {at:?} with an area of {area}");
+            prop_assert!(level > 0.0 || area > 0.0 || simple(&pieces, at.as_secs_f64() + 1e-3).1 > area);
+        }
+        prop_assert!(starts.is_sorted());
+    }
+
+    /// Each start belongs to exactly one shard, and has the same time in all divisions.
+    #[test]
+    fn shards_share_one_schedule(pieces in any_rate(), shards in 1_u64..8, poisson: bool) {
+        let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Even };
+        let open = model(levels(&pieces, PER_SECOND), arrivals);
+        let mut union: Vec<Duration> = (0..shards).flat_map(|shard| all(&open, shard, shards)).collect();
+        union.sort();
+        prop_assert_eq!(union, all(&open, 0, 1));
+    }
+
+    /// A change of the plan leaves the starts before it where they were.
+    #[test]
+    fn changes_keep_earlier_starts(pieces in any_rate(), at in 0_u64..4_000, factor in 0.0_f64..3.0, poisson: bool) {
+        let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Even };
+        let before = model(levels(&pieces, PER_SECOND), arrivals);
+        let mut schedule = Schedule::new(&before, Share { shard: 0, shards: 1 });
+        let mut starts: Vec<Duration> = Vec::new();
+        while schedule.peek().is_some_and(|next| next.at < ms(at)) {
+            starts.extend(schedule.take().map(|arrival| arrival.at));
+        }
+        let changed = before.rate.scaled_after(ms(at), factor);
+        schedule.change(&changed);
+        starts.extend(std::iter::from_fn(|| schedule.take()).map(|arrival| arrival.at));
+        let fresh = all(&OpenModel { rate: changed, ..before.clone() }, 0, 1);
+        prop_assert_eq!(starts.len(), fresh.len());
+        for (start, fresh) in starts.iter().zip(&fresh) {
+            prop_assert!(start.abs_diff(*fresh) < Duration::from_micros(10), "{start:?} is {fresh:?} in a new schedule");
+        }
+        let early = |starts: &[Duration]| starts.iter().take_while(|start| **start < ms(at)).copied().collect::<Vec<_>>();
+        let (early, old) = (early(&starts), early(&all(&before, 0, 1)));
+        prop_assert_eq!(early.len(), old.len());
+        for (new, old) in early.iter().zip(&old) {
+            prop_assert!(new.abs_diff(*old) < Duration::from_micros(10), "{new:?} was {old:?}");
+        }
+    }
+
+    /// A worker runs exactly while the planned number of workers is above its number.
+    #[test]
+    fn workers_run_while_the_level_is_above_their_number(pieces in any_rate(), number in 0_u64..50) {
+        let plan = levels(&pieces, 1);
+        let is_above = |time: f64| {
+            let (level, _) = simple(&pieces, time);
+            level > number as f64
+        };
+        let (mut from, end) = (Duration::ZERO, plan.end());
+        let mut edges = vec![];
+        while let Some(start) = plan.rise_above(number, from) {
+            let stop = plan.fall_to(number, start);
+            prop_assert!(start >= from && stop > start && stop <= end, "{start:?} to {stop:?} of {end:?}");
+            edges.push((start.as_secs_f64(), stop.as_secs_f64()));
+            from = stop;
+        }
+        for tick in 0..end.as_millis() as u64 {
+            let time = tick as f64 / 1e3 + 0.000_5;
+            let near_an_edge = edges.iter().any(|(start, stop)| (time - start).abs() < 1e-3 || (time - stop).abs() < 1e-3);
+            let runs = edges.iter().any(|(start, stop)| (*start..*stop).contains(&time));
+            prop_assert!(near_an_edge || runs == is_above(time), "at {time}: {runs} with {edges:?}");
+        }
+    }
+}
+
+/// With a fixed seed, the gaps of a Poisson process pass the test of Kolmogorov and Smirnov for an exponential distribution.
+#[test]
+fn poisson_gaps_are_exponentially_distributed() {
+    let rate = Levels::constant(100 * PER_SECOND, Duration::from_secs(200));
+    let starts = all(&model(rate, Arrivals::Poisson), 0, 1);
+    let mut gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+    gaps.sort_by(f64::total_cmp);
+    let count = gaps.len() as f64;
+    assert!((count - 20_000.0).abs() < 4.0 * 20_000_f64.sqrt(), "{count}");
+    let distance = gaps.iter().enumerate().map(|(index, gap)| {
+        let expected = 1.0 - (-100.0 * gap).exp();
+        (expected - index as f64 / count).abs().max((expected - (index as f64 + 1.0) / count).abs())
+    });
+    let distance = distance.fold(0.0, f64::max);
+    // The critical value at 1 %.
+    assert!(distance < 1.63 / count.sqrt(), "{distance}");
+    let even = all(&model(Levels::constant(100 * PER_SECOND, Duration::from_secs(200)), Arrivals::Even), 0, 1);
+    assert_eq!(even.len(), 20_000);
+    assert_eq!(even[19_999], ms(199_990));
+}
+
+#[test]
+fn counts_are_exact_at_the_ends_of_pieces() {
+    // 100 starts per minute are no whole number of starts per nanosecond.
+    let rate: Rate = "100/m".parse().unwrap_or(Rate::per_second(0.0));
+    let minute = Levels::constant(rate.micros_per_hour(), Duration::from_secs(60));
+    assert_eq!(all(&model(minute, Arrivals::Even), 0, 1).len(), 100);
+    let day = Levels::constant(20_000 * PER_SECOND, Duration::from_secs(86_400));
+    let area: DoubleArea = day.double_area(Duration::from_secs(86_400));
+    assert_eq!(area, 2 * 20_000 * 3_600_000_000 * 86_400 * 1_000_000_000);
+    let mut schedule =
+        Schedule::new(&model(day, Arrivals::Even), Share { shard: 1_727_999_999, shards: 1_728_000_000 });
+    let last = schedule.take().map(|arrival| arrival.at);
+    assert_eq!(last, Some(Duration::from_secs(86_400) - Duration::from_micros(50)));
+    assert!(schedule.take().is_none());
+}

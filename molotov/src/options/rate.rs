@@ -1,0 +1,135 @@
+//! Rates, such as `500/s`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::InvalidValue;
+
+/// One start per hour.
+const PER_HOUR: u64 = 1_000_000;
+/// The units of time: the letter, the number of seconds, and the name.
+const UNITS: [(&str, u64, &str); 3] = [("s", 1, "second"), ("m", 60, "minute"), ("h", 3_600, "hour")];
+/// More starts per second than any machine makes.
+const MAX_PER_SECOND: u64 = 1_000_000;
+
+/// How many scenarios start in a time: `500/s`, `30/m`, `2000/h`.
+///
+/// A rate is exact to a millionth of a start per hour.
+///
+/// ```
+/// # use molotov::Rate;
+/// let rate: Rate = "30/m".parse()?;
+/// assert_eq!(rate, Rate::per_second(0.5));
+/// assert_eq!(rate.to_string(), "30/m");
+/// assert_eq!("30".parse::<Rate>().unwrap_err().to_string(), "write a number and a unit of time: `500/s`, `30/m`, `2000/h`");
+/// # Ok::<(), molotov::options::InvalidValue>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rate {
+    /// Millionths of a start per hour.
+    micros_per_hour: u64,
+}
+
+impl Rate {
+    /// Returns a rate of this many starts per second. The result is 0 for a negative number, and at most 1,000,000 per second.
+    #[must_use]
+    pub fn per_second(starts: f64) -> Rate {
+        Rate::from_micros_per_hour((starts * 3_600.0 * PER_HOUR as f64).round() as u64)
+    }
+
+    /// Returns the number of starts per second.
+    pub fn starts_per_second(self) -> f64 {
+        self.micros_per_hour as f64 / (3_600 * PER_HOUR) as f64
+    }
+
+    pub(crate) fn from_micros_per_hour(micros: u64) -> Rate {
+        Rate { micros_per_hour: micros.min(MAX_PER_SECOND * 3_600 * PER_HOUR) }
+    }
+
+    /// Returns the number of millionths of a start per hour.
+    pub(crate) fn micros_per_hour(self) -> u64 {
+        self.micros_per_hour
+    }
+}
+
+fn wrong() -> InvalidValue {
+    "write a number and a unit of time: `500/s`, `30/m`, `2000/h`".into()
+}
+
+impl FromStr for Rate {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Rate, InvalidValue> {
+        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let unit = unit.trim();
+        let known = UNITS.into_iter().find(|(letter, _, name)| unit == *letter || unit == *name || unit == &name[..3]);
+        let (_, seconds, _) = known.ok_or_else(wrong)?;
+        let number = number.trim();
+        if let Some(rest) = number.strip_prefix('-')
+            && rest.parse::<f64>().is_ok()
+        {
+            return Err("a rate cannot be negative".into());
+        }
+        let micros = millionths(number).ok_or_else(wrong)?.saturating_mul(u128::from(3_600 / seconds));
+        if micros > u128::from(MAX_PER_SECOND * 3_600 * PER_HOUR) {
+            return Err("the maximum is 1000000/s".into());
+        }
+        Ok(Rate { micros_per_hour: micros as u64 })
+    }
+}
+
+/// Parses a decimal number, and returns it in millionths, without a rounding error of floating-point numbers.
+fn millionths(number: &str) -> Option<u128> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 || whole.len() > 20 {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    Some(format!("0{whole}").parse::<u128>().ok()? * 1_000_000 + fraction.parse::<u128>().ok()?)
+}
+
+/// The largest unit of time in which the number of starts is whole, or else the second.
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = |seconds: u64| self.micros_per_hour.is_multiple_of(3_600 / seconds * PER_HOUR);
+        let (letter, seconds, _) = UNITS.into_iter().find(|(_, seconds, _)| exact(*seconds)).unwrap_or(UNITS[0]);
+        let starts = self.micros_per_hour as f64 * seconds as f64 / (3_600 * PER_HOUR) as f64;
+        write!(f, "{}/{letter}", (starts * 1e6).round() / 1e6)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_units_and_fractions_exactly() {
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        assert_eq!(rate("500/s").micros_per_hour, 500 * 3_600 * PER_HOUR);
+        assert_eq!(rate("30/m"), rate("0.5/s"));
+        assert_eq!(rate("30/min"), rate("1800/hour"));
+        assert_eq!(rate("100/m").micros_per_hour, 6_000 * PER_HOUR, "100/60 per second would be rounded");
+        assert_eq!(rate(" 0.1 / s ").starts_per_second(), 0.1);
+        assert_eq!(rate("0/s").micros_per_hour, 0);
+    }
+
+    #[test]
+    fn refuses_what_is_no_rate() {
+        for text in ["", "500", "/s", "x/s", "5/d", "1e3/s", "5//s", "."] {
+            assert_eq!(text.parse::<Rate>().unwrap_err(), wrong(), "{text:?}");
+        }
+        assert_eq!("-5/s".parse::<Rate>().unwrap_err().to_string(), "a rate cannot be negative");
+        assert_eq!("1000001/s".parse::<Rate>().unwrap_err().to_string(), "the maximum is 1000000/s");
+    }
+
+    #[test]
+    fn displays_a_whole_number_if_there_is_one() {
+        for text in ["500/s", "30/m", "2000/h", "0.333333/s", "0/s"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        assert_eq!("60/m".parse::<Rate>().unwrap().to_string(), "1/s");
+    }
+}
