@@ -50,17 +50,17 @@ const ENDS: [&str; 14] = [
 
 /// Masks the secrets in URLs, and in parts of URLs, anywhere in a text.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
-    masked(text, Kind::Text)
+    masked(text, TextKind::Text)
 }
 
 /// Masks the secrets in a URL.
 pub(crate) fn mask_url(url: &Url) -> Cow<'_, str> {
-    masked(url.as_str(), Kind::Url)
+    masked(url.as_str(), TextKind::Url)
 }
 
 /// Masks the secrets in a form (`application/x-www-form-urlencoded`).
 pub(crate) fn mask_form(form: &str) -> Cow<'_, str> {
-    masked(form, Kind::Form)
+    masked(form, TextKind::Form)
 }
 
 /// Masks strings with secret names in JSON, which may be invalid. Each byte becomes an asterisk, so that positions stay the
@@ -143,7 +143,7 @@ fn normalized(name: &str) -> String {
 
 /// The kind of text to mask, which determines where a value ends.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum TextKind {
     /// Any text. Quotes, spaces and punctuation may follow a URL.
     Text,
     /// A single URL.
@@ -152,7 +152,7 @@ enum Kind {
     Form,
 }
 
-fn masked(text: &str, kind: Kind) -> Cow<'_, str> {
+fn masked(text: &str, kind: TextKind) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     // Most texts contain neither, and need no further checks.
     if memchr::memchr2(b'@', b'=', bytes).is_none() || Scope::shows_secrets() {
@@ -160,7 +160,7 @@ fn masked(text: &str, kind: Kind) -> Cow<'_, str> {
     }
     let mut secrets = Vec::new();
     let mut at = 0;
-    if kind == Kind::Form {
+    if kind == TextKind::Form {
         at = pair(text, 0, kind, &mut secrets);
     }
     while at < bytes.len() {
@@ -185,7 +185,7 @@ fn masked(text: &str, kind: Kind) -> Cow<'_, str> {
 }
 
 /// Checks `name=value` for a secret. Returns where to continue.
-fn pair(text: &str, start: usize, kind: Kind, secrets: &mut Vec<Range<usize>>) -> usize {
+fn pair(text: &str, start: usize, kind: TextKind, secrets: &mut Vec<Range<usize>>) -> usize {
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.%[]$".contains(byte);
     let bytes = text.as_bytes();
     let end = start + bytes[start..].iter().take_while(|byte| in_name(byte)).count();
@@ -200,14 +200,14 @@ fn pair(text: &str, start: usize, kind: Kind, secrets: &mut Vec<Range<usize>>) -
     next
 }
 
-fn value(text: &str, start: usize, kind: Kind) -> Range<usize> {
+fn value(text: &str, start: usize, kind: TextKind) -> Range<usize> {
     let rest = &text[start..];
     let ends = |c: char| match kind {
-        Kind::Text => ends_url(c) || matches!(c, '&' | '#'),
-        Kind::Url | Kind::Form => matches!(c, '&' | '#'),
+        TextKind::Text => ends_url(c) || matches!(c, '&' | '#'),
+        TextKind::Url | TextKind::Form => matches!(c, '&' | '#'),
     };
     let mut value = &rest[..rest.find(ends).unwrap_or(rest.len())];
-    if kind == Kind::Text {
+    if kind == TextKind::Text {
         value = value.trim_end_matches([')', ']', '}', ',', '.', ';', ':', '!', '?']);
     }
     start..start + value.len()

@@ -10,7 +10,7 @@ use clap::{
 };
 
 use super::prefix;
-use crate::options::{Args, OPTIONS, OptionSpec, Options, Shape};
+use crate::options::{Args, OPTIONS, OptionSpec, Options, ValueKind};
 
 /// The heading of options that print something and run nothing.
 const OTHER: &str = "Other";
@@ -134,12 +134,12 @@ fn arg(entry: &'static OptionSpec) -> Arg {
         arg = arg.long(entry.long()).short(entry.short).help_heading(entry.group.title());
     }
     let read = |text: String| (entry.read)(&text);
-    let arg = match entry.shape {
-        Shape::Flag => return arg.action(ArgAction::SetTrue),
-        Shape::Count => return arg.action(ArgAction::Count),
-        Shape::Number | Shape::Time => arg.allow_negative_numbers(true),
-        Shape::Text => arg,
-        Shape::List => arg.action(ArgAction::Append),
+    let arg = match entry.kind {
+        ValueKind::Flag => return arg.action(ArgAction::SetTrue),
+        ValueKind::Count => return arg.action(ArgAction::Count),
+        ValueKind::Number | ValueKind::Time => arg.allow_negative_numbers(true),
+        ValueKind::Text => arg,
+        ValueKind::List => arg.action(ArgAction::Append),
     };
     if !entry.choices.is_empty() {
         arg.value_parser(PossibleValuesParser::new(entry.choices).try_map(read)).hide_possible_values(true)
@@ -157,9 +157,9 @@ fn given(matches: &ArgMatches) -> Options {
         if matches.value_source(entry.name) != Some(ValueSource::CommandLine) {
             continue;
         }
-        match entry.shape {
-            Shape::Flag => (entry.read)("true").into_iter().for_each(|flag| options.add(flag)),
-            Shape::Count => {
+        match entry.kind {
+            ValueKind::Flag => (entry.read)("true").into_iter().for_each(|flag| options.add(flag)),
+            ValueKind::Count => {
                 let count = matches.get_count(entry.name).to_string();
                 (entry.read)(&count).into_iter().for_each(|count| options.add(count));
             }

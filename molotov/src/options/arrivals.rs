@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::{
     InvalidValue,
-    value::{Shape, Value},
+    value::{Value, ValueKind},
 };
 
 /// The spacing of the starts of a plan with a rate.
@@ -43,7 +43,7 @@ macro_rules! named {
         impl Value for $type {
             type One = $type;
 
-            const SHAPE: Shape = Shape::Text;
+            const KIND: ValueKind = ValueKind::Text;
             const CHOICES: &'static [&'static str] = &[$($name),+];
 
             fn read(text: &str) -> Result<$type, InvalidValue> {

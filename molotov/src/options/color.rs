@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     InvalidValue,
-    value::{Shape, Value},
+    value::{Value, ValueKind},
 };
 
 /// When to write colors.
@@ -47,7 +47,7 @@ impl Color {
 impl Value for Color {
     type One = Color;
 
-    const SHAPE: Shape = Shape::Text;
+    const KIND: ValueKind = ValueKind::Text;
     const CHOICES: &'static [&'static str] = &[Color::Auto.name(), Color::Always.name(), Color::Never.name()];
 
     fn read(text: &str) -> Result<Color, InvalidValue> {

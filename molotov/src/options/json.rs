@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::{Args, InvalidValue, Options, schema::OptionSpec, value::Shape};
+use super::{Args, InvalidValue, Options, schema::OptionSpec, value::ValueKind};
 
 /// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum JsonKind {
     Object,
     List,
     String,
@@ -17,29 +17,29 @@ pub(crate) enum Kind {
     Number,
 }
 
-impl Kind {
+impl JsonKind {
     /// Returns the kind of a value, which must not start with whitespace.
-    pub(crate) fn of(json: &str) -> Kind {
+    pub(crate) fn of(json: &str) -> JsonKind {
         match json.as_bytes().first() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::List,
-            Some(b'"') => Kind::String,
-            Some(b't' | b'f') => Kind::Boolean,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
+            Some(b'{') => JsonKind::Object,
+            Some(b'[') => JsonKind::List,
+            Some(b'"') => JsonKind::String,
+            Some(b't' | b'f') => JsonKind::Boolean,
+            Some(b'n') => JsonKind::Null,
+            _ => JsonKind::Number,
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for JsonKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Object => "an object",
-            Kind::List => "a list",
-            Kind::String => "a string",
-            Kind::Boolean => "true or false",
-            Kind::Null => "null",
-            Kind::Number => "a number",
+            JsonKind::Object => "an object",
+            JsonKind::List => "a list",
+            JsonKind::String => "a string",
+            JsonKind::Boolean => "true or false",
+            JsonKind::Null => "null",
+            JsonKind::Number => "a number",
         })
     }
 }
@@ -58,7 +58,7 @@ pub(crate) struct InvalidJson {
 impl InvalidJson {
     /// Creates the error that the value of `what` has the wrong kind.
     pub(crate) fn kind(what: &str, expected: &str, json: &str) -> InvalidJson {
-        let message = format!("{what} must be {expected}, but is {}", Kind::of(json));
+        let message = format!("{what} must be {expected}, but is {}", JsonKind::of(json));
         InvalidJson { message, label: format!("expected {expected}"), item: None }
     }
 
@@ -77,23 +77,24 @@ impl OptionSpec {
         let what = format!("`{}`", self.name);
         let wrong = |expected| InvalidJson::kind(&what, expected, json);
         let text = |expected| serde_json::from_str::<String>(json).map_err(|_| wrong(expected));
-        let text = match (self.shape, Kind::of(json)) {
-            (Shape::List, _) => return self.read_list(json, &what),
+        let text = match (self.kind, JsonKind::of(json)) {
+            (ValueKind::List, _) => return self.read_list(json, &what),
             // The truth of numbers in Python.
-            (Shape::Flag, Kind::Number) if serde_json::from_str::<f64>(json).is_ok_and(|number| number != 0.0) => {
+            (ValueKind::Flag, JsonKind::Number)
+                if serde_json::from_str::<f64>(json).is_ok_and(|number| number != 0.0) =>
+            {
                 "true".to_owned()
             }
-            (Shape::Flag, Kind::Number) => "false".to_owned(),
-            (Shape::Flag, Kind::Boolean) | (Shape::Count | Shape::Number | Shape::Time, Kind::Number) => {
-                json.to_owned()
-            }
-            (Shape::Count, Kind::Boolean) => u8::from(json == "true").to_string(),
-            (Shape::Time, Kind::String) => text("a time")?,
-            (Shape::Text, Kind::String) => text("a string")?,
-            (Shape::Flag, _) => return Err(wrong("true or false")),
-            (Shape::Count | Shape::Number, _) => return Err(wrong("a number")),
-            (Shape::Time, _) => return Err(wrong("a time")),
-            (Shape::Text, _) => return Err(wrong("a string")),
+            (ValueKind::Flag, JsonKind::Number) => "false".to_owned(),
+            (ValueKind::Flag, JsonKind::Boolean)
+            | (ValueKind::Count | ValueKind::Number | ValueKind::Time, JsonKind::Number) => json.to_owned(),
+            (ValueKind::Count, JsonKind::Boolean) => u8::from(json == "true").to_string(),
+            (ValueKind::Time, JsonKind::String) => text("a time")?,
+            (ValueKind::Text, JsonKind::String) => text("a string")?,
+            (ValueKind::Flag, _) => return Err(wrong("true or false")),
+            (ValueKind::Count | ValueKind::Number, _) => return Err(wrong("a number")),
+            (ValueKind::Time, _) => return Err(wrong("a time")),
+            (ValueKind::Text, _) => return Err(wrong("a string")),
         };
         (self.read)(&text).map_err(|error| InvalidJson::value(&what, &error))
     }
@@ -101,8 +102,8 @@ impl OptionSpec {
     /// Reads a string or a list of strings.
     fn read_list(&self, json: &str, what: &str) -> Result<Options, InvalidJson> {
         let wrong = || InvalidJson::kind(what, "a string or a list of strings", json);
-        let items: Vec<&RawValue> = match Kind::of(json) {
-            Kind::String => vec![serde_json::from_str(json).map_err(|_| wrong())?],
+        let items: Vec<&RawValue> = match JsonKind::of(json) {
+            JsonKind::String => vec![serde_json::from_str(json).map_err(|_| wrong())?],
             _ => serde_json::from_str(json).map_err(|_| wrong())?,
         };
         let mut options = (self.nothing)().unwrap_or_default();
@@ -124,7 +125,7 @@ impl Args {
     /// If the value is invalid. The message has one line.
     #[cfg(feature = "python")]
     pub(crate) fn change_to_json(&mut self, entry: &OptionSpec, json: &str) -> Result<(), String> {
-        let nothing = (Kind::of(json) == Kind::Null).then(|| (entry.nothing)()).flatten();
+        let nothing = (JsonKind::of(json) == JsonKind::Null).then(|| (entry.nothing)()).flatten();
         let options = nothing.map_or_else(|| entry.read_json(json), Ok).map_err(|error| error.message)?;
         self.change(options);
         Ok(())

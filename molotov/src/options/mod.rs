@@ -32,7 +32,7 @@ pub use self::{
 pub(crate) use self::{
     schema::OptionSpec,
     table::{OPTIONS, Options, option_table},
-    value::{Shape, Value},
+    value::{Value, ValueKind},
 };
 
 impl Options {

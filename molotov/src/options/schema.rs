@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     Args, InvalidValue, Options,
-    value::{Shape, Value},
+    value::{Value, ValueKind},
 };
 
 /// The group of an option, which is a heading of `--help`.
@@ -91,8 +91,8 @@ pub(crate) struct OptionSpec {
     pub(crate) in_file: bool,
     #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "asked by scripts only"))]
     pub(crate) changeable: bool,
-    /// The shape of its values.
-    pub(crate) shape: Shape,
+    /// The kind of its values.
+    pub(crate) kind: ValueKind,
     /// The valid values, if there are few.
     pub(crate) choices: &'static [&'static str],
     /// Parses and checks a text, and returns options with only this one set. A list has one value.
@@ -129,7 +129,7 @@ impl OptionSpec {
             several: described.several,
             in_file: described.in_file,
             changeable: described.changeable,
-            shape: T::SHAPE,
+            kind: T::KIND,
             choices: T::CHOICES,
             read,
             nothing,
@@ -150,7 +150,7 @@ impl OptionSpec {
             return Some(default.to_owned());
         }
         match (self.json)(&Args::default()) {
-            Json::Number(number) if self.shape != Shape::Count => number.as_f64().map(|number| number.to_string()),
+            Json::Number(number) if self.kind != ValueKind::Count => number.as_f64().map(|number| number.to_string()),
             Json::String(text) => Some(text),
             _ => None,
         }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     InvalidValue, Rate, duration,
-    value::{Shape, Value},
+    value::{Value, ValueKind},
 };
 
 /// A part of a plan of load: in this time, the load changes evenly to this level.
@@ -87,7 +87,7 @@ impl Stages {
 impl Value for Stages {
     type One = Stages;
 
-    const SHAPE: Shape = Shape::List;
+    const KIND: ValueKind = ValueKind::List;
 
     fn read(text: &str) -> Result<Stages, InvalidValue> {
         text.split(',').map(str::parse).collect::<Result<_, _>>().map(Stages)

@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 
 use super::{InvalidValue, Rate, ReportTarget, Threshold, duration};
 
-/// The shape of the values of an option.
+/// The kind of the values of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum ValueKind {
     /// Given or not; in JSON `true` or `false`.
     Flag,
     /// Given any number of times; in JSON a number.
@@ -26,7 +26,7 @@ pub(crate) trait Value: Clone {
     /// The type that a text is parsed to: the value, or an item of a list.
     type One;
 
-    const SHAPE: Shape;
+    const KIND: ValueKind;
 
     /// The valid values, if there are few.
     const CHOICES: &'static [&'static str] = &[];
@@ -62,11 +62,11 @@ pub(crate) trait Value: Clone {
 
 /// Implements [`Value`] for a type whose values are parsed from one text.
 macro_rules! single {
-    ($type:ty, $shape:ident, $read:expr, $json:expr) => {
+    ($type:ty, $kind:ident, $read:expr, $json:expr) => {
         impl Value for $type {
             type One = $type;
 
-            const SHAPE: Shape = Shape::$shape;
+            const KIND: ValueKind = ValueKind::$kind;
 
             fn read(text: &str) -> Result<$type, InvalidValue> {
                 $read(text)
@@ -102,7 +102,7 @@ single!(ReportTarget, Text, str::parse, |value: &ReportTarget| Json::from(value.
 impl<T: Value> Value for Option<T> {
     type One = T::One;
 
-    const SHAPE: Shape = T::SHAPE;
+    const KIND: ValueKind = T::KIND;
     const CHOICES: &'static [&'static str] = T::CHOICES;
 
     fn read(text: &str) -> Result<T::One, InvalidValue> {
@@ -129,7 +129,7 @@ impl<T: Value> Value for Option<T> {
 impl<T: Value<One = T>> Value for Vec<T> {
     type One = T;
 
-    const SHAPE: Shape = Shape::List;
+    const KIND: ValueKind = ValueKind::List;
     const CHOICES: &'static [&'static str] = T::CHOICES;
 
     fn read(text: &str) -> Result<T, InvalidValue> {

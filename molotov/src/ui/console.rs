@@ -25,20 +25,20 @@ const COLUMNS: usize = 80;
 /// Moves to the start of the line and erases it.
 const ERASE: &str = "\r\x1b[K";
 
-/// The kind of output that a console writes to.
+/// The kind of output that a console writes to: whether a line can be rewritten.
 #[derive(Debug, Clone, Copy)]
-pub enum Medium {
+pub enum OutputKind {
     /// A pipe or a file. No line is rewritten.
     Pipe,
     /// A terminal. The function returns its current width in columns.
     Terminal(fn() -> usize),
 }
 
-impl Medium {
+impl OutputKind {
     fn width(self) -> usize {
         match self {
-            Medium::Pipe => COLUMNS,
-            Medium::Terminal(width) => width(),
+            OutputKind::Pipe => COLUMNS,
+            OutputKind::Terminal(width) => width(),
         }
     }
 }
@@ -47,10 +47,10 @@ impl Medium {
 ///
 /// ```
 /// use molotov::report::{Line, Summary};
-/// use molotov::ui::{Console, Medium, Screen};
+/// use molotov::ui::{Console, OutputKind, Screen};
 ///
 /// let mut written = Vec::new();
-/// let mut console = Console::new(&mut written, Medium::Pipe, false);
+/// let mut console = Console::new(&mut written, OutputKind::Pipe, false);
 /// console.line(&Line::info("Starting").by_worker(0));
 /// let mut summary = Summary::default();
 /// summary.version = "0.1.0".to_owned();
@@ -67,7 +67,7 @@ impl Medium {
 #[derive(Debug)]
 pub struct Console<W> {
     out: W,
-    medium: Medium,
+    kind: OutputKind,
     color: bool,
     /// The progress line that the terminal shows.
     shown: String,
@@ -131,7 +131,11 @@ impl Console<Output> {
     pub fn stdout(color: Color) -> Console<Output> {
         let terminal = io::stdout().is_terminal();
         let color = color.is_on(terminal);
-        Console::new(Output::default(), if terminal { Medium::Terminal(terminal_width) } else { Medium::Pipe }, color)
+        Console::new(
+            Output::default(),
+            if terminal { OutputKind::Terminal(terminal_width) } else { OutputKind::Pipe },
+            color,
+        )
     }
 
     /// As [`stdout`](Self::stdout), counting the bytes written in `written`.
@@ -142,7 +146,7 @@ impl Console<Output> {
 
     /// Creates a plain-text console on standard error, for runs that write a report to standard output.
     pub fn stderr() -> Console<Output> {
-        Console::new(Output { to_stderr: true, ..Output::default() }, Medium::Pipe, false)
+        Console::new(Output { to_stderr: true, ..Output::default() }, OutputKind::Pipe, false)
     }
 
     /// Moves the console to its own thread, so that a reader that does not read blocks nothing else.
@@ -158,8 +162,8 @@ impl Console<Output> {
 
 impl<W: Write> Console<W> {
     /// Creates a console that writes to `out`.
-    pub fn new(out: W, medium: Medium, color: bool) -> Console<W> {
-        Console { out, medium, color, shown: String::new(), closed: false }
+    pub fn new(out: W, kind: OutputKind, color: bool) -> Console<W> {
+        Console { out, kind, color, shown: String::new(), closed: false }
     }
 
     /// Writes whole lines above the progress line, in one write.
@@ -172,7 +176,7 @@ impl<W: Write> Console<W> {
     }
 
     fn add(&self, lines: &mut String, line: &Line) {
-        if matches!(self.medium, Medium::Pipe) && line.kind == LineKind::Print && line.worker.is_none() {
+        if matches!(self.kind, OutputKind::Pipe) && line.kind == LineKind::Print && line.worker.is_none() {
             // Output of a script that another program reads from a pipe stays unchanged.
             lines.push_str(&line.text);
             lines.push('\n');
@@ -228,7 +232,7 @@ impl<W: Write + Send> Screen for Console<W> {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let Medium::Terminal(width) = self.medium else { return };
+        let OutputKind::Terminal(width) = self.kind else { return };
         let mut parts = vec![
             (0, format!("SUCCESSES: {}", progress.totals.successes)),
             (1, format!("FAILURES: {}", progress.totals.failures)),
@@ -264,7 +268,7 @@ impl<W: Write + Send> Screen for Console<W> {
         let text = format!(
             "**** Molotov v{}. Happy breaking! ****\n{}{totals}*** Bye ***\n",
             summary.version,
-            text::table(summary, self.medium.width(), self.color),
+            text::table(summary, self.kind.width(), self.color),
         );
         self.put(&text);
     }

@@ -13,7 +13,7 @@ mod screen_event;
 mod tests;
 
 pub use background::Background;
-pub use console::{Console, Medium, Output};
+pub use console::{Console, Output, OutputKind};
 #[cfg(feature = "dashboard")]
 pub use dashboard::{ControlAction, Dashboard};
 pub use quiet::Quiet;

@@ -90,15 +90,15 @@ fn run(screen: &mut dyn Screen) {
     screen.finish(&summary());
 }
 
-fn written(medium: Medium, color: bool) -> String {
+fn written(kind: OutputKind, color: bool) -> String {
     let written = Written::default();
-    run(&mut Console::new(written.clone(), medium, color));
+    run(&mut Console::new(written.clone(), kind, color));
     written.text()
 }
 
 #[test]
 fn writes_plain_lines_to_a_pipe() {
-    let text = written(Medium::Pipe, false);
+    let text = written(OutputKind::Pipe, false);
     assert!(!text.contains(['\x1b', '\r']));
     insta::assert_snapshot!("pipe", text);
 }
@@ -107,13 +107,13 @@ fn writes_plain_lines_to_a_pipe() {
 fn rewrites_the_progress_line_on_a_terminal() {
     insta::assert_snapshot!(
         "terminal",
-        written(Medium::Terminal(|| 80), false).replace('\x1b', "ESC").replace('\r', "CR")
+        written(OutputKind::Terminal(|| 80), false).replace('\x1b', "ESC").replace('\r', "CR")
     );
 }
 
 #[test]
 fn colors_lines_only_if_enabled() {
-    let text = written(Medium::Pipe, true);
+    let text = written(OutputKind::Pipe, true);
     assert!(text.contains("\x1b[31m[W:1] assertion failed: it is not\x1b[0m\n"), "{text}");
     assert!(text.contains("\x1b[33mWarning: this is an unoptimised build\x1b[0m\n"), "{text}");
     assert!(text.contains("\\u{1b}[31mscenario"), "a scenario cannot change colors");
@@ -122,7 +122,7 @@ fn colors_lines_only_if_enabled() {
 
 #[test]
 fn erases_the_progress_line_at_the_end() {
-    let text = written(Medium::Terminal(|| 80), false);
+    let text = written(OutputKind::Terminal(|| 80), false);
     let (_, end) = text.rsplit_once("SUCCESSES: 8 | FAILURES: 2").unwrap();
     let (rest_of_line, after) = end.split_once('\r').unwrap();
     assert!(!rest_of_line.contains('\n'));
@@ -132,11 +132,11 @@ fn erases_the_progress_line_at_the_end() {
 #[test]
 fn progress_line_fits_the_width_without_cutting_numbers() {
     for (width, expected) in [
-        (Medium::Terminal(|| 80), "SUCCESSES: 123456789 | FAILURES: 2 | WORKERS: 50 | 41.5/s | 1m05s"),
-        (Medium::Terminal(|| 50), "SUCCESSES: 123456789 | FAILURES: 2 | 1m05s"),
-        (Medium::Terminal(|| 40), "SUCCESSES: 123456789 | FAILURES: 2"),
-        (Medium::Terminal(|| 21), "SUCCESSES: 123456789"),
-        (Medium::Terminal(|| 20), ""),
+        (OutputKind::Terminal(|| 80), "SUCCESSES: 123456789 | FAILURES: 2 | WORKERS: 50 | 41.5/s | 1m05s"),
+        (OutputKind::Terminal(|| 50), "SUCCESSES: 123456789 | FAILURES: 2 | 1m05s"),
+        (OutputKind::Terminal(|| 40), "SUCCESSES: 123456789 | FAILURES: 2"),
+        (OutputKind::Terminal(|| 21), "SUCCESSES: 123456789"),
+        (OutputKind::Terminal(|| 20), ""),
     ] {
         let written = Written::default();
         Console::new(written.clone(), width, false).progress(&progress(123_456_789));
@@ -147,7 +147,7 @@ fn progress_line_fits_the_width_without_cutting_numbers() {
 #[test]
 fn stops_writing_after_the_pipe_is_closed() {
     let gone = Gone::default();
-    run(&mut Console::new(gone.clone(), Medium::Terminal(|| 80), false));
+    run(&mut Console::new(gone.clone(), OutputKind::Terminal(|| 80), false));
     assert_eq!(*gone.0.lock().unwrap(), 1, "nothing is written after the first error");
 }
 

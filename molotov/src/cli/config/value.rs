@@ -10,7 +10,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::source::{ConfigError, Source};
-use crate::options::json::{InvalidJson, Kind};
+use crate::options::json::{InvalidJson, JsonKind};
 
 /// A value in the file.
 #[derive(Clone, Copy)]
@@ -86,7 +86,7 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn is_null(&self) -> bool {
-        Kind::of(self.json()) == Kind::Null
+        JsonKind::of(self.json()) == JsonKind::Null
     }
 
     /// Returns the members of an object. The last of repeated members is returned, as in Python's JSON reader, with a warning.
