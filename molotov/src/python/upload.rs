@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use pyo3::{intern, prelude::*, pybacked::PyBackedBytes, types::PyBytes};
 
-use super::{awaitable::Awaitable, errors::ScriptException, event_loop::Loop, gil_cell::GilCell};
+use super::{awaitable::Awaitable, errors::ScriptException, event_loop::AsyncioRuntime, gil_cell::GilCell};
 use crate::{http::BoxError, session::RequestBody};
 
 /// How many bytes may wait for the connection before the writer has to wait, in bytes. The same as in aiohttp.
@@ -130,7 +130,7 @@ impl Parts {
         Python::attach(|py| {
             let upload = Bound::new(py, Upload(GilCell::new(self.pipe.clone())))?;
             self.task = Some(start.call1(py, (upload,))?);
-            if let Some(event_loop) = Loop::current() {
+            if let Some(event_loop) = AsyncioRuntime::current() {
                 event_loop.nudge(py);
             }
             Ok(())
@@ -186,7 +186,7 @@ impl Drop for Parts {
         Python::attach(|py| {
             // Fails for a task whose loop is closed, and has no effect on a task that has ended.
             let _ = task.call_method0(py, intern!(py, "cancel"));
-            if let Some(event_loop) = Loop::current() {
+            if let Some(event_loop) = AsyncioRuntime::current() {
                 event_loop.nudge(py);
             }
         });

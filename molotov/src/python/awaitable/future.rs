@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use crate::python::{
     asyncio,
-    event_loop::{self, Loop},
+    event_loop::{self, AsyncioRuntime},
     gil_cell::GilCell,
 };
 
@@ -103,7 +103,7 @@ impl EngineFuture {
     fn call_back(slf: &Bound<'_, EngineFuture>) {
         let py = slf.py();
         let callbacks = std::mem::take(&mut slf.get().0.borrow_mut(py).callbacks);
-        if let Some(event_loop) = Loop::current() {
+        if let Some(event_loop) = AsyncioRuntime::current() {
             for (callback, context) in callbacks {
                 event_loop.call_soon(py, &callback, slf, context.as_ref());
             }
@@ -130,7 +130,7 @@ impl EngineFuture {
     #[pyo3(signature = (callback, *, context=None))]
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>, context: Option<Py<PyAny>>) {
         let py = slf.py();
-        let Some(event_loop) = Loop::current() else { return };
+        let Some(event_loop) = AsyncioRuntime::current() else { return };
         let mut state = slf.get().0.borrow_mut(py);
         state.callbacks.push((callback, context));
         if state.result.is_some() || state.cancelled {

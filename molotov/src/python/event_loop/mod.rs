@@ -16,7 +16,7 @@ use pyo3::{ffi, prelude::*};
 use tokio::runtime::Builder;
 
 pub(super) use self::{
-    runtime::{Loop, of_run, wait},
+    runtime::{AsyncioRuntime, of_run, wait},
     shared::{asyncio, catch_up, close},
 };
 use super::{
@@ -53,7 +53,7 @@ impl Asyncio {
         // SAFETY: the call only identifies the calling thread.
         let signalled = before.is_some().then(|| unsafe { libc::pthread_self() });
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(Thread { ident, signalled });
-        let this = Loop::enter(&asyncio, builder)?;
+        let this = AsyncioRuntime::enter(&asyncio, builder)?;
         let done = asyncio.call_method0("create_future")?;
         let finished = done.clone().unbind();
         this.spawn(work.then(|()| async move {
@@ -63,7 +63,7 @@ impl Asyncio {
                 if let Err(error) = finished.call_method1("set_result", (py.None(),)) {
                     error.write_unraisable(py, Some(finished));
                 }
-                if let Some(this) = Loop::current() {
+                if let Some(this) = AsyncioRuntime::current() {
                     this.nudge(py);
                 }
             });
@@ -83,7 +83,7 @@ impl Asyncio {
         if let Some(before) = before {
             py.import("signal")?.call_method1("signal", (SIGNAL, before))?;
         }
-        Loop::leave();
+        AsyncioRuntime::leave();
         ended
     }
 }

@@ -21,13 +21,13 @@ use tokio::{
 use crate::python::interrupts::{BREAK_IN, IDLE};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Loop>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<AsyncioRuntime>>> = const { RefCell::new(None) };
     /// The thread's state in the interpreter while the thread is parked.
     static PARKED: Cell<*mut ffi::PyThreadState> = const { Cell::new(std::ptr::null_mut()) };
 }
 
 /// The runtime under asyncio's event loop.
-pub(in crate::python) struct Loop {
+pub(in crate::python) struct AsyncioRuntime {
     /// The descriptor of asyncio's selector, which covers all of asyncio's sockets.
     foreign: AsyncFd<OwnedFd>,
     /// A socket of asyncio was ready the last time, and may still be.
@@ -50,12 +50,12 @@ pub(in crate::python) struct Loop {
 
 /// The asyncio loop of the run. `None` outside a run.
 pub(in crate::python) fn of_run(py: Python<'_>) -> Option<Py<PyAny>> {
-    Loop::current().map(|event_loop| event_loop.asyncio(py).clone().unbind())
+    AsyncioRuntime::current().map(|event_loop| event_loop.asyncio(py).clone().unbind())
 }
 
-impl Loop {
-    /// Builds the runtime under an asyncio loop, and makes it the loop of the calling thread until [`Loop::leave`].
-    pub(super) fn enter(asyncio: &Bound<'_, PyAny>, mut builder: Builder) -> PyResult<Rc<Loop>> {
+impl AsyncioRuntime {
+    /// Builds the runtime under an asyncio loop, and makes it the loop of the calling thread until [`AsyncioRuntime::leave`].
+    pub(super) fn enter(asyncio: &Bound<'_, PyAny>, mut builder: Builder) -> PyResult<Rc<AsyncioRuntime>> {
         let runtime = builder.on_thread_park(release).on_thread_unpark(acquire).build_local(LocalOptions::default())?;
         let descriptor: RawFd = asyncio.getattr("_selector")?.call_method0("fileno")?.extract()?;
         // SAFETY: the descriptor of the selector, which is open as long as its loop.
@@ -64,7 +64,7 @@ impl Loop {
             // SAFETY: the descriptor is our copy, which lives as long as its registration.
             unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }
         });
-        let this = Rc::new(Loop {
+        let this = Rc::new(AsyncioRuntime {
             foreign: foreign.map_err(io::Error::from)?,
             lingering: Cell::new(true),
             runtime,
@@ -81,13 +81,13 @@ impl Loop {
         Ok(this)
     }
 
-    /// Ends what [`Loop::enter`] began.
+    /// Ends what [`AsyncioRuntime::enter`] began.
     pub(super) fn leave() {
         CURRENT.set(None);
     }
 
     /// The loop of the calling thread. `None` outside a run.
-    pub(in crate::python) fn current() -> Option<Rc<Loop>> {
+    pub(in crate::python) fn current() -> Option<Rc<AsyncioRuntime>> {
         CURRENT.with_borrow(Clone::clone)
     }
 
@@ -230,7 +230,7 @@ impl Loop {
 #[pyfunction]
 #[pyo3(name = "wait", signature = (timeout, /))]
 pub(in crate::python) fn wait(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<bool>> {
-    Loop::current().map(|this| this.wait(py, timeout)).transpose()
+    AsyncioRuntime::current().map(|this| this.wait(py, timeout)).transpose()
 }
 
 fn release() {

@@ -20,7 +20,7 @@ use crate::{
     python::{
         coroutine::{Step, step},
         errors,
-        event_loop::{self, Loop},
+        event_loop::{self, AsyncioRuntime},
         gil_cell::GilCell,
         module,
         response::Response,
@@ -245,8 +245,8 @@ async fn finish(coroutine: Py<PyAny>) -> PyResult<()> {
         Step::Returned(_) => Ok(None),
         Step::Raised(error) => Err(error),
         Step::Yielded(awaited) => {
-            let event_loop =
-                Loop::current().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the event loop is gone"))?;
+            let event_loop = AsyncioRuntime::current()
+                .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the event loop is gone"))?;
             let done = Bound::new(py, WakeOnDone(GilCell::new((false, None))))?;
             let arguments = (event_loop.asyncio(py), &coroutine, awaited, &done);
             let task = module(py, "_loop")?.call_method1("continue_as_task", arguments)?.unbind();
@@ -254,7 +254,7 @@ async fn finish(coroutine: Py<PyAny>) -> PyResult<()> {
             Ok(Some((task, done.unbind())))
         }
     });
-    let nudge = || Python::attach(|py| Loop::current().inspect(|event_loop| event_loop.nudge(py)));
+    let nudge = || Python::attach(|py| AsyncioRuntime::current().inspect(|event_loop| event_loop.nudge(py)));
     nudge();
     let Some((task, done)) = waiting? else { return Ok(()) };
     poll_fn(|cx| {

@@ -18,12 +18,12 @@ use pyo3::{exceptions::PyRuntimeError, ffi, prelude::*, types::PyDict};
 
 pub(super) use self::parked::ParkedCoroutine;
 use self::{parked::State, run::CoroutineRun};
-use super::{asyncio, context::WorkerContext, event_loop::Loop, gil_cell::GilCell, module};
+use super::{asyncio, context::WorkerContext, event_loop::AsyncioRuntime, gil_cell::GilCell, module};
 use crate::session::Context;
 
 /// A worker's task, and what scripts attach to the worker.
 pub(super) struct Worker {
-    event_loop: Rc<Loop>,
+    event_loop: Rc<AsyncioRuntime>,
     task: Py<PyAny>,
     parked: Py<ParkedCoroutine>,
     /// The open sessions, each with its kind.
@@ -52,7 +52,7 @@ impl Worker {
             return Ok((*worker).clone());
         }
         let made = Python::attach(|py| -> PyResult<Worker> {
-            let event_loop = Loop::current()
+            let event_loop = AsyncioRuntime::current()
                 .ok_or_else(|| PyRuntimeError::new_err("Python scenarios need the event loop, which is not running"))?;
             event_loop.look_for_nesting(py);
             let parked = Bound::new(py, ParkedCoroutine(GilCell::new(State::default())))?;
