@@ -54,6 +54,77 @@ pub(super) const ROWS: &[Row] = &[
         bad: &[("--ramp-up nan", 2, "'--ramp-up <TIME>': write seconds")],
     },
     Row {
+        option: "rate",
+        good: |test| {
+            for line in ["--rate 40/s -d 0.5", "--rate=2400/m -d 500ms -p 2", "--rate 40/s -d 0.5 -w 1 --threads 2"] {
+                let run = test.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (20, (20, 0)), "{line}: {:#?}", run.output);
+                let arrivals = run.server.arrivals();
+                let took = (arrivals[19].at - arrivals[0].at).as_secs_f64();
+                assert!((0.3..0.9).contains(&took), "{line}: {took} s instead of 0.475 s");
+            }
+        },
+        bad: &[
+            ("--rate 5", 2, "'--rate <RATE>': write a number and a unit of time"),
+            ("--rate 0/s", 2, "the rate must be higher than 0"),
+        ],
+    },
+    Row {
+        option: "stage",
+        good: |test| {
+            for line in ["--stage 200ms:100/s --stage 0s:50/s,0.2s:50/s", "--rate 100/s --stage 200ms:0/s,200ms:100/s"]
+            {
+                let run = test.run(line);
+                assert_eq!((run.server.served(), run.output.totals()), (20, (20, 0)), "{line}: {:#?}", run.output);
+            }
+            let run = test.run("--stage 200ms:3 --stage=200ms:3 --delay 0.01");
+            assert_eq!(run.output.totals(), (run.server.served(), 0));
+            for worker in 0..4 {
+                let line = format!("[W:{worker}] Starting");
+                assert_eq!(run.output.stdout.contains(&line), worker < 3, "{line}: {:#?}", run.output);
+            }
+        },
+        bad: &[
+            ("--stage 30s", 2, "'--stage <STAGE>': write a time and a level"),
+            ("--stage 30s:5,1m:5/s", 2, "all stages"),
+        ],
+    },
+    Row {
+        option: "arrivals",
+        good: |test| {
+            // The plan decides how many scenarios start, so the number does not depend on the machine.
+            let served = |line: &str| test.run(&format!("--rate 100/s -d 0.3 {line}")).server.served();
+            assert_eq!(served("--arrivals even"), 30);
+            let numbers: Vec<_> =
+                [1, 2, 3, 1].map(|seed| served(&format!("--arrivals=poisson --seed {seed}"))).to_vec();
+            assert_eq!(numbers[0], numbers[3], "the same seed: {numbers:?}");
+            assert!(numbers.iter().any(|number| *number != 30), "{numbers:?}");
+        },
+        bad: &[("--arrivals often", 2, "[possible values: even, poisson]")],
+    },
+    Row {
+        option: "when-busy",
+        good: |test| {
+            // Ten starts in the first tenth of a second, for one worker that is busy for a tenth of a second with each.
+            let served = |line: &str| {
+                let line = format!("-w 1 --stage 0s:100/s,100ms:100/s,0s:0/s,500ms:0/s {line}");
+                test.run_at("/bear/9", &line).server.served()
+            };
+            let (waiting, dropping) = (served("--when-busy wait"), served("--when-busy=drop"));
+            assert!((4..=6).contains(&waiting), "{waiting}");
+            assert!((1..=2).contains(&dropping), "{dropping}");
+        },
+        bad: &[("--when-busy stop", 2, "[possible values: wait, drop]")],
+    },
+    Row {
+        option: "warm-up",
+        good: |test| {
+            // All requests are sent, whether they are measured apart or not.
+            assert_eq!(test.run("--rate 40/s -d 0.5 --warm-up 0.2").server.served(), 20);
+        },
+        bad: &[("--warm-up nan", 2, "'--warm-up <TIME>': write seconds")],
+    },
+    Row {
         option: "delay",
         good: |test| {
             let arrivals = test.run("-r 3 --delay 150ms").server.arrivals();
