@@ -60,7 +60,7 @@ impl Item for Update {
     fn merge(&mut self, newer: Update, exact: bool) -> Option<Update> {
         match (self, newer) {
             // The timeline needs each second apart.
-            (Update::Measures(measures), Update::Measures(newer)) if !exact || measures.is_of_the_second_of(&newer) => {
+            (Update::Measures(measures), Update::Measures(newer)) if measures.belongs_with(&newer, exact) => {
                 measures.merge(&newer);
             }
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
@@ -96,5 +96,15 @@ mod tests {
         let Update::Measures(measures) = waiting else { unreachable!("it was made above") };
         assert_eq!(measures.until, Duration::from_secs(2));
         assert!(Update::Measures(measures).merge(until(2_200), false).is_none(), "when too many are waiting");
+    }
+
+    #[test]
+    fn keeps_measures_of_the_warm_up_apart() {
+        let measures = |warm_up| Update::Measures(Box::new(Snapshot { warm_up, ..Snapshot::default() }));
+        for exact in [true, false] {
+            assert!(measures(true).merge(measures(true), exact).is_none());
+            assert!(measures(true).merge(measures(false), exact).is_some());
+            assert!(measures(false).merge(measures(true), exact).is_some());
+        }
     }
 }

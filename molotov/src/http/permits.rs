@@ -1,6 +1,12 @@
 //! Limits on concurrent requests: to one origin, and to all origins.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -44,16 +50,16 @@ impl Permits {
         })))
     }
 
-    /// Waits for a permit, to be held until the request ends. Returns `None` if there is no limit.
-    pub(crate) async fn acquire(&self, origin: &Rc<Origin>) -> Option<Permit> {
+    /// Waits for a permit, to be held until the request ends, and adds the time to `waited`. Returns `None` if there is no limit.
+    pub(crate) async fn acquire(&self, origin: &Rc<Origin>, waited: &Cell<Duration>) -> Option<Permit> {
         let limited = self.0.as_ref()?;
-        // Semaphores are never closed. A request that waits for its origin holds no permit of the other limit.
+        // A request that waits for its origin holds no permit of the other limit.
         let at_origin = match limited.per_origin {
-            Some(limit) => limited.semaphore(origin, limit).acquire_owned().await.ok(),
+            Some(limit) => acquire(limited.semaphore(origin, limit), waited).await,
             None => None,
         };
         let in_total = match &limited.in_total {
-            Some(semaphore) => Arc::clone(semaphore).acquire_owned().await.ok(),
+            Some(semaphore) => acquire(Arc::clone(semaphore), waited).await,
             None => None,
         };
         Some(Permit { _at_origin: at_origin, _in_total: in_total })
@@ -64,6 +70,17 @@ impl std::fmt::Debug for Permits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.0.is_some() { "Permits(limited)" } else { "Permits(unlimited)" })
     }
+}
+
+/// Acquires a permit. Reads the time only if it has to wait. Semaphores are never closed.
+async fn acquire(semaphore: Arc<Semaphore>, waited: &Cell<Duration>) -> Option<OwnedSemaphorePermit> {
+    if let Ok(permit) = Arc::clone(&semaphore).try_acquire_owned() {
+        return Some(permit);
+    }
+    let since = Instant::now();
+    let permit = semaphore.acquire_owned().await.ok();
+    waited.set(waited.get() + since.elapsed());
+    permit
 }
 
 impl Limited {
@@ -96,24 +113,26 @@ mod tests {
 
     #[test]
     fn only_unused_origins_are_removed() {
-        let permits = Permits::new(Some(1), None);
+        let (permits, waited) = (Permits::new(Some(1), None), Cell::default());
         let used = origin(0);
-        let held = permits.acquire(&used).now_or_never().unwrap();
-        let mut waiting = Box::pin(permits.acquire(&used));
+        let held = permits.acquire(&used, &waited).now_or_never().unwrap();
+        let mut waiting = Box::pin(permits.acquire(&used, &waited));
         assert!(waiting.as_mut().now_or_never().is_none());
         for port in 1..10_000 {
-            permits.acquire(&origin(port)).now_or_never().unwrap();
+            permits.acquire(&origin(port), &waited).now_or_never().unwrap();
         }
         assert!(permits.0.as_ref().unwrap().origins.borrow().semaphores.len() <= FIRST_SWEEP);
-        assert!(permits.acquire(&origin(0)).now_or_never().is_none());
+        assert!(permits.acquire(&origin(0), &waited).now_or_never().is_none());
+        assert!(waited.get().is_zero(), "no wait has ended");
         drop(held);
         assert!(waiting.now_or_never().unwrap().is_some());
+        assert!(!waited.get().is_zero());
     }
 
     #[test]
     fn the_total_limit_counts_requests_to_all_origins() {
-        let permits = Permits::new(Some(2), Some(3));
-        let take = |port| permits.acquire(&origin(port)).now_or_never();
+        let (permits, waited) = (Permits::new(Some(2), Some(3)), Cell::default());
+        let take = |port| permits.acquire(&origin(port), &waited).now_or_never();
         let held = [take(1), take(1), take(2)];
         assert!(held.iter().all(Option::is_some));
         assert!(take(1).is_none() && take(2).is_none() && take(3).is_none());

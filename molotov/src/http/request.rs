@@ -34,6 +34,15 @@ pub(crate) struct TransportRequest<'a> {
     pub(crate) read_timeout: Option<Duration>,
     /// Counts how often the request is sent again, even if its future is dropped later.
     pub(crate) retried: &'a Cell<u32>,
+    /// How long it waits for a connection. Stays zero if one is idle.
+    pub(crate) waited: &'a Cell<Duration>,
+}
+
+impl TransportRequest<'_> {
+    /// Adds a wait for a connection.
+    pub(crate) fn has_waited(&self, time: Duration) {
+        self.waited.set(self.waited.get() + time);
+    }
 }
 
 /// The body of a request.

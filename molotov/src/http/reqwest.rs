@@ -81,7 +81,8 @@ impl ReqwestTransport {
         // The timeout of the client is not used: its timer does not fire while data keeps arriving.
         let mut deadline = request.deadline.map(Deadline::new);
         let late = || timeout::response_timeout().at(method, url);
-        let waiting = self.permits.acquire(&request.target.origin);
+        let unmeasured = std::cell::Cell::default();
+        let waiting = self.permits.acquire(&request.target.origin, &unmeasured);
         let permit = within(&mut deadline, waiting).await.ok_or_else(late)?;
         let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
         let bytes_out = size(request.headers) + request.target.path_and_query.len() as u64;

@@ -86,6 +86,26 @@ impl Histogram {
         self.max()
     }
 
+    /// Returns the [percentile](Self::percentile) if there are enough latencies to estimate it, and `None` if not.
+    ///
+    /// From `n` latencies, a percentile of up to `100 * n / (n + 1)` can be estimated: the 95th from 19 latencies, the 99th from
+    /// 99, the 99.9th from 999. Beyond that, only the maximum would be known (NIST/SEMATECH e-Handbook of Statistical Methods,
+    /// 7.2.6.2). The 100th percentile is the maximum, which one latency has.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use molotov::metrics::Histogram;
+    ///
+    /// let latencies: Histogram = (1..=200).map(Duration::from_millis).collect();
+    /// assert!(latencies.percentile_if_enough(99.0).is_some());
+    /// assert!(latencies.percentile_if_enough(99.9).is_none());
+    /// ```
+    pub fn percentile_if_enough(&self, percent: f64) -> Option<Duration> {
+        // A tolerance, because 99.9 / 100 is not exact.
+        let is_enough = (self.count as f64 + 1.0) * (1.0 - percent / 100.0) >= 1.0 - 1e-9;
+        (!self.is_empty() && (is_enough || percent >= 100.0)).then(|| self.percentile(percent))
+    }
+
     /// Returns the filled buckets in rising order: the longest latency of each, and its count.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> {
         self.buckets().map(|(bucket, count)| (Duration::from_micros(highest_in(bucket)), count))
@@ -316,6 +336,17 @@ mod tests {
     fn latencies() -> impl Strategy<Value = Vec<u64>> {
         let latency = (0u32..34, 0u64..1 << 34).prop_map(|(bits, value)| value & ((1 << bits) - 1));
         proptest::collection::vec(latency, 1..400)
+    }
+
+    #[test]
+    fn percentiles_need_enough_latencies() {
+        for (percent, fewest) in
+            [(0.0, 1), (50.0, 1), (75.0, 3), (90.0, 9), (95.0, 19), (99.0, 99), (99.9, 999), (100.0, 1)]
+        {
+            let of = |count: u64| ours(&(1..=count).collect::<Vec<_>>()).percentile_if_enough(percent);
+            assert_eq!(of(fewest - 1), None, "p{percent} of {}", fewest - 1);
+            assert!(of(fewest).is_some() && of(10 * fewest).is_some(), "p{percent} of {fewest}");
+        }
     }
 
     proptest! {

@@ -120,13 +120,13 @@ impl Recorder {
         state.fold_when_full();
     }
 
-    /// Records the end of a scenario that started this long after its planned time.
+    /// Records the end of a scenario that started this long after its planned time. Its latency is the response time.
     pub(crate) fn planned_scenario(&self, id: ScenarioId, outcome: Outcome, lag: Duration, took: Duration) {
         let state = &mut *self.0.borrow_mut();
         let row = &mut state.scenarios.rows[id.0];
         row.record(&mut state.pool, outcome, lag.saturating_add(took));
         if outcome != Outcome::Interrupted {
-            row.service.record(&mut state.pool, took);
+            row.service.get_or_insert_default().record(&mut state.pool, took);
         }
         state.fold_when_full();
     }
@@ -145,6 +145,9 @@ impl Recorder {
         row.record(&mut state.pool, sample.outcome, sample.total);
         if let (Some(first_byte), true) = (sample.first_byte, sample.outcome != Outcome::Interrupted) {
             row.first_byte.record(&mut state.pool, first_byte);
+        }
+        if let (Some(connect), true) = (sample.connect, sample.outcome != Outcome::Interrupted) {
+            row.connect.get_or_insert_default().record(&mut state.pool, connect);
         }
         row.bytes_in += sample.bytes_in;
         row.bytes_out += sample.bytes_out;
@@ -259,8 +262,11 @@ struct Row {
     has_several_protocols: bool,
     counts: Counts,
     latency: Counter,
-    service: Counter,
     first_byte: Counter,
+    /// Only of scenarios that start at a rate.
+    service: Option<Box<Counter>>,
+    /// Only of requests that had to wait.
+    connect: Option<Box<Counter>>,
     bytes_in: u64,
     bytes_out: u64,
     retried: u64,
@@ -345,8 +351,9 @@ impl Row {
             protocol: self.protocol.clone(),
             counts: std::mem::take(&mut self.counts),
             latency: self.latency.pack(pool),
-            service: self.service.pack(pool),
+            service: self.service.as_mut().map(|service| service.pack(pool)).unwrap_or_default(),
             first_byte: self.first_byte.pack(pool),
+            connect: self.connect.as_mut().map(|connect| connect.pack(pool)).unwrap_or_default(),
             bytes_in: std::mem::take(&mut self.bytes_in),
             bytes_out: std::mem::take(&mut self.bytes_out),
             retried: std::mem::take(&mut self.retried),

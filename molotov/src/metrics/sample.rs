@@ -55,6 +55,8 @@ pub(crate) struct OperationSample<'a> {
     pub(crate) outcome: Outcome,
     /// Its final status, if it has one.
     pub(crate) status: Option<Status<'a>>,
+    /// How long it waited for a connection; `None` if one was idle.
+    pub(crate) connect: Option<Duration>,
     /// The time to the first byte of the response.
     pub(crate) first_byte: Option<Duration>,
     /// The time to its end.

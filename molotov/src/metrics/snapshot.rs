@@ -52,6 +52,10 @@ pub struct Stats {
     pub service: Histogram,
     /// Requests: the time to the first byte of the response.
     pub first_byte: Histogram,
+    /// Requests that found no idle connection: how long they waited until they could be sent. This includes waiting for the
+    /// session's limits on connections, resolving the host, and the TCP and TLS handshakes. Requests on idle connections do not
+    /// wait, and are not included. Sessions with a `reqwest` client do not report it.
+    pub connect: Histogram,
     /// Requests: bytes received.
     pub bytes_in: u64,
     /// Requests: bytes sent.
@@ -126,10 +130,11 @@ impl Snapshot {
         all
     }
 
-    /// Returns whether both were measured in the same second of the run.
-    pub(crate) fn is_of_the_second_of(&self, other: &Snapshot) -> bool {
+    /// Returns whether both may be merged while they wait for the coordinator or a screen. Measures of the warm-up and of the run
+    /// stay apart, and with `exact`, those of different seconds do too.
+    pub(crate) fn belongs_with(&self, other: &Snapshot, exact: bool) -> bool {
         let second = |until: Duration| until.saturating_sub(Duration::from_nanos(1)).as_secs();
-        second(self.until) == second(other.until)
+        self.warm_up == other.warm_up && (!exact || second(self.until) == second(other.until))
     }
 
     /// Returns the counts of all scenarios together.
@@ -164,7 +169,10 @@ impl Snapshot {
     pub(super) fn memory(&self) -> usize {
         let rows = self.scenarios.iter().chain(&self.requests).chain(&self.steps);
         let rows = rows.map(|(name, stats)| {
-            let histograms = stats.latency.memory() + stats.service.memory() + stats.first_byte.memory();
+            let histograms = [&stats.latency, &stats.service, &stats.first_byte, &stats.connect]
+                .map(Histogram::memory)
+                .iter()
+                .sum::<usize>();
             2 * size_of::<Stats>() + name.len() + stats.statuses.len() * 32 + histograms
         });
         rows.sum::<usize>() + self.health.lag.memory()
@@ -188,6 +196,12 @@ fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, 
 }
 
 impl Stats {
+    /// Returns the service times, which count from the real start. They differ from the latency only for scenarios that start at a
+    /// rate.
+    pub fn service_times(&self) -> &Histogram {
+        if self.service.is_empty() { &self.latency } else { &self.service }
+    }
+
     /// Adds the measurements of `other`.
     pub fn merge(&mut self, other: &Stats) {
         if self.counts.total() == 0 {
@@ -199,6 +213,7 @@ impl Stats {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.first_byte.merge(&other.first_byte);
+        self.connect.merge(&other.connect);
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.retried += other.retried;

@@ -13,6 +13,7 @@ fn sample(micros: u64) -> OperationSample<'static> {
     OperationSample {
         outcome: Outcome::Ok,
         status: Some(Status::Code(200)),
+        connect: None,
         first_byte: Some(Duration::from_micros(micros / 2)),
         total: Duration::from_micros(micros),
         bytes_in: 10,
@@ -43,6 +44,8 @@ enum Act {
     /// By protocol, name and outcome.
     Operation(u8, u8, u8, u64),
     Scenario(u8, u64),
+    PlannedScenario(u8, u64),
+    Start(u8, u64),
     Step(u8, u64),
     Error(u64, u8),
     Lag(u64),
@@ -51,12 +54,14 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let latency = (0u32..34, 0u64..1 << 34).prop_map(|(bits, value)| value & ((1 << bits) - 1));
-    let act = (0..6, 0u8..4, 0u8..4, 0u8..5, latency).prop_map(|(act, protocol, name, status, latency)| match act {
+    let act = (0..8, 0u8..4, 0u8..4, 0u8..5, latency).prop_map(|(act, protocol, name, status, latency)| match act {
         0 => Act::Operation(protocol, name, status, latency),
         1 => Act::Scenario(name, latency),
         2 => Act::Step(name, latency),
         3 => Act::Error(latency, name),
         4 => Act::Lag(latency),
+        5 => Act::PlannedScenario(name, latency),
+        6 => Act::Start(status, latency),
         _ => Act::Take,
     });
     proptest::collection::vec(act, 0..200)
@@ -77,12 +82,30 @@ fn act(recorder: &Recorder, act: &Act, taken: &mut Vec<Snapshot>) {
             let text = [Some("OK"), Some("200"), Some("ERROR"), None, None][usize::from(status)].map(Status::Text);
             let status = if protocol == 0 { code } else { text };
             let protocol = ["HTTP", "LINE", "", "GET"][usize::from(protocol)];
-            let sample = OperationSample { outcome, status, ..sample(latency) };
+            let connect = (latency % 3 == 0).then(|| Duration::from_micros(latency / 4));
+            let sample = OperationSample { outcome, status, connect, ..sample(latency) };
             recorder.operation(protocol, NAMES[usize::from(name)], &sample);
         }
         Act::Scenario(name, latency) => {
             let id = recorder.scenario_id(NAMES[usize::from(name)]);
             recorder.scenario(id, outcome(name), Duration::from_micros(latency));
+        }
+        Act::PlannedScenario(name, latency) => {
+            let id = recorder.scenario_id(NAMES[usize::from(name)]);
+            let (lag, took) = (Duration::from_micros(latency / 3), Duration::from_micros(latency));
+            recorder.planned_scenario(id, outcome(name), lag, took);
+        }
+        Act::Start(what, lag) => {
+            let id = recorder.stream_id(NAMES[usize::from(what % 2)]);
+            let lag = Duration::from_micros(lag);
+            recorder.start(
+                id,
+                match what {
+                    0 | 1 => StartSample::Started { lag, exhausted: what == 0 },
+                    2 | 3 => StartSample::Dropped,
+                    _ => StartSample::Unstarted,
+                },
+            );
         }
         Act::Step(name, latency) => {
             recorder.step(NAMES[usize::from(name)], outcome(name), Duration::from_micros(latency));
@@ -121,6 +144,31 @@ proptest! {
         let text = serde_json::to_string(&expected).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Snapshot>(&text).unwrap(), &expected);
     }
+}
+
+#[test]
+fn service_times_differ_from_latencies_only_at_a_rate() {
+    let recorder = Recorder::new(Limits::default());
+    let (closed, open) = (recorder.scenario_id("closed"), recorder.scenario_id("open"));
+    let ms = Duration::from_millis;
+    recorder.scenario(closed, Outcome::Ok, ms(3));
+    recorder.planned_scenario(open, Outcome::Ok, ms(20), ms(3));
+    recorder.planned_scenario(open, Outcome::Interrupted, ms(20), ms(90));
+    let rows = recorder.take().scenarios;
+    let times = |name: &str| (rows[name].latency.max(), rows[name].service_times().max(), rows[name].service.count());
+    assert_eq!(times("closed"), (ms(3), ms(3), 0));
+    assert_eq!(times("open"), (ms(23), ms(3), 1));
+}
+
+#[test]
+fn requests_that_waited_for_a_connection_are_counted_apart() {
+    let recorder = Recorder::new(Limits::default());
+    for (outcome, connect) in [(Outcome::Ok, Some(7)), (Outcome::Ok, None), (Outcome::Interrupted, Some(9))] {
+        let connect = connect.map(Duration::from_millis);
+        recorder.operation(HTTP, "GET /", &OperationSample { outcome, connect, ..sample(9_000) });
+    }
+    let row = &recorder.take().requests["GET /"];
+    assert_eq!((row.latency.count(), row.connect.count(), row.connect.max()), (2, 1, Duration::from_millis(7)));
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn second(number: u64) -> Snapshot {
             &OperationSample {
                 outcome: if n % 10 == 0 { Outcome::Failed } else { Outcome::Ok },
                 status: Some(Status::Code(if n % 10 == 0 { 503 } else { 200 })),
+                connect: None,
                 first_byte: Some(Duration::from_millis(4)),
                 total: Duration::from_millis(5 + n),
                 bytes_in: 120,

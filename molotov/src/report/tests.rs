@@ -23,6 +23,7 @@ fn request(status: Option<u16>, total: Duration) -> OperationSample<'static> {
     OperationSample {
         outcome: if status.is_some_and(|status| status < 400) { Outcome::Ok } else { Outcome::Failed },
         status: status.map(Status::Code),
+        connect: None,
         first_byte: status.map(|_| total * 9 / 10),
         total,
         bytes_in: 1234,

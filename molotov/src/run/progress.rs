@@ -1,5 +1,7 @@
 //! The progress of a run.
 
+use std::time::Duration;
+
 use super::Totals;
 
 /// The progress of a run, as screens show it.
@@ -11,8 +13,10 @@ pub struct Progress {
     pub workers: usize,
     /// Processes running now.
     pub processes: usize,
-    /// Scenarios that ended in the last second.
+    /// Scenarios that ended in the last second, including those of the warm-up.
     pub rate: f64,
+    /// When the warm-up ends or ended, as time since the start; zero without a warm-up. A pause moves it.
+    pub warm_up_until: Duration,
     /// The plan of a run whose scenarios start at a rate.
     pub plan: Option<PlanProgress>,
     /// The progress of a sizing.
@@ -28,7 +32,7 @@ pub struct SizingProgress {
     pub tolerance: f64,
 }
 
-/// The plan of a run whose scenarios start at a rate, and how much of it has happened.
+/// The plan of a run whose scenarios start at a rate, and how much of it has happened since the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanProgress {
     /// The planned rate now, in starts per second.

@@ -27,8 +27,12 @@ pub struct Summary {
     pub workers: usize,
     /// Number of processes.
     pub processes: usize,
-    /// All measures of the run.
+    /// All measures of the run, without those of the warm-up.
     pub snapshot: Snapshot,
+    /// What was measured in the warm-up; `None` without one.
+    pub warm_up: Option<Box<Snapshot>>,
+    /// How long scenarios were planned to start at a rate, without pauses and the warm-up; zero in a closed loop.
+    pub planned_time: Duration,
     /// The result of a sizing.
     pub sizing: Option<SizingResult>,
     /// When the workers started.

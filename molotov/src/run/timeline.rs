@@ -29,6 +29,8 @@ pub struct Timeline {
     seconds: u32,
     /// The last number of workers.
     workers: usize,
+    /// When the warm-up ends.
+    warm_up_until: Duration,
     latency_source: LatencySource,
 }
 
@@ -60,7 +62,16 @@ impl Timeline {
     ///
     /// The iterator unpacks one point at a time. Collect the points to use them more than once.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + ExactSizeIterator {
-        self.completed.iter()
+        self.completed.iter().map(|point| Point { warm_up: self.is_of_the_warm_up(&point), ..point })
+    }
+
+    fn is_of_the_warm_up(&self, point: &Point) -> bool {
+        point.at.saturating_sub(point.period) < self.warm_up_until
+    }
+
+    /// Notes when the warm-up ends. A pause moves its end.
+    pub(crate) fn warm_up(&mut self, until: Duration) {
+        self.warm_up_until = until;
     }
 
     /// What the latencies of the points measure.
@@ -68,9 +79,13 @@ impl Timeline {
         self.latency_source
     }
 
-    /// Adds measures to the second in which they end.
+    /// Adds measures to the second in which they end. What belongs to the warm-up and ends after its last point is left out.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
         if measures.scenarios.is_empty() && measures.requests.is_empty() {
+            return;
+        }
+        let start = self.period() * u32::try_from(self.index_of(measures.until)).unwrap_or(u32::MAX);
+        if measures.warm_up && start >= self.warm_up_until {
             return;
         }
         if self.latency_source == LatencySource::Scenarios && !measures.requests.is_empty() {
@@ -283,8 +298,16 @@ mod tests {
             measures_of(|recorder| {
                 let total = Duration::from_micros(400);
                 let (outcome, status) = (Outcome::Ok, Some(Status::Code(200)));
-                let sample =
-                    OperationSample { outcome, status, first_byte: None, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+                let sample = OperationSample {
+                    outcome,
+                    status,
+                    connect: None,
+                    first_byte: None,
+                    total,
+                    bytes_in: 1,
+                    bytes_out: 1,
+                    retried: 0,
+                };
                 recorder.operation(HTTP, "GET /", &sample);
             })
         };

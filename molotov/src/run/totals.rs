@@ -11,6 +11,8 @@ pub struct Totals {
     pub elapsed: Duration,
     /// How much of that time the run was paused.
     pub paused: Duration,
+    /// How much of that time was the warm-up, without pauses. Its scenarios are not counted.
+    pub warm_up: Duration,
     /// Scenarios that succeeded.
     pub successes: u64,
     /// Scenarios that failed.
@@ -20,8 +22,13 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The time without pauses: durations count it, and rates are averages over it.
+    /// The time without pauses and the warm-up: rates are averages over it.
     pub fn active(&self) -> Duration {
+        self.without_pauses().saturating_sub(self.warm_up)
+    }
+
+    /// The time without pauses, which durations count.
+    pub fn without_pauses(&self) -> Duration {
         self.elapsed.saturating_sub(self.paused)
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Measure {
     /// The name in statsd.
     metric: Option<String>,
     started: Instant,
+    /// How long it waited for connections.
+    waited: Cell<Duration>,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
     /// Bytes of heads, and of the bodies of earlier hops.
@@ -37,6 +39,7 @@ impl Measure {
             name,
             metric: None,
             started: Instant::now(),
+            waited: Cell::new(Duration::ZERO),
             status: None,
             first_byte: None,
             bytes_in: 0,
@@ -60,6 +63,11 @@ impl Measure {
     /// Returns the number of times that the request was sent again.
     pub(crate) fn retried(&self) -> &Cell<u32> {
         &self.retried
+    }
+
+    /// Returns how long the request waited for connections, which is zero if they were idle.
+    pub(crate) fn waited(&self) -> &Cell<Duration> {
+        &self.waited
     }
 
     /// Notes the method and URL that led to the final response.
@@ -118,6 +126,7 @@ impl Drop for Measure {
             OperationSample {
                 outcome,
                 status: self.status.map(|status| Status::Code(status.as_u16())),
+                connect: Some(self.waited.get()).filter(|waited| !waited.is_zero()),
                 first_byte: self.first_byte,
                 total: ended.saturating_duration_since(self.started),
                 bytes_in: self.bytes_in + self.body_in,

@@ -142,6 +142,7 @@ impl Operation {
             let sample = OperationSample {
                 outcome,
                 status: self.status().map(Status::Text),
+                connect: None,
                 first_byte: self.first_byte,
                 total,
                 bytes_in: self.bytes_in,

@@ -139,7 +139,7 @@ impl Session {
         measure: Option<&Measure>,
     ) -> Result<TransportResponse, Error> {
         let inner = &*self.0;
-        let unmeasured = Cell::new(0);
+        let (unmeasured, unmeasured_wait) = (Cell::new(0), Cell::new(Duration::ZERO));
         let cookies = {
             let jar = inner.jar.borrow();
             let sends = !jar.is_empty() && !parts.headers.contains_key(header::COOKIE);
@@ -160,6 +160,7 @@ impl Session {
             connect_timeout: parts.connect_timeout,
             read_timeout: parts.read_timeout.or(inner.options.read_timeout).filter(|limit| *limit < Duration::MAX),
             retried: measure.map_or(&unmeasured, Measure::retried),
+            waited: measure.map_or(&unmeasured_wait, Measure::waited),
         };
         match &parts.route {
             None => inner.transport.execute(request).await,

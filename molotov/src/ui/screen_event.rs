@@ -37,7 +37,7 @@ impl Item for ScreenEvent {
     fn merge(&mut self, newer: ScreenEvent, exact: bool) -> Option<ScreenEvent> {
         match (self, newer) {
             (ScreenEvent::Measures(member, measures), ScreenEvent::Measures(newer_member, newer))
-                if *member == newer_member && (!exact || measures.is_of_the_second_of(&newer)) =>
+                if *member == newer_member && measures.belongs_with(&newer, exact) =>
             {
                 measures.merge(&newer);
             }

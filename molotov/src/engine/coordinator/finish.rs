@@ -1,5 +1,7 @@
 //! The end of a run: `global_teardown`, the verdict and the summary.
 
+use std::time::Duration;
+
 use super::Coordinator;
 use crate::{
     engine::{Summary, Verdict, message::Message, panic, stop::Phase},
@@ -38,6 +40,7 @@ impl Coordinator<'_> {
             totals: Totals {
                 elapsed: self.elapsed,
                 paused: self.paused,
+                warm_up: args.warm_up.min(self.elapsed.saturating_sub(self.paused)),
                 successes: counts.ok,
                 failures: counts.failed,
                 interrupted: counts.interrupted,
@@ -52,6 +55,8 @@ impl Coordinator<'_> {
             notes: self.cookies.end().into_iter().collect(),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.measures),
+            warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
+            planned_time: Duration::ZERO,
         };
         // Judged even if the run never started: it met no threshold.
         summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();

@@ -85,6 +85,9 @@ struct Coordinator<'a> {
     listeners: Option<RunListeners>,
     phase: Phase,
     measures: Snapshot,
+    /// The measures of the warm-up, and when it ends: on the run's clock at first, moved by pauses.
+    warm_up: Snapshot,
+    warm_up_until: Duration,
     /// Why the run cannot continue.
     failed: Option<Verdict>,
     /// The exit code requested by `global_teardown`.
@@ -110,6 +113,7 @@ struct Coordinator<'a> {
 impl<'a> Coordinator<'a> {
     fn new(plan: Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Coordinator<'a> {
         let sizing = Sizing::of(&plan.args);
+        let plan_warm_up = plan.args.warm_up;
         Coordinator {
             plan,
             screen,
@@ -122,6 +126,8 @@ impl<'a> Coordinator<'a> {
             listeners: None,
             phase: Phase::Running,
             measures: Snapshot::default(),
+            warm_up: Snapshot { warm_up: true, ..Snapshot::default() },
+            warm_up_until: plan_warm_up,
             failed: None,
             exit: None,
             lost: None,

@@ -79,7 +79,10 @@ impl Coordinator<'_> {
     /// Adds measures to the totals, the timeline and the screen.
     pub(super) fn measured(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
         self.screen.measures(member, measures);
-        self.measures.merge(measures);
+        match measures.warm_up {
+            true => self.warm_up.merge(measures),
+            false => self.measures.merge(measures),
+        }
         self.timeline.add(measures);
     }
 }

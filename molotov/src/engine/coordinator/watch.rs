@@ -132,6 +132,7 @@ impl Coordinator<'_> {
             totals: Totals {
                 elapsed,
                 paused: self.clock.paused(),
+                warm_up: self.plan.args.warm_up.min(self.clock.now()),
                 successes: counts.ok,
                 failures: counts.failed,
                 interrupted: counts.interrupted,
@@ -140,6 +141,7 @@ impl Coordinator<'_> {
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
             sizing: self.sizing.as_ref().map(Sizing::progress),
             plan: self.plan_progress(),
+            warm_up_until: self.warm_up_until,
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });
     }

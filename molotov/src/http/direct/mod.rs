@@ -91,7 +91,7 @@ impl DirectTransport {
             return Err(Error::new(ErrorKind::Request, "sessions do not support the method CONNECT"));
         }
         let origin = &request.target.origin;
-        let mut permit = self.pool.permits.acquire(origin).await;
+        let mut permit = self.pool.permits.acquire(origin, request.waited).await;
         let replayable = !matches!(request.body, Body::Stream { .. });
         let repeatable = replayable && self.pool.options.retry && is_idempotent(request.method);
         let may_retry = |retry| match retry {
@@ -184,6 +184,9 @@ impl DirectTransport {
         connecting.set(true);
         let opened = within(&mut limit, open).await;
         connecting.set(false);
+        if let Some(Ok(_)) = opened {
+            request.has_waited(now.elapsed());
+        }
         opened.unwrap_or_else(|| {
             Err(timed_out_connecting(request.target, "raise the connect timeout, or check the address")
                 .while_connecting())

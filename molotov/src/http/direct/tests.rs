@@ -42,6 +42,7 @@ async fn send_until(
         connect_timeout: None,
         read_timeout: None,
         retried: &Cell::new(0),
+        waited: &Cell::new(Duration::ZERO),
     };
     direct.execute(request).await
 }

@@ -25,6 +25,7 @@ fn summary() -> Summary {
             &OperationSample {
                 outcome: Outcome::Ok,
                 status: Some(Status::Code(200)),
+                connect: None,
                 first_byte: None,
                 total: Duration::from_millis(10),
                 bytes_in: 1,

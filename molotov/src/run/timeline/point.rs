@@ -14,6 +14,9 @@ pub struct Point {
     pub at: Duration,
     /// The length of the period.
     pub period: Duration,
+    /// Whether the warm-up lasted until after its start. If so, the point includes what belongs to the warm-up.
+    #[serde(skip)]
+    pub warm_up: bool,
     /// Workers running at its end.
     pub workers: usize,
     /// Scenarios that succeeded.

@@ -165,6 +165,7 @@ impl State {
             }
             ScreenEvent::Progress(progress) => {
                 self.progress = progress;
+                self.timeline.warm_up(progress.warm_up_until);
                 self.timeline.tick(progress.totals.elapsed, progress.workers);
                 self.tick(progress.totals.elapsed.as_secs());
             }
@@ -244,7 +245,7 @@ impl State {
     /// The progress of the run, from 0 to 1, and the estimated time that is left; `None` if the run has no limit.
     pub(super) fn completion(&self) -> Option<(f64, Option<Duration>)> {
         // Pauses do not count.
-        let active = self.progress.totals.active();
+        let active = self.progress.totals.without_pauses();
         let ended = self.progress.totals.successes + self.progress.totals.failures;
         if let Some(runs) = self.limits.runs.filter(|runs| *runs > 0) {
             let share = (ended as f64 / runs as f64).min(1.0);

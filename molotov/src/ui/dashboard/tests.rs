@@ -42,6 +42,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
                 &OperationSample {
                     outcome,
                     status: Some(Status::Code(if fails { 503 } else { 200 })),
+                    connect: None,
                     first_byte: Some(Duration::from_millis(2)),
                     total: Duration::from_millis(3 + n % 17),
                     bytes_in: 100,
