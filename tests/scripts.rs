@@ -30,6 +30,8 @@ mod peers;
 mod printing;
 #[path = "scripts/processes.rs"]
 mod processes;
+#[path = "scripts/rates.rs"]
+mod rates;
 #[path = "scripts/sizing.rs"]
 mod sizing;
 #[path = "scripts/statsd.rs"]

@@ -38,6 +38,9 @@ pub struct Arrival {
 /// - `/hold/...`: 200, after [`Server::release`] is called
 /// - `/loop/...`: a redirect to the same path
 /// - `/bear/N/...`: 200 after [`SERVICE`], or 500 if more than N requests are in progress
+/// - `/after/MS/...`: 200 after this time
+/// - `/freezing/FREE/FROZEN/...`: 200, at once for FREE milliseconds from the first request, then not for FROZEN milliseconds, and
+///   so on
 /// - others, such as `/ok/...`: 200
 pub struct Server {
     address: SocketAddr,
@@ -155,6 +158,19 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             }
             !fits
         }
+        Some("after") => {
+            tokio::time::sleep(millis(parts.next())).await;
+            false
+        }
+        Some("freezing") => {
+            let (free, frozen) = (millis(parts.next()), millis(parts.next()));
+            let since = shared.arrivals()[0].at.elapsed();
+            let in_period = Duration::from_nanos((since.as_nanos() % (free + frozen).as_nanos()) as u64);
+            if in_period >= free {
+                tokio::time::sleep(free + frozen - in_period).await;
+            }
+            false
+        }
         Some("hold") => {
             // The sender lives as long as the server.
             let _ = shared.released.subscribe().wait_for(|released| *released).await;
@@ -169,4 +185,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         true => (StatusCode::INTERNAL_SERVER_ERROR, "broken").into_response(),
         false => Json(json!({ "result": "OK" })).into_response(),
     }
+}
+
+fn millis(text: Option<&str>) -> Duration {
+    Duration::from_millis(text.and_then(|text| text.parse().ok()).unwrap_or(0))
 }

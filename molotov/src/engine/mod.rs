@@ -7,6 +7,7 @@
 //!     worker    an async fn: sets up, runs scenarios, tears down
 //! ```
 
+mod alarm;
 mod clock;
 mod control;
 mod cookies;

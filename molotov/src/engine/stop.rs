@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::clock::Clock;
+use super::{alarm::Alarms, clock::Clock};
 
 /// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +72,8 @@ pub(crate) struct Stop {
     stopped_at: Cell<Option<Duration>>,
     /// How often the plan of the load has changed.
     changes: Cell<u64>,
+    /// Exact timers, for planned starts.
+    alarms: Alarms,
     workers: RefCell<Vec<Option<Waker>>>,
 }
 
@@ -87,6 +89,7 @@ impl Stop {
             clock,
             stopped_at: Cell::new(None),
             changes: Cell::new(0),
+            alarms: Alarms::default(),
             workers: RefCell::default(),
         }
     }
@@ -163,8 +166,17 @@ impl Stop {
 
     /// Waits until this time on the run's clock. Returns early if the worker must stop or the plan changes.
     pub(crate) async fn sleep_until(&self, until: Duration) {
+        self.sleep(until, tokio::time::sleep).await;
+    }
+
+    /// Does the same as [`sleep_until`](Self::sleep_until) with an exact timer.
+    pub(crate) async fn wait_for_start(&self, until: Duration) {
+        self.sleep(until, |time| self.alarms.sleep(time)).await;
+    }
+
+    async fn sleep<S: Future<Output = ()>>(&self, until: Duration, timer: impl Fn(Duration) -> S) {
         let changes = self.changes.get();
-        let mut sleep = pin!(tokio::time::sleep(until.saturating_sub(self.clock.now())));
+        let mut sleep = pin!(timer(until.saturating_sub(self.clock.now())));
         poll_fn(|cx| {
             if !self.may_run() || self.changes.get() != changes {
                 return Poll::Ready(());
@@ -181,8 +193,8 @@ impl Stop {
                 if sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                // The run was paused while the timer ran.
-                sleep.set(tokio::time::sleep(left));
+                // The timer was early, or the run was paused meanwhile.
+                sleep.set(timer(left));
             }
         })
         .await;

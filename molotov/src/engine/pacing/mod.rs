@@ -104,6 +104,11 @@ impl Pacing {
         }
     }
 
+    /// Whether scenarios start at planned times, so that exact timers are worth their cost.
+    pub(super) fn is_exact(&self) -> bool {
+        matches!(self, Pacing::Open(_))
+    }
+
     /// Notes that a worker starts a scenario, and returns how long after the planned time; `None` in a closed loop, which plans none.
     pub(super) fn started(&self, worker: &mut WorkerPace, now: Duration) -> Option<Duration> {
         match self {

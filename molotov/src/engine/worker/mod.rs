@@ -149,7 +149,10 @@ impl Worker {
                     if shard.stop.is_paused() {
                         self.set_activity(Activity::Idle);
                     }
-                    shard.stop.sleep_until(start).await;
+                    match pacing.is_exact() {
+                        true => shard.stop.wait_for_start(start).await,
+                        false => shard.stop.sleep_until(start).await,
+                    }
                 }
                 Pace::Idle(until) => {
                     self.set_activity(Activity::Idle);
