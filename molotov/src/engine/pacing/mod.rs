@@ -5,6 +5,8 @@
 
 mod closed;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -160,10 +162,10 @@ impl Pacing {
     }
 
     /// Changes the plan. Workers ask again for their next start.
-    pub(super) fn change(&self, model: &Model) {
+    pub(super) fn change(&self, model: &Model, now: Duration) {
         match (self, model) {
             (Pacing::Closed(closed), Model::Closed(model)) => closed.change(model),
-            (Pacing::Open(open), Model::Open(model)) => open.change(model),
+            (Pacing::Open(open), Model::Open(model)) => open.change(model, now),
             // A change keeps the kinds of the streams.
             _ => {}
         }

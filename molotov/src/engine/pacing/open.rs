@@ -133,14 +133,14 @@ impl OpenLoop {
         }
         worker.changes = state.changes;
         let end = state.model.rate.end();
-        if now >= end {
-            return Pace::Done { again: false };
-        }
         if state.model.when_busy == WhenBusy::Drop && state.is_exhausted() {
             while state.schedule.peek().is_some_and(|next| next.at + ON_TIME < now) {
                 state.schedule.take();
                 (self.record)(StartSample::Dropped);
             }
+        }
+        if now >= end {
+            return Pace::Done { again: false };
         }
         let Some(next) = state.schedule.peek() else { return Pace::Done { again: false } };
         if next.at > now && state.waiting >= state.spares(now) {
@@ -215,17 +215,24 @@ impl OpenLoop {
     /// Records the starts that were planned before `end` and have not happened.
     pub(super) fn finish(&self, end: Duration) {
         let state = &mut *self.state.borrow_mut();
+        let sample = match state.model.when_busy {
+            WhenBusy::Wait => StartSample::Unstarted,
+            WhenBusy::Drop => StartSample::Dropped,
+        };
         while state.schedule.peek().is_some_and(|next| next.at < end) {
             state.schedule.take();
-            (self.record)(StartSample::Unstarted);
+            (self.record)(sample);
         }
     }
 
-    pub(super) fn change(&self, model: &OpenModel) {
-        let state = &mut *self.state.borrow_mut();
-        state.schedule.change(&model.rate);
-        state.model.clone_from(model);
-        state.changes += 1;
+    pub(super) fn change(&self, model: &OpenModel, now: Duration) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.schedule.change(&model.rate);
+            state.model.clone_from(model);
+            state.changes += 1;
+        }
+        self.provide(now);
     }
 }
 

@@ -251,7 +251,7 @@ impl Workers {
 
     fn change_plan(&mut self, load: &Load) {
         for (stream, changed) in self.shard.streams.iter().zip(&load.streams) {
-            stream.pacing.change(&changed.model);
+            stream.pacing.change(&changed.model, self.shard.clock.now());
         }
         self.shard.stop.plan_changed();
         self.follow_plan();
