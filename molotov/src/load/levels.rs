@@ -55,6 +55,11 @@ impl Levels {
             .unwrap_or(0)
     }
 
+    /// Returns the pieces in order: the start and the end of each, and the values there.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = ([Duration; 2], [u64; 2])> {
+        self.pieces().map(|(start, piece)| ([start, start.saturating_add(piece.length)], [piece.from, piece.to]))
+    }
+
     /// Returns the pieces, each with its start.
     fn pieces(&self) -> impl Iterator<Item = (Duration, &Piece)> {
         self.0.iter().scan(Duration::ZERO, |start, piece| {

@@ -11,6 +11,6 @@ mod tests;
 
 pub(crate) use self::{
     levels::Levels,
-    plan::{ClosedModel, Load, Model, OpenModel, Stream},
+    plan::{ClosedModel, FOREVER, Load, Model, OpenModel, Stream},
     schedule::{Arrival, Schedule, Share},
 };

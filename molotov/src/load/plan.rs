@@ -14,7 +14,7 @@ use crate::{
 pub(crate) const MAX_OPEN_WORKERS: usize = 10_000;
 
 /// The length of a load that nothing limits: longer than any run.
-const FOREVER: Duration = Duration::from_secs(200 * 365 * 86_400);
+pub(crate) const FOREVER: Duration = Duration::from_secs(200 * 365 * 86_400);
 
 /// The load of a run: streams beside each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -87,9 +87,10 @@ impl Load {
         self.streams.iter().all(is_plain)
     }
 
-    fn open(&self) -> impl Iterator<Item = &OpenModel> {
+    /// Returns the streams whose scenarios start at a rate: the scenario, if it has a rate of its own, and the model.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (Option<&str>, &OpenModel)> {
         self.streams.iter().filter_map(|stream| match &stream.model {
-            Model::Open(open) => Some(open),
+            Model::Open(open) => Some((stream.scenario.as_deref(), open)),
             Model::Closed(_) => None,
         })
     }
@@ -136,12 +137,17 @@ impl Load {
     /// Returns the rate at a time of the plan, in starts per second; `None` if no scenario starts at a rate.
     pub(crate) fn rate_at(&self, time: Duration) -> Option<f64> {
         let rate = |open: &OpenModel| Rate::from_micros_per_hour(open.rate.at(time) as u64).starts_per_second();
-        self.is_open().then(|| self.open().map(rate).sum())
+        self.is_open().then(|| self.open().map(|(_, open)| rate(open)).sum())
     }
 
     /// Returns how many starts are planned before a time. For a Poisson process, it is the expected number.
     pub(crate) fn starts_before(&self, time: Duration) -> u64 {
-        self.open().map(|open| starts_before(&open.rate, time)).sum()
+        self.open().map(|(_, open)| starts_before(&open.rate, time)).sum()
+    }
+
+    /// Returns when the last planned start is over; zero if no scenario starts at a rate.
+    pub(crate) fn open_end(&self) -> Duration {
+        self.open().map(|(_, open)| open.rate.end()).max().unwrap_or_default()
     }
 
     /// Returns when the plan ends, if it says so: a closed loop without stages ends with its workers.
@@ -178,6 +184,15 @@ impl Model {
 }
 
 impl OpenModel {
+    /// Returns the average rate between two times of the plan, in starts per second.
+    pub(crate) fn mean_rate(&self, from: Duration, to: Duration) -> f64 {
+        let area = self.rate.double_area(to).saturating_sub(self.rate.double_area(from));
+        match to.saturating_sub(from).as_nanos() {
+            0 => 0.0,
+            nanos => area as f64 / 2.0 / nanos as f64 / Rate::per_second(1.0).micros_per_hour() as f64,
+        }
+    }
+
     fn new(args: &Args, rate: Levels) -> OpenModel {
         OpenModel {
             rate,

@@ -163,3 +163,10 @@ fn counts_are_exact_at_the_ends_of_pieces() {
     assert_eq!(last, Some(Duration::from_secs(86_400) - Duration::from_micros(50)));
     assert!(schedule.take().is_none());
 }
+
+#[test]
+fn mean_rate_is_the_area_by_its_time() {
+    let rising = model(levels(&[(10_000, 0, 100), (10_000, 100, 100)], PER_SECOND), Arrivals::Even);
+    let mean = |from, to| rising.mean_rate(ms(from), ms(to));
+    assert_eq!([mean(0, 10_000), mean(0, 20_000), mean(10_000, 13_217), mean(7, 7)], [50.0, 75.0, 100.0, 0.0]);
+}

@@ -1,4 +1,4 @@
-//! The report as JSON, in the schema `molotov-report/1`, which `book/src/reference/report.md` describes.
+//! The report as JSON, in the schema `molotov-report/2`, which `book/src/reference/report.md` describes.
 //!
 //! Durations are milliseconds with fractions; points in time are seconds since the start, or RFC 3339. A version of the schema
 //! only gains names.
@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use crate::{
     format,
+    load::{FOREVER, Levels, Load, Model, Stream},
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
-    run::{Incomplete, Point, SizingResult, Summary},
+    options::Rate,
+    run::{Incomplete, Point, PointStarts, SizingResult, StreamStarts, Summary},
 };
 
 /// The name and the version of the schema.
-const SCHEMA: &str = "molotov-report/1";
+const SCHEMA: &str = "molotov-report/2";
 
 /// Formats a run as JSON.
 pub fn json(summary: &Summary) -> String {
@@ -26,13 +28,17 @@ pub fn json(summary: &Summary) -> String {
         "started": summary.started.map(|at| format::millis(at).to_string()),
         "elapsed_s": summary.totals.elapsed.as_secs_f64(),
         "paused_s": summary.totals.paused.as_secs_f64(),
+        "warm_up_s": summary.totals.warm_up.as_secs_f64(),
         "workers": summary.workers,
         "processes": summary.processes,
+        "load": load(&summary.load),
+        "starts": summary.all_starts().map(|all| all_starts(&all, summary)),
         "totals": {
             "successes": summary.totals.successes,
             "failures": summary.totals.failures,
             "interrupted": summary.totals.interrupted,
         },
+        "warm_up": summary.warm_up.as_ref().map(|warm_up| counts(&warm_up.totals())),
         "scenarios": rows(&snapshot.scenarios, summary.totals.active()),
         "requests": rows(&snapshot.requests, summary.totals.active()),
         "steps": rows(&snapshot.steps, summary.totals.active()),
@@ -63,6 +69,74 @@ pub fn json(summary: &Summary) -> String {
     report.to_string() + "\n"
 }
 
+fn counts(counts: &Counts) -> Value {
+    json!({ "successes": counts.ok, "failures": counts.failed, "interrupted": counts.interrupted })
+}
+
+fn load(load: &Load) -> Value {
+    let model = match (load.is_open(), load.streams.iter().any(|stream| matches!(stream.model, Model::Closed(_)))) {
+        (true, true) => "mixed",
+        (true, false) => "open",
+        (false, _) => "closed",
+    };
+    json!({ "model": model, "streams": load.streams.iter().map(stream).collect::<Vec<_>>() })
+}
+
+fn stream(stream: &Stream) -> Value {
+    match &stream.model {
+        Model::Open(open) => json!({
+            "scenario": stream.scenario,
+            "model": "open",
+            "plan": pieces(&open.rate, |micros| Rate::from_micros_per_hour(micros).starts_per_second()),
+            "arrivals": open.arrivals.name(),
+            "when_busy": open.when_busy.name(),
+            "max_workers": open.workers,
+        }),
+        Model::Closed(closed) => json!({
+            "scenario": stream.scenario,
+            "model": "closed",
+            "plan": pieces(&closed.workers, |workers| workers as f64),
+            "delay_s": closed.delay.as_secs_f64(),
+        }),
+    }
+}
+
+fn pieces(levels: &Levels, value: impl Fn(u64) -> f64) -> Vec<Value> {
+    let piece = |([start, end], [from, to]): ([Duration; 2], [u64; 2])| {
+        json!({
+            "start_s": start.as_secs_f64(),
+            "end_s": (end < FOREVER).then_some(end.as_secs_f64()),
+            "from": value(from),
+            "to": value(to),
+        })
+    };
+    levels.lines().map(piece).collect()
+}
+
+fn all_starts(all: &StreamStarts<'_>, summary: &Summary) -> Value {
+    let mut value = starts(all);
+    let streams = summary.starts_by_stream().map(|stream| {
+        let mut value = starts(&stream);
+        value["scenario"] = stream.scenario.into();
+        value
+    });
+    value["streams"] = streams.collect();
+    value
+}
+
+fn starts(of: &StreamStarts<'_>) -> Value {
+    json!({
+        "asked": of.asked,
+        "achieved": of.achieved,
+        "planned": of.starts.planned(),
+        "started": of.starts.started,
+        "late": of.starts.late,
+        "dropped": of.starts.dropped,
+        "unstarted": of.starts.unstarted,
+        "lag_ms": latency(&of.starts.lag),
+    })
+}
+
 fn rows(rows: &BTreeMap<Arc<str>, Stats>, active: Duration) -> Vec<Value> {
     rows.iter().map(|(name, stats)| row(name, stats, active)).collect()
 }
@@ -83,6 +157,8 @@ fn row(name: &str, stats: &Stats, active: Duration) -> Value {
         "retried": stats.retried,
         "statuses": stats.statuses,
         "latency_ms": latency(&stats.latency),
+        "service_ms": latency(&stats.service),
+        "connect_ms": latency(&stats.connect),
         "first_byte_ms": latency(&stats.first_byte),
     })
 }
@@ -91,7 +167,7 @@ fn latency(histogram: &Histogram) -> Value {
     if histogram.is_empty() {
         return Value::Null;
     }
-    let at = |percent| millis(histogram.percentile(percent));
+    let at = |percent| histogram.percentile_if_enough(percent).map(millis);
     json!({
         "count": histogram.count(),
         "min": millis(histogram.min()),
@@ -143,7 +219,7 @@ fn sizing(sizing: &SizingResult) -> Value {
 }
 
 fn point(point: &Point) -> Value {
-    let at = |percent| (!point.latency.is_empty()).then(|| millis(point.latency.percentile(percent)));
+    let latency = |percent| point.latency.percentile_if_enough(percent).map(millis);
     json!({
         "at_s": point.at.as_secs_f64(),
         "period_s": point.period.as_secs_f64(),
@@ -155,11 +231,29 @@ fn point(point: &Point) -> Value {
         "request_failures": point.request_failures,
         "bytes_in": point.bytes_in,
         "bytes_out": point.bytes_out,
-        "p50_ms": at(50.0),
-        "p95_ms": at(95.0),
-        "p99_ms": at(99.0),
-        "max_ms": at(100.0),
+        "p50_ms": latency(50.0),
+        "p95_ms": latency(95.0),
+        "p99_ms": latency(99.0),
+        "max_ms": latency(100.0),
         "retried": point.retried,
+        "warm_up": point.warm_up,
+        "starts": point.starts.as_deref().map(point_starts),
+    })
+}
+
+fn point_starts(starts: &PointStarts) -> Value {
+    let times = |times: &Histogram| {
+        let at = |percent| times.percentile_if_enough(percent).map(millis);
+        json!({ "p50": at(50.0), "p95": at(95.0), "p99": at(99.0), "max": at(100.0) })
+    };
+    json!({
+        "asked": starts.asked,
+        "started": starts.started,
+        "late": starts.late,
+        "dropped": starts.dropped,
+        "lag_ms": times(&starts.lag),
+        "response_ms": times(&starts.response),
+        "service_ms": times(&starts.service),
     })
 }
 

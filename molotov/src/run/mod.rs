@@ -9,16 +9,18 @@
 
 mod line;
 mod progress;
+mod stream_starts;
 mod summary;
 mod timeline;
 mod totals;
 mod verdict;
 
+pub(crate) use self::stream_starts::StreamStarts;
 pub use self::{
     line::{Line, LineKind},
     progress::{PlanProgress, Progress, SizingProgress},
     summary::{Incomplete, SizingResult, Summary, ThresholdResult},
-    timeline::{LatencySource, Point, Timeline},
+    timeline::{LatencySource, Point, PointStarts, Timeline},
     totals::Totals,
     verdict::{FixtureFailure, Verdict},
 };

@@ -37,8 +37,12 @@ pub struct SizingProgress {
 pub struct PlanProgress {
     /// The planned rate now, in starts per second.
     pub rate: f64,
+    /// Starts per second, over the last second.
+    pub achieved: f64,
     /// Starts that were planned so far.
     pub planned: u64,
+    /// The same, with those of the warm-up.
+    pub planned_in_all: u64,
     /// Starts that happened so far.
     pub started: u64,
     /// Those that happened late.

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Timeline, Totals, Verdict};
 use crate::{
     format,
+    load::Load,
     metrics::{Counts, Snapshot},
 };
 
@@ -27,6 +29,8 @@ pub struct Summary {
     pub workers: usize,
     /// Number of processes.
     pub processes: usize,
+    /// The plan of the load, with the changes that the user made.
+    pub(crate) load: Arc<Load>,
     /// All measures of the run, without those of the warm-up.
     pub snapshot: Snapshot,
     /// What was measured in the warm-up; `None` without one.

@@ -6,7 +6,7 @@ mod point;
 use std::{collections::VecDeque, time::Duration};
 
 use self::packed::PackedPoints;
-pub use self::point::Point;
+pub use self::point::{Point, PointStarts};
 use crate::metrics::{Histogram, Snapshot, Stats};
 
 /// The most points. A longer run merges neighbours: its points are seconds up to one hour, then two seconds up to two hours, and
@@ -32,6 +32,8 @@ pub struct Timeline {
     /// When the warm-up ends.
     warm_up_until: Duration,
     latency_source: LatencySource,
+    /// When [`planned`](Self::planned) was last called, and the number of planned starts until then.
+    planned: (Duration, u64),
 }
 
 /// What the latencies of a [`Timeline`] measure.
@@ -81,7 +83,7 @@ impl Timeline {
 
     /// Adds measures to the second in which they end. What belongs to the warm-up and ends after its last point is left out.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
-        if measures.scenarios.is_empty() && measures.requests.is_empty() {
+        if measures.scenarios.is_empty() && measures.requests.is_empty() && measures.starts.is_empty() {
             return;
         }
         let start = self.period() * u32::try_from(self.index_of(measures.until)).unwrap_or(u32::MAX);
@@ -112,7 +114,25 @@ impl Timeline {
                 point.retried += stats.retried;
             }
             timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
+            if !measures.starts.is_empty() || measures.scenarios.values().any(|stats| !stats.service.is_empty()) {
+                point.starts_mut().add(measures);
+            }
         });
+    }
+
+    /// Notes how many starts were planned until now, in a run with a rate. Those since the last call were planned evenly.
+    pub(crate) fn planned(&mut self, elapsed: Duration, planned: u64) {
+        let (since, before) = std::mem::replace(&mut self.planned, (elapsed, planned));
+        let (mut from, mut counted) = (since, before);
+        while from < elapsed {
+            let next = self.index_of(from + Duration::from_nanos(1)) as u32 + 1;
+            let until = elapsed.min(self.period() * next);
+            let share = (until - since).as_secs_f64() / (elapsed - since).as_secs_f64();
+            // The number of planned starts was rounded up.
+            let so_far = before + (planned.saturating_sub(before) as f64 * share + 1e-6) as u64;
+            self.change(until, |point| point.starts_mut().asked += so_far - counted);
+            (from, counted) = (until, so_far);
+        }
     }
 
     /// Notes the number of workers, and completes points.
@@ -198,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, Status};
+    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status};
 
     fn measures_of(record: impl FnOnce(&Recorder)) -> Snapshot {
         let recorder = Recorder::new(Limits::default());
@@ -264,11 +284,15 @@ mod tests {
             let mut elapsed = 0;
             for look in looks {
                 elapsed += look;
-                timeline.tick(ms(elapsed.min(100_000)), 1);
+                elapsed = elapsed.min(100_000);
+                timeline.planned(ms(elapsed), elapsed);
+                timeline.tick(ms(elapsed), 1);
             }
+            timeline.planned(ms(100_000), 100_000);
             timeline.end(Duration::from_secs(100));
             let course: Vec<_> = timeline.points().map(|point| point.successes).collect();
-            prop_assert!(course == counts || course.is_empty() && counts == [0; 100], "{:?}", course);
+            prop_assert_eq!(course, counts);
+            prop_assert!(timeline.points().all(|point| point.starts.unwrap().asked == 1_000));
         }
     }
 
@@ -337,11 +361,62 @@ mod tests {
         );
     }
 
+    /// The number of planned starts at a time, rounded up as the plan does.
+    fn starts_at_200_per_second(time: Duration) -> u64 {
+        (time.as_secs_f64() * 200.0).ceil() as u64
+    }
+
+    #[test]
+    fn planned_starts_belong_to_the_second_for_which_they_are_planned() {
+        let mut timeline = Timeline::default();
+        let mut elapsed = ms(0);
+        while elapsed < ms(3_500) {
+            elapsed += ms(73);
+            timeline.planned(elapsed, starts_at_200_per_second(elapsed.min(ms(3_200))));
+            timeline.tick(elapsed, 1);
+        }
+        timeline.end(elapsed);
+        let asked: Vec<_> = timeline.points().map(|point| point.starts.unwrap().asked).collect();
+        assert_eq!(asked, [200, 200, 200, 40]);
+    }
+
+    #[test]
+    fn points_have_starts_only_in_runs_with_a_rate() {
+        let started = |count: u64| {
+            measures_of(|recorder| {
+                let (stream, scenario) = (recorder.stream_id(""), recorder.scenario_id("one"));
+                for n in 0..count {
+                    recorder.start(stream, StartSample::Started { lag: ms(n), exhausted: false });
+                    recorder.planned_scenario(scenario, Outcome::Ok, ms(n), ms(20));
+                }
+                recorder.start(stream, StartSample::Dropped);
+            })
+        };
+        let mut timeline = Timeline::default();
+        timeline.add(&Snapshot { until: ms(900), ..started(30) });
+        timeline.add(&Snapshot { until: ms(1_900), ..started(12) });
+        timeline.planned(ms(1_000), 31);
+        timeline.tick(ms(3_000), 1);
+        timeline.add(&Snapshot { until: ms(1_000), ..started(1) });
+        timeline.end(ms(3_000));
+        let points: Vec<_> = timeline.points().map(|point| point.starts).collect();
+        let first = points[0].as_deref().unwrap();
+        assert_eq!((first.asked, first.started, first.late, first.dropped), (31, 31, 19, 2));
+        assert_eq!((first.lag.max(), first.response.max(), first.service.max()), (ms(29), ms(49), ms(20)));
+        assert_eq!((points[1].as_deref().unwrap().started, points[2].as_deref()), (12, None));
+
+        let mut closed = Timeline::default();
+        closed.add(&Snapshot { until: ms(900), ..measures(30) });
+        closed.end(ms(1_000));
+        assert_eq!(closed.points().next().unwrap().starts, None);
+    }
+
     #[test]
     fn long_runs_have_longer_points() {
         let mut timeline = Timeline::default();
         for second in 1..=7_300 {
             timeline.add(&Snapshot { until: Duration::from_secs(second), ..measures(1) });
+            timeline.planned(Duration::from_secs(second), 5 * second);
             timeline.tick(Duration::from_secs(second), 3);
         }
         timeline.end(Duration::from_secs(7_300));
@@ -350,5 +425,7 @@ mod tests {
         assert_eq!(points.iter().map(|point| point.successes).sum::<u64>(), 7_300);
         assert_eq!(points[0].period, Duration::from_secs(4));
         assert_eq!(points[0].workers, 3);
+        let asked: Vec<_> = points.iter().map(|point| point.starts.as_deref().unwrap().asked).collect();
+        assert_eq!((asked[0], asked.iter().sum::<u64>()), (20, 36_500));
     }
 }

@@ -34,6 +34,9 @@ impl Coordinator<'_> {
         }
         let args = self.plan.args.clone();
         let counts = self.measures.totals();
+        // A run that never started has followed no plan.
+        let load_time = if self.elapsed.is_zero() { Duration::ZERO } else { self.load_time() };
+        let planned_time = load_time.saturating_sub(args.warm_up);
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             verdict: Verdict::Ended,
@@ -47,6 +50,7 @@ impl Coordinator<'_> {
             },
             workers: self.most_workers,
             processes: args.processes,
+            load: self.plan.load.clone(),
             sizing: self.sizing.as_ref().map(|sizing| sizing.result(self.interrupted, self.most_workers)),
             thresholds: Vec::new(),
             started: self.started,
@@ -56,7 +60,7 @@ impl Coordinator<'_> {
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.measures),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
-            planned_time: Duration::ZERO,
+            planned_time,
         };
         // Judged even if the run never started: it met no threshold.
         summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();

@@ -105,6 +105,10 @@ struct Coordinator<'a> {
     /// Whether a member that did not end was given up.
     gave_up: bool,
     rate: Rate,
+    /// The rate of starts, in a run with a rate.
+    start_rate: Rate,
+    /// How much of the plan of the load the run has followed, once it is stopped or has ended.
+    followed: Option<Duration>,
     most_workers: usize,
     probe: ProcessProbe,
     machine: MachineProbe,
@@ -140,6 +144,8 @@ impl<'a> Coordinator<'a> {
             interrupted: false,
             gave_up: false,
             rate: Rate::default(),
+            start_rate: Rate::default(),
+            followed: None,
             most_workers: 0,
             probe: ProcessProbe::start(),
             machine: MachineProbe::start(),
@@ -152,6 +158,7 @@ impl<'a> Coordinator<'a> {
             return;
         }
         self.phase = phase;
+        self.followed.get_or_insert(self.clock.now());
         // A stop ends a pause.
         self.clock.pause(false);
         tracing::debug!(?phase, elapsed = ?self.clock.real(), "the run is stopped");
@@ -173,6 +180,12 @@ impl<'a> Coordinator<'a> {
         self.screen.line(&Line::info(format!("Changing to {}", load.describe(now))));
         self.plan.load = load.clone();
         self.members.send(Command::Load(load));
+    }
+
+    /// How much of the plan of the load the run has followed, if scenarios start at a rate.
+    fn load_time(&self) -> Duration {
+        let time = self.followed.unwrap_or_else(|| self.clock.now());
+        time.min(self.plan.load.open_end())
     }
 
     fn running(&self) -> usize {

@@ -52,6 +52,10 @@ impl Coordinator<'_> {
             listeners.end(TEARDOWN_GRACE);
         }
         self.drain();
+        // Workers end when no more starts are planned, which is before the end of the plan.
+        let end = if self.lost.is_none() { self.plan.load.open_end() } else { self.load_time() };
+        self.followed.get_or_insert(end);
+        self.note_planned_starts(self.elapsed);
         self.timeline.end(self.elapsed);
         self.most_workers = self.members.most();
         self.members.release();
@@ -100,7 +104,9 @@ impl Coordinator<'_> {
     /// Notices members that do not end or have disappeared, and decides whether the sizing is over.
     fn look_after(&mut self) {
         let workers = self.running();
-        self.timeline.tick(self.clock.real(), workers);
+        let elapsed = self.clock.real();
+        self.note_planned_starts(elapsed);
+        self.timeline.tick(elapsed, workers);
         if self.phase == Phase::Running
             && let Some(sizing) = &mut self.sizing
             && sizing.sample(self.clock.now(), self.measures.totals(), workers)
@@ -128,6 +134,7 @@ impl Coordinator<'_> {
     fn show_progress(&mut self) {
         let elapsed = self.clock.real();
         let counts = self.measures.totals();
+        let plan = self.plan_progress(elapsed);
         self.screen.progress(&Progress {
             totals: Totals {
                 elapsed,
@@ -140,18 +147,31 @@ impl Coordinator<'_> {
             workers: self.running(),
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
             sizing: self.sizing.as_ref().map(Sizing::progress),
-            plan: self.plan_progress(),
+            plan,
             warm_up_until: self.warm_up_until,
             rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
         });
     }
 
+    /// Adds the starts that were planned until now to the timeline.
+    fn note_planned_starts(&mut self, elapsed: Duration) {
+        if self.plan.load.is_open() {
+            self.timeline.planned(elapsed, self.plan.load.starts_before(self.load_time()));
+        }
+    }
+
     /// The plan of the load so far, if scenarios start at a rate.
-    fn plan_progress(&self) -> Option<PlanProgress> {
-        let (now, starts) = (self.clock.now(), self.measures.all_starts());
+    fn plan_progress(&mut self, elapsed: Duration) -> Option<PlanProgress> {
+        let load = &self.plan.load;
+        let (now, starts) = (self.load_time(), self.measures.all_starts());
+        let rate = load.rate_at(now)?;
+        let started_in_all = starts.started + self.warm_up.all_starts().started;
+        let planned_in_all = load.starts_before(now);
         Some(PlanProgress {
-            rate: self.plan.load.rate_at(now)?,
-            planned: self.plan.load.starts_before(now),
+            rate,
+            achieved: self.start_rate.over_the_last_second(elapsed, started_in_all),
+            planned: planned_in_all - load.starts_before(self.plan.args.warm_up.min(now)),
+            planned_in_all,
             started: starts.started,
             late: starts.late,
             dropped: starts.dropped,

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     metrics::Starts,
     options::{Arrivals, Rate, Stages, WhenBusy},
+    run::PointStarts,
 };
 
 fn ms(millis: u64) -> Duration {
@@ -43,6 +44,17 @@ fn scenarios_start_at_the_rate() {
         assert_eq!((starts.started, starts.dropped, starts.unstarted), (500, 0, 0), "{threads} threads");
         assert_eq!((summary.totals.successes, counter.load(Ordering::Relaxed)), (500, 500));
         assert_eq!(starts.lag.count(), 500);
+        let all = summary.all_starts().unwrap();
+        assert!(
+            (all.asked - 500.0).abs() < 1e-6 && (all.achieved - 500.0).abs() < 1e-6,
+            "{} {}",
+            all.asked,
+            all.achieved
+        );
+        let points: Vec<_> = summary.timeline.points().filter_map(|point| point.starts).collect();
+        let sum = |count: fn(&PointStarts) -> u64| points.iter().map(|point| count(point)).sum::<u64>();
+        assert_eq!((sum(|point| point.asked), sum(|point| point.started)), (500, 500));
+        assert_eq!(points.iter().map(|point| point.service.count()).sum::<u64>(), 500);
         let elapsed = summary.totals.elapsed;
         assert!((ms(998)..ms(3_000)).contains(&elapsed), "{elapsed:?}");
         assert!(summary.workers <= 500);

@@ -78,7 +78,7 @@ impl FromIterator<Point> for PackedPoints {
 }
 
 fn packed(mut point: Point) -> Vec<u8> {
-    point.latency.make_compact();
+    point.make_compact();
     // Serializing numbers and bytes does not fail.
     postcard::to_stdvec(&point).unwrap_or_default()
 }

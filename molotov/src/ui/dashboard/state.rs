@@ -166,6 +166,9 @@ impl State {
             ScreenEvent::Progress(progress) => {
                 self.progress = progress;
                 self.timeline.warm_up(progress.warm_up_until);
+                if let Some(plan) = &progress.plan {
+                    self.timeline.planned(progress.totals.elapsed, plan.planned_in_all);
+                }
                 self.timeline.tick(progress.totals.elapsed, progress.workers);
                 self.tick(progress.totals.elapsed.as_secs());
             }
