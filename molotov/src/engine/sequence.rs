@@ -63,7 +63,7 @@ impl<'a> ScenarioSequence<'a> {
         let names = self.plan.names();
         let known: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         let listed = known.join(", ");
-        Failure::msg(match nearest(name, &known) {
+        Failure::msg(match nearest(name, known.iter().copied()) {
             Some(near) => format!(
                 "the picker named `{name}`, which is not a scenario of this run; did you mean `{near}`? There are: \
                  {listed}"

@@ -343,7 +343,7 @@ fn one_each<'a>(
 fn hint(name: &str, known: &[String]) -> String {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let listed = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match (nearest(name, &known), &known[..]) {
+    match (nearest(name, known.iter().copied()), &known[..]) {
         (_, []) => "; there is none".to_owned(),
         (Some(near), [_]) => format!("; did you mean `{near}`?"),
         (Some(near), _) => format!("; did you mean `{near}`? There are {listed}"),

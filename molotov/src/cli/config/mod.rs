@@ -166,7 +166,7 @@ impl Config {
             [] => "there is none".to_owned(),
             names => format!("there are: {}", names.join(", ")),
         };
-        let help = nearest(test, &names).map(|near| format!("did you mean `{near}`?"));
+        let help = nearest(test, names.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no test `{test}`; {known}");
         let place = self.place.clone();
         ConfigError(self.source.show(Level::ERROR, &message, place, "not among these", help.as_deref()))
@@ -174,7 +174,7 @@ impl Config {
 }
 
 fn unknown(member: &Member<'_>, known: &[&str]) -> String {
-    let help = nearest(&member.name, known).map(|near| format!("did you mean `{near}`?"));
+    let help = nearest(&member.name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     let message = format!("`{}` is not an option; scripts can read it", member.name);
     let (source, place) = (member.value.source, member.name_place.clone());
     source.show(Level::WARNING, &message, place, "unknown option", help.as_deref())

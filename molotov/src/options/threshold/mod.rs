@@ -6,7 +6,6 @@ use std::{fmt, ops::Range, str::FromStr};
 
 use self::parse::Reader;
 pub use self::parse::ThresholdError;
-pub(crate) use self::parse::nearest;
 
 /// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
 ///

@@ -7,6 +7,7 @@ use std::fmt;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Comparison, Metric, Name, Subject, Threshold};
+use crate::suggest::nearest;
 
 /// The measures, for error messages.
 const METRICS: [&str; 10] =
@@ -43,13 +44,6 @@ fn suggestion<const N: usize>(word: &str, known: [&str; N]) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", known.join(", ")),
     }
-}
-
-/// Returns the most similar of the `known` names, if it is similar enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &word.to_lowercase());
-    let near = known.into_iter().map(|known| (distance(known), known)).min()?;
-    (near.0 <= (word.chars().count() / 3).clamp(1, 3)).then_some(near.1)
 }
 
 pub(super) struct Reader<'a> {

@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     format,
     metrics::{Histogram, Snapshot, Stats},
-    options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError, nearest},
+    options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError},
     run::{Summary, ThresholdResult},
+    suggest::nearest,
 };
 
 /// The measures of a subject, by name.
