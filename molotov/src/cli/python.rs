@@ -36,7 +36,7 @@ pub(super) fn load(
     let blocked = block_signals();
     let started = python::start(line);
     signals::end_at_once();
-    python::keep_handlers();
+    python::restore_handlers();
     drop(blocked);
     let loaded = started.and_then(|()| python::load(args, script, extensions));
     loaded.map_err(|error| match error {

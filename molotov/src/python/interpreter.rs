@@ -7,7 +7,7 @@ use std::{
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{
-        Mutex, Once, OnceLock, PoisonError,
+        Once, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -132,14 +132,11 @@ pub(super) fn is_ours() -> bool {
     OURS.load(Ordering::Relaxed)
 }
 
-/// The signals that end a run, for which Python also has handlers.
+/// The signals that end a run, and that Python also handles.
 const SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
 
-/// Our handlers of signals from a previous run: the library that installs them does so once in a process.
-static HANDLERS: Mutex<Vec<(libc::c_int, libc::sigaction)>> = Mutex::new(Vec::new());
-
-/// Replaces the interpreter's handlers of SIGINT and SIGTERM with ours.
-pub(super) fn use_our_handlers(py: Python<'_>) -> PyResult<()> {
+/// Removes Python's handlers of SIGINT and SIGTERM.
+pub(super) fn remove_python_handlers(py: Python<'_>) -> PyResult<()> {
     let threading = py.import("threading")?;
     if !threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?) {
         // Python allows only its main thread to change handlers.
@@ -149,31 +146,17 @@ pub(super) fn use_our_handlers(py: Python<'_>) -> PyResult<()> {
     for name in ["SIGINT", "SIGTERM"] {
         signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
     }
-    for (signal, action) in HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        set_action(signal, &action);
-    }
     Ok(())
 }
 
-/// Records our handlers for the next run, before the interpreter's are restored.
-pub(super) fn keep_signal_handlers() {
-    let actions = SIGNALS.into_iter().filter_map(|signal| Some((signal, action(signal)?)));
-    HANDLERS.lock().unwrap_or_else(PoisonError::into_inner).extend(actions);
-}
-
-/// Restores our handlers, which Python has replaced since an earlier run in the same interpreter. Call it once they are installed.
-pub(crate) fn keep_handlers() {
-    static KEPT: OnceLock<[Option<libc::sigaction>; 2]> = OnceLock::new();
-    match KEPT.get() {
-        None => {
-            KEPT.get_or_init(|| SIGNALS.map(action));
-        }
-        Some(kept) => {
-            for (signal, action) in SIGNALS.into_iter().zip(kept) {
-                if let Some(action) = action {
-                    set_action(signal, action);
-                }
-            }
+/// Restores our handlers in a later run of the same interpreter: `signal-hook` installs them once in a process, and Python has
+/// replaced them since. The first call, after they are installed, only records them.
+pub(crate) fn restore_handlers() {
+    static HANDLERS: OnceLock<[Option<libc::sigaction>; 2]> = OnceLock::new();
+    let handlers = HANDLERS.get_or_init(|| SIGNALS.map(action));
+    for (signal, action) in SIGNALS.into_iter().zip(handlers) {
+        if let Some(action) = action {
+            set_action(signal, action);
         }
     }
 }

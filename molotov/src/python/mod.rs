@@ -31,7 +31,7 @@ mod worker;
 use pyo3::prelude::*;
 
 pub(crate) use host::Host;
-pub(crate) use interpreter::keep_handlers;
+pub(crate) use interpreter::restore_handlers;
 #[doc(hidden)]
 pub use interpreter::version;
 pub(crate) use interrupts::{interrupt, interrupt_on};

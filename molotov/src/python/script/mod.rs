@@ -40,7 +40,7 @@ pub(crate) fn start(line: &[OsString]) -> Result<(), LoadError> {
             if !interpreter::is_ours() {
                 RUN.set(Some(module(py, "_runs")?.call_method0("Run")?.unbind()));
             }
-            interpreter::use_our_handlers(py)
+            interpreter::remove_python_handlers(py)
         })();
         installed.map_err(|error| load_error(py, &error))
     })
@@ -95,11 +95,10 @@ pub(crate) fn finish() {
         if let Err(error) = restored {
             error.write_unraisable(py, None);
         }
-        if let Some(run) = RUN.take() {
-            interpreter::keep_signal_handlers();
-            if let Err(error) = run.call_method0(py, "end") {
-                error.write_unraisable(py, None);
-            }
+        if let Some(run) = RUN.take()
+            && let Err(error) = run.call_method0(py, "end")
+        {
+            error.write_unraisable(py, None);
         }
     });
     interpreter::end();
