@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "scripts/asyncio.rs"]
+mod asyncio;
+#[path = "scripts/command.rs"]
+mod command;
 #[path = "scripts/cookies.rs"]
 mod cookies;
 #[path = "scripts/documentation.rs"]
@@ -32,6 +36,8 @@ mod printing;
 mod processes;
 #[path = "scripts/rates.rs"]
 mod rates;
+#[path = "scripts/signals.rs"]
+mod signals;
 #[path = "scripts/sizing.rs"]
 mod sizing;
 #[path = "scripts/statsd.rs"]

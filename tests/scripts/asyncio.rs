@@ -16,9 +16,9 @@ async def leaves(session):
 def end():
     print("context", _core.current_context())
 "#;
-    let run = Scripts::new(&[("loadtest.py", script)]).run("-c -r 1");
-    run.ends(0, "SUCCESSES: 1 | FAILURES: 0");
-    assert!(run.out.contains("context None"), "{run:#?}");
+    let output = Scripts::new(&[("loadtest.py", script)]).program("-c -r 1").run().exited(0);
+    assert_eq!(output.totals(), (1, 0), "{output:#?}");
+    assert!(output.stdout.contains("context None"), "{output:#?}");
 }
 
 #[test]
@@ -68,7 +68,7 @@ async def everything(session):
         assert await status() == 200
     assert await asyncio.get_running_loop().run_in_executor(None, lambda: 42) == 42
     try:
-        await asyncio.wait_for(session.get(URL + "never"), 0.05)
+        await asyncio.wait_for(session.get(URL + "/hold"), 0.05)
     except asyncio.TimeoutError:
         pass
     else:
@@ -82,7 +82,7 @@ async def everything(session):
     task = asyncio.current_task()
     asyncio.get_running_loop().call_later(0.02, task.cancel)
     try:
-        await session.get(URL + "never")
+        await session.get(URL + "/hold")
     except asyncio.CancelledError:
         if hasattr(task, "uncancel"):
             task.uncancel()
@@ -91,7 +91,7 @@ async def everything(session):
     assert asyncio.current_task() is task
 "#;
     let scripts = Scripts::new(&[("loadtest.py", script)]);
-    scripts.run("-c -w 100 -r 2").ends(0, "SUCCESSES: 200 | FAILURES: 0");
+    assert_eq!(scripts.program("-c -w 100 -r 2").run().exited(0).totals(), (200, 0));
     // Ten requests with a response, and two without.
     assert_eq!(scripts.server.served(), 200 * 12);
 }

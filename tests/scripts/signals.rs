@@ -1,37 +1,32 @@
 //! Signals and forced shutdowns.
 
 use std::{
-    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{Run, Scripts};
+use molotov_tests::{Output, Running, wait_until};
+use rustix::process::Signal;
 
-/// Starts a run, waits for the first request, and sends these signals at intervals of half a second.
-fn interrupted(scripts: &Scripts, line: &str, signals: &[&str]) -> (Run, Duration) {
-    interrupted_with(scripts, line, signals, &[])
-}
+use super::Scripts;
 
-/// Like [`interrupted`], with these environment variables.
-fn interrupted_with(scripts: &Scripts, line: &str, signals: &[&str], variables: &[(&str, &str)]) -> (Run, Duration) {
-    let mut command = scripts.command(line);
-    command.envs(variables.iter().copied());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let started = Instant::now();
-    while scripts.server.served() == 0 {
-        assert!(started.elapsed() < Duration::from_secs(20), "the run does not start");
-        thread::sleep(Duration::from_millis(10));
-    }
+/// Sends signals to a run, the first after its first request. Returns its output, and the time since the first signal.
+fn interrupted(scripts: &Scripts, running: Running, signals: &[Signal]) -> (Output, Duration) {
+    wait_until("the run sends a request", || scripts.server.served() > 0);
     let first = Instant::now();
     for (n, signal) in signals.iter().enumerate() {
         if n > 0 {
-            thread::sleep(Duration::from_millis(500));
+            running.wait_for("Stopping");
         }
-        assert!(Command::new("kill").args([*signal, &*child.id().to_string()]).status().unwrap().success());
+        running.signal(*signal);
     }
-    let output = child.wait_with_output().unwrap();
-    (Run::of(line, output), first.elapsed())
+    (running.wait(), first.elapsed())
+}
+
+/// The number of interrupted scenarios.
+fn interrupted_scenarios(output: &Output) -> usize {
+    let line = output.stdout.lines().find(|line| line.contains("interrupted by the end of the run"));
+    line.map_or(0, |line| line.split(' ').next().unwrap().parse().unwrap())
 }
 
 const SLOW: &str = r#"
@@ -39,7 +34,7 @@ import os
 import molotov
 @molotov.scenario()
 async def slow(session):
-    async with session.get(os.environ["TARGET"] + "slow") as response:
+    async with session.get(os.environ["TARGET"] + "/bear/5") as response:
         assert response.status == 200
 @molotov.teardown_session()
 async def closing(worker, session):
@@ -51,24 +46,26 @@ def end():
 
 #[test]
 fn the_first_signal_lets_running_scenarios_finish() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in [Signal::INT, Signal::TERM] {
         let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
-        let (run, _) = interrupted(&scripts, "-c -w 5 -d 60", &[signal]);
-        run.ends(0, "FAILURES: 0");
-        assert_eq!((run.total("SUCCESSES"), run.interrupted()), (scripts.server.served(), 0), "{run:#?}");
-        assert_eq!(run.out.matches("teardown_session").count(), 5, "{run:#?}");
-        assert!(run.out.contains("global_teardown"), "{run:#?}");
+        let (output, _) = interrupted(&scripts, scripts.program("-c -w 5 -d 60").start(), &[signal]);
+        let output = output.exited(0);
+        assert_eq!((output.totals(), interrupted_scenarios(&output)), ((scripts.server.served(), 0), 0), "{output:#?}");
+        assert_eq!(output.stdout.matches("teardown_session").count(), 5, "{output:#?}");
+        assert!(output.stdout.contains("global_teardown"), "{output:#?}");
     }
 }
 
 #[test]
 fn the_second_signal_cancels_running_scenarios() {
-    let script = SLOW.replace("slow\")", "never\")");
+    let script = SLOW.replace("/bear/5", "/hold");
     let scripts = Scripts::new(&[("loadtest.py", &script)]);
-    let (run, took) = interrupted(&scripts, "-c -w 5 -d 60", &["-INT", "-INT"]);
-    assert_eq!(run.code, Some(0), "{run:#?}");
-    assert_eq!((run.total("SUCCESSES"), run.total("FAILURES"), run.interrupted()), (0, 0, 5), "{run:#?}");
-    assert!(run.out.contains("global_teardown") && took < Duration::from_secs(10), "{took:?} {run:#?}");
+    let running = scripts.program("-c -w 5 -d 60").start();
+    let (output, took) = interrupted(&scripts, running, &[Signal::INT, Signal::INT]);
+    let output = output.exited(0);
+    assert!(output.stdout.contains("SUCCESSES: 0 | FAILURES: 0"), "{output:#?}");
+    assert_eq!(interrupted_scenarios(&output), 5, "{output:#?}");
+    assert!(output.stdout.contains("global_teardown") && took < Duration::from_secs(10), "{took:?} {output:#?}");
 }
 
 #[test]
@@ -84,11 +81,10 @@ async def sleeps(session):
         print("cleaned up")
 "#;
     let scripts = Scripts::new(&[("loadtest.py", script)]);
-    let started = Instant::now();
-    let run = scripts.run("-c -w 3 -d 1 --force-shutdown");
-    assert_eq!((run.code, run.interrupted()), (Some(0), 3), "{run:#?}");
-    assert_eq!(run.out.matches("cleaned up").count(), 3, "{run:#?}");
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let output = scripts.program("-c -w 3 -d 1 --force-shutdown").run().exited(0);
+    assert_eq!(interrupted_scenarios(&output), 3, "{output:#?}");
+    assert_eq!(output.stdout.matches("cleaned up").count(), 3, "{output:#?}");
+    assert!(output.took < Duration::from_secs(10), "{output:#?}");
 }
 
 #[test]
@@ -101,11 +97,10 @@ async def busy(session):
         pass
 "#;
     let scripts = Scripts::new(&[("loadtest.py", script)]);
-    let started = Instant::now();
-    let run = scripts.run("-c -d 1 --force-shutdown");
-    assert_eq!(run.interrupted(), 1, "{run:#?}");
-    assert!(run.out.contains("did not end within"), "{run:#?}");
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let output = scripts.program("-c -d 1 --force-shutdown").run();
+    assert_eq!(interrupted_scenarios(&output), 1, "{output:#?}");
+    assert!(output.stdout.contains("did not end within"), "{output:#?}");
+    assert!(output.took < Duration::from_secs(20), "{output:#?}");
 }
 
 /// Sends a request, then blocks its thread in the way that `BLOCK` names.
@@ -131,38 +126,40 @@ async def closing(worker, session):
 
 #[test]
 fn the_second_signal_interrupts_blocking_code() {
-    let blocking = |block: &'static str, line: &'static str| {
-        move || {
-            let scripts = Scripts::new(&[("loadtest.py", BLOCKING)]);
-            let (run, took) = interrupted_with(&scripts, line, &["-INT", "-INT"], &[("BLOCK", block)]);
-            assert!(took < Duration::from_secs(6), "{block} {line}: {took:?} {run:#?}");
-            assert_eq!((run.code, run.total("SUCCESSES"), run.total("FAILURES")), (Some(0), 0, 0), "{run:#?}");
-            assert!(run.interrupted() > 0 && run.out.contains("interrupted in the scenario `blocks`"), "{run:#?}");
-            assert_eq!(
-                run.out.matches("teardown_session").count(),
-                if line.contains("-p") { 4 } else { 2 },
-                "{run:#?}"
-            );
+    thread::scope(|threads| {
+        for (block, line) in [("loop", "-c -w 2"), ("sleep", "-c -w 2"), ("lock", "-c -w 2"), ("sleep", "-c -w 2 -p 2")]
+        {
+            threads.spawn(move || {
+                let scripts = Scripts::new(&[("loadtest.py", BLOCKING)]);
+                let running = scripts.program(line).env("BLOCK", block).start();
+                let (output, took) = interrupted(&scripts, running, &[Signal::INT, Signal::INT]);
+                let output = output.exited(0);
+                assert!(took < Duration::from_secs(6), "{block} {line}: {took:?} {output:#?}");
+                for part in ["SUCCESSES: 0 | FAILURES: 0", "interrupted in the scenario `blocks`"] {
+                    assert!(output.stdout.contains(part), "{block} {line}: no {part:?}: {output:#?}");
+                }
+                assert!(interrupted_scenarios(&output) > 0, "{block} {line}: {output:#?}");
+                let workers = if line.contains("-p 2") { 4 } else { 2 };
+                assert_eq!(output.stdout.matches("teardown_session").count(), workers, "{block} {line}: {output:#?}");
+            });
         }
-    };
-    let runs = [("loop", "-c -w 2"), ("sleep", "-c -w 2"), ("lock", "-c -w 2"), ("sleep", "-c -w 2 -p 2")];
-    let runs = runs.map(|(block, line)| thread::spawn(blocking(block, line)));
-    let runs = runs.map(thread::JoinHandle::join);
-    assert!(runs.iter().all(Result::is_ok));
+    });
 }
 
 #[test]
 fn a_signal_while_a_script_loads_exits_with_its_code() {
-    let script = "import pathlib, time\npathlib.Path('loading').touch()\ntime.sleep(60)\n";
-    for (signal, expected) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    let script = r#"
+import os
+import time
+with open(os.environ["JOURNAL"], "a") as journal:
+    journal.write("loading\n")
+time.sleep(60)
+"#;
+    for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let scripts = Scripts::new(&[("loadtest.py", script)]);
-        let mut child = scripts.command("-c").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let started = Instant::now();
-        while !scripts.directory.path().join("loading").exists() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the script is not loaded");
-            thread::sleep(Duration::from_millis(5));
-        }
-        assert!(Command::new("kill").args([signal, &*child.id().to_string()]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(expected));
+        let running = scripts.program("-c").start();
+        running.wait_for_journal("loading");
+        running.signal(signal);
+        running.wait().exited(expected);
     }
 }
