@@ -76,6 +76,16 @@ fn invalid_command_lines_are_errors_before_the_run() {
         ("-s retired", 1, "retired"),
         ("loadtest.py", 2, "`loadtest.py`: this program is built without Python"),
         ("-p 0", 2, "'--processes <N>': the minimum is 1"),
+        ("--rate 5/s", 2, "`--max-runs` counts the scenarios of each worker, but `--rate` shares one plan"),
+        (
+            "--stage 1s:2,1s:2 --stage 1s:2/s",
+            2,
+            "`--stage`: write all stages for workers (`30s:200`) or all for a rate",
+        ),
+        ("--stage 1s:2 -d 5", 2, "`--stage` already says how long the run lasts: leave out `--duration`"),
+        ("--stage 0s:2", 2, "the stages in `--stage` last 0 s together"),
+        ("--warm-up 2 -d 2", 2, "nothing would be left to measure"),
+        ("--arrivals poisson", 2, "`--arrivals` is about starts at a rate"),
     ] {
         let output = Program::new(STEADY, &format!("-r 1 {line}")).against(&server).run();
         assert_eq!(output.code, Some(code), "{line}: {output:#?}");

@@ -10,8 +10,9 @@ use std::{any::Any, sync::Arc, time::Duration};
 pub use self::test_main::test_main;
 use crate::{
     engine::{self, Control, Plan, Verdict},
+    load::check_options,
     metrics::{Counts, ErrorGroup, Stats},
-    options::Options,
+    options::{Args, Options},
     registry::{Registry, Scenario},
     report::Threshold,
     run::Summary,
@@ -44,6 +45,8 @@ pub use crate::{
 #[must_use = "a load test does nothing until it is run"]
 pub struct LoadTest {
     options: Options,
+    /// The first value that could not be parsed.
+    invalid: Option<String>,
     selection: Vec<Selection>,
     direct: Registry,
     fixtures: bool,
@@ -79,8 +82,14 @@ impl Default for LoadTest {
 impl LoadTest {
     /// Returns a test of all scenarios that are linked into the program, with one worker that runs one scenario.
     pub fn new() -> LoadTest {
-        let options = Options { max_runs: Some(Some(1)), ..Options::default() };
-        LoadTest { options, selection: Vec::new(), direct: Registry::new(), fixtures: true, variables: Arc::default() }
+        LoadTest {
+            options: Options::default(),
+            invalid: None,
+            selection: Vec::new(),
+            direct: Registry::new(),
+            fixtures: true,
+            variables: Arc::default(),
+        }
     }
 
     /// Selects scenarios by name. Further calls select more scenarios.
@@ -212,8 +221,24 @@ impl LoadTest {
         }
     }
 
+    /// Returns the options of the run. By default, each worker runs one scenario.
+    fn args(&self) -> Result<Args, String> {
+        self.invalid.clone().map_or(Ok(()), Err)?;
+        self.options.check()?;
+        let mut args = self.options.clone().resolve();
+        check_options(&args)?;
+        let given = &args.given;
+        if given.max_runs.is_none() && given.duration.is_none() && given.stage.is_none() && !args.single_run {
+            if args.rate.is_some() {
+                return Err("`rate` starts scenarios until the run ends: say when, with `duration`".to_owned());
+            }
+            args.max_runs = Some(1);
+        }
+        Ok(args)
+    }
+
     fn plan(self) -> Result<Plan, LoadTestError> {
-        self.options.check().map_err(LoadTestError::Options)?;
+        let args = self.args().map_err(LoadTestError::Options)?;
         let mut registry = Registry::collect();
         if !self.fixtures {
             registry.clear_fixtures();
@@ -234,7 +259,10 @@ impl LoadTest {
             registry.retain(|scenario| self.selection.iter().any(|selection| wanted(selection, scenario)));
         }
         registry.extend(self.direct);
-        let plan = Plan::new(self.options.resolve(), &registry).map_err(LoadTestError::Registry)?;
+        let plan = Plan::new(args, &registry).map_err(|errors| match &errors[..] {
+            [RegistryError::Options(error)] => LoadTestError::Options(error.clone()),
+            _ => LoadTestError::Registry(errors),
+        })?;
         Ok(plan.with_variables(self.variables))
     }
 }
@@ -278,7 +306,7 @@ pub enum LoadTestError {
     /// A selected scenario or module does not exist.
     #[error("there is no {0}; is its module linked into the test (`use my_crate as _;`)?")]
     NotFound(String),
-    /// An option is out of range.
+    /// An option is invalid, or contradicts another option or the scenarios.
     #[error("the load test cannot run with these options: {0}")]
     Options(String),
     /// The registered scenarios and fixtures cannot run together.
@@ -504,7 +532,7 @@ mod tests {
     use super::*;
     use crate::{
         Failure, Result,
-        options::{Args, StepId, WorkerId},
+        options::{Arrivals, Rate, Stage, StepId, WhenBusy, WorkerId},
         session::{Context, Session},
     };
 
@@ -517,6 +545,54 @@ mod tests {
             (test().threads(0), "threads: the minimum is 1"),
             (test().threads(usize::MAX), "threads: the maximum is 4096"),
             (test().timeout(Duration::ZERO), "timeout: the time must be longer than 0"),
+        ] {
+            let error = test.run().unwrap_err();
+            assert!(matches!(error, LoadTestError::Options(_)), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    fn idle() -> LoadTest {
+        LoadTest::new().scenario("idle", async || ()).without_fixtures()
+    }
+
+    #[test]
+    fn loads_over_time_run_as_planned() {
+        for test in [
+            idle().rate("100/s").duration(secs(0.2)),
+            idle().rate(Rate::per_second(100)).duration(secs(0.2)).arrivals(Arrivals::Even).when_busy(WhenBusy::Wait),
+            idle().stages(["0s:100/s", "200ms:100/s"]),
+            idle().stages([Stage::rate(secs(0.4), Rate::per_second(100))]).workers(20),
+            idle().rate("200/s").stages(["200ms:0/s"]),
+        ] {
+            let report = test.run().unwrap();
+            assert_eq!((report.successes(), report.failures()), (20, 0), "{report}");
+        }
+        let looped = || LoadTest::new().scenario("idle", async || tokio::time::sleep(secs(0.01)).await);
+        let report = looped().without_fixtures().stages([Stage::workers(secs(0), 3), Stage::workers(secs(0.2), 3)]);
+        let report = report.run().unwrap();
+        assert_eq!(report.summary().workers, 3);
+        assert!((6..=60).contains(&report.successes()), "{report}");
+    }
+
+    #[test]
+    fn refuses_contradictory_loads() {
+        for (test, why) in [
+            (idle().rate("fast"), "rate: write a number and a unit of time"),
+            (idle().rate("0/s"), "rate: the rate must be higher than 0"),
+            (idle().stages(["1s:2", "5"]), "stages: write a time and a level"),
+            (idle().stages([Stage::workers(secs(1), usize::MAX)]), "stage: the maximum is 10000000 workers"),
+            (idle().stages(["1s:2", "1s:2/s"]), "stage: write all stages for workers"),
+            (idle().rate("5/s"), "`rate` starts scenarios until the run ends: say when, with `duration`"),
+            (idle().rate("5/s").max_runs(5), "`max_runs` counts the scenarios of each worker, but `rate` shares"),
+            (idle().rate("5/s").single_run(), "`single_run` runs each scenario once"),
+            (
+                idle().stages(["1s:2"]).duration(secs(5)),
+                "`stages` already says how long the run lasts: leave out `duration`",
+            ),
+            (idle().stages(["0s:2"]), "the stages in `stages` last 0 s together"),
+            (idle().duration(secs(5)).warm_up(secs(5)), "nothing would be left to measure after the 5 s of `warm_up`"),
+            (idle().arrivals(Arrivals::Poisson), "`arrivals` is about starts at a rate"),
         ] {
             let error = test.run().unwrap_err();
             assert!(matches!(error, LoadTestError::Options(_)), "{error}");

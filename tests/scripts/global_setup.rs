@@ -43,6 +43,11 @@ fn changed_options_take_effect() {
         ("args.processes = 2", "-r 2", 4),
         ("del args.workers", "-w 2 -r 2", 4),
         ("args.workers, args.mine = 2.0, object()", "-w 2 -r 2", 4),
+        ("args.rate = '40/s'", "-d 0.5", 20),
+        ("args.rate, args.duration, args.max_runs = '1200/m', 0.5, None", "-r 9", 10),
+        ("args.rate, args.max_runs = None, 3", "--rate 40/s", 3),
+        ("args.stage = ['0s:50/s', '200ms:50/s']; args.arrivals = 'even'", "-p 2", 10),
+        ("args.stage.append('200ms:50/s')", "--stage 0s:50/s,200ms:50/s", 20),
     ] {
         let output = doing(work).program(&format!("{line} -c")).run().exited(0);
         assert_eq!(output.totals(), (runs, 0), "{work}: {output:#?}");
@@ -63,6 +68,17 @@ fn invalid_changes_are_rejected_and_useless_ones_warned_about() {
         ("args.duration = 'soon'", "`global_setup` set `args.duration` to 'soon': "),
         ("args.duration = float('nan')", "`global_setup` set `args.duration` to nan: "),
         ("args.delay = {1}", "`global_setup` set `args.delay` to {1}: a value of the type `set` is not an option's"),
+        ("args.rate = 5", "`global_setup` set `args.rate` to 5: `rate` must be a string, but is a number"),
+        ("args.rate = 'fast'", "`global_setup` set `args.rate` to 'fast': `rate`: write a number and a unit of time"),
+        (
+            "args.rate = '5/s'",
+            "`global_setup` changed the options: `--max-runs` counts the scenarios of each worker, but `args.rate`",
+        ),
+        (
+            "args.stage, args.duration = '1s:5', 9",
+            "`args.stage` already says how long the run lasts: leave out `args.duration`",
+        ),
+        ("args.arrivals = 'poisson'", "`args.arrivals` is about starts at a rate"),
     ] {
         for line in ["-r 1 -c", "-p 2 -r 1 -c"] {
             let output = doing(work).program(line).run().exited(1);

@@ -61,7 +61,18 @@ fn args_have_values_as_python_writes_them() {
         ("report", "['json:/dev/null']"),
         ("use_extension", "['os']"),
         ("statsd_address", "'udp://localhost:8125'"),
+        ("rate", "None"),
+        ("stage", "[]"),
+        ("arrivals", "'even'"),
+        ("warm_up", "0.0"),
     ] {
+        assert!(seen.contains(&(name.to_owned(), value.to_owned())), "{name}: {seen:#?}");
+    }
+    let line = "-r 0 --rate 600/m --stage 50ms:10/s,50ms:10/s --when-busy drop --warm-up 0.05";
+    let seen = self::seen(line);
+    for (name, value) in
+        [("rate", "'10/s'"), ("stage", "['0.05s:10/s', '0.05s:10/s']"), ("when_busy", "'drop'"), ("warm_up", "0.05")]
+    {
         assert!(seen.contains(&(name.to_owned(), value.to_owned())), "{name}: {seen:#?}");
     }
 }

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 
 use super::{
     command_line::{self, EntryPoint, ParsedLine, UsageError},
-    config, show,
+    config::{self, Configured},
+    show,
 };
 use crate::{
     notice::{complain, note},
-    options::{Args, Options},
+    options::{Args, Options, Source, Sources},
     vars::Scope,
 };
 
@@ -23,7 +24,8 @@ pub(super) fn read(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Args,
     };
     match command_line::parse(line, entry_point).map_err(refused)? {
         ParsedLine::Run(options) => {
-            let args = configured(*options)?.resolve();
+            let (options, sources) = configured(*options)?;
+            let args = Args { sources, ..options.resolve() };
             Scope::current().show_secrets(args.show_secrets);
             command_line::refuse_contradictions(&args).map_err(refused)?;
             Ok(args)
@@ -32,17 +34,21 @@ pub(super) fn read(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Args,
     }
 }
 
-/// Adds the options of the test that `--config` names. They override those of the command line.
-fn configured(line: Options) -> Result<Options, u8> {
-    let Some(Some(path)) = line.config.clone() else { return Ok(line) };
+/// Adds the options of the test that `--config` names. They override those of the command line. Returns where each is given, too.
+fn configured(line: Options) -> Result<(Options, Sources), u8> {
+    let mut sources = Sources::new(Source::CommandLine);
+    let Some(Some(path)) = line.config.clone() else { return Ok((line, sources)) };
     let test = line.scenario.clone().flatten().unwrap_or_else(|| DEFAULT_TEST.to_owned());
     let read = config::read(&path).and_then(|config| config.over(&test, line));
-    let (options, warnings) = read.map_err(|error| {
+    let Configured { options, in_file, warnings } = read.map_err(|error| {
         complain(&error.to_string());
         2
     })?;
     if options.quiet != Some(true) {
         warnings.iter().for_each(|warning| note(warning));
     }
-    Ok(options)
+    for option in in_file {
+        sources.set(option, Source::File(format!("the test `{test}` of `{}`", path.display())));
+    }
+    Ok((options, sources))
 }

@@ -10,7 +10,10 @@ use clap::{
 };
 
 use super::prefix;
-use crate::options::{Args, OPTIONS, OptionSpec, Options, ValueKind};
+use crate::{
+    load::check_options,
+    options::{Args, OPTIONS, OptionSpec, Options, ValueKind},
+};
 
 /// The heading of options that print something and run nothing.
 const OTHER: &str = "Other";
@@ -188,7 +191,7 @@ fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Usage
     Ok([program].into_iter().chain(rest).collect())
 }
 
-/// Refuses options that exclude each other. The exit code is 1, as in the original.
+/// Refuses options that exclude each other. The exit code is 1 where the original has it.
 pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
     let message = if args.quiet && args.verbose > 0 {
         "You can't use -q and -v at the same time"
@@ -197,7 +200,7 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
     } else if args.report.iter().filter(|report| report.is_standard_output()).count() > 1 {
         return Err(UsageError::new("only one report can go to standard output; name files for the others"));
     } else {
-        return Ok(());
+        return check_options(args).map_err(UsageError::new);
     };
     Err(UsageError { message: message.to_owned(), exit_code: 1 })
 }

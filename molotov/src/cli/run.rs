@@ -8,8 +8,8 @@ use crate::ui::{ControlAction, Dashboard};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     notice::{announce_extension, complain, note, shows_on_stderr},
-    options::{Args, Options, statsd_address},
-    registry::{self, Registry},
+    options::{Args, Options, Sources, statsd_address},
+    registry::{self, Registry, RegistryError},
     report, statsd,
     ui::{self, Console, Quiet, Screen},
 };
@@ -19,10 +19,10 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let plan = match Plan::new(args.clone(), registry) {
         Ok(plan) => plan,
         Err(errors) => {
-            for error in errors {
+            for error in &errors {
                 complain(&error.to_string());
             }
-            return 1;
+            return if errors.iter().any(|error| matches!(error, RegistryError::Options(_))) { 2 } else { 1 };
         }
     };
     if !args.quiet {
@@ -84,7 +84,8 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         listening
     };
     // The values of unknown keys belong to scripts, and may be secret.
-    let options = Args { extra: BTreeMap::new(), given: Options::default(), ..args.clone() };
+    let options =
+        Args { extra: BTreeMap::new(), given: Options::default(), sources: Sources::default(), ..args.clone() };
     tracing::debug!(args = ?options, extra = ?args.extra.keys(), open_files = ?allowed, "the run begins");
     let mut screen: Box<dyn Screen> = if args.quiet {
         Box::new(Quiet)

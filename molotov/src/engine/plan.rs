@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
-    load::Load,
+    load::{Load, check_scenarios},
     options::Args,
     registry::{Registry, RegistryError, Selection},
     vars::Scope,
@@ -30,16 +30,22 @@ impl Plan {
     /// Returns every conflict among the registered items, and between them and the options.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        let load = Arc::new(load(&args, &selection));
+        let load = load(&args, &selection).map_err(|error| vec![RegistryError::Options(error)])?;
+        let load = Arc::new(load);
         let (args, selection) = (Arc::new(args), Arc::new(selection));
         let plan = Plan { args, load, selection, scope: Arc::default(), statsd: None };
         Ok(plan.with_variables(Arc::default()))
     }
 
     /// Changes the options before the run starts.
-    pub(super) fn set_args(&mut self, args: Args) {
-        self.load = Arc::new(load(&args, &self.selection));
+    ///
+    /// # Errors
+    ///
+    /// If the options do not fit the scenarios.
+    pub(super) fn set_args(&mut self, args: Args) -> Result<(), String> {
+        self.load = Arc::new(load(&args, &self.selection)?);
         self.args = Arc::new(args);
+        Ok(())
     }
 
     /// Replaces the variables of the run.
@@ -59,11 +65,12 @@ impl Plan {
     }
 }
 
-/// The load of a run.
-fn load(args: &Args, selection: &Selection) -> Load {
+/// The load of a run, or why the options do not fit the scenarios.
+fn load(args: &Args, selection: &Selection) -> Result<Load, String> {
     let rates: Vec<_> =
         (selection.rates.iter()).map(|(index, rate)| (selection.scenarios[*index].name().to_owned(), *rate)).collect();
     let weighted = &selection.weighted;
+    check_scenarios(args, &rates, !weighted.is_empty())?;
     let runs = if args.single_run { Some(weighted.len() as u64) } else { args.max_runs };
-    Load::new(args, &rates, !weighted.is_empty(), runs)
+    Ok(Load::new(args, &rates, !weighted.is_empty(), runs))
 }

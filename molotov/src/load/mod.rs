@@ -3,6 +3,7 @@
 //! A [`Load`] has one [`Stream`] for the scenarios that are picked by weight, and one for each scenario with a rate of its own.
 //! The engine's pacing asks it when something starts, and screens show what is ahead.
 
+mod conflicts;
 mod levels;
 mod plan;
 mod schedule;
@@ -10,6 +11,7 @@ mod schedule;
 mod tests;
 
 pub(crate) use self::{
+    conflicts::{check_options, check_scenarios},
     levels::Levels,
     plan::{ClosedModel, FOREVER, Load, Model, OpenModel, Stream},
     schedule::{Arrival, Schedule, Share},

@@ -68,8 +68,9 @@ impl Load {
     /// are other scenarios. `runs` limits the scenarios of each worker of a closed loop.
     pub(crate) fn new(args: &Args, rates: &[(String, Rate)], weighted: bool, runs: Option<u64>) -> Load {
         let stream = |scenario, model| Stream { scenario, model };
+        let length = if args.stage.0.is_empty() { args.duration } else { args.stage.length() };
         let own = rates.iter().map(|(name, rate)| {
-            let rate = Levels::constant(rate.micros_per_hour(), args.duration);
+            let rate = Levels::constant(rate.micros_per_hour(), length);
             stream(Some(name.clone()), Model::Open(OpenModel::new(args, rate)))
         });
         let all = weighted.then(|| stream(None, Model::of(args, runs)));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Levels, OpenModel, Schedule, Share, levels::DoubleArea};
-use crate::options::{Arrivals, Rate, WhenBusy};
+use super::{Levels, Load, OpenModel, Schedule, Share, levels::DoubleArea};
+use crate::options::{Args, Arrivals, Rate, Stage, Stages, WhenBusy};
 
 const PER_SECOND: u64 = 3_600_000_000;
 
@@ -169,4 +169,15 @@ fn mean_rate_is_the_area_by_its_time() {
     let rising = model(levels(&[(10_000, 0, 100), (10_000, 100, 100)], PER_SECOND), Arrivals::Even);
     let mean = |from, to| rising.mean_rate(ms(from), ms(to));
     assert_eq!([mean(0, 10_000), mean(0, 20_000), mean(10_000, 13_217), mean(7, 7)], [50.0, 75.0, 100.0, 0.0]);
+}
+
+#[test]
+fn rates_of_scenarios_last_as_long_as_the_stages() {
+    let own = [("chat".to_owned(), Rate::per_second(10))];
+    let args =
+        Args { stage: Stages(vec![Stage::workers(ms(2_000), 3), Stage::workers(ms(1_000), 0)]), ..Args::default() };
+    let load = Load::new(&args, &own, true, None);
+    assert_eq!((load.end(), load.starts_before(ms(9_000))), (Some(ms(3_000)), 30));
+    let args = Args { duration: ms(5_000), ..Args::default() };
+    assert_eq!(Load::new(&args, &own, true, None).starts_before(ms(9_000)), 50);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LoadTest;
-use crate::options::{Arrivals, Options, Rate, Stage, Stages, Value, WhenBusy, option_table};
+use crate::options::{Arrivals, InvalidValue, Options, Rate, Stage, Stages, Value, WhenBusy, option_table};
 
 macro_rules! methods {
     ($(
@@ -23,6 +23,19 @@ macro_rules! method {
         #[doc = $doc]
         pub fn $method(self $(, $parameter: $type)?) -> LoadTest {
             self.with(Options { $name: Some(Value::from_one($value)), ..Options::default() })
+        }
+    };
+    ($name:ident: try fn $method:ident($parameter:ident: $type:ty) = $value:expr, $doc:literal) => {
+        #[doc = $doc]
+        pub fn $method(mut self, $parameter: $type) -> LoadTest {
+            match $value {
+                Ok(value) => self.with(Options { $name: Some(Value::from_one(value)), ..Options::default() }),
+                Err(error) => {
+                    let error: InvalidValue = error.into();
+                    self.invalid.get_or_insert(format!("{}: {error}", stringify!($method)));
+                    self
+                }
+            }
         }
     };
 }

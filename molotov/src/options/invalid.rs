@@ -1,5 +1,7 @@
 //! Invalid values of options.
 
+use std::convert::Infallible;
+
 use super::ThresholdError;
 
 /// The reason why the value of an option is invalid.
@@ -27,6 +29,13 @@ impl From<String> for InvalidValue {
 impl From<&str> for InvalidValue {
     fn from(why: &str) -> InvalidValue {
         why.to_owned().into()
+    }
+}
+
+// A value that has its type already is valid.
+impl From<Infallible> for InvalidValue {
+    fn from(never: Infallible) -> InvalidValue {
+        match never {}
     }
 }
 

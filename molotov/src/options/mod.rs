@@ -11,6 +11,7 @@ pub(crate) mod json;
 mod rate;
 pub(crate) mod report_target;
 mod schema;
+mod sources;
 mod stage;
 pub(crate) mod statsd_address;
 mod table;
@@ -31,6 +32,7 @@ pub use self::{
 };
 pub(crate) use self::{
     schema::OptionSpec,
+    sources::{Source, Sources},
     table::{OPTIONS, Options, option_table},
     value::{Value, ValueKind},
 };

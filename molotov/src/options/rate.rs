@@ -20,6 +20,7 @@ const MAX_PER_SECOND: u64 = 1_000_000;
 /// ```
 /// # use molotov::Rate;
 /// let rate: Rate = "30/m".parse()?;
+/// assert_eq!(rate, Rate::per_minute(30));
 /// assert_eq!(rate, Rate::per_second(0.5));
 /// assert_eq!(rate.to_string(), "30/m");
 /// assert_eq!("30".parse::<Rate>().unwrap_err().to_string(), "write a number and a unit of time: `500/s`, `30/m`, `2000/h`");
@@ -32,10 +33,31 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Returns a rate of this many starts per second. The result is 0 for a negative number, and at most 1,000,000 per second.
+    /// No start at all.
+    pub(crate) const ZERO: Rate = Rate { micros_per_hour: 0 };
+
+    /// Returns a rate of this many starts per second: `Rate::per_second(500)`, `Rate::per_second(0.5)`.
+    ///
+    /// A negative number is 0, and the highest rate is 1,000,000 starts per second.
     #[must_use]
-    pub fn per_second(starts: f64) -> Rate {
-        Rate::from_micros_per_hour((starts * 3_600.0 * PER_HOUR as f64).round() as u64)
+    pub fn per_second(starts: impl Into<f64>) -> Rate {
+        Rate::of(starts.into(), 1)
+    }
+
+    /// Returns a rate of this many starts per minute, as [`per_second`](Self::per_second) does.
+    #[must_use]
+    pub fn per_minute(starts: impl Into<f64>) -> Rate {
+        Rate::of(starts.into(), 60)
+    }
+
+    /// Returns a rate of this many starts per hour, as [`per_second`](Self::per_second) does.
+    #[must_use]
+    pub fn per_hour(starts: impl Into<f64>) -> Rate {
+        Rate::of(starts.into(), 3_600)
+    }
+
+    fn of(starts: f64, seconds: u64) -> Rate {
+        Rate::from_micros_per_hour((starts * (3_600 / seconds * PER_HOUR) as f64).round() as u64)
     }
 
     /// Returns the number of starts per second.
@@ -79,6 +101,15 @@ impl FromStr for Rate {
     }
 }
 
+/// Parses the rate, so that [`LoadTest::rate`](crate::LoadTest::rate) takes a text.
+impl TryFrom<&str> for Rate {
+    type Error = InvalidValue;
+
+    fn try_from(text: &str) -> Result<Rate, InvalidValue> {
+        text.parse()
+    }
+}
+
 /// Parses a decimal number, and returns it in millionths, without a rounding error of floating-point numbers.
 fn millionths(number: &str) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -114,6 +145,10 @@ mod tests {
         assert_eq!(rate("100/m").micros_per_hour, 6_000 * PER_HOUR, "100/60 per second would be rounded");
         assert_eq!(rate(" 0.1 / s ").starts_per_second(), 0.1);
         assert_eq!(rate("0/s").micros_per_hour, 0);
+        assert_eq!(rate("30/m"), Rate::per_minute(30));
+        assert_eq!(rate("2000/h"), Rate::per_hour(2_000));
+        assert_eq!(Rate::per_second(-1), Rate::ZERO);
+        assert_eq!(Rate::per_second(1e9), rate("1000000/s"));
     }
 
     #[test]

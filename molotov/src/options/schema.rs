@@ -173,11 +173,13 @@ macro_rules! define {
             pub extra: BTreeMap<String, serde_json::Value>,
             /// The options that are given. All others have their defaults.
             pub(crate) given: Options,
+            /// Where they are given.
+            pub(crate) sources: Sources,
         }
 
         impl Default for Args {
             fn default() -> Args {
-                Args { $( $name: $default, )+ extra: BTreeMap::new(), given: Options::default() }
+                Args { $( $name: $default, )+ extra: BTreeMap::new(), given: Options::default(), sources: Sources::default() }
             }
         }
 

@@ -6,15 +6,18 @@ use serde_json::Value as Json;
 
 use super::{
     InvalidValue, Rate, duration,
+    table::MAX_WORKERS,
     value::{Value, ValueKind},
 };
 
 /// A part of a plan of load: in this time, the load changes evenly to this level.
 ///
 /// ```
-/// # use molotov::{Level, Rate, Stage, secs};
-/// assert_eq!("30s:200".parse::<Stage>()?, Stage { time: secs(30), to: Level::Workers(200) });
-/// assert_eq!("0s:500/s".parse::<Stage>()?, Stage { time: secs(0), to: Level::Rate(Rate::per_second(500.0)) });
+/// # use molotov::{Rate, Stage, secs};
+/// // In 30 s to 200 workers of each process.
+/// assert_eq!("30s:200".parse::<Stage>()?, Stage::workers(secs(30), 200));
+/// // A jump to 500 starts per second.
+/// assert_eq!("0s:500/s".parse::<Stage>()?, Stage::rate(secs(0), Rate::per_second(500)));
 /// # Ok::<(), molotov::options::InvalidValue>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,20 @@ pub enum Level {
     Rate(Rate),
 }
 
+impl Stage {
+    /// Returns a stage that ends with this number of workers of each process.
+    #[must_use]
+    pub const fn workers(time: Duration, workers: usize) -> Stage {
+        Stage { time, to: Level::Workers(workers) }
+    }
+
+    /// Returns a stage that ends with scenarios starting at this rate, in the whole run.
+    #[must_use]
+    pub const fn rate(time: Duration, rate: Rate) -> Stage {
+        Stage { time, to: Level::Rate(rate) }
+    }
+}
+
 fn wrong() -> InvalidValue {
     "write a time and a level: `30s:200` for workers, `30s:500/s` for a rate".into()
 }
@@ -50,6 +67,15 @@ impl FromStr for Stage {
             false => Level::Workers(level.parse().map_err(|_| wrong())?),
         };
         Ok(Stage { time, to })
+    }
+}
+
+/// Parses the stage, so that [`LoadTest::stages`](crate::LoadTest::stages) takes texts.
+impl TryFrom<&str> for Stage {
+    type Error = InvalidValue;
+
+    fn try_from(text: &str) -> Result<Stage, InvalidValue> {
+        text.parse()
     }
 }
 
@@ -73,8 +99,28 @@ impl Stages {
         matches!(self.0.first(), Some(Stage { to: Level::Rate(_), .. }))
     }
 
-    /// Refuses stages of workers beside stages of a rate.
-    pub(super) fn of_one_kind(&self) -> Result<(), InvalidValue> {
+    /// Returns how long all stages last together.
+    pub(crate) fn length(&self) -> Duration {
+        self.0.iter().fold(Duration::ZERO, |sum, stage| sum.saturating_add(stage.time))
+    }
+
+    /// Collects stages.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a stage that is invalid.
+    pub(crate) fn collect<I>(stages: I) -> Result<Stages, InvalidValue>
+    where
+        I: IntoIterator<Item: TryInto<Stage, Error: Into<InvalidValue>>>,
+    {
+        stages.into_iter().map(|stage| stage.try_into().map_err(Into::into)).collect::<Result<_, _>>().map(Stages)
+    }
+
+    /// Refuses stages of workers beside stages of a rate, and too many workers.
+    pub(crate) fn check_levels(&self) -> Result<(), InvalidValue> {
+        if self.0.iter().any(|stage| matches!(stage.to, Level::Workers(workers) if workers > MAX_WORKERS)) {
+            return Err(format!("the maximum is {MAX_WORKERS} workers").into());
+        }
         let rates = self.0.iter().filter(|stage| matches!(stage.to, Level::Rate(_))).count();
         match rates {
             0 => Ok(()),
@@ -90,7 +136,7 @@ impl Value for Stages {
     const KIND: ValueKind = ValueKind::List;
 
     fn read(text: &str) -> Result<Stages, InvalidValue> {
-        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Stages)
+        Stages::collect(text.split(','))
     }
 
     fn from_one(one: Stages) -> Stages {

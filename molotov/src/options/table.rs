@@ -13,19 +13,21 @@
 //! { fn method(parameter: Type) = value, "Documentation of the method" }     // or: { none: "why there is no method" }
 //! ```
 //!
+//! A method whose value is a `Result` is a `try fn`. Its error is that of the run.
+//!
 //! Each `Type` implements [`Value`](super::value::Value). The help shows the options in this order.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Arrivals, Color, Rate, ReportTarget, Stages, Threshold, WhenBusy,
+    Arrivals, Color, Rate, ReportTarget, Sources, Stages, Threshold, WhenBusy,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},
 };
 
 /// More workers than fit into the memory of any machine.
-const MAX_WORKERS: usize = 10_000_000;
+pub(super) const MAX_WORKERS: usize = 10_000_000;
 /// More threads than any machine has cores.
 const MAX_THREADS: usize = 4_096;
 /// More processes than any machine has cores.
@@ -99,9 +101,10 @@ macro_rules! option_table {
                 changeable: true,
             }
             {
-                fn rate(rate: Rate) = rate,
-                "The rate at which scenarios start, whatever the service does. Without it, each worker starts the next scenario \
-                 when the last one has ended."
+                try fn rate(rate: impl TryInto<Rate, Error: Into<InvalidValue>>) = rate.try_into(),
+                "The rate at which scenarios start, whatever the service does: `\"500/s\"` or a [`Rate`]. Without it, each worker \
+                 starts the next scenario when the last one has ended. [`duration`](Self::duration) says how long the run lasts, \
+                 and [`workers`](Self::workers) how many scenarios run at a time, at most."
             }
 
             /// The plan of the load over time.
@@ -109,12 +112,14 @@ macro_rules! option_table {
                 help: "Go evenly to a load in a time: 30s:200, 1m:500/s",
                 group: Group::Load,
                 value: "STAGE",
-                check: Stages::of_one_kind,
+                check: Stages::check_levels,
                 changeable: true,
             }
             {
-                fn stages(stages: impl IntoIterator<Item = Stage>) = Stages(stages.into_iter().collect()),
-                "The plan of the load over time: stages of workers or of a rate."
+                try fn stages(stages: impl IntoIterator<Item: TryInto<Stage, Error: Into<InvalidValue>>>)
+                    = Stages::collect(stages),
+                "The plan of the load over time: stages of workers or of a rate, as a [`Stage`] or as a text such as `\"30s:200\"`. \
+                 They say how long the run lasts."
             }
 
             /// The spacing of starts at a rate.
@@ -424,6 +429,11 @@ pub(crate) use option_table;
 option_table!(define);
 
 impl Args {
+    /// Returns an option as the user writes it, for messages: `--ramp-up`.
+    pub(crate) fn name(&self, option: &str) -> String {
+        self.sources.name(option)
+    }
+
     /// Applies defaults that depend on other options.
     pub(super) fn apply_dependent_defaults(&mut self) {
         self.max_runs = self.max_runs.filter(|runs| *runs > 0);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use pyo3::{
+    exceptions::PyValueError,
     prelude::*,
     types::{PyDict, PyString},
 };
@@ -10,8 +11,9 @@ use serde_json::Value as Json;
 
 use super::json;
 use crate::{
+    load::check_options,
     notice::note,
-    options::{Args, OPTIONS, OptionSpec},
+    options::{Args, OPTIONS, OptionSpec, Source},
 };
 
 /// The options of the run as scripts see them: a namespace with every option as an attribute.
@@ -44,15 +46,20 @@ pub(super) struct ArgsSnapshot(Vec<(&'static OptionSpec, Py<PyAny>)>);
 
 impl ArgsSnapshot {
     pub(super) fn new(namespace: &Bound<'_, PyAny>) -> PyResult<ArgsSnapshot> {
-        let snapshot = |entry: &'static OptionSpec| Some((entry, namespace.getattr(entry.name).ok()?.unbind()));
-        Ok(ArgsSnapshot(OPTIONS.iter().filter_map(snapshot).collect()))
+        let copy = namespace.py().import("copy")?.getattr("deepcopy")?;
+        let snapshot = |entry: &'static OptionSpec| {
+            let value = namespace.getattr(entry.name).ok()?;
+            // Scripts can also change the contents of a list.
+            Some(copy.call1((value,)).map(|value| (entry, value.unbind())))
+        };
+        Ok(ArgsSnapshot(OPTIONS.iter().filter_map(snapshot).collect::<PyResult<_>>()?))
     }
 
     /// Applies the changes that `global_setup` has made since.
     ///
     /// # Errors
     ///
-    /// When a value cannot be used: a `ValueError` with the option and the reason.
+    /// When a value cannot be used, or contradicts another option: a `ValueError` with the option and the reason.
     pub(super) fn apply_changes(&self, namespace: &Bound<'_, PyAny>, args: &mut Args) -> PyResult<()> {
         let py = namespace.py();
         for (entry, before) in &self.0 {
@@ -75,10 +82,11 @@ impl ArgsSnapshot {
             changed.map_err(|why| {
                 let shown = now.repr().map_or_else(|_| "?".to_owned(), |shown| shown.to_string());
                 let message = format!("`global_setup` set `args.{name}` to {shown}: {why}");
-                pyo3::exceptions::PyValueError::new_err(message)
+                PyValueError::new_err(message)
             })?;
+            args.sources.set(name, Source::Script);
         }
-        Ok(())
+        check_options(args).map_err(|why| PyValueError::new_err(format!("`global_setup` changed the options: {why}")))
     }
 }
 

@@ -43,6 +43,9 @@ pub enum RegistryError {
         /// The names that exist, as the end of the message.
         hint: String,
     },
+    /// Options of the run do not fit its scenarios.
+    #[error("{0}")]
+    Options(String),
     /// Two scenarios have the same name.
     #[error("two scenarios are named `{name}`: {first} and {second}; rename one with `name = \"...\"`")]
     DuplicateName {

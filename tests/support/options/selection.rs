@@ -72,6 +72,11 @@ pub(super) const ROWS: &[Row] = &[
                 ("{\"molotov\": {\"tests\": {\"test\": {\"workers\": \"two\"}}}}", "test", "bad.json:1:44"),
                 ("{\"molotov\": {\"tests\": {\"tset\": {}}}}", "test", "did you mean `tset`?"),
                 ("{\"molotov\": ", "test", "invalid JSON"),
+                (
+                    "{\"molotov\": {\"tests\": {\"test\": {\"stage\": \"1s:2\"}}}}",
+                    "test -d 5",
+                    "`stage` in the test `test` of `bad.json` already says how long the run lasts: leave out `--duration`",
+                ),
             ] {
                 test.write("bad.json", text);
                 let line = format!("--config bad.json {line}");

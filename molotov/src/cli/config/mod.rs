@@ -33,6 +33,16 @@ pub(crate) struct Config {
     warnings: Vec<String>,
 }
 
+/// The options of a command line and of a test.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    pub(crate) options: Options,
+    /// The names of the options that the test sets.
+    pub(crate) in_file: Vec<&'static str>,
+    /// Warnings about the file and overridden options.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Reads a file.
 ///
 /// # Errors
@@ -143,12 +153,12 @@ impl Config {
         Ok((options, warnings))
     }
 
-    /// Returns the options of a test over those of the command line, and warnings about the file and overridden options.
+    /// Returns the options of a test over those of the command line.
     ///
     /// # Errors
     ///
     /// As for [`options`](Self::options).
-    pub(crate) fn over(&self, test: &str, line: Options) -> Result<(Options, Vec<String>), ConfigError> {
+    pub(crate) fn over(&self, test: &str, line: Options) -> Result<Configured, ConfigError> {
         let (options, mut warnings) = self.options(test)?;
         // On the command line, the name of the test is in the place of a script.
         let line = Options { scenario: None, ..line };
@@ -157,7 +167,9 @@ impl Config {
             let (file, overridden) = (&self.source.name, overridden.join(", "));
             warnings.push(format!("the test `{test}` in `{file}` overrides {overridden} of the command line"));
         }
-        Ok((options.over(line), warnings))
+        let in_file =
+            OPTIONS.iter().filter(|entry| (entry.given)(&options).is_some()).map(|entry| entry.name).collect();
+        Ok(Configured { options: options.over(line), in_file, warnings })
     }
 
     fn no_test(&self, test: &str) -> ConfigError {

@@ -32,7 +32,8 @@ fn warns_of_overridden_options() {
         delay: Some(Duration::from_secs(1)),
         ..Options::default()
     };
-    let (options, warnings) = parse(text).unwrap().over("test", line.clone()).unwrap();
+    let Configured { options, in_file, warnings } = parse(text).unwrap().over("test", line.clone()).unwrap();
+    assert_eq!(in_file, ["workers", "ramp_up", "max_runs", "fail", "quiet"]);
     let expected = Options {
         scenario: None,
         workers: Some(2),
@@ -46,7 +47,7 @@ fn warns_of_overridden_options() {
         warnings,
         ["the test `test` in `molotov.json` overrides `--workers`, `--ramp-up` of the command line".to_owned()]
     );
-    let (_, warnings) = parse(text).unwrap().over("test", Options::default()).unwrap();
+    let warnings = parse(text).unwrap().over("test", Options::default()).unwrap().warnings;
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 

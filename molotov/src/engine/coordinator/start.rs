@@ -54,18 +54,30 @@ impl Coordinator<'_> {
                 Some(Verdict::FixtureFailed(FixtureFailure { fixture: "global_setup".into(), message, exit }));
             return false;
         }
-        self.set_args(args);
-        true
+        match self.set_args(args) {
+            Ok(()) => true,
+            Err(why) => {
+                let message = format!("it changed the options of the run: {why}");
+                self.screen.line(&Line::failure(format!("`global_setup` changed the options of the run: {why}")));
+                self.raise(Phase::Stopping);
+                self.failed = Some(Verdict::FixtureFailed(FixtureFailure {
+                    fixture: "global_setup".into(),
+                    message,
+                    exit: None,
+                }));
+                false
+            }
+        }
     }
 
     /// Takes over options that `global_setup` changed.
-    fn set_args(&mut self, args: Args) {
+    fn set_args(&mut self, args: Args) -> Result<(), String> {
         if args == *self.plan.args {
-            return;
+            return Ok(());
         }
         crate::failure::capture_backtraces(args.verbose > 0);
         self.sizing = Sizing::of(&args);
-        self.plan.set_args(args);
+        self.plan.set_args(args)
     }
 
     /// Stops the run for a reason outside of fixtures and scenarios.

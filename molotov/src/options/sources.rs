@@ -1,0 +1,48 @@
+//! Where options are given, so that messages name them as the user has written them.
+
+use std::collections::BTreeMap;
+
+/// Where an option is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Source {
+    /// By a method of [`LoadTest`](crate::LoadTest).
+    #[default]
+    Code,
+    CommandLine,
+    /// In a test of a configuration file. The text names both.
+    File(String),
+    /// By the `global_setup` of a script.
+    #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "only scripts change options"))]
+    Script,
+}
+
+/// The sources of the options of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Sources {
+    /// The source of all options that are not in `others`.
+    main: Source,
+    others: BTreeMap<&'static str, Source>,
+}
+
+impl Sources {
+    pub(crate) fn new(main: Source) -> Sources {
+        Sources { main, others: BTreeMap::new() }
+    }
+
+    /// Sets the source of an option.
+    pub(crate) fn set(&mut self, option: &'static str, source: Source) {
+        self.others.insert(option, source);
+    }
+
+    /// Returns an option as the user writes it: `--ramp-up`.
+    pub(super) fn name(&self, option: &str) -> String {
+        match self.others.get(option).unwrap_or(&self.main) {
+            // The only method with another name.
+            Source::Code if option == "stage" => "`stages`".to_owned(),
+            Source::Code => format!("`{option}`"),
+            Source::CommandLine => format!("`--{}`", option.replace('_', "-")),
+            Source::File(test) => format!("`{option}` in {test}"),
+            Source::Script => format!("`args.{option}`"),
+        }
+    }
+}
