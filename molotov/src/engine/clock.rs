@@ -48,6 +48,11 @@ impl Clock {
         }
     }
 
+    /// Whether a sample of the last second belongs to the first part of the run, which is this long: most of the second does.
+    pub(super) fn is_sample_of(&self, part: Duration) -> bool {
+        !part.is_zero() && self.now().saturating_sub(Duration::from_millis(500)) < part
+    }
+
     pub(super) fn is_paused(&self) -> bool {
         self.state.load(Ordering::Acquire) & PAUSED != 0
     }

@@ -1,6 +1,6 @@
 //! Reports what the sessions of a worker do: measurements, events, and at `-vv` each request and response.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 use http::Method;
@@ -9,7 +9,7 @@ use url::Url;
 use super::{shard::Shard, transcript};
 use crate::{
     event::Event,
-    metrics::{OperationSample, Outcome, Status},
+    metrics::{OperationSample, Outcome, Recorder, Status},
     options::WorkerId,
     run::LineKind,
     session::{Observer, Operation, Request, Response, Session},
@@ -20,12 +20,23 @@ pub(super) struct WorkerObserver {
     shard: Rc<Shard>,
     worker: WorkerId,
     shows_exchanges: bool,
+    /// When the current scenario started, on the run's clock. Before the first one, when the worker did.
+    start: Cell<Duration>,
 }
 
 impl WorkerObserver {
     pub(super) fn new(shard: Rc<Shard>, worker: WorkerId) -> WorkerObserver {
         let shows_exchanges = shard.args.verbose > 1 && !shard.args.quiet;
-        WorkerObserver { shard, worker, shows_exchanges }
+        WorkerObserver { shard, worker, shows_exchanges, start: Cell::default() }
+    }
+
+    /// Notes that the worker or its next scenario starts, which decides whether its requests belong to the warm-up.
+    pub(super) fn starts(&self, at: Duration) {
+        self.start.set(at);
+    }
+
+    fn recorder(&self) -> &Recorder {
+        self.shard.recorders.at(self.start.get())
     }
 }
 
@@ -101,11 +112,11 @@ impl Observer for WorkerObserver {
         if let Some(Status::Code(status)) = sample.status {
             self.shard.answered(status);
         }
-        self.shard.recorder.operation(protocol, name, &sample);
+        self.recorder().operation(protocol, name, &sample);
     }
 
     fn step(&self, name: &str, outcome: Outcome, took: Duration) {
-        self.shard.recorder.step(name, outcome, took);
+        self.recorder().step(name, outcome, took);
     }
 
     fn cookie_dropped(&self, host: &str) {

@@ -225,6 +225,12 @@ impl Health {
     ///
     /// `subject` names the `measured` latencies, such as `requests`.
     pub fn advice(&self, subject: &str, measured: &Histogram) -> Option<String> {
+        let reason = self.reason(subject, measured)?;
+        Some(format!("The load generator was the bottleneck: {reason}."))
+    }
+
+    /// Returns what was wrong with the generator and what to do about it, without a subject.
+    pub(super) fn reason(&self, subject: &str, measured: &Histogram) -> Option<String> {
         let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
         let millis = |time: Duration| format!("{:.*} ms", usize::from(time < LATE), time.as_secs_f64() * 1e3);
         let late = || {
@@ -237,7 +243,7 @@ impl Health {
                 ),
             }
         };
-        let reason = match self.bottleneck(measured)? {
+        Some(match self.bottleneck(measured)? {
             Bottleneck::OpenFiles => format!(
                 "{} files were open of {} allowed; raise the limit (ulimit -n) or use fewer workers",
                 self.open_files,
@@ -281,8 +287,7 @@ impl Health {
             Bottleneck::Lag => {
                 format!("{}; look for code in scenarios that blocks, or use more threads or processes", late())
             }
-        };
-        Some(format!("The load generator was the bottleneck: {reason}."))
+        })
     }
 }
 

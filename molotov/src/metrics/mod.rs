@@ -28,6 +28,6 @@ pub use starts::Starts;
 
 pub(crate) use errors::ErrorSample;
 pub(crate) use probe::{MachineProbe, ProcessProbe};
-pub(crate) use recorder::{Limits, Recorder, ScenarioId};
+pub(crate) use recorder::{Limits, Recorder, ScenarioId, StreamId};
 pub(crate) use sample::{HTTP, OperationSample, Status};
 pub(crate) use starts::StartSample;

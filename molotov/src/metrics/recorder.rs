@@ -65,8 +65,10 @@ struct State {
     steps: Table,
     errors: ErrorTable,
     lag: Counter,
-    probe: ThreadProbe,
+    /// `None` if another recorder watches the thread.
+    probe: Option<ThreadProbe>,
     pool: Pool,
+    limits: Limits,
     /// The number of records since the last fold. A bucket holds at most `u32::MAX`.
     recorded: u32,
     /// Measurements that were folded before they were taken.
@@ -85,11 +87,22 @@ impl Recorder {
             steps: Table::new(limits.names),
             errors: ErrorTable::new(limits.errors),
             lag: Counter::default(),
-            probe: ThreadProbe::start(),
+            probe: Some(ThreadProbe::start()),
             pool: Pool::new(limits.buckets),
+            limits,
             recorded: 0,
             pending: Snapshot::default(),
         })))
+    }
+
+    /// Returns an empty recorder in which the numbers of scenarios and streams are the same. It does not watch the thread.
+    pub(crate) fn with_the_same_names(&self) -> Recorder {
+        let state = self.0.borrow();
+        let other = Recorder::new(state.limits);
+        other.0.borrow_mut().probe = None;
+        (0..state.scenarios.rows.len()).for_each(|number| _ = other.scenario_id(state.scenarios.names.name(number)));
+        state.starts.iter().for_each(|(name, _)| _ = other.stream_id(name));
+        other
     }
 
     /// Returns the number of a scenario.
@@ -184,7 +197,9 @@ impl Recorder {
         state.fold();
         let mut snapshot = std::mem::take(&mut state.pending);
         state.errors.take_into(&mut snapshot.errors);
-        snapshot.health.merge(&state.probe.sample());
+        if let Some(probe) = &mut state.probe {
+            snapshot.health.merge(&probe.sample());
+        }
         snapshot
     }
 

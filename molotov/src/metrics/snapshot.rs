@@ -123,6 +123,15 @@ impl Snapshot {
         self.health.merge(&other.health);
     }
 
+    /// Returns whether nothing was measured, apart from the state of the load generator.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+            && self.scenarios.is_empty()
+            && self.requests.is_empty()
+            && self.steps.is_empty()
+            && self.errors.is_empty()
+    }
+
     /// Returns the starts of all scenarios together.
     pub fn all_starts(&self) -> Starts {
         let mut all = Starts::default();
@@ -153,6 +162,12 @@ impl Snapshot {
     pub fn advice(&self) -> Option<String> {
         let (subject, latency) = self.measured();
         self.health.advice(subject, &latency)
+    }
+
+    /// Returns what was wrong with the load generator and what to do about it, without a subject.
+    pub(crate) fn bottleneck_reason(&self) -> Option<String> {
+        let (subject, latency) = self.measured();
+        self.health.reason(subject, &latency)
     }
 
     /// Returns the latencies of requests, or else of steps, or else of scenarios, and which of them.

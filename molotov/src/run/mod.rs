@@ -7,6 +7,7 @@
 //! - [`Summary`] describes a finished run: its snapshot, verdict, timeline and thresholds. Every report is a function of it.
 //! - [`Report`](crate::Report) wraps a summary in methods, so that the tests of a user name no fields.
 
+mod limit;
 mod line;
 mod progress;
 mod stream_starts;
@@ -17,6 +18,7 @@ mod verdict;
 
 pub(crate) use self::stream_starts::StreamStarts;
 pub use self::{
+    limit::{Limit, Limiter},
     line::{Line, LineKind},
     progress::{PlanProgress, Progress, SizingProgress},
     summary::{Incomplete, SizingResult, Summary, ThresholdResult},

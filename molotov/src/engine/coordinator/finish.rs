@@ -1,10 +1,12 @@
 //! The end of a run: `global_teardown`, the verdict and the summary.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Coordinator;
 use crate::{
     engine::{Summary, Verdict, message::Message, panic, stop::Phase},
+    format,
+    metrics::Stats,
     run::{Line, Totals},
 };
 
@@ -56,7 +58,7 @@ impl Coordinator<'_> {
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
             incomplete: std::mem::take(&mut self.incomplete),
-            notes: self.cookies.end().into_iter().collect(),
+            notes: self.cookies.end().into_iter().chain(self.load_notes()).collect(),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.measures),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
@@ -75,6 +77,34 @@ impl Coordinator<'_> {
         self.screen.finish(&summary);
         self.settle();
         summary
+    }
+
+    /// Describes what the results leave out.
+    fn load_notes(&self) -> Vec<String> {
+        let warm_up = self.plan.args.warm_up;
+        let mut notes = Vec::new();
+        if !warm_up.is_zero() && self.started.is_some() {
+            let length = format::elapsed(warm_up);
+            let sum = |rows: &BTreeMap<Arc<str>, Stats>| rows.values().map(|stats| stats.counts.total()).sum();
+            let scenarios = format::plural(self.warm_up.totals().total(), "scenario");
+            let made = match sum(&self.warm_up.requests) {
+                0 => scenarios,
+                requests => format!("{scenarios} with {}", format::plural(requests, "request")),
+            };
+            notes.push(match self.elapsed.saturating_sub(self.paused) <= warm_up {
+                true => format!("The run ended before its warm-up of {length} did, so it has no results."),
+                false => format!("The results leave out the warm-up of {length} ({made}), which servers count."),
+            });
+        }
+        let unstarted = self.measures.all_starts().unstarted;
+        if unstarted > 0 {
+            let (starts, verb) =
+                (format::plural(unstarted, "planned start"), if unstarted == 1 { "was" } else { "were" });
+            notes.push(format!(
+                "{starts} {verb} still waiting for a worker at the end: response times are longer than shown."
+            ));
+        }
+        notes
     }
 
     /// Waits until everything is written. After a force, waits only while the reader reads.

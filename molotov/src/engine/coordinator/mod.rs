@@ -85,8 +85,9 @@ struct Coordinator<'a> {
     listeners: Option<RunListeners>,
     phase: Phase,
     measures: Snapshot,
-    /// The measures of the warm-up, and when it ends: on the run's clock at first, moved by pauses.
+    /// The measures of the warm-up.
     warm_up: Snapshot,
+    /// When the warm-up ends, in real time from the start of the workers.
     warm_up_until: Duration,
     /// Why the run cannot continue.
     failed: Option<Verdict>,
@@ -117,7 +118,6 @@ struct Coordinator<'a> {
 impl<'a> Coordinator<'a> {
     fn new(plan: Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Coordinator<'a> {
         let sizing = Sizing::of(&plan.args);
-        let plan_warm_up = plan.args.warm_up;
         Coordinator {
             plan,
             screen,
@@ -131,7 +131,7 @@ impl<'a> Coordinator<'a> {
             phase: Phase::Running,
             measures: Snapshot::default(),
             warm_up: Snapshot { warm_up: true, ..Snapshot::default() },
-            warm_up_until: plan_warm_up,
+            warm_up_until: Duration::ZERO,
             failed: None,
             exit: None,
             lost: None,

@@ -148,6 +148,7 @@ impl Coordinator<'_> {
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
         self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
+        self.follow_warm_up();
         self.least_workers = threads::per_process(&self.plan);
         match self.members.is_empty() {
             true => self.work_here(scope),

@@ -105,6 +105,7 @@ impl Coordinator<'_> {
     fn look_after(&mut self) {
         let workers = self.running();
         let elapsed = self.clock.real();
+        self.follow_warm_up();
         self.note_planned_starts(elapsed);
         self.timeline.tick(elapsed, workers);
         if self.phase == Phase::Running
@@ -118,13 +119,23 @@ impl Coordinator<'_> {
         }
     }
 
+    /// Moves the end of the warm-up, which is a time without pauses, to real time.
+    pub(super) fn follow_warm_up(&mut self) {
+        let (now, warm_up) = (self.clock.now(), self.plan.args.warm_up);
+        if now < warm_up {
+            self.warm_up_until = self.clock.real() + (warm_up - now);
+            self.timeline.warm_up(self.warm_up_until);
+        }
+    }
+
     /// Samples this process and the machine, and tells the listeners how many workers run.
     fn sample(&mut self) {
         let mut health = self.machine.sample();
         if self.plan.args.processes == 1 {
             health.merge(&self.probe.sample());
         }
-        self.measured(None, &Snapshot { until: self.clock.real(), health, ..Snapshot::default() });
+        let warm_up = self.clock.is_sample_of(self.plan.args.warm_up);
+        self.measured(None, &Snapshot { until: self.clock.real(), warm_up, health, ..Snapshot::default() });
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());
         }
@@ -133,8 +144,9 @@ impl Coordinator<'_> {
     /// Feeds the progress of the run to the screen.
     fn show_progress(&mut self) {
         let elapsed = self.clock.real();
-        let counts = self.measures.totals();
         let plan = self.plan_progress(elapsed);
+        let (counts, warm_up) = (self.measures.totals(), self.warm_up.totals());
+        let ended = counts.ok + counts.failed + warm_up.ok + warm_up.failed;
         self.screen.progress(&Progress {
             totals: Totals {
                 elapsed,
@@ -149,7 +161,7 @@ impl Coordinator<'_> {
             sizing: self.sizing.as_ref().map(Sizing::progress),
             plan,
             warm_up_until: self.warm_up_until,
-            rate: self.rate.over_the_last_second(elapsed, counts.ok + counts.failed),
+            rate: self.rate.over_the_last_second(elapsed, ended),
         });
     }
 

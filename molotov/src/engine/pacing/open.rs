@@ -22,8 +22,8 @@ const ON_TIME: Duration = Duration::from_millis(2);
 /// Gives the planned starts of a shard to its workers.
 pub(in crate::engine) struct OpenLoop {
     state: RefCell<State>,
-    /// Records what happened at a planned start.
-    record: Box<dyn Fn(StartSample)>,
+    /// Records what happened at the start that was planned for a time.
+    record: Box<dyn Fn(Duration, StartSample)>,
     /// Wakes the worker in a slot.
     wake: Box<dyn Fn(usize)>,
     /// Asks for new workers.
@@ -57,7 +57,7 @@ pub(in crate::engine) struct OpenShard {
     pub(in crate::engine) share: Share,
     /// The most workers of the shard.
     pub(in crate::engine) limit: usize,
-    pub(in crate::engine) record: Box<dyn Fn(StartSample)>,
+    pub(in crate::engine) record: Box<dyn Fn(Duration, StartSample)>,
     pub(in crate::engine) wake: Box<dyn Fn(usize)>,
     pub(in crate::engine) grow: Box<dyn Fn()>,
 }
@@ -134,9 +134,9 @@ impl OpenLoop {
         worker.changes = state.changes;
         let end = state.model.rate.end();
         if state.model.when_busy == WhenBusy::Drop && state.is_exhausted() {
-            while state.schedule.peek().is_some_and(|next| next.at + ON_TIME < now) {
+            while let Some(next) = state.schedule.peek().filter(|next| next.at + ON_TIME < now) {
                 state.schedule.take();
-                (self.record)(StartSample::Dropped);
+                (self.record)(next.at, StartSample::Dropped);
             }
         }
         if now >= end {
@@ -165,7 +165,7 @@ impl OpenLoop {
             _ => Duration::ZERO,
         };
         let exhausted = lag > ON_TIME && self.state.borrow().is_exhausted();
-        (self.record)(StartSample::Started { lag, exhausted });
+        (self.record)(now.saturating_sub(lag), StartSample::Started { lag, exhausted });
         worker.started += 1;
         self.provide(now);
         lag
@@ -207,7 +207,7 @@ impl OpenLoop {
         if let Some(Planned::Arrival(arrival)) = worker.next.take() {
             state.waiting -= 1;
             if arrival.at < now {
-                (self.record)(StartSample::Unstarted);
+                (self.record)(arrival.at, StartSample::Unstarted);
             }
         }
     }
@@ -219,9 +219,9 @@ impl OpenLoop {
             WhenBusy::Wait => StartSample::Unstarted,
             WhenBusy::Drop => StartSample::Dropped,
         };
-        while state.schedule.peek().is_some_and(|next| next.at < end) {
+        while let Some(next) = state.schedule.peek().filter(|next| next.at < end) {
             state.schedule.take();
-            (self.record)(sample);
+            (self.record)(next.at, sample);
         }
     }
 

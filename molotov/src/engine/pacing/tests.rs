@@ -62,7 +62,7 @@ impl Simulation {
             OpenShard {
                 share,
                 limit,
-                record: Box::new(move |sample| recorded.borrow_mut().push(sample)),
+                record: Box::new(move |_planned, sample| recorded.borrow_mut().push(sample)),
                 wake: Box::new(move |slot| waking.borrow_mut().push(slot)),
                 grow: Box::new(|| ()),
             },

@@ -99,6 +99,7 @@ fn work(start: ChildStart<'_>) -> i32 {
         inbox,
         updates: updates.clone(),
         probe: ProcessProbe::start(),
+        warm_up: plan.args.warm_up,
         done_at: (Duration::ZERO, Duration::ZERO),
     };
     match here {
@@ -164,6 +165,7 @@ struct Relay<'a> {
     inbox: &'a mut Inbox,
     updates: Sender<Update>,
     probe: ProcessProbe,
+    warm_up: Duration,
     /// When the last thread was done, from the start of the run, and how long the run was paused until then.
     done_at: (Duration, Duration),
 }
@@ -212,7 +214,8 @@ impl Relay<'_> {
 
     fn sample(&mut self) {
         let (until, health) = (self.clock.real(), self.probe.sample());
-        let measures = Snapshot { until, health, ..Snapshot::default() };
+        let warm_up = self.clock.is_sample_of(self.warm_up);
+        let measures = Snapshot { until, warm_up, health, ..Snapshot::default() };
         self.updates.send(Update::Measures(Box::new(measures)));
     }
 

@@ -44,13 +44,19 @@ impl FailureLines {
 }
 
 impl Shard {
-    /// Handles a failed scenario: errors, lines and listeners. The caller counts it.
-    pub(in crate::engine) async fn failed(&self, worker: WorkerId, scenario: &ScenarioInfo, failure: Failure) {
+    /// Handles a failed scenario that started at this time: errors, lines and listeners. The caller counts it.
+    pub(in crate::engine) async fn failed(
+        &self,
+        worker: WorkerId,
+        scenario: &ScenarioInfo,
+        start: Duration,
+        failure: Failure,
+    ) {
         if self.args.exception {
             self.stop.raise(Phase::Stopping);
             self.outbox.send(Update::StopOnFailure);
         }
-        self.recorder.error(ErrorSample {
+        self.recorders.at(start).error(ErrorSample {
             kind: failure.kind(),
             message: failure.message(),
             place: failure.place(),

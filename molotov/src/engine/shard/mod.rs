@@ -2,6 +2,7 @@
 
 mod failures;
 mod listeners;
+mod recorders;
 mod report;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use tokio::sync::Notify;
 
+pub(super) use self::recorders::Recorders;
 use self::{failures::FailureLines, listeners::ListenerWarnings, report::REPORT_PERIOD};
 use super::{
     clock::Clock,
@@ -27,7 +29,7 @@ use super::{
 };
 use crate::{
     load::{Model, Share, Stream},
-    metrics::{Limits, Recorder},
+    metrics::{Limits, StreamId},
     options::{Args, WorkerId},
     queue::Sender,
     run::{Line, LineKind},
@@ -51,7 +53,7 @@ pub(super) struct Shard {
     process: usize,
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
-    pub(super) recorder: Recorder,
+    pub(super) recorders: Recorders,
     /// When the next report is due.
     pub(super) due: Cell<Instant>,
     /// When the loop of the shard last ran, on the run's clock.
@@ -115,17 +117,19 @@ impl Shard {
         announced: Arc<AnnouncedPhase>,
     ) -> Shard {
         let ProcessContext { clock, number: process_number, shards, processes, statsd, stopped: _ } = process;
-        let recorder = Recorder::new(Limits::for_shards(shards * processes));
-        let shard_plan = ShardPlan::new(&plan, &recorder);
+        let limits = Limits::for_shards(shards * processes);
+        let (recorders, (shard_plan, stream_ids)) = Recorders::new(limits, plan.args.warm_up, |recorder| {
+            let id = |stream: &Stream| recorder.stream_id(stream.scenario.as_deref().unwrap_or_default());
+            (ShardPlan::new(&plan, recorder), plan.load.streams.iter().map(id).collect::<Vec<_>>())
+        });
         let stop = Rc::new(Stop::new(clock.clone(), announced));
         let workers_wanted = Rc::new(Notify::new());
-        let stream = |stream: &Stream| {
+        let stream = |(stream, id): (&Stream, StreamId)| {
             let only = stream.scenario.as_ref().and_then(|name| shard_plan.index_of(name));
             let pacing = match &stream.model {
                 Model::Closed(model) => Pacing::Closed(ClosedLoop::new(model)),
                 Model::Open(model) => {
-                    let (recorder, stop, wanted) = (recorder.clone(), stop.clone(), workers_wanted.clone());
-                    let id = recorder.stream_id(stream.scenario.as_deref().unwrap_or_default());
+                    let (recorders, stop, wanted) = (recorders.clone(), stop.clone(), workers_wanted.clone());
                     Pacing::Open(Box::new(OpenLoop::new(
                         model,
                         OpenShard {
@@ -134,7 +138,7 @@ impl Shard {
                                 shards: (processes * shards) as u64,
                             },
                             limit: share_of(model.workers, number, shards),
-                            record: Box::new(move |sample| recorder.start(id, sample)),
+                            record: Box::new(move |planned, sample| recorders.at(planned).start(id, sample)),
                             wake: Box::new(move |slot| stop.wake_one(slot)),
                             grow: Box::new(move || wanted.notify_one()),
                         },
@@ -144,7 +148,7 @@ impl Shard {
             ShardStream { only, pacing }
         };
         Shard {
-            streams: plan.load.streams.iter().map(stream).collect(),
+            streams: plan.load.streams.iter().zip(stream_ids).map(stream).collect(),
             plan: shard_plan,
             stop,
             statuses,
@@ -152,7 +156,7 @@ impl Shard {
             clock,
             process: process_number,
             backtraces: plan.args.verbose > 0,
-            recorder,
+            recorders,
             last_turn: Cell::default(),
             statsd,
             outbox,

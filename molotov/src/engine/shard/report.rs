@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Shard;
 use crate::{
     engine::update::Update,
-    metrics::{Outcome, Snapshot},
+    metrics::{Outcome, Recorder, Snapshot},
 };
 
 /// Shards report at multiples of this period since the start of the run. It divides a second, so that no report spans two
@@ -17,6 +17,7 @@ impl Shard {
     /// With a planned start, `lag` is the time from it to the real one.
     pub(in crate::engine) fn record_scenario(
         &self,
+        recorder: &Recorder,
         index: usize,
         outcome: Outcome,
         lag: Option<Duration>,
@@ -28,8 +29,8 @@ impl Shard {
         self.report_if_due(ended);
         let (id, took) = (self.plan.scenarios[index].id, ended - started);
         match lag {
-            None => self.recorder.scenario(id, outcome, took),
-            Some(lag) => self.recorder.planned_scenario(id, outcome, lag, took),
+            None => recorder.scenario(id, outcome, took),
+            Some(lag) => recorder.planned_scenario(id, outcome, lag, took),
         }
     }
 
@@ -47,7 +48,9 @@ impl Shard {
     /// Reports everything measured since the last report. `until` is the end of the period, from the start of the run.
     pub(in crate::engine) fn report(&self, until: Duration) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
-        self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..self.recorder.take() })));
+        for measures in self.recorders.take(self.clock.at(self.clock.epoch() + until)) {
+            self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..measures })));
+        }
         self.outbox.send(Update::Reported(until));
         if let Some(statsd) = &self.statsd {
             statsd.flush();

@@ -6,6 +6,7 @@ mod progress;
 mod rates;
 mod scenarios;
 mod stopping;
+mod warm_up;
 mod workers;
 
 use std::{

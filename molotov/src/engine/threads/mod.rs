@@ -71,6 +71,7 @@ pub(super) fn start(
         forced: OnceLock::new(),
         names: plan.names(),
         force_shutdown: plan.args.force_shutdown,
+        warm_up: plan.args.warm_up,
     });
     let (mut channels, mut here) = (Vec::new(), None);
     for number in 0..threads {

@@ -132,7 +132,7 @@ async fn run(prepared: PreparedShard) {
     // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
     let mut sampled = JoinSet::new();
     let seed = shard.args.seed.unwrap_or_default() ^ ((process_number as u64) << 32) ^ number as u64;
-    sampled.spawn_local(lag::record(shard.recorder.clone(), seed));
+    sampled.spawn_local(lag::record(shard.recorders.run().clone(), seed));
 
     let mut forced_at = None;
     while !workers.are_over() {

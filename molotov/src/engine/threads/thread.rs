@@ -40,6 +40,7 @@ pub(super) struct ProcessState {
     /// The names of the scenarios.
     pub(super) names: Vec<String>,
     pub(super) force_shutdown: bool,
+    pub(super) warm_up: Duration,
 }
 
 impl Thread {
@@ -83,7 +84,8 @@ impl Member for Thread {
         }
         let mut updates = Vec::new();
         let (elapsed, paused) = (self.process.clock.real(), self.process.clock.paused());
-        let mut interrupted = Snapshot { until: elapsed, ..Snapshot::default() };
+        let warm_up = self.process.clock.now() < self.process.warm_up;
+        let mut interrupted = Snapshot { until: elapsed, warm_up, ..Snapshot::default() };
         for (worker, activity) in self.handle.statuses.unfinished() {
             updates.push(Update::Line(left_running(worker, activity, &self.process.names, TEARDOWN_GRACE)));
             if let Activity::Scenario(index) = activity {

@@ -11,7 +11,7 @@ use std::{future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::task::coop;
 
-use self::scenario_run::ForceDeadline;
+use self::scenario_run::{ForceDeadline, Start};
 use super::{
     observe::WorkerObserver,
     pacing::{Pace, Pacing, WorkerPace},
@@ -29,6 +29,7 @@ pub(super) struct Worker {
     /// The stream of the load that it runs.
     stream: usize,
     context: Context,
+    observer: Rc<WorkerObserver>,
     /// What it is doing, for the coordinator.
     status: Arc<WorkerStatus>,
 }
@@ -45,10 +46,10 @@ pub(super) enum Ended {
 impl Worker {
     pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize, stream: usize) -> Worker {
         let observer = Rc::new(WorkerObserver::new(shard.clone(), id));
-        let context = shard.context_of(id).with_observer(observer);
+        let context = shard.context_of(id).with_observer(observer.clone());
         let status = shard.statuses.get(slot);
         status.restart();
-        Worker { shard, id, stream, context, status }
+        Worker { shard, id, stream, context, observer, status }
     }
 
     /// Runs the worker from its start to its teardown.
@@ -79,6 +80,7 @@ impl Worker {
 
     async fn work(&self, pace: &mut WorkerPace) -> Ended {
         let started = self.shard.clock.now();
+        self.observer.starts(started);
         let mut ended = Ended::Finished;
         if let Ok(slots) = self.set_up().await
             && self.set_up_sessions(&slots).await.is_ok()
@@ -111,14 +113,16 @@ impl Worker {
                 None => break Ended::Finished,
             }
             let lag = self.pacing().started(pace, now);
+            let start = Start { at: now.saturating_sub(lag.unwrap_or_default()), lag };
+            self.observer.starts(start.at);
             step += 1;
             match sequence.next(&self.context, step) {
                 Next::Unknown(failure) => {
-                    self.picker_failed(failure).await;
+                    self.picker_failed(start.at, failure).await;
                     (now, delay) = (clock.now(), Duration::ZERO);
                 }
                 Next::Scenario(index) => {
-                    let ended = self.run_scenario(slots, index, step, lag, &mut deadline).await;
+                    let ended = self.run_scenario(slots, index, step, start, &mut deadline).await;
                     (now, delay) = (clock.at(ended), shard.plan.scenarios[index].info.delay);
                 }
             }
@@ -166,12 +170,12 @@ impl Worker {
     }
 
     /// Records that the scenario picker named no scenario of this run.
-    async fn picker_failed(&self, failure: Failure) {
+    async fn picker_failed(&self, start: Duration, failure: Failure) {
         let shard = &*self.shard;
         if let Some(picker) = shard.plan.picker_id {
-            shard.recorder.scenario(picker, Outcome::Failed, Duration::ZERO);
+            shard.recorders.at(start).scenario(picker, Outcome::Failed, Duration::ZERO);
         }
-        shard.failed(self.id, &shard.plan.picker_info, failure).await;
+        shard.failed(self.id, &shard.plan.picker_info, start, failure).await;
         coop::consume_budget().await;
     }
 

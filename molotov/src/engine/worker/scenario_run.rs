@@ -33,7 +33,7 @@ impl Worker {
         slots: &Slots,
         index: usize,
         step: u64,
-        lag: Option<Duration>,
+        start: Start,
         deadline: &mut ForceDeadline<'_>,
     ) -> Instant {
         let shard = &*self.shard;
@@ -47,7 +47,7 @@ impl Worker {
         let run = ScenarioRun {
             shard,
             index,
-            lag,
+            start,
             started: Instant::now(),
             describing_errors: Cell::new(Duration::ZERO),
             ended: Cell::new(None),
@@ -91,19 +91,27 @@ impl Worker {
             }
             Err(failure) => {
                 let ended = run.end(Outcome::Failed);
-                shard.failed(self.id, &scenario.info, failure).await;
+                shard.failed(self.id, &scenario.info, start.at, failure).await;
                 ended
             }
         }
     }
 }
 
+/// The start of a scenario.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// When it was planned, or when it happens in a closed loop, on the run's clock.
+    pub(super) at: Duration,
+    /// With a planned start, the time from it to the real one.
+    pub(super) lag: Option<Duration>,
+}
+
 /// A running scenario. It is recorded exactly once: when it ends, or as interrupted when its worker is dropped.
 struct ScenarioRun<'a> {
     shard: &'a Shard,
     index: usize,
-    /// With a planned start, the time from it to the real one.
-    lag: Option<Duration>,
+    start: Start,
     started: Instant,
     /// Time spent on describing errors, which does not count.
     describing_errors: Cell<Duration>,
@@ -114,15 +122,20 @@ impl ScenarioRun<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
-        self.shard.record_scenario(self.index, outcome, self.lag, self.started + self.describing_errors.get(), now);
+        self.record(outcome, self.started + self.describing_errors.get(), now);
         now
+    }
+
+    fn record(&self, outcome: Outcome, started: Instant, ended: Instant) {
+        let recorder = self.shard.recorders.at(self.start.at);
+        self.shard.record_scenario(recorder, self.index, outcome, self.start.lag, started, ended);
     }
 }
 
 impl Drop for ScenarioRun<'_> {
     fn drop(&mut self) {
         if self.ended.get().is_none() {
-            self.shard.record_scenario(self.index, Outcome::Interrupted, self.lag, self.started, Instant::now());
+            self.record(Outcome::Interrupted, self.started, Instant::now());
         }
     }
 }
