@@ -9,6 +9,8 @@ mod html;
 mod json;
 pub(crate) mod layout;
 #[cfg(test)]
+pub(crate) mod open_tests;
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 pub mod text;

@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::style::BAD;
 use crate::{
     format,
-    metrics::Stats,
+    metrics::{Histogram, Stats},
     report::layout::{cut, fitting_parts, harmless, right, room_for_names, width},
 };
 
@@ -30,36 +30,74 @@ pub(super) struct Row {
 struct Column {
     head: &'static str,
     rank: u8,
-    cell: fn(&Stats, Duration) -> String,
+    cell: Cell,
+}
+
+/// The content of a column.
+enum Cell {
+    /// A number of the row.
+    Number(fn(&Stats, Duration) -> String),
+    /// A time of operations. Scenarios that start at a rate have two of each.
+    Time(fn(&Histogram) -> String),
 }
 
 /// All columns, from left to right.
 const COLUMNS: &[Column] = &[
-    Column { head: "count", rank: 0, cell: |stats, _| format::count(stats.counts.ok + stats.counts.failed) },
-    Column { head: FAILED, rank: 1, cell: |stats, _| format::count(stats.counts.failed) },
-    Column { head: "retried", rank: 1, cell: |stats, _| unless_zero(stats.retried) },
-    Column { head: "failed %", rank: 11, cell: |stats, _| failed_share(stats) },
-    Column { head: "interrupted", rank: 12, cell: |stats, _| unless_zero(stats.counts.interrupted) },
-    Column { head: "rate/s", rank: 4, cell: rate },
-    Column { head: "min", rank: 10, cell: |stats, _| latency(stats, stats.latency.min()) },
-    Column { head: "mean", rank: 7, cell: |stats, _| latency(stats, stats.latency.mean()) },
-    Column { head: "p50", rank: 3, cell: |stats, _| percentile(stats, 50.0) },
-    Column { head: "p90", rank: 9, cell: |stats, _| percentile(stats, 90.0) },
-    Column { head: "p95", rank: 2, cell: |stats, _| percentile(stats, 95.0) },
-    Column { head: "p99", rank: 5, cell: |stats, _| percentile(stats, 99.0) },
-    Column { head: "max", rank: 6, cell: |stats, _| latency(stats, stats.latency.max()) },
-    Column { head: "ttfb p95", rank: 14, cell: |stats, _| first_byte(stats) },
-    Column { head: "in", rank: 8, cell: |stats, _| bytes(stats, stats.bytes_in) },
-    Column { head: "out", rank: 13, cell: |stats, _| bytes(stats, stats.bytes_out) },
-    Column { head: "status", rank: 15, cell: |stats, _| statuses(stats) },
+    Column {
+        head: "count",
+        rank: 0,
+        cell: Cell::Number(|stats, _| format::count(stats.counts.ok + stats.counts.failed)),
+    },
+    Column { head: FAILED, rank: 1, cell: Cell::Number(|stats, _| format::count(stats.counts.failed)) },
+    Column { head: "retried", rank: 1, cell: Cell::Number(|stats, _| unless_zero(stats.retried)) },
+    Column { head: "failed %", rank: 11, cell: Cell::Number(|stats, _| failed_share(stats)) },
+    Column { head: "interrupted", rank: 12, cell: Cell::Number(|stats, _| unless_zero(stats.counts.interrupted)) },
+    Column { head: "rate/s", rank: 4, cell: Cell::Number(rate) },
+    Column { head: "min", rank: 10, cell: Cell::Time(|times| latency(times, times.min())) },
+    Column { head: "mean", rank: 7, cell: Cell::Time(|times| latency(times, times.mean())) },
+    Column { head: "p50", rank: 3, cell: Cell::Time(|times| percentile(times, 50.0)) },
+    Column { head: "p90", rank: 9, cell: Cell::Time(|times| percentile(times, 90.0)) },
+    Column { head: "p95", rank: 2, cell: Cell::Time(|times| percentile(times, 95.0)) },
+    Column { head: "p99", rank: 5, cell: Cell::Time(|times| percentile(times, 99.0)) },
+    Column { head: "max", rank: 6, cell: Cell::Time(|times| latency(times, times.max())) },
+    Column { head: "ttfb p95", rank: 14, cell: Cell::Number(|stats, _| time_of_requests(&stats.first_byte)) },
+    Column { head: "connect p95", rank: 16, cell: Cell::Number(|stats, _| time_of_requests(&stats.connect)) },
+    Column { head: "in", rank: 8, cell: Cell::Number(|stats, _| bytes(stats, stats.bytes_in)) },
+    Column { head: "out", rank: 13, cell: Cell::Number(|stats, _| bytes(stats, stats.bytes_out)) },
+    Column { head: "status", rank: 15, cell: Cell::Number(|stats, _| statuses(stats)) },
 ];
 
 const FAILED: &str = "failed";
 
 impl Row {
-    pub(super) fn new(name: String, stats: &Stats, elapsed: Duration) -> Row {
-        let cells = COLUMNS.iter().map(|column| (column.cell)(stats, elapsed)).collect();
-        Row { name, total: false, failed: stats.counts.failed > 0, cells }
+    /// Returns the rows of some measures: one, or three if they have response times and service times.
+    pub(super) fn of(name: String, stats: &Stats, elapsed: Duration) -> Vec<Row> {
+        if stats.service.is_empty() {
+            return vec![Row::new(name, stats, Some(&stats.latency), elapsed)];
+        }
+        let mut rows = vec![Row::new(name, stats, None, elapsed)];
+        // A sum over scenarios of which only some start at a rate has no response time.
+        if stats.service.count() == stats.latency.count() {
+            rows.push(Row::of_times("  response time", &stats.latency));
+            rows.push(Row::of_times("  service time", &stats.service));
+        }
+        rows
+    }
+
+    fn new(name: String, stats: &Stats, times: Option<&Histogram>, elapsed: Duration) -> Row {
+        let cell = |column: &Column| match column.cell {
+            Cell::Number(cell) => cell(stats, elapsed),
+            Cell::Time(cell) => times.map(cell).unwrap_or_default(),
+        };
+        Row { name, total: false, failed: stats.counts.failed > 0, cells: COLUMNS.iter().map(cell).collect() }
+    }
+
+    fn of_times(name: &str, times: &Histogram) -> Row {
+        let cell = |column: &Column| match column.cell {
+            Cell::Number(_) => String::new(),
+            Cell::Time(cell) => cell(times),
+        };
+        Row { name: name.to_owned(), total: false, failed: false, cells: COLUMNS.iter().map(cell).collect() }
     }
 }
 
@@ -122,16 +160,17 @@ fn unless_zero(count: u64) -> String {
     if count == 0 { String::new() } else { format::count(count) }
 }
 
-fn latency(stats: &Stats, latency: Duration) -> String {
-    if stats.latency.is_empty() { "-".to_owned() } else { format::latency(latency) }
+fn latency(times: &Histogram, time: Duration) -> String {
+    if times.is_empty() { "–".to_owned() } else { format::latency(time) }
 }
 
-fn percentile(stats: &Stats, percent: f64) -> String {
-    latency(stats, stats.latency.percentile(percent))
+/// `–` if there are too few operations to estimate the percentile.
+fn percentile(times: &Histogram, percent: f64) -> String {
+    times.percentile_if_enough(percent).map_or("–".to_owned(), format::latency)
 }
 
-fn first_byte(stats: &Stats) -> String {
-    if stats.first_byte.is_empty() { String::new() } else { format::latency(stats.first_byte.percentile(95.0)) }
+fn time_of_requests(times: &Histogram) -> String {
+    if times.is_empty() { String::new() } else { percentile(times, 95.0) }
 }
 
 fn bytes(stats: &Stats, bytes: u64) -> String {

@@ -65,14 +65,16 @@ impl Page {
             shown.sort_by_key(|(name, _)| &***name == "other");
         }
         let left_out = stats.len() - shown.len();
-        let mut rows: Vec<Row> =
-            shown.into_iter().map(|(name, stats)| Row::new(harmless(name), stats, summary.totals.active())).collect();
+        let mut rows: Vec<Row> = shown
+            .into_iter()
+            .flat_map(|(name, stats)| Row::of(harmless(name), stats, summary.totals.active()))
+            .collect();
         if stats.len() > 1 && !total.is_empty() {
             let mut sum = Stats::default();
             stats.values().for_each(|stats| sum.merge(stats));
-            let mut row = Row::new(total.to_owned(), &sum, summary.totals.active());
-            row.total = true;
-            rows.push(row);
+            let mut total = Row::of(total.to_owned(), &sum, summary.totals.active());
+            total[0].total = true;
+            rows.append(&mut total);
         }
         (rows, left_out)
     }

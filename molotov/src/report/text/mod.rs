@@ -4,6 +4,7 @@ mod columns;
 mod errors;
 mod measures;
 mod page;
+mod starts;
 mod statuses;
 mod style;
 
@@ -60,6 +61,7 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     }
     let mut page = Page { text: String::new(), width: width.max(40), color, verbose: summary.verbose > 0 };
     page.overview(summary);
+    page.starts(summary);
     page.rows(summary);
     page.statuses(&snapshot.requests);
     page.errors(&snapshot.errors);
@@ -78,6 +80,9 @@ impl Page {
             format::elapsed_and_paused(summary.totals.elapsed, summary.totals.paused),
             format::plural(summary.workers as u64, "worker"),
         ];
+        if !summary.totals.warm_up.is_zero() {
+            parts.insert(1, format!("{} of them warm-up, not counted", format::elapsed(summary.totals.warm_up)));
+        }
         if summary.processes > 1 {
             parts.push(format::plural(summary.processes as u64, "process"));
         }
