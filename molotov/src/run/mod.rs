@@ -10,6 +10,7 @@
 mod limit;
 mod line;
 mod progress;
+mod stalls;
 mod stream_starts;
 mod summary;
 mod timeline;
@@ -21,6 +22,7 @@ pub use self::{
     limit::{Limit, Limiter},
     line::{Line, LineKind},
     progress::{PlanProgress, Progress, SizingProgress},
+    stalls::{Stall, Stalls},
     summary::{Incomplete, SizingResult, Summary, ThresholdResult},
     timeline::{LatencySource, Point, PointStarts, Timeline},
     totals::Totals,

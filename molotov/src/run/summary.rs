@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timeline, Totals, Verdict};
+use super::{Stalls, Timeline, Totals, Verdict};
 use crate::{
     format,
     load::Load,
@@ -45,6 +45,8 @@ pub struct Summary {
     pub timeline: Timeline,
     /// The processes and threads whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
+    /// The stalls that a closed loop hides; `None` if there were none, or if scenarios started at a rate.
+    pub stalls: Option<Stalls>,
     /// Other facts about the run, in sentences.
     pub notes: Vec<String>,
     /// The results of the thresholds.
