@@ -42,7 +42,7 @@
 //!
 //! A function takes any of these parameters, in any order: [`&Session`](session::Session) or `&mut Session`,
 //! [`&Context`](session::Context) (the worker, the step, random numbers, timed steps), [`&Args`](options::Args),
-//! [`WorkerId`](options::WorkerId), [`StepId`](options::StepId), and any type that a [`session_factory`] makes. A scenario
+//! [`WorkerId`](options::WorkerId), [`StepId`](options::StepId), and any type that a [`session_factory`] returns. A scenario
 //! fails if it returns an error (`?` converts any error to a [`Failure`]) or panics. The worker counts the failure and continues.
 //!
 //! # Fixtures
@@ -97,7 +97,7 @@
 //! # Features
 //!
 //! Without features, a crate has the command line, the console, tables, thresholds, JSON and CSV reports, and HTTP/1.1 over TCP.
-//! An option or a call that needs a feature which is off fails with a message that names the feature.
+//! If an option or a call needs a feature that is not enabled, it fails with a message that names the feature.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
@@ -112,7 +112,7 @@
 //! | `zstd` | no | responses compressed with zstd; needs a C compiler |
 //! | `cookies` | yes | cookies that servers set |
 //! | `charset` | yes | responses in other character sets than UTF-8 |
-//! | `reqwest` | no | proxies, and a `reqwest` client of your own as the transport |
+//! | `reqwest` | no | proxies, and your own `reqwest` client as the transport |
 //! | `python` | no | Python scripts of the original Molotov; links libpython |
 //!
 //! ```toml

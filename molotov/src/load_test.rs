@@ -267,7 +267,7 @@ impl LoadTest {
     }
 }
 
-/// Forces the run down when the caller's future goes.
+/// Forces the run to end when the caller's future is dropped.
 struct Forced(Control);
 
 impl Drop for Forced {
@@ -372,7 +372,7 @@ impl Report {
 
     /// Asserts a condition in the syntax of `--threshold`; see [`Threshold`].
     ///
-    /// A condition without a name is about all scenarios together, and after `requests.` about all requests.
+    /// A condition without a name applies to all scenarios together, or with `requests.` to all requests.
     ///
     /// ```no_run
     /// # use molotov::LoadTest;
@@ -386,7 +386,7 @@ impl Report {
     /// # Panics
     ///
     /// Panics if the condition is false, if nothing with that name was measured, or if the condition cannot be parsed. The
-    /// message has the measured value and the table.
+    /// message contains the measured value and the table.
     #[track_caller]
     pub fn assert(&self, threshold: &str) {
         let judged = match threshold.parse::<Threshold>() {

@@ -30,7 +30,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
 }
 
-/// Restores the scope that was current before, when dropped.
+/// Restores the previous scope when dropped.
 pub(crate) struct Entered(Option<Arc<Scope>>);
 
 impl Drop for Entered {

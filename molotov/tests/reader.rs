@@ -75,7 +75,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A response with any framing.
-fn answer() -> impl Strategy<Value = Vec<u8>> {
+fn response() -> impl Strategy<Value = Vec<u8>> {
     let status = prop::sample::select(vec![200_u16, 201, 204, 206, 301, 304, 404, 500, 599]);
     let header = "[A-Za-z][A-Za-z0-9-]{0,12}".prop_map(|name| format!("X-{name}"));
     let headers = prop::collection::vec((header, "[ -~]{0,30}"), 0..6);
@@ -124,7 +124,7 @@ proptest! {
     /// Both read a valid response alike, wherever it is split.
     #[test]
     fn valid_responses_are_read_as_by_hyper(
-        bytes in answer(),
+        bytes in response(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         piece in 1_usize..400,
     ) {
@@ -136,7 +136,7 @@ proptest! {
     /// A damaged response is rejected or read as by hyper. The reader is the stricter one.
     #[test]
     fn damaged_responses_are_rejected_or_read_as_by_hyper(
-        bytes in answer(),
+        bytes in response(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         keep in any::<prop::sample::Index>(),
         piece in 1_usize..400,

@@ -13,12 +13,12 @@ fn serve(headers: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
-        listener.incoming().flatten().for_each(|stream| drop(thread::spawn(move || answer(stream, headers))))
+        listener.incoming().flatten().for_each(|stream| drop(thread::spawn(move || respond(stream, headers))))
     });
     address.to_string()
 }
 
-fn answer(stream: TcpStream, headers: &str) {
+fn respond(stream: TcpStream, headers: &str) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     while let Some(Ok(line)) = lines.next() {
         if line.is_empty() {

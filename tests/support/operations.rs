@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::{Commands, LineServer, Output, Program, StatsdDaemon, counters, wait_until};
 
-/// Checks what is measured, reported, judged and sent of the operations of a load test: the example of lines over TCP.
+/// Checks that the example of lines over TCP is measured exactly, in the table, report files, thresholds, events and statsd.
 ///
-/// `program` makes the load test with the given options, in the given directory.
+/// `program` returns the load test with the given options, in the given directory.
 ///
 /// # Panics
 ///
-/// Panics if anything differs from what the server counted.
+/// Panics if a number differs from the server's counts.
 pub fn operations_are_measured(program: impl Fn(&str, &Path) -> Program) {
     for options in ["-w 2 -r 60 -c", "-p 2 -w 2 -r 30 -c"] {
         let directory = tempfile::tempdir().expect("a directory");
@@ -75,7 +75,7 @@ pub fn operations_are_measured(program: impl Fn(&str, &Path) -> Program) {
     }
 }
 
-/// The rows of the JSON report are what the server counted; operations without an answer are interrupted.
+/// Asserts that the rows of the JSON report equal the server's counts. Operations without a response are interrupted.
 fn rows_are_counts(report: &Value, counts: &BTreeMap<String, Commands>) {
     let rows = report["requests"].as_array().expect("a list");
     let measured: Vec<_> = rows
@@ -90,7 +90,7 @@ fn rows_are_counts(report: &Value, counts: &BTreeMap<String, Commands>) {
             let counts = Commands {
                 received: number("count") + interrupted,
                 answered: number("count"),
-                // Interrupted operations have sent their command, and the server counts answered ones only.
+                // Interrupted operations have sent bytes too, but the server counts only those of answered ones.
                 bytes_in: if interrupted == 0 { number("bytes_out") } else { 0 },
                 bytes_out: number("bytes_in"),
             };
@@ -124,7 +124,7 @@ fn table_has_rows(output: &Output, counts: &BTreeMap<String, Commands>) {
     }
 }
 
-/// Each operation has one event at its start and one at its end, which the example prints.
+/// Asserts that each operation has one event at its start and one at its end. The example prints them.
 fn events_are_complete(output: &Output, counts: &BTreeMap<String, Commands>) {
     let printed = |text: &str| output.stdout.lines().filter(|line| *line == text).count() as u64;
     for (name, counts) in counts {

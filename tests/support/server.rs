@@ -87,7 +87,7 @@ impl Server {
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
                 sender.send(listener.local_addr().expect("an address")).expect("the test waits for it");
-                let app = Router::new().fallback(answer).with_state(state);
+                let app = Router::new().fallback(respond).with_state(state);
                 tokio::select! {
                     served = axum::serve(listener, app) => served.expect("the server serves"),
                     _ = stopped.changed() => {}
@@ -146,7 +146,7 @@ impl Drop for Server {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let number = {

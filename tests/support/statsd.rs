@@ -1,4 +1,4 @@
-//! A daemon of statsd that keeps the metrics it receives.
+//! A statsd daemon that records the metrics it receives.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-/// A daemon that keeps the lines it receives.
+/// A statsd daemon that records the lines it receives.
 pub struct StatsdDaemon {
     socket: UdpSocket,
     lines: Receiver<String>,
@@ -18,7 +18,7 @@ impl StatsdDaemon {
     ///
     /// # Panics
     ///
-    /// Panics if the system has no free port, or later if a packet is larger than a frame of an Ethernet.
+    /// Panics if no port is free. The thread of the daemon panics if a packet does not fit into an Ethernet frame.
     pub fn start() -> StatsdDaemon {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let receiver = socket.try_clone().expect("the socket is open");
@@ -26,7 +26,7 @@ impl StatsdDaemon {
         thread::spawn(move || {
             let mut packet = [0; 65_536];
             while let Ok(length) = receiver.recv(&mut packet) {
-                assert!(length <= 1_432, "a packet of {length} bytes is cut on its way");
+                assert!(length <= 1_432, "a packet of {length} bytes does not fit into an Ethernet frame");
                 for line in String::from_utf8(packet[..length].to_vec()).expect("text").lines() {
                     if line == "end" || sender.send(line.to_owned()).is_err() {
                         return;
@@ -37,7 +37,7 @@ impl StatsdDaemon {
         StatsdDaemon { socket, lines }
     }
 
-    /// Returns the options that send a run's metrics here.
+    /// Returns the options with which a run sends its metrics to this daemon.
     ///
     /// # Panics
     ///
@@ -46,7 +46,7 @@ impl StatsdDaemon {
         format!("--statsd --statsd-address udp://{}", self.socket.local_addr().expect("the socket is open"))
     }
 
-    /// Returns all lines that have been sent. The sender has to have ended.
+    /// Returns all lines that were sent. Call it after the sender has ended.
     ///
     /// # Panics
     ///

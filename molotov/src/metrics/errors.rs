@@ -32,6 +32,15 @@ pub(crate) struct ErrorSample<'a> {
 }
 
 /// All errors of one kind from one place in one scenario.
+///
+/// ```no_run
+/// # use molotov::LoadTest;
+/// let report = LoadTest::new().workers(20).max_runs(10).run()?;
+/// for error in report.errors() {
+///     println!("{} × {} in {}: {}", error.count, error.kind, error.scenario, error.message);
+/// }
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ErrorGroup {

@@ -28,6 +28,15 @@ const WAITING: f64 = 0.1;
 const STOLEN: f64 = 0.05;
 
 /// The load on the generator, merged over threads and processes.
+///
+/// ```no_run
+/// # use molotov::LoadTest;
+/// let report = LoadTest::new().workers(20).max_runs(10).run()?;
+/// let health = &report.summary().snapshot.health;
+/// println!("threads used a CPU {:.0} % of the time", 100.0 * health.cpu());
+/// println!("95 % of timers were at most {:?} late", health.lag.percentile(95.0));
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Health {

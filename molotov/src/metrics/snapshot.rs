@@ -13,6 +13,19 @@ use super::{
 pub(super) const MAX_STATUSES: usize = 100;
 
 /// The measurements of a shard, a process or a run.
+///
+/// ```no_run
+/// # use molotov::LoadTest;
+/// let report = LoadTest::new().workers(20).max_runs(10).run()?;
+/// let snapshot = &report.summary().snapshot;
+/// for (name, stats) in &snapshot.requests {
+///     println!("{name}: {} bytes received, statuses {:?}", stats.bytes_in, stats.statuses);
+/// }
+/// if let Some(advice) = snapshot.advice() {
+///     println!("{advice}");
+/// }
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -38,6 +51,18 @@ pub struct Snapshot {
 }
 
 /// The measurements of one scenario, request name or step.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use molotov::metrics::Stats;
+///
+/// let mut stats = Stats::default();
+/// stats.counts.ok = 2;
+/// stats.latency = [20, 30].into_iter().map(Duration::from_millis).collect();
+/// assert_eq!(stats.latency.count(), stats.counts.total());
+/// assert_eq!(stats.latency.mean(), Duration::from_millis(25));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -67,6 +92,15 @@ pub struct Stats {
 }
 
 /// The number of successes, failures and interruptions.
+///
+/// ```
+/// use molotov::metrics::Counts;
+///
+/// let mut counts = Counts::default();
+/// (counts.ok, counts.failed, counts.interrupted) = (3, 1, 2);
+/// assert_eq!(counts.total(), 6);
+/// assert_eq!(counts.failure_ratio(), 0.25);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Counts {

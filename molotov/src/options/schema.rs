@@ -165,6 +165,18 @@ macro_rules! define {
         $method:tt
     )+) => {
         /// The options of a run: as given, or with their defaults.
+        ///
+        /// Fixtures and scenarios take them as a parameter:
+        ///
+        /// ```no_run
+        /// use molotov::prelude::*;
+        ///
+        /// #[global_setup]
+        /// fn check(args: &Args) -> Result<()> {
+        ///     ensure!(args.workers <= 100, "the test system allows at most 100 connections");
+        ///     Ok(())
+        /// }
+        /// ```
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub struct Args {

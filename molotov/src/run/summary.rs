@@ -16,6 +16,15 @@ use crate::{
 };
 
 /// The result of a run. Every report is a function of it.
+///
+/// ```no_run
+/// # use molotov::LoadTest;
+/// let report = LoadTest::new().workers(20).max_runs(10).run()?;
+/// let summary = report.summary();
+/// println!("{} of {} scenarios failed", summary.totals.failures, summary.snapshot.totals().total());
+/// println!("at most {} workers in {:?}", summary.workers, summary.totals.active());
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Summary {

@@ -19,6 +19,15 @@ const COMPLETE_AFTER: Duration = Duration::from_millis(100);
 /// The timeline of a run, in points of one second, or of more in a long run.
 ///
 /// A measure belongs to the second in which it was taken, however late it arrives.
+///
+/// ```no_run
+/// # use molotov::LoadTest;
+/// let report = LoadTest::new().workers(20).max_runs(10).run()?;
+/// for point in report.summary().timeline.points() {
+///     println!("{:?}: {} requests, p95 {:?}", point.at, point.requests, point.latency.percentile(95.0));
+/// }
+/// # Ok::<(), molotov::LoadTestError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
     /// The complete points. Point `i` starts after `i` periods.

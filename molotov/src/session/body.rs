@@ -184,7 +184,7 @@ impl Incoming {
         self.max_body
     }
 
-    /// Returns whether reading the body needs no waiting.
+    /// Returns whether the body can be read without waiting.
     pub(crate) fn is_complete(&self) -> bool {
         self.kept.is_some()
             || match &self.source {

@@ -1,6 +1,6 @@
 //! Sessions of other types than [`Session`](super::Session).
 
-/// The options of a session type of your own.
+/// The options of your own session type.
 ///
 /// `setup` may return them like the [`SessionOptions`](super::SessionOptions) of HTTP, alone or as one part of a tuple. The
 /// `session_factory` gets them from [`Context::options`](super::Context::options).

@@ -11,8 +11,8 @@ use crate::metrics::{OperationSample, Outcome, Status};
 
 /// One operation of a protocol other than HTTP: a query, a call, a message with its reply.
 ///
-/// [`Context::operation`] starts it, and [`finish`](Self::finish) ends it. It appears in tables, reports, thresholds, events
-/// and statsd as an HTTP request does. Its row is named after the protocol and the operation: `LINE echo`.
+/// [`Context::operation`] starts it, and [`finish`](Self::finish) ends it. Like an HTTP request, it appears in tables, reports,
+/// thresholds, events and statsd. Its row is named after the protocol and the operation: `LINE echo`.
 ///
 /// ```no_run
 /// # use molotov::prelude::*;
@@ -27,8 +27,8 @@ use crate::metrics::{OperationSample, Outcome, Status};
 /// # }
 /// ```
 ///
-/// An operation that is dropped instead, as by an early return, has failed; one that the end of the run cancels is
-/// interrupted. Listeners see the end of finished operations only.
+/// An operation that is dropped without [`finish`](Self::finish), for example by an early return, is a failure. If the end of the
+/// run cancels it, it is interrupted. Listeners see the end of finished operations only.
 #[derive(Debug)]
 #[must_use = "an operation that is not finished has failed"]
 pub struct Operation {
@@ -44,7 +44,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Tells the listeners, and starts the clock.
+    /// Calls the listeners, and starts the clock.
     pub(super) async fn start(context: Context, protocol: Cow<'static, str>, name: Cow<'static, str>) -> Operation {
         let mut operation = Operation {
             context,
@@ -86,8 +86,8 @@ impl Operation {
         self.started.elapsed()
     }
 
-    /// Sets the status, such as `OK`, `NOT_FOUND` or `23505`. Responses are counted by status, so a status should be one of
-    /// a few; of each row, the first 100 are counted separately.
+    /// Sets the status, such as `OK`, `NOT_FOUND` or `23505`. Each row counts its first 100 statuses separately, so use only a few
+    /// different ones.
     pub fn set_status(&mut self, status: impl Into<Cow<'static, str>>) {
         self.status = Some(status.into());
     }
@@ -107,7 +107,8 @@ impl Operation {
         self.bytes_in += bytes;
     }
 
-    /// Ends the operation, and returns the result. `Err`, `None` and `false` are failures, everything else is a success.
+    /// Ends the operation, and returns the result. `Err`, `None` and `false` are failures, and all other
+    /// values are successes.
     pub async fn finish<T: StepOutcome>(self, result: T) -> T {
         self.end(if result.succeeded() { Outcome::Ok } else { Outcome::Failed }).await;
         result
@@ -125,7 +126,7 @@ impl Operation {
         &self.context
     }
 
-    /// Records the operation, and tells the listeners.
+    /// Records the operation, and calls the listeners.
     async fn end(self, outcome: Outcome) {
         let elapsed = self.record(outcome);
         if let Some(observer) = self.context.observer().filter(|observer| observer.has_listeners()) {

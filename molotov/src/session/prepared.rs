@@ -118,7 +118,7 @@ impl RequestBuilder {
 }
 
 impl Session {
-    /// Sends a request that [`RequestBuilder::build`] returned, of this session or another.
+    /// Sends a request that [`RequestBuilder::build`] returned, by this session or another one.
     ///
     /// # Errors
     ///

@@ -161,7 +161,7 @@ impl Response {
         self.version
     }
 
-    /// Returns the headers, without those that describe a compression which was already removed.
+    /// Returns the headers. If the session has decompressed the body, those that describe the compression are missing.
     pub fn headers(&self) -> &HeaderMap {
         self.headers.map()
     }
@@ -297,7 +297,7 @@ impl Response {
         self.body.cell().borrow().max_body()
     }
 
-    /// Returns whether reading the body needs no waiting.
+    /// Returns whether the body can be read without waiting.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.cell().borrow().is_complete()
     }

@@ -59,9 +59,9 @@ impl Replay {
         let mut buffer = Vec::new();
         while let Ok(Some((_, seen))) = request(&mut stream, &mut buffer).await {
             let sent = {
-                let (answers, requests) = &mut *self.0.lock().unwrap();
+                let (responses, requests) = &mut *self.0.lock().unwrap();
                 requests.push(seen);
-                if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
+                if responses.len() > 1 { responses.pop_front() } else { responses.front().cloned() }
             };
             let Some(sent) = sent else { return };
             for piece in &sent.pieces {
@@ -91,10 +91,10 @@ struct Got {
 fn ask(
     runtime: &Runtime,
     (replay, address): &(Replay, SocketAddr),
-    answers: &[Sent],
+    responses: &[Sent],
     transport: Transport,
 ) -> (Result<Got, String>, Vec<Received>) {
-    *replay.0.lock().unwrap() = (answers.iter().cloned().collect(), Vec::new());
+    *replay.0.lock().unwrap() = (responses.iter().cloned().collect(), Vec::new());
     let options = SessionOptions::new().transport(transport).timeout(TIMEOUT).max_body(MAX_BODY);
     let session = Session::new(options).unwrap();
     let before = Instant::now();
@@ -111,7 +111,7 @@ fn ask(
 
 /// A response, and its meaning.
 #[derive(Debug, Clone)]
-struct Answer {
+struct TestResponse {
     status: u16,
     head: Vec<u8>,
     framed: Vec<u8>,
@@ -121,7 +121,7 @@ struct Answer {
     cuts: Vec<prop::sample::Index>,
 }
 
-impl Answer {
+impl TestResponse {
     fn sent(&self) -> Sent {
         let bytes = [&self.head[..], &self.framed].concat();
         let mut ends: Vec<usize> =
@@ -163,7 +163,7 @@ fn codings() -> impl Strategy<Value = Vec<&'static str>> {
 
 /// The properties of a response, except its body and framing.
 #[derive(Debug, Clone)]
-struct Shape {
+struct Properties {
     interim: usize,
     line_end: &'static str,
     headers: Vec<(String, String)>,
@@ -172,13 +172,13 @@ struct Shape {
     garbage: bool,
 }
 
-fn shape() -> impl Strategy<Value = Shape> {
+fn properties() -> impl Strategy<Value = Properties> {
     let line_end = prop::sample::select(vec!["\r\n", "\r\n", "\n"]);
     let headers = prop::collection::vec(("x-[a-z]{1,8}", "[!-~]([ -~]{0,20}[!-~])?"), 0..5);
     // An empty value removes the cookie.
     let cookies = prop::collection::vec(("[a-e]", prop::option::weighted(0.8, "[a-z0-9]{1,8}")), 0..4);
     (0_usize..3, line_end, headers, prop::bool::weighted(0.2), cookies, prop::bool::weighted(0.2)).prop_map(
-        |(interim, line_end, headers, folded, cookies, garbage)| Shape {
+        |(interim, line_end, headers, folded, cookies, garbage)| Properties {
             interim,
             line_end,
             headers,
@@ -190,20 +190,20 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 /// A valid response, though not always by the standard. With a `location`, it is a redirect.
-fn answer(status: u16, location: Option<String>) -> impl Strategy<Value = Answer> {
+fn response(status: u16, location: Option<String>) -> impl Strategy<Value = TestResponse> {
     let body = prop::collection::vec(any::<u8>(), 0..400);
     let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
-    (body, codings(), framing(), shape(), cuts).prop_map(move |(body, codings, framing, shape, cuts)| {
-        let end = shape.line_end;
-        let mut head = format!("HTTP/1.1 103 Early Hints{end}link: </x>{end}{end}").repeat(shape.interim);
+    (body, codings(), framing(), properties(), cuts).prop_map(move |(body, codings, framing, properties, cuts)| {
+        let end = properties.line_end;
+        let mut head = format!("HTTP/1.1 103 Early Hints{end}link: </x>{end}{end}").repeat(properties.interim);
         write!(head, "HTTP/1.1 {status} Reason Phrase{end}").unwrap();
-        for (name, value) in &shape.headers {
+        for (name, value) in &properties.headers {
             write!(head, "{name}: {value}{end}").unwrap();
         }
-        if shape.folded {
+        if properties.folded {
             write!(head, "x-folded: one{end}\ttwo{end}   three{end}").unwrap();
         }
-        for (name, value) in &shape.cookies {
+        for (name, value) in &properties.cookies {
             let value = value.clone().unwrap_or_else(|| "; Max-Age=0".to_owned());
             write!(head, "set-cookie: {name}={value}; Path=/{end}").unwrap();
         }
@@ -218,7 +218,7 @@ fn answer(status: u16, location: Option<String>) -> impl Strategy<Value = Answer
         }
         if !names.is_empty() {
             write!(head, "content-encoding: {}{end}", names.join(", ")).unwrap();
-            if shape.garbage {
+            if properties.garbage {
                 coded.extend_from_slice(b"\0\0garbage");
             }
         }
@@ -244,15 +244,15 @@ fn answer(status: u16, location: Option<String>) -> impl Strategy<Value = Answer
         }
         head += end;
         let closes = matches!(framing, Framing::Close);
-        Answer { status, head: head.into_bytes(), framed, body, cookies: shape.cookies, closes, cuts }
+        TestResponse { status, head: head.into_bytes(), framed, body, cookies: properties.cookies, closes, cuts }
     })
 }
 
 /// Redirects and their final response.
-fn chain() -> impl Strategy<Value = Vec<Answer>> {
+fn chain() -> impl Strategy<Value = Vec<TestResponse>> {
     let redirect = (prop::sample::select(vec![301_u16, 302, 303, 307, 308]), "(/[a-z]{1,5}){1,2}(\\?q=[a-z]{1,3})?")
-        .prop_flat_map(|(status, location)| answer(status, Some(location)));
-    let last = prop::sample::select(vec![200_u16, 201, 404, 500]).prop_flat_map(|status| answer(status, None));
+        .prop_flat_map(|(status, location)| response(status, Some(location)));
+    let last = prop::sample::select(vec![200_u16, 201, 404, 500]).prop_flat_map(|status| response(status, None));
     (prop::collection::vec(redirect, 0..4), last).prop_map(|(mut chain, last)| {
         chain.push(last);
         chain
@@ -260,9 +260,9 @@ fn chain() -> impl Strategy<Value = Vec<Answer>> {
 }
 
 /// The cookies that are sent after these responses.
-fn cookies(answers: &[Answer]) -> Option<String> {
+fn cookies(responses: &[TestResponse]) -> Option<String> {
     let mut jar = BTreeMap::new();
-    for (name, value) in answers.iter().flat_map(|answer| &answer.cookies) {
+    for (name, value) in responses.iter().flat_map(|response| &response.cookies) {
         match value {
             Some(value) => jar.insert(name, value),
             None => jar.remove(name),
@@ -315,8 +315,8 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
-fn damaged(mut answer: Answer, damages: &[Damage]) -> Answer {
-    let mut bytes = [std::mem::take(&mut answer.head), std::mem::take(&mut answer.framed)].concat();
+fn damaged(mut response: TestResponse, damages: &[Damage]) -> TestResponse {
+    let mut bytes = [std::mem::take(&mut response.head), std::mem::take(&mut response.framed)].concat();
     for damage in damages {
         match damage {
             Damage::Replace(at, byte) if !bytes.is_empty() => {
@@ -335,10 +335,10 @@ fn damaged(mut answer: Answer, damages: &[Damage]) -> Answer {
             Damage::Truncate(at) => bytes.truncate(at.index(bytes.len() + 1)),
         }
     }
-    answer.framed = bytes;
+    response.framed = bytes;
     // The response is now complete or broken.
-    answer.closes = true;
-    answer
+    response.closes = true;
+    response
 }
 
 fn runtime() -> Runtime {
@@ -371,11 +371,11 @@ fn valid_responses_have_the_expected_meaning() {
     let (runtime, before) = (runtime(), memory());
     let server = Replay::start(&runtime);
     proptest!(cases::config(100), |(chain in chain())| {
-        let answers: Vec<_> = chain.iter().map(Answer::sent).collect();
+        let responses: Vec<_> = chain.iter().map(TestResponse::sent).collect();
         let (last, redirects) = chain.split_last().unwrap();
         let expected = Got { status: last.status, body: last.body.clone(), redirects: redirects.len() };
         for transport in BOTH {
-            let (got, seen) = ask(&runtime, &server, &answers, transport);
+            let (got, seen) = ask(&runtime, &server, &responses, transport);
             prop_assert_eq!(got.as_ref(), Ok(&expected), "{:?}", transport);
             let sent = seen.last().and_then(|seen| seen.headers.get("cookie").cloned());
             prop_assert_eq!(sent, cookies(redirects), "{:?}", transport);
@@ -390,11 +390,11 @@ fn damaged_responses_are_rejected_or_read_as_by_hyper() {
     let (runtime, before) = (runtime(), memory());
     let server = Replay::start(&runtime);
     proptest!(cases::config(200), |(chain in chain(), damages in prop::collection::vec(damage(), 1..4))| {
-        let mut answers: Vec<_> = chain.iter().map(Answer::sent).collect();
+        let mut responses: Vec<_> = chain.iter().map(TestResponse::sent).collect();
         let last = damaged(chain.last().unwrap().clone(), &damages);
-        *answers.last_mut().unwrap() = last.sent();
-        let (ours, _) = ask(&runtime, &server, &answers, Transport::Direct);
-        let (hyper, _) = ask(&runtime, &server, &answers, Transport::Reqwest);
+        *responses.last_mut().unwrap() = last.sent();
+        let (ours, _) = ask(&runtime, &server, &responses, Transport::Direct);
+        let (hyper, _) = ask(&runtime, &server, &responses, Transport::Reqwest);
         if ours.is_ok() {
             prop_assert_eq!(ours, hyper, "{:?}", String::from_utf8_lossy(&last.framed));
         }

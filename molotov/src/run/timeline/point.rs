@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::{Histogram, Snapshot};
 
-/// What ended in a period of a run.
+/// What ended in a period of a run. See [`Timeline`](super::Timeline) for an example.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Point {
