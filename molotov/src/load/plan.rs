@@ -141,6 +141,16 @@ impl Load {
         self.is_open().then(|| self.open().map(|(_, open)| rate(open)).sum())
     }
 
+    /// Returns how many workers of each process closed loops have at a time of the plan.
+    #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
+    pub(crate) fn workers_at(&self, time: Duration) -> f64 {
+        let workers = |stream: &Stream| match &stream.model {
+            Model::Closed(closed) => closed.workers.at(time).ceil(),
+            Model::Open(_) => 0.0,
+        };
+        self.streams.iter().map(workers).sum()
+    }
+
     /// Returns how many starts are planned before a time. For a Poisson process, it is the expected number.
     pub(crate) fn starts_before(&self, time: Duration) -> u64 {
         self.open().map(|(_, open)| starts_before(&open.rate, time)).sum()

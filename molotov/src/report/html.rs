@@ -97,7 +97,7 @@ fn tiles(summary: &Summary) -> Markup {
 
 fn notes(summary: &Summary) -> Markup {
     let mut notes: Vec<String> = summary.incomplete.iter().map(ToString::to_string).collect();
-    notes.extend(summary.snapshot.advice());
+    notes.extend(summary.advice());
     notes.extend(summary.notes.iter().cloned());
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {

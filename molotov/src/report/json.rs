@@ -122,6 +122,9 @@ fn all_starts(all: &StreamStarts<'_>, summary: &Summary) -> Value {
         value
     });
     value["streams"] = streams.collect();
+    let limit = summary.limit();
+    value["limited_by"] = limit.as_ref().map(|limit| limit.limiter.name()).into();
+    value["limit"] = limit.map(|limit| limit.to_string()).into();
     value
 }
 

@@ -55,6 +55,15 @@ impl Limiter {
 }
 
 impl Summary {
+    /// Returns what limited the run, and what distorted its measurements, each in one sentence.
+    pub(crate) fn advice(&self) -> Vec<String> {
+        let limit = self.limit();
+        // The sentence about a limit of the load generator says the same.
+        let named = limit.as_ref().is_some_and(|limit| matches!(limit.limiter, Limiter::Generator(_)));
+        let advice = self.snapshot.advice().filter(|_| !named);
+        limit.map(|limit| limit.to_string()).into_iter().chain(advice).collect()
+    }
+
     /// Returns what limited a run that started less than 99 % of the planned scenarios; `None` for other runs.
     pub fn limit(&self) -> Option<Limit> {
         let StreamStarts { asked, achieved, starts, .. } = self.all_starts()?;

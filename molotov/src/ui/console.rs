@@ -245,7 +245,18 @@ impl<W: Write + Send> Screen for Console<W> {
             let text = format!("SIZING: {:.1} % of {} % fail", sizing.ratio * 100.0, sizing.tolerance * 100.0);
             parts.push((2, text));
         }
-        parts.push((5, format!("{}/s", format::rate(progress.rate))));
+        match &progress.plan {
+            Some(plan) => {
+                let rates = format!("ACHIEVED: {} OF {}/s", format::rate(plan.achieved), format::rate(plan.rate));
+                parts.push((2, rates));
+                for (rank, name, count) in [(3, "LATE", plan.late), (3, "DROPPED", plan.dropped)] {
+                    if count > 0 {
+                        parts.push((rank, format!("{name}: {count}")));
+                    }
+                }
+            }
+            None => parts.push((5, format!("{}/s", format::rate(progress.rate)))),
+        }
         parts.push((3, format::clock(progress.totals.elapsed)));
         const BETWEEN: &str = " | ";
         // Some terminals wrap after the last column.

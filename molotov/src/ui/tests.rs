@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     metrics::{Limits, Outcome, Recorder},
-    run::{Line, Progress, Summary, Totals},
+    run::{Line, PlanProgress, Progress, Summary, Totals},
 };
 
 /// The bytes written so far, shared with the console.
@@ -142,6 +142,34 @@ fn progress_line_fits_the_width_without_cutting_numbers() {
         Console::new(written.clone(), width, false).progress(&progress(123_456_789));
         assert_eq!(written.text(), format!("\r\x1b[K{expected}"));
     }
+}
+
+#[test]
+fn progress_line_of_a_rate_shows_asked_and_achieved() {
+    let plan = PlanProgress {
+        rate: 200.0,
+        achieved: 198.2,
+        planned: 2_000,
+        planned_in_all: 2_000,
+        started: 1_990,
+        late: 7,
+        dropped: 0,
+    };
+    let shown = |plan, width| {
+        let written = Written::default();
+        Console::new(written.clone(), width, false).progress(&Progress { plan: Some(plan), ..progress(1_990) });
+        written.text().replace("\r\x1b[K", "")
+    };
+    let at_80 = OutputKind::Terminal(|| 80);
+    assert_eq!(shown(plan, at_80), "SUCCESSES: 1990 | FAILURES: 2 | ACHIEVED: 198.2 OF 200.0/s | LATE: 7 | 1m05s");
+    assert_eq!(
+        shown(PlanProgress { late: 0, ..plan }, OutputKind::Terminal(|| 120)),
+        "SUCCESSES: 1990 | FAILURES: 2 | WORKERS: 50 | ACHIEVED: 198.2 OF 200.0/s | 1m05s"
+    );
+    assert_eq!(
+        shown(PlanProgress { dropped: 3, ..plan }, OutputKind::Terminal(|| 60)),
+        "SUCCESSES: 1990 | FAILURES: 2 | ACHIEVED: 198.2 OF 200.0/s"
+    );
 }
 
 #[test]

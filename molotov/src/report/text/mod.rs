@@ -151,7 +151,7 @@ impl Page {
                     .to_owned(),
             );
         }
-        notes.extend(summary.snapshot.advice());
+        notes.extend(summary.advice());
         notes.extend(summary.notes.iter().cloned());
         for note in notes {
             self.end_section();

@@ -260,6 +260,33 @@ impl State {
         Some((share, Some(duration.saturating_sub(active))))
     }
 
+    /// The planned rate at a time of the run, without the changes of the user; `None` if no scenario starts at a rate.
+    pub(super) fn planned_rate(&self, at: Duration) -> Option<f64> {
+        self.limits.load.rate_at(at.saturating_sub(self.progress.totals.paused))
+    }
+
+    /// The number of workers that the stages plan for a time of the run; `None` if the run has no stages of workers.
+    pub(super) fn planned_workers(&self, at: Duration) -> Option<f64> {
+        let load = &self.limits.load;
+        let workers = load.workers_at(at.saturating_sub(self.progress.totals.paused));
+        (!load.is_open() && !load.is_closed()).then(|| workers * self.progress.processes.max(1) as f64)
+    }
+
+    /// When the plan ends, if it does.
+    pub(super) fn plan_end(&self) -> Option<Duration> {
+        Some(self.limits.load.end()? + self.progress.totals.paused)
+    }
+
+    /// What the keys `+` and `-` change.
+    pub(super) fn changeable(&self) -> &'static str {
+        let load = &self.limits.load;
+        match load.is_open() {
+            true if load.streams.len() > load.open().count() => "load",
+            true => "rate",
+            false => "workers",
+        }
+    }
+
     /// The number of rows of the view.
     pub(super) fn length(&self) -> usize {
         match self.view {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -12,8 +13,10 @@ use super::{
     state::{State, View},
 };
 use crate::{
+    load::{ClosedModel, Levels, Load, Model, Stream},
     metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, Stats, Status},
-    run::{Line, Progress, SizingProgress, Totals},
+    report::open_tests,
+    run::{Line, PlanProgress, Progress, SizingProgress, Totals},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -136,6 +139,86 @@ fn failing_run() {
 #[test]
 fn run_with_several_processes() {
     check("processes", after(12, 50, &[4711, 4712, 4713]));
+}
+
+/// The state after `seconds` of the plan of [`open_tests::load`], of which the first two are the warm-up.
+fn at_a_rate(seconds: u64) -> State {
+    let load = Arc::new(open_tests::load());
+    let mut state = State::new(RunLimits { load: load.clone(), ..limits() }, true);
+    let (mut started, mut late, mut dropped) = (0, 0, 0);
+    for second in 1..=seconds {
+        let at = Duration::from_secs(second);
+        let measures = Snapshot { warm_up: second <= 2, ..open_tests::second(second) };
+        let starts = measures.all_starts();
+        started += starts.started;
+        late += starts.late;
+        dropped += starts.dropped;
+        state.apply(ScreenEvent::Measures(None, Box::new(measures)));
+        state.apply(ScreenEvent::Progress(Progress {
+            // The measures of a second are complete a moment after its end.
+            totals: Totals {
+                elapsed: at + Duration::from_millis(100),
+                successes: started,
+                warm_up: at.min(Duration::from_secs(2)),
+                ..Totals::default()
+            },
+            workers: 40,
+            processes: 1,
+            plan: load.rate_at(at).map(|rate| PlanProgress {
+                rate,
+                achieved: starts.started as f64,
+                planned: load.starts_before(at),
+                planned_in_all: load.starts_before(at),
+                started,
+                late,
+                dropped,
+            }),
+            warm_up_until: Duration::from_secs(2),
+            ..Progress::default()
+        }));
+    }
+    state
+}
+
+#[test]
+fn run_at_a_rate() {
+    let mut state = at_a_rate(8);
+    for (view, sizes) in [(View::Live, &[(80, 24), (120, 36), (60, 12)][..]), (View::Table, &[(80, 24), (120, 36)])] {
+        state.view = view;
+        for size in sizes {
+            insta::assert_snapshot!(format!("rate-{view:?}-{}x{}", size.0, size.1), screen(&state, *size));
+        }
+    }
+    state.view = View::Live;
+    state.help = true;
+    let help = screen(&state, (80, 24));
+    assert!(help.contains("raise or lower the rate by a tenth"), "{help}");
+    assert!(screen(&at_a_rate(1), (80, 24)).contains("  warm-up"));
+}
+
+#[test]
+fn run_with_stages_of_workers() {
+    let mut state = after(12, 50, &[]);
+    let workers = Levels::default().then(Duration::from_secs(20), 0, 30).then(Duration::from_secs(20), 30, 10);
+    let closed = ClosedModel { workers, span: None, runs: None, delay: Duration::ZERO };
+    let stream = Stream { scenario: None, model: Model::Closed(closed) };
+    state.limits.load = Arc::new(Load { streams: vec![stream] });
+    insta::assert_snapshot!("stages-Live-80x24", screen(&state, (80, 24)));
+    insta::assert_snapshot!("stages-Live-120x36", screen(&state, (120, 36)));
+}
+
+#[test]
+fn run_at_a_rate_is_drawn_in_every_size_without_colors() {
+    let mut state = at_a_rate(5);
+    state.colored = false;
+    for view in View::ALL {
+        state.view = view;
+        for width in [1, 5, 20, 49, 50, 79, 300] {
+            for height in [1, 2, 3, 5, 9, 16, 23, 100] {
+                screen(&state, (width, height));
+            }
+        }
+    }
 }
 
 #[test]

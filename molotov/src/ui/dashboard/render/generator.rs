@@ -44,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
                 (percent(health.cpu()), busy),
                 plain(percent(health.cpu_wait())),
                 plain(format!("{:.2}", health.cores())),
-                plain(format::latency(health.lag.percentile(95.0))),
+                plain(health.lag.percentile_if_enough(95.0).map_or("–".to_owned(), format::latency)),
                 plain(format::count(health.connections)),
                 plain(format!("{}{limit}", format::count(health.open_files))),
             ],

@@ -1,21 +1,23 @@
 //! The live view: charts, the activity of the run, and its errors.
 
+use std::time::Duration;
+
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
     style::{Modifier, Style},
-    text::Line as Text,
+    text::{Line as Text, Span},
     widgets::Paragraph,
 };
 
 use super::{
     super::state::State,
-    charts::{draw_latency, draw_throughput},
+    charts::{draw_latency, draw_throughput, draw_workers},
     style::{Palette, block},
 };
 use crate::{
     format,
-    report::layout::{cut, harmless},
+    report::layout::{cut, fitting_parts, harmless, width},
     run::LineKind,
 };
 
@@ -23,17 +25,28 @@ use crate::{
 const MIN_ROWS_FOR_CHARTS: u16 = 20;
 /// Charts need at least this many columns: with fewer, there is no room for the labels of two of them.
 const MIN_COLUMNS_FOR_CHARTS: u16 = 40;
+/// A chart of the stages of workers needs at least this many columns for the view.
+const MIN_COLUMNS_FOR_STAGES: u16 = 78;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let charts = match area.height {
         height if height + 4 < MIN_ROWS_FOR_CHARTS || area.width < MIN_COLUMNS_FOR_CHARTS => 0,
         height => (height / 3).clamp(7, 14),
     };
-    let [top, panes] = Layout::vertical([Constraint::Length(charts), Constraint::Min(0)]).areas(area);
+    let starts = u16::from(state.progress.plan.is_some() && area.height > 3);
+    let constraints = [Constraint::Length(charts), Constraint::Length(starts), Constraint::Min(0)];
+    let [top, middle, panes] = Layout::vertical(constraints).areas(area);
+    draw_starts(frame, middle, state);
     if charts > 0 {
-        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(top);
+        let stages = state.planned_workers(Duration::ZERO).is_some() && area.width >= MIN_COLUMNS_FOR_STAGES;
+        let workers = u16::from(stages);
+        let columns = [Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(workers)];
+        let [left, middle, right] = Layout::horizontal(columns).areas(top);
         draw_throughput(frame, left, state);
-        draw_latency(frame, right, state);
+        draw_latency(frame, middle, state);
+        if stages {
+            draw_workers(frame, right, state);
+        }
     }
     if panes.width < 50 {
         draw_activity(frame, panes, state);
@@ -42,6 +55,25 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(panes);
     draw_activity(frame, left, state);
     draw_error_list(frame, right, state);
+}
+
+/// How the starts of scenarios compare with the plan, in a line.
+fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let Some(plan) = &state.progress.plan else { return };
+    let palette = Palette::of(state);
+    let alarming = |count: u64, style: Style| if count > 0 { style } else { Style::new() };
+    let lag = state.totals.all_starts().lag.percentile_if_enough(99.0).map_or("–".to_owned(), format::latency);
+    let parts = [
+        (0, format!(" ASKED: {}/s ", format::rate(plan.rate)), Style::new()),
+        (1, format!(" ACHIEVED: {}/s ", format::rate(plan.achieved)), Style::new()),
+        (2, format!(" LATE: {} ", format::count(plan.late)), alarming(plan.late, palette.odd())),
+        (3, format!(" DROPPED: {} ", format::count(plan.dropped)), alarming(plan.dropped, palette.bad())),
+        (4, format!(" LAG p99: {lag} "), Style::new()),
+        (5, format!(" STARTED: {} of {} ", format::count(plan.started), format::count(plan.planned)), Style::new()),
+    ];
+    let shown = fitting_parts(usize::from(area.width), parts.iter().map(|(rank, text, _)| (*rank, width(text))));
+    let spans: Vec<_> = shown.into_iter().map(|place| Span::styled(parts[place].1.clone(), parts[place].2)).collect();
+    frame.render_widget(Paragraph::new(Text::from(spans)), area);
 }
 
 /// The lines that the run has printed, the newest last.

@@ -44,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
     }
     draw_footer(frame, footer, state);
     if state.help {
-        draw_help(frame, area);
+        draw_help(frame, area, state);
     }
 }
 
@@ -62,6 +62,8 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, state: &State) {
         spans.push(Span::styled("  stopping", palette.odd()));
     } else if state.paused {
         spans.push(Span::styled("  paused", palette.odd()));
+    } else if state.progress.totals.elapsed < state.progress.warm_up_until {
+        spans.push(Span::styled("  warm-up", palette.odd()));
     }
     frame.render_widget(Paragraph::new(Text::from(spans)), area);
 }
@@ -106,7 +108,8 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
             true => String::new(),
             false => format!("  filter: {}", harmless(&state.filter)),
         };
-        format!(" q stop  p pause  +/- workers  Tab view  s sort by {}  / filter  ? help{filter}", state.sort.name())
+        let (load, sort) = (state.changeable(), state.sort.name());
+        format!(" q stop  p pause  +/- {load}  Tab view  s sort by {sort}  / filter  ? help{filter}")
     };
     let lines = vec![Text::from(spans), Text::from(Span::styled(keys, palette.faint()))];
     frame.render_widget(Paragraph::new(lines), area);
@@ -115,7 +118,7 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
 const HELP: [(&str, &str); 11] = [
     ("q, Ctrl-C", "stop; a second time: interrupt scenarios"),
     ("p, Space", "pause or resume"),
-    ("+  -", "add or remove a tenth of the workers"),
+    ("+  -", ""),
     ("Tab, 1 to 4", "switch views"),
     ("arrows, PgUp, PgDn", "scroll, or select an error"),
     ("Home, End", "go to the first or the last row"),
@@ -126,12 +129,22 @@ const HELP: [(&str, &str); 11] = [
     ("?", "show this help; any key closes it"),
 ];
 
-fn draw_help(frame: &mut Frame<'_>, area: Rect) {
+fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let change = match state.changeable() {
+        "workers" => "add or remove a tenth of the workers",
+        "rate" => "raise or lower the rate by a tenth, for the rest of the plan",
+        _ => "raise or lower rates and workers by a tenth",
+    };
     let (width, height) = (70.min(area.width), (HELP.len() as u16 + 2).min(area.height));
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     let lines: Vec<_> = HELP
         .iter()
-        .map(|(keys, what)| Text::from(vec![Span::styled(format!(" {keys:<19}"), BOLD), Span::raw(*what)]))
+        .map(|(keys, what)| {
+            Text::from(vec![
+                Span::styled(format!(" {keys:<19}"), BOLD),
+                Span::raw(if what.is_empty() { change } else { what }),
+            ])
+        })
         .collect();
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(lines).block(block(" Keys ".to_owned())), place);
