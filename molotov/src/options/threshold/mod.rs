@@ -7,12 +7,21 @@ use std::{fmt, ops::Range, str::FromStr};
 use self::parse::Reader;
 pub use self::parse::ThresholdError;
 
-/// A condition on the measures of a run: `[SUBJECT.]METRIC[(NAME)] OP VALUE`.
+/// A condition on the measures of a run: `[SUBJECT.][TIMES.]METRIC[(NAME)] OP VALUE`.
 ///
 /// `NAME` is a scenario, a request or a step, as in `p95(browse) < 200ms` and `p99.9(GET /cart) < 1s`. Without a name, a threshold
 /// applies to all scenarios (`failures < 1%`, `p95 < 2s`) or, with `requests.`, to all requests (`requests.p95 < 200ms`,
 /// `requests.rate > 50/s`). `scenarios.`, `requests.` and `steps.` select the kind of a name. Otherwise it is the first kind with
 /// this name, in this order.
+///
+/// Times are latencies, and for scenarios that start at a rate, response times, which count from the planned start. `service.`
+/// selects the service times, which count from the real start: `service.p99(browse) < 200ms`. In a closed loop, they are the same.
+/// `connect.` selects how long requests waited for a connection, if none was idle: `connect.p99 < 50ms`.
+///
+/// If scenarios start at a rate, thresholds may apply to the starts: `late`, `dropped` and `unstarted` are numbers, or shares of
+/// the planned starts (`dropped < 1%`); `achieved` is the share of the planned starts that happened (`achieved > 99%`); `lag.`
+/// selects the times from the planned starts to the real ones (`lag.p99 < 10ms`). Only scenarios with a rate of their own can be
+/// named here. The warm-up counts for no threshold.
 ///
 /// ```
 /// # use molotov::report::Threshold;
@@ -28,6 +37,7 @@ pub use self::parse::ThresholdError;
 pub struct Threshold {
     pub(crate) text: String,
     pub(crate) subject: Option<Subject>,
+    pub(crate) times: Times,
     pub(crate) metric: Metric,
     pub(crate) name: Option<Name>,
     pub(crate) comparison: Comparison,
@@ -67,6 +77,26 @@ impl Subject {
     }
 }
 
+/// Which times a threshold applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Times {
+    /// Latencies, which are response times at a rate.
+    #[default]
+    Latency,
+    /// Service times.
+    Service,
+    /// The time from a planned start to the real one.
+    Lag,
+    /// Waits for connections.
+    Connect,
+}
+
+impl Times {
+    /// Those that a prefix selects.
+    pub(crate) const NAMED: [(&'static str, Times); 3] =
+        [("service", Times::Service), ("lag", Times::Lag), ("connect", Times::Connect)];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Metric {
     Percentile(f64),
@@ -78,6 +108,22 @@ pub(crate) enum Metric {
     Interrupted,
     Count,
     Rate,
+    Late,
+    Dropped,
+    Unstarted,
+    Achieved,
+}
+
+impl Metric {
+    /// Whether it is a time.
+    pub(crate) fn is_a_time(self) -> bool {
+        matches!(self, Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max)
+    }
+
+    /// Whether it applies to starts at a rate.
+    pub(crate) fn is_of_starts(self) -> bool {
+        matches!(self, Metric::Late | Metric::Dropped | Metric::Unstarted | Metric::Achieved)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,29 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Comparison, Metric, Name, Subject, Threshold};
+use super::{Comparison, Metric, Name, Subject, Threshold, Times};
 use crate::suggest::nearest;
 
 /// The measures, for error messages.
-const METRICS: [&str; 10] =
-    ["p95", "mean", "min", "max", "median", "successes", "failures", "interrupted", "count", "rate"];
+const METRICS: [&str; 14] = [
+    "p95",
+    "mean",
+    "min",
+    "max",
+    "median",
+    "successes",
+    "failures",
+    "interrupted",
+    "count",
+    "rate",
+    "late",
+    "dropped",
+    "unstarted",
+    "achieved",
+];
+
+/// The prefixes, for error messages.
+const PREFIXES: [&str; 6] = ["scenarios", "requests", "steps", "service", "lag", "connect"];
 
 /// An invalid threshold: the reason and the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +84,11 @@ impl<'a> Reader<'a> {
     pub(super) fn threshold(mut self) -> Result<Threshold, ThresholdError> {
         self.skip_spaces();
         let start = self.at;
-        let subject = self.subject()?;
+        let (subject, times) = self.prefixes()?;
+        let at = self.at;
         let metric = self.metric()?;
         let measure = start..self.at;
+        self.check_prefixes(subject, times, metric, start..at)?;
         self.skip_spaces();
         let open = self.at;
         let name = if self.rest().starts_with('(') { Some(self.name()?) } else { None };
@@ -83,23 +102,58 @@ impl<'a> Reader<'a> {
         let comparison = self.comparison()?;
         self.skip_spaces();
         let (value, share) = self.value(metric)?;
-        Ok(Threshold { text: self.text.to_owned(), subject, metric, name, comparison, value, share })
+        Ok(Threshold { text: self.text.to_owned(), subject, times, metric, name, comparison, value, share })
     }
 
-    /// Parses the prefix of a measure, such as `requests.`.
-    fn subject(&mut self) -> Result<Option<Subject>, ThresholdError> {
+    /// Parses the prefixes of a measure, such as `requests.` and `service.`, each at most once.
+    fn prefixes(&mut self) -> Result<(Option<Subject>, Times), ThresholdError> {
+        let (mut subject, mut times) = (None, Times::Latency);
+        while let Some((word, place)) = self.prefix() {
+            let named = Times::NAMED.into_iter().find(|(name, _)| *name == word).map(|(_, times)| times);
+            let known = Subject::ALL.into_iter().find(|subject| subject.plural() == word);
+            match (known, named) {
+                (Some(known), _) if subject.is_none() && times == Times::Latency => subject = Some(known),
+                (_, Some(named)) if times == Times::Latency => times = named,
+                (None, None) => {
+                    let why = format!("there is no `{word}.`; {}", suggestion(word, PREFIXES));
+                    return Err(self.error(place, why));
+                }
+                _ => return Err(self.error(place, "write each kind of prefix once, as in `requests.connect.p99`")),
+            }
+        }
+        Ok((subject, times))
+    }
+
+    /// Refuses prefixes that do not fit the measure.
+    fn check_prefixes(
+        &self,
+        subject: Option<Subject>,
+        times: Times,
+        metric: Metric,
+        place: std::ops::Range<usize>,
+    ) -> Result<(), ThresholdError> {
+        let why = match (subject, times) {
+            (_, Times::Service | Times::Lag | Times::Connect) if !metric.is_a_time() => {
+                "`service.`, `lag.` and `connect.` select times: `service.p99`, `lag.max`, `connect.mean`"
+            }
+            (Some(_), Times::Lag) => "`lag.` applies to the starts of scenarios, without another prefix",
+            (Some(_), _) if metric.is_of_starts() => "starts are those of scenarios; leave out the prefix",
+            (Some(Subject::Scenarios | Subject::Steps), Times::Connect) => "only requests wait for connections",
+            _ => return Ok(()),
+        };
+        Err(self.error(place, why))
+    }
+
+    /// Parses a prefix, and returns it with its place.
+    fn prefix(&mut self) -> Option<(&'a str, std::ops::Range<usize>)> {
         let length = self.rest().find(|c: char| !c.is_alphabetic() && c != '_').unwrap_or(self.rest().len());
         let (word, rest) = self.rest().split_at(length);
         if word.is_empty() || !rest.starts_with('.') {
-            return Ok(None);
+            return None;
         }
-        let known = Subject::ALL.into_iter().find(|subject| subject.plural() == word);
-        let Some(subject) = known else {
-            let why = format!("there is no `{word}.`; {}", suggestion(word, Subject::ALL.map(Subject::plural)));
-            return Err(self.error(self.at..self.at + length, why));
-        };
+        let place = self.at..self.at + length;
         self.at += length + 1;
-        Ok(Some(subject))
+        Some((word, place))
     }
 
     fn metric(&mut self) -> Result<Metric, ThresholdError> {
@@ -116,6 +170,10 @@ impl<'a> Reader<'a> {
             "interrupted" => Metric::Interrupted,
             "count" => Metric::Count,
             "rate" => Metric::Rate,
+            "late" => Metric::Late,
+            "dropped" => Metric::Dropped,
+            "unstarted" => Metric::Unstarted,
+            "achieved" => Metric::Achieved,
             "" => return Err(self.error(place, "expected a measure, such as `p95`, `mean`, `failures` or `rate`")),
             _ => match word.strip_prefix('p').and_then(|number| number.parse::<f64>().ok()) {
                 Some(percent) if (0.0..=100.0).contains(&percent) => Metric::Percentile(percent),
@@ -211,6 +269,9 @@ impl<'a> Reader<'a> {
             }
             (Metric::Rate, "" | "/s") => (number, false),
             (Metric::Rate, _) => return Err(self.error(place, "expected a rate: `50/s`")),
+            (Metric::Achieved, unit) if unit != "%" => {
+                return Err(self.error(place, "expected a share of the planned starts: `99%`"));
+            }
             (_, "") => (number, false),
             (Metric::Count, "%") => {
                 return Err(self.error(place, "a count has no percentage; use `failures` or `successes`"));

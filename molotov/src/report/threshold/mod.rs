@@ -3,12 +3,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     format,
-    metrics::{Histogram, Snapshot, Stats},
-    options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError},
+    metrics::{Histogram, Snapshot, Starts, Stats},
+    options::threshold::{Comparison, Metric, Name, Subject, Threshold, ThresholdError, Times},
     run::{Summary, ThresholdResult},
     suggest::nearest,
 };
@@ -32,7 +32,7 @@ impl Threshold {
         let has_to_be_a_scenario = match self.subject {
             Some(Subject::Requests | Subject::Steps) => return Ok(()),
             Some(Subject::Scenarios) => true,
-            None => false,
+            None => self.is_of_starts(),
         };
         if running.contains(&&**name) || !has_to_be_a_scenario && is_a_request(name) {
             return Ok(());
@@ -58,7 +58,11 @@ impl Threshold {
 
     /// Evaluates the threshold. A threshold with a name that was never measured is broken, even `failures(name) == 0`.
     pub fn judge(&self, summary: &Summary) -> ThresholdResult {
-        let actual = self.stats(&summary.snapshot).and_then(|stats| self.measure(&stats, summary.totals.active()));
+        let snapshot = &summary.snapshot;
+        let actual = match self.is_of_starts() {
+            true => self.starts(snapshot).and_then(|starts| self.measure_starts(&starts)),
+            false => self.stats(snapshot).and_then(|stats| self.measure(&stats, summary.totals.active())),
+        };
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
             Comparison::Less => *actual < self.value,
             Comparison::AtMost => *actual <= self.value,
@@ -78,13 +82,17 @@ impl Threshold {
     fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
         let Some(Name { name, .. }) = &self.name else {
             let mut all = Stats::default();
-            rows(self.subject.unwrap_or(Subject::Scenarios), snapshot).values().for_each(|stats| all.merge(stats));
+            rows(self.kind(), snapshot).values().for_each(|stats| all.merge(&self.timed(stats)));
             return Ok(all);
         };
-        let subjects = self.subject.map_or(Subject::ALL.to_vec(), |subject| vec![subject]);
+        let subjects = match (self.subject, self.times) {
+            (Some(subject), _) => vec![subject],
+            (None, Times::Connect) => vec![Subject::Requests],
+            (None, _) => Subject::ALL.to_vec(),
+        };
         let rows = || subjects.iter().map(|subject| rows(*subject, snapshot));
         if let Some(stats) = rows().find_map(|rows| rows.get(&**name)) {
-            return Ok(stats.clone());
+            return Ok(self.timed(stats).into_owned());
         }
         let kind = self.subject.map_or("scenario, request or step", Subject::singular);
         let near = nearest(name, rows().flat_map(|rows| rows.keys().map(|name| &**name)));
@@ -92,16 +100,68 @@ impl Threshold {
         Err(format!("no {kind} named `{name}` was measured{near}"))
     }
 
+    /// What a threshold without a name applies to.
+    fn kind(&self) -> Subject {
+        let default = if self.times == Times::Connect { Subject::Requests } else { Subject::Scenarios };
+        self.subject.unwrap_or(default)
+    }
+
+    /// A row whose latencies are the times that the threshold applies to.
+    fn timed<'a>(&self, stats: &'a Stats) -> Cow<'a, Stats> {
+        let times = match self.times {
+            Times::Latency | Times::Lag => return Cow::Borrowed(stats),
+            Times::Service => stats.service_times(),
+            Times::Connect => &stats.connect,
+        };
+        Cow::Owned(Stats { latency: times.clone(), ..stats.clone() })
+    }
+
+    fn is_of_starts(&self) -> bool {
+        self.times == Times::Lag || self.metric.is_of_starts()
+    }
+
+    /// The starts that the threshold applies to, or the reason why there are none.
+    fn starts(&self, snapshot: &Snapshot) -> Result<Starts, String> {
+        let all = snapshot.all_starts();
+        match &self.name {
+            _ if all.is_empty() => Err("no scenario was planned to start at a rate".to_owned()),
+            None => Ok(all),
+            Some(Name { name, .. }) => snapshot.starts.get(&**name).cloned().ok_or_else(|| {
+                format!("the starts of `{name}` are not counted apart, because it has no rate of its own")
+            }),
+        }
+    }
+
+    /// The measured value of starts, or the reason why there is none.
+    fn measure_starts(&self, starts: &Starts) -> Result<f64, String> {
+        let count = match self.metric {
+            Metric::Late => starts.late,
+            Metric::Dropped => starts.dropped,
+            Metric::Unstarted => starts.unstarted,
+            Metric::Achieved => starts.started,
+            _ if starts.lag.is_empty() => return Err("no scenario started".to_owned()),
+            _ => return Ok(self.time_in(&starts.lag)),
+        };
+        Ok(if self.share { count as f64 / starts.planned().max(1) as f64 } else { count as f64 })
+    }
+
+    /// The time that the metric takes from a distribution, in seconds.
+    fn time_in(&self, times: &Histogram) -> f64 {
+        let time = match self.metric {
+            Metric::Percentile(percent) => times.percentile(percent),
+            Metric::Min => times.min(),
+            Metric::Max => times.max(),
+            _ => times.mean(),
+        };
+        time.as_secs_f64()
+    }
+
     /// The measured value, or the reason why there is none.
     fn measure(&self, stats: &Stats, elapsed: Duration) -> Result<f64, String> {
         let ended = stats.counts.ok + stats.counts.failed;
         let nothing = || match &self.name {
             Some(Name { name, .. }) => format!("`{name}` never ended"),
-            None => format!("no {} ended", self.subject.unwrap_or(Subject::Scenarios).singular()),
-        };
-        let time = |of: &dyn Fn(&Histogram) -> Duration| {
-            let measured = !stats.latency.is_empty();
-            measured.then(|| of(&stats.latency).as_secs_f64()).ok_or_else(nothing)
+            None => format!("no {} ended", self.kind().singular()),
         };
         let part = |part: u64| match (self.share, ended) {
             (false, _) => Ok(part as f64),
@@ -109,10 +169,11 @@ impl Threshold {
             (true, ended) => Ok(part as f64 / ended as f64),
         };
         match self.metric {
-            Metric::Percentile(percent) => time(&|latency| latency.percentile(percent)),
-            Metric::Mean => time(&|latency| latency.mean()),
-            Metric::Min => time(&|latency| latency.min()),
-            Metric::Max => time(&|latency| latency.max()),
+            // No request waited.
+            metric if metric.is_a_time() && self.times == Times::Connect && ended > 0 => {
+                Ok(self.time_in(&stats.latency))
+            }
+            metric if metric.is_a_time() && stats.latency.is_empty() => Err(nothing()),
             Metric::Rate => {
                 let seconds = elapsed.as_secs_f64();
                 Ok(if seconds > 0.0 { ended as f64 / seconds } else { 0.0 })
@@ -121,6 +182,7 @@ impl Threshold {
             Metric::Successes => part(stats.counts.ok),
             Metric::Failures => part(stats.counts.failed),
             Metric::Interrupted => part(stats.counts.interrupted),
+            _ => Ok(self.time_in(&stats.latency)),
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, Status},
+    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status},
     run::Totals,
 };
 
@@ -81,6 +81,67 @@ fn conditions_are_evaluated() {
     }
 }
 
+/// A run in which `browse` starts at its own rate: 200 planned starts, of which 150 happen, each 20 ms late. `pay` runs in a closed
+/// loop. Two of four requests wait for a connection.
+fn at_a_rate() -> Summary {
+    let recorder = Recorder::new(Limits::default());
+    let (stream, browse, pay) =
+        (recorder.stream_id("browse"), recorder.scenario_id("browse"), recorder.scenario_id("pay"));
+    let ms = Duration::from_millis;
+    for n in 0..150 {
+        recorder.start(stream, StartSample::Started { lag: ms(20), exhausted: n < 30 });
+        recorder.planned_scenario(browse, Outcome::Ok, ms(20), ms(10));
+    }
+    (0..40).for_each(|_| recorder.start(stream, StartSample::Dropped));
+    (0..10).for_each(|_| recorder.start(stream, StartSample::Unstarted));
+    recorder.scenario(pay, Outcome::Ok, ms(5));
+    for connect in [None, Some(ms(3)), None, Some(ms(4))] {
+        let (outcome, status) = (Outcome::Ok, Some(Status::Code(200)));
+        let (total, first_byte) = (ms(9), None);
+        let sample =
+            OperationSample { outcome, status, connect, first_byte, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+        recorder.operation(HTTP, "GET /", &sample);
+    }
+    let totals = Totals { elapsed: Duration::from_secs(10), ..Totals::default() };
+    Summary { totals, snapshot: recorder.take(), ..Summary::default() }
+}
+
+#[test]
+fn conditions_on_starts_and_service_times_are_evaluated() {
+    let summary = at_a_rate();
+    for (text, passed, actual) in [
+        ("p99(browse) < 20ms", false, "30.0ms"),
+        ("service.p99(browse) < 20ms", true, "10.0ms"),
+        ("scenarios.service.max < 20ms", true, "10.0ms"),
+        ("service.min == 5ms", true, "5.00ms"),
+        ("service.mean(pay) == 5ms", true, "5.00ms"),
+        ("service.p99(GET /) < 10ms", true, "9.00ms"),
+        ("late < 1%", false, "75.00 %"),
+        ("late == 150", true, "150"),
+        ("dropped < 20%", false, "20.00 %"),
+        ("dropped(browse) <= 40", true, "40"),
+        ("unstarted < 5.1%", true, "5.00 %"),
+        ("achieved > 99%", false, "75.00 %"),
+        ("lag.p99 < 10ms", false, "20.0ms"),
+        ("lag.mean(browse) == 20ms", true, "20.0ms"),
+        ("connect.max == 4ms", true, "4.00ms"),
+        ("requests.connect.min(GET /) == 3ms", true, "3.00ms"),
+    ] {
+        let judged = text.parse::<Threshold>().unwrap().judge(&summary);
+        assert_eq!((judged.passed, judged.actual.as_deref()), (passed, Some(actual)), "{text}");
+    }
+    let reason = |text: &str, summary: &Summary| text.parse::<Threshold>().unwrap().judge(summary).reason.unwrap();
+    assert_eq!(
+        reason("dropped(pay) == 0", &summary),
+        "the starts of `pay` are not counted apart, because it has no rate of its own"
+    );
+    for text in ["dropped == 0", "lag.p99 < 1s", "achieved > 1%"] {
+        assert_eq!(reason(text, &self::summary()), "no scenario was planned to start at a rate");
+    }
+    let connect = "connect.p99 < 1ms".parse::<Threshold>().unwrap().judge(&self::summary());
+    assert_eq!((connect.passed, connect.actual.as_deref()), (true, Some("0µs")), "all connections were idle");
+}
+
 #[test]
 fn thresholds_on_unknown_names_are_broken() {
     let summary = summary();
@@ -110,7 +171,13 @@ fn thresholds_on_unknown_names_are_broken() {
 #[test]
 fn refuses_names_that_cannot_be_measured() {
     let mut shown = String::new();
-    for text in ["p95(brwose) < 1s", "failures( \"Cart\" ) == 0", "scenarios.p95(GET /) < 1s", "p95(retired) < 1s"] {
+    for text in [
+        "dropped(brwose) < 1",
+        "p95(brwose) < 1s",
+        "failures( \"Cart\" ) == 0",
+        "scenarios.p95(GET /) < 1s",
+        "p95(retired) < 1s",
+    ] {
         let error = text.parse::<Threshold>().unwrap().check(&["browse", "cart"], &["browse", "cart", "retired"]);
         shown += &format!("{}\n\n", error.unwrap_err());
     }
@@ -155,6 +222,14 @@ fn errors_show_the_place() {
         "requests.p950 < 1s",
         "requests. < 1s",
         "  steps.p95 < 1s",
+        "servise.p95 < 1s",
+        "service.failures < 1%",
+        "service.lag.p95 < 1s",
+        "requests.lag.p95 < 1s",
+        "requests.dropped < 1",
+        "steps.connect.p95(pay) < 1s",
+        "achieved > 50/s",
+        "droped < 1%",
     ] {
         shown += &format!("{}\n\n", text.parse::<Threshold>().unwrap_err());
     }
@@ -163,7 +238,7 @@ fn errors_show_the_place() {
 
 proptest! {
     #[test]
-    fn never_panics(text in r#"(requests\.|steps\.|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
+    fn never_panics(text in r#"(requests\.|steps\.|service\.|lag\.|connect\.|dropped|achieved|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
         match text.parse::<Threshold>() {
             Ok(threshold) => { threshold.judge(&summary()); }
             Err(error) => { let _ = error.to_string(); }
