@@ -7,7 +7,7 @@ use axum::{Json, Router, extract::Query, http::StatusCode, routing::get};
 use molotov::{BlockingRequest, json_request, request};
 use serde_json::{Value, json};
 
-/// A server on a thread of its own: the callers block theirs.
+/// A server on a separate thread, because the callers block theirs.
 fn server() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -116,7 +116,7 @@ fn check_rate(args: &Args, by: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the options of a load against the scenarios of the run. `own` are those with rates of their own, and `others` says whether
+/// Checks the options of a load against the scenarios of the run. `own` are those with their own rates, and `others` is whether
 /// there are more.
 ///
 /// # Errors
@@ -146,7 +146,7 @@ pub(crate) fn check_scenarios(args: &Args, own: &[(String, Rate)], others: bool)
         ];
         if let Some((unused, _)) = unused.into_iter().find(|(_, is_given)| *is_given) {
             return Err(format!(
-                "{} is for scenarios without a rate of their own, and there are none: leave it out",
+                "{} is for scenarios without their own rate, and there are none: leave it out",
                 args.name(unused)
             ));
         }

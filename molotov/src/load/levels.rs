@@ -171,7 +171,7 @@ impl Piece {
     fn double_area(&self, time: Duration) -> DoubleArea {
         let (time, length) = (time.as_nanos(), self.length.as_nanos());
         let change = u128::from(self.from.abs_diff(self.to)) * time;
-        // `change * time / length`, without an overflow in between.
+        // `change * time / length`, without an intermediate overflow.
         let change = (change / length).saturating_mul(time) + (change % length) * time / length;
         let steady = (2 * u128::from(self.from)).saturating_mul(time);
         if self.to >= self.from { steady.saturating_add(change) } else { steady.saturating_sub(change) }

@@ -156,7 +156,7 @@ impl Load {
         self.open().map(|(_, open)| starts_before(&open.rate, time)).sum()
     }
 
-    /// Returns when the last planned start is over; zero if no scenario starts at a rate.
+    /// Returns the time of the plan after which no start is planned; zero if no scenario starts at a rate.
     pub(crate) fn open_end(&self) -> Duration {
         self.open().map(|(_, open)| open.rate.end()).max().unwrap_or_default()
     }

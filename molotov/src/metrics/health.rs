@@ -269,8 +269,8 @@ impl Health {
                 percent(self.cpu())
             ),
             Bottleneck::Steal => format!(
-                "{}, while the hypervisor gave {} of the machine's CPU time to other virtual machines; use a machine with CPUs \
-                 of its own",
+                "{}, while the hypervisor gave {} of the machine's CPU time to other virtual machines; use a machine with \
+                 dedicated CPUs",
                 late(),
                 percent(self.machine.stolen_share())
             ),
@@ -387,7 +387,7 @@ mod tests {
 
         let machine = Machine { stolen: ms(2_400.0), ..shared.machine };
         let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the hypervisor gave \
-                      12 % of the machine's CPU time to other virtual machines; use a machine with CPUs of its own";
+                      12 % of the machine's CPU time to other virtual machines; use a machine with dedicated CPUs";
         judged(&Health { machine, ..shared }, 4.5, Bottleneck::Steal, advice);
     }
 

@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub until: Duration,
     /// Whether it was measured during the warm-up, which results leave out.
     pub warm_up: bool,
-    /// Starts at a rate: those of each scenario with a rate of its own, by name, and those of all others under an empty name.
+    /// Starts at a rate: those of each scenario that has its own rate, by name, and those of all others under an empty name.
     pub starts: BTreeMap<Arc<str>, Starts>,
     /// Scenarios by name.
     pub scenarios: BTreeMap<Arc<str>, Stats>,

@@ -18,7 +18,7 @@ pub(crate) const LATE_AFTER: Duration = Duration::from_millis(10);
 pub struct Starts {
     /// The number of scenarios that were started.
     pub started: u64,
-    /// The number of those that started more than 10 ms after their planned time.
+    /// The number of scenarios that started more than 10 ms after their planned time.
     pub late: u64,
     /// The number of planned starts that were dropped because no worker was free.
     pub dropped: u64,

@@ -123,7 +123,7 @@ pub enum RegistryError {
 pub struct Selection {
     /// The scenarios to run, sorted by name. Each has a rate or a weight above 0.
     pub scenarios: Vec<Arc<dyn Scenario>>,
-    /// The indices of the scenarios that have a rate of their own, and the rates.
+    /// The indices of the scenarios that have their own rate, and the rates.
     pub rates: Vec<(usize, Rate)>,
     /// The indices of all other scenarios.
     pub weighted: Vec<usize>,

@@ -8,7 +8,7 @@ use crate::{load::OpenModel, metrics::Starts};
 /// What the plan asked for, and what happened: over the whole run, or for the scenarios that share a rate.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StreamStarts<'a> {
-    /// The scenario that has this rate; `None` for all scenarios without a rate of their own, and for all streams together.
+    /// The scenario that has this rate; `None` for all scenarios without their own rate, and for all streams together.
     pub(crate) scenario: Option<&'a str>,
     /// The average rate of the plan, in starts per second.
     pub(crate) asked: f64,

@@ -38,7 +38,7 @@ pub(super) struct WorkerPace {
     joined: bool,
     /// The number of scenarios that it has started.
     started: u64,
-    /// When its time is over, and when it ends, which is earlier if the plan needs fewer workers.
+    /// The end of its time, and the time at which it ends, which is earlier if the plan needs fewer workers.
     over: Duration,
     end: Duration,
     /// The next start, as last computed.
@@ -89,7 +89,7 @@ impl Pacing {
         }
     }
 
-    /// Notes that a worker has set up its sessions, which took this long. Returns when its time is over.
+    /// Notes that a worker has set up its sessions, which took this long. Returns the end of its time.
     pub(super) fn join(&self, worker: &mut WorkerPace, now: Duration, setup: Duration) -> Duration {
         worker.joined = true;
         match self {

@@ -36,7 +36,7 @@ fn options_without_a_plan_are_accepted() {
         "single_run=true delay=1",
         "sizing=true",
         "duration=0",
-        // Scenarios can have rates of their own.
+        // Scenarios can have their own rates.
         "arrivals=poisson when_busy=drop",
     ]);
 }
@@ -175,8 +175,7 @@ fn options_fit_the_rates_of_scenarios() {
     }
     for option in ["rate=5/s", "stage=5s:5", "stage=5s:5/s", "max_runs=5", "delay=1", "ramp_up=5"] {
         let name = option.split('=').next().unwrap().replace('_', "-");
-        let message =
-            format!("`--{name}` is for scenarios without a rate of their own, and there are none: leave it out");
+        let message = format!("`--{name}` is for scenarios without their own rate, and there are none: leave it out");
         assert_eq!(check(option, &["chat"], false), Err(message));
     }
     assert_eq!(

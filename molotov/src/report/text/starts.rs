@@ -43,7 +43,7 @@ fn lag(starts: &Starts, percent: f64) -> String {
 }
 
 impl Page {
-    /// Writes what the plan asked for and what happened, in all and for each scenario with a rate of its own.
+    /// Writes what the plan asked for and what happened, in all and for each scenario that has its own rate.
     pub(super) fn starts(&mut self, summary: &Summary) {
         let Some(all) = summary.all_starts() else { return };
         let streams: Vec<_> = summary.starts_by_stream().collect();

@@ -123,13 +123,13 @@ class _Notes:
 
     def set_alpn_protocols(self, protocols):
         if set(protocols) - {"http/1.1"}:
-            self.odd = "an SSL context with protocols of its own (ALPN)"
+            self.odd = "an SSL context with its own protocols (ALPN)"
 
     def set_ciphers(self, ciphers):
-        self.odd = "an SSL context with ciphers of its own"
+        self.odd = "an SSL context with its own ciphers"
 
     def set_ecdh_curve(self, curve):
-        self.odd = "an SSL context with a curve of its own"
+        self.odd = "an SSL context with its own curve"
 
     def certificates(self):
         """Returns the added certificates as DER."""
@@ -208,7 +208,7 @@ def _reading(context, notes):
     fresh = _CREATE(_CLASS, context.protocol)
     odd = notes.odd
     if (context.options ^ fresh.options) & ~_HARMLESS:
-        odd = "an SSL context with options of its own"
+        odd = "an SSL context with its own options"
     if context.verify_flags & ~_FLAGS:
         odd = "an SSL context that looks for revoked certificates"
     if context.keylog_filename is not None:
