@@ -5,7 +5,8 @@ use std::{
     io::{self, BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -41,6 +42,7 @@ fn router(counter: Counter) -> Router {
         .route("/me", get(me))
         .route("/flaky", get(flaky))
         .route("/slow", get(slow))
+        .route("/freezing", get(freezing))
         .layer(from_fn_with_state(counter.clone(), count))
         .route("/__counts", get(async |State(counter): State<Counter>| Json(counter.counts())))
         .with_state(counter)
@@ -95,7 +97,19 @@ async fn flaky(Query(query): Query<HashMap<String, String>>) -> Response {
 
 /// Takes 20 ms.
 async fn slow() -> Json<Value> {
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    Json(json!({"result": "OK"}))
+}
+
+/// Takes 50 ms, except that it sends no response during the last second of every five.
+async fn freezing() -> Json<Value> {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let start = *START;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let since_the_last = start.elapsed().as_millis() % 5_000;
+    if since_the_last >= 4_000 {
+        tokio::time::sleep(Duration::from_millis(5_000 - since_the_last as u64)).await;
+    }
     Json(json!({"result": "OK"}))
 }
 
@@ -229,9 +243,8 @@ impl Drop for Target {
 
 /// Returns the URL of the examples' target: `MOLOTOV_TARGET`, or `http://127.0.0.1:8080`.
 pub fn target() -> &'static str {
-    static TARGET: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        std::env::var("MOLOTOV_TARGET").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned())
-    });
+    static TARGET: LazyLock<String> =
+        LazyLock::new(|| std::env::var("MOLOTOV_TARGET").unwrap_or_else(|_| "http://127.0.0.1:8080".to_owned()));
     &TARGET
 }
 

@@ -63,6 +63,15 @@ fn main() -> ExitCode {
         trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
         trial("custom_session", good, |s| of(s, "lines") == 24 && sum(s) == 24),
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
+        Trial::test("stages", || {
+            let target = Target::start()?;
+            // 10 starts while the rate rises, and then 20.
+            let output = run(&target, "stages", &["--stage", "0.2s:100/s,0.2s:100/s"]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains("SUCCESSES: 30 | FAILURES: 0"), "{output:?}");
+            assert_eq!(of(&target.counts()?, "/freezing"), 30);
+            Ok(())
+        }),
         Trial::test("custom_session_is_measured", || {
             operations_are_measured(|line, directory| {
                 Program::new(&example("custom_session").to_string_lossy(), line).in_directory(directory)

@@ -28,6 +28,7 @@ EXPECTED = {
     "variables.py": ("variables.py", (6, 0), None),
     "before_the_run.py": ("before_the_run.py", (6, 0), {"/login": 1, "/": 1, "/me": 6}),
     "slow.py": ("slow.py", (6, 0), {"/slow": 6}),
+    "rate.py": ("--config rate.json steady", (150, 0), {"/freezing": 150}),
     "lines.py": ("lines.py", (6, 0), {"lines": 6}),
     "session_kinds.py": ("session_kinds.py", (6, 0), {"lines": 6}),
 }
@@ -56,8 +57,10 @@ def main():
             lines = os.path.join(directory, "lines")
             environment = {**os.environ, "MOLOTOV_TARGET": url, "MOLOTOV_LINES": addresses["lines"], "LINES": lines}
             for name, (arguments, (good, failed), expected) in EXPECTED.items():
+                # A rate replaces the runs of workers.
+                load = [] if name == "rate.py" else ["-w", "2", "-r", "3"]
                 before = counts(url)
-                told = subprocess.run([*command, "-c", "-w", "2", "-r", "3", *arguments.split()], cwd=EXAMPLES, text=True,
+                told = subprocess.run([*command, "-c", *load, *arguments.split()], cwd=EXAMPLES, text=True,
                                       env=environment, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                 served = {path: count - before.get(path, 0) for path, count in counts(url).items()}
                 served = {path: count for path, count in served.items() if count}

@@ -1,0 +1,15 @@
+//! Scenarios at a rate that changes in stages, whatever the service does. Compare the response and the service times with those
+//! of a closed loop, which runs with `-w 10 -d 10` instead of the stages.
+
+use molotov::prelude::*;
+use molotov_examples::at;
+
+#[scenario]
+async fn freezing(session: &Session) -> Result<()> {
+    session.get(at("/freezing")).send().await?.error_for_status()?;
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    molotov::main()
+}
