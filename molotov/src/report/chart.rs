@@ -21,11 +21,20 @@ pub(super) struct Series {
     pub(super) values: Vec<(f64, Option<f64>)>,
 }
 
+/// The seconds of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    /// The end of the run.
+    pub(super) end: f64,
+    /// The end of the warm-up, which is greyed; 0 without one.
+    pub(super) warm_up: f64,
+}
+
 /// Draws a chart over the seconds of a run, as a figure with a caption and a legend.
-pub(super) fn figure(caption: &str, seconds: f64, series: &[Series], label: impl Fn(f64) -> String) -> Markup {
+pub(super) fn figure(caption: &str, span: Span, series: &[Series], label: impl Fn(f64) -> String) -> Markup {
     let values = series.iter().flat_map(|series| series.values.iter().filter_map(|(_, value)| *value));
     let highest = values.fold(0.0_f64, f64::max);
-    let seconds = seconds.max(1e-3);
+    let seconds = span.end.max(1e-3);
     let (step, top) = ticks(highest);
     let x = |at: f64| LEFT + (at / seconds).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - (value / top).clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM);
@@ -43,10 +52,15 @@ pub(super) fn figure(caption: &str, seconds: f64, series: &[Series], label: impl
                         text class="x" x=(number(x(at))) y=(number(HEIGHT - 8.0)) { (moment(at)) }
                     }
                 }
+                @if span.warm_up > 0.0 {
+                    @let width = number(x(span.warm_up) - LEFT);
+                    rect class="warm-up" x=(LEFT) y=(TOP) width=(width) height=(number(HEIGHT - TOP - BOTTOM)) {}
+                }
                 @for one in series { (line(one, &x, &y)) }
             }
             p class="legend" {
                 @for one in series { span class=(one.class) { (one.name) } " " }
+                @if span.warm_up > 0.0 { span class="soft warm-up" { "warm-up" } }
             }
         }
     }

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    chart::{Series, figure},
+    chart::{Series, Span, figure},
     layout::harmless,
 };
 use crate::{
     format,
-    metrics::{ErrorGroup, Stats},
-    run::{LatencySource, Point, SizingResult, Summary},
+    metrics::{ErrorGroup, Histogram, Stats},
+    run::{LatencySource, Point, PointStarts, SizingResult, StreamStarts, Summary},
 };
 
 const STYLE: &str = include_str!("html.css");
@@ -39,6 +39,9 @@ pub fn html(summary: &Summary) -> String {
                         h1 { (title) }
                         p {
                             (format::elapsed_and_paused(summary.totals.elapsed, summary.totals.paused)) ", "
+                            @if !summary.totals.warm_up.is_zero() {
+                                (format::elapsed(summary.totals.warm_up)) " of them warm-up, not counted, "
+                            }
                             (format::plural(summary.workers as u64, "worker"))
                             @if summary.processes > 1 { " in " (format::plural(summary.processes as u64, "process")) }
                             " · Molotov " (summary.version)
@@ -47,6 +50,7 @@ pub fn html(summary: &Summary) -> String {
                     (tiles(summary))
                     (notes(summary))
                     (thresholds(summary))
+                    (starts(summary))
                     (charts(summary))
                     (rows("Scenarios", &snapshot.scenarios, summary, false))
                     (rows("Requests", &snapshot.requests, summary, true))
@@ -137,7 +141,8 @@ fn thresholds(summary: &Summary) -> Markup {
 fn charts(summary: &Summary) -> Markup {
     let points: Vec<_> = summary.timeline.points().collect();
     let Some(last) = points.last() else { return Markup::default() };
-    let seconds = last.at.as_secs_f64();
+    let warm_up = points.iter().filter(|point| point.warm_up).map(|point| point.at.as_secs_f64()).fold(0.0, f64::max);
+    let seconds = Span { end: last.at.as_secs_f64(), warm_up };
     let series = |name, class, filled, value: &dyn Fn(&Point) -> Option<f64>| Series {
         name,
         class,
@@ -154,6 +159,36 @@ fn charts(summary: &Summary) -> Markup {
         series("succeeded", "a", false, &|point| Some(point.per_second(point.successes))),
         series("failed", "bad", true, &|point| Some(point.per_second(point.failures))),
     ];
+    let count =
+        |count: fn(&PointStarts) -> u64| move |point: &Point| Some(point.per_second(count(point.starts.as_deref()?)));
+    let time = |times: fn(&PointStarts) -> &Histogram, percent: f64| {
+        move |point: &Point| {
+            let times = times(point.starts.as_deref()?);
+            (!times.is_empty()).then(|| times.percentile(percent).as_secs_f64())
+        }
+    };
+    let starts = points.iter().any(|point| point.starts.is_some()).then(|| {
+        [
+            series("achieved", "a", false, &count(|starts| starts.started)),
+            series("late", "odd", false, &count(|starts| starts.late)),
+            series("dropped", "bad", true, &count(|starts| starts.dropped)),
+            series("asked", "plan", false, &count(|starts| starts.asked)),
+        ]
+    });
+    let both_times = starts.is_some().then(|| {
+        [
+            series("response p50", "a", false, &time(|starts| &starts.response, 50.0)),
+            series("response p99", "c", false, &time(|starts| &starts.response, 99.0)),
+            series("service p50", "plan", false, &time(|starts| &starts.service, 50.0)),
+            series("service p99", "b", false, &time(|starts| &starts.service, 99.0)),
+        ]
+    });
+    let lags = starts.is_some().then(|| {
+        [
+            series("p50", "a", false, &time(|starts| &starts.lag, 50.0)),
+            series("p99", "c", false, &time(|starts| &starts.lag, 99.0)),
+        ]
+    });
     let source = summary.timeline.latency_source();
     let requests = (source == LatencySource::Requests).then(|| {
         [
@@ -166,20 +201,74 @@ fn charts(summary: &Summary) -> Markup {
         series("p95", "b", false, &latency(95.0)),
         series("p99", "c", false, &latency(99.0)),
     ];
-    let time = |seconds: f64| match seconds {
-        0.0 => "0".to_owned(),
-        seconds => format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-    };
     let workers = [series("workers", "a", true, &|point| Some(point.workers as f64))];
     html! {
         h2 { "Over time" }
         div class="charts" {
+            @if let Some(starts) = &starts { (figure("Starts a second, asked and achieved", seconds, starts, number)) }
+            @if let Some(times) = &both_times { (figure("Response and service time of scenarios", seconds, times, time_label)) }
+            @if let Some(lags) = &lags { (figure("Start lag", seconds, lags, time_label)) }
             (figure("Scenarios a second", seconds, &scenarios, number))
             @if let Some(requests) = &requests { (figure("Requests a second", seconds, requests, number)) }
-            (figure(&format!("Latency of {}", source.name()), seconds, &percentiles, time))
+            (figure(&format!("Latency of {}", source.name()), seconds, &percentiles, time_label))
             (figure("Workers", seconds, &workers, number))
         }
     }
+}
+
+/// A time beside an axis.
+fn time_label(seconds: f64) -> String {
+    match seconds {
+        0.0 => "0".to_owned(),
+        seconds => format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+    }
+}
+
+/// What the plan asked for and what happened, in all and for each scenario with a rate of its own.
+fn starts(summary: &Summary) -> Markup {
+    let Some(all) = summary.all_starts() else { return Markup::default() };
+    let mut streams: Vec<_> = summary.starts_by_stream().collect();
+    if streams.len() == 1 {
+        streams.clear();
+    }
+    let streams = streams.into_iter().map(|stream| (stream.scenario.map_or("All others".to_owned(), harmless), stream));
+    let lag = |of: &StreamStarts<'_>, percent| percentile(&of.starts.lag, percent);
+    let rows = html! {
+        @for (name, of) in streams.chain([("Total".to_owned(), all)]) {
+            tr {
+                th scope="row" { (name) }
+                td { (format::rate(of.asked)) }
+                td { (format::rate(of.achieved)) }
+                td { (format::count(of.starts.planned())) }
+                td { (format::count(of.starts.started)) }
+                td class=[(of.starts.late > 0).then_some("odd")] { (format::count(of.starts.late)) }
+                td class=[(of.starts.dropped > 0).then_some("bad")] { (format::count(of.starts.dropped)) }
+                td class=[(of.starts.unstarted > 0).then_some("bad")] { (format::count(of.starts.unstarted)) }
+                td { (lag(&of, 50.0)) }
+                td { (lag(&of, 95.0)) }
+                td { (lag(&of, 99.0)) }
+            }
+        }
+    };
+    let columns = [
+        "Scenarios",
+        "Asked /s",
+        "Achieved /s",
+        "Planned",
+        "Started",
+        "Late",
+        "Dropped",
+        "Unstarted",
+        "Lag p50",
+        "Lag p95",
+        "Lag p99",
+    ];
+    table("Starts", &columns, &rows)
+}
+
+/// A percentile, or `–` if there are too few operations to estimate it.
+fn percentile(times: &Histogram, percent: f64) -> String {
+    times.percentile_if_enough(percent).map_or("–".to_owned(), format::latency)
 }
 
 /// A number beside an axis: whole if possible.
@@ -207,20 +296,24 @@ fn rows(title: &str, rows: &BTreeMap<Arc<str>, Stats>, summary: &Summary, reques
     }
     let mut columns = vec!["Name", "Count", "Failed", "Rate /s", "Mean", "p50", "p90", "p95", "p99", "Max"];
     if requests {
-        columns.extend(["First byte p95", "In", "Retried", "Status"]);
+        columns.extend(["Connect p95", "First byte p95", "In", "Retried", "Status"]);
     }
     let rows = html! {
-        @for (name, stats) in rows { (row(name, stats, summary, requests)) }
+        @for (name, stats) in rows {
+            @if stats.service.is_empty() {
+                (row(name, stats, Some(&stats.latency), summary, requests))
+            } @else {
+                (row(name, stats, None, summary, requests))
+                (row_of_times("response time", &stats.latency))
+                (row_of_times("service time", &stats.service))
+            }
+        }
     };
     table(title, &columns, &rows)
 }
 
-fn row(name: &str, stats: &Stats, summary: &Summary, requests: bool) -> Markup {
+fn row(name: &str, stats: &Stats, latency: Option<&Histogram>, summary: &Summary, requests: bool) -> Markup {
     let ended = stats.counts.ok + stats.counts.failed;
-    let latency = &stats.latency;
-    let percentiles = [50.0, 90.0, 95.0, 99.0].map(|percent| latency.percentile(percent));
-    let times = [latency.mean()].into_iter().chain(percentiles).chain([latency.max()]);
-    let shown = |empty: bool, time| if empty { "–".to_owned() } else { format::latency(time) };
     let status = |(status, count): (&Arc<str>, &u64)| format!("{}:\u{a0}{}", harmless(status), format::count(*count));
     html! {
         tr {
@@ -228,13 +321,37 @@ fn row(name: &str, stats: &Stats, summary: &Summary, requests: bool) -> Markup {
             td { (format::count(ended)) }
             td class=[(stats.counts.failed > 0).then_some("bad")] { (format::count(stats.counts.failed)) }
             td { (per_second(ended, summary)) }
-            @for time in times { td { (shown(latency.is_empty(), time)) } }
+            @if let Some(latency) = latency { (times(latency)) } @else { td colspan=(TIMES) {} }
             @if requests {
-                td { (shown(stats.first_byte.is_empty(), stats.first_byte.percentile(95.0))) }
+                td { (percentile(&stats.connect, 95.0)) }
+                td { (percentile(&stats.first_byte, 95.0)) }
                 td { (format::bytes(stats.bytes_in)) }
                 td { (format::count(stats.retried)) }
                 td class="text" { (stats.statuses.iter().map(status).collect::<Vec<_>>().join(", ")) }
             }
+        }
+    }
+}
+
+/// The number of columns with times.
+const TIMES: usize = 6;
+
+fn times(times: &Histogram) -> Markup {
+    let exact = |time| if times.is_empty() { "–".to_owned() } else { format::latency(time) };
+    html! {
+        td { (exact(times.mean())) }
+        @for percent in [50.0, 90.0, 95.0, 99.0] { td { (percentile(times, percent)) } }
+        td { (exact(times.max())) }
+    }
+}
+
+/// A row with one of the two times of a scenario that starts at a rate.
+fn row_of_times(name: &str, histogram: &Histogram) -> Markup {
+    html! {
+        tr {
+            th scope="row" class="soft" { "\u{2003}" (name) }
+            td colspan="3" {}
+            (times(histogram))
         }
     }
 }

@@ -113,6 +113,7 @@ fn well_formed(page: &str) {
 
 #[test]
 fn page_is_well_formed() {
+    well_formed(&html(&crate::report::open_tests::open_summary()));
     for seconds in [0, 1, 2, 10, 3_700] {
         let page = html(&summary(seconds));
         well_formed(&page);

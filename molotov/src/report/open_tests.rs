@@ -164,3 +164,33 @@ fn json_has_the_plan_the_starts_and_both_times() {
 fn csv_has_columns_about_starts() {
     insta::assert_snapshot!("open_csv", csv(&open_summary()));
 }
+
+#[cfg(feature = "html-report")]
+#[test]
+fn page_shows_the_plan_and_both_times() {
+    let page = super::html(&open_summary());
+    for part in [
+        "<h2 id=\"starts\">Starts</h2>",
+        "2.0 s of them warm-up, not counted",
+        "Starts a second, asked and achieved",
+        "Response and service time of scenarios",
+        "Start lag",
+        "response time</th>",
+        "service time</th>",
+        "Scenarios started at 305.0/s instead of 307.5/s",
+    ] {
+        assert_eq!(page.matches(&format!(">{part}")).count().max(page.matches(part).count()).min(1), 1, "{part}");
+    }
+    let total = page.split("<th scope=\"row\">Total</th>").nth(1).unwrap();
+    assert!(total.starts_with("<td>307.5</td><td>305.0</td><td>2,467</td><td>2,440</td>"), "{}", &total[..200]);
+    let charts = page.matches("<svg").count();
+    assert_eq!(
+        (charts, page.matches("<rect class=\"warm-up\"").count()),
+        (7, 7),
+        "the warm-up is greyed in each chart"
+    );
+
+    let mut closed = open_summary();
+    (closed.load, closed.warm_up) = (Arc::default(), None);
+    assert!(!super::html(&closed).contains("id=\"starts\""));
+}
