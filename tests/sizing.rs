@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use molotov_tests::{Program, Ramp, Server, found, wait_until};
+use molotov_tests::{Program, Ramp, Server, found, interval, wait_until};
 
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
@@ -46,6 +46,34 @@ fn sizing_reports_a_ratio_of_100_percent_if_all_scenarios_fail() {
     let output = Program::new(TROUBLED, line).against(&server).run().exited(0);
     assert!(output.stdout.contains("Error Ratio 100.00 % obtained with 1 workers."), "{output:#?}");
     assert!(server.served() >= 100, "{output:#?}");
+}
+
+/// Ten requests at a time, of 100 ms each: a hundred per second.
+#[test]
+fn a_search_finds_the_rate_that_a_service_bears() {
+    let server = Server::new();
+    let line = "--sizing --rate 60/s -d 40 -s queued --threshold p95<2s -c --report json:-";
+    let output = Program::new(TROUBLED, line).against(&server).env("CAPACITY", "10").run().exited(0);
+    let (text, report) = (&output.stderr, serde_json::from_str::<serde_json::Value>(&output.stdout).unwrap());
+    let (met, broken) = interval(&report);
+    // A sleep takes a little longer than asked for.
+    assert!(met <= 100.0 && broken >= 95.0 && (broken - met) / (broken + met) <= 0.1, "{text}");
+    assert_eq!(report["sizing"]["unit"], "starts_per_second");
+    assert!(report["sizing"]["steps"].as_array().unwrap().len() >= 4, "{text}");
+    assert!(text.contains("Sizing is over!\n\nCapacity: between "), "{text}");
+    assert_eq!(report["thresholds"], serde_json::json!([]), "thresholds apply to the steps");
+}
+
+#[test]
+fn an_interrupted_search_says_what_it_knows() {
+    let server = Server::new();
+    let line = "--sizing --rate 40/s -s fine --threshold p95<2s -c --console-update 0.1";
+    let running = Program::new(TROUBLED, line).against(&server).start();
+    wait_until("the rate has been raised", || server.served() > 500);
+    running.interrupt();
+    let output = running.wait().exited(0);
+    let end = output.stdout.split_once("Sizing was not finished. (interrupted)\n\nCapacity: at least ").unwrap().1;
+    assert!(end.contains("\nstep ") && end.contains("  met\n"), "{end}");
 }
 
 #[test]

@@ -92,6 +92,13 @@ async fn borne(session: &Session) -> Result<()> {
     get(session, &format!("/bear/{capacity}")).await
 }
 
+/// Waits if `CAPACITY` requests are in progress.
+#[scenario]
+async fn queued(session: &Session) -> Result<()> {
+    let capacity = std::env::var("CAPACITY").unwrap_or_default();
+    get(session, &format!("/queue/{capacity}")).await
+}
+
 #[scenario]
 async fn wrong(session: &Session) -> Result<()> {
     let response = session.get(target("/ok/wrong")).send().await?;

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use molotov_tests::{Ramp, found};
+use molotov_tests::{Ramp, found, interval};
 
 use super::Scripts;
 
@@ -30,4 +30,22 @@ async def borne(session):
             threads.spawn(move || size(capacity, processes));
         }
     });
+}
+
+/// With eight requests of 100 ms at a time, 20 workers wait for 250 ms.
+#[test]
+fn a_search_finds_the_workers_that_a_service_bears() {
+    let script = r#"
+import os
+import molotov
+@molotov.scenario()
+async def queued(session):
+    async with session.get(os.environ["TARGET"] + "/queue/8") as response:
+        assert response.status == 200
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", script)]);
+    let line = "--sizing -w 8 -d 30 --threshold p50<250ms -c --report report.json";
+    scripts.program(line).run().exited(0);
+    let (met, broken) = interval(&serde_json::from_str(&scripts.written("report.json")).expect("JSON"));
+    assert!(met <= 21.0 && broken >= 18.0 && broken <= met * 1.23 + 1.0, "{met} to {broken}");
 }

@@ -25,7 +25,7 @@ pub use program::{Output, Program, Running};
 pub use quota::Quota;
 pub use rates::freezes_are_in_the_response_times;
 pub use server::{Arrival, SERVICE, Server};
-pub use sizing::{Ramp, found};
+pub use sizing::{Ramp, found, interval};
 pub use starts::reports_agree_about_starts;
 pub use statsd::{StatsdDaemon, counters};
 pub use terminal::Terminal;

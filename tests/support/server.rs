@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -18,7 +18,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 /// A request that the server received.
 #[derive(Debug, Clone)]
@@ -38,6 +41,7 @@ pub struct Arrival {
 /// - `/hold/...`: 200, after [`Server::release`] is called
 /// - `/loop/...`: a redirect to the same path
 /// - `/bear/N/...`: 200 after [`SERVICE`], or 500 if more than N requests are in progress
+/// - `/queue/N/...`: 200 after [`SERVICE`], for N requests at a time; others wait
 /// - `/after/MS/...`: 200 after this time
 /// - `/freezing/FREE/FROZEN/...`: 200, at once for FREE milliseconds from the first request, then not for FROZEN milliseconds, and
 ///   so on
@@ -52,8 +56,9 @@ pub struct Server {
 struct Shared {
     arrivals: Mutex<Vec<Arrival>>,
     released: watch::Sender<bool>,
-    frozen: watch::Sender<bool>,
     in_progress: AtomicUsize,
+    /// The slots of `/queue`.
+    queue: OnceLock<Semaphore>,
 }
 
 /// The response time of `/bear`.
@@ -76,8 +81,8 @@ impl Server {
         let shared = Arc::new(Shared {
             arrivals: Mutex::default(),
             released: watch::Sender::new(false),
-            frozen: watch::Sender::new(false),
             in_progress: AtomicUsize::new(0),
+            queue: OnceLock::new(),
         });
         let (stop, mut stopped) = watch::channel(false);
         let (sender, address) = std::sync::mpsc::channel();
@@ -122,15 +127,6 @@ impl Server {
         counts
     }
 
-    /// Sends no response for this time, and returns how long it really was.
-    pub fn freeze(&self, time: Duration) -> Duration {
-        let started = Instant::now();
-        self.shared.frozen.send_replace(true);
-        thread::sleep(time);
-        self.shared.frozen.send_replace(false);
-        started.elapsed()
-    }
-
     /// Responds to all held requests, and stops holding requests.
     pub fn release(&self) {
         self.shared.released.send_replace(true);
@@ -169,6 +165,13 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             }
             !fits
         }
+        Some("queue") => {
+            let slots = parts.next().and_then(|number| number.parse().ok()).unwrap_or(1);
+            // A semaphore is never closed.
+            let _slot = shared.queue.get_or_init(|| Semaphore::new(slots)).acquire().await;
+            tokio::time::sleep(SERVICE).await;
+            false
+        }
         Some("after") => {
             tokio::time::sleep(millis(parts.next())).await;
             false
@@ -189,9 +192,6 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         }
         _ => false,
     };
-    if *shared.frozen.borrow() {
-        let _ = shared.frozen.subscribe().wait_for(|frozen| !frozen).await;
-    }
     if path.starts_with("/loop/") {
         return (StatusCode::FOUND, [("location", path)]).into_response();
     }

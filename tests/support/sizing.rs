@@ -50,3 +50,16 @@ pub fn found(stdout: &str) -> f64 {
     let line = stdout.lines().find_map(|line| line.split_once(" % obtained with ")?.1.strip_suffix(" workers."));
     line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number of workers in: {stdout}"))
 }
+
+/// The ends of the interval in the JSON report of a search for the capacity.
+///
+/// # Panics
+///
+/// Panics if the search found none.
+#[track_caller]
+pub fn interval(report: &serde_json::Value) -> (f64, f64) {
+    let sizing = &report["sizing"];
+    assert_eq!(sizing["outcome"], "found", "{sizing:#}");
+    let end = |name: &str| sizing[name].as_f64().unwrap_or_else(|| panic!("no {name} in {sizing:#}"));
+    (end("met"), end("broken"))
+}

@@ -136,8 +136,13 @@ impl Members {
 
     /// The time up to which all members have reported, as an update of one.
     pub(super) fn reported(&self) -> Update {
+        Update::Reported(self.reported_until())
+    }
+
+    /// The time up to which all members have reported.
+    pub(super) fn reported_until(&self) -> Duration {
         let reported = |done| self.members.values().filter(move |state| state.done == done).map(|state| state.reported);
-        Update::Reported(reported(false).min().or_else(|| reported(true).max()).unwrap_or_default())
+        reported(false).min().or_else(|| reported(true).max()).unwrap_or_default()
     }
 
     /// Releases all members.

@@ -1,24 +1,15 @@
 //! Reports what the sessions of a worker do: measurements, events, and at `-vv` each request and response.
 
-use std::{
-    borrow::Cow,
-    cell::Cell,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use futures_util::future::LocalBoxFuture;
 use http::Method;
 use url::Url;
 
-use super::{
-    shard::Shard,
-    stall::{BIN, Kind},
-    transcript,
-};
+use super::{shard::Shard, transcript};
 use crate::{
     event::Event,
-    metrics::{HTTP, OperationSample, Outcome, Recorder, Status},
+    metrics::{OperationSample, Outcome, Recorder, Status},
     options::WorkerId,
     run::LineKind,
     session::{Observer, Operation, Request, Response, Session},
@@ -120,10 +111,6 @@ impl Observer for WorkerObserver {
         }
         if let Some(Status::Code(status)) = sample.status {
             self.shard.answered(status);
-        }
-        if sample.total >= BIN {
-            let name = if protocol == HTTP { Cow::Borrowed(name) } else { format!("{protocol} {name}").into() };
-            self.shard.waited(Kind::Requests, &name, sample.total, Instant::now());
         }
         self.recorder().operation(protocol, name, &sample);
     }

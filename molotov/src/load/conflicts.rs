@@ -18,6 +18,15 @@ pub(crate) fn check_options(args: &Args) -> Result<(), String> {
     if let Some(by) = at_a_rate {
         check_rate(args, by)?;
     }
+    if args.searches_capacity() && at_a_rate.is_none() {
+        let limits = [("max_runs", args.max_runs.is_some()), ("single_run", args.single_run)];
+        if let Some((limit, _)) = limits.into_iter().find(|(_, is_given)| *is_given) {
+            let (sizing, threshold, limit) = (args.name("sizing"), args.name("threshold"), args.name(limit));
+            return Err(format!(
+                "{sizing} with {threshold} runs scenarios until it has found the capacity: leave out {limit}"
+            ));
+        }
+    }
     if args.has_stages() {
         let stage = args.name("stage");
         if args.given.duration.is_some() {

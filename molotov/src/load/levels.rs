@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A part of [`Levels`] in which the quantity changes evenly.
+/// A part of [`Levels`] on which the quantity changes evenly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Piece {
     from: u64,
@@ -18,7 +18,7 @@ struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Levels(Vec<Piece>);
 
-/// Twice the area under [`Levels`], in units times nanoseconds. It is exact at the ends of pieces.
+/// The area under [`Levels`], twice: in units times nanoseconds. It is exact where a piece ends.
 pub(crate) type DoubleArea = u128;
 
 impl Levels {
@@ -94,7 +94,7 @@ impl Levels {
             if !piece.is_above(level, earliest - start) {
                 return Some(earliest);
             }
-            // The end belongs to the next piece.
+            // At its end, the next piece decides.
             (piece.to <= level)
                 .then(|| piece.crossing(level))
                 .filter(|time| *time < piece.length)
@@ -133,6 +133,17 @@ impl Levels {
         self.changed_after(time, |level| (level * factor).round().max(0.0) as u64)
     }
 
+    /// Replaces the values after a time by a constant. The end stays.
+    #[must_use]
+    pub(crate) fn constant_after(&self, time: Duration, level: u64) -> Levels {
+        let mut changed = Levels::default();
+        for (start, piece) in self.pieces() {
+            let before = time.saturating_sub(start).min(piece.length);
+            changed = changed.then(before, piece.from, piece.at(before).round() as u64);
+        }
+        changed.then(self.end().saturating_sub(time), level, level)
+    }
+
     fn changed_after(&self, time: Duration, change: impl Fn(f64) -> u64) -> Levels {
         let mut changed = Levels::default();
         for (start, piece) in self.pieces() {
@@ -152,7 +163,8 @@ impl Piece {
         if self.from == self.to { from } else { from + (to - from) * (time.as_secs_f64() / self.length.as_secs_f64()) }
     }
 
-    /// Whether the value is above `level` from this time of the piece on. At a crossing, the direction of the piece decides.
+    /// Whether the value is above `level` from this time of the piece on. Where a piece crosses the level, it is above on the
+    /// higher side.
     fn is_above(&self, level: u64, time: Duration) -> bool {
         match (self.from > level, self.to > level) {
             (above, to) if above == to => above,
@@ -170,6 +182,9 @@ impl Piece {
     /// Twice the area up to this time of the piece.
     fn double_area(&self, time: Duration) -> DoubleArea {
         let (time, length) = (time.as_nanos(), self.length.as_nanos());
+        if self.from == self.to {
+            return (2 * u128::from(self.from)).saturating_mul(time);
+        }
         let change = u128::from(self.from.abs_diff(self.to)) * time;
         // `change * time / length`, without an intermediate overflow.
         let change = (change / length).saturating_mul(time) + (change % length) * time / length;

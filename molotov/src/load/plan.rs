@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 use super::{Levels, schedule::starts_before};
 use crate::{
     format,
-    options::{Args, Arrivals, Level, Rate, Stages, WhenBusy},
+    options::{Args, Arrivals, Level, Rate, WhenBusy},
 };
 
 /// The most workers of each process under a rate, unless `--workers` is given.
 pub(crate) const MAX_OPEN_WORKERS: usize = 10_000;
 
-/// The length of an unlimited load: longer than any run.
+/// The length of a load that nothing limits: longer than any run.
 pub(crate) const FOREVER: Duration = Duration::from_secs(200 * 365 * 86_400);
 
-/// The load of a run: streams that run at the same time.
+/// The load of a run: streams beside each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) streams: Vec<Stream>,
 }
 
-/// A part of the load that has its own workers.
+/// A part of the load with workers of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stream {
-    /// The scenario that it runs; `None` for all scenarios without their own rate, which are picked by weight.
+    /// The scenario that it runs; `None` for all that have no rate of their own, picked by weight.
     pub(crate) scenario: Option<String>,
     pub(crate) model: Model,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Model {
     Open(OpenModel),
 }
 
-/// A closed loop: each worker starts its next scenario when the previous one ends.
+/// A closed loop: each worker starts its next scenario when the last one has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClosedModel {
     /// The number of workers of each process. Worker `i` runs while it is above `i`.
@@ -64,13 +64,12 @@ pub(crate) struct OpenModel {
 }
 
 impl Load {
-    /// Returns the load that the options describe. `rates` are the scenarios that have their own rates. `weighted` is whether there
+    /// Returns the load that the options describe. `rates` are the scenarios with rates of their own. `weighted` says whether there
     /// are other scenarios. `runs` limits the scenarios of each worker of a closed loop.
     pub(crate) fn new(args: &Args, rates: &[(String, Rate)], weighted: bool, runs: Option<u64>) -> Load {
         let stream = |scenario, model| Stream { scenario, model };
-        let length = if args.stage.0.is_empty() { args.duration } else { args.stage.length() };
         let own = rates.iter().map(|(name, rate)| {
-            let rate = Levels::constant(rate.micros_per_hour(), length);
+            let rate = Levels::constant(rate.micros_per_hour(), length(args));
             stream(Some(name.clone()), Model::Open(OpenModel::new(args, rate)))
         });
         let all = weighted.then(|| stream(None, Model::of(args, runs)));
@@ -88,7 +87,7 @@ impl Load {
         self.streams.iter().all(is_plain)
     }
 
-    /// Returns the streams whose scenarios start at a rate: the scenario, if it has its own rate, and the model.
+    /// Returns the streams whose scenarios start at a rate: the scenario, if it has a rate of its own, and the model.
     pub(crate) fn open(&self) -> impl Iterator<Item = (Option<&str>, &OpenModel)> {
         self.streams.iter().filter_map(|stream| match &stream.model {
             Model::Open(open) => Some((stream.scenario.as_deref(), open)),
@@ -105,7 +104,7 @@ impl Load {
         self.streams.iter().map(most).fold(0, usize::saturating_add)
     }
 
-    /// Adds or removes a tenth of the load from a time on. Each closed loop keeps at least `least` workers.
+    /// Adds a tenth of the load from a time on, or removes it. Each closed loop keeps at least this many workers.
     #[must_use]
     pub(crate) fn changed(&self, time: Duration, more: bool, least: usize) -> Load {
         let changed = |stream: &Stream| {
@@ -124,6 +123,21 @@ impl Load {
             stream
         };
         Load { streams: self.streams.iter().map(changed).collect() }
+    }
+
+    /// Replaces the load of streams after a time by a constant: `None` leaves a stream as it is.
+    #[must_use]
+    pub(crate) fn constant_after(&self, time: Duration, levels: &[Option<u64>]) -> Load {
+        let mut load = self.clone();
+        for (stream, level) in load.streams.iter_mut().zip(levels) {
+            let Some(level) = *level else { continue };
+            let levels = match &mut stream.model {
+                Model::Open(open) => &mut open.rate,
+                Model::Closed(closed) => &mut closed.workers,
+            };
+            *levels = levels.constant_after(time, level);
+        }
+        load
     }
 
     /// Describes the highest load after a time: `200 workers`, `500/s`, or both.
@@ -161,7 +175,7 @@ impl Load {
         self.open().map(|(_, open)| open.rate.end()).max().unwrap_or_default()
     }
 
-    /// Returns when the plan ends; `None` for a closed loop without stages, which ends with its workers.
+    /// Returns when the plan ends, if it says so: a closed loop without stages ends with its workers.
     pub(crate) fn end(&self) -> Option<Duration> {
         let end = |stream: &Stream| match &stream.model {
             Model::Open(open) => Some(open.rate.end()),
@@ -177,19 +191,25 @@ impl Model {
         if starts_at_a_rate {
             let first = args.rate.map_or(0, Rate::micros_per_hour);
             let rate = match args.stage.0.is_empty() {
-                true => Levels::constant(first, args.duration),
-                false => levels(first, &args.stage),
+                true => Levels::constant(first, length(args)),
+                false => staged(args, first),
             };
             return Model::Open(OpenModel::new(args, rate));
         }
         let workers = args.workers as u64;
         let closed = ClosedModel { workers: Levels::default(), span: None, runs, delay: args.delay };
+        if args.searches_capacity() {
+            // Its options refuse stages of workers.
+            let ramp_up = Levels::default().then(args.ramp_up, 0, workers);
+            let levels = ramp_up.then(args.search_time(), workers, workers);
+            return Model::Closed(ClosedModel { workers: levels, runs: None, ..closed });
+        }
         Model::Closed(if args.stage.0.is_empty() {
             let levels = Levels::default().then(args.ramp_up, 0, workers).then(FOREVER, workers, workers);
             ClosedModel { workers: levels, span: Some(args.duration), ..closed }
         } else {
             let first = if args.given.workers.is_some() { workers } else { 0 };
-            ClosedModel { workers: levels(first, &args.stage), ..closed }
+            ClosedModel { workers: staged(args, first), ..closed }
         })
     }
 }
@@ -215,10 +235,19 @@ impl OpenModel {
     }
 }
 
-/// The levels of stages that begin at `first`.
-fn levels(first: u64, stages: &Stages) -> Levels {
+/// How long a constant rate lasts: as long as the stages beside it, if there are any.
+fn length(args: &Args) -> Duration {
+    match args.stage.0.is_empty() {
+        _ if args.searches_capacity() => args.stage.length().saturating_add(args.search_time()),
+        true => args.duration,
+        false => args.stage.length(),
+    }
+}
+
+/// The levels of stages that begin at `first`. A search for the capacity follows them.
+fn staged(args: &Args, first: u64) -> Levels {
     let (mut levels, mut level) = (Levels::default(), first);
-    for stage in &stages.0 {
+    for stage in &args.stage.0 {
         let to = match stage.to {
             Level::Workers(workers) => workers as u64,
             Level::Rate(rate) => rate.micros_per_hour(),
@@ -226,5 +255,5 @@ fn levels(first: u64, stages: &Stages) -> Levels {
         levels = levels.then(stage.time, level, to);
         level = to;
     }
-    levels
+    if args.searches_capacity() { levels.then(args.search_time(), level, level) } else { levels }
 }

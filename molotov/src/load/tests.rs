@@ -102,6 +102,20 @@ proptest! {
         }
     }
 
+    /// A constant replaces what follows a time, up to the same end.
+    #[test]
+    fn constants_replace_what_follows(pieces in any_rate(), at in 0_u64..4_000, level in 0_u64..50) {
+        let before = levels(&pieces, PER_SECOND);
+        let changed = before.constant_after(ms(at), level * PER_SECOND);
+        prop_assert_eq!(changed.end(), before.end());
+        let end = before.end().max(ms(at));
+        let rest = (end - ms(at)).as_nanos() * 2 * u128::from(level * PER_SECOND);
+        let area = before.double_area(ms(at)) + rest;
+        // Where a piece is divided, its value is rounded.
+        prop_assert!(changed.double_area(end).abs_diff(area) <= end.as_nanos() * 2, "{changed:?}");
+        prop_assert_eq!(changed.at(ms(at)), if ms(at) < before.end() { (level * PER_SECOND) as f64 } else { 0.0 });
+    }
+
     /// A worker runs exactly while the planned number of workers is above its number.
     #[test]
     fn workers_run_while_the_level_is_above_their_number(pieces in any_rate(), number in 0_u64..50) {

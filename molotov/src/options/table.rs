@@ -428,16 +428,36 @@ pub(crate) use option_table;
 
 option_table!(define);
 
+/// How long a search for the capacity may take, unless `--duration` is given.
+const SEARCH_TIME: Duration = Duration::from_secs(15 * 60);
+/// The number of workers of each process with which such a search begins, unless `--workers` is given.
+const SEARCH_WORKERS: usize = 10;
+
 impl Args {
     /// Returns an option as the user writes it, for messages: `--ramp-up`.
     pub(crate) fn name(&self, option: &str) -> String {
         self.sources.name(option)
     }
 
+    /// Returns whether the run searches for the highest load at which the service meets the thresholds.
+    pub(crate) fn searches_capacity(&self) -> bool {
+        self.sizing && (self.rate.is_some() || self.stage.are_of_a_rate() || !self.threshold.is_empty())
+    }
+
+    /// Returns how long a search for the capacity may take.
+    pub(crate) fn search_time(&self) -> Duration {
+        let is_given = self.given.duration.is_some() || self.duration != Args::default().duration;
+        if is_given { self.duration } else { SEARCH_TIME }
+    }
+
     /// Applies defaults that depend on other options.
     pub(super) fn apply_dependent_defaults(&mut self) {
         self.max_runs = self.max_runs.filter(|runs| *runs > 0);
-        if self.sizing {
+        if self.searches_capacity() {
+            if self.given.workers.is_none() {
+                self.workers = SEARCH_WORKERS;
+            }
+        } else if self.sizing {
             if self.given.workers.is_none() {
                 self.workers = 500;
             }

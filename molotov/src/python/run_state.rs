@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::{
     engine::Control,
-    run::{Line, SizingResult, Summary, Verdict},
+    run::{Line, SearchEnd, SizingResult, Summary, Verdict},
 };
 
 /// Whether the run is stopping.
@@ -74,6 +74,9 @@ pub(crate) fn set_ended(summary: &Summary) {
     };
     let (reached, ratio, minute) = match &summary.sizing {
         Some(SizingResult::Found { ratio, minute, .. }) => (1.0, ratio * 100.0, (minute.ok, minute.failed)),
+        Some(SizingResult::Capacity(capacity)) => {
+            (f64::from(capacity.end == SearchEnd::Found), 0.0, (summary.totals.successes, summary.totals.failures))
+        }
         _ => (0.0, 0.0, (summary.totals.successes, summary.totals.failures)),
     };
     let counts = vec![

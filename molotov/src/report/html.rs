@@ -112,6 +112,7 @@ fn notes(summary: &Summary) -> Markup {
                 format!("Sizing: failures stayed within the tolerance, with up to {workers} workers.")
             }
             SizingResult::Interrupted => "Sizing was interrupted.".to_owned(),
+            SizingResult::Capacity(capacity) => format!("{capacity}."),
         });
     }
     if summary.snapshot.names_exceeded {

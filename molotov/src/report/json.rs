@@ -12,7 +12,7 @@ use crate::{
     load::{FOREVER, Levels, Load, Model, Stream},
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
     options::Rate,
-    run::{Incomplete, Point, PointStarts, SizingResult, Stall, Stalls, StreamStarts, Summary},
+    run::{Capacity, Incomplete, Point, PointStarts, SearchEnd, SizingResult, SizingStep, StreamStarts, Summary},
 };
 
 /// The name and the version of the schema.
@@ -42,7 +42,6 @@ pub fn json(summary: &Summary) -> String {
         "scenarios": rows(&snapshot.scenarios, summary.totals.active()),
         "requests": rows(&snapshot.requests, summary.totals.active()),
         "steps": rows(&snapshot.steps, summary.totals.active()),
-        "stalls": summary.stalls.as_ref().map(stalls),
         "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
@@ -209,20 +208,6 @@ fn incomplete(incomplete: &Incomplete) -> Value {
     })
 }
 
-fn stalls(stalls: &Stalls) -> Value {
-    let first = |stall: &Stall| json!({ "start_s": stall.start.as_secs_f64(), "length_s": stall.length.as_secs_f64() });
-    json!({
-        "count": stalls.count,
-        "total_s": stalls.total.as_secs_f64(),
-        "longest_s": stalls.longest.as_secs_f64(),
-        "first": stalls.first.iter().map(first).collect::<Vec<_>>(),
-        "subject": stalls.subject.name(),
-        "throughput": stalls.throughput,
-        "unsent": stalls.unsent,
-        "rate": stalls.rate.map(|rate| rate.to_string()),
-    })
-}
-
 fn sizing(sizing: &SizingResult) -> Value {
     match sizing {
         SizingResult::Found { workers, ratio, minute } => json!({
@@ -233,7 +218,33 @@ fn sizing(sizing: &SizingResult) -> Value {
         }),
         SizingResult::NotReached { workers } => json!({ "outcome": "not_reached", "workers": workers }),
         SizingResult::Interrupted => json!({ "outcome": "interrupted" }),
+        SizingResult::Capacity(capacity) => search(capacity),
     }
+}
+
+fn search(capacity: &Capacity) -> Value {
+    let limit = match &capacity.end {
+        SearchEnd::Limited(why) => Some(why),
+        _ => None,
+    };
+    let step = |step: &SizingStep| {
+        json!({
+            "load": step.load,
+            "time_s": step.time.as_secs_f64(),
+            "started_per_s": step.started,
+            "ended_per_s": step.ended,
+            "conditions": step.conditions,
+            "outcome": step.verdict.name(),
+        })
+    };
+    json!({
+        "outcome": capacity.end.name(),
+        "unit": capacity.unit.name(),
+        "met": capacity.met,
+        "broken": capacity.broken,
+        "limit": limit,
+        "steps": capacity.steps.iter().map(step).collect::<Vec<_>>(),
+    })
 }
 
 fn point(point: &Point) -> Value {

@@ -25,8 +25,8 @@ pub use json::json;
 #[doc(no_inline)]
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
-    Incomplete, LatencySource, Limit, Limiter, Point, PointStarts, SizingResult, Stall, Stalls, Summary,
-    ThresholdResult, Timeline, Totals, Verdict,
+    Capacity, Incomplete, LatencySource, Limit, Limiter, LoadUnit, Point, PointStarts, SearchEnd, SizingResult,
+    SizingStep, StepVerdict, Summary, ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]
 pub use crate::run::{Line, LineKind, PlanProgress, Progress, SizingProgress};

@@ -10,7 +10,7 @@
 mod limit;
 mod line;
 mod progress;
-mod stalls;
+mod sizing;
 mod stream_starts;
 mod summary;
 mod timeline;
@@ -21,9 +21,9 @@ pub(crate) use self::stream_starts::StreamStarts;
 pub use self::{
     limit::{Limit, Limiter},
     line::{Line, LineKind},
-    progress::{PlanProgress, Progress, SizingProgress},
-    stalls::{Stall, Stalls},
-    summary::{Incomplete, SizingResult, Summary, ThresholdResult},
+    progress::{PlanProgress, Progress},
+    sizing::{Capacity, LoadUnit, SearchEnd, SizingProgress, SizingResult, SizingStep, StepVerdict},
+    summary::{Incomplete, Summary, ThresholdResult},
     timeline::{LatencySource, Point, PointStarts, Timeline},
     totals::Totals,
     verdict::{FixtureFailure, Verdict},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Totals;
+use super::{SizingProgress, Totals};
 
 /// The progress of a run, as screens show it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -21,15 +21,6 @@ pub struct Progress {
     pub plan: Option<PlanProgress>,
     /// The progress of a sizing.
     pub sizing: Option<SizingProgress>,
-}
-
-/// The progress of a sizing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SizingProgress {
-    /// Share of failures in the last minute, from 0 to 1.
-    pub ratio: f64,
-    /// The share of failures at which the sizing ends.
-    pub tolerance: f64,
 }
 
 /// The plan of a run whose scenarios start at a rate, and how much of it has happened since the warm-up.

@@ -8,12 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stalls, Timeline, Totals, Verdict};
-use crate::{
-    format,
-    load::Load,
-    metrics::{Counts, Snapshot},
-};
+use super::{SizingResult, Timeline, Totals, Verdict};
+use crate::{format, load::Load, metrics::Snapshot};
 
 /// The result of a run. Every report is a function of it.
 ///
@@ -54,36 +50,12 @@ pub struct Summary {
     pub timeline: Timeline,
     /// The processes and threads whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
-    /// The stalls that a closed loop hides; `None` if there were none, or if scenarios started at a rate.
-    pub stalls: Option<Stalls>,
     /// Other facts about the run, in sentences.
     pub notes: Vec<String>,
     /// The results of the thresholds.
     pub thresholds: Vec<ThresholdResult>,
     /// The verbosity of the run (`-v`). From 1 on, reports show the details of errors.
     pub verbose: u8,
-}
-
-/// The result of a sizing.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum SizingResult {
-    /// The share of failures exceeded the tolerance.
-    Found {
-        /// How many workers were running when failures crossed the tolerance.
-        workers: usize,
-        /// Share of failures in the last minute, from 0 to 1.
-        ratio: f64,
-        /// What ended in the last minute.
-        minute: Counts,
-    },
-    /// The run ended before failures exceeded the tolerance.
-    NotReached {
-        /// The most workers that ran at once.
-        workers: usize,
-    },
-    /// The run was stopped before that.
-    Interrupted,
 }
 
 /// A threshold, and whether the run met it.

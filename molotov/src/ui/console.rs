@@ -242,8 +242,7 @@ impl<W: Write + Send> Screen for Console<W> {
             parts.push((6, format!("PROCESSES: {}", progress.processes)));
         }
         if let Some(sizing) = progress.sizing {
-            let text = format!("SIZING: {:.1} % of {} % fail", sizing.ratio * 100.0, sizing.tolerance * 100.0);
-            parts.push((2, text));
+            parts.push((2, format!("SIZING: {sizing}")));
         }
         match &progress.plan {
             Some(plan) => {
@@ -273,7 +272,7 @@ impl<W: Write + Send> Screen for Console<W> {
             self.put(ERASE);
         }
         let totals = match &summary.sizing {
-            Some(sizing) => text::sizing(sizing, summary),
+            Some(sizing) => text::sizing(sizing, summary, self.kind.width()),
             None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.totals.successes, summary.totals.failures),
         };
         let text = format!(

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Coordinator;
 use crate::{
-    engine::{Summary, Verdict, message::Message, panic, stop::Phase},
+    engine::{Summary, Verdict, message::Message, panic, sizing::Sizing, stop::Phase},
     format,
     metrics::Stats,
     run::{Line, Totals},
@@ -39,7 +39,6 @@ impl Coordinator<'_> {
         // A run that never started has followed no plan.
         let load_time = if self.elapsed.is_zero() { Duration::ZERO } else { self.load_time() };
         let planned_time = load_time.saturating_sub(args.warm_up);
-        let stalls = std::mem::take(&mut self.stalls).finish();
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             verdict: Verdict::Ended,
@@ -59,17 +58,17 @@ impl Coordinator<'_> {
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
             incomplete: std::mem::take(&mut self.incomplete),
-            notes: (self.cookies.end().into_iter().chain(self.load_notes()))
-                .chain(stalls.as_ref().map(ToString::to_string))
-                .collect(),
-            stalls,
+            notes: self.cookies.end().into_iter().chain(self.load_notes()).collect(),
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.measures),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
             planned_time,
         };
         // Judged even if the run never started: it met no threshold.
-        summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
+        // Those of a search for the capacity apply to its steps.
+        if !self.sizing.as_ref().is_some_and(Sizing::is_search) {
+            summary.thresholds = self.plan.args.threshold.iter().map(|threshold| threshold.judge(&summary)).collect();
+        }
         let broken = summary.thresholds.iter().any(|result| !result.passed);
         summary.verdict = match self.failed.take() {
             Some(failed) => failed,

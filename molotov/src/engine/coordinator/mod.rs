@@ -21,9 +21,10 @@ use std::{
 use self::rate::Rate;
 use super::{
     Summary, Verdict, clock::Clock, control::Inbox, cookies::CookieWarning, listeners::RunListeners, member::Members,
-    panic, plan::Plan, sizing::Sizing, stall::StallDetector, stop::Phase, update::Command,
+    panic, plan::Plan, sizing::Sizing, stop::Phase, update::Command,
 };
 use crate::{
+    load::Load,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
     run::{Incomplete, Line, Timeline},
     ui::Screen,
@@ -110,7 +111,6 @@ struct Coordinator<'a> {
     start_rate: Rate,
     /// How much of the plan of the load the run has followed, once it is stopped or has ended.
     followed: Option<Duration>,
-    stalls: StallDetector,
     most_workers: usize,
     probe: ProcessProbe,
     machine: MachineProbe,
@@ -118,7 +118,7 @@ struct Coordinator<'a> {
 
 impl<'a> Coordinator<'a> {
     fn new(plan: Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> Coordinator<'a> {
-        let sizing = Sizing::of(&plan.args);
+        let sizing = Sizing::of(&plan);
         Coordinator {
             plan,
             screen,
@@ -147,7 +147,6 @@ impl<'a> Coordinator<'a> {
             rate: Rate::default(),
             start_rate: Rate::default(),
             followed: None,
-            stalls: StallDetector::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
             machine: MachineProbe::start(),
@@ -177,9 +176,18 @@ impl<'a> Coordinator<'a> {
         if self.phase != Phase::Running {
             return;
         }
+        if self.sizing.as_ref().is_some_and(Sizing::is_search) {
+            self.screen.line(&Line::info("The search for the capacity decides the load"));
+            return;
+        }
         let now = self.clock.now();
         let load = Arc::new(self.plan.load.changed(now, more, self.least_workers));
         self.screen.line(&Line::info(format!("Changing to {}", load.describe(now))));
+        self.set_load(load);
+    }
+
+    /// Changes the plan of the load.
+    fn set_load(&mut self, load: Arc<Load>) {
         self.plan.load = load.clone();
         self.members.send(Command::Load(load));
     }

@@ -76,8 +76,9 @@ impl Coordinator<'_> {
             return Ok(());
         }
         crate::failure::capture_backtraces(args.verbose > 0);
-        self.sizing = Sizing::of(&args);
-        self.plan.set_args(args)
+        self.plan.set_args(args)?;
+        self.sizing = Sizing::of(&self.plan);
+        Ok(())
     }
 
     /// Stops the run for a reason outside of fixtures and scenarios.

@@ -28,7 +28,6 @@ impl Coordinator<'_> {
                 let label = member.label();
                 self.measured(label.as_ref(), &measures);
             }
-            Update::Bins(bins) => self.stalls.add(&bins),
             Update::Abandoned => {
                 self.incomplete.push(member.incomplete());
                 self.gave_up = true;
@@ -80,6 +79,9 @@ impl Coordinator<'_> {
     /// Adds measures to the totals, the timeline and the screen.
     pub(super) fn measured(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
         self.screen.measures(member, measures);
+        if let Some(sizing) = &mut self.sizing {
+            sizing.measured(measures);
+        }
         match measures.warm_up {
             true => self.warm_up.merge(measures),
             false => self.measures.merge(measures),

@@ -1,13 +1,16 @@
 //! The loop of the coordinator: receives messages, looks after the members, and shows the progress.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Coordinator;
 use crate::{
     engine::{
         message::Message,
         shard::TEARDOWN_GRACE,
-        sizing::Sizing,
+        sizing::{Action, Moment, Sizing},
         stop::Phase,
         update::{Command, Update},
     },
@@ -79,6 +82,7 @@ impl Coordinator<'_> {
             Message::Pause(paused) => {
                 if self.phase == Phase::Running && self.clock.is_paused() != paused {
                     self.clock.pause(paused);
+                    self.sizing.iter_mut().for_each(Sizing::disturbed);
                     let text = if paused { "Paused: running scenarios finish" } else { "Resumed" };
                     self.screen.line(&Line::info(text));
                     self.members.send(Command::Pause(paused));
@@ -108,12 +112,7 @@ impl Coordinator<'_> {
         self.follow_warm_up();
         self.note_planned_starts(elapsed);
         self.timeline.tick(elapsed, workers);
-        if self.phase == Phase::Running
-            && let Some(sizing) = &mut self.sizing
-            && sizing.sample(self.clock.now(), self.measures.totals(), workers)
-        {
-            self.raise(Phase::Stopping);
-        }
+        self.size(workers);
         for (member, update) in self.members.look_after() {
             self.update(member, update);
         }
@@ -125,6 +124,20 @@ impl Coordinator<'_> {
         if now < warm_up {
             self.warm_up_until = self.clock.real() + (warm_up - now);
             self.timeline.warm_up(self.warm_up_until);
+        }
+    }
+
+    /// Lets the sizing decide what comes next.
+    fn size(&mut self, workers: usize) {
+        if self.phase != Phase::Running || self.clock.is_paused() {
+            return;
+        }
+        let Some(sizing) = &mut self.sizing else { return };
+        let moment = Moment { now: self.clock.now(), reported: self.members.reported_until(), workers };
+        match sizing.advance(moment, self.measures.totals(), &self.plan.load) {
+            Some(Action::Load(load)) => self.set_load(Arc::new(load)),
+            Some(Action::Stop) => self.raise(Phase::Stopping),
+            None => {}
         }
     }
 

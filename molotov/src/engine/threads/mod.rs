@@ -103,7 +103,9 @@ pub(crate) fn no_thread(error: &io::Error) -> String {
 
 /// How many threads each process of a run has.
 pub(super) fn per_process(plan: &Plan) -> usize {
-    if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args, plan.load.most_workers()) }
+    // A search for the capacity may need more workers than it begins with.
+    let workers = if plan.args.searches_capacity() { usize::MAX } else { plan.load.most_workers() };
+    if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args, workers) }
 }
 
 /// How many threads run the workers of a process. Every thread has a worker.

@@ -4,10 +4,12 @@ mod columns;
 mod errors;
 mod measures;
 mod page;
+mod sizing;
 mod starts;
 mod statuses;
 mod style;
 
+pub(crate) use self::sizing::sizing;
 use self::{
     page::Page,
     style::{BAD, GOOD, ODD, TITLE},
@@ -16,30 +18,11 @@ use super::layout::{harmless, left, width, wrap};
 use crate::{
     format,
     metrics::Stats,
-    run::{SizingResult, Summary, ThresholdResult},
+    run::{Summary, ThresholdResult},
 };
 
 /// The number of rows in a section without `-v`.
 const MAX_ROWS: usize = 40;
-
-/// The result of a sizing, which replaces the totals.
-pub(crate) fn sizing(sizing: &SizingResult, summary: &Summary) -> String {
-    match sizing {
-        SizingResult::Found { workers, ratio, minute } => format!(
-            "Sizing is over!\n\nError Ratio {:.2} % obtained with {workers} workers.\n\nOVERALL: SUCCESSES: {} | FAILURES: \
-             {}\nLAST MINUTE: SUCCESSES: {} | FAILURES: {}\n\n",
-            ratio * 100.0,
-            summary.totals.successes,
-            summary.totals.failures,
-            minute.ok,
-            minute.failed,
-        ),
-        SizingResult::NotReached { workers } => {
-            format!("Sizing was not finished. (failures stayed within the tolerance, with up to {workers} workers)\n")
-        }
-        SizingResult::Interrupted => "Sizing was not finished. (interrupted)\n".to_owned(),
-    }
-}
 
 /// Formats the measures of a run: scenarios, requests, steps, status codes, errors, and whether the load generator was the
 /// bottleneck.

@@ -79,7 +79,7 @@ impl Threshold {
     }
 
     /// The measures that the threshold applies to, or the reason why there are none.
-    fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
+    pub(crate) fn stats(&self, snapshot: &Snapshot) -> Result<Stats, String> {
         let Some(Name { name, .. }) = &self.name else {
             let mut all = Stats::default();
             rows(self.kind(), snapshot).values().for_each(|stats| all.merge(&self.timed(stats)));
@@ -116,12 +116,12 @@ impl Threshold {
         Cow::Owned(Stats { latency: times.clone(), ..stats.clone() })
     }
 
-    fn is_of_starts(&self) -> bool {
+    pub(crate) fn is_of_starts(&self) -> bool {
         self.times == Times::Lag || self.metric.is_of_starts()
     }
 
     /// The starts that the threshold applies to, or the reason why there are none.
-    fn starts(&self, snapshot: &Snapshot) -> Result<Starts, String> {
+    pub(crate) fn starts(&self, snapshot: &Snapshot) -> Result<Starts, String> {
         let all = snapshot.all_starts();
         match &self.name {
             _ if all.is_empty() => Err("no scenario was planned to start at a rate".to_owned()),

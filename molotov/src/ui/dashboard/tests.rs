@@ -244,7 +244,7 @@ fn long_error() {
 #[test]
 fn draws_every_size() {
     let mut state = after(10, 3, &[1, 2]);
-    state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
+    state.progress.sizing = Some(SizingProgress::Failures { ratio: 0.031, tolerance: 0.05 });
     for help in [false, true] {
         state.help = help;
         for view in View::ALL {
@@ -272,7 +272,7 @@ fn numbers(screen: &str) -> BTreeSet<String> {
 fn cuts_no_numbers() {
     let mut state = after(40, 3, &[1_234_567, 2_345_678]);
     state.progress.totals.successes = 1_234_567;
-    state.progress.sizing = Some(SizingProgress { ratio: 0.031, tolerance: 0.05 });
+    state.progress.sizing = Some(SizingProgress::Failures { ratio: 0.031, tolerance: 0.05 });
     let mut measures = Snapshot::default();
     measures.requests.insert("POST /orders/{n}/items".into(), Stats::default());
     measures.requests.values_mut().for_each(|stats| stats.counts.ok = 9_876_543);

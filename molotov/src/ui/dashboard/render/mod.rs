@@ -96,8 +96,7 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
         (5, format!(" {}/s ", format::rate(progress.rate)), Style::new()),
     ];
     if let Some(sizing) = progress.sizing {
-        let text = format!(" SIZING: {:.1} % of {} % ", sizing.ratio * 100.0, sizing.tolerance * 100.0);
-        parts.push((2, text, palette.odd()));
+        parts.push((2, format!(" SIZING: {sizing} "), palette.odd()));
     }
     let shown = fitting_parts(usize::from(area.width), parts.iter().map(|(rank, text, _)| (*rank, width(text))));
     let spans: Vec<_> = shown.into_iter().map(|place| Span::styled(parts[place].1.clone(), parts[place].2)).collect();

@@ -1,4 +1,4 @@
-//! Sizing: finds how many workers a service bears while workers start one after the other.
+//! Finds how many workers a service bears while workers start one after the other.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,7 +17,7 @@ const MIN_RESULTS: u64 = 100;
 
 /// Watches the failures of a run that ramps up its workers.
 #[derive(Debug)]
-pub(super) struct Sizing {
+pub(in crate::engine) struct Ramp {
     /// The tolerated share of failures, from 0 to 1.
     tolerance: f64,
     /// Samples of the totals in the last minute, and one before it.
@@ -34,15 +34,14 @@ struct Sample {
     failed: u64,
 }
 
-impl Sizing {
-    /// Returns a sizing if the options request one.
-    pub(super) fn of(args: &Args) -> Option<Sizing> {
-        args.sizing.then(|| Sizing {
+impl Ramp {
+    pub(super) fn new(args: &Args) -> Ramp {
+        Ramp {
             tolerance: args.sizing_tolerance / 100.0,
             samples: VecDeque::from([Sample::default()]),
             crossed: None,
             result: None,
-        })
+        }
     }
 
     /// Takes a sample of the totals. Returns `true` if it ends the sizing.
@@ -85,7 +84,7 @@ impl Sizing {
     pub(super) fn progress(&self) -> SizingProgress {
         let at = self.samples.back().map_or(Duration::ZERO, |sample| sample.at);
         let minute = self.since(at.saturating_sub(MINUTE));
-        SizingProgress { ratio: minute.failure_ratio(), tolerance: self.tolerance }
+        SizingProgress::Failures { ratio: minute.failure_ratio(), tolerance: self.tolerance }
     }
 
     /// The result. `interrupted` says that the run was stopped from outside.
@@ -113,9 +112,8 @@ mod tests {
         counts
     }
 
-    fn sizing(tolerance: f64) -> Sizing {
-        let args = Args { sizing: true, sizing_tolerance: tolerance, ..Args::default() };
-        Sizing::of(&args).unwrap_or_else(|| unreachable!("the options request it"))
+    fn sizing(tolerance: f64) -> Ramp {
+        Ramp::new(&Args { sizing_tolerance: tolerance, ..Args::default() })
     }
 
     /// Simulates a service that serves `capacity` requests at a time, each in `service` seconds, and fails all others. `slope`
@@ -188,6 +186,6 @@ mod tests {
         assert!(!sizing.sample(Duration::from_secs(70), counts(1000, 3), 40));
         assert_eq!(sizing.result(true, 40), SizingResult::Interrupted);
         assert_eq!(sizing.result(false, 40), SizingResult::NotReached { workers: 40 });
-        assert!((sizing.progress().ratio - 3.0 / 1003.0).abs() < 1e-9);
+        assert_eq!(sizing.progress(), SizingProgress::Failures { ratio: 3.0 / 1003.0, tolerance: 0.05 });
     }
 }

@@ -1,0 +1,248 @@
+//! The conditions of a search, and what a block of measures says about them.
+
+use super::interval::{self, Interval, Quotient};
+use crate::{
+    metrics::{Counts, Histogram, Snapshot, Starts},
+    options::{
+        Args,
+        threshold::{Comparison, Metric, Threshold},
+    },
+    run::{StepVerdict, Summary, ThresholdResult},
+};
+
+/// From this share of growth on, the service does not keep up.
+const GROWS: f64 = 0.01;
+/// Growth that is certain counts from this share on.
+const CERTAINLY_GROWS: f64 = 0.002;
+/// Up to this share, growth that the measures do not show is tolerated.
+const MAY_GROW: f64 = 0.05;
+/// The same while the search grows. The ends of the interval are judged again.
+const MAY_GROW_COARSE: f64 = 0.3;
+/// While the search grows, a share is small if it is probably below this.
+const SMALL: f64 = 0.3;
+
+/// Something that the service must do at a load.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    /// It meets a threshold.
+    Threshold(Threshold),
+    /// Not more than this share of the scenarios fails.
+    Failures(f64),
+    /// As many scenarios end as start.
+    KeepsUp,
+}
+
+/// How sure an outcome is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Met,
+    Broken,
+    /// The interval holds the limit. `likely` is the outcome if there are no more measures; `None` if the value is near the limit.
+    Unclear {
+        likely: Option<bool>,
+    },
+}
+
+impl Condition {
+    /// The conditions that options ask for. `keeps_up`: scenarios start at a rate.
+    pub(super) fn of(args: &Args, keeps_up: bool) -> Vec<Condition> {
+        let counts = |threshold: &Threshold| matches!(threshold.metric, Metric::Failures | Metric::Successes);
+        let tolerance = (!args.threshold.iter().any(counts)).then_some(args.sizing_tolerance / 100.0);
+        let thresholds = args.threshold.iter().cloned().map(Condition::Threshold);
+        let others = tolerance.map(Condition::Failures).into_iter().chain(keeps_up.then_some(Condition::KeepsUp));
+        thresholds.chain(others).collect()
+    }
+
+    /// What a block of measures says about the condition.
+    pub(super) fn block(&self, block: &Snapshot, seconds: f64) -> Quotient {
+        match self {
+            Condition::Failures(_) => {
+                let totals = block.totals();
+                Quotient::new(totals.failed as f64, (totals.ok + totals.failed) as f64)
+            }
+            Condition::KeepsUp => {
+                let Starts { started, dropped, .. } = block.all_starts();
+                let due = (started + dropped) as f64;
+                Quotient::new(due - block.totals().total() as f64, due)
+            }
+            Condition::Threshold(threshold) => of_threshold(threshold, block, seconds),
+        }
+    }
+
+    /// Judges a step. `long` says that it has been held for long enough to judge what has no interval, and `coarse` that a rough
+    /// answer suffices.
+    pub(super) fn judge(&self, blocks: &[Quotient], step: &Summary, long: bool, coarse: bool) -> Outcome {
+        match self {
+            Condition::Failures(tolerance) => share_below(blocks, *tolerance, coarse),
+            Condition::KeepsUp => {
+                let Some(growth) = interval::mean(blocks) else { return Outcome::Unclear { likely: None } };
+                let sum: f64 = blocks.iter().map(|block| block.of).sum();
+                let is_small = growth.value <= GROWS || sum < 3.0;
+                if growth.low > 0.0 && growth.value > CERTAINLY_GROWS && sum >= 3.0 {
+                    Outcome::Broken
+                } else if is_small && growth.high < if coarse { MAY_GROW_COARSE } else { MAY_GROW } {
+                    Outcome::Met
+                } else {
+                    Outcome::Unclear {
+                        likely: if is_small { Some(true) } else { (growth.value > 2.0 * MAY_GROW).then_some(false) },
+                    }
+                }
+            }
+            Condition::Threshold(threshold) => judge_threshold(threshold, blocks, step, long, coarse),
+        }
+    }
+
+    /// The value in a step, as tables show it.
+    pub(super) fn result(&self, blocks: &[Quotient], step: &Summary) -> ThresholdResult {
+        let (of, by) = blocks.iter().fold((0.0, 0.0), |(of, by), block| (of + block.of, by + block.by));
+        let share = if by > 0.0 { of / by } else { 0.0 };
+        let percent = |share: f64| Some(format!("{:.2} %", share * 100.0));
+        match self {
+            Condition::Threshold(threshold) => threshold.judge(step),
+            Condition::Failures(tolerance) => ThresholdResult {
+                expression: format!("failures <= {}%", tolerance * 100.0),
+                actual: percent(share),
+                reason: None,
+                passed: share <= *tolerance,
+            },
+            Condition::KeepsUp => ThresholdResult {
+                expression: "ended / started >= 99%".to_owned(),
+                actual: percent((1.0 - share).clamp(0.0, 1.0)),
+                reason: None,
+                passed: share <= GROWS,
+            },
+        }
+    }
+}
+
+/// What share of the samples of a threshold may be on the wrong side, if it is a condition on a share.
+fn allowed(threshold: &Threshold) -> Option<f64> {
+    if matches!(threshold.comparison, Comparison::Equal | Comparison::Unequal) {
+        return None;
+    }
+    let (upper, value) = (is_upper(threshold), threshold.value);
+    match threshold.metric {
+        Metric::Percentile(percent) if upper => Some(1.0 - percent / 100.0),
+        Metric::Percentile(percent) => Some(percent / 100.0),
+        metric if metric.is_a_time() || !threshold.share => None,
+        _ => Some(if upper { value } else { 1.0 - value }),
+    }
+}
+
+fn is_upper(threshold: &Threshold) -> bool {
+    matches!(threshold.comparison, Comparison::Less | Comparison::AtMost)
+}
+
+fn of_threshold(threshold: &Threshold, block: &Snapshot, seconds: f64) -> Quotient {
+    if threshold.is_of_starts() {
+        return of_starts(threshold, &threshold.starts(block).unwrap_or_default());
+    }
+    let stats = threshold.stats(block).unwrap_or_default();
+    let Counts { ok, failed, interrupted, .. } = stats.counts;
+    let ended = ok + failed;
+    match threshold.metric {
+        Metric::Percentile(_) | Metric::Mean => of_times(threshold, &stats.latency),
+        Metric::Rate => Quotient::new(ended as f64, seconds),
+        Metric::Successes => wrong(threshold, ok, ended),
+        Metric::Failures => wrong(threshold, failed, ended),
+        Metric::Interrupted => wrong(threshold, interrupted, ended),
+        _ => Quotient::new(0.0, ended as f64),
+    }
+}
+
+fn of_starts(threshold: &Threshold, starts: &Starts) -> Quotient {
+    let wrong = |part| wrong(threshold, part, starts.planned());
+    match threshold.metric {
+        Metric::Percentile(_) | Metric::Mean => of_times(threshold, &starts.lag),
+        Metric::Late => wrong(starts.late),
+        Metric::Dropped => wrong(starts.dropped),
+        Metric::Unstarted => wrong(starts.unstarted),
+        Metric::Achieved => wrong(starts.started),
+        _ => Quotient::new(0.0, starts.planned() as f64),
+    }
+}
+
+fn of_times(threshold: &Threshold, times: &Histogram) -> Quotient {
+    let count = times.count() as f64;
+    if threshold.metric == Metric::Mean {
+        return Quotient::new(times.mean().as_secs_f64() * count, count);
+    }
+    let above = above(times, threshold.value, threshold.comparison);
+    Quotient::new(if is_upper(threshold) { above } else { count - above }, count)
+}
+
+/// The samples on the wrong side of a share.
+fn wrong(threshold: &Threshold, part: u64, all: u64) -> Quotient {
+    let part = if is_upper(threshold) { part } else { all.saturating_sub(part) };
+    Quotient::new(part as f64, all as f64)
+}
+
+/// Returns the number of times on the far side of the limit.
+fn above(times: &Histogram, limit: f64, comparison: Comparison) -> f64 {
+    let at_limit = matches!(comparison, Comparison::Less | Comparison::AtLeast);
+    let is_above = |time: f64| if at_limit { time >= limit } else { time > limit };
+    let above: u64 = times.iter().filter(|(time, _)| is_above(time.as_secs_f64())).map(|(_, count)| count).sum();
+    above as f64
+}
+
+fn judge_threshold(threshold: &Threshold, blocks: &[Quotient], step: &Summary, long: bool, coarse: bool) -> Outcome {
+    if let Some(allowed) = allowed(threshold) {
+        return share_below(blocks, allowed, coarse);
+    }
+    let result = threshold.judge(step);
+    let samples: f64 = blocks.iter().map(|block| block.by).sum();
+    match (threshold.metric, threshold.comparison) {
+        (Metric::Mean | Metric::Rate, Comparison::Less | Comparison::AtMost) => {
+            below(interval::mean(blocks), threshold.value, 0.9)
+        }
+        (Metric::Mean | Metric::Rate, Comparison::More | Comparison::AtLeast) => {
+            let mirrored =
+                |interval: Interval| Interval { low: -interval.high, value: -interval.value, high: -interval.low };
+            below(interval::mean(blocks).map(mirrored), -threshold.value, 1.1)
+        }
+        // More measures do not mend a maximum or a number.
+        (_, Comparison::Less | Comparison::AtMost) if !result.passed && samples > 0.0 => Outcome::Broken,
+        _ if long && samples > 0.0 && result.passed => Outcome::Met,
+        _ if long && samples > 0.0 => Outcome::Broken,
+        _ => Outcome::Unclear { likely: None },
+    }
+}
+
+/// Judges a share that must be below a limit.
+fn share_below(blocks: &[Quotient], limit: f64, coarse: bool) -> Outcome {
+    let interval = interval::share(blocks);
+    match interval {
+        Some(interval) if coarse && interval.value <= limit / 2.0 && interval.high < SMALL => Outcome::Met,
+        _ => below(interval, limit, 0.5),
+    }
+}
+
+/// Judges a value that must be below a limit. Below the part `far` of the limit, it is likely to stay there.
+fn below(interval: Option<Interval>, limit: f64, far: f64) -> Outcome {
+    match interval {
+        None => Outcome::Unclear { likely: None },
+        Some(interval) if interval.high < limit => Outcome::Met,
+        Some(interval) if interval.low > limit => Outcome::Broken,
+        // Nothing may be on the wrong side.
+        Some(interval) if limit == 0.0 && interval.value > 0.0 => Outcome::Broken,
+        Some(interval) if interval.value <= far * limit => Outcome::Unclear { likely: Some(true) },
+        Some(interval) => Outcome::Unclear { likely: (interval.value > limit / far).then_some(false) },
+    }
+}
+
+/// The outcome of a step whose conditions have these outcomes, and whether it is certain.
+pub(super) fn together(outcomes: &[Outcome]) -> (StepVerdict, bool) {
+    let any = |outcome| outcomes.contains(&outcome);
+    if any(Outcome::Broken) {
+        return (StepVerdict::Broken, true);
+    }
+    let is_clear = outcomes.iter().all(|outcome| *outcome == Outcome::Met);
+    let verdict = if any(Outcome::Unclear { likely: None }) {
+        StepVerdict::Unclear
+    } else if any(Outcome::Unclear { likely: Some(false) }) {
+        StepVerdict::Broken
+    } else {
+        StepVerdict::Met
+    };
+    (verdict, is_clear)
+}
