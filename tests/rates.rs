@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use molotov_tests::{LoadTestProgram, freezes_are_in_the_response_times, reports_agree_about_starts};
+use molotov_tests::{
+    LoadTestProgram, few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept,
+    reports_agree_about_starts,
+};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 
@@ -14,4 +17,14 @@ fn freezes_are_in_response_times() {
 #[test]
 fn reports_agree_about_the_starts() {
     reports_agree_about_starts(&LoadTestProgram::rust(STEADY));
+}
+
+#[test]
+fn scenarios_start_when_they_are_planned() {
+    rates_are_kept(&LoadTestProgram::rust(STEADY));
+}
+
+#[test]
+fn too_few_workers_are_named_as_the_limit() {
+    few_workers_are_the_limit(&LoadTestProgram::rust(STEADY));
 }

@@ -23,7 +23,7 @@ pub use operations::operations_are_measured;
 pub use options::every_option;
 pub use program::{Output, Program, Running};
 pub use quota::Quota;
-pub use rates::freezes_are_in_the_response_times;
+pub use rates::{few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept};
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found, interval};
 pub use starts::reports_agree_about_starts;
