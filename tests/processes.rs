@@ -35,6 +35,34 @@ fn count(output: &Output, line: &str) -> usize {
     output.journal.iter().filter(|entry| *entry == line).count()
 }
 
+/// A service that freezes twice, with many workers on several threads of two processes. They send 200 requests a second.
+#[test]
+fn stalls_of_the_service_are_named_with_their_length() {
+    let server = Server::new();
+    let program =
+        Program::new(STEADY, "-p 2 --threads 2 -w 10 -d 8.5 -c").env("TARGET", &format!("{}/bear/99", server.url()));
+    let running = program.start();
+    wait_until("the workers run", || server.served() > 300);
+    let first = server.freeze(Duration::from_secs(2));
+    let before = server.served();
+    wait_until("the workers run again", || server.served() > before + 200);
+    let frozen = first + server.freeze(Duration::from_secs(2));
+    let output = running.wait().exited(0);
+    let text = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, notice) = text.split_once("The service stalled 2 times, for ").unwrap_or_else(|| panic!("{output:#?}"));
+    let length: f64 = notice.split(' ').next().unwrap().parse().unwrap();
+    assert!((length - frozen.as_secs_f64()).abs() <= frozen.as_secs_f64() * 0.1, "{frozen:?}: {notice}");
+    let number = |after: &str| -> f64 {
+        let (_, rest) = notice.split_once(after).unwrap_or_else(|| panic!("{notice}"));
+        rest.split([' ', '/']).next().unwrap().replace(',', "").parse().unwrap()
+    };
+    // 20 workers, whose requests take a little longer than 100 ms.
+    assert!((150.0..=210.0).contains(&number("A steady ")), "{notice}");
+    assert!((150.0..=210.0).contains(&number("`--rate ")), "{notice}");
+    let unsent = number("would have sent ");
+    assert!((unsent - number("A steady ") * length).abs() < unsent * 0.05, "{notice}");
+}
+
 #[test]
 fn totals_include_every_scenario_of_every_process() {
     let server = Server::new();

@@ -48,7 +48,7 @@ thread_local! {
     static CAPTURE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Sets whether failures of this thread record a backtrace. Each takes milliseconds, so only `-v` turns it on.
+/// Sets whether failures of this thread record a backtrace. A backtrace takes milliseconds, so only `-v` enables them.
 pub(crate) fn capture_backtraces(on: bool) {
     CAPTURE.set(on);
 }
@@ -72,7 +72,7 @@ impl Failure {
         }))
     }
 
-    /// A failure from its parts, for caught panics and exceptions of scripts.
+    /// Creates a failure from its parts, for caught panics and exceptions of scripts.
     pub(crate) fn from_parts(
         kind: impl Into<Cow<'static, str>>,
         message: String,
@@ -211,7 +211,7 @@ impl<E: StdError + 'static> From<E> for Failure {
     }
 }
 
-/// Describes the errors of a [`Result`](std::result::Result) and the `None` of an [`Option`], and makes a [`Failure`] of them.
+/// Adds context to the error of a [`Result`](std::result::Result) or the `None` of an [`Option`], and converts it to a [`Failure`].
 ///
 /// The methods are those of `anyhow`. They make `?` work on options, which Rust does not convert to errors:
 ///
@@ -230,7 +230,7 @@ impl<E: StdError + 'static> From<E> for Failure {
 /// assert_eq!(failure.kind(), "ParseIntError");
 /// ```
 ///
-/// An error that is only a text, such as a `String`, is converted by `map_err(Failure::msg)`.
+/// To convert an error that is only a text, such as a `String`, use `map_err(Failure::msg)`.
 ///
 /// # With `anyhow`
 ///
@@ -246,14 +246,14 @@ impl<E: StdError + 'static> From<E> for Failure {
     note = "`Option<T>`, and `Result<T, E>` where `E` is a `Failure` or a `std::error::Error`, have `context`; for an error that is only a text, write `map_err(Failure::msg)`"
 )]
 pub trait ErrorContext<T> {
-    /// Puts `context` before the message of the error, or makes it the message where there is none.
+    /// Puts `context` before the message of the error. For `None`, it is the message.
     ///
     /// # Errors
     ///
     /// Returns the error of the result as a [`Failure`], and a failure of the kind `"Failure"` for `None`.
     fn context(self, context: impl fmt::Display) -> Result<T>;
 
-    /// Like [`context`](Self::context), with a text that is only made if there is an error.
+    /// Like [`context`](Self::context), but creates the text only if there is an error.
     ///
     /// # Errors
     ///

@@ -45,6 +45,33 @@ def finish():
     print("in the parent", COUNT, os.getpid() == PARENT)
 "#;
 
+/// Runs a script while the service freezes, and returns what the run says about stalls at its end.
+fn with_a_freeze(options: &str) -> (Duration, String) {
+    let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
+    let url = format!("{}/bear/99", scripts.server.url());
+    let running = scripts.program(options).env("TARGET", &url).start();
+    wait_until("the workers run", || scripts.server.served() > 200);
+    let frozen = scripts.server.freeze(Duration::from_secs(2));
+    let output = running.wait().exited(0);
+    (frozen, output.stdout.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn stalls_of_the_service_are_named_with_their_length() {
+    let (frozen, text) = with_a_freeze("-p 2 -w 10 -d 6 -c");
+    let (_, notice) = text.split_once("The service stalled once, for ").unwrap_or_else(|| panic!("{text}"));
+    let length: f64 = notice.split(' ').next().unwrap().parse().unwrap();
+    assert!((length - frozen.as_secs_f64()).abs() <= frozen.as_secs_f64() * 0.1, "{frozen:?}: {notice}");
+    assert!(notice.contains("To measure it, start scenarios at a steady rate: `--rate 1"), "{notice}");
+}
+
+/// With a rate, the response times contain the stall, and nothing is hidden.
+#[test]
+fn scenarios_at_a_rate_hide_no_stall() {
+    let (_, text) = with_a_freeze("-p 2 --rate 150/s -d 5 -c");
+    assert!(!text.contains("stalled"), "{text}");
+}
+
 #[test]
 fn every_run_of_every_process_is_counted() {
     let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);

@@ -88,6 +88,61 @@ async def sleeps(session):
 }
 
 #[test]
+fn teardowns_can_use_asyncio_after_an_interrupted_scenario() {
+    // With the attribute that `nest_asyncio` sets, asyncio steps the coroutines.
+    for patched in ["", "asyncio.get_event_loop()._nest_patched = True"] {
+        let script = r#"
+import asyncio
+import molotov
+
+async def sleeps():
+    await asyncio.sleep(60)
+
+async def reads(session):
+    await session.reader.read(1)
+
+WAYS = (
+    lambda session: asyncio.Event().wait(),
+    lambda session: asyncio.sleep(60),
+    lambda session: reads(session),
+    lambda session: asyncio.create_task(sleeps()),
+    lambda session: asyncio.gather(sleeps(), sleeps()),
+    lambda session: asyncio.wait_for(sleeps(), 60),
+)
+
+async def hold(reader, writer):
+    await reader.read()
+    writer.close()
+
+@molotov.setup_session()
+async def opened(worker, session):
+    PATCH
+    session.server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    session.reader, session.writer = await asyncio.open_connection(*session.server.sockets[0].getsockname())
+
+@molotov.scenario()
+async def waits(session):
+    await WAYS[molotov.get_context(session).worker_id](session)
+
+@molotov.teardown_session()
+async def closing(worker, session):
+    await asyncio.sleep(0.01)
+    assert await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: 42), 10) == 42
+    session.writer.close()
+    await session.writer.wait_closed()
+    print("closed", worker)
+"#;
+        let scripts = Scripts::new(&[("loadtest.py", &script.replace("PATCH", &format!("{patched}\n    ")))]);
+        let output = scripts.program("-c -w 6 -d 1 --force-shutdown").run().exited(0);
+        assert_eq!(interrupted_scenarios(&output), 6, "{patched}: {output:#?}");
+        for worker in 0..6 {
+            assert!(output.stdout.contains(&format!("closed {worker}\n")), "{patched}: {output:#?}");
+        }
+        assert!(!output.stdout.contains("Warning"), "{patched}: {output:#?}");
+    }
+}
+
+#[test]
 fn force_shutdown_interrupts_blocking_code() {
     let script = r#"
 import molotov

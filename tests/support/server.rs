@@ -56,6 +56,7 @@ pub struct Server {
 struct Shared {
     arrivals: Mutex<Vec<Arrival>>,
     released: watch::Sender<bool>,
+    frozen: watch::Sender<bool>,
     in_progress: AtomicUsize,
     /// The slots of `/queue`.
     queue: OnceLock<Semaphore>,
@@ -81,6 +82,7 @@ impl Server {
         let shared = Arc::new(Shared {
             arrivals: Mutex::default(),
             released: watch::Sender::new(false),
+            frozen: watch::Sender::new(false),
             in_progress: AtomicUsize::new(0),
             queue: OnceLock::new(),
         });
@@ -125,6 +127,15 @@ impl Server {
             *counts.entry(arrival.path.clone()).or_default() += 1;
         }
         counts
+    }
+
+    /// Sends no response for this time, and returns how long it really was.
+    pub fn freeze(&self, time: Duration) -> Duration {
+        let started = Instant::now();
+        self.shared.frozen.send_replace(true);
+        thread::sleep(time);
+        self.shared.frozen.send_replace(false);
+        started.elapsed()
     }
 
     /// Responds to all held requests, and stops holding requests.
@@ -192,6 +203,9 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         }
         _ => false,
     };
+    if *shared.frozen.borrow() {
+        let _ = shared.frozen.subscribe().wait_for(|frozen| !frozen).await;
+    }
     if path.starts_with("/loop/") {
         return (StatusCode::FOUND, [("location", path)]).into_response();
     }

@@ -63,6 +63,7 @@ impl Item for Update {
             (Update::Measures(measures), Update::Measures(newer)) if measures.belongs_with(&newer, exact) => {
                 measures.merge(&newer);
             }
+            (Update::Bins(bins), Update::Bins(newer)) => bins.merge(&newer),
             (update @ Update::Workers { .. }, newer @ Update::Workers { .. }) => *update = newer,
             // The older time stays, because measures after it are still in the queue.
             (Update::Reported(_), Update::Reported(_)) => {}

@@ -26,6 +26,7 @@ mod sequence;
 mod shard;
 mod shard_plan;
 mod sizing;
+mod stall;
 mod status;
 mod stop;
 #[cfg(test)]

@@ -1,15 +1,24 @@
 //! Reports what the sessions of a worker do: measurements, events, and at `-vv` each request and response.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::LocalBoxFuture;
 use http::Method;
 use url::Url;
 
-use super::{shard::Shard, transcript};
+use super::{
+    shard::Shard,
+    stall::{BIN, Kind},
+    transcript,
+};
 use crate::{
     event::Event,
-    metrics::{OperationSample, Outcome, Recorder, Status},
+    metrics::{HTTP, OperationSample, Outcome, Recorder, Status},
     options::WorkerId,
     run::LineKind,
     session::{Observer, Operation, Request, Response, Session},
@@ -111,6 +120,10 @@ impl Observer for WorkerObserver {
         }
         if let Some(Status::Code(status)) = sample.status {
             self.shard.answered(status);
+        }
+        if sample.total >= BIN {
+            let name = if protocol == HTTP { Cow::Borrowed(name) } else { format!("{protocol} {name}").into() };
+            self.shard.waited(Kind::Requests, &name, sample.total, Instant::now());
         }
         self.recorder().operation(protocol, name, &sample);
     }

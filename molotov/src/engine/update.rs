@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::cookies::DroppedCookie;
+use super::{cookies::DroppedCookie, stall::Bins};
 use crate::{
     load::Load,
     metrics::Snapshot,
@@ -25,6 +25,8 @@ pub(crate) enum Update {
     Line(Line),
     /// The measures since the last report.
     Measures(Box<Snapshot>),
+    /// What has ended in each bin, in a closed loop.
+    Bins(Bins),
     /// How many workers of the member are running, and the most that ran at once.
     Workers { running: usize, most: usize },
     /// All measures up to this time of the run have been sent.

@@ -88,7 +88,7 @@ struct Inner {
     kind: ErrorKind,
     /// Whether a timeout expired while connecting. Then both `is_timeout` and `is_connect` return true.
     connecting: bool,
-    /// Whether a timeout was that of one read, and not of the whole request.
+    /// Whether a timeout applied to a single read rather than the whole request.
     reading: bool,
     message: String,
     hint: Option<&'static str>,

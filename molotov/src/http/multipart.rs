@@ -26,7 +26,15 @@ pub struct Form {
     parts: Vec<(Cow<'static, str>, Part)>,
 }
 
-/// A part of a form.
+/// A part of a form: text, bytes, a stream, or a file.
+///
+/// ```no_run
+/// use molotov::session::multipart::{Form, Part};
+/// # async fn sample() -> Result<(), molotov::Error> {
+/// let photo = Part::file("beach.png").await?.mime_str("image/png")?;
+/// let form = Form::new().part("photo", photo).part("note", Part::text("at noon"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Part {
     content: Content,

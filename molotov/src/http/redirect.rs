@@ -37,7 +37,7 @@ impl Redirect {
         Redirect(Policy::Limited { most, returns_last: false })
     }
 
-    /// Follows no redirects; they are returned like any response.
+    /// Follows no redirects. They are returned like any response.
     pub fn none() -> Redirect {
         Redirect(Policy::None)
     }
@@ -72,7 +72,7 @@ impl Redirect {
     }
 }
 
-/// What happens with a response.
+/// What to do with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disposition {
     /// It is a redirect, which is followed.
@@ -100,7 +100,17 @@ impl fmt::Debug for Redirect {
     }
 }
 
-/// A redirect for a custom policy to decide on.
+/// A redirect that a custom policy decides on.
+///
+/// ```
+/// use molotov::session::Redirect;
+/// let policy = Redirect::custom(|attempt| match attempt.url().path() {
+///     "/login" => attempt.error("the user was logged out"),
+///     _ if attempt.previous().len() > 5 => attempt.stop(),
+///     _ => attempt.follow(),
+/// });
+/// # let _ = policy;
+/// ```
 pub struct Attempt<'a> {
     status: StatusCode,
     url: &'a Url,
@@ -128,7 +138,7 @@ impl Attempt<'_> {
         Action(Decision::Follow)
     }
 
-    /// Stops; the redirect is returned like any response.
+    /// Does not follow the redirect, which is returned like any response.
     pub fn stop(self) -> Action {
         Action(Decision::Stop)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A part of [`Levels`] on which the quantity changes evenly.
+/// A part of [`Levels`] in which the quantity changes evenly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Piece {
     from: u64,
@@ -18,7 +18,7 @@ struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Levels(Vec<Piece>);
 
-/// The area under [`Levels`], twice: in units times nanoseconds. It is exact where a piece ends.
+/// Twice the area under [`Levels`], in units times nanoseconds. It is exact at the ends of pieces.
 pub(crate) type DoubleArea = u128;
 
 impl Levels {
@@ -94,7 +94,7 @@ impl Levels {
             if !piece.is_above(level, earliest - start) {
                 return Some(earliest);
             }
-            // At its end, the next piece decides.
+            // The end belongs to the next piece.
             (piece.to <= level)
                 .then(|| piece.crossing(level))
                 .filter(|time| *time < piece.length)
@@ -163,8 +163,7 @@ impl Piece {
         if self.from == self.to { from } else { from + (to - from) * (time.as_secs_f64() / self.length.as_secs_f64()) }
     }
 
-    /// Whether the value is above `level` from this time of the piece on. Where a piece crosses the level, it is above on the
-    /// higher side.
+    /// Whether the value is above `level` from this time of the piece on. At a crossing, the direction of the piece decides.
     fn is_above(&self, level: u64, time: Duration) -> bool {
         match (self.from > level, self.to > level) {
             (above, to) if above == to => above,

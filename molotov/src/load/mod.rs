@@ -1,7 +1,7 @@
 //! The plan of the load over time, as plain data: how many workers run, or at which rate scenarios start.
 //!
-//! A [`Load`] has one [`Stream`] for the scenarios that are picked by weight, and one for each scenario with a rate of its own.
-//! The engine's pacing asks it when something starts, and screens show what is ahead.
+//! A [`Load`] has one [`Stream`] for the scenarios that are picked by weight, and one for each scenario that has a rate. The
+//! engine's pacing follows it, and screens show the part that is ahead.
 
 mod conflicts;
 mod levels;

@@ -13,19 +13,19 @@ use crate::{
 /// The most workers of each process under a rate, unless `--workers` is given.
 pub(crate) const MAX_OPEN_WORKERS: usize = 10_000;
 
-/// The length of a load that nothing limits: longer than any run.
+/// The length of an unlimited load: longer than any run.
 pub(crate) const FOREVER: Duration = Duration::from_secs(200 * 365 * 86_400);
 
-/// The load of a run: streams beside each other.
+/// The load of a run: streams that run at the same time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) streams: Vec<Stream>,
 }
 
-/// A part of the load with workers of its own.
+/// A part of the load that has its own workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stream {
-    /// The scenario that it runs; `None` for all that have no rate of their own, picked by weight.
+    /// The scenario that it runs; `None` for all scenarios without their own rate, which are picked by weight.
     pub(crate) scenario: Option<String>,
     pub(crate) model: Model,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Model {
     Open(OpenModel),
 }
 
-/// A closed loop: each worker starts its next scenario when the last one has ended.
+/// A closed loop: each worker starts its next scenario when the previous one ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClosedModel {
     /// The number of workers of each process. Worker `i` runs while it is above `i`.
@@ -64,7 +64,7 @@ pub(crate) struct OpenModel {
 }
 
 impl Load {
-    /// Returns the load that the options describe. `rates` are the scenarios with rates of their own. `weighted` says whether there
+    /// Returns the load that the options describe. `rates` are the scenarios that have their own rates. `weighted` is whether there
     /// are other scenarios. `runs` limits the scenarios of each worker of a closed loop.
     pub(crate) fn new(args: &Args, rates: &[(String, Rate)], weighted: bool, runs: Option<u64>) -> Load {
         let stream = |scenario, model| Stream { scenario, model };
@@ -87,7 +87,7 @@ impl Load {
         self.streams.iter().all(is_plain)
     }
 
-    /// Returns the streams whose scenarios start at a rate: the scenario, if it has a rate of its own, and the model.
+    /// Returns the streams whose scenarios start at a rate: the scenario, if it has its own rate, and the model.
     pub(crate) fn open(&self) -> impl Iterator<Item = (Option<&str>, &OpenModel)> {
         self.streams.iter().filter_map(|stream| match &stream.model {
             Model::Open(open) => Some((stream.scenario.as_deref(), open)),
@@ -104,7 +104,7 @@ impl Load {
         self.streams.iter().map(most).fold(0, usize::saturating_add)
     }
 
-    /// Adds a tenth of the load from a time on, or removes it. Each closed loop keeps at least this many workers.
+    /// Adds or removes a tenth of the load from a time on. Each closed loop keeps at least `least` workers.
     #[must_use]
     pub(crate) fn changed(&self, time: Duration, more: bool, least: usize) -> Load {
         let changed = |stream: &Stream| {
@@ -175,7 +175,7 @@ impl Load {
         self.open().map(|(_, open)| open.rate.end()).max().unwrap_or_default()
     }
 
-    /// Returns when the plan ends, if it says so: a closed loop without stages ends with its workers.
+    /// Returns when the plan ends; `None` for a closed loop without stages, which ends with its workers.
     pub(crate) fn end(&self) -> Option<Duration> {
         let end = |stream: &Stream| match &stream.model {
             Model::Open(open) => Some(open.rate.end()),

@@ -1,4 +1,4 @@
-//! The planned starts of a plan with a rate, as one shard sees them.
+//! The planned starts of a shard, under a plan with a rate.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) struct Share {
 /// A planned start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// Its place on the unit schedule, from which every plan computes its time.
+    /// Its position on the unit schedule, from which a plan computes its time.
     position: DoubleArea,
     /// When it is planned, on the run's clock.
     pub(crate) at: Duration,
@@ -26,7 +26,7 @@ pub(crate) struct Arrival {
 
 /// The planned starts of a shard, in order.
 ///
-/// Start number `k` has a time that follows from the plan alone. All shards compute the same schedule, and each takes its share.
+/// The plan alone determines the time of start number `k`. All shards compute the same schedule, and each takes its share.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     rate: Levels,
@@ -36,12 +36,12 @@ pub(crate) struct Schedule {
     next: Option<Arrival>,
 }
 
-/// The places of all starts on a schedule of one start per unit of area.
+/// The positions of all starts on a schedule with one start per unit of area.
 #[derive(Debug)]
 enum Spacing {
     /// Start `k` is at `k`.
     Even { number: u64 },
-    /// The distances are exponentially distributed. Every shard draws all of them.
+    /// The distances between starts are exponentially distributed. Every shard draws all of them.
     Poisson { rng: fastrand::Rng, position: f64 },
 }
 
@@ -103,7 +103,7 @@ impl Spacing {
         }
     }
 
-    /// Moves on by this many starts.
+    /// Skips this many starts.
     fn skip(&mut self, starts: u64) {
         match self {
             Spacing::Even { number } => *number = number.saturating_add(starts),

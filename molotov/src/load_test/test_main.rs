@@ -23,7 +23,7 @@ use crate::{
 ///
 /// ```no_run
 /// // tests/scenarios.rs
-/// // use my_crate as _; // keeps the scenarios of the library linked
+/// // use my_crate as _; // Links the scenarios of the library.
 /// use std::process::ExitCode;
 ///
 /// fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! How the starts of a plan with a rate are spaced, and what happens when no worker is free.
+//! The spacing of starts at a rate, and what happens if no worker is free.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -8,20 +8,20 @@ use super::{
     value::{Value, ValueKind},
 };
 
-/// The spacing of the starts of a plan with a rate.
+/// The spacing of starts at a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Arrivals {
-    /// Starts follow each other at even intervals.
+    /// Starts have equal intervals.
     #[default]
     Even,
-    /// Starts are a Poisson process: independent of each other, like those of many users.
+    /// Starts are a Poisson process: they are independent of each other, like those of many users.
     Poisson,
 }
 
 /// What happens if no worker is free at a planned start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WhenBusy {
-    /// The scenario starts as soon as a worker is free. Its response time counts from the planned start.
+    /// The scenario starts as soon as a worker is free. The planned start counts for its response time.
     #[default]
     Wait,
     /// The start is dropped and counted.

@@ -10,12 +10,12 @@ use super::InvalidValue;
 const PER_HOUR: u64 = 1_000_000;
 /// The units of time: the letter, the number of seconds, and the name.
 const UNITS: [(&str, u64, &str); 3] = [("s", 1, "second"), ("m", 60, "minute"), ("h", 3_600, "hour")];
-/// More starts per second than any machine makes.
+/// The maximum, in starts per second: more than any machine can start.
 const MAX_PER_SECOND: u64 = 1_000_000;
 
-/// How many scenarios start in a time: `500/s`, `30/m`, `2000/h`.
+/// A number of starts per unit of time: `500/s`, `30/m`, `2000/h`.
 ///
-/// A rate is exact to a millionth of a start per hour.
+/// A rate has a resolution of a millionth of a start per hour.
 ///
 /// ```
 /// # use molotov::Rate;
@@ -36,21 +36,21 @@ impl Rate {
     /// No start at all.
     pub(crate) const ZERO: Rate = Rate { micros_per_hour: 0 };
 
-    /// Returns a rate of this many starts per second: `Rate::per_second(500)`, `Rate::per_second(0.5)`.
+    /// Returns a rate in starts per second: `Rate::per_second(500)`, `Rate::per_second(0.5)`.
     ///
-    /// A negative number is 0, and the highest rate is 1,000,000 starts per second.
+    /// A negative number becomes 0. The maximum is 1,000,000 starts per second.
     #[must_use]
     pub fn per_second(starts: impl Into<f64>) -> Rate {
         Rate::of(starts.into(), 1)
     }
 
-    /// Returns a rate of this many starts per minute, as [`per_second`](Self::per_second) does.
+    /// Returns a rate in starts per minute, with the limits of [`per_second`](Self::per_second).
     #[must_use]
     pub fn per_minute(starts: impl Into<f64>) -> Rate {
         Rate::of(starts.into(), 60)
     }
 
-    /// Returns a rate of this many starts per hour, as [`per_second`](Self::per_second) does.
+    /// Returns a rate in starts per hour, with the limits of [`per_second`](Self::per_second).
     #[must_use]
     pub fn per_hour(starts: impl Into<f64>) -> Rate {
         Rate::of(starts.into(), 3_600)

@@ -10,7 +10,7 @@ use super::{
     value::{Value, ValueKind},
 };
 
-/// A part of a plan of load: in this time, the load changes evenly to this level.
+/// A part of a plan of load. Within its time, the load changes evenly to its level.
 ///
 /// ```
 /// # use molotov::{Rate, Stage, secs};
@@ -33,7 +33,7 @@ pub struct Stage {
 pub enum Level {
     /// The number of workers of each process.
     Workers(usize),
-    /// How many scenarios start in a time, in the whole run.
+    /// The rate at which scenarios start, over the whole run.
     Rate(Rate),
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// The stages of a plan, in order. A text may have several, separated by commas.
+/// The stages of a plan, in order. Commas separate stages in one text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stages(pub Vec<Stage>);
 

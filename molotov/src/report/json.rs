@@ -12,7 +12,10 @@ use crate::{
     load::{FOREVER, Levels, Load, Model, Stream},
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
     options::Rate,
-    run::{Capacity, Incomplete, Point, PointStarts, SearchEnd, SizingResult, SizingStep, StreamStarts, Summary},
+    run::{
+        Capacity, Incomplete, Point, PointStarts, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StreamStarts,
+        Summary,
+    },
 };
 
 /// The name and the version of the schema.
@@ -42,6 +45,7 @@ pub fn json(summary: &Summary) -> String {
         "scenarios": rows(&snapshot.scenarios, summary.totals.active()),
         "requests": rows(&snapshot.requests, summary.totals.active()),
         "steps": rows(&snapshot.steps, summary.totals.active()),
+        "stalls": summary.stalls.as_ref().map(stalls),
         "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
@@ -205,6 +209,20 @@ fn incomplete(incomplete: &Incomplete) -> Value {
         "pid": incomplete.pid,
         "thread": incomplete.thread,
         "since_s": incomplete.since.as_secs_f64(),
+    })
+}
+
+fn stalls(stalls: &Stalls) -> Value {
+    let first = |stall: &Stall| json!({ "start_s": stall.start.as_secs_f64(), "length_s": stall.length.as_secs_f64() });
+    json!({
+        "count": stalls.count,
+        "total_s": stalls.total.as_secs_f64(),
+        "longest_s": stalls.longest.as_secs_f64(),
+        "first": stalls.first.iter().map(first).collect::<Vec<_>>(),
+        "subject": stalls.subject.name(),
+        "throughput": stalls.throughput,
+        "unsent": stalls.unsent,
+        "rate": stalls.rate.map(|rate| rate.to_string()),
     })
 }
 

@@ -26,7 +26,7 @@ pub use json::json;
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
     Capacity, Incomplete, LatencySource, Limit, Limiter, LoadUnit, Point, PointStarts, SearchEnd, SizingResult,
-    SizingStep, StepVerdict, Summary, ThresholdResult, Timeline, Totals, Verdict,
+    SizingStep, Stall, Stalls, StepVerdict, Summary, ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]
 pub use crate::run::{Line, LineKind, PlanProgress, Progress, SizingProgress};

@@ -11,6 +11,7 @@ mod limit;
 mod line;
 mod progress;
 mod sizing;
+mod stalls;
 mod stream_starts;
 mod summary;
 mod timeline;
@@ -23,6 +24,7 @@ pub use self::{
     line::{Line, LineKind},
     progress::{PlanProgress, Progress},
     sizing::{Capacity, LoadUnit, SearchEnd, SizingProgress, SizingResult, SizingStep, StepVerdict},
+    stalls::{Stall, Stalls},
     summary::{Incomplete, Summary, ThresholdResult},
     timeline::{LatencySource, Point, PointStarts, Timeline},
     totals::Totals,

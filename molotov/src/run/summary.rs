@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{SizingResult, Timeline, Totals, Verdict};
+use super::{SizingResult, Stalls, Timeline, Totals, Verdict};
 use crate::{format, load::Load, metrics::Snapshot};
 
 /// The result of a run. Every report is a function of it.
@@ -50,6 +50,8 @@ pub struct Summary {
     pub timeline: Timeline,
     /// The processes and threads whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
+    /// The stalls that a closed loop hides; `None` if there were none, or if scenarios started at a rate.
+    pub stalls: Option<Stalls>,
     /// Other facts about the run, in sentences.
     pub notes: Vec<String>,
     /// The results of the thresholds.

@@ -48,7 +48,7 @@ struct Inner {
     statsd: Option<Statsd>,
 }
 
-/// Takes a line that a worker wants printed.
+/// Prints a line of a worker.
 pub(crate) type Printer = Rc<dyn Fn(WorkerId, String)>;
 
 impl Context {
@@ -124,7 +124,7 @@ impl Context {
 
     pub(crate) fn enter(&self, step: u64, scenario: &Rc<str>) {
         self.0.step.set(step);
-        // Most workers run the same scenario many times over; comparing pointers is cheaper than replacing.
+        // Comparing pointers is cheaper than replacing the name, and workers often run the same scenario again.
         if !Rc::ptr_eq(&self.0.scenario.borrow(), scenario) {
             *self.0.scenario.borrow_mut() = scenario.clone();
         }
@@ -144,7 +144,7 @@ impl Context {
         self.0.attachments.attach(value);
     }
 
-    /// Drops the attached values when the worker ends, since a value may hold the context itself.
+    /// Drops the attached values. The engine calls this when the worker ends, because a value may hold the context itself.
     pub(crate) fn detach_all(&self) {
         self.0.attachments.clear();
     }
@@ -154,7 +154,7 @@ impl Context {
         self.0.attachments.attached()
     }
 
-    /// Returns the options of a session type of your own, as `setup` returned them.
+    /// Returns the options that `setup` returned for your own session type.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Context {
         })
     }
 
-    /// Measures a step, which gets its own row in the table. It succeeds if the result is neither `Err` nor `None`.
+    /// Measures a step, which gets its own row in the table. A step fails if its result is `Err`, `None` or `false`.
     ///
     /// A step whose future is dropped early counts as interrupted. For an `async` block that uses `?`, see
     /// [`try_measure`](Self::try_measure).
@@ -198,8 +198,8 @@ impl Context {
         output
     }
 
-    /// Measures a step whose error is a [`Failure`](crate::Failure), like [`measure`](Self::measure). An `async` block can
-    /// use `?` and a final `Ok` without type annotations.
+    /// Measures a step, like [`measure`](Self::measure), whose error is a [`Failure`](crate::Failure). Type annotations are not
+    /// needed in an `async` block that uses `?` and ends with `Ok(())`.
     ///
     /// ```no_run
     /// # use molotov::prelude::*;
@@ -220,10 +220,10 @@ impl Context {
         self.measure(name, step).await
     }
 
-    /// Starts an operation of a protocol other than HTTP, such as a query or a message with its reply. It is measured, and
-    /// reported in tables, thresholds, events and statsd, as an HTTP request is.
+    /// Starts an operation of a protocol other than HTTP, such as a query or a message with its reply. Like HTTP requests,
+    /// operations appear in tables, thresholds, events and statsd.
     ///
-    /// The time of listeners does not count. See [`Operation`] for an example.
+    /// The latency excludes the time of listeners. See [`Operation`] for an example.
     pub async fn operation(
         &self,
         protocol: impl Into<Cow<'static, str>>,
@@ -242,12 +242,12 @@ impl Context {
         self.0.statsd.clone()
     }
 
-    /// Returns a random number in `0.0..1.0`, which is repeatable with `--seed`.
+    /// Returns a random number in `0.0..1.0`. `--seed` makes it repeatable.
     pub fn random(&self) -> f64 {
         self.0.rng.borrow_mut().f64()
     }
 
-    /// Returns a random number in `0..end`, which is repeatable with `--seed`.
+    /// Returns a random number in `0..end`. `--seed` makes it repeatable.
     ///
     /// # Panics
     ///
@@ -256,12 +256,12 @@ impl Context {
         self.0.rng.borrow_mut().u64(..end)
     }
 
-    /// Returns a random item, or `None` if there are none; repeatable with `--seed`.
+    /// Returns a random item, or `None` if `items` is empty. `--seed` makes it repeatable.
     pub fn choose<'a, T>(&self, items: &'a [T]) -> Option<&'a T> {
         self.0.rng.borrow_mut().choice(items)
     }
 
-    /// Prints a line on the console, in order with Molotov's own lines. With `-q` it is not shown.
+    /// Prints a line on the console, in order with Molotov's own lines. `-q` hides it.
     pub fn print(&self, text: impl Into<String>) {
         match &self.0.printer {
             Some(printer) => printer(self.0.worker, text.into()),
@@ -281,7 +281,7 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// Tells whether a measured step succeeded: `Err` and `None` are failures, everything else is a success.
+/// The result of a measured step: `Err`, `None` and `false` are failures, and all other values are successes.
 pub trait StepOutcome {
     /// Returns whether the step succeeded.
     fn succeeded(&self) -> bool;
@@ -311,19 +311,19 @@ impl StepOutcome for bool {
     }
 }
 
-/// Records itself when it goes, so that a step that was cut is counted too.
+/// A running step. Dropping it records it, so interrupted steps are counted too.
 struct Step<'a> {
     context: &'a Context,
     name: &'a str,
     started: Instant,
-    /// Time that went into describing errors.
+    /// The time spent describing errors, which the step does not include.
     aside: Cell<Duration>,
     outcome: Outcome,
 }
 
 impl Drop for Step<'_> {
     fn drop(&mut self) {
-        // A step that panics has failed; only one whose future was dropped was interrupted.
+        // A panic is a failure. A step is interrupted only if its future is dropped.
         let outcome = match self.outcome {
             Outcome::Interrupted if std::thread::panicking() => Outcome::Failed,
             outcome => outcome,
@@ -334,11 +334,11 @@ impl Drop for Step<'_> {
     }
 }
 
-/// One generator for each (seed, process, worker), none of them a shifted copy of another.
+/// Returns the generator of a worker. Different seeds, processes and workers have unrelated sequences.
 fn seeded(seed: u64, process: usize, worker: WorkerId) -> fastrand::Rng {
     let mut state = 0_u64;
     for part in [seed, process as u64, worker.0 as u64] {
-        // The finaliser of SplitMix64, after each part: sums of different parts do not meet.
+        // Mix with the finaliser of SplitMix64 after each part: the plain sums of two workers may be equal.
         state = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -47,7 +47,7 @@ pub struct Response {
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
-    /// What listeners in another language made of the response.
+    /// The objects that listeners in another language use for the response.
     pub(crate) extension: RefCell<Option<Box<dyn Any>>>,
 }
 
@@ -73,6 +73,16 @@ impl Body {
 }
 
 /// A redirect that led to a response.
+///
+/// ```no_run
+/// # use molotov::prelude::*;
+/// # async fn sample(session: &Session) -> Result<()> {
+/// let response = session.get("http://127.0.0.1:8080/old").send().await?;
+/// for hop in response.history() {
+///     println!("{} redirected with {}", hop.url(), hop.status());
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Hop {
     url: Url,

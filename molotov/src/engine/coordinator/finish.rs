@@ -39,6 +39,7 @@ impl Coordinator<'_> {
         // A run that never started has followed no plan.
         let load_time = if self.elapsed.is_zero() { Duration::ZERO } else { self.load_time() };
         let planned_time = load_time.saturating_sub(args.warm_up);
+        let stalls = std::mem::take(&mut self.stalls).finish();
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             verdict: Verdict::Ended,
@@ -58,7 +59,10 @@ impl Coordinator<'_> {
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
             incomplete: std::mem::take(&mut self.incomplete),
-            notes: self.cookies.end().into_iter().chain(self.load_notes()).collect(),
+            notes: (self.cookies.end().into_iter().chain(self.load_notes()))
+                .chain(stalls.as_ref().map(ToString::to_string))
+                .collect(),
+            stalls,
             verbose: args.verbose,
             snapshot: std::mem::take(&mut self.measures),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),

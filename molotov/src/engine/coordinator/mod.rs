@@ -21,7 +21,7 @@ use std::{
 use self::rate::Rate;
 use super::{
     Summary, Verdict, clock::Clock, control::Inbox, cookies::CookieWarning, listeners::RunListeners, member::Members,
-    panic, plan::Plan, sizing::Sizing, stop::Phase, update::Command,
+    panic, plan::Plan, sizing::Sizing, stall::StallDetector, stop::Phase, update::Command,
 };
 use crate::{
     load::Load,
@@ -111,6 +111,7 @@ struct Coordinator<'a> {
     start_rate: Rate,
     /// How much of the plan of the load the run has followed, once it is stopped or has ended.
     followed: Option<Duration>,
+    stalls: StallDetector,
     most_workers: usize,
     probe: ProcessProbe,
     machine: MachineProbe,
@@ -147,6 +148,7 @@ impl<'a> Coordinator<'a> {
             rate: Rate::default(),
             start_rate: Rate::default(),
             followed: None,
+            stalls: StallDetector::default(),
             most_workers: 0,
             probe: ProcessProbe::start(),
             machine: MachineProbe::start(),

@@ -28,6 +28,7 @@ impl Coordinator<'_> {
                 let label = member.label();
                 self.measured(label.as_ref(), &measures);
             }
+            Update::Bins(bins) => self.stalls.add(&bins),
             Update::Abandoned => {
                 self.incomplete.push(member.incomplete());
                 self.gave_up = true;

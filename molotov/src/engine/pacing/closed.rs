@@ -1,4 +1,4 @@
-//! The closed loop: each worker starts its next scenario when the last one has ended.
+//! The closed loop: each worker starts its next scenario when the previous one ends.
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,7 +36,7 @@ impl ClosedLoop {
         worker.over
     }
 
-    /// Notes when the plan lets a worker end.
+    /// Updates when the plan ends a worker.
     fn plan(&self, worker: &mut WorkerPace, now: Duration) {
         let model = self.model.borrow();
         if model.span.is_none() {
@@ -51,7 +51,7 @@ impl ClosedLoop {
             self.plan(worker, now);
         }
         let model = self.model.borrow();
-        // Its time is checked after the first scenario, so that a duration of 0 runs one.
+        // Check the time only after the first scenario, so that a duration of 0 runs one scenario.
         let at_least_one = worker.started == 0 && model.span.is_some() && worker.end == worker.over;
         if now >= worker.end && !at_least_one {
             return Pace::Done { again: now < worker.over };
@@ -63,7 +63,7 @@ impl ClosedLoop {
         };
         worker.next = Some(Planned::Time(due));
         if now < due {
-            // A delay ends with the time of the worker.
+            // A delay does not outlast the worker's time.
             return Pace::At(due.min(worker.end));
         }
         match model.runs.is_some_and(|runs| worker.started >= runs) {

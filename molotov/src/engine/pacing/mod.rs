@@ -1,7 +1,7 @@
 //! Pacing: when workers start, and when each of them starts its next scenario.
 //!
-//! The [load](crate::load) of the run is the plan. Pacing compares it with what has started, and answers with a [`Pace`]. A worker
-//! does not know whether its load is a closed loop or a rate.
+//! Pacing compares the [plan of the load](crate::load) with what has started, and returns a [`Pace`]. Workers do not know whether
+//! their load is a closed loop or a rate.
 
 mod closed;
 mod open;
@@ -19,11 +19,11 @@ use crate::load::{Arrival, Model};
 /// What a worker does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// It starts a scenario at this time on the run's clock, or now if the time is over.
+    /// It starts a scenario at this time on the run's clock, or now if the time has passed.
     At(Duration),
     /// It waits until pacing wakes it, or until this time.
     Idle(Duration),
-    /// It ends. `again` says whether the plan may need it later.
+    /// It ends. `again` is whether the plan may need it later.
     Done { again: bool },
 }
 
@@ -41,11 +41,11 @@ pub(super) struct WorkerPace {
     /// The end of its time, and the time at which it ends, which is earlier if the plan needs fewer workers.
     over: Duration,
     end: Duration,
-    /// The next start, as far as it was known last.
+    /// The next start, as last computed.
     next: Option<Planned>,
-    /// The changes of the plan that are known.
+    /// The number of changes of the plan that the worker has followed.
     changes: u64,
-    /// Since when it has had nothing to do.
+    /// Since when it has been idle.
     idle_since: Option<Duration>,
 }
 
@@ -81,7 +81,7 @@ pub(super) enum Pacing {
 }
 
 impl Pacing {
-    /// When a worker starts for the first or next time, from `now` on. `None`: the plan does not need it.
+    /// Returns when a worker starts for the first or next time, from `now` on; `None` if the plan does not need it.
     pub(super) fn start_of(&self, worker: &WorkerPace, now: Duration) -> Option<Duration> {
         match self {
             Pacing::Closed(closed) => closed.start_of(worker.number, now),
@@ -98,7 +98,7 @@ impl Pacing {
         }
     }
 
-    /// Says what a worker does next. `delay` is the sleep that its last scenario asks for.
+    /// Returns what a worker does next. `delay` is the sleep after its last scenario.
     pub(super) fn next(&self, worker: &mut WorkerPace, now: Duration, delay: Duration) -> Pace {
         match self {
             Pacing::Closed(closed) => closed.next(worker, now, delay),
@@ -111,7 +111,7 @@ impl Pacing {
         matches!(self, Pacing::Open(_))
     }
 
-    /// Notes that a worker starts a scenario, and returns how long after the planned time; `None` in a closed loop, which plans none.
+    /// Records that a worker starts a scenario. Returns how late it starts; `None` in a closed loop, which plans no times.
     pub(super) fn started(&self, worker: &mut WorkerPace, now: Duration) -> Option<Duration> {
         match self {
             Pacing::Closed(_) => {
@@ -129,8 +129,7 @@ impl Pacing {
         }
     }
 
-    /// How many workers of the process have a number: the most that the plan needs. `None` if workers are started when they are
-    /// needed.
+    /// The number of workers of the process that have a number: the most that the plan needs. `None` if workers start on demand.
     pub(super) fn workers(&self) -> Option<usize> {
         match self {
             Pacing::Closed(closed) => Some(closed.workers()),
@@ -146,7 +145,7 @@ impl Pacing {
         }
     }
 
-    /// Whether no worker starts any more, unless the plan changes.
+    /// Whether no worker will start again unless the plan changes.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         match self {
             Pacing::Closed(closed) => closed.is_over(now),
@@ -154,19 +153,19 @@ impl Pacing {
         }
     }
 
-    /// Records what was planned before `end` and has not happened. All workers have ended.
+    /// Records the planned starts before `end` that have not happened. Call it after all workers have ended.
     pub(super) fn finish(&self, end: Duration) {
         if let Pacing::Open(open) = self {
             open.finish(end);
         }
     }
 
-    /// Changes the plan. Workers ask again for their next start.
+    /// Changes the plan. Workers compute their next start again.
     pub(super) fn change(&self, model: &Model, now: Duration) {
         match (self, model) {
             (Pacing::Closed(closed), Model::Closed(model)) => closed.change(model),
             (Pacing::Open(open), Model::Open(model)) => open.change(model, now),
-            // A change keeps the kinds of the streams.
+            // A change does not change the models of streams.
             _ => {}
         }
     }

@@ -1,8 +1,8 @@
 //! The open model: scenarios start at planned times, whatever the service does.
 //!
-//! A worker takes the next start of the schedule and waits for its time. When it starts, another worker takes the next start: one
-//! that has nothing to do, or a new one. So there are as many workers as the plan needs. If all are busy and no more are allowed,
-//! the next start is taken late, by the first worker that is free again, or dropped.
+//! A worker takes the next start of the schedule and waits for its time. When it starts, an idle worker or a new one takes the next
+//! start, so there are as many workers as the plan needs. If all are busy and no more are allowed, the first worker that becomes
+//! free takes the next start late, or the start is dropped.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
     options::WhenBusy,
 };
 
-/// How long a worker has nothing to do before it ends.
+/// How long a worker is idle before it ends.
 const KEEP_IDLE: Duration = Duration::from_secs(10);
 
-/// With `drop`, a start that is at most this late happens, because timers and threads are not exact.
+/// With `drop`, a start still happens if it is at most this late, because timers and threads are not exact.
 const ON_TIME: Duration = Duration::from_millis(2);
 
 /// Gives the planned starts of a shard to its workers.
@@ -36,19 +36,19 @@ struct State {
     /// The most workers of this shard.
     limit: usize,
     changes: u64,
-    /// All workers, with those that were asked for and do not exist yet.
+    /// The number of workers, including requested ones that do not exist yet.
     workers: usize,
-    /// Those that have not set up their sessions.
+    /// The number of workers that have not set up their sessions.
     joining: usize,
-    /// Those that wait for the time of a start.
+    /// The number of workers that wait for the time of a start.
     waiting: usize,
-    /// The slots of those that have nothing to do. The last one is the first to be woken.
+    /// The slots of idle workers. The last one is woken first.
     idle: Vec<usize>,
-    /// Those that were woken and have not taken a start yet.
+    /// The slots of workers that were woken and have not taken a start yet.
     woken: usize,
-    /// How many workers were asked for and do not exist yet.
+    /// The number of requested workers that do not exist yet.
     wanted: usize,
-    /// How long setting up the sessions of a worker takes: the longest of the last ones, which decreases slowly.
+    /// How long a worker takes to set up its sessions: the longest recent time, which decays slowly.
     setup: Duration,
 }
 
@@ -171,7 +171,7 @@ impl OpenLoop {
         lag
     }
 
-    /// Makes sure that workers wait for the next starts: those that have nothing to do, or new ones.
+    /// Makes sure that idle or new workers wait for the next starts.
     fn provide(&self, now: Duration) {
         let state = &mut *self.state.borrow_mut();
         if state.schedule.peek().is_none() || now >= state.model.rate.end() {
@@ -237,12 +237,13 @@ impl OpenLoop {
 }
 
 impl State {
-    /// How many workers should wait for a start: one, and as many as the plan needs while a new worker sets up its sessions.
+    /// The number of workers that should wait for a start: one, plus those that the plan needs while a new worker sets up its
+    /// sessions.
     fn spares(&self, now: Duration) -> usize {
         if self.setup < ON_TIME { 1 } else { 1 + self.schedule.starts_between(now, now.saturating_add(self.setup)) }
     }
 
-    /// Whether an idle worker was woken for a start. It is not idle any more in both cases.
+    /// Returns whether a worker was woken for a start; otherwise, it was idle. Afterwards, it counts as neither.
     fn is_woken(&mut self, slot: usize) -> bool {
         match self.idle.iter().rposition(|idle| *idle == slot) {
             Some(at) => {

@@ -23,6 +23,7 @@ use super::{
     pacing::{ClosedLoop, OpenLoop, OpenShard, Pacing},
     plan::Plan,
     shard_plan::ShardPlan,
+    stall::BinRecorder,
     status::StatusTable,
     stop::{AnnouncedPhase, Stop},
     update::{MemberId, Update},
@@ -54,6 +55,8 @@ pub(super) struct Shard {
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
     pub(super) recorders: Recorders,
+    /// What ended in each bin, in a run whose loads are all closed loops.
+    bins: Option<BinRecorder>,
     /// When the next report is due.
     pub(super) due: Cell<Instant>,
     /// When the loop of the shard last ran, on the run's clock.
@@ -61,6 +64,8 @@ pub(super) struct Shard {
     pub(super) statsd: Option<Statsd>,
     pub(super) outbox: Outbox,
     pub(super) running: Cell<usize>,
+    /// The workers that run scenarios: they have set up their sessions, and their time is not over.
+    pub(super) active: Cell<usize>,
     most: Cell<usize>,
     /// Whether a scenario is being cancelled right now. Requests dropped meanwhile count as interrupted.
     pub(super) cancelling: Cell<bool>,
@@ -157,10 +162,12 @@ impl Shard {
             process: process_number,
             backtraces: plan.args.verbose > 0,
             recorders,
+            bins: (!plan.load.is_open()).then(BinRecorder::default),
             last_turn: Cell::default(),
             statsd,
             outbox,
             running: Cell::new(0),
+            active: Cell::new(0),
             most: Cell::new(0),
             cancelling: Cell::new(false),
             cookies: DroppedCookies::default(),

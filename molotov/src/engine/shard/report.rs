@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::Shard;
 use crate::{
-    engine::update::Update,
+    engine::{
+        stall::{BIN, BinEnd, Kind},
+        update::Update,
+    },
     metrics::{Outcome, Recorder, Snapshot},
 };
 
 /// Shards report at multiples of this period since the start of the run. It divides a second, so that no report spans two
 /// seconds.
-pub(super) const REPORT_PERIOD: Duration = Duration::from_millis(200);
+pub(super) const REPORT_PERIOD: Duration = BIN;
 
 impl Shard {
     /// Records how a run of a scenario ended.
@@ -28,6 +31,7 @@ impl Shard {
         // report.
         self.report_if_due(ended);
         let (id, took) = (self.plan.scenarios[index].id, ended - started);
+        self.waited(Kind::Scenarios, &self.plan.scenarios[index].name, took, ended);
         match lag {
             None => recorder.scenario(id, outcome, took),
             Some(lag) => recorder.planned_scenario(id, outcome, lag, took),
@@ -48,12 +52,30 @@ impl Shard {
     /// Reports everything measured since the last report. `until` is the end of the period, from the start of the run.
     pub(in crate::engine) fn report(&self, until: Duration) {
         self.outbox.send(Update::Workers { running: self.running.get(), most: self.most.get() });
-        for measures in self.recorders.take(self.clock.at(self.clock.epoch() + until)) {
+        let measures = self.recorders.take(self.clock.at(self.clock.epoch() + until));
+        if let Some(bins) = &self.bins {
+            let (is_paused, paused) = (self.clock.is_paused(), self.clock.paused());
+            let workers = if self.clock.now() < self.args.warm_up { 0 } else { self.active.get() };
+            let end = BinEnd { until, workers, is_paused, paused };
+            self.outbox.send(Update::Bins(bins.take(&end, &measures)));
+        }
+        for measures in measures {
             self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..measures })));
         }
         self.outbox.send(Update::Reported(until));
         if let Some(statsd) = &self.statsd {
             statsd.flush();
+        }
+    }
+
+    /// Notes how long an operation took. Only long ones are of interest.
+    #[inline]
+    pub(in crate::engine) fn waited(&self, kind: Kind, name: &str, took: Duration, ended: Instant) {
+        if took >= BIN
+            && let Some(bins) = &self.bins
+        {
+            let ended = ended.saturating_duration_since(self.clock.epoch());
+            bins.waited(kind, name, ended.saturating_sub(took), ended);
         }
     }
 

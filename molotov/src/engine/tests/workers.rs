@@ -131,4 +131,5 @@ fn pause_uses_no_duration_and_ends_no_worker() {
     assert!(summary.totals.successes > before, "{} after the pause", summary.totals.successes - before);
     assert!(summary.totals.paused >= 2 * DURATION && summary.totals.active() >= DURATION, "{summary:?}");
     assert_eq!(torn_down.load(Ordering::SeqCst), 4);
+    assert_eq!(summary.stalls, None, "a pause is no stall");
 }

@@ -79,17 +79,20 @@ impl Worker {
     }
 
     async fn work(&self, pace: &mut WorkerPace) -> Ended {
-        let started = self.shard.clock.now();
+        let shard = &*self.shard;
+        let started = shard.clock.now();
         self.observer.starts(started);
         let mut ended = Ended::Finished;
         if let Ok(slots) = self.set_up().await
             && self.set_up_sessions(&slots).await.is_ok()
         {
-            let now = self.shard.clock.now();
+            let now = shard.clock.now();
             let over = self.pacing().join(pace, now, now.saturating_sub(started));
             self.info("Running scenarios");
             let runs;
+            shard.active.set(shard.active.get() + 1);
             (runs, ended) = self.run_scenarios(&slots, pace, over).await;
+            shard.active.set(shard.active.get() - 1);
             self.info(&format!("Ran {runs} scenarios"));
             self.tear_down_sessions(&slots).await;
         }

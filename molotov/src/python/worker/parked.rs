@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) handed: Option<Py<PyAny>>,
     /// What the task waited for is done.
     pub(super) resumed: bool,
+    /// The coroutine that waited is gone: the outcome of what the task waits for does not matter.
+    abandoned: bool,
     /// To be thrown into the worker's coroutine: the exception that ended the wait.
     pub(super) thrown: Option<PyErr>,
     /// To be thrown into the worker's coroutine: its task was cancelled.
@@ -37,7 +39,7 @@ pub(super) struct State {
 
 impl ParkedCoroutine {
     /// A step of the task: it starts, or what it waited for is done.
-    fn step<'py>(slf: &Bound<'py, ParkedCoroutine>, thrown: Option<PyErr>) -> Step<'py> {
+    fn step<'py>(slf: &Bound<'py, ParkedCoroutine>, mut thrown: Option<PyErr>) -> Step<'py> {
         let py = slf.py();
         let mut state = slf.get().0.borrow_mut(py);
         if state.ended {
@@ -46,10 +48,14 @@ impl ParkedCoroutine {
                 None => Step::Returned(py.None().into_bound(py)),
             };
         }
+        let abandoned = std::mem::take(&mut state.abandoned);
+        if abandoned {
+            thrown = None;
+        }
         if let (Some(handed), None) = (state.handed.take(), &thrown) {
             return Step::Yielded(handed.into_bound(py));
         }
-        state.resumed = true;
+        state.resumed = !abandoned;
         if thrown.is_some() {
             state.thrown = thrown;
         }
@@ -58,6 +64,14 @@ impl ParkedCoroutine {
             waker.wake();
         }
         Step::Yielded(slf.clone().into_any())
+    }
+
+    /// Ignores the outcome of what the task waits for, since the coroutine that awaits it is gone.
+    pub(super) fn abandon(&self, py: Python<'_>) {
+        let mut state = self.0.borrow_mut(py);
+        state.abandoned = state.wake.is_none();
+        state.handed = None;
+        state.thrown = None;
     }
 }
 

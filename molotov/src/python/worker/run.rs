@@ -30,7 +30,7 @@ enum Waiting {
     /// Work of the engine.
     Work(Py<EngineFuture>),
     /// What the worker's task waits for.
-    Task,
+    Task(Py<PyAny>),
 }
 
 /// A coroutine that a worker runs. Its output is what the coroutine returns or raises.
@@ -73,7 +73,7 @@ impl<'a> CoroutineRun<'a> {
                         return Poll::Pending;
                     }
                 }
-                Waiting::Task => {
+                Waiting::Task(_) => {
                     let mut state = parked.get().0.borrow_mut(py);
                     if !state.resumed && state.cancelled.is_none() {
                         drop(state);
@@ -111,6 +111,7 @@ impl<'a> CoroutineRun<'a> {
                     Ok(future) => self.waiting = Waiting::Work(future.unbind()),
                     Err(other) => {
                         let other = other.into_inner();
+                        self.waiting = Waiting::Task(other.clone().unbind());
                         if self.worker.parked.bind(py).get().0.borrow(py).cancelled.is_some() {
                             // The coroutine has cancelled its own task. Cancel what it waits for: the exception is thrown
                             // into it next.
@@ -118,7 +119,6 @@ impl<'a> CoroutineRun<'a> {
                         } else {
                             self.hand_over(py, other);
                         }
-                        self.waiting = Waiting::Task;
                     }
                 }
                 None
@@ -200,7 +200,12 @@ impl Drop for CoroutineRun<'_> {
                     future.bind(py).get().abandon(py);
                 }
                 Waiting::Step(scheduled) => scheduled.bind(py).get().cancel(py),
-                Waiting::Nothing | Waiting::Task => {}
+                Waiting::Nothing => {}
+                Waiting::Task(awaited) => {
+                    // Otherwise, the task would wait for it before it waits for anything that the worker's next coroutine awaits.
+                    self.worker.parked.bind(py).get().abandon(py);
+                    let _ = awaited.bind(py).call_method0(intern!(py, "cancel"));
+                }
             }
             let coroutine = coroutine.bind(py);
             let cut = self.worker.inside(self.context, py, || {
