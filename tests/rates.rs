@@ -4,10 +4,15 @@
 
 use molotov_tests::{
     LoadTestProgram, few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept,
-    reports_agree_about_starts,
+    reports_agree_about_starts, the_warm_up_is_measured_apart,
 };
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
+
+#[test]
+fn the_warm_up_is_no_part_of_the_results() {
+    the_warm_up_is_measured_apart(&LoadTestProgram::rust(STEADY));
+}
 
 #[test]
 fn freezes_are_in_response_times() {

@@ -2,10 +2,15 @@
 
 use molotov_tests::{
     LoadTestProgram, few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept,
-    reports_agree_about_starts,
+    reports_agree_about_starts, the_warm_up_is_measured_apart,
 };
 
 use super::MOLOTOV;
+
+#[test]
+fn the_warm_up_is_no_part_of_the_results() {
+    the_warm_up_is_measured_apart(&LoadTestProgram::python(MOLOTOV));
+}
 
 #[test]
 fn freezes_are_in_response_times() {

@@ -15,6 +15,7 @@ mod statsd;
 mod terminal;
 mod threads;
 mod tmux;
+mod warm_up;
 
 pub use inside::{asked, note, target};
 pub use lines::{Commands, LineServer};
@@ -31,6 +32,7 @@ pub use statsd::{StatsdDaemon, counters};
 pub use terminal::Terminal;
 pub use threads::{Refused, few_threads_are_a_clear_error};
 pub use tmux::Tmux;
+pub use warm_up::the_warm_up_is_measured_apart;
 
 use std::time::{Duration, Instant};
 

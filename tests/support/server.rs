@@ -43,6 +43,7 @@ pub struct Arrival {
 /// - `/bear/N/...`: 200 after [`SERVICE`], or 500 if more than N requests are in progress
 /// - `/queue/N/...`: 200 after [`SERVICE`], for N requests at a time; others wait
 /// - `/after/MS/...`: 200 after this time
+/// - `/cold/MS/...`: 500 after 300 ms for requests in the first MS milliseconds from the first one, then 200
 /// - `/freezing/FREE/FROZEN/...`: 200, at once for FREE milliseconds from the first request, then not for FROZEN milliseconds, and
 ///   so on
 /// - others, such as `/ok/...`: 200
@@ -186,6 +187,13 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         Some("after") => {
             tokio::time::sleep(millis(parts.next())).await;
             false
+        }
+        Some("cold") => {
+            let is_cold = shared.arrivals()[0].at.elapsed() < millis(parts.next());
+            if is_cold {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            is_cold
         }
         Some("freezing") => {
             let (free, frozen) = (millis(parts.next()), millis(parts.next()));

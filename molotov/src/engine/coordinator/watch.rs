@@ -120,9 +120,9 @@ impl Coordinator<'_> {
 
     /// Moves the end of the warm-up, which is a time without pauses, to real time.
     pub(super) fn follow_warm_up(&mut self) {
-        let (now, warm_up) = (self.clock.now(), self.plan.args.warm_up);
-        if now < warm_up {
-            self.warm_up_until = self.clock.real() + (warm_up - now);
+        let warm_up = self.plan.args.warm_up;
+        if self.clock.now() < warm_up {
+            self.warm_up_until = warm_up + self.clock.paused();
             self.timeline.warm_up(self.warm_up_until);
         }
     }

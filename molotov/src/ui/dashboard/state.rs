@@ -151,7 +151,9 @@ impl State {
                 }
             }
             ScreenEvent::Measures(process, measures) => {
-                self.totals.merge(&measures);
+                if !measures.warm_up {
+                    self.totals.merge(&measures);
+                }
                 self.timeline.add(&measures);
                 let health = measures.health;
                 if !health.machine.total.is_zero() {
