@@ -68,7 +68,7 @@ fn stalls_of_the_service_are_named_with_their_length() {
 /// With a rate, the response times contain the stall, and nothing is hidden.
 #[test]
 fn scenarios_at_a_rate_hide_no_stall() {
-    let (_, text) = with_a_freeze("-p 2 --rate 150/s -d 5 -c");
+    let (_, text) = with_a_freeze("-p 2 --rate 150/s -d 4 -c");
     assert!(!text.contains("stalled"), "{text}");
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Bin {
 pub(super) struct Ended {
     /// The number of successes and failures.
     pub(super) count: u32,
-    /// The number of those that had waited unusually long.
+    /// The number of those that took unusually long.
     pub(super) long: u32,
     /// The times of their ends, from the start of the bin, together, in microseconds.
     pub(super) long_micros: u64,

@@ -13,7 +13,7 @@ use crate::{
 
 /// With this many bins, those of a past hour are searched and dropped.
 const SEARCH_FROM: usize = 18_000;
-/// The bins of this time stay, because operations that wait are counted when they end.
+/// The last minute stays, because an operation is counted when it ends.
 const KEPT: usize = 300;
 /// With this many bins, all are searched and dropped, even during a stall.
 const SEARCH_ALL_FROM: usize = 2 * SEARCH_FROM;
@@ -50,7 +50,7 @@ impl StallDetector {
     /// Adds bins of a member.
     pub(in crate::engine) fn add(&mut self, bins: &Bins) {
         for (number, bin) in bins.iter() {
-            // What is late for its own bin counts in the first one that is left.
+            // A bin that was dropped counts in the first one that is left.
             let index = number.saturating_sub(self.first) as usize;
             if index >= self.bins.len() {
                 self.bins.resize(index + 1, Bin::default());

@@ -111,8 +111,8 @@ impl Part<'_> {
         part
     }
 
-    /// Returns the series of low bins, as the first bin and the one after the last: those that follow a bin with more, and during
-    /// which at least half of the workers waited.
+    /// Returns the series of low bins that follow a bin with more, and in which at least half of the workers waited: the first bin,
+    /// and the one after the last.
     fn series(&self) -> impl Iterator<Item = (usize, usize)> {
         let starts =
             (1..self.bins.len()).filter(|at| self.is_low[*at] && !self.is_low[at - 1] && self.is_counted[at - 1]);
@@ -129,8 +129,8 @@ impl Part<'_> {
         BIN.mul_f64(self.missing_share(from - 1))
     }
 
-    /// How long after the low bins the stall ended. Those who waited end together then, so their ends tell. Otherwise, what is
-    /// missing in the bin does.
+    /// How long after the low bins the stall ended. Operations that waited end together at that time. If they do not, the number of
+    /// operations that are missing in the bin gives an estimate.
     fn after(&self, to: usize) -> Duration {
         let Some(ended) = self.bins.get(to).map(|bin| bin.of(self.kind)).filter(|_| self.is_counted[to]) else {
             return Duration::ZERO;
