@@ -134,8 +134,9 @@ fn draw_both_latencies(frame: &mut Frame<'_>, area: Rect, points: &[Point], stat
         timed.map(|(point, of)| (point.at.as_secs_f64(), times(of).percentile(95.0).as_secs_f64())).collect()
     };
     let curves = [
-        Curve::new("response p95", palette.second(), values(|starts| &starts.response)),
         Curve { marker: Marker::Dot, ..Curve::new("service p95", palette.first(), values(|starts| &starts.service)) },
+        // Above the line of the service times, where both are equal.
+        Curve::new("response p95", palette.second(), values(|starts| &starts.response)),
     ];
     let mut titles = vec![" p95 of scenarios ".to_owned()];
     if let Some((_, last)) = timed().rfind(|(_, starts)| !starts.response.is_empty()) {

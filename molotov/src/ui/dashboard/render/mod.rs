@@ -131,7 +131,7 @@ const HELP: [(&str, &str); 11] = [
 fn draw_help(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let change = match state.changeable() {
         "workers" => "add or remove a tenth of the workers",
-        "rate" => "raise or lower the rate by a tenth, for the rest of the plan",
+        "rate" => "raise or lower the rate by a tenth from now on",
         _ => "raise or lower rates and workers by a tenth",
     };
     let (width, height) = (70.min(area.width), (HELP.len() as u16 + 2).min(area.height));
