@@ -18,6 +18,8 @@
 //! }
 //! ```
 //!
+//! Requests of the warm-up are sent, too. The starts of scenarios at a rate are not: reports have them.
+//!
 //! Metrics are collected into packets and sent over UDP, which never blocks the run. The server need not be reachable.
 //!
 //! [`Context::statsd`]: crate::session::Context::statsd
