@@ -9,6 +9,8 @@ use syn::{
     spanned::Spanned,
 };
 
+use crate::rate;
+
 /// The ten attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -46,7 +48,7 @@ impl Kind {
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Kind::Scenario => &["weight", "delay", "name", "extension", "crate"],
+            Kind::Scenario => &["weight", "delay", "rate", "name", "extension", "crate"],
             _ => &["extension", "crate"],
         }
     }
@@ -56,6 +58,8 @@ impl Kind {
 pub(crate) struct Arguments {
     pub(crate) weight: Option<Number>,
     pub(crate) delay: Option<Number>,
+    /// In millionths of a start per hour.
+    pub(crate) rate: Option<u64>,
     pub(crate) name: Option<LitStr>,
     pub(crate) extension: Option<LitStr>,
     pub(crate) molotov: TokenStream,
@@ -70,8 +74,14 @@ pub(crate) enum Number {
 impl Arguments {
     /// Parses the arguments. Invalid ones are left out and reported in the error.
     pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> (Arguments, Option<Error>) {
-        let mut arguments =
-            Arguments { weight: None, delay: None, name: None, extension: None, molotov: quote!(::molotov) };
+        let mut arguments = Arguments {
+            weight: None,
+            delay: None,
+            rate: None,
+            name: None,
+            extension: None,
+            molotov: quote!(::molotov),
+        };
         let parser = |input: ParseStream<'_>| arguments.read(kind, input);
         let error = parser.parse2(tokens).err();
         (arguments, error)
@@ -107,9 +117,18 @@ impl Arguments {
             match name.as_str() {
                 "weight" => self.weight = Some(number(input, "weight", "a number, 0 or more")?),
                 "delay" => self.delay = Some(number(input, "delay", "a number of seconds, 0 or more")?),
+                "rate" => self.rate = Some(rate(input)?),
                 "name" => self.name = Some(text(input, "name")?),
                 "extension" => self.extension = Some(text(input, "extension")?),
                 _ => self.molotov = crate_path(input)?,
+            }
+            if name == "rate" || seen.iter().any(|seen| seen == "rate") {
+                let useless = ["weight", "delay"]
+                    .into_iter()
+                    .find(|other| name == *other || seen.iter().any(|seen| seen == other));
+                if let Some(useless) = useless {
+                    return Err(Error::new(key.span(), beside_a_rate(useless)));
+                }
             }
             seen.push(name);
             if !input.is_empty() {
@@ -127,6 +146,7 @@ fn example(name: &str) -> &'static str {
     match name {
         "weight" => "weight = 40",
         "delay" => "delay = 0.5",
+        "rate" => "rate = \"10/s\"",
         "name" => "name = \"browse\"",
         "extension" => "extension = \"average_time\"",
         _ => "crate = other_name",
@@ -194,6 +214,27 @@ fn text(input: ParseStream<'_>, name: &str) -> Result<LitStr> {
         }
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
         other => Err(Error::new(other.span(), format!("`{name}` must be a string: write `{}`", example(name)))),
+    }
+}
+
+/// The rate of a scenario, in millionths of a start per hour.
+fn rate(input: ParseStream<'_>) -> Result<u64> {
+    let text = match input.parse()? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text,
+        other => {
+            return Err(Error::new(
+                other.span(),
+                "`rate` must be a string with a unit of time: write `rate = \"10/s\"`",
+            ));
+        }
+    };
+    rate::parse(&text.value()).map_err(|why| Error::new(text.span(), format!("`rate` {why}")))
+}
+
+fn beside_a_rate(useless: &str) -> &'static str {
+    match useless {
+        "weight" => "a scenario with a `rate` is not picked by weight: leave out `weight` or `rate`",
+        _ => "`rate` says when the scenario starts, whatever its `delay`: leave out `delay` or `rate`",
     }
 }
 

@@ -95,6 +95,10 @@ fn call(
             };
             let weight = constant(&arguments.weight, 1.0, "weight", private, &arguments.molotov);
             let delay = constant(&arguments.delay, 0.0, "delay", private, &arguments.molotov);
+            let rate = match arguments.rate {
+                Some(rate) => quote!(::core::option::Option::Some(#rate)),
+                None => quote!(::core::option::Option::None),
+            };
             let functions = in_slots(function, types, private, &outcome);
             quote! {
                 #functions
@@ -102,6 +106,7 @@ fn call(
                     name: #name,
                     weight: #weight,
                     delay: #delay,
+                    rate: #rate,
                     needs: __needs,
                     run: __run,
                 })

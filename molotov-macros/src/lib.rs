@@ -5,6 +5,7 @@
 mod attribute;
 mod expand;
 mod function;
+mod rate;
 
 use proc_macro::TokenStream;
 

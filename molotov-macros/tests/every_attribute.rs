@@ -34,6 +34,12 @@ pub async fn scenario_one(session: Http<'_>, ctx: &Context, args: &Args, worker:
     Ok(())
 }
 
+#[scenario(rate = "30/m")]
+async fn steady() {}
+
+#[scenario(rate = " .5 / hour", name = "rare")]
+async fn seldom() {}
+
 #[scenario(weight = WEIGHT)]
 async fn r#match() {}
 
@@ -80,12 +86,22 @@ fn all_are_registered() {
     drop(r#match());
     let registry = molotov::registry::Registry::collect();
     let names: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
-    assert_eq!(names, ["browse", "match", "talk"]);
+    assert_eq!(names, ["browse", "steady", "rare", "match", "talk"]);
+    let rates: Vec<_> = registry.scenarios().iter().filter_map(|scenario| scenario.rate()).collect();
+    assert_eq!(rates, ["30/m", " .5 / hour"].map(|text| text.parse::<molotov::Rate>().unwrap()));
     let selection = registry.validate(&Args::default()).unwrap();
-    assert_eq!(selection.scenarios.len(), 2);
+    assert_eq!(selection.scenarios.len(), 4);
+    let listed = molotov::registry::list(&selection);
+    let columns: Vec<Vec<&str>> = listed.lines().take(5).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(columns[0], ["SCENARIO", "WEIGHT", "SHARE", "RATE", "PLACE"]);
+    assert_eq!(columns[1][..4], ["browse", "40", "93.0", "%"]);
+    assert_eq!(
+        (columns[3][..2].to_vec(), columns[4][..2].to_vec()),
+        (vec!["rare", "0.000139/s"], vec!["steady", "30/m"])
+    );
     assert!(selection.http && selection.factories.is_empty());
     let mut args = Args::default();
     args.use_extension = vec!["more".to_owned()];
     let selection = registry.validate(&args).unwrap();
-    assert_eq!((selection.scenarios.len(), selection.factories.len(), selection.setup_sessions.len()), (3, 1, 2));
+    assert_eq!((selection.scenarios.len(), selection.factories.len(), selection.setup_sessions.len()), (5, 1, 2));
 }

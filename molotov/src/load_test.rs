@@ -12,7 +12,7 @@ use crate::{
     engine::{self, Control, Plan, Verdict},
     load::check_options,
     metrics::{Counts, ErrorGroup, Stats},
-    options::{Args, Options},
+    options::{Args, InvalidValue, Options, Rate},
     registry::{Registry, Scenario},
     report::Threshold,
     run::Summary,
@@ -143,6 +143,34 @@ impl LoadTest {
     #[track_caller]
     pub fn scenario<P: 'static>(mut self, name: impl Into<String>, scenario: impl ScenarioFn<P>) -> LoadTest {
         self.direct.add_scenario_fn(name, scenario);
+        self
+    }
+
+    /// Sets the rate at which a scenario starts, beside the others: `"10/s"` or a [`Rate`](crate::Rate).
+    ///
+    /// It replaces the rate of the attribute. [`duration`](Self::duration) says how long the run lasts.
+    ///
+    /// ```no_run
+    /// # use molotov::{LoadTest, secs};
+    /// let test = LoadTest::new().scenarios(["browse", "checkout"]).workers(20).scenario_rate("checkout", "30/m");
+    /// let report = test.duration(secs(60)).run()?;
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    pub fn scenario_rate(
+        mut self,
+        scenario: impl Into<String>,
+        rate: impl TryInto<Rate, Error: Into<InvalidValue>>,
+    ) -> LoadTest {
+        match rate.try_into() {
+            Ok(rate) => {
+                let scenarios = self.options.scenarios.get_or_insert_default();
+                scenarios.entry(scenario.into()).or_default().rate = Some(rate);
+            }
+            Err(error) => {
+                let error: InvalidValue = error.into();
+                self.invalid.get_or_insert(format!("scenario_rate: {error}"));
+            }
+        }
         self
     }
 
@@ -532,7 +560,7 @@ mod tests {
     use super::*;
     use crate::{
         Failure, Result,
-        options::{Arrivals, Rate, Stage, StepId, WhenBusy, WorkerId},
+        options::{Arrivals, Stage, StepId, WhenBusy, WorkerId},
         session::{Context, Session},
     };
 
@@ -576,6 +604,25 @@ mod tests {
     }
 
     #[test]
+    fn scenarios_have_rates_of_their_own_beside_the_others() {
+        let both = || idle().scenario("loop", async || tokio::time::sleep(secs(0.01)).await).duration(secs(0.2));
+        let report = both().scenario_rate("idle", "100/s").workers(2).run().unwrap();
+        let runs = |report: &Report, name: &str| report.scenario(name).map_or(0, |row| row.successes());
+        assert_eq!(runs(&report, "idle"), 20);
+        assert!((4..=60).contains(&runs(&report, "loop")), "{report}");
+        let report = both().scenario_rate("idle", "100/s").rate("50/s").run().unwrap();
+        assert_eq!((runs(&report, "idle"), runs(&report, "loop")), (20, 10));
+        // Each scenario once, at no rate.
+        let report = both().scenario_rate("idle", "100/s").single_run().run().unwrap();
+        assert_eq!((runs(&report, "idle"), runs(&report, "loop")), (1, 1));
+        let error = both().scenario_rate("idel", "5/s").run().unwrap_err().to_string();
+        assert!(
+            error.contains("`scenarios` has options of `idel`, which is not a scenario; did you mean `idle`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn refuses_contradictory_loads() {
         for (test, why) in [
             (idle().rate("fast"), "rate: write a number and a unit of time"),
@@ -592,6 +639,15 @@ mod tests {
             ),
             (idle().stages(["0s:2"]), "the stages in `stages` last 0 s together"),
             (idle().duration(secs(5)).warm_up(secs(5)), "nothing would be left to measure after the 5 s of `warm_up`"),
+            (idle().scenario_rate("idle", "10"), "scenario_rate: write a number and a unit of time"),
+            (
+                idle().scenario_rate("idle", "10/s"),
+                "the scenario `idle` starts at 10/s until the run ends: say when, with `duration`",
+            ),
+            (
+                idle().scenario_rate("idle", "10/s").rate("5/s").duration(secs(1)),
+                "`rate` is for scenarios without a rate of their own, and there are none: leave it out",
+            ),
             (idle().arrivals(Arrivals::Poisson), "`arrivals` is about starts at a rate"),
         ] {
             let error = test.run().unwrap_err();

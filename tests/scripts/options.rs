@@ -34,6 +34,8 @@ fn args_have_every_option_of_the_command_line() {
     // These options run nothing. `version` is in the original's namespace.
     let mut expected: BTreeSet<_> = named.filter(|name| !["help", "generate"].contains(&&**name)).collect();
     expected.insert("scenario".to_owned());
+    // Only a `molotov.json` sets it.
+    expected.insert("scenarios".to_owned());
     assert!(expected.len() > 30, "{expected:?}");
     let seen: BTreeSet<_> = seen("").into_iter().map(|(name, _)| name).collect();
     assert_eq!(seen, expected);
@@ -74,6 +76,60 @@ fn args_have_values_as_python_writes_them() {
         [("rate", "'10/s'"), ("stage", "['0.05s:10/s', '0.05s:10/s']"), ("when_busy", "'drop'"), ("warm_up", "0.05")]
     {
         assert!(seen.contains(&(name.to_owned(), value.to_owned())), "{name}: {seen:#?}");
+    }
+}
+
+const PICKED: &str = r#"
+import molotov
+
+@molotov.global_setup()
+def init(args):
+    print("RATES", args.scenarios)
+    CHANGE
+
+@molotov.scenario_picker()
+def pick(worker_id, step_id):
+    return "browse" if step_id == 1 else "chat"
+
+@molotov.scenario(weight=3)
+async def browse(session):
+    pass
+
+@molotov.scenario(weight=0)
+async def chat(session):
+    pass
+"#;
+
+#[test]
+fn scenarios_of_scripts_have_rates_from_the_configuration() {
+    let run = |rates: &str, options: &str, change: &str| {
+        let config = format!(
+            "{{\"molotov\": {{\"tests\": {{\"test\": {{\"console\": true, {options}\n  \"scenarios\": {rates}}}}}}}}}"
+        );
+        let script = PICKED.replace("CHANGE", change);
+        Scripts::new(&[("loadtest.py", &script), ("molotov.json", &config)]).program("--config molotov.json").run()
+    };
+    let chat = r#"{"chat": {"rate": "2400/m"}}"#;
+    let output = run(chat, r#""max_runs": 2, "duration": 0.5,"#, "pass").exited(0);
+    assert!(output.stdout.contains("RATES {'chat': {'rate': '40/s'}}"), "{output:#?}");
+    // The picker must not pick it.
+    assert_eq!(output.totals(), (1 + 20, 1), "{output:#?}");
+    assert!(output.stdout.contains("the picker named `chat`, which starts at a rate of its own"), "{output:#?}");
+    // Only the scenario of the option.
+    let output = run(chat, r#""single_mode": "chat", "duration": 0.5,"#, "pass").exited(0);
+    assert_eq!(output.totals(), (20, 0), "{output:#?}");
+    let change = "args.scenarios['chat']['rate'] = '20/s'";
+    let output = run(chat, r#""single_mode": "chat", "duration": 0.5,"#, change).exited(0);
+    assert_eq!(output.totals(), (10, 0), "{output:#?}");
+    let output = run(chat, r#""single_mode": "chat", "duration": 0.5,"#, "args.scenarios = {'caht': {}}").exited(1);
+    assert!(output.stderr.contains("`args.scenarios` has options of `caht`"), "{output:#?}");
+    let output = run(r#"{"caht": {"rate": "5/s"}}"#, r#""duration": 1,"#, "pass").exited(2);
+    for part in [
+        "error: `scenarios` has options of `caht`, which is not a scenario; did you mean `chat`?",
+        "molotov.json:2:17",
+        "^^^^^^ not a scenario",
+    ] {
+        assert!(output.stderr.contains(part), "{output:#?}");
     }
 }
 

@@ -33,6 +33,20 @@ async fn bare_weight() {}
 async fn no_comma() {}
 #[scenario(crate = 3)]
 async fn bad_crate() {}
+#[scenario(rate = "10")]
+async fn no_unit() {}
+#[scenario(rate = 10)]
+async fn number_rate() {}
+#[scenario(rate = "0/s")]
+async fn no_rate() {}
+#[scenario(rate = "2000000/s")]
+async fn high_rate() {}
+#[scenario(rate = "10/s", weight = 3)]
+async fn rate_and_weight() {}
+#[scenario(delay = 3, rate = "10/s")]
+async fn delay_and_rate() {}
+#[events(rate = "10/s")]
+async fn rate_of_another() {}
 #[setup(weight = 3)]
 async fn of_another() -> SessionOptions { SessionOptions::new() }
 #[events(extension = "")]

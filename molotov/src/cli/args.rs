@@ -48,7 +48,7 @@ fn configured(line: Options) -> Result<(Options, Sources), u8> {
         warnings.iter().for_each(|warning| note(warning));
     }
     for option in in_file {
-        sources.set(option, Source::File(format!("the test `{test}` of `{}`", path.display())));
+        sources.set(option, Source::File { test: test.clone(), path: path.clone() });
     }
     Ok((options, sources))
 }

@@ -95,7 +95,7 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
             "Times are seconds (90, 0.5) or have units (90s, 1m30s, 2h, 250ms). Long options may be abbreviated if the \
              abbreviation is unambiguous.",
         )
-        .args(OPTIONS.iter().map(|entry| arg(entry).hide(!works(entry.name))))
+        .args(line_options().map(|entry| arg(entry).hide(!works(entry.name))))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
         .mut_arg("scenario", |arg| arg.hide(entry_point == EntryPoint::Crate));
     let command = match entry_point {
@@ -112,6 +112,11 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
         }
     };
     command.arg(other("help").short('h').help("Print help").action(ArgAction::Help))
+}
+
+/// The options that a command line can set.
+fn line_options() -> impl Iterator<Item = &'static OptionSpec> {
+    OPTIONS.iter().filter(|entry| entry.on_command_line)
 }
 
 /// Returns whether the features that an option needs are enabled.
@@ -142,7 +147,7 @@ fn arg(entry: &'static OptionSpec) -> Arg {
         ValueKind::Count => return arg.action(ArgAction::Count),
         ValueKind::Number | ValueKind::Time => arg.allow_negative_numbers(true),
         ValueKind::Text => arg,
-        ValueKind::List => arg.action(ArgAction::Append),
+        ValueKind::List | ValueKind::Scenarios => arg.action(ArgAction::Append),
     };
     if !entry.choices.is_empty() {
         arg.value_parser(PossibleValuesParser::new(entry.choices).try_map(read)).hide_possible_values(true)
@@ -156,7 +161,7 @@ fn arg(entry: &'static OptionSpec) -> Arg {
 /// The options that a command line gives.
 fn given(matches: &ArgMatches) -> Options {
     let mut options = Options::default();
-    for entry in OPTIONS {
+    for entry in line_options() {
         if matches.value_source(entry.name) != Some(ValueSource::CommandLine) {
             continue;
         }
@@ -176,7 +181,7 @@ fn given(matches: &ArgMatches) -> Options {
 }
 
 fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
-    let new: Vec<String> = OPTIONS.iter().filter(|entry| !entry.original).map(OptionSpec::long).collect();
+    let new: Vec<String> = line_options().filter(|entry| !entry.original).map(OptionSpec::long).collect();
     let named = command.get_arguments().filter_map(Arg::get_long);
     let (new, original): (Vec<_>, Vec<_>) = named.partition(|name| new.iter().any(|new| new == name));
     let mut arguments = line.into_iter();

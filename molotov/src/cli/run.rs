@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
-use super::{open_files, scripts, show, signals};
+use super::{config, open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
 use crate::ui::{ControlAction, Dashboard};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     notice::{announce_extension, complain, note, shows_on_stderr},
-    options::{Args, Options, Sources, statsd_address},
+    options::{Args, Options, Source, Sources, statsd_address},
     registry::{self, Registry, RegistryError},
     report, statsd,
     ui::{self, Console, Quiet, Screen},
@@ -20,9 +20,12 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
         Ok(plan) => plan,
         Err(errors) => {
             for error in &errors {
-                complain(&error.to_string());
+                complain(&in_file(error, &args).unwrap_or_else(|| error.to_string()));
             }
-            return if errors.iter().any(|error| matches!(error, RegistryError::Options(_))) { 2 } else { 1 };
+            let is_usage = |error: &RegistryError| {
+                matches!(error, RegistryError::Options(_) | RegistryError::UnknownOptions { .. })
+            };
+            return if errors.iter().all(is_usage) { 2 } else { 1 };
         }
     };
     if !args.quiet {
@@ -65,7 +68,7 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     let allowed = open_files::raise();
     if !args.quiet {
         warn_about_the_build();
-        if let Some(shortage) = open_files::shortage(args.workers, allowed) {
+        if let Some(shortage) = open_files::shortage(plan.load.expected_workers(&args), allowed) {
             note(&shortage);
         }
     }
@@ -114,6 +117,14 @@ pub(super) fn run(args: Args, registry: &Registry) -> u8 {
     drop(listening);
     ui::yield_to_exit();
     code
+}
+
+/// Returns an error with its place in the configuration, if it has one.
+fn in_file(error: &RegistryError, args: &Args) -> Option<String> {
+    let RegistryError::UnknownOptions { name, .. } = error else { return None };
+    let Source::File { test, path } = args.sources.of("scenarios") else { return None };
+    let config = config::read(path).ok()?;
+    Some(config.show_scenario(test, name, &error.to_string())?.to_string())
 }
 
 /// Returns the dashboard if it is enabled and there is a terminal, or the console.

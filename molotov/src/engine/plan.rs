@@ -43,6 +43,17 @@ impl Plan {
     ///
     /// If the options do not fit the scenarios.
     pub(super) fn set_args(&mut self, args: Args) -> Result<(), String> {
+        let unknown = args.scenarios.keys().find(|name| !self.names().contains(name));
+        if let Some(unknown) = unknown.filter(|_| args.scenarios != self.args.scenarios) {
+            let names = self.names().join(", ");
+            return Err(format!(
+                "{} has options of `{unknown}`, which is not a scenario of this run; there are: {names}",
+                args.name("scenarios")
+            ));
+        }
+        let mut selection = Selection::clone(&self.selection);
+        selection.set_rates(&args);
+        self.selection = Arc::new(selection);
         self.load = Arc::new(load(&args, &self.selection)?);
         self.args = Arc::new(args);
         Ok(())

@@ -79,6 +79,11 @@ impl<'a> ScenarioSequence<'a> {
         let picked = panic::catch(self.backtraces, || picker.pick(context, step));
         match picked.unwrap_or_else(|caught| Err(caught.into())) {
             Ok(name) => match self.plan.index_of(&name) {
+                Some(index) if self.plan.selection.weighted.binary_search(&index).is_err() => {
+                    Next::Unknown(Failure::msg(format!(
+                        "the picker named `{name}`, which starts at a rate of its own; pick among the scenarios without one"
+                    )))
+                }
                 Some(index) => Next::Scenario(index),
                 None => Next::Unknown(self.unknown(&name)),
             },

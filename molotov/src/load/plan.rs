@@ -104,6 +104,16 @@ impl Load {
         self.streams.iter().map(most).fold(0, usize::saturating_add)
     }
 
+    /// Returns how many workers of a process the options ask for. A rate without a number of workers asks for none in particular.
+    pub(crate) fn expected_workers(&self, args: &Args) -> usize {
+        let workers = |stream: &Stream| match &stream.model {
+            Model::Open(_) if args.given.workers.is_none() => 0,
+            Model::Open(open) => open.workers,
+            Model::Closed(closed) => usize::try_from(closed.workers.max()).unwrap_or(usize::MAX),
+        };
+        self.streams.iter().map(workers).fold(0, usize::saturating_add)
+    }
+
     /// Adds or removes a tenth of the load from a time on. Each closed loop keeps at least `least` workers.
     #[must_use]
     pub(crate) fn changed(&self, time: Duration, more: bool, least: usize) -> Load {
@@ -140,13 +150,15 @@ impl Load {
         load
     }
 
-    /// Describes the highest load after a time: `200 workers`, `500/s`, or both.
+    /// Describes the highest load after a time: `200 workers`, `500/s`, or both. Rates are added up.
     pub(crate) fn describe(&self, time: Duration) -> String {
-        let text = |stream: &Stream| match &stream.model {
-            Model::Open(open) => Rate::from_micros_per_hour(open.rate.max_after(time)).to_string(),
-            Model::Closed(closed) => format::plural(closed.workers.max_after(time), "worker"),
-        };
-        self.streams.iter().map(text).collect::<Vec<_>>().join(" and ")
+        let workers = self.streams.iter().find_map(|stream| match &stream.model {
+            Model::Closed(closed) => Some(format::plural(closed.workers.max_after(time), "worker")),
+            Model::Open(_) => None,
+        });
+        let rate = self.open().map(|(_, open)| open.rate.max_after(time)).fold(0, u64::saturating_add);
+        let rate = self.is_open().then(|| Rate::from_micros_per_hour(rate).to_string());
+        workers.into_iter().chain(rate).collect::<Vec<_>>().join(" and ")
     }
 
     /// Returns the rate at a time of the plan, in starts per second; `None` if no scenario starts at a rate.

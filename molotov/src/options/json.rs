@@ -1,10 +1,14 @@
 //! Options as JSON, in a `molotov.json` and when a script changes them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 use serde_json::value::RawValue;
 
-use super::{Args, InvalidValue, Options, schema::OptionSpec, value::ValueKind};
+use super::{
+    Args, InvalidValue, Options, Rate, ScenarioOptions,
+    schema::OptionSpec,
+    value::{ValueKind, positive_rate},
+};
 
 /// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,19 +55,26 @@ pub(crate) struct InvalidJson {
     pub(crate) message: String,
     /// A short label for the place of the value.
     pub(crate) label: String,
-    /// The index of the invalid item, if the value is a list.
-    pub(crate) item: Option<usize>,
+    /// The place of the invalid part in the value; `None` if it is the whole value.
+    pub(crate) part: Option<Range<usize>>,
 }
 
 impl InvalidJson {
     /// Creates the error that the value of `what` has the wrong kind.
     pub(crate) fn kind(what: &str, expected: &str, json: &str) -> InvalidJson {
         let message = format!("{what} must be {expected}, but is {}", JsonKind::of(json));
-        InvalidJson { message, label: format!("expected {expected}"), item: None }
+        InvalidJson { message, label: format!("expected {expected}"), part: None }
     }
 
     fn value(what: &str, error: &InvalidValue) -> InvalidJson {
-        InvalidJson { message: format!("{what}: {}", error.why()), label: error.why().to_owned(), item: None }
+        InvalidJson { message: format!("{what}: {}", error.why()), label: error.why().to_owned(), part: None }
+    }
+
+    /// Moves the place from a part to the value that contains it. `part` is a slice of `whole`.
+    fn within(self, whole: &str, part: &str) -> InvalidJson {
+        let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+        let inner = self.part.unwrap_or(0..part.len());
+        InvalidJson { part: Some(start + inner.start..start + inner.end), ..self }
     }
 }
 
@@ -79,6 +90,9 @@ impl OptionSpec {
         let text = |expected| serde_json::from_str::<String>(json).map_err(|_| wrong(expected));
         let text = match (self.kind, JsonKind::of(json)) {
             (ValueKind::List, _) => return self.read_list(json, &what),
+            (ValueKind::Scenarios, _) => {
+                return Ok(Options { scenarios: Some(scenarios(json)?), ..Options::default() });
+            }
             // The truth of numbers in Python.
             (ValueKind::Flag, JsonKind::Number)
                 if serde_json::from_str::<f64>(json).is_ok_and(|number| number != 0.0) =>
@@ -107,14 +121,63 @@ impl OptionSpec {
             _ => serde_json::from_str(json).map_err(|_| wrong())?,
         };
         let mut options = (self.nothing)().unwrap_or_default();
-        for (n, item) in items.into_iter().enumerate() {
-            let at = |error| InvalidJson { item: Some(n), ..error };
+        for item in items {
+            let at = |error: InvalidJson| error.within(json, item.get());
             let text: String = serde_json::from_str(item.get())
                 .map_err(|_| at(InvalidJson::kind(&format!("each of {what}"), "a string", item.get())))?;
             options.add((self.read)(&text).map_err(|error| at(InvalidJson::value(what, &error)))?);
         }
         Ok(options)
     }
+}
+
+/// Parses `{"browse": {"rate": "10/s"}}`.
+///
+/// # Errors
+///
+/// If the JSON value has another structure, or a rate is invalid.
+fn scenarios(json: &str) -> Result<BTreeMap<String, ScenarioOptions>, InvalidJson> {
+    let scenarios = object("`scenarios`", json)?;
+    scenarios
+        .into_iter()
+        .map(|(name, options)| {
+            Ok((name.clone(), one(&name, options.get()).map_err(|error| error.within(json, options.get()))?))
+        })
+        .collect()
+}
+
+fn one(scenario: &str, json: &str) -> Result<ScenarioOptions, InvalidJson> {
+    let mut options = ScenarioOptions::default();
+    for (name, value) in object(&format!("the scenario `{scenario}` in `scenarios`"), json)? {
+        let value = value.get();
+        let read = match &*name {
+            "rate" => rate(scenario, value).map(|rate| options.rate = rate),
+            _ => Err(InvalidJson {
+                message: format!("`{name}` is not an option of a scenario; write `{{\"rate\": \"10/s\"}}`"),
+                label: "unknown option".to_owned(),
+                part: None,
+            }),
+        };
+        read.map_err(|error| error.within(json, value))?;
+    }
+    Ok(options)
+}
+
+fn rate(scenario: &str, json: &str) -> Result<Option<Rate>, InvalidJson> {
+    let what = format!("the `rate` of the scenario `{scenario}`");
+    match JsonKind::of(json) {
+        JsonKind::Null => Ok(None),
+        JsonKind::String => {
+            let text: String = serde_json::from_str(json).map_err(|_| InvalidJson::kind(&what, "a string", json))?;
+            let rate = text.parse().and_then(|rate| positive_rate(rate).map(|()| rate));
+            rate.map(Some).map_err(|error| InvalidJson::value(&what, &error))
+        }
+        _ => Err(InvalidJson::kind(&what, "a string such as \"10/s\"", json)),
+    }
+}
+
+fn object<'a>(what: &str, json: &'a str) -> Result<BTreeMap<String, &'a RawValue>, InvalidJson> {
+    serde_json::from_str(json).map_err(|_| InvalidJson::kind(what, "an object", json))
 }
 
 impl Args {

@@ -10,6 +10,7 @@ mod invalid;
 pub(crate) mod json;
 mod rate;
 pub(crate) mod report_target;
+mod scenarios;
 mod schema;
 mod sources;
 mod stage;
@@ -26,6 +27,7 @@ pub use self::{
     invalid::InvalidValue,
     rate::Rate,
     report_target::ReportTarget,
+    scenarios::ScenarioOptions,
     stage::{Level, Stage, Stages},
     table::Args,
     threshold::{Threshold, ThresholdError},

@@ -53,6 +53,8 @@ pub(crate) struct Description<T: Value> {
     pub(crate) check: fn(&T::One) -> Result<(), InvalidValue>,
     /// Whether a test in a `molotov.json` can set the option.
     pub(crate) in_file: bool,
+    /// Whether a command line can set the option.
+    pub(crate) on_command_line: bool,
     /// Whether the `global_setup` of a script can change the option, since it is not used before.
     pub(crate) changeable: bool,
 }
@@ -71,6 +73,7 @@ impl<T: Value> Description<T> {
         read: T::read,
         check: |_| Ok(()),
         in_file: true,
+        on_command_line: true,
         changeable: false,
     };
 }
@@ -89,6 +92,7 @@ pub(crate) struct OptionSpec {
     pub(crate) value: &'static str,
     pub(crate) several: bool,
     pub(crate) in_file: bool,
+    pub(crate) on_command_line: bool,
     #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "asked by scripts only"))]
     pub(crate) changeable: bool,
     /// The kind of its values.
@@ -128,6 +132,7 @@ impl OptionSpec {
             value: described.value,
             several: described.several,
             in_file: described.in_file,
+            on_command_line: described.on_command_line,
             changeable: described.changeable,
             kind: T::KIND,
             choices: T::CHOICES,

@@ -1,6 +1,6 @@
 //! Where options are given, so that messages name them as the user has written them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Where an option is given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -9,8 +9,11 @@ pub(crate) enum Source {
     #[default]
     Code,
     CommandLine,
-    /// In a test of a configuration file. The text names both.
-    File(String),
+    /// In a test of a configuration file.
+    File {
+        test: String,
+        path: PathBuf,
+    },
     /// By the `global_setup` of a script.
     #[cfg_attr(not(feature = "python"), allow(dead_code, reason = "only scripts change options"))]
     Script,
@@ -34,14 +37,19 @@ impl Sources {
         self.others.insert(option, source);
     }
 
+    /// Returns the source of an option.
+    pub(crate) fn of(&self, option: &str) -> &Source {
+        self.others.get(option).unwrap_or(&self.main)
+    }
+
     /// Returns an option as the user writes it: `--ramp-up`.
     pub(super) fn name(&self, option: &str) -> String {
-        match self.others.get(option).unwrap_or(&self.main) {
+        match self.of(option) {
             // The only method with another name.
             Source::Code if option == "stage" => "`stages`".to_owned(),
             Source::Code => format!("`{option}`"),
             Source::CommandLine => format!("`--{}`", option.replace('_', "-")),
-            Source::File(test) => format!("`{option}` in {test}"),
+            Source::File { test, path } => format!("`{option}` in the test `{test}` of `{}`", path.display()),
             Source::Script => format!("`args.{option}`"),
         }
     }

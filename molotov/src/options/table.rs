@@ -20,7 +20,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Arrivals, Color, Rate, ReportTarget, Sources, Stages, Threshold, WhenBusy,
+    Arrivals, Color, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WhenBusy, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},
@@ -154,6 +154,16 @@ macro_rules! option_table {
                 fn warm_up(time: Duration) = time,
                 "The time at the start of the run whose measures are kept apart from the results."
             }
+
+            /// Options of scenarios, by name.
+            scenarios: BTreeMap<String, ScenarioOptions> = BTreeMap::new(), {
+                help: "Options of scenarios by name",
+                group: Group::Load,
+                check: scenarios::check,
+                on_command_line: false,
+                changeable: true,
+            }
+            { none: "`LoadTest::scenario_rate` sets the rate of a scenario" }
 
             /// Sleep after each scenario, in addition to its own delay.
             delay: Duration = Duration::ZERO, {

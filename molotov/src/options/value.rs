@@ -19,6 +19,8 @@ pub(crate) enum ValueKind {
     Text,
     /// Any number of texts.
     List,
+    /// Options of scenarios by name; in JSON only.
+    Scenarios,
 }
 
 /// The type of an option.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::Event,
     failure::Result,
-    options::{Args, StepId},
+    options::{Args, Rate, StepId},
     session::{Context, SessionOptions},
 };
 
@@ -84,6 +84,8 @@ pub struct ScenarioEntry {
     pub weight: f64,
     /// In seconds, since constants cannot convert them to a `Duration`.
     pub delay: f64,
+    /// In millionths of a start per hour.
+    pub rate: Option<u64>,
     pub needs: fn() -> Vec<Need>,
     pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
 }
@@ -106,6 +108,10 @@ impl Scenario for Function<ScenarioEntry> {
     fn delay(&self) -> Duration {
         // The attribute refuses invalid delays.
         Duration::try_from_secs_f64(self.call.delay).unwrap_or_default()
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        self.call.rate.map(Rate::from_micros_per_hour)
     }
 
     fn origin(&self) -> &Origin {

@@ -2,7 +2,7 @@
 
 use super::{Origin, Selection};
 
-/// Lists the scenarios by name, with their weights, shares and locations, and then the fixtures, listeners and factories of the
+/// Lists the scenarios by name, with their weights, shares, rates and locations, and then the fixtures, listeners and factories of the
 /// user in the order in which a run uses them.
 pub fn list(selection: &Selection) -> String {
     let mut text = scenarios(selection);
@@ -35,21 +35,37 @@ fn others(selection: &Selection) -> Vec<(&'static str, &Origin)> {
 fn scenarios(selection: &Selection) -> String {
     let mut scenarios: Vec<_> = selection.scenarios.iter().collect();
     scenarios.sort_by(|a, b| a.name().cmp(b.name()));
-    let sum: f64 = scenarios.iter().map(|scenario| scenario.weight()).sum();
-    let mut rows = vec![["SCENARIO".to_owned(), "WEIGHT".to_owned(), "SHARE".to_owned(), "PLACE".to_owned()]];
+    let rate_of = |name: &str| {
+        let own = selection.rates.iter().find(|(index, _)| selection.scenarios[*index].name() == name);
+        own.map(|(_, rate)| rate.to_string())
+    };
+    let is_weighted = |name: &str| rate_of(name).is_none();
+    let weighted = scenarios.iter().filter(|scenario| is_weighted(scenario.name()));
+    let sum: f64 = weighted.map(|scenario| scenario.weight()).sum();
+    let mut rows = vec![["SCENARIO", "WEIGHT", "SHARE", "RATE", "PLACE"].map(str::to_owned)];
     rows.extend(scenarios.iter().map(|scenario| {
-        let share = if sum > 0.0 { scenario.weight() / sum * 100.0 } else { 0.0 };
         let name = scenario.name().escape_debug().to_string();
-        [name, scenario.weight().to_string(), format!("{share:.1} %"), scenario.origin().to_string()]
+        let place = scenario.origin().to_string();
+        match rate_of(scenario.name()) {
+            Some(rate) => [name, String::new(), String::new(), rate, place],
+            None => {
+                let share = if sum > 0.0 { scenario.weight() / sum * 100.0 } else { 0.0 };
+                [name, scenario.weight().to_string(), format!("{share:.1} %"), String::new(), place]
+            }
+        }
     }));
     let width =
         |column: usize| rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(&*row[column])).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2)];
+    let widths = [width(0), width(1), width(2), width(3)];
     let mut text = String::new();
-    for [name, weight, share, place] in &rows {
+    for [name, weight, share, rate, place] in &rows {
         // `format!` pads to characters, not columns.
         let padding = " ".repeat(widths[0] - unicode_width::UnicodeWidthStr::width(&**name));
-        let line = format!("{name}{padding}  {weight:>w$}  {share:>s$}  {place}", w = widths[1], s = widths[2]);
+        let rate = match selection.rates.is_empty() {
+            true => String::new(),
+            false => format!("  {rate:>r$}", r = widths[3]),
+        };
+        let line = format!("{name}{padding}  {weight:>w$}  {share:>s$}{rate}  {place}", w = widths[1], s = widths[2]);
         text.push_str(line.trim_end());
         text.push('\n');
     }

@@ -43,6 +43,14 @@ pub enum RegistryError {
         /// The names that exist, as the end of the message.
         hint: String,
     },
+    /// Options are given for a scenario that does not exist.
+    #[error("`scenarios` has options of `{name}`, which is not a scenario{hint}")]
+    UnknownOptions {
+        /// The name.
+        name: String,
+        /// The names that exist, as the end of the message.
+        hint: String,
+    },
     /// Options of the run do not fit its scenarios.
     #[error("{0}")]
     Options(String),
@@ -160,6 +168,15 @@ impl std::fmt::Debug for Selection {
 }
 
 impl Selection {
+    /// Divides the scenarios into those with a rate of their own and the others.
+    pub(crate) fn set_rates(&mut self, args: &Args) {
+        let rate = |index: &usize| own_rate(&*self.scenarios[*index], args);
+        let all = 0..self.scenarios.len();
+        self.rates = all.clone().filter_map(|index| Some((index, rate(&index)?))).collect();
+        self.weighted = all.filter(|index| rate(index).is_none() && self.scenarios[*index].weight() > 0.0).collect();
+        self.weights = WeightTable::new(self.weighted.iter().map(|index| self.scenarios[*index].weight()));
+    }
+
     /// Returns the index of the scenario for a random number in `0.0..1.0`, by weight.
     pub(crate) fn pick(&self, random: f64) -> usize {
         self.weights.as_ref().map_or(0, |weights| self.weighted[weights.pick(random)])
@@ -195,8 +212,12 @@ impl Registry {
         let mut scenarios: Vec<Arc<dyn Scenario>> = active!(scenarios);
         check_scenarios(&scenarios, &mut errors);
         let registered = scenarios.len();
-        scenarios.retain(|scenario| scenario.weight() != 0.0 || scenario.rate().is_some());
         scenarios.sort_by(|a, b| a.name().cmp(b.name()));
+        let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name().to_owned()).collect();
+        for name in args.scenarios.keys().filter(|name| !names.contains(name)) {
+            errors.push(RegistryError::UnknownOptions { name: name.clone(), hint: hint(name, &names) });
+        }
+        scenarios.retain(|scenario| scenario.weight() != 0.0 || own_rate(&**scenario, args).is_some());
         if let Some(wanted) = &args.single_mode {
             let names: Vec<String> = scenarios.iter().map(|scenario| scenario.name().to_owned()).collect();
             if !names.contains(wanted) {
@@ -259,31 +280,35 @@ impl Registry {
         let http = TypeId::of::<Session>();
         let http =
             needed.contains(&http) && !factories.iter().any(|factory| SessionFactory::type_id(&**factory) == http);
-        let rates: Vec<_> =
-            scenarios.iter().enumerate().filter_map(|(index, scenario)| Some((index, scenario.rate()?))).collect();
-        let weighted: Vec<_> = (0..scenarios.len()).filter(|index| scenarios[*index].rate().is_none()).collect();
-        let weights = WeightTable::new(weighted.iter().map(|index| scenarios[*index].weight()));
-        match errors.is_empty() && !scenarios.is_empty() {
-            true => Ok(Selection {
-                scenarios,
-                rates,
-                weighted,
-                weights,
-                picker: pickers.last().cloned(),
-                global_setups,
-                setups,
-                setup_sessions,
-                teardown_sessions,
-                teardowns,
-                global_teardowns,
-                events: active!(events),
-                factories,
-                http,
-                event_loop: self.event_loop.clone(),
-            }),
-            false => Err(errors),
+        if !errors.is_empty() || scenarios.is_empty() {
+            return Err(errors);
         }
+        let mut selection = Selection {
+            scenarios,
+            rates: Vec::new(),
+            weighted: Vec::new(),
+            weights: None,
+            picker: pickers.last().cloned(),
+            global_setups,
+            setups,
+            setup_sessions,
+            teardown_sessions,
+            teardowns,
+            global_teardowns,
+            events: active!(events),
+            factories,
+            http,
+            event_loop: self.event_loop.clone(),
+        };
+        selection.set_rates(args);
+        Ok(selection)
     }
+}
+
+/// Returns the rate at which a scenario starts; `None` if it is picked by weight, or runs once.
+fn own_rate(scenario: &dyn Scenario, args: &Args) -> Option<Rate> {
+    let given = args.scenarios.get(scenario.name()).and_then(|options| options.rate);
+    given.or_else(|| scenario.rate()).filter(|_| !args.single_run)
 }
 
 fn check_scenarios(scenarios: &[Arc<dyn Scenario>], errors: &mut Vec<RegistryError>) {

@@ -172,6 +172,17 @@ impl Config {
         Ok(Configured { options: options.over(line), in_file, warnings })
     }
 
+    /// Shows an error at the name of a scenario in `scenarios` of a test.
+    pub(crate) fn show_scenario(&self, test: &str, scenario: &str, error: &str) -> Option<ConfigError> {
+        fn member<'a>(value: Value<'a>, name: &str) -> Option<Member<'a>> {
+            value.members("", &mut Vec::new()).ok()?.into_iter().find(|member| member.name == name)
+        }
+        let raw: &RawValue = serde_json::from_str(&self.source.text[self.tests.get(test)?.clone()]).ok()?;
+        let scenarios = member(Value { source: &self.source, raw }, "scenarios")?;
+        let place = member(scenarios.value, scenario)?.name_place;
+        Some(self.source.error(error, place, "not a scenario"))
+    }
+
     fn no_test(&self, test: &str) -> ConfigError {
         let names: Vec<_> = self.tests.keys().map(String::as_str).collect();
         let known = match &names[..] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::options::{Args, Arrivals, Color, Rate, Stages, WhenBusy};
+use crate::options::{Args, Arrivals, Color, Rate, ScenarioOptions, Stages, WhenBusy};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Source { name: "molotov.json".to_owned(), text: text.to_owned() })
@@ -59,9 +59,13 @@ fn all_options_set_their_fields() {
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
         "color": "never", "timeout": 10, "show_secrets": true, "rate": "30/m",
-        "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s""#;
+        "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s",
+        "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}}"#;
     let (options, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
+    let mut browse = ScenarioOptions::default();
+    browse.rate = Some(Rate::per_second(9));
+    let given_scenarios = BTreeMap::from([("a".to_owned(), browse), ("b".to_owned(), ScenarioOptions::default())]);
     let expected = Args {
         scenario: Some("a.py".to_owned()),
         single_run: true,
@@ -99,6 +103,7 @@ fn all_options_set_their_fields() {
         arrivals: Arrivals::Poisson,
         when_busy: WhenBusy::Drop,
         warm_up: seconds(4.0),
+        scenarios: given_scenarios,
         given: options.clone(),
         ..Args::default()
     };
@@ -119,6 +124,7 @@ fn all_options_are_accepted() {
             "\"2s:5/s\"",
             "\"poisson\"",
             "\"drop\"",
+            "{\"a\": {\"rate\": \"5/s\"}}",
         ];
         let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());
         let (options, warnings) = given.unwrap();
@@ -224,6 +230,12 @@ fn errors_of_options_show_the_place() {
         r#""verbose": "yes""#,
         r#""timeout": 0"#,
         r#""sizing_tolerance": 100"#,
+        r#""scenarios": "browse""#,
+        r#""scenarios": {"browse": "10/s"}"#,
+        r#""scenarios": {"browse": {"rate": "10/s"}, "cart": {"rate": "10"}}"#,
+        r#""scenarios": {"browse": {"rate": 10}}"#,
+        r#""scenarios": {"browse": {"rate": "0/s"}}"#,
+        r#""scenarios": {"browse": {"rat": "10/s"}}"#,
     ] {
         shown += &format!("{}\n\n", applied(options).unwrap_err());
     }

@@ -77,11 +77,13 @@ impl<'a> Value<'a> {
         self.raw.get()
     }
 
-    /// The error at the place of the value, or of an item of a list.
+    /// The error at the place of the value, or of a part of it.
     pub(super) fn refused(&self, error: &InvalidJson) -> ConfigError {
-        let items: Option<Vec<&RawValue>> = serde_json::from_str(self.json()).ok();
-        let item = error.item.and_then(|n| items?.get(n).copied());
-        let place = item.map_or_else(|| self.place(), |item| self.source.place_of(item.get()));
+        let whole = self.place();
+        let place = match &error.part {
+            Some(part) => whole.start + part.start..whole.start + part.end,
+            None => whole,
+        };
         self.source.error(&error.message, place, &error.label)
     }
 

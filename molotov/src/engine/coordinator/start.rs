@@ -172,7 +172,8 @@ impl Coordinator<'_> {
                 true => format::plural((args.workers * args.processes) as u64, "worker"),
                 false => self.plan.load.describe(Duration::ZERO),
             };
-            format!("{load} for 24 hours, the default (Ctrl-C stops); limit the run with `-d TIME` or `-r N`")
+            let limit = if self.plan.load.is_open() { "`-d TIME`" } else { "`-d TIME` or `-r N`" };
+            format!("{load} for 24 hours, the default (Ctrl-C stops); limit the run with {limit}")
         })
     }
 

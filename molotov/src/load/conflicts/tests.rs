@@ -134,7 +134,7 @@ fn warm_ups_are_shorter_than_the_run() {
 #[test]
 fn options_are_named_as_they_were_written() {
     let mut args = args("stage=30s:5 ramp_up=3");
-    args.sources.set("stage", Source::File("the test `spike` of `molotov.json`".to_owned()));
+    args.sources.set("stage", Source::File { test: "spike".to_owned(), path: "molotov.json".into() });
     assert_eq!(
         check_options(&args).unwrap_err(),
         "`stage` in the test `spike` of `molotov.json` already says how the load changes: leave out `--ramp-up`"
