@@ -646,7 +646,7 @@ mod tests {
             ),
             (
                 idle().scenario_rate("idle", "10/s").rate("5/s").duration(secs(1)),
-                "`rate` is for scenarios without a rate of their own, and there are none: leave it out",
+                "`rate` is for scenarios without their own rate, and there are none: leave it out",
             ),
             (idle().arrivals(Arrivals::Poisson), "`arrivals` is about starts at a rate"),
         ] {

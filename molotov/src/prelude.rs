@@ -16,7 +16,7 @@ pub use crate::{
     event::Event,
     failure::{ErrorContext, Failure, Result},
     load_test::secs,
-    options::{Args, StepId, WorkerId},
+    options::{Args, Rate, Stage, StepId, WorkerId},
     session::{Context, Response, Session, SessionOptions},
     vars::{get_var, get_var_or_init, set_var},
 };

@@ -35,6 +35,10 @@ _VALUES = (
     "threads",
     "seed",
     "timeout",
+    "rate",
+    "arrivals",
+    "when_busy",
+    "warm_up",
 )
 
 # The namespace of the run that starts.
@@ -57,6 +61,7 @@ def line_of(args, config=False):
         if value is not None:
             line.append("--%s=%s" % (name.replace("_", "-"), value))
     line += ["-v"] * int(getattr(args, "verbose", 0) or 0)
+    line += ["--stage=%s" % stage for stage in getattr(args, "stage", None) or ()]
     line += ["--use-extension=%s" % extension for extension in getattr(args, "use_extension", None) or ()]
     scenario = getattr(args, "scenario", None)
     return line if scenario is None else [*line, "--", str(scenario)]
