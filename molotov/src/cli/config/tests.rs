@@ -63,8 +63,7 @@ fn all_options_set_their_fields() {
         "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}}"#;
     let (options, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
-    let mut browse = ScenarioOptions::default();
-    browse.rate = Some(Rate::per_second(9));
+    let browse = ScenarioOptions { rate: Some(Rate::per_second(9)) };
     let given_scenarios = BTreeMap::from([("a".to_owned(), browse), ("b".to_owned(), ScenarioOptions::default())]);
     let expected = Args {
         scenario: Some("a.py".to_owned()),
