@@ -1,5 +1,7 @@
 //! The report as an HTML page without scripts, fonts or images from elsewhere.
 
+mod capacity;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -49,6 +51,7 @@ pub fn html(summary: &Summary) -> String {
                     }
                     (tiles(summary))
                     (notes(summary))
+                    (capacity::steps(summary))
                     (thresholds(summary))
                     (starts(summary))
                     (charts(summary))
