@@ -106,6 +106,29 @@ async fn connections_are_reused() {
 }
 
 #[tokio::test]
+async fn only_requests_without_an_idle_connection_wait() {
+    let (url, _served) = server(vec![vec![OK, OK, OK]]).await;
+    let (direct, target, headers) = (direct(), Target::parse(&url).unwrap(), HeaderMap::new());
+    for is_first in [true, false] {
+        let waited = Cell::default();
+        let request = TransportRequest {
+            method: &Method::GET,
+            target: &target,
+            headers: &headers,
+            body: &mut Body::Empty,
+            version: None,
+            deadline: None,
+            connect_timeout: None,
+            read_timeout: None,
+            retried: &Cell::new(0),
+            waited: &waited,
+        };
+        read(&mut direct.execute(request).await.unwrap()).await.unwrap();
+        assert_eq!(!waited.get().is_zero(), is_first);
+    }
+}
+
+#[tokio::test]
 async fn the_longest_connect_timeout_is_accepted() {
     let (url, _) = server(vec![vec![OK]]).await;
     let direct = DirectTransport::new(Rc::new(TransportOptions {
