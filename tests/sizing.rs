@@ -67,9 +67,9 @@ fn a_search_finds_the_rate_that_a_service_bears() {
 #[test]
 fn an_interrupted_search_says_what_it_knows() {
     let server = Server::new();
-    let line = "--sizing --rate 40/s -s fine --threshold p95<2s -c --console-update 0.1";
+    let line = "--sizing --rate 40/s -d 60 -s fine --threshold p95<2s -c";
     let running = Program::new(TROUBLED, line).against(&server).start();
-    wait_until("the rate has been raised", || server.served() > 500);
+    wait_until("the rate has been raised", || server.served() > 150);
     running.interrupt();
     let output = running.wait().exited(0);
     let end = output.stdout.split_once("Sizing was not finished. (interrupted)\n\nCapacity: at least ").unwrap().1;

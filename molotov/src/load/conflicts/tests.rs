@@ -88,6 +88,10 @@ fn stages_replace_other_plans() {
     refused("stage=30s:5/s duration=86400", "`--stage` already says how long the run lasts: leave out `--duration`");
     refused("stage=30s:5 ramp_up=3", "`--stage` already says how the load changes: leave out `--ramp-up`");
     refused("stage=30s:5/s ramp_up=3", "`--stage` already says how the load changes: leave out `--ramp-up`");
+    refused(
+        "sizing=true threshold=p95<1s max_runs=3",
+        "`--sizing` with `--threshold` runs scenarios until it has found the capacity: leave out `--max-runs`",
+    );
     refused("stage=30s:5 sizing=true", "`--sizing` itself decides how many workers run: leave out `--stage`");
 }
 
