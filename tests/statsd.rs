@@ -42,6 +42,24 @@ fn each_request_is_sent_once() {
 }
 
 #[test]
+fn starts_at_a_rate_are_counted() {
+    for line in ["--rate 60/s -d 1 -q", "-p 2 --rate 60/s -d 1 -q"] {
+        let (server, daemon) = (Server::new(), StatsdDaemon::start());
+        Program::new(STEADY, &format!("{line} {}", daemon.option())).against(&server).run().exited(0);
+        let lines = daemon.lines();
+        assert_eq!(counters(&lines)[&*format!("molotov.{}.starts.started", hostname())], 60, "{line}: {lines:?}");
+        assert_eq!(server.served(), 60);
+    }
+    let (server, daemon) = (Server::new(), StatsdDaemon::start());
+    let line = format!("-s fine --rate 100/s -d 1 -w 1 --when-busy drop -q {}", daemon.option());
+    Program::new(TROUBLED, &line).env("TARGET", &format!("{}/after/95", server.url())).run().exited(0);
+    let lines = daemon.lines();
+    let (counters, name) = (counters(&lines), format!("molotov.{}.starts", hostname()));
+    let [started, dropped] = ["started", "dropped"].map(|what| counters[&*format!("{name}.{what}")]);
+    assert_eq!((started, started + dropped), (server.served(), 100), "{lines:?}");
+}
+
+#[test]
 fn timings_are_the_latencies_of_requests() {
     let (server, daemon) = (Server::new(), StatsdDaemon::start());
     let line = format!("-s held -r 1 -q {}", daemon.option());

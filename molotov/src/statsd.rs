@@ -18,7 +18,8 @@
 //! }
 //! ```
 //!
-//! Requests of the warm-up are sent, too. The starts of scenarios at a rate are not: reports have them.
+//! For scenarios that start at a rate, `molotov.<hostname>.starts.started`, `.late` and `.dropped` count starts; those of a scenario
+//! with its own rate are named `molotov.<hostname>.starts.<scenario>.started` and so on. The warm-up is included in all metrics.
 //!
 //! Metrics are collected into packets and sent over UDP, which never blocks the run. The server need not be reachable.
 //!
@@ -36,7 +37,10 @@ pub use cadence::{StatsdClient, prelude};
 use http::Method;
 use url::Url;
 
-use crate::{metrics::Status, secrets};
+use crate::{
+    metrics::{Starts, Status},
+    secrets,
+};
 
 /// The largest packet that Ethernet carries in one frame, in bytes.
 const PACKET: usize = 1432;
@@ -119,6 +123,18 @@ impl Statsd {
         };
         self.client.time_with_tags(name, time).send();
         self.client.count_with_tags(&counter, 1).send();
+    }
+
+    /// Counts starts at a rate: those of a scenario with its own rate, or of all others if `scenario` is empty.
+    pub(crate) fn starts(&self, scenario: &str, starts: &Starts) {
+        use cadence::prelude::*;
+
+        let scenario = if scenario.is_empty() { String::new() } else { format!("{}.", harmless(scenario)) };
+        let counts = [("started", starts.started), ("late", starts.late), ("dropped", starts.dropped)];
+        for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.client.count_with_tags(&format!("{}starts.{scenario}{what}", self.prefix), count).send();
+        }
     }
 
     /// Sends a metric in the text form of the protocol.

@@ -5,7 +5,10 @@ use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use http::Method;
 use url::Url;
 
-use crate::{metrics::Status, missing::missing};
+use crate::{
+    metrics::{Starts, Status},
+    missing::missing,
+};
 
 /// The statsd client, which does not exist in this build.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ impl Statsd {
     }
 
     pub(crate) fn record(&self, _: &str, _: Status<'_>, _: Duration) {
+        match self.0 {}
+    }
+
+    pub(crate) fn starts(&self, _: &str, _: &Starts) {
         match self.0 {}
     }
 

@@ -190,7 +190,8 @@ impl Coordinator<'_> {
         let is_given = args.given.duration.is_some() || !args.stage.0.is_empty();
         RunLimits {
             duration: duration.filter(|_| is_given && args.max_runs.is_none()),
-            runs: runs.map(|runs| runs.saturating_mul(workers)),
+            // With stages, workers come and go.
+            runs: runs.filter(|_| args.stage.0.is_empty()).map(|runs| runs.saturating_mul(workers)),
             load: self.plan.load.clone(),
         }
     }

@@ -60,6 +60,9 @@ impl Shard {
             self.outbox.send(Update::Bins(bins.take(&end, &measures)));
         }
         for measures in measures {
+            if let Some(statsd) = &self.statsd {
+                measures.starts.iter().for_each(|(scenario, starts)| statsd.starts(scenario, starts));
+            }
             self.outbox.send(Update::Measures(Box::new(Snapshot { until, ..measures })));
         }
         self.outbox.send(Update::Reported(until));
