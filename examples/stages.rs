@@ -10,6 +10,13 @@ async fn freezing(session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// Beside the stages, this scenario starts at its own rate.
+#[scenario(rate = "10/s")]
+async fn home(session: &Session) -> Result<()> {
+    session.get(at("/")).send().await?.error_for_status()?;
+    Ok(())
+}
+
 fn main() -> ExitCode {
     molotov::main()
 }

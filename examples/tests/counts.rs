@@ -65,11 +65,11 @@ fn main() -> ExitCode {
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
         Trial::test("stages", || {
             let target = Target::start()?;
-            // 10 starts while the rate rises, and then 20.
+            // 10 starts while the rate rises, and then 20; beside them, 4 at a steady rate.
             let output = run(&target, "stages", &["--stage", "0.2s:100/s,0.2s:100/s"]);
             let text = String::from_utf8_lossy(&output.stdout);
-            assert!(text.contains("SUCCESSES: 30 | FAILURES: 0"), "{output:?}");
-            assert_eq!(of(&target.counts()?, "/freezing"), 30);
+            assert!(text.contains("SUCCESSES: 34 | FAILURES: 0"), "{output:?}");
+            assert_eq!((of(&target.counts()?, "/freezing"), of(&target.counts()?, "/")), (30, 4));
             Ok(())
         }),
         Trial::test("custom_session_is_measured", || {

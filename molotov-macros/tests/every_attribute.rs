@@ -88,7 +88,7 @@ fn all_are_registered() {
     let names: Vec<&str> = registry.scenarios().iter().map(|scenario| scenario.name()).collect();
     assert_eq!(names, ["browse", "steady", "rare", "match", "talk"]);
     let rates: Vec<_> = registry.scenarios().iter().filter_map(|scenario| scenario.rate()).collect();
-    assert_eq!(rates, ["30/m", " .5 / hour"].map(|text| text.parse::<molotov::Rate>().unwrap()));
+    assert_eq!(rates, ["30/m", " .5 / hour"].map(|text| text.parse::<Rate>().unwrap()));
     let selection = registry.validate(&Args::default()).unwrap();
     assert_eq!(selection.scenarios.len(), 4);
     let listed = molotov::registry::list(&selection);

@@ -146,7 +146,7 @@ impl LoadTest {
         self
     }
 
-    /// Sets the rate at which a scenario starts, beside the others: `"10/s"` or a [`Rate`](crate::Rate).
+    /// Sets the rate at which a scenario starts, beside the others: `"10/s"` or a [`Rate`].
     ///
     /// It replaces the rate of the attribute. [`duration`](Self::duration) says how long the run lasts.
     ///

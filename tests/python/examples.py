@@ -28,7 +28,7 @@ EXPECTED = {
     "variables.py": ("variables.py", (6, 0), None),
     "before_the_run.py": ("before_the_run.py", (6, 0), {"/login": 1, "/": 1, "/me": 6}),
     "slow.py": ("slow.py", (6, 0), {"/slow": 6}),
-    "rate.py": ("--config rate.json steady", (150, 0), {"/freezing": 150}),
+    "rate.py": ("--config rate.json steady", (170, 0), {"/freezing": 150, "/": 20}),
     "lines.py": ("lines.py", (6, 0), {"lines": 6}),
     "session_kinds.py": ("session_kinds.py", (6, 0), {"lines": 6}),
 }

@@ -10,9 +10,10 @@ use rustix::process::Signal;
 
 use super::Scripts;
 
-/// Sends signals to a run, the first after its first request. Returns its output, and the time since the first signal.
-fn interrupted(scripts: &Scripts, running: Running, signals: &[Signal]) -> (Output, Duration) {
-    wait_until("the run sends a request", || scripts.server.served() > 0);
+/// Sends signals to a run of this many processes, the first after a request of each. Returns its output, and the time since the first
+/// signal.
+fn interrupted(scripts: &Scripts, processes: u64, running: Running, signals: &[Signal]) -> (Output, Duration) {
+    wait_until("each process sends a request", || scripts.server.served() >= processes);
     let first = Instant::now();
     for (n, signal) in signals.iter().enumerate() {
         if n > 0 {
@@ -48,7 +49,7 @@ def end():
 fn the_first_signal_lets_running_scenarios_finish() {
     for signal in [Signal::INT, Signal::TERM] {
         let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
-        let (output, _) = interrupted(&scripts, scripts.program("-c -w 5 -d 60").start(), &[signal]);
+        let (output, _) = interrupted(&scripts, 1, scripts.program("-c -w 5 -d 60").start(), &[signal]);
         let output = output.exited(0);
         assert_eq!((output.totals(), interrupted_scenarios(&output)), ((scripts.server.served(), 0), 0), "{output:#?}");
         assert_eq!(output.stdout.matches("teardown_session").count(), 5, "{output:#?}");
@@ -61,7 +62,7 @@ fn the_second_signal_cancels_running_scenarios() {
     let script = SLOW.replace("/bear/5", "/hold");
     let scripts = Scripts::new(&[("loadtest.py", &script)]);
     let running = scripts.program("-c -w 5 -d 60").start();
-    let (output, took) = interrupted(&scripts, running, &[Signal::INT, Signal::INT]);
+    let (output, took) = interrupted(&scripts, 1, running, &[Signal::INT, Signal::INT]);
     let output = output.exited(0);
     assert!(output.stdout.contains("SUCCESSES: 0 | FAILURES: 0"), "{output:#?}");
     assert_eq!(interrupted_scenarios(&output), 5, "{output:#?}");
@@ -187,15 +188,16 @@ fn the_second_signal_interrupts_blocking_code() {
             threads.spawn(move || {
                 let scripts = Scripts::new(&[("loadtest.py", BLOCKING)]);
                 let running = scripts.program(line).env("BLOCK", block).start();
-                let (output, took) = interrupted(&scripts, running, &[Signal::INT, Signal::INT]);
+                let processes = if line.contains("-p 2") { 2 } else { 1 };
+                let (output, took) = interrupted(&scripts, processes, running, &[Signal::INT, Signal::INT]);
                 let output = output.exited(0);
                 assert!(took < Duration::from_secs(6), "{block} {line}: {took:?} {output:#?}");
                 for part in ["SUCCESSES: 0 | FAILURES: 0", "interrupted in the scenario `blocks`"] {
                     assert!(output.stdout.contains(part), "{block} {line}: no {part:?}: {output:#?}");
                 }
                 assert!(interrupted_scenarios(&output) > 0, "{block} {line}: {output:#?}");
-                let workers = if line.contains("-p 2") { 4 } else { 2 };
-                assert_eq!(output.stdout.matches("teardown_session").count(), workers, "{block} {line}: {output:#?}");
+                let teardowns = output.stdout.matches("teardown_session").count() as u64;
+                assert_eq!(teardowns, 2 * processes, "{block} {line}: {output:#?}");
             });
         }
     });
