@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
-    load::{Load, check_scenarios},
+    load::{Load, check_options, check_scenarios},
     options::Args,
     registry::{Registry, RegistryError, Selection},
     vars::Scope,
@@ -43,6 +43,7 @@ impl Plan {
     ///
     /// If the options do not fit the scenarios.
     pub(super) fn set_args(&mut self, args: Args) -> Result<(), String> {
+        check_options(&args)?;
         let unknown = args.scenarios.keys().find(|name| !self.names().contains(name));
         if let Some(unknown) = unknown.filter(|_| args.scenarios != self.args.scenarios) {
             let names = self.names().join(", ");

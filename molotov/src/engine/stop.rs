@@ -208,6 +208,10 @@ impl Stop {
             if !self.may_run() || std::mem::replace(&mut is_woken, true) {
                 return Poll::Ready(());
             }
+            // The end of the pause wakes the worker.
+            if self.is_paused() {
+                return Poll::Pending;
+            }
             sleep.as_mut().poll(cx)
         })
         .await;

@@ -73,7 +73,14 @@ impl Load {
             stream(Some(name.clone()), Model::Open(OpenModel::new(args, rate)))
         });
         let all = weighted.then(|| stream(None, Model::of(args, runs)));
-        Load { streams: all.into_iter().chain(own).collect() }
+        let mut streams: Vec<Stream> = all.into_iter().chain(own).collect();
+        // Streams with the same seed would start at the same times.
+        for (number, stream) in streams.iter_mut().enumerate() {
+            if let Model::Open(open) = &mut stream.model {
+                open.seed = open.seed.wrapping_add((number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            }
+        }
+        Load { streams }
     }
 
     /// Returns whether any scenario starts at a rate.
@@ -95,13 +102,15 @@ impl Load {
         })
     }
 
-    /// Returns the most workers that a process may have.
-    pub(crate) fn most_workers(&self) -> usize {
-        let most = |stream: &Stream| match &stream.model {
+    /// Returns the most threads that a process can have if each has a worker of every stream. A search for the capacity
+    /// (`is_search`) may need more workers of a closed loop than it begins with.
+    pub(crate) fn most_threads(&self, is_search: bool) -> usize {
+        let workers = |stream: &Stream| match &stream.model {
             Model::Open(open) => open.workers,
+            Model::Closed(_) if is_search => usize::MAX,
             Model::Closed(closed) => usize::try_from(closed.workers.max()).unwrap_or(usize::MAX),
         };
-        self.streams.iter().map(most).fold(0, usize::saturating_add)
+        self.streams.iter().map(workers).min().unwrap_or(1)
     }
 
     /// Returns how many workers of a process the options ask for. A rate without a number of workers asks for none in particular.
@@ -157,7 +166,10 @@ impl Load {
             Model::Open(_) => None,
         });
         let rate = self.open().map(|(_, open)| open.rate.max_after(time)).fold(0, u64::saturating_add);
-        let rate = self.is_open().then(|| Rate::from_micros_per_hour(rate).to_string());
+        // Changed rates have many digits.
+        let digits = 10_u64.pow(rate.max(1).ilog10().saturating_sub(3));
+        let rate =
+            self.is_open().then(|| Rate::from_micros_per_hour((rate + digits / 2) / digits * digits).to_string());
         workers.into_iter().chain(rate).collect::<Vec<_>>().join(" and ")
     }
 

@@ -121,11 +121,13 @@ fn millionths(number: &str) -> Option<u128> {
     Some(format!("0{whole}").parse::<u128>().ok()? * 1_000_000 + fraction.parse::<u128>().ok()?)
 }
 
-/// The largest unit of time in which the number of starts is whole, or else the second.
+/// The smallest unit of time in which the number of starts is whole, or else the hour for very low rates and the second for others.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = |seconds: u64| self.micros_per_hour.is_multiple_of(3_600 / seconds * PER_HOUR);
-        let (letter, seconds, _) = UNITS.into_iter().find(|(_, seconds, _)| exact(*seconds)).unwrap_or(UNITS[0]);
+        let is_very_low = self.micros_per_hour < 3_600 * PER_HOUR / 1_000;
+        let other = if is_very_low { UNITS[2] } else { UNITS[0] };
+        let (letter, seconds, _) = UNITS.into_iter().find(|(_, seconds, _)| exact(*seconds)).unwrap_or(other);
         let starts = self.micros_per_hour as f64 * seconds as f64 / (3_600 * PER_HOUR) as f64;
         write!(f, "{}/{letter}", (starts * 1e6).round() / 1e6)
     }
@@ -166,5 +168,6 @@ mod tests {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
         assert_eq!("60/m".parse::<Rate>().unwrap().to_string(), "1/s");
+        assert_eq!("0.001/h".parse::<Rate>().unwrap().to_string(), "0.001/h");
     }
 }

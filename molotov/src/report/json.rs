@@ -13,8 +13,8 @@ use crate::{
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
     options::Rate,
     run::{
-        Capacity, Incomplete, Point, PointStarts, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StreamStarts,
-        Summary,
+        Capacity, Incomplete, LoadUnit, Point, PointStarts, SearchEnd, SizingResult, SizingStep, Stall, Stalls,
+        StreamStarts, Summary,
     },
 };
 
@@ -249,7 +249,7 @@ fn search(capacity: &Capacity) -> Value {
         json!({
             "load": step.load,
             "time_s": step.time.as_secs_f64(),
-            "started_per_s": step.started,
+            "started_per_s": (capacity.unit == LoadUnit::Rate).then_some(step.started),
             "ended_per_s": step.ended,
             "conditions": step.conditions,
             "outcome": step.verdict.name(),

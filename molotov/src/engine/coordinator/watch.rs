@@ -55,8 +55,7 @@ impl Coordinator<'_> {
             listeners.end(TEARDOWN_GRACE);
         }
         self.drain();
-        // Workers end when no more starts are planned, which is before the end of the plan.
-        let end = if self.lost.is_none() { self.plan.load.open_end() } else { self.load_time() };
+        let end = self.load_time();
         self.followed.get_or_insert(end);
         self.note_planned_starts(self.elapsed);
         self.timeline.end(self.elapsed);

@@ -72,10 +72,10 @@ impl ClosedLoop {
         }
     }
 
-    /// Whether the workers that have ended are not needed again, unless a command adds workers.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
+    /// Returns when the plan ends, or zero if it ends with its workers.
+    pub(super) fn end(&self) -> Duration {
         let model = self.model.borrow();
-        model.span.is_some() || now >= model.workers.end()
+        if model.span.is_some() { Duration::ZERO } else { model.workers.end() }
     }
 
     pub(super) fn change(&self, model: &ClosedModel) {

@@ -145,11 +145,11 @@ impl Pacing {
         }
     }
 
-    /// Whether no worker will start again unless the plan changes.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
+    /// Returns when the plan ends: until then, a worker may start. Zero, if it ends with its workers.
+    pub(super) fn end(&self) -> Duration {
         match self {
-            Pacing::Closed(closed) => closed.is_over(now),
-            Pacing::Open(open) => open.is_over(now),
+            Pacing::Closed(closed) => closed.end(),
+            Pacing::Open(open) => open.end(),
         }
     }
 

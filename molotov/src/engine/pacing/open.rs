@@ -4,7 +4,7 @@
 //! start, so there are as many workers as the plan needs. If all are busy and no more are allowed, the first worker that becomes
 //! free takes the next start late, or the start is dropped.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, collections::HashSet, time::Duration};
 
 use super::{Pace, Planned, WorkerPace};
 use crate::{
@@ -45,7 +45,7 @@ struct State {
     /// The slots of idle workers. The last one is woken first.
     idle: Vec<usize>,
     /// The slots of workers that were woken and have not taken a start yet.
-    woken: usize,
+    woken: HashSet<usize>,
     /// The number of requested workers that do not exist yet.
     wanted: usize,
     /// How long a worker takes to set up its sessions: the longest recent time, which decays slowly.
@@ -74,7 +74,7 @@ impl OpenLoop {
             joining: 0,
             waiting: 0,
             idle: Vec::new(),
-            woken: 0,
+            woken: HashSet::new(),
             wanted: 0,
             setup: Duration::ZERO,
         };
@@ -93,10 +93,9 @@ impl OpenLoop {
         std::mem::take(&mut self.state.borrow_mut().wanted)
     }
 
-    /// Whether no more starts are planned.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
-        let state = self.state.borrow();
-        state.schedule.peek().is_none() || now >= state.model.rate.end()
+    /// Returns when the plan ends.
+    pub(super) fn end(&self) -> Duration {
+        self.state.borrow().model.rate.end()
     }
 
     pub(super) fn join(&self, setup: Duration) -> Duration {
@@ -177,10 +176,10 @@ impl OpenLoop {
         if state.schedule.peek().is_none() || now >= state.model.rate.end() {
             return;
         }
-        let missing = state.spares(now).saturating_sub(state.waiting + state.woken + state.joining);
+        let missing = state.spares(now).saturating_sub(state.waiting + state.woken.len() + state.joining);
         for _ in 0..missing {
             if let Some(slot) = state.idle.pop() {
-                state.woken += 1;
+                state.woken.insert(slot);
                 (self.wake)(slot);
             } else if state.workers < state.limit {
                 state.workers += 1;
@@ -245,20 +244,17 @@ impl State {
 
     /// Returns whether a worker was woken for a start; otherwise, it was idle. Afterwards, it counts as neither.
     fn is_woken(&mut self, slot: usize) -> bool {
-        match self.idle.iter().rposition(|idle| *idle == slot) {
-            Some(at) => {
-                self.idle.remove(at);
-                false
-            }
-            None => {
-                self.woken -= 1;
-                true
-            }
+        if self.woken.remove(&slot) {
+            return true;
         }
+        if let Some(at) = self.idle.iter().rposition(|idle| *idle == slot) {
+            self.idle.remove(at);
+        }
+        false
     }
 
     /// Whether all workers are busy and no more are allowed.
     fn is_exhausted(&self) -> bool {
-        self.workers >= self.limit && self.idle.is_empty() && self.woken == 0 && self.joining == 0
+        self.workers >= self.limit && self.idle.is_empty() && self.woken.is_empty() && self.joining == 0
     }
 }

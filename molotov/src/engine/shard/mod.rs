@@ -162,7 +162,8 @@ impl Shard {
             process: process_number,
             backtraces: plan.args.verbose > 0,
             recorders,
-            bins: (!plan.load.is_open()).then(BinRecorder::default),
+            // A search for the capacity has no steady throughput.
+            bins: (!plan.load.is_open() && !plan.args.searches_capacity()).then(BinRecorder::default),
             last_turn: Cell::default(),
             statsd,
             outbox,

@@ -25,6 +25,8 @@ const MAX_HOLD: (Duration, Duration) = (Duration::from_secs(5), Duration::from_s
 const MAX_SETTLING: Duration = Duration::from_secs(30);
 /// How long after that the plan of a drain would start scenarios again.
 const DRAINED_BY: Duration = Duration::from_secs(1);
+/// A step at a rate is measured after this many of its scenarios have ended.
+const FIRST_ENDED: u64 = 3;
 /// The lowest rate is this part of the first one.
 const LOWEST: f64 = 128.0;
 /// The highest number of workers of a process.
@@ -242,7 +244,10 @@ impl Search {
         let mut reason = None;
         match limit {
             Some(Limit::Workers) => {
-                if self.service.is_some_and(|(load, before)| load < self.load && service > before * SLOWER) {
+                if self
+                    .service
+                    .is_some_and(|(load, before)| load < self.load && service > before.saturating_mul(SLOWER))
+                {
                     step.verdict = StepVerdict::Broken;
                 } else {
                     self.busy.push((self.load, service));
@@ -259,7 +264,8 @@ impl Search {
             if self.service.is_none_or(|(load, _)| load < self.load) {
                 self.service = Some((self.load, service));
             }
-            let is_slower = |(load, busy): &(f64, Duration)| *load > self.load && *busy > service * SLOWER;
+            let is_slower =
+                |(load, busy): &(f64, Duration)| *load > self.load && *busy > service.saturating_mul(SLOWER);
             if self.busy.iter().any(|busy| !is_slower(busy)) {
                 reason = Some(self.workers_are_busy());
             }
@@ -269,7 +275,10 @@ impl Search {
             verdict => verdict,
         };
         // An overloaded service bears what it ends.
-        let bore = (self.unit == LoadUnit::Rate && outcome == StepVerdict::Broken && step.ended < 0.97 * step.started)
+        let bore = (self.unit == LoadUnit::Rate
+            && outcome == StepVerdict::Broken
+            && step.ended > 0.0
+            && step.ended < 0.97 * step.started)
             .then_some((step.ended, step.ended * step.time.as_secs_f64()));
         match reason {
             Some(_) if step.verdict == StepVerdict::Limited && !is_retried => {}
@@ -335,7 +344,10 @@ impl Search {
 
     fn settle(&mut self, moment: Moment) {
         let in_progress = self.in_progress(moment.workers) as u64;
-        self.state = State::Settling { since: moment.now, until_ended: self.ended + in_progress };
+        // Until the first scenarios of the step have ended, more start than end at any load.
+        let first = if self.unit == LoadUnit::Rate { FIRST_ENDED } else { 0 };
+        let until_ended = self.ended + in_progress + first;
+        self.state = State::Settling { since: moment.now, until_ended };
     }
 
     /// The load of the run with this one from now on.

@@ -118,7 +118,12 @@ impl Step {
         let outcomes: Vec<Outcome> = conditions.iter().enumerate().map(judge).collect();
         let (mut verdict, is_certain) = together(&outcomes);
         let mut limit = self.limit(&summary.snapshot, time, asked);
-        if verdict == StepVerdict::Broken && is_certain && limit.is_none() {
+        let fails = conditions
+            .iter()
+            .zip(&outcomes)
+            .any(|(condition, outcome)| matches!((condition, outcome), (Condition::Failures(_), Outcome::Broken)));
+        // A slow generator does not make scenarios fail.
+        if verdict == StepVerdict::Broken && is_certain && limit.is_none() && !fails {
             limit = distorted(&summary.snapshot);
         }
         let is_over = match (verdict, &limit) {
@@ -163,10 +168,12 @@ impl Step {
         }
         let missing = STARTED * asked - due;
         (missing > 3.0 + 3.0 * asked.sqrt()).then(|| {
-            let reason = snapshot.advice();
-            Limit::Generator(
-                reason.unwrap_or_else(|| "The load generator did not start as many scenarios as planned.".to_owned()),
-            )
+            match snapshot.advice() {
+                Some(reason) => Limit::Generator(reason),
+                // All workers wait for a service that does not respond.
+                None if snapshot.totals().total() == 0 => Limit::Workers,
+                None => Limit::Generator("The load generator did not start as many scenarios as planned.".to_owned()),
+            }
         })
     }
 }
@@ -192,5 +199,6 @@ fn mean_service(snapshot: &Snapshot) -> Duration {
         sum += times.mean().as_secs_f64() * times.count() as f64;
         count += times.count();
     }
-    if count == 0 { Duration::ZERO } else { Duration::from_secs_f64(sum / count as f64) }
+    // Scenarios that have not ended are slower than any that have.
+    if count == 0 { Duration::MAX } else { Duration::from_secs_f64(sum / count as f64) }
 }

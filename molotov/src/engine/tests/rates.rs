@@ -63,10 +63,14 @@ fn scenarios_start_at_the_rate() {
 
 #[test]
 fn stages_of_a_rate_ramp_up_and_jump() {
-    let stage: Stages = Stages(["400ms:100/s", "0s:300/s", "200ms:300/s"].map(|stage| stage.parse().unwrap()).to_vec());
+    let stages = ["400ms:100/s", "0s:300/s", "200ms:300/s", "0s:0/s", "300ms:0/s"];
+    let stage = Stages(stages.map(|stage| stage.parse().unwrap()).to_vec());
     let args = Args { stage, ..Args::default() };
     let (summary, _) = execute(plan(args, [scenario("one", 1.0, sleeping(ms(1)))]));
     assert_eq!(starts(&summary).started, 20 + 60);
+    // The run lasts as long as its plan, also without a start at its end.
+    let elapsed = summary.totals.elapsed;
+    assert!((ms(900)..ms(3_000)).contains(&elapsed), "{elapsed:?}");
 }
 
 #[test]

@@ -103,8 +103,7 @@ pub(crate) fn no_thread(error: &io::Error) -> String {
 
 /// How many threads each process of a run has.
 pub(super) fn per_process(plan: &Plan) -> usize {
-    // A search for the capacity may need more workers than it begins with.
-    let workers = if plan.args.searches_capacity() { usize::MAX } else { plan.load.most_workers() };
+    let workers = plan.load.most_threads(plan.args.searches_capacity());
     if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args, workers) }
 }
 

@@ -25,7 +25,7 @@ use crate::{
         pacing::{Pacing, WorkerPace},
         panic,
         plan::Plan,
-        shard::{Outbox, ProcessContext, Shard, ShardStream, TEARDOWN_GRACE, share_of},
+        shard::{Outbox, ProcessContext, Shard, TEARDOWN_GRACE, share_of},
         status::{StatusTable, left_running},
         stop::{AnnouncedPhase, Phase},
         update::{Command, Update},
@@ -137,7 +137,7 @@ async fn run(prepared: PreparedShard) {
     let mut forced_at = None;
     while !workers.are_over() {
         shard.last_turn.set(shard.clock.now());
-        let mut tick = pin!(tokio::time::sleep_until(shard.due.get().into()));
+        let mut tick = pin!(tokio::time::sleep_until(workers.next_turn().into()));
         tokio::select! {
             biased;
             Some(command) = commands.recv() => match command {
@@ -179,7 +179,11 @@ async fn run(prepared: PreparedShard) {
         }
     }
     shard.running.set(0);
-    let stopped = shard.stop.stopped_at().unwrap_or(Duration::MAX);
+    let stopped = shard.stop.stopped_at().unwrap_or_else(|| match shard.stop.may_run() {
+        true => Duration::MAX,
+        // The run was stopped, and the command has not arrived.
+        false => shard.clock.now(),
+    });
     shard.streams.iter().for_each(|stream| stream.pacing.finish(stopped));
     shard.sum_up_failures(true);
     shard.report_if_due(Instant::now());
@@ -215,8 +219,22 @@ impl Workers {
 
     /// Whether all workers have ended and no more will start.
     fn are_over(&self) -> bool {
-        let is_over = |stream: &ShardStream| stream.pacing.is_over(self.shard.clock.now());
-        self.tasks.is_empty() && (!self.shard.stop.may_run() || self.shard.streams.iter().all(is_over))
+        self.tasks.is_empty() && (!self.shard.stop.may_run() || self.shard.clock.now() >= self.plan_end())
+    }
+
+    /// When the plan ends, on the run's clock.
+    fn plan_end(&self) -> Duration {
+        self.shard.streams.iter().map(|stream| stream.pacing.end()).max().unwrap_or_default()
+    }
+
+    /// When the loop has something to do without an event.
+    fn next_turn(&self) -> Instant {
+        let report = self.shard.due.get();
+        if !self.tasks.is_empty() || self.shard.clock.is_paused() {
+            return report;
+        }
+        let left = self.plan_end().saturating_sub(self.shard.clock.now());
+        Instant::now().checked_add(left).map_or(report, |end| end.min(report))
     }
 
     /// Starts the workers of closed loops that the plan needs at any time. Each waits for its start.
@@ -301,6 +319,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.pacing.leave(&mut self.pace, self.shard.clock.now());
+        // What is planned during the teardown of a worker that was stopped is not owed.
+        let now = self.shard.clock.now();
+        self.pacing.leave(&mut self.pace, self.shard.stop.stopped_at().map_or(now, |stopped| stopped.min(now)));
     }
 }

@@ -83,7 +83,13 @@ impl Worker {
         let started = shard.clock.now();
         self.observer.starts(started);
         let mut ended = Ended::Finished;
+        // At a rate, many workers may set up at once. Those that are not needed any more do not continue.
+        let is_needed = |pace: &WorkerPace| {
+            let pacing = self.pacing();
+            !pacing.is_exact() || shard.stop.may_run() && pacing.start_of(pace, shard.clock.now()).is_some()
+        };
         if let Ok(slots) = self.set_up().await
+            && is_needed(pace)
             && self.set_up_sessions(&slots).await.is_ok()
         {
             let now = shard.clock.now();
@@ -149,8 +155,12 @@ impl Worker {
                             true => tokio::task::yield_now().await,
                             false => coop::consume_budget().await,
                         }
+                        if !shard.stop.may_run() {
+                            break;
+                        }
                     }
-                    return Some(Ok(now));
+                    // Listeners and other workers may have run since `now`, which would be missing from a lag.
+                    return Some(Ok(if pacing.is_exact() { shard.clock.now() } else { now }));
                 }
                 Pace::At(start) => {
                     if shard.stop.is_paused() {

@@ -44,11 +44,14 @@ impl Worker {
             shard.notify(&Event::ScenarioStart { scenario: &scenario.info, worker: self.id }).await;
         }
 
+        let started = Instant::now();
+        // A response time includes the listeners above.
+        let lag = start.lag.map(|_| shard.clock.at(started).saturating_sub(start.at));
         let run = ScenarioRun {
             shard,
             index,
-            start,
-            started: Instant::now(),
+            start: Start { lag, ..start },
+            started,
             describing_errors: Cell::new(Duration::ZERO),
             ended: Cell::new(None),
         };

@@ -38,7 +38,12 @@ const MAX_ROWS: usize = 40;
 pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     let snapshot = &summary.snapshot;
     let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
-    let other = !snapshot.errors.is_empty() || !summary.thresholds.is_empty() || !summary.incomplete.is_empty();
+    let planned = summary.all_starts().is_some_and(|starts| !starts.starts.is_empty());
+    let other = planned
+        || !snapshot.errors.is_empty()
+        || !summary.thresholds.is_empty()
+        || !summary.incomplete.is_empty()
+        || !summary.notes.is_empty();
     if !measured && !other {
         return String::new();
     }

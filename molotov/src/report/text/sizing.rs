@@ -51,6 +51,9 @@ pub(crate) fn sizing(sizing: &SizingResult, summary: &Summary, room: usize) -> S
 fn steps(capacity: &Capacity, room: usize) -> String {
     let Some(first) = capacity.steps.first() else { return String::new() };
     let conditions = first.conditions.iter().map(|condition| cut(&harmless(&condition.expression), MAX_HEAD));
+    let breaks = |number: usize| {
+        capacity.steps.iter().any(|step| step.conditions.get(number).is_some_and(|condition| !condition.passed))
+    };
     let mut heads: Vec<String> =
         ["step", "load", "time", "ended/s"].map(str::to_owned).into_iter().chain(conditions).collect();
     let row = |(index, step): (usize, &SizingStep)| -> Vec<String> {
@@ -69,11 +72,17 @@ fn steps(capacity: &Capacity, room: usize) -> String {
     };
     let mut widths: Vec<usize> = (0..heads.len()).map(|column| widest(column, &heads, &rows)).collect();
     const OUTCOME: usize = 8;
+    // The numbers of the conditions that have columns.
+    let mut numbers: Vec<usize> = (0..first.conditions.len()).collect();
     while widths.len() > 5 && widths.iter().map(|width| width + GAP).sum::<usize>() + OUTCOME > room {
-        widths.pop();
+        // Conditions that all steps met explain nothing. The heads of the others are cut.
+        let met = (4..widths.len()).rev().find(|column| !breaks(numbers[column - 4]));
+        let Some(column) = met else { break };
+        numbers.remove(column - 4);
+        widths.remove(column);
+        heads.remove(column);
+        rows.iter_mut().for_each(|row| _ = row.remove(column));
     }
-    heads.truncate(widths.len());
-    rows.iter_mut().for_each(|row| row.truncate(widths.len()));
     let line = |cells: &[String], outcome: &str| {
         let mut line = left(&cells[0], widths[0]);
         for (cell, columns) in cells.iter().zip(&widths).skip(1) {
@@ -86,7 +95,14 @@ fn steps(capacity: &Capacity, room: usize) -> String {
     for (row, step) in rows.iter().zip(&capacity.steps) {
         text.push_str(&line(row, step.verdict.name()));
     }
-    text + "\n"
+    text.push('\n');
+    for condition in capacity.steps.last().into_iter().flat_map(|step| &step.conditions) {
+        if let Some(reason) = &condition.reason {
+            let line = format!("{}: {}.", harmless(&condition.expression), harmless(reason));
+            text.push_str(&format!("{}\n\n", wrap(&line, room).join("\n")));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -97,9 +113,10 @@ mod tests {
     use crate::run::{LoadUnit, StepVerdict, ThresholdResult};
 
     fn step(load: f64, actual: &str, verdict: StepVerdict) -> SizingStep {
-        let condition = |expression: &str, actual: &str| ThresholdResult {
+        let condition = |expression: &str, actual: &str, passed: bool| ThresholdResult {
             expression: expression.to_owned(),
             actual: Some(actual.to_owned()),
+            passed,
             ..ThresholdResult::default()
         };
         SizingStep {
@@ -107,7 +124,10 @@ mod tests {
             time: Duration::from_millis(5_200),
             started: load,
             ended: load.min(200.0),
-            conditions: vec![condition("p95(browse) < 200ms", actual), condition("failures <= 5%", "0.00 %")],
+            conditions: vec![
+                condition("failures <= 5%", "0.00 %", true),
+                condition("p95(browse) < 200ms", actual, verdict == StepVerdict::Met),
+            ],
             verdict,
         }
     }
@@ -134,14 +154,15 @@ mod tests {
             text,
             "Sizing is over!\n\n\
              Capacity: between 190/s and 208/s\n\n\
-             step   load   time  ended/s  p95(browse) < 200ms  failures <= 5%  outcome\n\
-             1     100/s  5.2 s    100.0              52.1 ms          0.00 %  met\n\
-             2     208/s  5.2 s    200.0                1.3 s          0.00 %  broken\n\
-             3     190/s  5.2 s    190.0              61.0 ms          0.00 %  met\n\n\
+             step   load   time  ended/s  failures <= 5%  p95(browse) < 200ms  outcome\n\
+             1     100/s  5.2 s    100.0          0.00 %              52.1 ms  met\n\
+             2     208/s  5.2 s    200.0          0.00 %                1.3 s  broken\n\
+             3     190/s  5.2 s    190.0          0.00 %              61.0 ms  met\n\n\
              SUCCESSES: 0 | FAILURES: 0\n"
         );
         let narrow = sizing(&capacity, &Summary::default(), 60);
         assert!(narrow.lines().all(|line| width(line) <= 60) && narrow.contains("p95(browse)"), "{narrow}");
+        assert!(!narrow.contains("failures <="), "all steps met it: {narrow}");
     }
 
     #[test]

@@ -22,7 +22,9 @@ impl Page {
         for stats in requests.values() {
             protocols.entry(stats.protocol.as_deref()).or_default().merge(stats);
         }
-        let total: u64 = protocols.values().map(|stats| stats.counts.total()).sum();
+        // Interrupted requests have no part in it.
+        let ended = |stats: &Stats| stats.counts.ok + stats.counts.failed;
+        let total: u64 = protocols.values().map(ended).sum();
         if total == 0 {
             return;
         }
@@ -40,7 +42,7 @@ impl Page {
                 };
                 lines.push((format!("{of}{name}"), *count, style));
             }
-            let without = stats.counts.total().saturating_sub(stats.statuses.values().sum());
+            let without = ended(stats).saturating_sub(stats.statuses.values().sum());
             if without > 0 {
                 let (name, style) =
                     if *protocol == Some(HTTP) { ("no response", BAD) } else { ("no status", Style::new()) };
