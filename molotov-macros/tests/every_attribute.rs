@@ -95,10 +95,7 @@ fn all_are_registered() {
     let columns: Vec<Vec<&str>> = listed.lines().take(5).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(columns[0], ["SCENARIO", "WEIGHT", "SHARE", "RATE", "PLACE"]);
     assert_eq!(columns[1][..4], ["browse", "40", "93.0", "%"]);
-    assert_eq!(
-        (columns[3][..2].to_vec(), columns[4][..2].to_vec()),
-        (vec!["rare", "0.000139/s"], vec!["steady", "30/m"])
-    );
+    assert_eq!((columns[3][..2].to_vec(), columns[4][..2].to_vec()), (vec!["rare", "0.5/h"], vec!["steady", "30/m"]));
     assert!(selection.http && selection.factories.is_empty());
     let mut args = Args::default();
     args.use_extension = vec!["more".to_owned()];
