@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Levels, Load, OpenModel, Schedule, Share, levels::DoubleArea};
+use super::{Levels, Load, Model, OpenModel, Schedule, Share, levels::DoubleArea};
 use crate::options::{Args, Arrivals, Rate, Stage, Stages, WhenBusy};
 
 const PER_SECOND: u64 = 3_600_000_000;
@@ -194,4 +194,17 @@ fn rates_of_scenarios_last_as_long_as_the_stages() {
     assert_eq!((load.end(), load.starts_before(ms(9_000))), (Some(ms(3_000)), 30));
     let args = Args { duration: ms(5_000), ..Args::default() };
     assert_eq!(Load::new(&args, &own, true, None).starts_before(ms(9_000)), 50);
+}
+
+#[test]
+fn streams_with_the_same_rate_start_at_their_own_times() {
+    let args =
+        Args { arrivals: Arrivals::Poisson, seed: Some(1), duration: Duration::from_secs(10), ..Args::default() };
+    let rate = Rate::per_second(10.0);
+    let load = Load::new(&args, &[("a".to_owned(), rate), ("b".to_owned(), rate)], false, None);
+    let [a, b] = [0, 1].map(|number| match &load.streams[number].model {
+        Model::Open(open) => all(open, 0, 1),
+        Model::Closed(_) => unreachable!("both have a rate"),
+    });
+    assert!(a.len() > 50 && b.len() > 50 && a[..50] != b[..50]);
 }

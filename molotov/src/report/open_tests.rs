@@ -223,3 +223,34 @@ fn page_shows_the_steps_of_a_search() {
         assert!(page.contains(part), "{part}");
     }
 }
+
+#[test]
+fn table_shows_the_plan_if_nothing_has_started() {
+    let mut summary = Summary { load: Arc::new(load()), planned_time: ms(1_000), ..Summary::default() };
+    let recorder = Recorder::new(Limits::default());
+    let all = recorder.stream_id("");
+    (0..100).for_each(|_| recorder.start(all, StartSample::Unstarted));
+    summary.snapshot = recorder.take();
+    let text = table(&summary, 120, false);
+    assert!(text.contains("unstarted") && text.contains("100 not started before the end"), "{text}");
+}
+
+#[test]
+fn interrupted_requests_are_no_missing_responses() {
+    let recorder = Recorder::new(Limits::default());
+    let request = |outcome, status| OperationSample {
+        outcome,
+        status,
+        connect: None,
+        first_byte: None,
+        total: ms(3),
+        bytes_in: 0,
+        bytes_out: 0,
+        retried: 0,
+    };
+    recorder.operation(HTTP, "GET /", &request(Outcome::Ok, Some(Status::Code(200))));
+    (0..3).for_each(|_| recorder.operation(HTTP, "GET /", &request(Outcome::Interrupted, None)));
+    let summary = Summary { snapshot: recorder.take(), ..Summary::default() };
+    let text = table(&summary, 80, false);
+    assert!(text.contains("200 OK") && text.contains("100 %") && !text.contains("no response"), "{text}");
+}

@@ -180,3 +180,42 @@ fn the_load_can_be_raised() {
     assert!((130..=161).contains(&started), "{started}");
     assert!(screen.has("Changing to 110/s"));
 }
+
+#[test]
+fn a_stop_by_a_scenario_ends_the_plan() {
+    for threads in [1, 2] {
+        let (control, inbox) = Control::new();
+        let counter = Arc::new(AtomicU64::new(0));
+        let body: Body = Box::new(move |_| {
+            if counter.fetch_add(1, Ordering::Relaxed) == 10 {
+                control.stop();
+            }
+            Box::pin(async { Ok(()) })
+        });
+        let args = Args { threads: Some(threads), ..at_a_rate("200/s", Duration::from_secs(600)) };
+        let summary = run(&plan(args, [scenario("one", 1.0, body)]), &mut RecordingScreen::default(), inbox);
+        let starts = starts(&summary);
+        assert!(starts.planned() < 100, "{threads} threads: {starts:?}");
+    }
+}
+
+/// Scenarios that block the thread start one after the other, and each response time counts from its planned start.
+#[test]
+fn response_times_include_blocked_threads() {
+    let began = Arc::new(Mutex::new(Vec::<Instant>::new()));
+    let noted = began.clone();
+    let body: Body = Box::new(move |_| {
+        noted.lock().unwrap().push(Instant::now());
+        std::thread::sleep(ms(100));
+        Box::pin(async { Ok(()) })
+    });
+    let args = Args { threads: Some(1), ..with_workers(at_a_rate("20/s", ms(1_500)), 4) };
+    let (summary, _) = execute(plan(args, [scenario("one", 1.0, body)]));
+    let began = began.lock().unwrap();
+    let response = |(number, start): (usize, &Instant)| {
+        (*start - began[0] + ms(100)).saturating_sub(Duration::from_millis(50) * number as u32)
+    };
+    let expected = began.iter().enumerate().map(response).max().unwrap();
+    let measured = summary.snapshot.scenarios["one"].latency.max();
+    assert!(expected > ms(500) && measured + ms(30) >= expected, "{measured:?} of {expected:?}");
+}
