@@ -155,12 +155,12 @@ impl Worker {
                             true => tokio::task::yield_now().await,
                             false => coop::consume_budget().await,
                         }
-                        if !shard.stop.may_run() {
-                            break;
-                        }
                     }
-                    // Listeners and other workers may have run since `now`, which would be missing from a lag.
-                    return Some(Ok(if pacing.is_exact() { shard.clock.now() } else { now }));
+                    // Another worker may have stopped or paused the run meanwhile.
+                    if shard.stop.may_run() && !shard.stop.is_paused() {
+                        // The lag includes listeners and other workers that have run since `now`.
+                        return Some(Ok(if pacing.is_exact() { shard.clock.now() } else { now }));
+                    }
                 }
                 Pace::At(start) => {
                     if shard.stop.is_paused() {
