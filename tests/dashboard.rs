@@ -107,6 +107,22 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
 }
 
 #[test]
+fn keys_are_read_while_the_terminal_is_resized() {
+    let server = Server::new();
+    let tmux = Tmux::new(100, 30, &server, &[]);
+    tmux.line(&format!("{STEADY} -w 1 -d 1h --delay 0.02"));
+    tmux.wait_for("┌ Activity ");
+    for columns in 101..111 {
+        tmux.resize_and_press(columns, 30, "4");
+        tmux.wait_for("Open files");
+        tmux.key("1");
+        tmux.wait_for("┌ Activity ");
+    }
+    tmux.resize_and_press(100, 30, "q");
+    tmux.wait_for("*** Bye ***");
+}
+
+#[test]
 fn output_of_scenarios_stays_inside_the_activity_pane() {
     let server = Server::new();
     let tmux = Tmux::new(120, 30, &server, &[("DO", "write")]);

@@ -45,10 +45,19 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// Panics after [`PATIENCE`], with `what` as the description of the condition.
 #[track_caller]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(reached(condition), "timed out waiting until {what}");
+}
+
+/// Waits until a condition is true, or until it has taken too long. Returns whether it is true.
+#[must_use]
+pub fn reached(mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < PATIENCE, "timed out waiting until {what}");
+        if started.elapsed() >= PATIENCE {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
+    true
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Server, wait_until};
+use crate::{Server, reached, wait_until};
 
 /// A shell in its own terminal.
 pub struct Tmux {
@@ -114,10 +114,21 @@ impl Tmux {
         self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Resizes the terminal and presses a key at the same moment.
+    pub fn resize_and_press(&self, columns: usize, rows: usize, key: &str) {
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        self.run(&["resize-window", "-x", &columns, "-y", &rows, ";", "send-keys", key]);
+    }
+
     /// Waits until the screen shows a text.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
-        wait_until(&format!("the screen shows {text:?}:\n"), || self.screen().contains(text));
+        let mut screen = String::new();
+        let shown = reached(|| {
+            screen = self.screen();
+            screen.contains(text)
+        });
+        assert!(shown, "timed out waiting until the screen shows {text:?}:\n{screen}");
     }
 
     /// Waits until the screen no longer shows a text.

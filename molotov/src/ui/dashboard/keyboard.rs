@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     stdio::stdin,
@@ -27,6 +27,8 @@ use super::{
 
 /// How often the thread checks whether keys are still wanted.
 const POLL: Duration = Duration::from_millis(20);
+/// How long crossterm may wait for input that is there. It does not look for input if the time is zero.
+const READ_TIMEOUT: Duration = Duration::from_millis(1);
 /// How long the thread may take to end.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -134,10 +136,13 @@ impl Source {
 fn read(control: &Control, pressed: &Sender<Key>, wanted: &Weak<()>) {
     let Ok(source) = Source::open() else { return };
     while wanted.strong_count() > 0 {
-        let Ok(input) = source.has_input() else { return };
-        // Polled even without input: a pending resize event would delay the next key.
+        match source.has_input() {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(_) => return,
+        }
         let mut found = false;
-        while event::poll(Duration::ZERO).unwrap_or(false) {
+        while event::poll(READ_TIMEOUT).unwrap_or(false) {
             found = true;
             match event::read() {
                 Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
@@ -146,11 +151,11 @@ fn read(control: &Control, pressed: &Sender<Key>, wanted: &Weak<()>) {
                     }
                 }
                 Ok(_) => {}
-                Err(_) => return,
+                Err(_) => break,
             }
         }
-        if input && !found {
-            // The start of an escape sequence; the rest follows.
+        if !found {
+            // The start of an escape sequence, or an error of the terminal. The rest follows.
             thread::sleep(POLL);
         }
     }
