@@ -74,12 +74,12 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     let scripts = Scripts::named(&mut args, &registry);
     if scripts.is_empty() {
         signals::end_at_once();
-        return run::run(args, &registry);
+        return run::run(args, &registry, |info| info.with_command(&line, None, "Rust"));
     }
     let code = match scripts::load(&args, scripts.script.as_deref(), &scripts.extensions, &line) {
         Ok(loaded) => {
             registry.extend(loaded);
-            run::run(args, &registry)
+            run::run(args, &registry, |info| info.with_command(&line, None, "Rust and Python"))
         }
         Err(code) => code,
     };
@@ -143,7 +143,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
             complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
             1
         }
-        Ok(registry) => run::run(args, &registry),
+        Ok(registry) => run::run(args, &registry, |info| info.with_command(&line, scripts.script.as_deref(), "Python")),
         Err(code) => code,
     };
     scripts::finish();

@@ -10,14 +10,16 @@ use crate::{
     notice::{announce_extension, complain, note, shows_on_stderr},
     options::{Args, Options, Source, Sources, statsd_address},
     registry::{self, Registry, RegistryError},
-    report, statsd,
+    report,
+    run::RunInfo,
+    statsd,
     ui::{self, Console, Quiet, Screen},
 };
 
-/// Runs the registered scenarios, and returns the exit code.
-pub(super) fn run(args: Args, registry: &Registry) -> u8 {
+/// Runs the registered scenarios, and returns the exit code. `describe` adds what only the command line knows.
+pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo) -> RunInfo) -> u8 {
     let plan = match Plan::new(args.clone(), registry) {
-        Ok(plan) => plan,
+        Ok(plan) => plan.with_info(describe),
         Err(errors) => {
             for error in &errors {
                 complain(&in_file(error, &args).unwrap_or_else(|| error.to_string()));

@@ -132,6 +132,10 @@ impl Observer for WorkerObserver {
         self.recorder().step(name, outcome, took);
     }
 
+    fn connected(&self, url: &Url) {
+        self.shard.recorders.run().target(&url.origin().ascii_serialization());
+    }
+
     fn cookie_dropped(&self, host: &str) {
         self.shard.cookie_dropped(host);
     }

@@ -6,6 +6,7 @@ use crate::{
     load::{Load, check_options, check_scenarios},
     options::Args,
     registry::{Registry, RegistryError, Selection},
+    run::RunInfo,
     vars::Scope,
 };
 
@@ -13,6 +14,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(crate) args: Arc<Args>,
+    /// What is run.
+    pub(crate) info: Arc<RunInfo>,
     /// When scenarios start.
     pub(crate) load: Arc<Load>,
     pub(crate) selection: Arc<Selection>,
@@ -33,7 +36,8 @@ impl Plan {
         let load = load(&args, &selection).map_err(|error| vec![RegistryError::Options(error)])?;
         let load = Arc::new(load);
         let (args, selection) = (Arc::new(args), Arc::new(selection));
-        let plan = Plan { args, load, selection, scope: Arc::default(), statsd: None };
+        let info = Arc::new(RunInfo::new(&args));
+        let plan = Plan { args, info, load, selection, scope: Arc::default(), statsd: None };
         Ok(plan.with_variables(Arc::default()))
     }
 
@@ -56,6 +60,7 @@ impl Plan {
         selection.set_rates(&args);
         self.selection = Arc::new(selection);
         self.load = Arc::new(load(&args, &self.selection)?);
+        self.info = Arc::new(RunInfo::clone(&self.info).with_options(&args));
         self.args = Arc::new(args);
         Ok(())
     }
@@ -64,6 +69,11 @@ impl Plan {
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
         scope.show_secrets(self.args.show_secrets);
         Plan { scope, ..self }
+    }
+
+    /// Changes the description of the run.
+    pub(crate) fn with_info(self, change: impl FnOnce(RunInfo) -> RunInfo) -> Plan {
+        Plan { info: Arc::new(change(RunInfo::clone(&self.info))), ..self }
     }
 
     /// Sets the address of the statsd server.

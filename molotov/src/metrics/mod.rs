@@ -27,6 +27,7 @@ pub use snapshot::{Counts, Snapshot, Stats};
 pub use starts::Starts;
 
 pub(crate) use errors::ErrorSample;
+pub(crate) use names::{MAX_NAMES, OTHER};
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, ScenarioId, StreamId};
 pub(crate) use sample::{HTTP, OperationSample, Status};

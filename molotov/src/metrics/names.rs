@@ -7,9 +7,9 @@ use foldhash::fast::FixedState;
 use crate::secrets;
 
 /// At most this many names of requests, and of steps, have their own rows. All others share [`OTHER`].
-pub(super) const MAX_NAMES: usize = 500;
+pub(crate) const MAX_NAMES: usize = 500;
 /// The row that names past the limit share.
-pub(super) const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 /// The longest name, in bytes. Longer ones are cut.
 const MAX_NAME: usize = 512;
 

@@ -105,6 +105,14 @@ impl Recorder {
         other
     }
 
+    /// Notes a server that requests are sent to.
+    pub(crate) fn target(&self, origin: &str) {
+        let targets = &mut self.0.borrow_mut().pending.targets;
+        if !targets.contains(origin) {
+            targets.insert(secrets::mask(origin).into());
+        }
+    }
+
     /// Returns the number of a scenario.
     pub(crate) fn scenario_id(&self, name: &str) -> ScenarioId {
         ScenarioId(self.0.borrow_mut().scenarios.number(name))

@@ -1,6 +1,10 @@
 //! Snapshots of measurements: plain data that serialises and merges exactly.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +15,9 @@ use super::{
 
 /// At most this many statuses of a row are counted separately; the others are counted as `other`.
 pub(super) const MAX_STATUSES: usize = 100;
+
+/// At most this many servers are named.
+const MAX_TARGETS: usize = 20;
 
 /// The measurements of a shard, a process or a run.
 ///
@@ -46,6 +53,8 @@ pub struct Snapshot {
     pub errors: Vec<ErrorGroup>,
     /// Whether there were too many names, so that some share the rows named `other`.
     pub names_exceeded: bool,
+    /// The servers that requests were sent to: the origins of their URLs, at most 20.
+    pub targets: BTreeSet<Arc<str>>,
     /// The state of the load generator itself.
     pub health: Health,
 }
@@ -154,6 +163,11 @@ impl Snapshot {
             | merge_rows(&mut self.steps, &other.steps, MAX_NAMES);
         self.names_exceeded |= exceeded | other.names_exceeded;
         errors::merge(&mut self.errors, &other.errors);
+        for target in &other.targets {
+            if self.targets.len() < MAX_TARGETS {
+                self.targets.insert(Arc::clone(target));
+            }
+        }
         self.health.merge(&other.health);
     }
 
@@ -164,6 +178,7 @@ impl Snapshot {
             && self.requests.is_empty()
             && self.steps.is_empty()
             && self.errors.is_empty()
+            && self.targets.is_empty()
     }
 
     /// Returns the starts of all scenarios together.

@@ -460,6 +460,11 @@ impl Args {
         if is_given { self.duration } else { SEARCH_TIME }
     }
 
+    /// The values of the options that are given, by name.
+    pub(crate) fn given_values(&self) -> impl Iterator<Item = (&'static str, serde_json::Value)> {
+        OPTIONS.iter().filter_map(|spec| Some((spec.name, (spec.given)(&self.given)?)))
+    }
+
     /// Applies defaults that depend on other options.
     pub(super) fn apply_dependent_defaults(&mut self) {
         self.max_runs = self.max_runs.filter(|runs| *runs > 0);

@@ -79,12 +79,14 @@ fn summary(seconds: u64) -> Summary {
                 actual: Some("3.00ms".to_owned()),
                 reason: None,
                 passed: true,
+                ..ThresholdResult::default()
             },
             ThresholdResult {
                 expression: format!("p95({HOSTILE}) < 1s"),
                 actual: None,
                 reason: Some(format!("no scenario, request or step named `{HOSTILE}` was measured")),
                 passed: false,
+                ..ThresholdResult::default()
             },
         ],
         ..Summary::default()

@@ -25,8 +25,9 @@ pub use json::json;
 #[doc(no_inline)]
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
-    Capacity, Incomplete, LatencySource, Limit, Limiter, LoadUnit, Point, PointStarts, SearchEnd, SizingResult,
-    SizingStep, Stall, Stalls, StepVerdict, Summary, ThresholdResult, Timeline, Totals, Verdict,
+    Capacity, Conclusion, CourseBin, Courses, ErrorKey, Incomplete, LatencySource, Light, Limit, Limiter, LoadUnit,
+    Point, PointStarts, RunInfo, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StepVerdict, Summary,
+    ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]
 pub use crate::run::{Line, LineKind, PlanProgress, Progress, SizingProgress};

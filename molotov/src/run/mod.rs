@@ -7,6 +7,8 @@
 //! - [`Summary`] describes a finished run: its snapshot, verdict, timeline and thresholds. Every report is a function of it.
 //! - [`Report`](crate::Report) wraps a summary in methods, so that the tests of a user name no fields.
 
+mod conclusion;
+mod info;
 mod limit;
 mod line;
 mod progress;
@@ -20,13 +22,15 @@ mod verdict;
 
 pub(crate) use self::stream_starts::StreamStarts;
 pub use self::{
+    conclusion::Conclusion,
+    info::RunInfo,
     limit::{Limit, Limiter},
     line::{Line, LineKind},
     progress::{PlanProgress, Progress},
     sizing::{Capacity, LoadUnit, SearchEnd, SizingProgress, SizingResult, SizingStep, StepVerdict},
     stalls::{Stall, Stalls},
-    summary::{Incomplete, Summary, ThresholdResult},
-    timeline::{LatencySource, Point, PointStarts, Timeline},
+    summary::{Incomplete, Light, Summary, ThresholdResult},
+    timeline::{CourseBin, Courses, ErrorKey, LatencySource, Point, PointStarts, Timeline},
     totals::Totals,
     verdict::{FixtureFailure, Verdict},
 };

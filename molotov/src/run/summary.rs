@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{SizingResult, Stalls, Timeline, Totals, Verdict};
+use super::{RunInfo, SizingResult, Stalls, Timeline, Totals, Verdict};
 use crate::{format, load::Load, metrics::Snapshot};
 
 /// The result of a run. Every report is a function of it.
@@ -26,8 +26,12 @@ use crate::{format, load::Load, metrics::Snapshot};
 pub struct Summary {
     /// The version of Molotov.
     pub version: String,
+    /// What was run.
+    pub info: Arc<RunInfo>,
     /// How the run ended.
     pub verdict: Verdict,
+    /// Whether the user ended the run, by a signal or a key.
+    pub interrupted: bool,
     /// Time and counts of the whole run.
     pub totals: Totals,
     /// The most workers that ran at once, in all processes.
@@ -60,14 +64,35 @@ pub struct Summary {
     pub verbose: u8,
 }
 
+/// A value within this share of its limit is close to it.
+const CLOSE: f64 = 0.1;
+
+/// How far a measured value is from breaking a threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Light {
+    /// The condition holds.
+    Met,
+    /// The condition holds, but the value is within 10 % of the limit.
+    Close,
+    /// The condition does not hold.
+    Broken,
+    /// Nothing was measured yet.
+    Unknown,
+}
+
 /// A threshold, and whether the run met it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct ThresholdResult {
     /// The condition, as given.
     pub expression: String,
     /// The measured value; `None` if nothing was measured.
     pub actual: Option<String>,
+    /// The measured value as a number: seconds, a rate per second, a count, or a share from 0 to 1. `None` if nothing was measured.
+    pub measured: Option<f64>,
+    /// The limit in the condition, in the same unit.
+    pub limit: f64,
     /// Why nothing was measured; `None` if something was.
     pub reason: Option<String>,
     /// Whether the condition holds.
@@ -78,6 +103,16 @@ impl ThresholdResult {
     /// The measured value, or why nothing was measured.
     pub fn outcome(&self) -> &str {
         self.actual.as_deref().or(self.reason.as_deref()).unwrap_or("nothing was measured")
+    }
+
+    /// How far the measured value is from breaking the condition.
+    pub fn light(&self) -> Light {
+        match self.measured {
+            None => Light::Unknown,
+            Some(_) if !self.passed => Light::Broken,
+            Some(measured) if self.limit != 0.0 && ((measured - self.limit) / self.limit).abs() < CLOSE => Light::Close,
+            Some(_) => Light::Met,
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! The timeline of a run: what ended in each second, and its latencies.
 
+mod courses;
 mod packed;
 mod point;
 
 use std::{collections::VecDeque, time::Duration};
 
 use self::packed::PackedPoints;
-pub use self::point::{Point, PointStarts};
+pub use self::{
+    courses::{CourseBin, Courses, ErrorKey},
+    point::{Point, PointStarts},
+};
 use crate::metrics::{Histogram, Snapshot, Stats};
 
 /// The most points. A longer run merges neighbours: its points are seconds up to one hour, then two seconds up to two hours, and
@@ -43,6 +47,7 @@ pub struct Timeline {
     latency_source: LatencySource,
     /// When [`planned`](Self::planned) was last called, and the number of planned starts until then.
     planned: (Duration, u64),
+    courses: Courses,
 }
 
 /// What the latencies of a [`Timeline`] measure.
@@ -76,6 +81,16 @@ impl Timeline {
         self.completed.iter().map(|point| Point { warm_up: self.is_of_the_warm_up(&point), ..point })
     }
 
+    /// The courses of names, statuses and errors.
+    pub fn courses(&self) -> &Courses {
+        &self.courses
+    }
+
+    /// When the warm-up ended, as time since the start; zero without a warm-up.
+    pub fn warm_up_until(&self) -> Duration {
+        self.warm_up_until
+    }
+
     fn is_of_the_warm_up(&self, point: &Point) -> bool {
         point.at.saturating_sub(point.period) < self.warm_up_until
     }
@@ -92,11 +107,15 @@ impl Timeline {
 
     /// Adds measures to the second in which they end. What belongs to the warm-up and ends after its last point is left out.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
-        if measures.scenarios.is_empty() && measures.requests.is_empty() && measures.starts.is_empty() {
+        if measures.is_empty() {
             return;
         }
         let start = self.period() * u32::try_from(self.index_of(measures.until)).unwrap_or(u32::MAX);
         if measures.warm_up && start >= self.warm_up_until {
+            return;
+        }
+        self.courses.add(measures);
+        if measures.scenarios.is_empty() && measures.requests.is_empty() && measures.starts.is_empty() {
             return;
         }
         if self.latency_source == LatencySource::Scenarios && !measures.requests.is_empty() {

@@ -73,6 +73,9 @@ impl Measure {
     /// Notes the method and URL that led to the final response.
     pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
         self.metric = self.observer.request_metric(method, url);
+        if !self.waited.get().is_zero() {
+            self.observer.connected(url);
+        }
     }
 
     /// Adds the bytes of one hop: those sent, and those received before the body.

@@ -62,6 +62,11 @@ pub(crate) trait Observer {
         let _ = (name, outcome, took);
     }
 
+    /// Notes that a request was sent over a new connection to the server of this URL.
+    fn connected(&self, url: &Url) {
+        let _ = url;
+    }
+
     /// Notes that a cookie was dropped because the server at this host has no name.
     fn cookie_dropped(&self, host: &str) {
         let _ = host;

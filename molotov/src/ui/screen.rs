@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     load::Load,
     metrics::Snapshot,
-    run::{Line, Progress, Summary},
+    options::Threshold,
+    run::{Line, Progress, RunInfo, Summary},
 };
 
 /// Shows a run.
@@ -46,13 +47,17 @@ pub trait Screen: Send {
 }
 
 /// When a run ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct RunLimits {
     /// The duration of the run, if it is limited.
     pub duration: Option<Duration>,
     /// The number of scenarios over all workers, if it is limited.
     pub runs: Option<u64>,
+    /// What is run.
+    pub info: Arc<RunInfo>,
+    /// The conditions that the run has to meet.
+    pub thresholds: Arc<[Threshold]>,
     /// The plan of the load.
     pub(crate) load: Arc<Load>,
 }

@@ -42,7 +42,9 @@ impl Coordinator<'_> {
         let stalls = std::mem::take(&mut self.stalls).finish();
         let mut summary = Summary {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            info: self.plan.info.clone(),
             verdict: Verdict::Ended,
+            interrupted: self.interrupted,
             totals: Totals {
                 elapsed: self.elapsed,
                 paused: self.paused,

@@ -192,6 +192,8 @@ impl Coordinator<'_> {
             duration: duration.filter(|_| is_given && args.max_runs.is_none()),
             // With stages, workers come and go.
             runs: runs.filter(|_| args.stage.0.is_empty()).map(|runs| runs.saturating_mul(workers)),
+            info: self.plan.info.clone(),
+            thresholds: args.threshold.clone().into(),
             load: self.plan.load.clone(),
         }
     }

@@ -102,12 +102,16 @@ impl Condition {
             Condition::Failures(tolerance) => ThresholdResult {
                 expression: format!("failures <= {}%", tolerance * 100.0),
                 actual: percent(share),
+                measured: Some(share),
+                limit: *tolerance,
                 reason: None,
                 passed: share <= *tolerance,
             },
             Condition::KeepsUp => ThresholdResult {
                 expression: "ended / started >= 99%".to_owned(),
                 actual: percent((1.0 - share).clamp(0.0, 1.0)),
+                measured: Some((1.0 - share).clamp(0.0, 1.0)),
+                limit: 1.0 - GROWS,
                 reason: None,
                 passed: share <= GROWS,
             },

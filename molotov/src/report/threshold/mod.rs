@@ -58,10 +58,14 @@ impl Threshold {
 
     /// Evaluates the threshold. A threshold with a name that was never measured is broken, even `failures(name) == 0`.
     pub fn judge(&self, summary: &Summary) -> ThresholdResult {
-        let snapshot = &summary.snapshot;
+        self.judge_measures(&summary.snapshot, summary.totals.active())
+    }
+
+    /// Evaluates the threshold on the measures so far. `active` is the time in which they were taken.
+    pub(crate) fn judge_measures(&self, snapshot: &Snapshot, active: Duration) -> ThresholdResult {
         let actual = match self.is_of_starts() {
             true => self.starts(snapshot).and_then(|starts| self.measure_starts(&starts)),
-            false => self.stats(snapshot).and_then(|stats| self.measure(&stats, summary.totals.active())),
+            false => self.stats(snapshot).and_then(|stats| self.measure(&stats, active)),
         };
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
             Comparison::Less => *actual < self.value,
@@ -71,11 +75,12 @@ impl Threshold {
             Comparison::Equal => *actual == self.value,
             Comparison::Unequal => *actual != self.value,
         });
+        let measured = actual.as_ref().ok().copied();
         let (actual, reason) = match actual {
             Ok(actual) => (Some(self.shown(actual)), None),
             Err(reason) => (None, Some(reason)),
         };
-        ThresholdResult { expression: self.text.clone(), actual, reason, passed }
+        ThresholdResult { expression: self.text.clone(), actual, measured, limit: self.value, reason, passed }
     }
 
     /// The measures that the threshold applies to, or the reason why there are none.

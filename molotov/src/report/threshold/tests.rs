@@ -157,6 +157,8 @@ fn thresholds_on_unknown_names_are_broken() {
         let expected = ThresholdResult {
             expression: text.to_owned(),
             actual: None,
+            measured: None,
+            limit: judged.limit,
             reason: Some(reason.to_owned()),
             passed: false,
         };

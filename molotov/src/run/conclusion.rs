@@ -1,0 +1,118 @@
+//! The conclusion of a run, for a glance.
+
+use std::time::Duration;
+
+use super::{Summary, Verdict};
+use crate::format;
+
+/// What a run came to, as reports show it first. [`Verdict`] says why in detail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Conclusion {
+    /// The run ended and met its thresholds, if it had any.
+    Passed,
+    /// The run broke a threshold, or too many scenarios failed for `--fail`.
+    Broken,
+    /// The run could not go on: a fixture or the system failed, or a script asked for an exit code that is not 0.
+    Failed,
+    /// The user ended the run before its limit.
+    Interrupted,
+    /// Measures of a process or a thread were lost.
+    Lost,
+}
+
+impl Conclusion {
+    /// The name in reports: `passed`, `broken`, `failed`, `interrupted` or `lost`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Conclusion::Passed => "passed",
+            Conclusion::Broken => "broken",
+            Conclusion::Failed => "failed",
+            Conclusion::Interrupted => "interrupted",
+            Conclusion::Lost => "lost",
+        }
+    }
+}
+
+impl Summary {
+    /// Returns what the run came to.
+    pub fn conclusion(&self) -> Conclusion {
+        match &self.verdict {
+            Verdict::FixtureFailed(_) | Verdict::SystemFailed(_) | Verdict::Exit(1..) => Conclusion::Failed,
+            Verdict::ProcessLost(_) => Conclusion::Lost,
+            _ if !self.incomplete.is_empty() => Conclusion::Lost,
+            Verdict::ThresholdBroken | Verdict::TooManyFailures => Conclusion::Broken,
+            Verdict::Ended | Verdict::Exit(0) if self.interrupted => Conclusion::Interrupted,
+            Verdict::Ended | Verdict::Exit(0) => Conclusion::Passed,
+        }
+    }
+
+    /// Returns the conclusion as one or two sentences, with what led to it.
+    pub fn conclusion_sentence(&self) -> String {
+        let totals = &self.totals;
+        let ended = totals.successes + totals.failures;
+        let scenarios = match (ended, totals.failures) {
+            (0, _) => "No scenario ended.".to_owned(),
+            (_, 0) => format!("{} ended, none failed.", format::plural(ended, "scenario")),
+            (_, failures) => {
+                format!("{} of {} failed.", format::count(failures), format::plural(ended, "scenario"))
+            }
+        };
+        let (met, all) = (self.thresholds.iter().filter(|result| result.passed).count(), self.thresholds.len());
+        let thresholds = match all {
+            0 => None,
+            1 => Some(if met == 1 {
+                "The threshold was met.".to_owned()
+            } else {
+                "The threshold was broken.".to_owned()
+            }),
+            _ if met == all => Some(format!("All {all} thresholds were met.")),
+            _ => Some(format!("{} of {all} thresholds were broken.", all - met)),
+        };
+        let first = match &self.verdict {
+            Verdict::FixtureFailed(failed) => {
+                Some(format!("The fixture `{}` failed: {}", failed.fixture, failed.message))
+            }
+            Verdict::SystemFailed(why) => Some(format!("The run could not continue: {why}")),
+            Verdict::ProcessLost(how) => Some(how.clone()),
+            Verdict::Exit(code @ 1..) => Some(format!("The run exited with code {code}.")),
+            _ if !self.incomplete.is_empty() => Some("Measures were lost.".to_owned()),
+            Verdict::TooManyFailures => Some("More scenarios failed than `--fail` allows.".to_owned()),
+            _ if self.interrupted => {
+                let after = format::elapsed(Duration::from_millis(totals.elapsed.as_millis() as u64));
+                Some(format!("The run was interrupted after {after}."))
+            }
+            _ => None,
+        };
+        first.into_iter().chain(thresholds).chain([scenarios]).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{ThresholdResult, Totals};
+
+    #[test]
+    fn conclusion_names_what_matters_most() {
+        let threshold = |passed| ThresholdResult { passed, ..ThresholdResult::default() };
+        let totals = Totals { successes: 7, failures: 3, elapsed: Duration::from_secs(12), ..Totals::default() };
+        let summary = Summary { totals, ..Summary::default() };
+        let of = |summary: &Summary| (summary.conclusion().name(), summary.conclusion_sentence());
+        assert_eq!(of(&summary), ("passed", "3 of 10 scenarios failed.".to_owned()));
+        let broken = Summary {
+            verdict: Verdict::ThresholdBroken,
+            thresholds: vec![threshold(true), threshold(false)],
+            interrupted: true,
+            ..summary.clone()
+        };
+        let sentence = "The run was interrupted after 12.0 s. 1 of 2 thresholds were broken. 3 of 10 scenarios failed.";
+        assert_eq!(of(&broken), ("broken", sentence.to_owned()));
+        let interrupted = Summary { interrupted: true, ..summary.clone() };
+        assert_eq!(of(&interrupted).0, "interrupted");
+        let lost = Summary { verdict: Verdict::ProcessLost("Process 1 was killed.".to_owned()), ..interrupted };
+        assert_eq!(of(&lost), ("lost", "Process 1 was killed. 3 of 10 scenarios failed.".to_owned()));
+        let exit = Summary { verdict: Verdict::Exit(3), ..summary };
+        assert_eq!(of(&exit), ("failed", "The run exited with code 3. 3 of 10 scenarios failed.".to_owned()));
+    }
+}
