@@ -9,6 +9,9 @@ use molotov_tests::{Server, Tmux, wait_until};
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
 
+/// What the dashboard always shows.
+const DASHBOARD: &str = " 1 Live ";
+
 /// Waits until the server receives no requests for 300 ms.
 #[track_caller]
 fn requests_stop(server: &Server) {
@@ -31,7 +34,7 @@ fn a_run_whose_terminal_is_closed_ends_with_its_report() {
     for options in ["", "-p 2"] {
         let tmux = Tmux::new(100, 30, &server, &[]);
         tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02 --report out.json {options}"));
-        tmux.wait_for("┌ Activity ");
+        tmux.wait_for(DASHBOARD);
         requests_continue(&server);
         let process = format!("/proc/{}", tmux.process());
         tmux.close();
@@ -48,7 +51,7 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
     let tmux = Tmux::new(100, 30, &server, &[]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02"));
-    tmux.wait_for("┌ Activity ");
+    tmux.wait_for(DASHBOARD);
     requests_continue(&server);
     let screen = tmux.screen();
     assert!(screen.contains("Scenarios a second") && screen.contains("Latency"), "{screen}");
@@ -57,11 +60,13 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
     tmux.wait_for("PROCESSES: 1");
 
     for (key, shown) in
-        [("2", "GET /ok/browse"), ("3", "No errors so far."), ("4", "Open files"), ("Tab", "┌ Activity ")]
+        [("2", "GET /ok/browse"), ("4", "No errors so far."), ("5", "Open files"), ("Tab", "Running scenarios")]
     {
         tmux.key(key);
         tmux.wait_for(shown);
     }
+    tmux.key("Tab");
+    tmux.wait_for("Scenarios a second");
     tmux.key("?");
     tmux.wait_for("add or remove a tenth of the workers");
     tmux.key("Escape");
@@ -91,9 +96,9 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
     tmux.key("C-z");
     tmux.wait_for("Stopped");
     requests_stop(&server);
-    assert!(!tmux.screen().contains("Activity"));
+    assert!(!tmux.screen().contains(DASHBOARD));
     tmux.line("fg");
-    tmux.wait_for("┌ Activity ");
+    tmux.wait_for(DASHBOARD);
     requests_continue(&server);
 
     tmux.key("q");
@@ -111,12 +116,12 @@ fn keys_are_read_while_the_terminal_is_resized() {
     let server = Server::new();
     let tmux = Tmux::new(100, 30, &server, &[]);
     tmux.line(&format!("{STEADY} -w 1 -d 1h --delay 0.02"));
-    tmux.wait_for("┌ Activity ");
+    tmux.wait_for(DASHBOARD);
     for columns in 101..111 {
-        tmux.resize_and_press(columns, 30, "4");
+        tmux.resize_and_press(columns, 30, "5");
         tmux.wait_for("Open files");
         tmux.key("1");
-        tmux.wait_for("┌ Activity ");
+        tmux.wait_for("Scenarios a second");
     }
     tmux.resize_and_press(100, 30, "q");
     tmux.wait_for("*** Bye ***");
@@ -129,6 +134,8 @@ fn output_of_scenarios_stays_inside_the_activity_pane() {
     let before = tmux.settings();
     for line in ["-w 1 -d 1h --delay 0.05", "-p 2 -w 1 -d 1h --delay 0.05"] {
         tmux.line(&format!("clear; {STEADY} {line}"));
+        tmux.wait_for(DASHBOARD);
+        tmux.key("6");
         tmux.wait_for("written to stdout by ");
         tmux.wait_for("written to stderr by ");
         for row in tmux.screen().lines().filter(|row| row.contains("written to")) {
@@ -146,8 +153,9 @@ fn panics_restore_the_terminal() {
     let tmux = Tmux::new(120, 30, &server, &[("DO", "panic")]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05"));
+    tmux.wait_for(DASHBOARD);
+    tmux.key("4");
     tmux.wait_for("a scenario panics");
-    tmux.key("3");
     tmux.wait_for("The first of them");
     requests_continue(&server);
     tmux.key("q");
@@ -162,7 +170,7 @@ fn exit_restores_the_terminal() {
     let tmux = Tmux::new(100, 30, &server, &[("DO", "exit")]);
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05; echo \"it ended by $?\""));
-    tmux.wait_for("┌ Activity ");
+    tmux.wait_for(DASHBOARD);
     tmux.wait_for("it ended by 7");
     assert!(!tmux.screen().contains('┌'), "{}", tmux.screen());
     assert_eq!(tmux.settings(), before);
@@ -175,7 +183,7 @@ fn signals_restore_the_terminal() {
     let before = tmux.settings();
     for (signal, code) in [("TERM", 0), ("INT", 0)] {
         tmux.line(&format!("{STEADY} -w 2 -d 1h --delay 0.05; echo \"{signal} ended it by $?\""));
-        tmux.wait_for("┌ Activity ");
+        tmux.wait_for(DASHBOARD);
         requests_continue(&server);
         tmux.signal(signal);
         tmux.wait_for(&format!("{signal} ended it by {code}"));
@@ -200,7 +208,7 @@ fn keys_apply_to_all_processes() {
     tmux.wait_for("WORKERS: 12 ");
     tmux.key("-");
     tmux.wait_for("WORKERS: 10 ");
-    tmux.key("4");
+    tmux.key("5");
     tmux.wait_for("Connections");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
@@ -218,10 +226,11 @@ fn a_killed_process_does_not_change_the_terminal() {
     let pid: i32 =
         journal.lines().find_map(|line| line.strip_prefix("process 1 ")?.split(' ').next()?.parse().ok()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+    tmux.key("6");
     tmux.wait_for(&format!("the process {pid} was killed by SIGKILL"));
     tmux.wait_for("PROCESSES: 1");
     requests_continue(&server);
-    tmux.key("4");
+    tmux.key("5");
     tmux.wait_for("Load generator");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
@@ -238,7 +247,7 @@ fn a_second_stop_cancels_running_scenarios() {
     let before = tmux.settings();
     tmux.line(&format!("{STEADY} -w 3 -d 1h"));
     wait_until("all workers wait for the server", || server.served() == 3);
-    tmux.wait_for("┌ Activity ");
+    tmux.wait_for(DASHBOARD);
     tmux.key("q");
     tmux.wait_for("stopping");
     tmux.key("q");
@@ -255,8 +264,8 @@ fn dashboard_and_table_use_colors_and_the_full_width() {
     tmux.line("printf '\\033[?1049h'; seq -f 'left %g over' 100");
     tmux.wait_for("left 100 over");
     tmux.line(&format!("NO_COLOR= {TROUBLED} -s wrong -d 1h --delay 0.05"));
-    tmux.wait_for("┌ Activity ");
-    wait_until("errors are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;1m"));
+    tmux.wait_for(DASHBOARD);
+    wait_until("failures are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;1m"));
     assert!(!tmux.screen().contains(" over"), "{}", tmux.screen());
     tmux.key("q");
     tmux.wait_for("*** Bye ***");

@@ -144,7 +144,7 @@ impl Tmux {
     /// Panics if it does.
     #[track_caller]
     pub fn assert_duration_is_paused(&self) {
-        let left = |screen: &str| screen.lines().find(|line| line.contains(" left")).map(str::to_owned);
+        let left = |screen: &str| Some(screen.split_once(" left")?.0.rsplit(' ').next()?.to_owned());
         let elapsed = |screen: &str| {
             let clock = screen.split("ELAPSED: ").nth(1).unwrap_or_default();
             clock.split([' ', 's', 'm']).next().and_then(|seconds| seconds.parse::<u64>().ok())

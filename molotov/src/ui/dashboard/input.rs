@@ -69,7 +69,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('/') => state.filtering = true,
         KeyCode::Esc => state.filter.clear(),
         KeyCode::Tab => show(state, state.view.next()),
-        KeyCode::Char(digit @ '1'..='4') => {
+        KeyCode::Char(digit @ '1'..='6') => {
             show(state, View::ALL[digit as usize - '1' as usize]);
         }
         KeyCode::Up | KeyCode::Char('k') => scroll(state, -1),
@@ -94,7 +94,8 @@ fn scroll(state: &mut State, rows: isize) {
     let last = state.length().saturating_sub(1);
     match state.view {
         // The newest line is at the bottom, and `scroll` counts from there.
-        View::Live => state.scroll = state.scroll.saturating_add_signed(-rows).min(last),
+        View::Activity => state.scroll = state.scroll.saturating_add_signed(-rows).min(last),
+        View::Live | View::Distribution => {}
         View::Table | View::Generator => state.scroll = state.scroll.saturating_add_signed(rows).min(last),
         View::Errors => state.selected = state.selected.saturating_add_signed(rows).min(last),
     }
@@ -117,11 +118,12 @@ mod tests {
         assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Action::Pause(true)));
         assert_eq!(press(&mut state, KeyCode::Char('p')), Some(Action::Pause(false)));
         assert_eq!(press(&mut state, KeyCode::Char('+')), Some(Action::Workers(true)));
-        for view in [View::Table, View::Errors, View::Generator, View::Live] {
+        for view in View::ALL.into_iter().cycle().skip(1).take(View::ALL.len()) {
             assert_eq!(press(&mut state, KeyCode::Tab), None);
             assert_eq!(state.view, view);
         }
-        press(&mut state, KeyCode::Char('3'));
+        assert_eq!(state.view, View::Live);
+        press(&mut state, KeyCode::Char('4'));
         assert_eq!(state.view, View::Errors);
     }
 
@@ -142,6 +144,7 @@ mod tests {
     #[test]
     fn scrolling_stops_at_both_ends() {
         let mut state = State::default();
+        state.view = View::Activity;
         (0..20).for_each(|n| state.apply(crate::ui::screen_event::ScreenEvent::Line(Line::info(n.to_string()))));
         press(&mut state, KeyCode::Down);
         assert_eq!(state.scroll, 0);

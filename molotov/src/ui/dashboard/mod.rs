@@ -123,7 +123,8 @@ impl Screen for Dashboard {
         let reader = thread::Builder::new().name("molotov-output".to_owned());
         let started = match reader.spawn(move || read(captured, &events)) {
             Ok(_) => {
-                let state = State::new(limits.clone(), self.color.is_on(true));
+                let mut state = State::new(limits.clone(), self.color.is_on(true));
+                state.ascii = !terminal::shows_unicode(|name| std::env::var(name).ok());
                 Display::start(received, state, self.color, &self.control, &self.written)
             }
             Err(error) => Err((error, received)),

@@ -1,14 +1,17 @@
 //! The state of the dashboard: what the run has sent, and what the user has chosen to see.
 
+mod verdict;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
+pub(super) use self::verdict::Light;
 use crate::{
     metrics::{ErrorGroup, Health, Snapshot, Stats},
-    run::{Line, Progress, Timeline},
+    run::{Line, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -26,19 +29,24 @@ pub(super) enum View {
     #[default]
     Live,
     Table,
+    Distribution,
     Errors,
     Generator,
+    Activity,
 }
 
 impl View {
-    pub(super) const ALL: [View; 4] = [View::Live, View::Table, View::Errors, View::Generator];
+    pub(super) const ALL: [View; 6] =
+        [View::Live, View::Table, View::Distribution, View::Errors, View::Generator, View::Activity];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             View::Live => "Live",
-            View::Table => "Scenarios & requests",
+            View::Table => "Table",
+            View::Distribution => "Distribution",
             View::Errors => "Errors",
             View::Generator => "Generator",
+            View::Activity => "Activity",
         }
     }
 
@@ -90,14 +98,18 @@ pub(super) struct State {
     pub(super) help: bool,
     pub(super) paused: bool,
     pub(super) stopping: bool,
-    /// Lines up from the last one in the live view; rows down from the first one in the other views.
+    /// Lines up from the last one in the view of the activity; rows down from the first one in the other views.
     pub(super) scroll: usize,
     pub(super) selected: usize,
     pub(super) colored: bool,
+    /// The terminal shows ASCII only.
+    pub(super) ascii: bool,
     pub(super) lines: VecDeque<Line>,
     pub(super) totals: Snapshot,
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
+    /// The thresholds, judged on the measures so far.
+    pub(super) thresholds: Vec<ThresholdResult>,
     pub(super) processes: BTreeMap<Option<Arc<str>>, Recent>,
     /// The CPU time of the machine and the quota, without the other figures.
     pub(super) machine: Recent,
@@ -146,7 +158,7 @@ impl State {
                 }
                 self.lines.push_back(line);
                 // A view that is scrolled stays where it is.
-                if self.view == View::Live && self.scroll > 0 {
+                if self.view == View::Activity && self.scroll > 0 {
                     self.scroll = (self.scroll + 1).min(self.lines.len());
                 }
             }
@@ -292,7 +304,8 @@ impl State {
     /// The number of rows of the view.
     pub(super) fn length(&self) -> usize {
         match self.view {
-            View::Live => self.lines.len(),
+            View::Live | View::Distribution => 0,
+            View::Activity => self.lines.len(),
             View::Table => self.rows().len(),
             View::Errors => self.errors().len(),
             View::Generator => self.processes.len(),

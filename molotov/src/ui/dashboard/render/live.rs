@@ -1,4 +1,4 @@
-//! The live view: charts, the activity of the run, and its errors.
+//! The live view: charts and errors.
 
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ use super::{
 use crate::{
     format,
     report::layout::{cut, fitting_parts, harmless, width},
-    run::LineKind,
 };
 
 /// Charts need at least this many rows.
@@ -48,13 +47,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
             draw_workers(frame, right, state);
         }
     }
-    if panes.width < 50 {
-        draw_activity(frame, panes, state);
-        return;
-    }
-    let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(panes);
-    draw_activity(frame, left, state);
-    draw_error_list(frame, right, state);
+    draw_error_list(frame, panes, state);
 }
 
 /// How the starts of scenarios compare with the plan, in a line.
@@ -74,40 +67,6 @@ fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let shown = fitting_parts(usize::from(area.width), parts.iter().map(|(rank, text, _)| (*rank, width(text))));
     let spans: Vec<_> = shown.into_iter().map(|place| Span::styled(parts[place].1.clone(), parts[place].2)).collect();
     frame.render_widget(Paragraph::new(Text::from(spans)), area);
-}
-
-/// The lines that the run has printed, the newest last.
-fn draw_activity(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let palette = Palette::of(state);
-    let title = if state.scroll > 0 { format!(" Activity (-{}) ", state.scroll) } else { " Activity ".to_owned() };
-    let block = block(title);
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
-    let (columns, room) = (usize::from(inner.width), usize::from(inner.height));
-    let mut shown: Vec<Text<'_>> = Vec::new();
-    for line in state.lines.iter().rev().skip(state.scroll) {
-        if shown.len() >= room {
-            break;
-        }
-        let style = match line.kind {
-            LineKind::Failure => palette.bad(),
-            LineKind::Warning => palette.odd(),
-            LineKind::Info => palette.faint(),
-            LineKind::Print => Style::new(),
-        };
-        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
-        let worker = line.worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
-        let mut prefix = process + &worker;
-        let mut texts = Vec::new();
-        for text in line.text.lines() {
-            let text = std::mem::take(&mut prefix) + &harmless(text);
-            texts.push(Text::styled(cut(&text, columns), style));
-        }
-        shown.extend(texts.into_iter().rev());
-    }
-    shown.truncate(room);
-    shown.reverse();
-    frame.render_widget(Paragraph::new(shown), inner);
 }
 
 /// The groups of errors, the most frequent first.

@@ -6,7 +6,7 @@ use ratatui::{
     widgets::{Block, Borders},
 };
 
-use super::super::state::State;
+use super::super::state::{Light, State};
 
 pub(super) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 pub(super) const MARKED: Style = Style::new().add_modifier(Modifier::REVERSED);
@@ -53,4 +53,14 @@ impl Palette {
 /// A block with a border and a title.
 pub(super) fn block(title: String) -> Block<'static> {
     Block::new().borders(Borders::ALL).title(Span::styled(title, BOLD))
+}
+
+/// The symbol and the style of a light. The symbols differ, for terminals without colors.
+pub(super) fn light(light: Light, palette: &Palette) -> (&'static str, Style) {
+    match light {
+        Light::Met => ("●", palette.good()),
+        Light::Close => ("▲", palette.odd()),
+        Light::Broken => ("✗", palette.bad()),
+        Light::Unknown => ("○", palette.faint()),
+    }
 }

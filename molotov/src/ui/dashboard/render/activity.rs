@@ -1,0 +1,46 @@
+//! The view of the activity: what workers do, and what scenarios print.
+
+use ratatui::{Frame, layout::Rect, style::Style, text::Line as Text, widgets::Paragraph};
+
+use super::{
+    super::state::State,
+    style::{Palette, block},
+};
+use crate::{
+    report::layout::{cut, harmless},
+    run::LineKind,
+};
+
+/// Draws the lines of the run, the newest last.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let title = if state.scroll > 0 { format!(" Activity (-{}) ", state.scroll) } else { " Activity ".to_owned() };
+    let block = block(title);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let (columns, room) = (usize::from(inner.width), usize::from(inner.height));
+    let mut shown: Vec<Text<'_>> = Vec::new();
+    for line in state.lines.iter().rev().skip(state.scroll) {
+        if shown.len() >= room {
+            break;
+        }
+        let style = match line.kind {
+            LineKind::Failure => palette.bad(),
+            LineKind::Warning => palette.odd(),
+            LineKind::Info => palette.faint(),
+            LineKind::Print => Style::new(),
+        };
+        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
+        let worker = line.worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
+        let mut prefix = process + &worker;
+        let mut texts = Vec::new();
+        for text in line.text.lines() {
+            let text = std::mem::take(&mut prefix) + &harmless(text);
+            texts.push(Text::styled(cut(&text, columns), style));
+        }
+        shown.extend(texts.into_iter().rev());
+    }
+    shown.truncate(room);
+    shown.reverse();
+    frame.render_widget(Paragraph::new(shown), inner);
+}
