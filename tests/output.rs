@@ -4,7 +4,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
-use molotov_tests::{Program, Quota, Server, wait_until};
+use molotov_tests::{Program, Quota, Server, a_shared_cpu_is_named_as_the_bottleneck, wait_until};
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -246,6 +246,13 @@ fn an_exhausted_cpu_quota_is_named_as_the_bottleneck() {
         let text = output.stdout.replace('\n', " ");
         assert!(text.contains("The load generator was the bottleneck: it used up its CPU quota in "), "{text}");
     }
+}
+
+/// Threads that wait for a CPU are not busy all the time.
+#[test]
+fn a_cpu_shared_with_other_programs_is_named_as_the_bottleneck() {
+    let server = Server::new();
+    a_shared_cpu_is_named_as_the_bottleneck(|line| Program::new(STEADY, line).against(&server));
 }
 
 #[test]

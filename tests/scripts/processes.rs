@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use molotov_tests::{Server, Tmux, wait_until};
+use molotov_tests::{Server, Tmux, a_shared_cpu_is_named_as_the_bottleneck, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::{MOLOTOV, Scripts};
@@ -271,4 +271,10 @@ fn a_pause_does_not_count_towards_the_duration() {
     tmux.key("q");
     tmux.wait_for("paused) ·");
     tmux.wait_for("*** Bye ***");
+}
+
+#[test]
+fn a_cpu_shared_with_other_programs_is_named_as_the_bottleneck() {
+    let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
+    a_shared_cpu_is_named_as_the_bottleneck(|line| scripts.program(&format!("loadtest.py {line}")));
 }

@@ -1,5 +1,6 @@
 //! Shared by the end-to-end tests: a server that counts requests, and programs that run against it.
 
+mod crowd;
 mod inside;
 mod lines;
 mod load_test;
@@ -17,6 +18,7 @@ mod threads;
 mod tmux;
 mod warm_up;
 
+pub use crowd::a_shared_cpu_is_named_as_the_bottleneck;
 pub use inside::{asked, note, target};
 pub use lines::{Commands, LineServer};
 pub use load_test::{LoadTestProgram, redirect_loops_fail};

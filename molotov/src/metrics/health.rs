@@ -1,5 +1,9 @@
 //! The state of the load generator itself. A slow generator measures its own delays, so a run names it as the bottleneck.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -24,8 +28,14 @@ const THROTTLED_SHARE: f64 = 0.1;
 const FULL: f64 = 0.85;
 /// From this share of their time on, waiting for a CPU slows down threads.
 const WAITING: f64 = 0.1;
+/// Threads are crowded out if they also wait for at least this share of the time that they run.
+const CROWDED: f64 = 0.5;
+/// From this number a second on, preemptions slow down threads.
+const PREEMPTED: f64 = 50.0;
 /// From this share of the CPU time on, the hypervisor slows down the machine.
 const STOLEN: f64 = 0.05;
+/// From this share on, it does so even if no event loop ran late.
+const STOLEN_MUCH: f64 = 0.1;
 
 /// The load on the generator, merged over threads and processes.
 ///
@@ -44,6 +54,8 @@ pub struct Health {
     pub threads_cpu: Duration,
     /// How long those threads were runnable but waited for a CPU; zero if the system does not report it.
     pub threads_delay: Duration,
+    /// How often the system took the CPU from one of those threads to run another program; zero if the system does not count it.
+    pub preemptions: u64,
     /// The sum of the lifetimes of those threads.
     pub threads_wall: Duration,
     /// The part of `threads_wall` in which a thread was busy nearly all the time.
@@ -104,7 +116,7 @@ pub enum Bottleneck {
     Steal,
     /// All CPUs of the machine were busy.
     Machine,
-    /// Its threads waited for a CPU while others were free.
+    /// Its threads waited for a CPU, although the machine was not fully busy.
     CpuWait,
     /// Its event loops ran late, as blocking code makes them.
     Lag,
@@ -154,6 +166,7 @@ impl Health {
     pub fn merge(&mut self, other: &Health) {
         self.threads_cpu += other.threads_cpu;
         self.threads_delay += other.threads_delay;
+        self.preemptions += other.preemptions;
         self.threads_wall += other.threads_wall;
         self.saturated += other.saturated;
         self.process_cpu += other.process_cpu;
@@ -183,6 +196,11 @@ impl Health {
         share(self.threads_delay, self.threads_wall)
     }
 
+    /// Returns how often a thread that runs workers was preempted, per second.
+    pub fn preemption_rate(&self) -> f64 {
+        if self.threads_wall.is_zero() { 0.0 } else { self.preemptions as f64 / self.threads_wall.as_secs_f64() }
+    }
+
     /// Returns the average number of cores that a process used, including all its threads.
     pub fn cores(&self) -> f64 {
         share(self.process_cpu, self.process_wall)
@@ -202,17 +220,39 @@ impl Health {
             Some(Bottleneck::Quota)
         } else if share(self.saturated, self.threads_wall) >= 0.5 {
             Some(Bottleneck::Cpu)
-        } else if !self.late(measured) {
+        } else if self.machine.stolen_share() >= STOLEN_MUCH {
+            Some(Bottleneck::Steal)
+        } else if !self.late(measured) && !self.crowded() {
             None
         } else if self.machine.stolen_share() >= STOLEN {
             Some(Bottleneck::Steal)
         } else if self.machine.busy_share() >= FULL {
             Some(Bottleneck::Machine)
-        } else if self.cpu_wait() >= WAITING {
+        } else if self.cpu_wait() >= WAITING || self.preempted() {
             Some(Bottleneck::CpuWait)
         } else {
             Some(Bottleneck::Lag)
         }
+    }
+
+    /// Returns whether it limited the run or delayed what it measured. A machine that is shared with the service also slows the
+    /// service down, which is not counted here.
+    pub(super) fn delays(&self, measured: &Histogram) -> bool {
+        let only_crowded = !self.late(measured) && self.crowded();
+        self.bottleneck(measured).is_some_and(|found| {
+            !only_crowded || !matches!(found, Bottleneck::Steal | Bottleneck::Machine | Bottleneck::CpuWait)
+        })
+    }
+
+    /// Returns whether the threads waited for a CPU so long that they did their work much later than alone on the machine. On a
+    /// machine that is shared with the service, this slows down both, even if latencies are long compared with the lag.
+    fn crowded(&self) -> bool {
+        self.cpu_wait() >= WAITING && self.threads_delay >= self.threads_cpu.mul_f64(CROWDED)
+    }
+
+    /// Returns whether the threads were often preempted, on a system that does not report how long they waited.
+    fn preempted(&self) -> bool {
+        self.threads_delay.is_zero() && self.preemption_rate() >= PREEMPTED
     }
 
     fn throttled(&self, measured: &Histogram) -> bool {
@@ -252,6 +292,8 @@ impl Health {
                 ),
             }
         };
+        let waited = || format!("its threads waited for a CPU {} of the time", percent(self.cpu_wait()));
+        let is_late = self.late(measured);
         Some(match self.bottleneck(measured)? {
             Bottleneck::OpenFiles => format!(
                 "{} files were open of {} allowed; raise the limit (ulimit -n) or use fewer workers",
@@ -268,17 +310,19 @@ impl Health {
                 "its threads were busy {} of the time; use more threads, processes or machines, or fewer workers",
                 percent(self.cpu())
             ),
-            Bottleneck::Steal => format!(
-                "{}, while the hypervisor gave {} of the machine's CPU time to other virtual machines; use a machine with \
-                 dedicated CPUs",
-                late(),
-                percent(self.machine.stolen_share())
-            ),
+            Bottleneck::Steal => {
+                let stolen = format!(
+                    "the hypervisor gave {} of the machine's CPU time to other virtual machines; use a machine with dedicated CPUs",
+                    percent(self.machine.stolen_share())
+                );
+                if is_late { format!("{}, while {stolen}", late()) } else { stolen }
+            }
             Bottleneck::Machine => {
                 let own = share(self.process_cpu, self.machine.total).min(self.machine.busy_share());
                 let others = self.machine.busy_share() - own;
+                let effect = if is_late { late() } else { waited() };
                 let full =
-                    format!("{}, while the machine's CPUs were {} busy", late(), percent(self.machine.busy_share()));
+                    format!("{effect}, while the machine's CPUs were {} busy", percent(self.machine.busy_share()));
                 match others >= own / 4.0 {
                     true => format!(
                         "{full}, {} with other programs; run the service and everything else on another machine",
@@ -287,12 +331,15 @@ impl Health {
                     false => format!("{full} with the load itself; use a larger machine, or fewer workers"),
                 }
             }
-            Bottleneck::CpuWait => format!(
-                "{}, since its threads waited for a CPU {} of the time; give it more CPUs (taskset, cpuset), or use fewer \
-                 threads and processes",
-                late(),
-                percent(self.cpu_wait())
-            ),
+            Bottleneck::CpuWait => {
+                let cause = if self.preempted() {
+                    format!("its threads were preempted {:.0} times a second", self.preemption_rate())
+                } else {
+                    waited()
+                };
+                let cause = if is_late { format!("{}, since {cause}", late()) } else { cause };
+                format!("{cause}; give it more CPUs (taskset, cpuset), or use fewer threads and processes")
+            }
             Bottleneck::Lag => {
                 format!("{}; look for code in scenarios that blocks, or use more threads or processes", late())
             }
@@ -302,151 +349,4 @@ impl Health {
 
 pub(super) fn share(part: Duration, whole: Duration) -> f64 {
     if whole.is_zero() { 0.0 } else { part.as_secs_f64() / whole.as_secs_f64() }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    const TEN: Duration = Duration::from_secs(10);
-
-    fn ms(millis: f64) -> Duration {
-        Duration::from_secs_f64(millis / 1e3)
-    }
-
-    /// A hundred times this long.
-    fn all(millis: f64) -> Histogram {
-        [ms(millis); 100].into_iter().collect()
-    }
-
-    /// Ten seconds of a thread on a machine of two CPUs, both a tenth busy.
-    fn idle() -> Health {
-        Health {
-            threads_wall: TEN,
-            threads_cpu: ms(1_000.0),
-            process_cpu: ms(1_200.0),
-            process_wall: TEN,
-            lag: all(1.4),
-            machine: Machine { busy: ms(2_000.0), stolen: Duration::ZERO, total: TEN * 2 },
-            ..Health::default()
-        }
-    }
-
-    #[track_caller]
-    fn judged(health: &Health, measured: f64, bottleneck: Bottleneck, advice: &str) {
-        let measured = all(measured);
-        assert_eq!(health.bottleneck(&measured), Some(bottleneck));
-        let text = health.advice("requests", &measured).unwrap();
-        assert_eq!(text, format!("The load generator was the bottleneck: {advice}."));
-    }
-
-    #[test]
-    fn an_idle_generator_is_no_bottleneck() {
-        for measured in [all(0.1), all(1.0), all(500.0), Histogram::default()] {
-            assert_eq!((idle().bottleneck(&measured), idle().advice("requests", &measured)), (None, None));
-        }
-    }
-
-    #[test]
-    fn busy_threads_are_the_bottleneck() {
-        let busy = Health { threads_cpu: TEN, saturated: ms(6_000.0), ..idle() };
-        let advice =
-            "its threads were busy 100 % of the time; use more threads, processes or machines, or fewer workers";
-        judged(&busy, 20.0, Bottleneck::Cpu, advice);
-        let short = Health { threads_wall: ms(200.0), ..busy };
-        assert_eq!(short.bottleneck(&all(20.0)), None, "too short to judge");
-    }
-
-    /// The generator and the service share two CPUs: a lag of 18 ms, requests of 4.5 ms, and threads that are half busy.
-    #[test]
-    fn a_machine_shared_with_the_service_is_the_bottleneck() {
-        let shared = Health {
-            threads_cpu: ms(10_000.0),
-            threads_delay: ms(7_000.0),
-            threads_wall: TEN * 2,
-            process_cpu: ms(10_400.0),
-            lag: all(18.0),
-            machine: Machine { busy: ms(19_600.0), stolen: Duration::ZERO, total: TEN * 2 },
-            ..idle()
-        };
-        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the machine's CPUs \
-                      were 98 % busy, 46 % with other programs; run the service and everything else on another machine";
-        judged(&shared, 4.5, Bottleneck::Machine, advice);
-
-        let alone = Health { process_cpu: ms(19_000.0), ..shared.clone() };
-        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the machine's CPUs \
-                      were 98 % busy with the load itself; use a larger machine, or fewer workers";
-        judged(&alone, 4.5, Bottleneck::Machine, advice);
-        assert_eq!(shared.bottleneck(&all(100.0)), None, "18 ms are little compared with 100 ms");
-
-        let pinned = Health { machine: idle().machine, ..shared.clone() };
-        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), since its threads waited \
-                      for a CPU 35 % of the time; give it more CPUs (taskset, cpuset), or use fewer threads and processes";
-        judged(&pinned, 4.5, Bottleneck::CpuWait, advice);
-
-        let machine = Machine { stolen: ms(2_400.0), ..shared.machine };
-        let advice = "its event loop ran up to 18 ms late (p95), where requests took 4.5 ms (p95), while the hypervisor gave \
-                      12 % of the machine's CPU time to other virtual machines; use a machine with dedicated CPUs";
-        judged(&Health { machine, ..shared }, 4.5, Bottleneck::Steal, advice);
-    }
-
-    /// A quota of 30 %: samples show running threads, and p99 is as long as the throttled times.
-    #[test]
-    fn a_used_up_quota_is_the_bottleneck() {
-        let quota = Quota { periods: 100, throttled_periods: 95, throttled: ms(95.0 * 70.0) };
-        let throttled = Health { threads_cpu: ms(3_000.0), lag: all(68.0), quota, ..idle() };
-        let advice = "it used up its CPU quota in 95 % of the scheduler's periods, so its event loop ran up to 68 ms late \
-                      (p95), where requests took 71 ms (p95); raise the quota (cpu.max of the control group, the container's \
-                      CPU limit) or use fewer workers";
-        judged(&throttled, 71.0, Bottleneck::Quota, advice);
-        assert_eq!(throttled.bottleneck(&all(2_000.0)), Some(Bottleneck::Quota), "it limits the rate");
-        let seldom = Health { quota: Quota { throttled_periods: 5, throttled: ms(350.0), ..quota }, ..idle() };
-        assert_eq!(seldom.bottleneck(&all(71.0)), Some(Bottleneck::Quota));
-        assert_eq!(seldom.bottleneck(&all(2_000.0)), None, "an occasional 70 ms is little compared with 2 s");
-        let once = Health { quota: Quota { throttled_periods: 1, throttled: ms(70.0), ..quota }, ..idle() };
-        assert_eq!(once.bottleneck(&all(71.0)), None, "once does not matter");
-    }
-
-    #[test]
-    fn code_that_blocks_is_the_bottleneck() {
-        let blocked = Health { lag: all(80.0), ..idle() };
-        let advice = "its event loop ran up to 80 ms late (p95), where requests took 20 ms (p95); look for code in scenarios \
-                      that blocks, or use more threads or processes";
-        judged(&blocked, 20.0, Bottleneck::Lag, advice);
-        let text = blocked.advice("requests", &Histogram::default()).unwrap();
-        assert!(text.contains("ran up to 80 ms late (p95); look for"), "{text}");
-    }
-
-    #[test]
-    fn the_limit_of_open_files_is_the_bottleneck() {
-        let full = Health { open_files: 980, open_files_limit: Some(1000), ..idle() };
-        let advice = "980 files were open of 1000 allowed; raise the limit (ulimit -n) or use fewer workers";
-        judged(&full, 1.0, Bottleneck::OpenFiles, advice);
-    }
-
-    #[test]
-    fn merging_adds_times_and_keeps_the_tightest_limit() {
-        let second = Duration::from_secs(1);
-        let mut health = Health { threads_cpu: second, threads_wall: second, open_files: 3, ..Health::default() };
-        let other = Health {
-            threads_wall: second,
-            threads_delay: second,
-            open_files: 9,
-            open_files_limit: Some(20),
-            machine: Machine { busy: second, stolen: second, total: second * 4 },
-            quota: Quota { periods: 10, throttled_periods: 5, throttled: second },
-            ..Health::default()
-        };
-        health.merge(&other);
-        health.merge(&Health { open_files_limit: Some(30), ..Health::default() });
-        health.merge(&other);
-        assert_eq!((health.open_files, health.open_files_limit), (9, Some(20)));
-        assert!((health.cpu() - 1.0 / 3.0).abs() < 1e-9 && (health.cpu_wait() - 2.0 / 3.0).abs() < 1e-9);
-        assert!(
-            (health.machine.busy_share() - 0.25).abs() < 1e-9 && (health.machine.stolen_share() - 0.25).abs() < 1e-9
-        );
-        assert!((health.quota.throttled_share() - 0.5).abs() < 1e-9);
-        assert_eq!(health.quota.mean_throttled(), second / 5);
-    }
 }

@@ -24,12 +24,17 @@ const BUSY: f64 = 0.9;
 pub(super) struct ThreadProbe {
     clocks: Clocks,
     delay: Option<Duration>,
+    preemptions: u64,
 }
 
 impl ThreadProbe {
     /// Starts to watch the calling thread.
     pub(super) fn start() -> ThreadProbe {
-        ThreadProbe { clocks: Clocks::start(ClockId::ThreadCPUTime), delay: system::run_delay() }
+        ThreadProbe {
+            clocks: Clocks::start(ClockId::ThreadCPUTime),
+            delay: system::run_delay(),
+            preemptions: system::preemptions(),
+        }
     }
 
     /// Returns the thread's usage since the last call. Only that thread may call this.
@@ -37,8 +42,10 @@ impl ThreadProbe {
         let (cpu, wall) = self.clocks.lap();
         let before = std::mem::replace(&mut self.delay, system::run_delay());
         let threads_delay = self.delay.zip(before).map(|(now, before)| now.saturating_sub(before)).unwrap_or_default();
+        let before = std::mem::replace(&mut self.preemptions, system::preemptions());
+        let preemptions = self.preemptions.saturating_sub(before);
         let saturated = if share(cpu, wall) >= BUSY { wall } else { Duration::ZERO };
-        Health { threads_cpu: cpu, threads_wall: wall, threads_delay, saturated, ..Health::default() }
+        Health { threads_cpu: cpu, threads_wall: wall, threads_delay, preemptions, saturated, ..Health::default() }
     }
 }
 
@@ -194,6 +201,7 @@ mod tests {
         let health = watched.join().unwrap().unwrap();
         other.join().unwrap();
         assert!(health.threads_delay >= Duration::from_millis(60), "{health:?}");
+        assert!(health.preemptions > 0, "{health:?}");
         assert!(
             health.threads_cpu + health.threads_delay <= health.threads_wall + Duration::from_millis(5),
             "{health:?}"

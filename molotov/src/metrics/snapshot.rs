@@ -213,6 +213,12 @@ impl Snapshot {
         self.health.advice(subject, &latency)
     }
 
+    /// Returns [`advice`](Self::advice) if the load generator delayed its own measurements, and not only shared a busy machine.
+    pub(crate) fn distortion(&self) -> Option<String> {
+        let (subject, latency) = self.measured();
+        self.health.delays(&latency).then(|| self.health.advice(subject, &latency)).flatten()
+    }
+
     /// Returns what was wrong with the load generator and what to do about it, without a subject.
     pub(crate) fn bottleneck_reason(&self) -> Option<String> {
         let (subject, latency) = self.measured();

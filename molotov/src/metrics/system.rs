@@ -45,6 +45,19 @@ fn parse_schedstat(text: &str) -> Option<Duration> {
     text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
+/// Returns how often the system has preempted the calling thread, which is a system call; 0 if it does not count that.
+#[cfg(target_os = "linux")]
+pub(super) fn preemptions() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_THREAD);
+    usage.map_or(0, |usage| u64::try_from(usage.involuntary_context_switches()).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn preemptions() -> u64 {
+    0
+}
+
 /// How often a CPU quota was used up since its control group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct QuotaTimes {

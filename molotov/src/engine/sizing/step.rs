@@ -186,7 +186,7 @@ fn distorted(snapshot: &Snapshot) -> Option<Limit> {
     let lag = starts.lag.percentile(95.0);
     let is_late = lag >= LEAST_LATE.max(latency.percentile(95.0).mul_f64(LATE));
     let late = || format!("The load generator started scenarios up to {} late (p95).", crate::format::latency(lag));
-    match snapshot.advice() {
+    match snapshot.distortion() {
         Some(advice) => Some(Limit::Generator(advice)),
         None => is_late.then(|| Limit::Generator(late())),
     }
