@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Levels, Load, Model, OpenModel, Schedule, Share, levels::DoubleArea};
-use crate::options::{Args, Arrivals, Rate, Stage, Stages, WhenBusy};
+use super::{Levels, Load, Model, OpenModel, Schedule, Share, levels::DoubleArea, plan::MAX_OPEN_WORKERS};
+use crate::options::{Args, Arrivals, Options, Rate, Stage, Stages, WhenBusy};
 
 const PER_SECOND: u64 = 3_600_000_000;
 
@@ -207,4 +207,22 @@ fn streams_with_the_same_rate_start_at_their_own_times() {
         Model::Closed(_) => unreachable!("both have a rate"),
     });
     assert!(a.len() > 50 && b.len() > 50 && a[..50] != b[..50]);
+}
+
+#[test]
+fn every_thread_has_a_worker_of_each_stream() {
+    let threads =
+        |args: &Args, own: &[(String, Rate)], is_search| Load::new(args, own, true, None).most_threads(is_search);
+    let with_workers =
+        |args: Args, workers| Args { workers, given: Options { workers: Some(workers), ..Options::default() }, ..args };
+    let [closed, open] = [None, Some(Rate::per_second(10))].map(|rate| Args { rate, ..Args::default() });
+    assert_eq!(threads(&with_workers(closed.clone(), 3), &[], false), 3);
+    assert_eq!(threads(&with_workers(open.clone(), 2), &[], false), 2);
+    assert_eq!(threads(&open, &[], false), MAX_OPEN_WORKERS);
+    let stages = Stages(vec![Stage::workers(ms(1_000), 4), Stage::workers(ms(1_000), 1)]);
+    assert_eq!(threads(&Args { stage: stages, ..Args::default() }, &[], false), 4, "the most at any time");
+    let chat = [("chat".to_owned(), Rate::per_second(10))];
+    assert_eq!(threads(&closed, &chat, false), 1, "one worker of a closed loop, and many at a rate");
+    assert_eq!(threads(&closed, &[], true), usize::MAX, "a search adds workers");
+    assert_eq!(threads(&with_workers(open, 2), &[], true), 2, "but not to a rate");
 }

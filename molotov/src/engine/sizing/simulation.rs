@@ -7,7 +7,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, ops::Range, time::Duration};
 use super::{Action, Moment, Search};
 use crate::{
     load::{Load, Model},
-    metrics::Snapshot,
+    metrics::{Health, Snapshot},
     options::{Args, Arrivals, OPTIONS, Options},
     run::{Capacity, SearchEnd},
 };
@@ -30,12 +30,21 @@ struct Service {
     failing: f64,
     /// It starts no request in this time.
     frozen: Range<Duration>,
+    /// Whether the load generator uses all of its CPU time.
+    generator_is_busy: bool,
 }
 
 impl Service {
     fn new(slots: usize, time: Duration) -> Service {
         let slots = std::iter::repeat_n(Reverse(Duration::ZERO), slots).collect();
-        Service { slots, time, noise: 0.0, failing: 0.0, frozen: Duration::ZERO..Duration::ZERO }
+        Service {
+            slots,
+            time,
+            noise: 0.0,
+            failing: 0.0,
+            frozen: Duration::ZERO..Duration::ZERO,
+            generator_is_busy: false,
+        }
     }
 
     fn capacity(&self) -> f64 {
@@ -173,6 +182,10 @@ impl Simulation {
 
     fn report(&mut self, until: Duration) -> Snapshot {
         let mut snapshot = Snapshot { until, ..Snapshot::default() };
+        if self.service.generator_is_busy {
+            let (threads_wall, threads_cpu, saturated) = (PERIOD, PERIOD, PERIOD);
+            snapshot.health = Health { threads_wall, threads_cpu, saturated, ..Health::default() };
+        }
         if matches!(self.load.streams[0].model, Model::Open(_)) {
             let (now, later): (Vec<_>, Vec<_>) = self.started.drain(..).partition(|(_, start)| *start < until);
             self.started = later;
@@ -303,6 +316,47 @@ fn failures_at_every_load_are_not_a_capacity() {
     assert!(time < Duration::from_secs(60), "{time:?}");
     let (tolerant, _) = search(&args(&[("rate", "100/s"), ("sizing_tolerance", "40")]), noisy(20, 50), None, 1);
     assert_eq!(tolerant.end, SearchEnd::Found, "{}", shown(&tolerant));
+}
+
+/// A generator whose CPU is busy is no reason for scenarios that fail.
+#[test]
+fn failures_are_not_blamed_on_the_generator() {
+    for options in [[("threshold", "p95 < 2s"), ("workers", "10")], [("threshold", "p95 < 2s"), ("rate", "100/s")]] {
+        let service =
+            |failing| Service { failing, generator_is_busy: true, ..Service::new(1_000, Duration::from_millis(20)) };
+        let (capacity, _) = search(&args(&options), service(0.3), None, 1);
+        assert_eq!((capacity.end.name(), capacity.met), ("never_met", None), "{options:?}: {}", shown(&capacity));
+        // It is a reason for slow ones.
+        let slow = Service { time: Duration::from_secs(3), ..service(0.0) };
+        let (capacity, _) = search(&args(&options), slow, None, 1);
+        assert_eq!((capacity.end.name(), capacity.met), ("limited", None), "{options:?}: {}", shown(&capacity));
+    }
+}
+
+/// In the first second of a step, no scenario ends.
+#[test]
+fn a_slow_service_is_not_overloaded() {
+    for millis in [1_400, 2_500] {
+        let service = Service::new(100, Duration::from_millis(millis));
+        let truth = service.capacity();
+        let (capacity, _) = search(&args(&[("rate", "10/s"), ("duration", "300")]), service, None, 1);
+        assert_eq!(capacity.end, SearchEnd::Found, "{}", shown(&capacity));
+        let (met, broken) = (capacity.met.unwrap(), capacity.broken.unwrap());
+        // The service keeps up with 1 % more if 99 % suffice.
+        assert!(met <= 1.011 * truth && broken >= truth, "{truth}: {}", shown(&capacity));
+    }
+}
+
+/// The service responds to nothing after a while. All workers wait for it, if their number is limited.
+#[test]
+fn a_service_that_hangs_is_overloaded() {
+    for workers in [None, Some(20)] {
+        let frozen = Duration::from_secs(6)..Duration::from_secs(100_000);
+        let service = Service { frozen, ..Service::new(100, Duration::from_millis(50)) };
+        let (capacity, _) = search(&args(&[("rate", "30/s"), ("duration", "180")]), service, workers, 1);
+        assert!(capacity.broken.is_some(), "{workers:?}: {}", shown(&capacity));
+        assert_ne!(capacity.end.name(), "limited", "{workers:?}: {}", shown(&capacity));
+    }
 }
 
 #[test]

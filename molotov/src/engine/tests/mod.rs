@@ -5,6 +5,7 @@ mod limits;
 mod progress;
 mod rates;
 mod scenarios;
+mod start_lag;
 mod stopping;
 mod warm_up;
 mod workers;
@@ -13,7 +14,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -25,9 +26,9 @@ use super::{Control, Plan, Summary, Verdict, run};
 use crate::{
     Failure,
     options::{Args, Options},
-    registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Slots, Teardown},
+    registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Setup, SetupSession, Slots, Teardown},
     run::{Line, Progress},
-    session::Context,
+    session::{Context, SessionOptions},
     ui::{RunLimits, Screen},
 };
 
@@ -48,6 +49,20 @@ impl Screen for RecordingScreen {
 impl RecordingScreen {
     fn has(&self, text: &str) -> bool {
         self.0.lock().unwrap().iter().any(|line| line.text.contains(text))
+    }
+}
+
+/// Counts teardowns.
+struct CountingTeardown(Arc<AtomicU64>, Origin);
+
+impl Teardown for CountingTeardown {
+    fn origin(&self) -> &Origin {
+        &self.1
+    }
+
+    fn run(&self, _: &Context) -> crate::Result {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 }
 

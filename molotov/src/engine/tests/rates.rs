@@ -181,42 +181,110 @@ fn the_load_can_be_raised() {
     assert!(screen.has("Changing to 110/s"));
 }
 
+/// Keeps the coordinator from sending the stop to the shards until the worker has ended.
+#[derive(Clone, Default)]
+struct SlowScreen {
+    is_drawing: Arc<AtomicBool>,
+    torn_down: Arc<AtomicU64>,
+}
+
+impl Screen for SlowScreen {
+    fn line(&mut self, _: &Line) {}
+
+    fn progress(&mut self, _: &Progress) {
+        self.is_drawing.store(true, Ordering::SeqCst);
+        until("the worker has ended", || self.torn_down.load(Ordering::SeqCst) > 0);
+        // The shard ends after its last worker, without further events.
+        std::thread::sleep(ms(20));
+    }
+
+    fn finish(&mut self, _: &Summary) {}
+}
+
+/// The shard ends before the command to stop arrives.
 #[test]
 fn a_stop_by_a_scenario_ends_the_plan() {
-    for threads in [1, 2] {
-        let (control, inbox) = Control::new();
-        let counter = Arc::new(AtomicU64::new(0));
-        let body: Body = Box::new(move |_| {
-            if counter.fetch_add(1, Ordering::Relaxed) == 10 {
-                control.stop();
-            }
-            Box::pin(async { Ok(()) })
-        });
-        let args = Args { threads: Some(threads), ..at_a_rate("200/s", Duration::from_secs(600)) };
-        let summary = run(&plan(args, [scenario("one", 1.0, body)]), &mut RecordingScreen::default(), inbox);
-        let starts = starts(&summary);
-        assert!(starts.planned() < 100, "{threads} threads: {starts:?}");
+    let (control, inbox) = Control::new();
+    let mut screen = SlowScreen::default();
+    let is_drawing = screen.is_drawing.clone();
+    let body: Body = Box::new(move |_| {
+        if is_drawing.load(Ordering::SeqCst) {
+            control.stop();
+        }
+        Box::pin(async { Ok(()) })
+    });
+    let args = Args { threads: Some(1), ..with_workers(at_a_rate("200/s", Duration::from_secs(600)), 1) };
+    let mut registry = Registry::new();
+    let one = scenario("one", 1.0, body);
+    registry.add_teardown(CountingTeardown(screen.torn_down.clone(), one.origin.clone()));
+    registry.add_scenario(one);
+    let summary = run(&Plan::new(args, &registry).unwrap(), &mut screen, inbox);
+    let starts = starts(&summary);
+    assert!(starts.started > 0 && starts.unstarted < 200, "{starts:?}");
+}
+
+/// A fixture that takes a moment, and counts how often it has ended.
+struct SlowSetup(Duration, Arc<AtomicU64>, Origin);
+
+impl Setup for SlowSetup {
+    fn origin(&self) -> &Origin {
+        &self.2
+    }
+
+    fn run<'a>(&'a self, _: &'a Context) -> LocalBoxFuture<'a, crate::Result<Option<SessionOptions>>> {
+        Box::pin(async {
+            tokio::time::sleep(self.0).await;
+            self.1.fetch_add(1, Ordering::SeqCst);
+            Ok(None)
+        })
     }
 }
 
-/// Scenarios that block the thread start one after the other, and each response time counts from its planned start.
-#[test]
-fn response_times_include_blocked_threads() {
-    let began = Arc::new(Mutex::new(Vec::<Instant>::new()));
-    let noted = began.clone();
-    let body: Body = Box::new(move |_| {
-        noted.lock().unwrap().push(Instant::now());
-        std::thread::sleep(ms(100));
+/// Counts how often it has run.
+struct CountingSetupSession(Arc<AtomicU64>, Origin);
+
+impl SetupSession for CountingSetupSession {
+    fn origin(&self) -> &Origin {
+        &self.1
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    fn run<'a>(&'a self, _: &'a Slots) -> LocalBoxFuture<'a, crate::Result> {
+        self.0.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(()) })
-    });
-    let args = Args { threads: Some(1), ..with_workers(at_a_rate("20/s", ms(1_500)), 4) };
-    let (summary, _) = execute(plan(args, [scenario("one", 1.0, body)]));
-    let began = began.lock().unwrap();
-    let response = |(number, start): (usize, &Instant)| {
-        (*start - began[0] + ms(100)).saturating_sub(Duration::from_millis(50) * number as u32)
-    };
-    let expected: Duration = began.iter().enumerate().map(response).sum();
-    let latency = &summary.snapshot.scenarios["one"].latency;
-    let measured = latency.mean() * latency.count() as u32;
-    assert!(expected > ms(2_000) && measured + ms(60) >= expected, "{measured:?} of {expected:?}");
+    }
+}
+
+/// The plan ends, or the run stops, while a worker sets up.
+#[test]
+fn workers_that_are_not_needed_any_more_open_no_sessions() {
+    for is_stopped in [false, true] {
+        let [begun, set_up, opened, torn_down] = std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
+        let duration = if is_stopped { Duration::from_secs(600) } else { ms(200) };
+        let mut registry = Registry::new();
+        let one = scenario("one", 1.0, counting(&begun));
+        registry.add_setup(SlowSetup(ms(400), set_up.clone(), one.origin.clone()));
+        registry.add_setup_session(CountingSetupSession(opened.clone(), one.origin.clone()));
+        registry.add_teardown(CountingTeardown(torn_down.clone(), one.origin.clone()));
+        registry.add_scenario(one);
+        let plan = Plan::new(Args { threads: Some(1), ..at_a_rate("100/s", duration) }, &registry).unwrap();
+        let (control, inbox) = Control::new();
+        let screen = RecordingScreen::default();
+        let summary = std::thread::scope(|scope| {
+            let (mut shown, plan) = (screen.clone(), &plan);
+            let run = scope.spawn(move || run(plan, &mut shown, inbox));
+            until("a worker sets up", || screen.has("Starting"));
+            if is_stopped {
+                control.stop();
+            }
+            run.join().unwrap()
+        });
+        let count = |counter: &Arc<AtomicU64>| counter.load(Ordering::SeqCst);
+        assert!(count(&set_up) > 0 && count(&set_up) == count(&torn_down), "{is_stopped}: {}", count(&torn_down));
+        assert_eq!((count(&opened), count(&begun)), (0, 0), "{is_stopped}: {} set up", count(&set_up));
+        assert_eq!(starts(&summary).started, 0);
+    }
 }

@@ -90,20 +90,6 @@ fn adds_and_removes_workers() {
     }
 }
 
-/// Counts teardowns.
-struct CountingTeardown(Arc<AtomicU64>, Origin);
-
-impl Teardown for CountingTeardown {
-    fn origin(&self) -> &Origin {
-        &self.1
-    }
-
-    fn run(&self, _: &Context) -> crate::Result {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(())
-    }
-}
-
 #[test]
 fn pause_uses_no_duration_and_ends_no_worker() {
     const DURATION: Duration = Duration::from_millis(900);
