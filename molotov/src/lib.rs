@@ -104,6 +104,7 @@
 //! | `dashboard` | yes | the dashboard on a terminal, and colours in `--help` |
 //! | `html-report` | yes | `--report run.html` |
 //! | `statsd` | yes | `--statsd`, and the module [`statsd`] |
+//! | `web` | yes | `--web`, a live page for browsers |
 //! | `test-harness` | yes | [`test_main`] |
 //! | `tracing-subscriber` | yes | `--debug` |
 //! | `tls` | yes | `https`, certificates and identities |

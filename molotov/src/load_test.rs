@@ -16,7 +16,7 @@ use crate::{
     registry::{Registry, Scenario},
     report::Threshold,
     run::Summary,
-    ui::{Quiet, Screen},
+    ui::{Quiet, Screen, WebListener},
     vars::Scope,
 };
 #[doc(inline)]
@@ -211,9 +211,11 @@ impl LoadTest {
     pub fn run(self) -> Result<Report, LoadTestError> {
         let plan = self.plan()?;
         let thread = std::thread::Builder::new().name("molotov-run".to_owned());
-        std::thread::scope(|scope| match thread.spawn_scoped(scope, move || execute(&plan, &mut Quiet))?.join() {
-            Ok(report) => report,
-            Err(panic) => std::panic::resume_unwind(panic),
+        std::thread::scope(|scope| {
+            match thread.spawn_scoped(scope, move || execute(&plan, &mut *quiet(&plan)?))?.join() {
+                Ok(report) => report,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         })
     }
 
@@ -238,7 +240,7 @@ impl LoadTest {
         let stop_when_dropped = Forced(control);
         let (done, report) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("molotov-run".to_owned()).spawn(move || {
-            let _ = done.send(judge(engine::run(&plan, &mut Quiet, inbox)));
+            let _ = done.send(quiet(&plan).and_then(|mut screen| judge(engine::run(&plan, &mut *screen, inbox))));
         })?;
         let report = report.await;
         drop(stop_when_dropped);
@@ -301,6 +303,15 @@ struct Forced(Control);
 impl Drop for Forced {
     fn drop(&mut self) {
         self.0.force();
+    }
+}
+
+/// Returns a screen that shows nothing, or only the live page.
+fn quiet(plan: &Plan) -> Result<Box<dyn Screen>, LoadTestError> {
+    match plan.args.web.map(WebListener::bind).transpose() {
+        Ok(Some(web)) => Ok(web.over(Box::new(Quiet))),
+        Ok(None) => Ok(Box::new(Quiet)),
+        Err(error) => Err(LoadTestError::System(error)),
     }
 }
 

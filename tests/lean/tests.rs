@@ -54,6 +54,7 @@ fn options_name_the_feature_that_they_need() {
     for (arguments, feature) in [
         (&["--debug"][..], "tracing-subscriber"),
         (&["--statsd"], "statsd"),
+        (&["--web", "0"], "web"),
         (&["--report", "html:/dev/null"], "html-report"),
         (&["loadtest.py"], "python"),
     ] {
@@ -66,7 +67,7 @@ fn options_name_the_feature_that_they_need() {
     }
     let help = text(&run("", "", &["--help"]));
     assert!(help.contains("--report") && help.contains("--threshold"), "{help}");
-    for hidden in ["--debug", "--statsd", "--console ", ".html"] {
+    for hidden in ["--debug", "--statsd", "--console ", "--web", ".html"] {
         assert!(!help.contains(hidden), "{hidden}: {help}");
     }
 }

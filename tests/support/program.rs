@@ -182,6 +182,11 @@ impl Running {
         self.stdout.text()
     }
 
+    /// Its standard error so far.
+    pub fn errors(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Waits until its journal contains the line `entry`.
     #[track_caller]
     pub fn wait_for_journal(&self, entry: &str) {

@@ -126,6 +126,7 @@ fn works(option: &str) -> bool {
         ("debug", cfg!(not(feature = "tracing-subscriber"))),
         ("statsd", cfg!(not(feature = "statsd"))),
         ("statsd_address", cfg!(not(feature = "statsd"))),
+        ("web", cfg!(not(feature = "web"))),
     ];
     !missing.contains(&(option, true))
 }
@@ -146,7 +147,7 @@ fn arg(entry: &'static OptionSpec) -> Arg {
         ValueKind::Flag => return arg.action(ArgAction::SetTrue),
         ValueKind::Count => return arg.action(ArgAction::Count),
         ValueKind::Number | ValueKind::Time => arg.allow_negative_numbers(true),
-        ValueKind::Text => arg,
+        ValueKind::Text | ValueKind::Port => arg,
         ValueKind::List | ValueKind::Scenarios => arg.action(ArgAction::Append),
     };
     if !entry.choices.is_empty() {

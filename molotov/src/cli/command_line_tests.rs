@@ -41,11 +41,13 @@ fn options_have_defaults() {
 #[test]
 fn options_set_their_fields() {
     type Change = fn(&mut Args);
-    let changed: [(&str, Change); 36] = [
+    let changed: [(&str, Change); 38] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--debug", |a| a.debug = true),
+        ("--web 8089", |a| a.web = Some(8089.into())),
+        ("--web=127.0.0.1:8089", |a| a.web = Some(8089.into())),
         ("-v", |a| a.verbose = 1),
         ("-vv", |a| a.verbose = 2),
         ("--verbose --verbose", |a| a.verbose = 2),

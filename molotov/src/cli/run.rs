@@ -1,6 +1,10 @@
 //! Runs a load test from the command line: warnings, the screen, the exit code and the reports.
 
-use std::{collections::BTreeMap, io, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    net::SocketAddr,
+};
 
 use super::{config, open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
@@ -13,7 +17,7 @@ use crate::{
     report,
     run::RunInfo,
     statsd,
-    ui::{self, Console, Quiet, Screen},
+    ui::{self, Console, Quiet, Screen, WebListener},
 };
 
 /// Runs the registered scenarios, and returns the exit code. `describe` adds what only the command line knows.
@@ -56,6 +60,13 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
             return 2;
         }
     }
+    let web = match args.web.map(WebListener::bind).transpose() {
+        Ok(web) => web,
+        Err(error) => {
+            complain(&error);
+            return 1;
+        }
+    };
     let plan = plan.with_statsd(statsd);
     if args.debug {
         #[cfg(feature = "tracing-subscriber")]
@@ -65,6 +76,9 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
             complain(&crate::missing::missing("`--debug` does not work", "tracing-subscriber"));
             return 2;
         }
+    }
+    if let Some(web) = &web {
+        announce(web, &args);
     }
     // Many workers need many connections.
     let allowed = open_files::raise();
@@ -99,6 +113,9 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
     } else {
         on_stdout(&args, &control)
     };
+    if let Some(web) = web {
+        screen = web.over(screen);
+    }
     let prepared = engine::prepare(&plan, &mut *screen, inbox);
     let listening = listen(signals);
     let summary = prepared.run();
@@ -143,6 +160,18 @@ fn on_stdout(args: &Args, control: &Control) -> Box<dyn Screen> {
     }
     let _ = control;
     Box::new(Console::stdout(args.color).in_background())
+}
+
+/// Warns of a live page that others can read, and prints its address if the screen does not.
+fn announce(web: &WebListener, args: &Args) {
+    if args.quiet {
+        // A free port is known only now.
+        if args.web.is_some_and(|address| address.socket_address().port() == 0) {
+            let _ = writeln!(io::stderr().lock(), "Live page: {}", web.url());
+        }
+    } else if !web.is_loopback() {
+        note(&format!("everyone who can reach {} can read the live page of this run", web.url()));
+    }
 }
 
 /// Resolves the address of statsd; `None` without `--statsd`.

@@ -105,10 +105,13 @@ impl OptionSpec {
             (ValueKind::Count, JsonKind::Boolean) => u8::from(json == "true").to_string(),
             (ValueKind::Time, JsonKind::String) => text("a time")?,
             (ValueKind::Text, JsonKind::String) => text("a string")?,
+            (ValueKind::Port, JsonKind::Number) => json.to_owned(),
+            (ValueKind::Port, JsonKind::String) => text("a port or an address")?,
             (ValueKind::Flag, _) => return Err(wrong("true or false")),
             (ValueKind::Count | ValueKind::Number, _) => return Err(wrong("a number")),
             (ValueKind::Time, _) => return Err(wrong("a time")),
             (ValueKind::Text, _) => return Err(wrong("a string")),
+            (ValueKind::Port, _) => return Err(wrong("a port or an address")),
         };
         (self.read)(&text).map_err(|error| InvalidJson::value(&what, &error))
     }

@@ -20,6 +20,7 @@ mod table;
 mod tests;
 pub(crate) mod threshold;
 mod value;
+mod web_address;
 
 pub use self::{
     arrivals::{Arrivals, WhenBusy},
@@ -31,6 +32,7 @@ pub use self::{
     stage::{Level, Stage, Stages},
     table::Args,
     threshold::{Threshold, ThresholdError},
+    web_address::WebAddress,
 };
 pub(crate) use self::{
     schema::OptionSpec,

@@ -20,7 +20,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Arrivals, Color, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WhenBusy, scenarios,
+    Arrivals, Color, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WebAddress, WhenBusy, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},
@@ -397,6 +397,19 @@ macro_rules! option_table {
                 changeable: true,
             }
             { none: "a load test from code prints nothing" }
+
+            /// Where to serve the live page; `None`: nowhere.
+            web: Option<WebAddress> = None, {
+                help: "Serve a live page, at a port or ADDRESS:PORT",
+                group: Group::Output,
+                value: "ADDRESS",
+                check: WebAddress::check,
+            }
+            {
+                try fn web(address: impl TryInto<WebAddress, Error: Into<InvalidValue>>) = address.try_into(),
+                "Serves the live page of the run: at a port of the loopback address, such as `8089`, or at an address such as \
+                 `\"0.0.0.0:8089\"`."
+            }
 
             /// When to write colors.
             color: Color = Color::Auto, {

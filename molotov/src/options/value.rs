@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value as Json;
 
-use super::{InvalidValue, Rate, ReportTarget, Threshold, duration};
+use super::{InvalidValue, Rate, ReportTarget, Threshold, WebAddress, duration};
 
 /// The kind of the values of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum ValueKind {
     /// In JSON, a number of seconds or a text.
     Time,
     Text,
+    /// In JSON, a text or a number.
+    Port,
     /// Any number of texts.
     List,
     /// Options of scenarios by name; in JSON only.
@@ -100,6 +102,7 @@ single!(PathBuf, Text, |text: &str| Ok(text.into()), |value: &PathBuf| Json::fro
 single!(Threshold, Text, |text: &str| Ok(text.parse()?), |value: &Threshold| Json::from(value.to_string()));
 single!(Rate, Text, str::parse, |value: &Rate| Json::from(value.to_string()));
 single!(ReportTarget, Text, str::parse, |value: &ReportTarget| Json::from(value.to_string()));
+single!(WebAddress, Port, str::parse, |value: &WebAddress| Json::from(value.to_string()));
 
 impl<T: Value> Value for Option<T> {
     type One = T::One;

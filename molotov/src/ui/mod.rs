@@ -11,6 +11,11 @@ mod screen_event;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+#[cfg(feature = "web")]
+mod web;
+#[cfg(not(feature = "web"))]
+#[path = "web/absent.rs"]
+mod web;
 
 pub use background::Background;
 pub use console::{Console, Output, OutputKind};
@@ -18,6 +23,7 @@ pub use console::{Console, Output, OutputKind};
 pub use dashboard::{ControlAction, Dashboard};
 pub use quiet::Quiet;
 pub use screen::{RunLimits, Screen};
+pub(crate) use web::WebListener;
 
 pub(crate) use console::take_output_error;
 #[cfg(feature = "dashboard")]

@@ -1,7 +1,12 @@
 //! Options for the output.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use super::{FLAG, Row, Run};
-use crate::{LoadTestProgram, Server};
+use crate::{LoadTestProgram, Server, wait_until};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -54,6 +59,19 @@ pub(super) const ROWS: &[Row] = &[
         bad: &[("--console-update x", 2, "'--console-update <TIME>': write seconds")],
     },
     Row {
+        option: "web",
+        good: |test| {
+            for line in ["--web 127.0.0.1:0 -w 2", "--web=localhost:0 -p 2", "--web 0 -q", "--web 0 --report json:-"] {
+                live_page(test, line);
+            }
+        },
+        bad: &[
+            ("--web somewhere", 2, "'--web <ADDRESS>': write a port, or an IP address and a port"),
+            ("--web 0.0.0.0", 2, "the port is missing: `0.0.0.0:8089`"),
+            ("--web 192.0.2.1:8089", 1, "cannot serve the live page at 192.0.2.1:8089: this machine does not have"),
+        ],
+    },
+    Row {
         option: "color",
         good: |test| {
             for (line, colored) in [("--color always", true), ("--color never", false), ("--color auto", false)] {
@@ -88,6 +106,38 @@ pub(super) const ROWS: &[Row] = &[
         bad: &[("--debug=1", 2, FLAG)],
     },
 ];
+
+/// Asserts that the live page of a run is served while it lasts, and gets the final counts.
+#[track_caller]
+fn live_page(test: &LoadTestProgram, line: &str) {
+    let server = Server::new();
+    let running = test.program(&format!("{line} --delay 0.01 -d 1.3"), &server, "").start();
+    let mut url = None;
+    wait_until("it prints the address of its page", || {
+        let written = running.written() + &running.errors();
+        url = written.lines().find_map(|line| Some(line.strip_prefix("Live page: ")?.to_owned()));
+        url.is_some()
+    });
+    let url = url.unwrap_or_default();
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(address).expect("the page is served");
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).expect("a request");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("a response");
+        response
+    };
+    let page = ask("/");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("<!DOCTYPE html>"), "{line}: {page}");
+    let token = page.split_once("events?run=").and_then(|(_, rest)| rest.split_once('"')).expect("a stream").0;
+    // Ends with the run.
+    let events = ask(&format!("/events?run={token}"));
+    assert!(events.contains("event: end\ndata:\n\n"), "{line}: {events}");
+    let output = running.wait().exited(0);
+    let last = events.lines().rev().find_map(|line| line.strip_prefix("data: ")).expect("data");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["totals"]["successes"], server.served(), "{line}: {output:#?}");
+}
 
 /// Asserts that the reports show the same rate in both seconds of a run with two processes at an even rate.
 #[track_caller]

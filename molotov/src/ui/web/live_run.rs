@@ -1,0 +1,90 @@
+//! The run so far, as the summary of a run.
+
+use std::{sync::Arc, time::SystemTime};
+
+use crate::{
+    options::Threshold,
+    queue::{ReceiveError, Receiver},
+    run::{Progress, Summary},
+    ui::{RunLimits, screen_event::ScreenEvent},
+};
+
+/// A run, as far as its events have been received.
+pub(super) struct LiveRun {
+    received: Receiver<ScreenEvent>,
+    thresholds: Arc<[Threshold]>,
+    summary: Summary,
+    ended: bool,
+}
+
+impl LiveRun {
+    pub(super) fn new(received: Receiver<ScreenEvent>, limits: RunLimits) -> LiveRun {
+        let summary = Summary {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            info: limits.info,
+            load: limits.load,
+            started: Some(SystemTime::now()),
+            processes: 1,
+            ..Summary::default()
+        };
+        LiveRun { received, thresholds: limits.thresholds, summary, ended: false }
+    }
+
+    /// Applies the events that have arrived.
+    pub(super) fn catch_up(&mut self) {
+        while !self.ended {
+            match self.received.try_receive() {
+                Ok(event) => self.apply(event),
+                Err(ReceiveError::Timeout) => return,
+                Err(ReceiveError::Disconnected) => self.ended = true,
+            }
+        }
+    }
+
+    /// The run as a summary: that of its end if it has ended.
+    pub(super) fn summary(&mut self) -> &Summary {
+        if !self.ended {
+            let Summary { snapshot, totals, .. } = &self.summary;
+            let judge = |threshold: &Threshold| threshold.judge_measures(snapshot, totals.active());
+            self.summary.thresholds = self.thresholds.iter().map(judge).collect();
+        }
+        &self.summary
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn apply(&mut self, event: ScreenEvent) {
+        match event {
+            ScreenEvent::Line(_) => {}
+            ScreenEvent::Measures(_, measures) => {
+                self.summary.timeline.add(&measures);
+                match measures.warm_up {
+                    true => self.summary.warm_up.get_or_insert_default().merge(&measures),
+                    false => self.summary.snapshot.merge(&measures),
+                }
+            }
+            ScreenEvent::Progress(progress) => self.progress(&progress),
+            ScreenEvent::Finish(summary) => {
+                self.summary = *summary;
+                self.ended = true;
+            }
+            ScreenEvent::End => self.ended = true,
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let Progress { totals, workers, processes, warm_up_until, plan, .. } = *progress;
+        let summary = &mut self.summary;
+        summary.totals = totals;
+        summary.workers = summary.workers.max(workers);
+        summary.processes = summary.processes.max(processes);
+        summary.timeline.warm_up(warm_up_until);
+        if let Some(plan) = plan {
+            summary.timeline.planned(totals.elapsed, plan.planned_in_all);
+            summary.planned_time = totals.active();
+        }
+        summary.timeline.tick(totals.elapsed, workers);
+    }
+}

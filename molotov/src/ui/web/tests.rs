@@ -1,0 +1,230 @@
+//! Tests of the live page with browsers that are sockets.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use futures_util::StreamExt;
+use tokio::sync::watch;
+
+use super::{
+    super::Quiet,
+    stream::{Content, Published},
+    *,
+};
+use crate::{
+    metrics::{Limits, Outcome, Recorder},
+    run::Totals,
+};
+
+/// A run with a live page.
+struct Run {
+    address: SocketAddr,
+    screen: Box<dyn Screen>,
+    requests: u64,
+}
+
+impl Run {
+    fn begin() -> Run {
+        let listener = WebListener::bind(0.into()).unwrap();
+        let address = listener.address;
+        let mut screen = listener.over(Box::new(Quiet));
+        screen.begin(&RunLimits::default());
+        Run { address, screen, requests: 0 }
+    }
+
+    /// Measures this number of requests.
+    fn requests(&mut self, number: u64) {
+        let recorder = Recorder::new(Limits::default());
+        let (id, millis) = (recorder.scenario_id("browse"), Duration::from_millis);
+        for n in 0..number {
+            recorder.scenario(id, Outcome::Ok, millis(n));
+        }
+        self.requests += number;
+        let elapsed = millis(self.requests);
+        self.screen.measures(None, &Snapshot { until: elapsed, ..recorder.take() });
+        let totals = Totals { elapsed, successes: self.requests, ..Totals::default() };
+        self.screen.progress(&Progress { totals, workers: 1, processes: 1, ..Progress::default() });
+    }
+
+    /// Ends the run, and returns how long that takes.
+    fn finish(mut self) -> Duration {
+        let totals = Totals { successes: self.requests, elapsed: Duration::from_secs(9), ..Totals::default() };
+        let started = Instant::now();
+        self.screen.finish(&Summary { totals, ..Summary::default() });
+        self.screen.flush(&mut || false);
+        started.elapsed()
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// Sends a request, and returns the socket.
+    fn send(&self, request: &str, host: &str) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(format!("{request} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+        stream
+    }
+
+    /// Sends a request, and returns the head and the body of the response.
+    fn ask(&self, request: &str) -> (String, String) {
+        let mut response = String::new();
+        self.send(request, "localhost").read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    /// Opens the page and its stream of events.
+    fn view(&self) -> Viewer {
+        let (_, page) = self.ask("GET /");
+        let token = page.split_once("events?run=").unwrap().1.split_once('"').unwrap().0;
+        Viewer(BufReader::new(self.send(&format!("GET /events?run={token}"), "localhost")))
+    }
+}
+
+struct Viewer(BufReader<TcpStream>);
+
+impl Viewer {
+    /// Returns the data of the next event; `None` for the event `end`.
+    fn next(&mut self) -> Option<serde_json::Value> {
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the stream is closed without an end");
+            match line.trim_end().split_once(':') {
+                Some(("event", " end")) => return None,
+                Some(("data", data)) => return Some(serde_json::from_str(data).unwrap()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns the data of the last event. Panics if the stream does not end.
+    fn last(mut self) -> serde_json::Value {
+        let mut last = None;
+        while let Some(data) = self.next() {
+            last = Some(data);
+        }
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).unwrap();
+        assert!(rest.ends_with("\r\n0\r\n\r\n"), "{rest:?}");
+        last.unwrap()
+    }
+}
+
+#[test]
+fn browsers_run_only_what_belongs_to_the_page() {
+    let run = Run::begin();
+    let (head, page) = run.ask("GET /");
+    assert!(head.starts_with("http/1.1 200 ok\r\n"), "{head}");
+    let nonce = head.split_once("script-src 'nonce-").unwrap().1.split_once('\'').unwrap().0;
+    assert_eq!(nonce.len(), 32, "{head}");
+    let policy =
+        format!("content-security-policy: default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'");
+    for header in [&policy, "x-content-type-options: nosniff", "cache-control: no-store", "x-frame-options: deny"] {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    for open in ["<style", "<script"] {
+        let all = page.matches(open).count();
+        let data = page.matches("<script type=\"application/json\"").count();
+        assert!(page.matches(&format!("{open} nonce=\"{nonce}\"")).count() + data >= all, "{open}: {page}");
+    }
+    let (again, _) = run.ask("GET /");
+    assert!(!again.contains(nonce), "each page has another nonce");
+    run.finish();
+}
+
+#[test]
+fn page_is_read_only() {
+    let run = Run::begin();
+    let status = |request: &str| run.ask(request).0.lines().next().unwrap().to_owned();
+    for (request, expected) in [
+        ("HEAD /", "http/1.1 200 ok"),
+        ("POST /", "http/1.1 405 method not allowed"),
+        ("DELETE /events", "http/1.1 405 method not allowed"),
+        ("GET /etc/passwd", "http/1.1 404 not found"),
+        ("GET /favicon.ico", "http/1.1 204 no content"),
+        ("GET /events?run=another", "http/1.1 204 no content"),
+        ("GET /events", "http/1.1 204 no content"),
+    ] {
+        assert_eq!(status(request), expected, "{request}");
+    }
+    let (head, body) = run.ask("HEAD /");
+    assert!(head.contains("content-length: ") && body.is_empty(), "{head}");
+    let mut refused = String::new();
+    run.send("GET /", "evil.example").read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 403 Forbidden\r\n") && refused.contains("only to the names"), "{refused}");
+    run.finish();
+}
+
+#[test]
+fn viewers_get_the_data_of_the_run_and_its_end() {
+    let mut run = Run::begin();
+    run.requests(3);
+    let mut viewers = [run.view(), run.view()];
+    for viewer in &mut viewers {
+        assert_eq!(viewer.next().unwrap()["totals"]["successes"], 3);
+    }
+    run.requests(4);
+    let latecomer = run.view();
+    for viewer in &mut viewers {
+        let data = viewer.next().unwrap();
+        assert_eq!((&data["totals"]["successes"], &data["scenarios"][0]["count"]), (&7.into(), &7.into()));
+    }
+    let (address, took) = (run.address, run.finish());
+    assert!(took < Duration::from_millis(900), "viewers that read delay nothing: {took:?}");
+    for viewer in viewers.into_iter().chain([latecomer]) {
+        let last = viewer.last();
+        assert_eq!((&last["totals"]["successes"], &last["elapsed_s"]), (&7.into(), &9.0.into()));
+    }
+    assert!(TcpStream::connect(address).is_err(), "the page ends with the run");
+}
+
+#[test]
+fn run_does_not_wait_for_viewers_that_do_not_read() {
+    let mut run = Run::begin();
+    let token = run.view();
+    let idle: Vec<_> = (0..server::CONNECTIONS).map(|_| run.connect()).collect();
+    drop(idle);
+    let (silent, mut half) = (run.connect(), run.connect());
+    half.write_all(b"GET / HTT").unwrap();
+    run.requests(1);
+    let took = run.finish();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    drop((silent, half, token));
+}
+
+#[tokio::test]
+async fn slow_viewers_miss_events_instead_of_collecting_them() {
+    let published = |text: &'static str, last| Published { event: bytes::Bytes::from_static(text.as_bytes()), last };
+    let updates = watch::Sender::default();
+    let Content::Events(mut events) = Content::events(published("first", false), updates.subscribe()) else { panic!() };
+    assert_eq!(events.next().await.unwrap(), "first");
+    for text in ["second", "third", "fourth"] {
+        updates.send_replace(published(text, false));
+    }
+    assert_eq!(events.next().await.unwrap(), "fourth");
+    updates.send_replace(published("last", true));
+    assert_eq!(events.next().await.unwrap(), "last");
+    assert_eq!(events.next().await, None);
+}
+
+#[test]
+fn taken_port_is_an_error_before_the_run() {
+    let listener = WebListener::bind(0.into()).unwrap();
+    let error = WebListener::bind(listener.address.into()).unwrap_err();
+    let expected = format!(
+        "cannot serve the live page at {}: the port is in use; choose another one, or 0 for a free one",
+        listener.address
+    );
+    assert_eq!(error, expected);
+    assert!(listener.is_loopback());
+    let elsewhere: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    let error = WebListener::bind(elsewhere.into()).unwrap_err();
+    assert_eq!(error, "cannot serve the live page at 192.0.2.1:0: this machine does not have this address");
+}
