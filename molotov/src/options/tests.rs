@@ -82,6 +82,7 @@ fn values_of_options_can_be_read_back() {
         ("use_extension", "b"),
         ("threshold", "p95 < 1s"),
         ("report", "json:-"),
+        ("web", "0.0.0.0:8089"),
         ("rate", "30/m"),
         ("stage", "30s:5/s"),
         ("stage", "1m:0/s,0s:7/s"),

@@ -61,9 +61,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         option: "web",
         good: |test| {
-            for line in ["--web 127.0.0.1:0 -w 2", "--web=localhost:0 -p 2", "--web 0 -q", "--web 0 --report json:-"] {
-                live_page(test, line);
-            }
+            let lines = ["--web 127.0.0.1:0 -w 2", "--web=localhost:0 -p 2", "--web 0 -q", "--web 0 --report json:-"];
+            std::thread::scope(|threads| {
+                for line in lines {
+                    threads.spawn(move || live_page(test, line));
+                }
+            });
         },
         bad: &[
             ("--web somewhere", 2, "'--web <ADDRESS>': write a port, or an IP address and a port"),

@@ -193,7 +193,11 @@ impl Coordinator<'_> {
             // With stages, workers come and go.
             runs: runs.filter(|_| args.stage.0.is_empty()).map(|runs| runs.saturating_mul(workers)),
             info: self.plan.info.clone(),
-            thresholds: args.threshold.clone().into(),
+            // Those of a search for the capacity apply to its steps.
+            thresholds: match self.sizing.as_ref().is_some_and(Sizing::is_search) {
+                true => Arc::default(),
+                false => args.threshold.clone().into(),
+            },
             load: self.plan.load.clone(),
         }
     }
