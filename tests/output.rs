@@ -38,7 +38,7 @@ fn a_piped_run_prints_plain_text() {
 fn no_line_is_lost_at_the_end_of_a_short_run() {
     for _ in 0..5 {
         let server = Server::new();
-        let output = Program::new(STEADY, "-w 20 -r 5").env("DO", "print").against(&server).run().exited(0);
+        let output = Program::new(STEADY, "-w 20 -r 5 -v").env("DO", "print").against(&server).run().exited(0);
         assert_eq!(output.stdout.matches("printed by ").count(), 100, "{}", output.stdout);
         assert_eq!(output.stdout.matches("] Ran 5 scenarios").count(), 20, "{}", output.stdout);
     }
@@ -205,6 +205,35 @@ fn secrets_are_masked_unless_show_secrets_is_given() {
         assert_eq!(all.contains("token=***"), !shown, "{line}: {all}");
         assert!(all.contains("secretive?token="), "{line}: {all}");
         assert_eq!(server.arrivals()[0].authorization.as_deref(), Some("Basic YWRhOnBhNTU="));
+    }
+}
+
+#[test]
+fn a_log_of_many_failing_workers_is_short() {
+    for line in ["-w 500", "-p 2 -w 250"] {
+        let line = format!("-s unparsable -d 1.3 --console-update 1 --report out.json {line}");
+        let directory = tempfile::tempdir().unwrap();
+        let output = Program::new(TROUBLED, &line).in_directory(directory.path()).run().exited(0);
+        let text = &output.stdout;
+        assert!(text.lines().count() <= 40, "{text}");
+        let progress: Vec<_> = text.lines().filter(|line| line.starts_with("[1s] 500 workers | ")).collect();
+        assert!(progress.len() == 1 && progress[0].contains(" failures (100 %)"), "{text}");
+        assert_eq!(text.matches("[W:").count(), 1, "the first failure: {text}");
+        assert_eq!(text.matches("SUCCESSES: ").count(), 1, "{text}");
+        assert!(output.stderr.contains("wrote the report `out.json`\n"), "{output:#?}");
+    }
+}
+
+#[test]
+fn an_interruption_is_named_in_the_last_lines() {
+    for line in ["-d 1h", "-p 2 -d 1h"] {
+        let server = Server::new();
+        let running = Program::new(STEADY, &format!("{line} --delay 0.05")).against(&server).start();
+        wait_until("it runs", || server.served() > 0);
+        running.interrupt();
+        let output = running.wait().exited(0);
+        let last: Vec<_> = output.stdout.lines().rev().take(4).collect();
+        assert!(last[3].starts_with("The run was interrupted after "), "{output:#?}");
     }
 }
 

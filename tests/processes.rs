@@ -66,7 +66,7 @@ fn stalls_of_the_service_are_named_with_their_length() {
 #[test]
 fn totals_include_every_scenario_of_every_process() {
     let server = Server::new();
-    let program = Program::new(STEADY, "-p 4 -w 50 -r 20 -c").against(&server);
+    let program = Program::new(STEADY, "-p 4 -w 50 -r 20 -c -v").against(&server);
     let output = program.env("DO", "process,variable").run().exited(0);
     assert_eq!((server.served(), output.totals()), (4_000, (4_000, 0)), "{output:#?}");
     let pids = pids(&output.journal);

@@ -93,7 +93,7 @@ fn an_unfinished_sizing_says_why() {
 #[test]
 fn sizing_has_a_default_ramp_up_and_number_of_workers() {
     let server = Server::new();
-    let running = Program::new(TROUBLED, "--sizing -s fine -c --delay 0.05").against(&server).start();
+    let running = Program::new(TROUBLED, "--sizing -s fine -c -v --delay 0.05").against(&server).start();
     running.wait_for("Preparing 500 workers...");
     running.wait_for("[W:2] Running scenarios");
     running.interrupt();

@@ -27,6 +27,11 @@ pub(crate) fn complain(message: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {}", secrets::mask(message));
 }
 
+/// Writes a line to standard error.
+pub(crate) fn inform(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", secrets::mask(message));
+}
+
 /// Writes a warning to standard error.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", secrets::mask(message));

@@ -19,6 +19,16 @@ async def two(session):
         assert response.status == 200
 "#;
 
+const FAILING: &str = r#"
+import asyncio
+import molotov
+
+@molotov.scenario()
+async def broken(session):
+    await asyncio.sleep(0.05)
+    1 / 0
+"#;
+
 #[test]
 fn help_and_version_exit_with_0() {
     let version = Program::new(MOLOTOV, "--version").run().exited(0);
@@ -99,6 +109,20 @@ async def fails(session):
     assert_eq!(run("-c -x -r 1000 bad.py", 0).totals(), (0, 1));
     assert_eq!(run("-c -f 3 -r 3 bad.py", 1).totals(), (0, 3));
     assert_eq!(run("-c -f 4 -r 3 bad.py", 0).totals(), (0, 3));
+}
+
+#[test]
+fn a_log_of_many_failing_workers_is_short() {
+    let scripts = Scripts::new(&[("loadtest.py", FAILING)]);
+    for line in ["-w 100", "-p 2 -w 50"] {
+        let output = scripts.program(&format!("{line} -d 1.3 --console-update 1")).run().exited(0);
+        let text = &output.stdout;
+        let progress: Vec<_> = text.lines().filter(|line| line.starts_with("[1s] 100 workers | ")).collect();
+        assert!(progress.len() == 1 && progress[0].contains(" failures (100 %)"), "{text}");
+        assert!(text.contains(" x ZeroDivisionError in broken: division by zero\n"), "{text}");
+        assert_eq!(text.matches("[W:").count(), 1, "the first failure: {text}");
+        assert!(text.lines().count() <= 40, "{text}");
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn scenarios_at_a_rate_hide_no_stall() {
 #[test]
 fn every_run_of_every_process_is_counted() {
     let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
-    let output = scripts.program("-p 4 -w 50 -r 20 -c").run().exited(0);
+    let output = scripts.program("-p 4 -w 50 -r 20 -c -v").run().exited(0);
     assert_eq!((scripts.server.served(), output.totals()), (4_000, (4_000, 0)), "{output:#?}");
     let counts = scripts.server.counts();
     assert_eq!(counts.values().copied().collect::<Vec<_>>(), [1_000; 4], "{counts:?}");

@@ -11,7 +11,7 @@ use super::{config, open_files, scripts, show, signals};
 use crate::ui::{ControlAction, Dashboard};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
-    notice::{announce_extension, complain, note, shows_on_stderr},
+    notice::{announce_extension, complain, inform, note, shows_on_stderr},
     options::{Args, Options, Source, Sources, statsd_address},
     registry::{self, Registry, RegistryError},
     report,
@@ -128,9 +128,13 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
         code = 1;
     }
     for target in &args.report {
-        if let Err(error) = report::write(&summary, target) {
-            complain(&error.to_string());
-            code = 1;
+        match report::write(&summary, target) {
+            Ok(()) if args.quiet || target.is_standard_output() => {}
+            Ok(()) => inform(&format!("wrote the report `{target}`")),
+            Err(error) => {
+                complain(&error.to_string());
+                code = 1;
+            }
         }
     }
     drop(listening);

@@ -83,7 +83,7 @@ impl Screen for CapturedOutput {
         match line.kind {
             LineKind::Info => {}
             LineKind::Print if self.shown => println!("{}", line.text),
-            LineKind::Print | LineKind::Warning | LineKind::Failure => {
+            LineKind::Print | LineKind::Warning | LineKind::Failure | LineKind::MoreFailures => {
                 self.text.push_str(&line.text);
                 self.text.push('\n');
             }

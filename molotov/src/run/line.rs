@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format;
+
 /// A message of a run. Its text may have several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -26,6 +28,8 @@ pub enum LineKind {
     Failure,
     /// Something the user should know that is not a failure.
     Warning,
+    /// The number of failures that have no line.
+    MoreFailures,
 }
 
 impl Line {
@@ -42,6 +46,12 @@ impl Line {
     /// A failure.
     pub fn failure(text: impl Into<String>) -> Line {
         Line { kind: LineKind::Failure, ..Line::info(text) }
+    }
+
+    /// The number of failures that have no line.
+    pub fn more_failures(count: u64) -> Line {
+        let text = format!("... and {}", format::plural(count, "more failure"));
+        Line { kind: LineKind::MoreFailures, ..Line::info(text) }
     }
 
     /// A line printed by a scenario.

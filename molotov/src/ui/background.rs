@@ -35,6 +35,8 @@ pub struct Background<S> {
     screen: Shared<S>,
     thread: Option<JoinHandle<()>>,
     written: Arc<AtomicU64>,
+    /// Whether the screen needs measures.
+    measured: bool,
     finished: bool,
 }
 
@@ -42,11 +44,11 @@ pub struct Background<S> {
 type Shared<S> = Arc<Mutex<Option<(S, Receiver<ScreenEvent>)>>>;
 
 impl<S: Screen + 'static> Background<S> {
-    /// Runs `screen`, which counts the bytes that it writes in `written`.
-    pub(super) fn new(screen: S, written: Arc<AtomicU64>) -> Background<S> {
+    /// Runs `screen`, which counts the bytes that it writes in `written`. It receives measures only if it is `measured`.
+    pub(super) fn new(screen: S, written: Arc<AtomicU64>, measured: bool) -> Background<S> {
         let (events, received) = queue();
         let screen = Arc::new(Mutex::new(Some((screen, received))));
-        Background { events, screen, thread: None, written, finished: false }
+        Background { events, screen, thread: None, written, measured, finished: false }
     }
 
     pub(super) fn send(&self, event: ScreenEvent) {
@@ -123,9 +125,16 @@ impl<S: Screen + 'static> Screen for Background<S> {
         self.send(ScreenEvent::Progress(*progress));
     }
 
-    fn measures(&mut self, _: Option<&Arc<str>>, _: &Snapshot) {}
+    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+        if self.measured {
+            self.send(ScreenEvent::Measures(member.cloned(), Box::new(measures.clone())));
+        }
+    }
 
-    fn begin(&mut self, _: &RunLimits) {
+    fn begin(&mut self, limits: &RunLimits) {
+        if let Some((screen, _)) = &mut *self.screen.lock().unwrap_or_else(PoisonError::into_inner) {
+            screen.begin(limits);
+        }
         self.start();
     }
 

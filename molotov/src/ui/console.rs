@@ -12,9 +12,14 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use rustix::io::Errno;
 
-use super::{background::Background, screen::Screen};
+use super::{
+    background::Background,
+    log::Log,
+    screen::{RunLimits, Screen},
+};
 use crate::{
     format,
+    metrics::Snapshot,
     options::Color,
     report::{layout, text},
     run::{Line, LineKind, Progress, Summary},
@@ -69,6 +74,8 @@ pub struct Console<W> {
     out: W,
     kind: OutputKind,
     color: bool,
+    /// Without a terminal, decides which lines are written.
+    log: Option<Log>,
     /// The progress line that the terminal shows.
     shown: String,
     /// Whether a write has failed.
@@ -151,8 +158,8 @@ impl Console<Output> {
 
     /// Moves the console to its own thread, so that a reader that does not read blocks nothing else.
     pub fn in_background(self) -> Background<Console<Output>> {
-        let written = self.written();
-        Background::new(self, written)
+        let (written, measured) = (self.written(), self.log.is_some());
+        Background::new(self, written, measured)
     }
 
     pub(super) fn written(&self) -> Arc<AtomicU64> {
@@ -163,7 +170,8 @@ impl Console<Output> {
 impl<W: Write> Console<W> {
     /// Creates a console that writes to `out`.
     pub fn new(out: W, kind: OutputKind, color: bool) -> Console<W> {
-        Console { out, kind, color, shown: String::new(), closed: false }
+        let log = matches!(kind, OutputKind::Pipe).then(Log::new);
+        Console { out, kind, color, log, shown: String::new(), closed: false }
     }
 
     /// Writes whole lines above the progress line, in one write.
@@ -191,7 +199,7 @@ impl<W: Write> Console<W> {
         }
         let style = match line.kind {
             LineKind::Info | LineKind::Print => Style::new(),
-            LineKind::Failure => AnsiColor::Red.on_default(),
+            LineKind::Failure | LineKind::MoreFailures => AnsiColor::Red.on_default(),
             LineKind::Warning => AnsiColor::Yellow.on_default(),
         };
         let nothing = line.text.is_empty().then_some("");
@@ -227,12 +235,23 @@ impl<W: Write + Send> Screen for Console<W> {
             return;
         }
         let mut text = String::new();
-        lines.iter().for_each(|line| self.add(&mut text, line));
-        self.write(&text);
+        for line in lines {
+            if self.log.as_mut().is_none_or(|log| log.shows(line)) {
+                self.add(&mut text, line);
+            }
+        }
+        if !text.is_empty() {
+            self.write(&text);
+        }
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let OutputKind::Terminal(width) = self.kind else { return };
+        let OutputKind::Terminal(width) = self.kind else {
+            if let Some(text) = self.log.as_mut().and_then(|log| log.progress(progress)) {
+                self.put(&text);
+            }
+            return;
+        };
         let mut parts = vec![
             (0, format!("SUCCESSES: {}", progress.totals.successes)),
             (1, format!("FAILURES: {}", progress.totals.failures)),
@@ -267,7 +286,20 @@ impl<W: Write + Send> Screen for Console<W> {
         self.put(&text);
     }
 
+    fn measures(&mut self, _: Option<&Arc<str>>, measures: &Snapshot) {
+        if let Some(log) = &mut self.log {
+            log.measures(measures);
+        }
+    }
+
+    fn begin(&mut self, limits: &RunLimits) {
+        if let Some(log) = &mut self.log {
+            log.begin(limits);
+        }
+    }
+
     fn finish(&mut self, summary: &Summary) {
+        let hidden = self.log.as_mut().map(Log::hidden_warnings).unwrap_or_default();
         if !std::mem::take(&mut self.shown).is_empty() {
             self.put(ERASE);
         }
@@ -276,9 +308,10 @@ impl<W: Write + Send> Screen for Console<W> {
             None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.totals.successes, summary.totals.failures),
         };
         let text = format!(
-            "**** Molotov v{}. Happy breaking! ****\n{}{totals}*** Bye ***\n",
+            "{hidden}**** Molotov v{}. Happy breaking! ****\n{}{}{totals}*** Bye ***\n",
             summary.version,
             text::table(summary, self.kind.width(), self.color),
+            text::conclusion(summary, self.kind.width(), self.color),
         );
         self.put(&text);
     }

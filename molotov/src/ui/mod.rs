@@ -5,6 +5,7 @@ mod console;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod exit;
+mod log;
 mod quiet;
 mod screen;
 mod screen_event;

@@ -60,4 +60,10 @@ pub struct RunLimits {
     pub thresholds: Arc<[Threshold]>,
     /// The plan of the load.
     pub(crate) load: Arc<Load>,
+    /// The most workers in all processes; `None` if it is unknown.
+    pub(crate) workers: Option<usize>,
+    /// Whether `-v` is given.
+    pub(crate) verbose: bool,
+    /// The time between two lines of progress in a log.
+    pub(crate) log_interval: Duration,
 }

@@ -15,10 +15,6 @@ pub(super) enum ScreenEvent {
     /// A line to show.
     Line(Line),
     /// Measures since the previous ones. In a run with several members, they are those of the named member.
-    #[cfg_attr(
-        not(any(feature = "dashboard", feature = "web")),
-        allow(dead_code, reason = "only the dashboard and the live page use it")
-    )]
     Measures(Option<Arc<str>>, Box<Snapshot>),
     /// The progress of the run.
     Progress(Progress),

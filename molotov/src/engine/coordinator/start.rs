@@ -25,6 +25,11 @@ use crate::{
     vars::Scope,
 };
 
+/// The time between two lines of progress without a terminal, unless `--console-update` is given.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest one.
+const MIN_LOG_INTERVAL: Duration = Duration::from_secs(1);
+
 impl Coordinator<'_> {
     /// Runs the `global_setup` fixtures. Returns `false` if one failed, which ends the run.
     pub(super) fn global_setup(&mut self) -> bool {
@@ -199,6 +204,11 @@ impl Coordinator<'_> {
                 false => args.threshold.clone().into(),
             },
             load: self.plan.load.clone(),
+            // A rate makes as many workers as it needs.
+            workers: (!self.plan.load.is_open() || args.given.workers.is_some())
+                .then(|| self.plan.load.expected_workers(args).saturating_mul(args.processes)),
+            verbose: args.verbose > 0,
+            log_interval: args.given.console_update.map_or(LOG_INTERVAL, |given| given.max(MIN_LOG_INTERVAL)),
         }
     }
 

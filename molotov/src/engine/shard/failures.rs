@@ -10,7 +10,6 @@ use crate::{
     Failure,
     engine::{stop::Phase, update::Update},
     event::{Event, ScenarioInfo},
-    format,
     metrics::ErrorSample,
     options::WorkerId,
     run::{FixtureFailure, Line, LineKind},
@@ -77,8 +76,7 @@ impl Shard {
     pub(in crate::engine) fn sum_up_failures(&self, now: bool) {
         let more = self.failure_lines.turn(now);
         if more > 0 && !self.args.quiet {
-            let text = format!("... and {}", format::plural(more, "more failure"));
-            self.outbox.send(Update::Line(Line::failure(text)));
+            self.outbox.send(Update::Line(Line::more_failures(more)));
         }
     }
 

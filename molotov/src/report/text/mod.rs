@@ -14,11 +14,11 @@ use self::{
     page::Page,
     style::{BAD, GOOD, ODD, TITLE},
 };
-use super::layout::{harmless, left, width, wrap};
+use super::layout::{harmless, harmless_lines, left, width, wrap};
 use crate::{
     format,
     metrics::Stats,
-    run::{Summary, ThresholdResult},
+    run::{Conclusion, Summary, ThresholdResult},
 };
 
 /// The number of rows in a section without `-v`.
@@ -55,6 +55,23 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     page.errors(&snapshot.errors);
     page.thresholds(&summary.thresholds);
     page.notes(summary);
+    page.end_section();
+    page.text
+}
+
+/// Formats the conclusion of a run that did not pass: interrupted, for example. It is empty for other runs.
+pub(crate) fn conclusion(summary: &Summary, width: usize, color: bool) -> String {
+    let style = match summary.conclusion() {
+        Conclusion::Passed => return String::new(),
+        Conclusion::Interrupted => ODD,
+        Conclusion::Broken | Conclusion::Failed | Conclusion::Lost => BAD,
+    };
+    let mut page = Page { text: String::new(), width: width.max(40), color, verbose: false };
+    let sentence = summary.conclusion_sentence();
+    let lines: Vec<String> = harmless_lines(&sentence).flat_map(|line| wrap(&line, page.width)).collect();
+    for line in lines {
+        page.line(&page.paint(style, &line));
+    }
     page.end_section();
     page.text
 }

@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
             break;
         }
         let style = match line.kind {
-            LineKind::Failure => palette.bad(),
+            LineKind::Failure | LineKind::MoreFailures => palette.bad(),
             LineKind::Warning => palette.odd(),
             LineKind::Info => palette.faint(),
             LineKind::Print => Style::new(),
