@@ -1,7 +1,5 @@
 //! Reports of a run as tables, charts and files, and the thresholds that it has to meet.
 
-#[cfg(feature = "html-report")]
-mod chart;
 mod csv;
 mod file;
 #[cfg(feature = "html-report")]

@@ -87,7 +87,8 @@ impl Point {
         }
     }
 
-    pub(super) fn merge(&mut self, later: &Point) {
+    /// Adds what ended in the next period.
+    pub(crate) fn merge(&mut self, later: &Point) {
         self.at = later.at;
         self.period += later.period;
         self.workers = later.workers;
