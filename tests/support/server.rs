@@ -32,6 +32,10 @@ pub struct Arrival {
     pub path: String,
     /// Its `Authorization` header.
     pub authorization: Option<String>,
+    /// When its response is due, for `/freezing`.
+    pub due: Option<Instant>,
+    /// When its response was sent; `None` before.
+    pub answered: Option<Instant>,
 }
 
 /// Serves requests until it is dropped. The first segment of the path selects the response:
@@ -44,8 +48,7 @@ pub struct Arrival {
 /// - `/queue/N/...`: 200 after [`SERVICE`], for N requests at a time; others wait
 /// - `/after/MS/...`: 200 after this time
 /// - `/cold/MS/...`: 500 after 300 ms for requests in the first MS milliseconds from the first one, then 200
-/// - `/freezing/FREE/FROZEN/...`: 200, at once for FREE milliseconds from the first request, then not for FROZEN milliseconds, and
-///   so on
+/// - `/freezing/FROM/TO/...`: 200, at most one in [`SPACING`]; none between these times in milliseconds, from the first request
 /// - others, such as `/ok/...`: 200
 pub struct Server {
     address: SocketAddr,
@@ -61,10 +64,15 @@ struct Shared {
     in_progress: AtomicUsize,
     /// The slots of `/queue`.
     queue: OnceLock<Semaphore>,
+    /// When `/freezing` may send its next response.
+    next: Mutex<Option<Instant>>,
 }
 
 /// The response time of `/bear`.
 pub const SERVICE: Duration = Duration::from_millis(100);
+
+/// The time between two responses of `/freezing`, if many wait.
+pub(crate) const SPACING: Duration = Duration::from_millis(2);
 
 impl Shared {
     fn arrivals(&self) -> MutexGuard<'_, Vec<Arrival>> {
@@ -86,6 +94,7 @@ impl Server {
             frozen: watch::Sender::new(false),
             in_progress: AtomicUsize::new(0),
             queue: OnceLock::new(),
+            next: Mutex::default(),
         });
         let (stop, mut stopped) = watch::channel(false);
         let (sender, address) = std::sync::mpsc::channel();
@@ -159,7 +168,7 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let number = {
         let mut arrivals = shared.arrivals();
-        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization });
+        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization, due: None, answered: None });
         arrivals.len()
     };
     let mut parts = path.split('/').skip(1);
@@ -196,12 +205,17 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             is_cold
         }
         Some("freezing") => {
-            let (free, frozen) = (millis(parts.next()), millis(parts.next()));
-            let since = shared.arrivals()[0].at.elapsed();
-            let in_period = Duration::from_nanos((since.as_nanos() % (free + frozen).as_nanos()) as u64);
-            if in_period >= free {
-                tokio::time::sleep(free + frozen - in_period).await;
-            }
+            let (from, to) = (millis(parts.next()), millis(parts.next()));
+            let (first, now) = (shared.arrivals()[0].at, Instant::now());
+            let at = {
+                let mut next = shared.next.lock().unwrap_or_else(PoisonError::into_inner);
+                let free = next.map_or(now, |next| next.max(now));
+                let at = if (first + from..first + to).contains(&free) { first + to } else { free };
+                *next = Some(at + SPACING);
+                at
+            };
+            shared.arrivals()[number - 1].due = Some(at);
+            tokio::time::sleep_until(at.into()).await;
             false
         }
         Some("hold") => {
@@ -214,6 +228,7 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     if *shared.frozen.borrow() {
         let _ = shared.frozen.subscribe().wait_for(|frozen| !frozen).await;
     }
+    shared.arrivals()[number - 1].answered = Some(Instant::now());
     if path.starts_with("/loop/") {
         return (StatusCode::FOUND, [("location", path)]).into_response();
     }

@@ -5,9 +5,9 @@ use std::{thread, time::Duration};
 use crate::{Server, load_test::LoadTestProgram};
 
 /// How long the service is slow, the warm-up, and the whole run.
-const COLD: Duration = Duration::from_millis(1_500);
-const WARM_UP: Duration = Duration::from_secs(2);
-const LASTS: Duration = Duration::from_secs(4);
+const COLD: Duration = Duration::from_secs(3);
+const WARM_UP: Duration = Duration::from_secs(4);
+const LASTS: Duration = Duration::from_secs(5);
 /// The rate of the load, per second.
 const RATE: u64 = 50;
 
