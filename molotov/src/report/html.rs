@@ -35,26 +35,33 @@ const SCRIPT: &str = concat!(
 
 /// Formats a run as an HTML page.
 pub fn html(summary: &Summary) -> String {
-    document(summary, false, "")
+    document(summary, None)
 }
 
 /// Formats a run that is not over as an HTML page. `script` is added to it. It may connect to its own origin, and call
-/// `molotov.update(data)` with parsed [`page_data`].
-#[allow(dead_code, reason = "nothing serves a run yet")]
-pub(crate) fn live_page(summary: &Summary, script: &str) -> String {
-    document(summary, true, script)
+/// `molotov.update(data)` with parsed [`page_data`]. A policy can allow the style and the scripts by their `nonce`.
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the live page uses it"))]
+pub(crate) fn live_page(summary: &Summary, script: &str, nonce: &str) -> String {
+    document(summary, Some(Live { script, nonce }))
+}
+
+/// What a page of a run that is not over has beside the others.
+struct Live<'a> {
+    script: &'a str,
+    nonce: &'a str,
 }
 
 /// Returns the data of the page as JSON. `running` says whether the run is not over.
-#[allow(dead_code, reason = "nothing serves a run yet")]
+#[cfg_attr(not(feature = "web"), allow(dead_code, reason = "only the live page uses it"))]
 pub(crate) fn page_data(summary: &Summary, running: bool) -> String {
     Page::new(summary, running).json()
 }
 
-fn document(summary: &Summary, running: bool, script: &str) -> String {
-    let page = Page::new(summary, running);
+fn document(summary: &Summary, live: Option<Live<'_>>) -> String {
+    let page = Page::new(summary, live.is_some());
+    let nonce = live.as_ref().map(|live| live.nonce);
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-    let policy = if running { format!("{policy}; connect-src 'self'") } else { policy.to_owned() };
+    let policy = if live.is_some() { format!("{policy}; connect-src 'self'") } else { policy.to_owned() };
     let document = html! {
         (DOCTYPE)
         html lang="en" {
@@ -64,13 +71,13 @@ fn document(summary: &Summary, running: bool, script: &str) -> String {
                 meta http-equiv="Content-Security-Policy" content=(policy);
                 title { (page.banner.title) ": " (page.banner.label) }
                 // The style, the scripts and the data are the only texts that are not escaped.
-                style { (PreEscaped(STYLE)) }
+                style nonce=[nonce] { (PreEscaped(STYLE)) }
             }
             body {
                 main id="page" { (contents(&page, summary)) }
                 script type="application/json" id="data" { (PreEscaped(page.packed())) }
-                script { (PreEscaped(SCRIPT)) }
-                @if !script.is_empty() { script { (PreEscaped(script)) } }
+                script nonce=[nonce] { (PreEscaped(SCRIPT)) }
+                @if let Some(live) = &live { script nonce=[nonce] { (PreEscaped(live.script)) } }
             }
         }
     };

@@ -18,6 +18,8 @@ pub use csv::csv;
 pub use file::{WriteError, write};
 #[cfg(feature = "html-report")]
 pub use html::html;
+#[cfg(feature = "web")]
+pub(crate) use html::{live_page, page_data};
 pub use json::json;
 
 #[doc(no_inline)]

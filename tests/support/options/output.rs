@@ -118,7 +118,7 @@ fn live_page(test: &LoadTestProgram, line: &str) {
     let mut url = None;
     wait_until("it prints the address of its page", || {
         let written = running.written() + &running.errors();
-        url = written.lines().find_map(|line| Some(line.strip_prefix("Live page: ")?.to_owned()));
+        url = written.split_once("Live page: ").and_then(|(_, rest)| Some(rest.split_once('\n')?.0.to_owned()));
         url.is_some()
     });
     let url = url.unwrap_or_default();
@@ -139,7 +139,8 @@ fn live_page(test: &LoadTestProgram, line: &str) {
     let output = running.wait().exited(0);
     let last = events.lines().rev().find_map(|line| line.strip_prefix("data: ")).expect("data");
     let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
-    assert_eq!(last["totals"]["successes"], server.served(), "{line}: {output:#?}");
+    let successes = last["banner"]["tiles"][0]["value"].as_str().expect("a number").replace(',', "");
+    assert_eq!(successes, server.served().to_string(), "{line}: {output:#?}");
 }
 
 /// Asserts that the reports show the same rate in both seconds of a run with two processes at an even rate.

@@ -184,7 +184,7 @@ pub(super) fn figure(chart: &Chart, axis: &Axis, warm_up: f64) -> Markup {
 
 /// The tooltip of a name that may be shortened.
 pub(super) fn title(name: &str) -> Option<&str> {
-    (name.chars().count() > 32).then_some(name)
+    (name.chars().count() > 20).then_some(name)
 }
 
 /// A coordinate.

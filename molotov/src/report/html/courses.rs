@@ -131,9 +131,8 @@ fn course(bins: &Bins, factor: usize, index_of: impl Fn(u64) -> usize) -> Course
     let filled = bins.buckets.iter().rposition(|buckets| !buckets.is_empty()).map_or(0, |last| last + 1);
     for merged in bins.buckets[..filled].chunks(factor) {
         let mut buckets: Vec<_> = merged.iter().flatten().map(|(upper, count)| (index_of(*upper), *count)).collect();
-        if factor > 1 {
-            buckets.sort_unstable();
-        }
+        // A bin may contain the buckets of several.
+        buckets.sort_unstable();
         buckets.dedup_by(|next, kept| {
             next.0 == kept.0 && {
                 kept.1 += next.1;
@@ -228,6 +227,19 @@ pub(super) mod tests {
             assert!(edges[index] >= *upper && edges[index] as f64 <= *upper as f64 * 1.1, "{upper}: {}", edges[index]);
         }
         assert!(edges.len() < 80, "{}", edges.len());
+    }
+
+    #[test]
+    fn bins_past_the_last_one_of_the_axis_belong_to_it() {
+        let bin = |millis: u64| CourseBin {
+            latency: [std::time::Duration::from_millis(millis)].into_iter().collect(),
+            ..CourseBin::default()
+        };
+        let bins = read(&[bin(9), bin(3), bin(9)], 1);
+        let order = |upper: u64| (upper / 1_000) as usize;
+        let [first, second] = [bins.buckets[0][1].0, bins.buckets[0][0].0].map(order);
+        let counts = numbers(&course(&bins, 1, order).latency);
+        assert_eq!(counts, [2, first as u64, 1, 1, (second - first - 1) as u64, 1, 2]);
     }
 
     #[test]

@@ -44,7 +44,10 @@ impl LiveRun {
     /// The run as a summary: that of its end if it has ended.
     pub(super) fn summary(&mut self) -> &Summary {
         if !self.ended {
-            let Summary { snapshot, totals, .. } = &self.summary;
+            let Summary { snapshot, totals, .. } = &mut self.summary;
+            // Measures arrive more often than the progress.
+            let counts = snapshot.totals();
+            (totals.successes, totals.failures, totals.interrupted) = (counts.ok, counts.failed, counts.interrupted);
             let judge = |threshold: &Threshold| threshold.judge_measures(snapshot, totals.active());
             self.summary.thresholds = self.thresholds.iter().map(judge).collect();
         }

@@ -3,24 +3,23 @@
 use bytes::Bytes;
 
 use super::stream::Published;
-use crate::{report, run::Summary};
+use crate::{
+    report::{live_page, page_data},
+    run::Summary,
+};
 
 /// Updates the page with the events of the server.
 const SCRIPT: &str = include_str!("live.js");
 
-/// Returns the page of a run. Browsers run its script and apply its style only with the header for the same nonce.
+/// Returns the page of a run. Browsers run its scripts and apply its style only with the header for the same nonce.
 pub(super) fn page(summary: &Summary, nonce: &str, token: &str) -> String {
-    let page = report::html(summary);
-    // The style is the only one, and precedes all text of the run.
-    let page = page.replacen("<style>", &format!("<style nonce=\"{nonce}\">"), 1);
-    let end = page.rfind("</body>").unwrap_or(page.len());
-    let script = SCRIPT.replace("TOKEN", token);
-    format!("{}<script nonce=\"{nonce}\">\n{script}</script>{}", &page[..end], &page[end..])
+    live_page(summary, &SCRIPT.replace("TOKEN", token), nonce)
 }
 
-/// Returns the event that updates the page.
+/// Returns the event that updates the page. `last` says whether the run has ended.
 pub(super) fn event(summary: &Summary, last: bool) -> Published {
-    let data = report::json(summary).replace(['\n', '\r'], "");
+    // The data has no line break outside of texts, and texts escape theirs.
+    let data = page_data(summary, !last);
     let end = if last { "event: end\ndata:\n\n" } else { "" };
     Published { event: Bytes::from(format!("data: {data}\n\n{end}")), last }
 }

@@ -116,6 +116,11 @@ impl Viewer {
     }
 }
 
+/// The number of scenarios that succeeded, as the page shows it.
+fn successes(data: &serde_json::Value) -> &str {
+    data["banner"]["tiles"][0]["value"].as_str().unwrap()
+}
+
 #[test]
 fn browsers_run_only_what_belongs_to_the_page() {
     let run = Run::begin();
@@ -168,19 +173,21 @@ fn viewers_get_the_data_of_the_run_and_its_end() {
     run.requests(3);
     let mut viewers = [run.view(), run.view()];
     for viewer in &mut viewers {
-        assert_eq!(viewer.next().unwrap()["totals"]["successes"], 3);
+        assert_eq!(successes(&viewer.next().unwrap()), "3");
     }
     run.requests(4);
     let latecomer = run.view();
     for viewer in &mut viewers {
         let data = viewer.next().unwrap();
-        assert_eq!((&data["totals"]["successes"], &data["scenarios"][0]["count"]), (&7.into(), &7.into()));
+        assert_eq!((successes(&data), &data["groups"][0]["rows"][0]["ok"]), ("7", &7.into()));
+        assert_eq!(data["banner"]["state"], "running");
     }
     let (address, took) = (run.address, run.finish());
     assert!(took < Duration::from_millis(900), "viewers that read delay nothing: {took:?}");
     for viewer in viewers.into_iter().chain([latecomer]) {
         let last = viewer.last();
-        assert_eq!((&last["totals"]["successes"], &last["elapsed_s"]), (&7.into(), &9.0.into()));
+        assert_eq!((successes(&last), &last["seconds"]), ("7", &9.0.into()));
+        assert_eq!(last["banner"]["state"], "passed");
     }
     assert!(TcpStream::connect(address).is_err(), "the page ends with the run");
 }

@@ -1,7 +1,7 @@
 // Tables: those of text, and those of names, which can be sorted and whose rows open charts.
 
 /** The text of a cell. A long one has a tooltip. */
-const tooltip = (text) => ([...text].length > 32 ? text : null);
+const tooltip = (text) => ([...text].length > 20 ? text : null);
 
 /** The parts of a table that scrolls. */
 function scrolling(id, title) {
