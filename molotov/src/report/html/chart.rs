@@ -248,7 +248,7 @@ pub(super) fn sparkline(ok: &[u64], failed: &[u64], axis: &Axis) -> Markup {
     const HEIGHT: f64 = 22.0;
     let factor = axis.count.div_ceil(MAX_POINTS).max(1);
     let coarse = axis.coarser(factor);
-    let (ok, failed) = (merged(ok, coarse.count, factor), merged(failed, coarse.count, factor));
+    let (ok, failed) = (merged(ok, &coarse), merged(failed, &coarse));
     let axis = &coarse;
     let at = |counts: &[u64], index: usize| counts[index] as f64 / axis.length(index);
     let all: Vec<f64> = (0..axis.count).map(|index| at(&ok, index) + at(&failed, index)).collect();
@@ -269,12 +269,12 @@ pub(super) fn sparkline(ok: &[u64], failed: &[u64], axis: &Axis) -> Markup {
     }
 }
 
-/// Counts in bins of the page. Those past the last one belong to it.
-pub(super) fn merged(counts: &[u64], bins: usize, factor: usize) -> Vec<u64> {
-    let mut merged = vec![0; bins];
+/// Adds counts of the bins of the run to those of the page.
+pub(super) fn merged(counts: &[u64], bins: &Axis) -> Vec<u64> {
+    let mut merged = vec![0; bins.count];
     for (index, count) in counts.iter().enumerate() {
-        if let Some(last) = bins.checked_sub(1) {
-            merged[(index / factor).min(last)] += count;
+        if let Some(bin) = bins.bin(index) {
+            merged[bin] += count;
         }
     }
     merged

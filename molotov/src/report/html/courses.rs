@@ -25,8 +25,6 @@ pub(super) struct PageCourses {
     pub(super) edges: Vec<u64>,
     /// How much too high a percentile can be, as a share of it.
     pub(super) width: f64,
-    /// How many bins of the timeline a bin has.
-    pub(super) factor: usize,
     pub(super) scenarios: BTreeMap<Arc<str>, Course>,
     pub(super) requests: BTreeMap<Arc<str>, Course>,
     pub(super) steps: BTreeMap<Arc<str>, Course>,
@@ -55,7 +53,7 @@ impl PageCourses {
         let courses = summary.timeline.courses();
         let kinds = [courses.scenarios(), courses.requests(), courses.steps()];
         let bins: [Vec<_>; 3] =
-            kinds.map(|rows| rows.iter().map(|(name, bins)| (Arc::clone(name), read(bins, axis.count))).collect());
+            kinds.map(|rows| rows.iter().map(|(name, bins)| (Arc::clone(name), read(bins, axis))).collect());
         let rows = bins.iter().flatten().flat_map(|(_, bins): &(_, Bins)| bins.buckets.iter().flatten());
         let mut uppers: Vec<u64> = rows.map(|(upper, _)| *upper).collect();
         uppers.sort_unstable();
@@ -77,12 +75,12 @@ impl PageCourses {
     }
 }
 
-/// Reads the bins of a name. Those past the last one of the axis belong to it.
-fn read(course: &[CourseBin], count: usize) -> Bins {
+/// Reads the bins of a name.
+fn read(course: &[CourseBin], axis: &Axis) -> Bins {
+    let count = axis.count;
     let mut bins = Bins { ok: vec![0; count], failed: vec![0; count], buckets: vec![Vec::new(); count] };
-    let Some(last) = count.checked_sub(1) else { return bins };
     for (index, bin) in course.iter().enumerate() {
-        let index = index.min(last);
+        let Some(index) = axis.bin(index) else { break };
         bins.ok[index] += bin.ok;
         bins.failed[index] += bin.failed;
         let mut latency = bin.latency.clone();
@@ -101,7 +99,7 @@ fn pack(bins: &[Vec<(Arc<str>, Bins)>; 3], uppers: &[u64], axis: &Axis, factor: 
         rows.iter().map(|(name, bins)| (Arc::clone(name), course(bins, factor, index_of))).collect()
     };
     let [scenarios, requests, steps] = bins.each_ref().map(|rows| pack(rows));
-    PageCourses { axis: axis.coarser(factor), edges, width, factor, scenarios, requests, steps }
+    PageCourses { axis: axis.coarser(factor), edges, width, scenarios, requests, steps }
 }
 
 /// Merges neighbouring buckets that are together at most `width` wide. Returns the highest latency of each bucket, and the bucket
@@ -235,11 +233,14 @@ pub(super) mod tests {
             latency: [std::time::Duration::from_millis(millis)].into_iter().collect(),
             ..CourseBin::default()
         };
-        let bins = read(&[bin(9), bin(3), bin(9)], 1);
+        let mut axis = Axis { period: 1.0, count: 1, end: 1.4, factor: 1, running: false };
+        let bins = read(&[bin(9), bin(3), bin(9)], &axis);
         let order = |upper: u64| (upper / 1_000) as usize;
         let [first, second] = [bins.buckets[0][1].0, bins.buckets[0][0].0].map(order);
         let counts = numbers(&course(&bins, 1, order).latency);
         assert_eq!(counts, [2, first as u64, 1, 1, (second - first - 1) as u64, 1, 2]);
+        axis.running = true;
+        assert_eq!(read(&[bin(9), bin(3)], &axis).buckets[0].len(), 1, "the second bin is not over");
     }
 
     #[test]

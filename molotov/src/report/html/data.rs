@@ -45,9 +45,9 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(summary: &Summary, running: bool) -> Page {
-        let (points, axis) = axis::points(summary);
+        let (points, axis) = axis::points(summary, running);
         let courses = PageCourses::new(summary, &Axis::of_courses(summary, &axis));
-        let (bins, factor, snapshot) = (courses.axis, courses.factor, &summary.snapshot);
+        let (bins, snapshot) = (courses.axis, &summary.snapshot);
         let groups = [
             Group::new("scenarios", "Scenarios", &snapshot.scenarios, &courses.scenarios),
             Group::new("requests", "Requests", &snapshot.requests, &courses.requests),
@@ -64,12 +64,12 @@ impl Page {
             },
             points: axis,
             bins,
-            charts: series::charts(summary, &points, &bins, factor),
+            charts: series::charts(summary, &points, &bins),
             edges: courses.edges,
             width: courses.width,
             source: summary.timeline.latency_source().name(),
             groups: groups.into_iter().flatten().collect(),
-            errors: errors::errors(summary, &bins, factor),
+            errors: errors::errors(summary, &bins),
             generator: banner::generator(summary),
         }
     }

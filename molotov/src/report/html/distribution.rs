@@ -122,10 +122,10 @@ fn heat_map<'a>(
     warm_up: f64,
 ) -> Markup {
     let mut columns = vec![BTreeMap::<i64, u64>::new(); bins.count];
-    let Some(last_column) = bins.count.checked_sub(1) else { return Markup::default() };
     for course in courses {
         for (index, bin) in course.iter().enumerate() {
-            by_logarithm(&bin.latency, ROWS, &mut columns[index.min(last_column)]);
+            let Some(column) = bins.bin(index) else { break };
+            by_logarithm(&bin.latency, ROWS, &mut columns[column]);
         }
     }
     let rows = columns.iter().flat_map(|column| column.keys().copied());

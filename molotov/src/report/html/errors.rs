@@ -34,7 +34,7 @@ pub(super) struct ErrorRow {
 }
 
 /// The groups, the most frequent first.
-pub(super) fn errors(summary: &Summary, bins: &Axis, factor: usize) -> Vec<ErrorRow> {
+pub(super) fn errors(summary: &Summary, bins: &Axis) -> Vec<ErrorRow> {
     let mut groups: Vec<_> = summary.snapshot.errors.iter().collect();
     groups.sort_by_key(|group| Reverse(group.count));
     let courses = summary.timeline.courses().errors();
@@ -42,8 +42,7 @@ pub(super) fn errors(summary: &Summary, bins: &Axis, factor: usize) -> Vec<Error
     groups
         .into_iter()
         .map(|group| {
-            let counts = courses.get(&ErrorKey::of(group)).map(|counts| merged(counts, bins.count, factor));
-            let counts = counts.unwrap_or_default();
+            let counts = courses.get(&ErrorKey::of(group)).cloned().unwrap_or_default();
             ErrorRow {
                 count: group.count,
                 kind: harmless(&group.kind),
@@ -53,7 +52,7 @@ pub(super) fn errors(summary: &Summary, bins: &Axis, factor: usize) -> Vec<Error
                 detail: group.detail.as_deref().map(lines),
                 first: format::seconds(group.first).to_string(),
                 last: format::seconds(group.last).to_string(),
-                course: courses::packed(&counts),
+                course: courses::packed(&merged(&counts, bins)),
                 counts,
             }
         })

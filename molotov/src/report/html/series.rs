@@ -18,7 +18,7 @@ const MAX_SERIES: usize = 6;
 const COLORS: [&str; MAX_SERIES + 1] = ["bad", "b", "c", "odd", "a", "good", "plan"];
 
 /// The charts that the run has.
-pub(super) fn charts(summary: &Summary, points: &[Point], bins: &Axis, factor: usize) -> Vec<Chart> {
+pub(super) fn charts(summary: &Summary, points: &[Point], bins: &Axis) -> Vec<Chart> {
     if points.is_empty() {
         return Vec::new();
     }
@@ -47,8 +47,8 @@ pub(super) fn charts(summary: &Summary, points: &[Point], bins: &Axis, factor: u
         series("p99", "c", &latency(99.0)),
     ];
     charts.push(chart("latency", &format!("Latency of {}", source.name()), Unit::Time, percentiles));
-    charts.extend(statuses(summary, bins, factor));
-    charts.extend(errors(summary, bins, factor));
+    charts.extend(statuses(summary, bins));
+    charts.extend(errors(summary, bins));
     let workers = vec![series("workers", "a", &|point| Some(point.workers as u64)).filled()];
     charts.push(chart("workers", "Workers", Unit::Number, workers));
     charts
@@ -99,9 +99,9 @@ fn starts(points: &[Point]) -> [Chart; 3] {
 }
 
 /// Responses by status, the successful ones first.
-fn statuses(summary: &Summary, bins: &Axis, factor: usize) -> Option<Chart> {
+fn statuses(summary: &Summary, bins: &Axis) -> Option<Chart> {
     let counts = summary.timeline.courses().statuses().iter().map(|(status, counts)| (harmless(status), &counts[..]));
-    let mut series = largest(counts, bins, factor);
+    let mut series = largest(counts, bins);
     series.sort_by(|one, other| one.0.cmp(&other.0));
     let mut used = BTreeMap::<&str, usize>::new();
     let series: Vec<_> = series
@@ -132,14 +132,14 @@ fn statuses(summary: &Summary, bins: &Axis, factor: usize) -> Option<Chart> {
 }
 
 /// Errors by kind, the most frequent first.
-fn errors(summary: &Summary, bins: &Axis, factor: usize) -> Option<Chart> {
+fn errors(summary: &Summary, bins: &Axis) -> Option<Chart> {
     let mut kinds = BTreeMap::<String, Vec<u64>>::new();
     for (key, counts) in summary.timeline.courses().errors() {
         let sums = kinds.entry(harmless(&key.kind)).or_default();
         sums.resize(sums.len().max(counts.len()), 0);
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
-    let series = largest(kinds.iter().map(|(kind, counts)| (kind.clone(), &counts[..])), bins, factor);
+    let series = largest(kinds.iter().map(|(kind, counts)| (kind.clone(), &counts[..])), bins);
     let series: Vec<_> = series
         .into_iter()
         .zip(COLORS)
@@ -157,12 +157,8 @@ fn errors(summary: &Summary, bins: &Axis, factor: usize) -> Option<Chart> {
 }
 
 /// The largest series, and the sum of all others.
-fn largest<'a>(
-    counts: impl Iterator<Item = (String, &'a [u64])>,
-    bins: &Axis,
-    factor: usize,
-) -> Vec<(String, Vec<Option<u64>>)> {
-    let mut all: Vec<_> = counts.map(|(name, counts)| (name, merged(counts, bins.count, factor))).collect();
+fn largest<'a>(counts: impl Iterator<Item = (String, &'a [u64])>, bins: &Axis) -> Vec<(String, Vec<Option<u64>>)> {
+    let mut all: Vec<_> = counts.map(|(name, counts)| (name, merged(counts, bins))).collect();
     all.sort_by_key(|(_, counts)| Reverse(counts.iter().sum::<u64>()));
     let rest = all.split_off(all.len().min(MAX_SERIES));
     if !rest.is_empty() {
