@@ -96,13 +96,14 @@
 //!
 //! # Features
 //!
-//! Without features, a crate has the command line, the console, tables, thresholds, JSON and CSV reports, and HTTP/1.1 over TCP.
-//! If an option or a call needs a feature that is not enabled, it fails with a message that names the feature.
+//! Without features, a crate has the command line, the console, tables, thresholds, reports as JSON, Markdown and CSV, and HTTP/1.1
+//! over TCP. If an option or a call needs a feature that is not enabled, it fails with a message that names the feature.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `dashboard` | yes | the dashboard on a terminal, and colours in `--help` |
 //! | `html-report` | yes | `--report run.html` |
+//! | `junit-report` | yes | `--report junit.xml` |
 //! | `statsd` | yes | `--statsd`, and the module [`statsd`] |
 //! | `web` | yes | `--web`, a live page for browsers |
 //! | `test-harness` | yes | [`test_main`] |

@@ -56,6 +56,7 @@ fn options_name_the_feature_that_they_need() {
         (&["--statsd"], "statsd"),
         (&["--web", "0"], "web"),
         (&["--report", "html:/dev/null"], "html-report"),
+        (&["--report", "junit.xml"], "junit-report"),
         (&["loadtest.py"], "python"),
     ] {
         let output = run("", "", arguments);
@@ -67,7 +68,7 @@ fn options_name_the_feature_that_they_need() {
     }
     let help = text(&run("", "", &["--help"]));
     assert!(help.contains("--report") && help.contains("--threshold"), "{help}");
-    for hidden in ["--debug", "--statsd", "--console ", "--web", ".html"] {
+    for hidden in ["--debug", "--statsd", "--console ", "--web", ".html", ".xml"] {
         assert!(!help.contains(hidden), "{hidden}: {help}");
     }
 }

@@ -6,6 +6,7 @@ mod companion;
 mod config;
 #[cfg(feature = "command")]
 mod generate;
+mod job_summary;
 mod open_files;
 mod prefix;
 mod run;

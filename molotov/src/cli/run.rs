@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::{config, open_files, scripts, show, signals};
+use super::{config, job_summary, open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
 use crate::ui::{ControlAction, Dashboard};
 use crate::{
@@ -136,6 +136,9 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
                 code = 1;
             }
         }
+    }
+    if let Err(error) = job_summary::add(&summary) {
+        note(&error);
     }
     drop(listening);
     ui::yield_to_exit();

@@ -15,17 +15,19 @@ use rustix::fs::{Access, access};
 use super::InvalidValue;
 use crate::missing::missing;
 
-const KNOWN: &str = "name a file that ends in .json, .html or .csv, or put the format first, as in `json:-`";
+const KNOWN: &str = "name a file that ends in .json, .html, .csv, .xml or .md, or put the format first, as in `json:-`";
 
 /// A report to write: `FILE` or `FORMAT:FILE`.
 ///
-/// Without a format, the file name ends in `.json`, `.html` or `.csv`. The file `-` is standard output.
+/// The formats are `json`, `html`, `csv`, `junit` and `markdown`. Without a format, the file name ends in `.json`, `.html`, `.csv`,
+/// `.xml` (JUnit) or `.md`. The file `-` is standard output.
 ///
 /// ```
 /// use molotov::report::ReportTarget;
 ///
 /// let target: ReportTarget = "json:-".parse()?;
 /// assert_eq!(target.to_string(), "json:-");
+/// assert!("junit.xml".parse::<ReportTarget>().is_ok());
 /// assert!("out.txt".parse::<ReportTarget>().is_err());
 /// # Ok::<(), molotov::options::InvalidValue>(())
 /// ```
@@ -39,19 +41,34 @@ pub struct ReportTarget {
 /// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    Json,
-    Html,
     Csv,
+    Html,
+    Json,
+    Junit,
+    Markdown,
 }
 
 impl Format {
-    fn of(name: &str) -> Option<Format> {
+    /// The format with this name.
+    fn named(name: &str) -> Option<Format> {
         Some(match &*name.to_ascii_lowercase() {
-            "json" => Format::Json,
-            "html" => Format::Html,
             "csv" => Format::Csv,
+            "html" => Format::Html,
+            "json" => Format::Json,
+            "junit" => Format::Junit,
+            "markdown" => Format::Markdown,
             _ => return None,
         })
+    }
+
+    /// The format of files with this extension.
+    fn with_extension(extension: &str) -> Option<Format> {
+        match &*extension.to_ascii_lowercase() {
+            "xml" => Some(Format::Junit),
+            "md" => Some(Format::Markdown),
+            name @ ("csv" | "html" | "json") => Format::named(name),
+            _ => None,
+        }
     }
 }
 
@@ -75,13 +92,13 @@ impl TryFrom<&Path> for ReportTarget {
     fn try_from(written: &Path) -> Result<ReportTarget, InvalidValue> {
         let target = |format, path: &Path| ReportTarget { written: written.to_owned(), format, path: path.to_owned() };
         let prefixed = written.to_str().and_then(|text| text.split_once(':'));
-        if let Some((Some(format), path)) = prefixed.map(|(format, path)| (Format::of(format), path)) {
+        if let Some((Some(format), path)) = prefixed.map(|(format, path)| (Format::named(format), path)) {
             return match path {
                 "" => Err(format!("`{}` names no file; {KNOWN}", written.display()).into()),
                 path => Ok(target(format, Path::new(path))),
             };
         }
-        match written.extension().and_then(|extension| Format::of(extension.to_str()?)) {
+        match written.extension().and_then(|extension| Format::with_extension(extension.to_str()?)) {
             Some(format) => Ok(target(format, written)),
             None => Err(format!("`{}` has no known format; {KNOWN}", written.display()).into()),
         }
@@ -100,14 +117,24 @@ impl ReportTarget {
         }
     }
 
+    /// The message about the feature that this report needs; `None` if the feature is on.
+    pub(crate) fn missing_feature(&self) -> Option<String> {
+        let feature = match self.format {
+            Format::Html if !cfg!(feature = "html-report") => "html-report",
+            Format::Junit if !cfg!(feature = "junit-report") => "junit-report",
+            _ => return None,
+        };
+        Some(missing(format!("`{self}` cannot be written"), feature))
+    }
+
     /// Checks before a run that the report can be written. The check does not change any file.
     ///
     /// # Errors
     ///
     /// If the file is a directory, its directory does not exist, or permission is missing.
     pub fn check(&self) -> Result<(), InvalidValue> {
-        if self.format == Format::Html && !cfg!(feature = "html-report") {
-            return Err(missing(format!("`{self}` cannot be written"), "html-report").into());
+        if let Some(missing) = self.missing_feature() {
+            return Err(missing.into());
         }
         if self.is_standard_output() {
             return Ok(());
@@ -192,7 +219,7 @@ mod tests {
         symlink("nowhere/out.json", at("dangling.json")).unwrap();
         symlink("endless.json", at("endless.json")).unwrap();
         for (name, part) in [
-            ("out.txt", "has no known format; name a file that ends in .json, .html or .csv"),
+            ("out.txt", "has no known format; name a file that ends in .json, .html, .csv, .xml or .md"),
             ("out", "has no known format"),
             ("-", "has no known format"),
             ("there.json", "is a directory"),
@@ -205,8 +232,17 @@ mod tests {
         }
         assert!(check(Path::new("json:")).unwrap_err().to_string().contains("names no file"));
         assert!(check(Path::new("xml:-")).unwrap_err().to_string().contains("has no known format"));
-        for path in ["json:-", "CSV:/dev/stdout", "html:/dev/null"] {
+        for path in ["json:-", "CSV:/dev/stdout", "html:/dev/null", "junit:-", "markdown:-"] {
             check(Path::new(path)).unwrap();
+        }
+        for (path, format) in [
+            ("out.xml", Format::Junit),
+            ("SUMMARY.MD", Format::Markdown),
+            ("junit:out.json", Format::Junit),
+            ("markdown:notes.txt", Format::Markdown),
+            ("out.markdown.json", Format::Json),
+        ] {
+            assert_eq!(path.parse::<ReportTarget>().unwrap().format, format, "{path}");
         }
         check(&at("OUT.HTML")).unwrap();
         assert!(!at("OUT.HTML").exists(), "the check changes no files");

@@ -331,10 +331,11 @@ macro_rules! option_table {
 
             /// Reports to write.
             report: Vec<ReportTarget> = Vec::new(), {
-                help: if cfg!(feature = "html-report") {
-                    "Write a report: .json, .html, .csv, or json:- (stdout)"
-                } else {
-                    "Write a report: .json, .csv, or json:- (stdout)"
+                help: match (cfg!(feature = "html-report"), cfg!(feature = "junit-report")) {
+                    (true, true) => "Write a report: .html, .json, .xml, .md, .csv, or json:- (stdout)",
+                    (true, false) => "Write a report: .html, .json, .md, .csv, or json:- (stdout)",
+                    (false, true) => "Write a report: .json, .xml, .md, .csv, or json:- (stdout)",
+                    (false, false) => "Write a report: .json, .md, .csv, or json:- (stdout)",
                 },
                 group: Group::Reports,
                 value: "FILE",

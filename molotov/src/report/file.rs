@@ -16,7 +16,9 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 #[cfg(feature = "html-report")]
 use super::html::html;
-use super::{csv::csv, json::json};
+#[cfg(feature = "junit-report")]
+use super::junit::junit;
+use super::{csv::csv, json::json, markdown::markdown};
 use crate::{
     options::{
         ReportTarget,
@@ -51,16 +53,19 @@ pub struct WriteError {
 /// ```
 pub fn write(summary: &Summary, target: &ReportTarget) -> Result<(), WriteError> {
     let text = match target.format {
-        Format::Json => json(summary),
+        Format::Csv => csv(summary),
         #[cfg(feature = "html-report")]
         Format::Html => html(summary),
-        #[cfg(not(feature = "html-report"))]
-        Format::Html => {
-            let why = crate::missing::missing("there are no HTML reports", "html-report");
+        Format::Json => json(summary),
+        #[cfg(feature = "junit-report")]
+        Format::Junit => junit(summary),
+        Format::Markdown => markdown(summary),
+        #[cfg(not(all(feature = "html-report", feature = "junit-report")))]
+        format => {
+            let why = target.missing_feature().unwrap_or_else(|| format!("no report is written as {format:?}"));
             let source = io::Error::new(io::ErrorKind::Unsupported, why);
             return Err(WriteError { target: target.to_string(), source });
         }
-        Format::Csv => csv(summary),
     };
     target.write(text.as_bytes()).map_err(|source| WriteError { target: target.to_string(), source })
 }

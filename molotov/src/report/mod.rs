@@ -1,11 +1,16 @@
 //! Reports of a run as tables, charts and files, and the thresholds that it has to meet.
 
+#[cfg(all(test, feature = "junit-report"))]
+mod ci_tests;
 mod csv;
 mod file;
 #[cfg(feature = "html-report")]
 mod html;
 mod json;
+#[cfg(feature = "junit-report")]
+mod junit;
 pub(crate) mod layout;
+mod markdown;
 #[cfg(test)]
 pub(crate) mod open_tests;
 #[cfg(test)]
@@ -21,6 +26,9 @@ pub use html::html;
 #[cfg(feature = "web")]
 pub(crate) use html::{live_page, page_data};
 pub use json::json;
+#[cfg(feature = "junit-report")]
+pub use junit::junit;
+pub use markdown::markdown;
 
 #[doc(no_inline)]
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};

@@ -43,13 +43,18 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         option: "report",
         good: |test| {
-            let run = test.run("-r 5 -q --report out.json --report out.html --report out.CSV");
-            let report: serde_json::Value = serde_json::from_str(&test.read("out.json")).expect("it is JSON");
+            let files = "--report out.json --report out.html --report out.CSV --report junit.xml --report markdown:sum";
+            let run = test.run(&format!("-r 5 -q {files}"));
+            let report = crate::report(&test.read("out.json"));
             assert_eq!((&report["totals"]["successes"], run.server.served()), (&5.into(), 5));
+            assert!(
+                test.read("junit.xml").contains("<testsuites ")
+                    && test.read("sum").starts_with("## ✅ Load test passed")
+            );
             assert!(test.read("out.html").starts_with("<!DOCTYPE html>") && test.read("out.CSV").starts_with("at_s,"));
         },
         bad: &[
-            ("--report out.txt", 2, "has no known format; name a file that ends in .json, .html or .csv"),
+            ("--report out.txt", 2, "has no known format; name a file that ends in .json, .html, .csv, .xml or .md"),
             ("--report nowhere/out.json", 2, "there is no directory `nowhere`"),
         ],
     },
