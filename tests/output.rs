@@ -4,7 +4,9 @@
 
 use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
-use molotov_tests::{Program, Quota, Server, a_shared_cpu_is_named_as_the_bottleneck, wait_until};
+use molotov_tests::{Program, Quota, Server, a_shared_cpu_is_named_as_the_bottleneck, report, wait_until};
+
+mod reports;
 
 const STEADY: &str = env!("CARGO_BIN_EXE_steady");
 const TROUBLED: &str = env!("CARGO_BIN_EXE_troubled");
@@ -269,8 +271,7 @@ fn an_exhausted_cpu_quota_is_named_as_the_bottleneck() {
     });
     for (running, _server, directory) in runs {
         let output = running.wait().exited(0);
-        let report = fs::read(directory.path().join("out.json")).unwrap();
-        let generator = &serde_json::from_slice::<serde_json::Value>(&report).unwrap()["generator"];
+        let generator = &report(&fs::read_to_string(directory.path().join("out.json")).unwrap())["generator"];
         assert_eq!(generator["bottleneck"], "quota", "{generator}");
         let text = output.stdout.replace('\n', " ");
         assert!(text.contains("The load generator was the bottleneck: it used up its CPU quota in "), "{text}");
@@ -301,7 +302,7 @@ fn a_report_on_standard_output_moves_other_output_to_standard_error() {
         let server = Server::new();
         let line = format!("{line} -r 2 --use-extension witness --report {path} --report csv:/dev/null");
         let output = Program::new(STEADY, &line).env("DO", "print").against(&server).run().exited(0);
-        let report: serde_json::Value = serde_json::from_str(&output.stdout).expect(&output.stdout);
+        let report = report(&output.stdout);
         assert_eq!(report["totals"]["successes"], server.served(), "{line}");
         for part in ["SUCCESSES: ", "printed by ", "Loading extension"] {
             assert_eq!(output.stderr.contains(part), !line.starts_with("-q"), "{line}: {part} in {}", output.stderr);
@@ -319,8 +320,7 @@ fn reports_are_written_when_standard_output_is_closed() {
         let running = program.in_directory(directory.path()).start();
         running.close_stdout();
         running.wait().exited(0);
-        let report = fs::read_to_string(directory.path().join("out.json")).unwrap();
-        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let report = report(&fs::read_to_string(directory.path().join("out.json")).unwrap());
         assert_eq!((report["totals"]["successes"].as_u64(), server.served()), (Some(400), 400), "{line}");
     }
 }
@@ -333,8 +333,7 @@ fn a_full_standard_output_is_an_error() {
         let output = program.full().run().exited(1);
         assert!(output.stderr.contains("No space left on device"), "{line}: {output:#?}");
         if line.contains("out.json") {
-            let report = fs::read_to_string(directory.path().join("out.json")).unwrap();
-            let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+            let report = report(&fs::read_to_string(directory.path().join("out.json")).unwrap());
             assert_eq!(report["totals"]["successes"], server.served());
         }
     }
@@ -360,7 +359,7 @@ fn a_report_file_that_is_a_mount_point_is_written_in_place() {
     let server = Server::new();
     let output = mounted(&format!("exec {STEADY} -r 2 -q --report out.json")).against(&server).run().exited(0);
     assert!(!output.stderr.contains("report"), "{output:#?}");
-    let report: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let report = report(&fs::read_to_string(&file).unwrap());
     assert_eq!(report["totals"]["successes"], 2);
     assert_eq!(fs::metadata(&file).unwrap().ino(), before, "the file is the same one");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "there are no other files");

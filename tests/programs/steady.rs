@@ -99,6 +99,9 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
     assert_eq!(response.status(), 200);
     let body: Value = response.json().await?;
     assert_eq!(body["result"], "OK");
+    if asked("think") {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+    }
     Ok(())
 }
 

@@ -52,7 +52,7 @@ async def one(session):
 fn a_timeout_without_a_message_is_described() {
     let scripts = Scripts::new(&[("loadtest.py", SLOW)]);
     scripts.program("-r 1 --report out.json").run().exited(0);
-    let report: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
+    let report = molotov_tests::report(&scripts.written("out.json"));
     let message = report["errors"][0]["message"].as_str().unwrap();
     assert!(message.starts_with("TimeoutError: the request timed out (GET http://127.0.0.1:"), "{message}");
     assert!(message.contains("/hold/one?token=***)"), "{message}");
@@ -77,7 +77,7 @@ async def one(session):
 fn too_many_open_files_are_reported_with_the_limit_to_raise() {
     let scripts = Scripts::new(&[("loadtest.py", OUT_OF_FILES)]);
     let output = scripts.program("-r 1 --report out.json").run().exited(0);
-    let report: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
+    let report = molotov_tests::report(&scripts.written("out.json"));
     let message = report["errors"][0]["message"].as_str().unwrap();
     assert!(message.contains("Too many open files; raise the limit (ulimit -n)"), "{output:#?}");
     assert!(message.contains("127.0.0.1") && !message.contains("/tmp"), "{message}");

@@ -125,7 +125,7 @@ fn operations_end_as_their_blocks_do() {
     let scripts = Scripts::new(&[("loadtest.py", ODD)]);
     let output = scripts.program("-r 1 -c --report run.json").run().exited(0);
     assert_eq!(output.totals(), (1, 0), "{output:#?}");
-    let report: Value = serde_json::from_str(&scripts.written("run.json")).unwrap();
+    let report = molotov_tests::report(&scripts.written("run.json"));
     let rows: Vec<_> = report["requests"].as_array().unwrap().iter().map(row).collect();
     assert_eq!(
         rows,

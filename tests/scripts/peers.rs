@@ -139,7 +139,7 @@ async def one(session):
         );
         let scripts = Scripts::new(&[("loadtest.py", &script)]);
         let report = scripts.program(&format!("{line} --report out.json")).env("DROPS", &url).run().exited(0);
-        let written: serde_json::Value = serde_json::from_str(&scripts.written("out.json")).unwrap();
+        let written = molotov_tests::report(&scripts.written("out.json"));
         let row = &written["requests"][0];
         let count = |name: &str| row[name].as_u64().unwrap();
         let runs = if line.starts_with("-p") { 40 } else { 20 };

@@ -59,7 +59,7 @@ fn a_report_on_standard_output_is_not_mixed_with_other_output() {
         let scripts = Scripts::new(&[("loadtest.py", NOISY), ("witness.py", "")]);
         let line = format!("-r 1 --use-extension witness --report json:- {line} -- loadtest.py");
         let output = scripts.program(&line).run().exited(0);
-        let report: serde_json::Value = serde_json::from_str(&output.stdout).expect(&output.stdout);
+        let report = molotov_tests::report(&output.stdout);
         assert!(report["totals"]["failures"].as_u64() > Some(0), "{output:#?}");
         let message = report["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("the scheme `file` is not supported; use http or https"), "{message}");

@@ -120,7 +120,7 @@ pub fn redirect_loops_fail(test: &LoadTestProgram) {
     for line in ["-r 3", "-r 3 -p 2"] {
         let output = test.run_at("/loop", &format!("{line} -s browse --report loop.json")).output;
         let report = test.read("loop.json");
-        let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+        let report = crate::report(&report);
         let runs = if line.contains("-p 2") { 6 } else { 3 };
         assert_eq!(output.totals(), (0, runs), "{output:#?}");
         let requests = report["requests"].as_array().expect("a list");

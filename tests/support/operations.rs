@@ -31,7 +31,7 @@ pub fn operations_are_measured(program: impl Fn(&str, &Path) -> Program) {
         assert_eq!(output.totals(), (120, 0), "{output:#?}");
         let read = |name| fs::read_to_string(directory.path().join(name)).expect("the report is written");
 
-        let report: Value = serde_json::from_str(&read("run.json")).expect("JSON");
+        let report = crate::report(&read("run.json"));
         rows_are_counts(&report, &counts);
         assert_eq!(report["requests"][0]["statuses"], serde_json::json!({ "OK": echo.received }), "{options}");
         assert_eq!(report["requests"][1]["statuses"], serde_json::json!({ "ERROR": refuse.received }), "{options}");
@@ -70,7 +70,7 @@ pub fn operations_are_measured(program: impl Fn(&str, &Path) -> Program) {
         let output = running.wait().exited(0);
         let counts = server.counts();
         let report = fs::read_to_string(directory.path().join("run.json")).expect("the report is written");
-        rows_are_counts(&serde_json::from_str(&report).expect("JSON"), &counts);
+        rows_are_counts(&crate::report(&report), &counts);
         assert_eq!(output.totals().0, counts.values().map(|counts| counts.answered).sum::<u64>(), "{output:#?}");
     }
 }

@@ -62,6 +62,8 @@ impl Program {
         for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }
+        // Runs of tests do not belong in the summary of a job that runs tests.
+        command.env_remove("GITHUB_STEP_SUMMARY");
         command.env("JOURNAL", &journal);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Program { command, journal, terminal: None, unread: false }

@@ -151,7 +151,7 @@ fn run(test: &LoadTestProgram, base: &str, name: &str, line: &str) -> (Output, V
     let server = Server::new();
     let output = test.program(&format!("-s browse --report {name}.json {line}"), &server, base).run();
     assert_eq!(output.code, Some(0), "{line}: {output:#?}");
-    let report = serde_json::from_str(&test.read(&format!("{name}.json"))).expect("JSON");
+    let report = crate::report(&test.read(&format!("{name}.json")));
     (output, report, server)
 }
 

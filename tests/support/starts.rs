@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use serde_json::Value;
-
 use crate::LoadTestProgram;
 
 /// Asserts that the table and the reports of a run at 200 starts per second show the same numbers.
@@ -17,10 +15,10 @@ pub fn reports_agree_about_starts(test: &LoadTestProgram) {
         let run = test.run(&line);
         let read = |name: &str| fs::read_to_string(test.path().join(name)).expect("the report exists");
 
-        let report: Value = serde_json::from_str(&read("out.json")).expect("JSON");
+        let report = crate::report(&read("out.json"));
         let starts = &report["starts"];
         let count = |name: &str| starts[name].as_u64().unwrap_or_else(|| panic!("no {name} in {starts}"));
-        assert_eq!((&report["schema"], &report["load"]["model"]), (&"molotov-report/2".into(), &"open".into()));
+        assert_eq!((&report["schema"], &report["load"]["model"]), (&"molotov-report/3".into(), &"open".into()));
         let (asked, achieved) = (starts["asked"].as_f64(), starts["achieved"].as_f64());
         assert!(asked.is_some_and(|asked| (asked - 200.0).abs() < 1e-6), "{line}: {starts}");
         let expected = count("started") as f64 / 1.5;

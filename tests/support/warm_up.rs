@@ -27,7 +27,7 @@ pub fn the_warm_up_is_measured_apart(test: &LoadTestProgram) {
         );
         let output = test.program(&line, &server, &format!("/cold/{}", COLD.as_millis())).run();
         assert_eq!(output.code, Some(0), "{line}: {output:#?}");
-        let report: serde_json::Value = serde_json::from_str(&test.read(&format!("{name}.json"))).expect("JSON");
+        let report = crate::report(&test.read(&format!("{name}.json")));
         let count = |part: &serde_json::Value, what: &str| part[what].as_u64().expect("a number");
 
         let (totals, apart) = (&report["totals"], &report["warm_up"]);

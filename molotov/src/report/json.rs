@@ -1,7 +1,7 @@
-//! The report as JSON, in the schema `molotov-report/2`, which `book/src/reference/report.md` describes.
+//! The report as JSON, in the schema `molotov-report/3`: `book/src/reference/report-3.schema.json`.
 //!
-//! Durations are milliseconds with fractions; points in time are seconds since the start, or RFC 3339. A version of the schema
-//! only gains names.
+//! Durations have their unit in the name, `_ms` or `_s`, with fractions. Points in time are seconds since the start (`at_s`), or RFC
+//! 3339 in UTC. A change of a field needs a new version of the schema.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,27 +11,42 @@ use crate::{
     format,
     load::{FOREVER, Levels, Load, Model, Stream},
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
-    options::Rate,
+    options::{Rate, Threshold},
     run::{
-        Capacity, Incomplete, LoadUnit, Point, PointStarts, SearchEnd, SizingResult, SizingStep, Stall, Stalls,
-        StreamStarts, Summary,
+        Capacity, CourseBin, Courses, ErrorKey, Incomplete, LoadUnit, Point, PointStarts, RunInfo, SearchEnd,
+        SizingResult, SizingStep, Stall, Stalls, StreamStarts, Summary, ThresholdResult,
     },
 };
 
 /// The name and the version of the schema.
-const SCHEMA: &str = "molotov-report/2";
+const SCHEMA: &str = "molotov-report/3";
 
 /// Formats a run as JSON.
+///
+/// The book has the [JSON Schema](https://json-schema.org/) of the report, and describes its fields.
+///
+/// ```
+/// use molotov::report::{Summary, json};
+///
+/// let report: serde_json::Value = serde_json::from_str(&json(&Summary::default()))?;
+/// assert_eq!(report["schema"], "molotov-report/3");
+/// assert_eq!(report["conclusion"]["name"], "passed");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn json(summary: &Summary) -> String {
     let snapshot = &summary.snapshot;
     let health = &snapshot.health;
     let report = json!({
         "schema": SCHEMA,
         "version": summary.version,
+        "conclusion": { "name": summary.conclusion().name(), "sentence": summary.conclusion_sentence() },
+        "run": run(summary),
         "started": summary.started.map(|at| format::millis(at).to_string()),
+        "ended": summary.started.map(|at| format::millis(at + summary.totals.elapsed).to_string()),
         "elapsed_s": summary.totals.elapsed.as_secs_f64(),
         "paused_s": summary.totals.paused.as_secs_f64(),
         "warm_up_s": summary.totals.warm_up.as_secs_f64(),
+        "active_s": summary.totals.active().as_secs_f64(),
         "workers": summary.workers,
         "processes": summary.processes,
         "load": load(&summary.load),
@@ -49,7 +64,7 @@ pub fn json(summary: &Summary) -> String {
         "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
         "errors": snapshot.errors.iter().map(error).collect::<Vec<_>>(),
-        "thresholds": summary.thresholds,
+        "thresholds": summary.thresholds.iter().map(threshold).collect::<Vec<_>>(),
         "sizing": summary.sizing.as_ref().map(sizing),
         "generator": {
             "cpu": health.cpu(),
@@ -67,10 +82,40 @@ pub fn json(summary: &Summary) -> String {
             "bottleneck": snapshot.bottleneck().map(Bottleneck::name),
             "advice": snapshot.advice(),
         },
+        "notes": summary.notes,
         "timeline_latency": summary.timeline.latency_source().name(),
         "timeline": summary.timeline.points().map(|at| point(&at)).collect::<Vec<_>>(),
+        "courses": courses(summary.timeline.courses()),
     });
     report.to_string() + "\n"
+}
+
+/// What was run.
+fn run(summary: &Summary) -> Value {
+    let RunInfo { program, language, command, options, seed, host } = &*summary.info;
+    json!({
+        "program": program,
+        "language": language,
+        "command": command,
+        "options": options,
+        "seed": seed,
+        "host": host,
+        "targets": summary.snapshot.targets,
+    })
+}
+
+fn threshold(result: &ThresholdResult) -> Value {
+    let ThresholdResult { expression, actual, measured, limit, reason, passed } = result;
+    json!({
+        "expression": expression,
+        "measured": measured,
+        "limit": limit,
+        // The conditions of a search that are no thresholds are shares.
+        "unit": expression.parse().as_ref().map_or("share", Threshold::unit),
+        "actual": actual,
+        "reason": reason,
+        "passed": passed,
+    })
 }
 
 fn counts(counts: &Counts) -> Value {
@@ -222,7 +267,7 @@ fn stalls(stalls: &Stalls) -> Value {
         "subject": stalls.subject.name(),
         "throughput": stalls.throughput,
         "unsent": stalls.unsent,
-        "rate": stalls.rate.map(|rate| rate.to_string()),
+        "rate_per_s": stalls.rate.map(Rate::starts_per_second),
     })
 }
 
@@ -251,7 +296,7 @@ fn search(capacity: &Capacity) -> Value {
             "time_s": step.time.as_secs_f64(),
             "started_per_s": (capacity.unit == LoadUnit::Rate).then_some(step.started),
             "ended_per_s": step.ended,
-            "conditions": step.conditions,
+            "conditions": step.conditions.iter().map(threshold).collect::<Vec<_>>(),
             "outcome": step.verdict.name(),
         })
     };
@@ -301,6 +346,50 @@ fn point_starts(starts: &PointStarts) -> Value {
         "lag_ms": times(&starts.lag),
         "response_ms": times(&starts.response),
         "service_ms": times(&starts.service),
+    })
+}
+
+fn courses(courses: &Courses) -> Value {
+    let bins = courses.len();
+    let rows = |rows: &BTreeMap<Arc<str>, Vec<CourseBin>>| -> Vec<Value> {
+        rows.iter().map(|(name, course_bins)| course(name, course_bins, bins)).collect()
+    };
+    let padded = |counts: &[u64]| {
+        let mut counts = counts.to_vec();
+        counts.resize(bins, 0);
+        counts
+    };
+    let status = |(status, counts): (&Arc<str>, &Vec<u64>)| json!({ "status": status, "count": padded(counts) });
+    let error = |(key, counts): (&ErrorKey, &Vec<u64>)| {
+        let ErrorKey { kind, place, scenario } = key;
+        json!({ "kind": kind, "place": place, "scenario": scenario, "count": padded(counts) })
+    };
+    json!({
+        "period_s": courses.period().as_secs_f64(),
+        "bins": bins,
+        "scenarios": rows(courses.scenarios()),
+        "requests": rows(courses.requests()),
+        "steps": rows(courses.steps()),
+        "statuses": courses.statuses().iter().map(status).collect::<Vec<_>>(),
+        "errors": courses.errors().iter().map(error).collect::<Vec<_>>(),
+    })
+}
+
+/// The course of a name, with one array for each measure. After the last bin in which something ended, the arrays are padded.
+fn course(name: &str, bins: &[CourseBin], length: usize) -> Value {
+    let none = CourseBin::default();
+    let bins = || bins.iter().chain(std::iter::repeat(&none)).take(length);
+    let counts = |count: fn(&CourseBin) -> u64| bins().map(count).collect::<Vec<_>>();
+    let times =
+        |percent| -> Vec<_> { bins().map(|bin| bin.latency.percentile_if_enough(percent).map(millis)).collect() };
+    json!({
+        "name": name,
+        "count": counts(|bin| bin.ok + bin.failed),
+        "failed": counts(|bin| bin.failed),
+        "p50_ms": times(50.0),
+        "p95_ms": times(95.0),
+        "p99_ms": times(99.0),
+        "max_ms": times(100.0),
     })
 }
 

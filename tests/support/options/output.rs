@@ -160,7 +160,7 @@ fn timeline_is_even(test: &LoadTestProgram, update: &str) {
     assert!((rates[0] / rates[1] - 1.0).abs() < 0.4, "{update}: {rates:?}");
     assert_eq!(ended.iter().sum::<f64>(), run.server.served() as f64, "{update}: {csv}");
     let json = test.read(&format!("{update}.json"));
-    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let json = crate::report(&json);
     let timeline = json["timeline"].as_array().expect("points").iter().map(|point| point["successes"].as_f64());
     assert!(timeline.eq(ended.iter().copied().map(Some)), "{update}: {csv} {json}");
 }

@@ -191,6 +191,16 @@ impl Threshold {
         }
     }
 
+    /// The unit of the measured value and the limit: `s`, `per_s`, `share` or `count`.
+    pub(super) fn unit(&self) -> &'static str {
+        match self.metric {
+            metric if metric.is_a_time() => "s",
+            Metric::Rate => "per_s",
+            _ if self.share => "share",
+            _ => "count",
+        }
+    }
+
     fn shown(&self, actual: f64) -> String {
         match self.metric {
             Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
