@@ -83,7 +83,8 @@ impl Drop for RestoreOnDrop {
 fn conclude(color: Color, state: &State, summary: &Summary, written: &Arc<AtomicU64>) {
     let mut console = Console::stdout_counted(color, written.clone());
     // The warnings were on the screen that is gone.
-    state.lines.iter().filter(|line| line.kind == LineKind::Warning).for_each(|line| console.line(line));
+    let lines = state.activity.entries().map(|entry| &entry.line);
+    lines.filter(|line| line.kind == LineKind::Warning).for_each(|line| console.line(line));
     console.finish(summary);
 }
 

@@ -173,7 +173,8 @@ impl Drop for Dashboard {
         }
         let state = self.end();
         let mut err = io::stderr().lock();
-        for line in state.iter().flat_map(|state| state.lines.iter().rev().take(LAST_LINES).rev()) {
+        let entries = state.iter().flat_map(|state| state.activity.entries().rev().take(LAST_LINES).rev());
+        for line in entries.map(|entry| &entry.line) {
             if line.kind == LineKind::Print && line.worker.is_none() {
                 let _ = writeln!(err, "{}", line.text);
             }

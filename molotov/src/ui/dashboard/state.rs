@@ -1,24 +1,22 @@
 //! The state of the dashboard: what the run has sent, and what the user has chosen to see.
 
+mod activity;
+mod trend;
 mod verdict;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-pub(super) use self::verdict::Light;
+pub(super) use self::trend::TrendPoint;
+use self::{activity::Activity, trend::Trend};
 use crate::{
     metrics::{ErrorGroup, Health, Snapshot, Stats},
-    run::{Line, Progress, ThresholdResult, Timeline},
+    run::{ErrorKey, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
-
-/// The number of lines that are kept.
-const LINES: usize = 2_000;
-/// The number of seconds for which the counts of an error are kept.
-const COURSE: usize = 120;
 
 /// The number of seconds over which the health of a process is shown.
 const RECENT: u64 = 5;
@@ -104,7 +102,7 @@ pub(super) struct State {
     pub(super) colored: bool,
     /// The terminal shows ASCII only.
     pub(super) ascii: bool,
-    pub(super) lines: VecDeque<Line>,
+    pub(super) activity: Activity,
     pub(super) totals: Snapshot,
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
@@ -113,7 +111,7 @@ pub(super) struct State {
     pub(super) processes: BTreeMap<Option<Arc<str>>, Recent>,
     /// The CPU time of the machine and the quota, without the other figures.
     pub(super) machine: Recent,
-    courses: HashMap<ErrorKey, Course>,
+    pub(super) trend: Trend,
     second: u64,
 }
 
@@ -130,20 +128,6 @@ impl Recent {
     }
 }
 
-/// Errors with the same key are one group.
-type ErrorKey = (String, Option<String>, String);
-
-fn key_of(group: &ErrorGroup) -> ErrorKey {
-    (group.kind.clone(), group.place.clone(), group.scenario.clone())
-}
-
-/// The counts of an error over the last seconds.
-#[derive(Debug, Default)]
-struct Course {
-    seen: u64,
-    counts: VecDeque<u64>,
-}
-
 impl State {
     pub(super) fn new(limits: RunLimits, colored: bool) -> State {
         State { limits, colored, ..State::default() }
@@ -153,13 +137,9 @@ impl State {
     pub(super) fn apply(&mut self, event: ScreenEvent) {
         match event {
             ScreenEvent::Line(line) => {
-                if self.lines.len() >= LINES {
-                    self.lines.pop_front();
-                }
-                self.lines.push_back(line);
                 // A view that is scrolled stays where it is.
-                if self.view == View::Activity && self.scroll > 0 {
-                    self.scroll = (self.scroll + 1).min(self.lines.len());
+                if self.activity.add(line) && self.view == View::Activity && self.scroll > 0 {
+                    self.scroll = (self.scroll + 1).min(self.activity.len());
                 }
             }
             ScreenEvent::Measures(process, measures) => {
@@ -190,34 +170,24 @@ impl State {
         }
     }
 
-    /// Adds a second to the counts of the errors.
+    /// Updates what changes once a second.
     fn tick(&mut self, second: u64) {
+        self.trend.update(&self.timeline);
         if second <= self.second {
             return;
         }
-        let passed = (second - self.second).min(COURSE as u64);
         self.second = second;
         for recent in self.processes.values_mut().chain([&mut self.machine]) {
             recent.0.retain(|(at, _)| at + RECENT >= second);
         }
-        for group in &self.totals.errors {
-            let course = self.courses.entry(key_of(group)).or_default();
-            for _ in 1..passed {
-                course.counts.push_back(0);
-            }
-            course.counts.push_back(group.count - course.seen);
-            course.seen = group.count;
-        }
-        for course in self.courses.values_mut() {
-            while course.counts.len() > COURSE {
-                course.counts.pop_front();
-            }
-        }
+        let active = self.progress.totals.active();
+        let thresholds = self.limits.thresholds.iter();
+        self.thresholds = thresholds.map(|threshold| threshold.judge_measures(&self.totals, active)).collect();
     }
 
-    /// How often an error occurred in each of the last seconds.
-    pub(super) fn course(&self, group: &ErrorGroup) -> Vec<u64> {
-        self.courses.get(&key_of(group)).map(|course| course.counts.iter().copied().collect()).unwrap_or_default()
+    /// How often an error occurred in each [period](crate::run::Courses::period) of the run.
+    pub(super) fn course(&self, group: &ErrorGroup) -> &[u64] {
+        self.timeline.courses().errors().get(&ErrorKey::of(group)).map_or(&[], Vec::as_slice)
     }
 
     /// The groups of errors, the most frequent first.
@@ -305,7 +275,7 @@ impl State {
     pub(super) fn length(&self) -> usize {
         match self.view {
             View::Live | View::Distribution => 0,
-            View::Activity => self.lines.len(),
+            View::Activity => self.activity.len(),
             View::Table => self.rows().len(),
             View::Errors => self.errors().len(),
             View::Generator => self.processes.len(),

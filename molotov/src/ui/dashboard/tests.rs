@@ -206,10 +206,10 @@ fn run_with_stages_of_workers() {
 fn run_at_a_rate_is_drawn_in_every_size_without_colors() {
     let mut state = at_a_rate(5);
     state.colored = false;
-    for view in View::ALL {
+    for view in [View::Live, View::Table] {
         state.view = view;
-        for width in [1, 5, 20, 49, 50, 79, 300] {
-            for height in [1, 2, 3, 5, 9, 16, 23, 100] {
+        for width in [1, 5, 20, 49, 50, 79, 200] {
+            for height in [1, 2, 3, 5, 9, 16, 23, 60] {
                 screen(&state, (width, height));
             }
         }
@@ -240,14 +240,11 @@ fn long_error() {
 fn draws_every_size() {
     let mut state = after(10, 3, &[1, 2]);
     state.progress.sizing = Some(SizingProgress::Failures { ratio: 0.031, tolerance: 0.05 });
-    for help in [false, true] {
-        state.help = help;
-        for view in View::ALL {
-            state.view = view;
-            for width in [1, 5, 20, 49, 50, 79, 300] {
-                for height in [1, 2, 3, 5, 9, 16, 23, 100] {
-                    screen(&state, (width, height));
-                }
+    for (view, help) in View::ALL.into_iter().map(|view| (view, false)).chain([(View::Live, true)]) {
+        (state.view, state.help) = (view, help);
+        for width in [1, 5, 20, 49, 50, 79, 200] {
+            for height in [1, 2, 3, 5, 9, 16, 23, 60] {
+                screen(&state, (width, height));
             }
         }
     }
@@ -279,7 +276,9 @@ fn cuts_no_numbers() {
     state.apply(ScreenEvent::Measures(Some("1234567".into()), Box::new(measures)));
     for view in View::ALL {
         state.view = view;
-        let whole = numbers(&screen(&state, (400, 100)));
+        // The numbers on an axis depend on its height.
+        let whole: BTreeSet<_> =
+            [16, 24, 100].into_iter().flat_map(|height| numbers(&screen(&state, (400, height)))).collect();
         assert!(whole.contains("1,234,567"), "{view:?}: {whole:?}");
         for width in (24..60).step_by(3).chain([40, 50, 70, 80, 100]) {
             for height in [16, 24] {
@@ -375,9 +374,125 @@ fn sorts_errors_by_count_in_a_stable_order() {
     assert_eq!(order[2], ["9 A", "3 C", "3 B"]);
 }
 
+/// A run with 30 scenarios and requests, 90 kinds of errors, long names, and names with wide and combining characters.
+fn crowded() -> State {
+    let thresholds = ["p95(wide 漢字 scenario) < 1s", "failures < 1%", "requests.p95 < 21ms", "p99(never run) < 1s"];
+    let thresholds = thresholds.into_iter().map(|text| text.parse().unwrap()).collect();
+    let mut state = State::new(RunLimits { thresholds, ..limits() }, true);
+    let long = "a very long name of a scenario ".repeat(10);
+    assert!(long.len() > 300);
+    let mut totals = Totals::default();
+    for second in 1..=20_u64 {
+        let recorder = Recorder::new(Limits::default());
+        for number in 0..30_u64 {
+            let name = match number {
+                0 => long.clone(),
+                1 => "wide 漢字 scenario".to_owned(),
+                2 => "combining e\u{301}e\u{301}e\u{301} 👩‍👩‍👧‍👦".to_owned(),
+                _ => format!("scenario {number}"),
+            };
+            let scenario = recorder.scenario_id(&name);
+            let fails = number < 3;
+            let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
+            let latency = Duration::from_millis(10 + number + second % 5);
+            recorder.scenario(scenario, outcome, latency);
+            let code = [200, 201, 204, 302, 404, 500][number as usize % 6];
+            let sample = OperationSample {
+                outcome,
+                status: Some(Status::Code(code)),
+                connect: None,
+                first_byte: None,
+                total: latency / 2,
+                bytes_in: 100,
+                bytes_out: 50,
+                retried: 0,
+            };
+            recorder.operation(HTTP, &format!("GET /{name}"), &sample);
+            totals.successes += u64::from(!fails);
+            totals.failures += u64::from(fails);
+        }
+        for number in 0..90 {
+            recorder.error(ErrorSample {
+                kind: &format!("Error{number}"),
+                message: &format!("漢字 {long}"),
+                place: Some(&format!("loadtest.py:{number}")),
+                scenario: &long,
+                detail: None,
+                at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + second),
+            });
+        }
+        let elapsed = Duration::from_secs(second);
+        let measures = Snapshot { until: elapsed, health: Health::default(), ..recorder.take() };
+        state.apply(ScreenEvent::Measures(None, Box::new(measures)));
+        let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..totals };
+        let progress = Progress { totals, workers: 30, processes: 1, rate: 30.0, ..Progress::default() };
+        state.apply(ScreenEvent::Progress(progress));
+    }
+    state
+}
+
+#[test]
+fn crowded_run() {
+    check("crowded", crowded(), &[View::Live, View::Errors], &SIZES);
+}
+
+#[test]
+fn live_view_shows_thresholds_with_lights_and_values() {
+    let screen = screen(&crowded(), (120, 36));
+    let rows = [
+        "✗ failures < 1%                 10.00 %  BROKEN",
+        "▲ requests.p95 < 21ms            20.0ms  close",
+        "● p95(wide 漢字 scenario) < 1s   15.0ms  met",
+        "○ p99(never run) < 1s                 –  no data",
+    ];
+    let found: Vec<_> = rows.iter().filter(|row| !screen.contains(**row)).collect();
+    assert!(found.is_empty(), "{found:?}\n{screen}");
+    assert!(screen.starts_with("\" ✗ BROKEN  1 of 4 thresholds broken: failures < 1%"), "{screen}");
+}
+
+/// A `GET` of 0.4 ms, then 600 ms of think time and a delay of 1 s. Think time is in no chart of requests.
+#[test]
+fn charts_of_requests_exclude_think_time() {
+    let mut state = State::new(limits(), false);
+    for second in 1..=30_u64 {
+        let recorder = Recorder::new(Limits::default());
+        let in_cycle = second * 1_000 % 1_600;
+        if in_cycle < 1_000 {
+            let total = Duration::from_micros(400);
+            let (outcome, status) = (Outcome::Ok, Some(Status::Code(200)));
+            let (connect, first_byte) = (None, None);
+            let sample =
+                OperationSample { outcome, status, connect, first_byte, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+            recorder.operation(HTTP, "GET /", &sample);
+        } else {
+            recorder.scenario(recorder.scenario_id("think"), Outcome::Ok, Duration::from_millis(601));
+        }
+        let elapsed = Duration::from_secs(second);
+        state.apply(ScreenEvent::Measures(None, Box::new(Snapshot { until: elapsed, ..recorder.take() })));
+        let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..Totals::default() };
+        state.apply(ScreenEvent::Progress(Progress { totals, ..Progress::default() }));
+    }
+    let latencies: Vec<_> = state.trend.points().filter_map(|point| point.latency).collect();
+    assert!((10..30).contains(&latencies.len()), "{latencies:?}");
+    assert!(latencies.iter().all(|latency| latency.p99 < 0.005), "{latencies:?}");
+    let screen = screen(&state, (120, 36));
+    assert!(screen.contains("Latency of requests") && screen.contains("p99 400µs"), "{screen}");
+    assert!(!screen.contains("601ms") && !screen.contains("600ms") && !screen.contains("1.00s"), "{screen}");
+}
+
+#[test]
+fn charts_use_the_room_of_the_terminal() {
+    let rows_with_axis = |size| {
+        let screen = screen(&after(30, 9, &[]), size);
+        screen.lines().filter(|row| row.starts_with("\"│") && row.contains(['┤', '│']) && row.contains("││")).count()
+    };
+    let heights = [(60, 16), (80, 24), (120, 36), (200, 60)].map(rows_with_axis);
+    assert!(heights[0] >= 5 && heights.is_sorted() && heights[3] > 2 * heights[1], "{heights:?}");
+}
+
 #[test]
 fn terminals_without_unicode_show_ascii_only() {
-    for mut state in [after(30, 9, &[]), after(12, 1, &[1, 2]), at_a_rate(5), State::new(limits(), true)] {
+    for mut state in [after(30, 9, &[]), after(12, 1, &[1, 2]), at_a_rate(5), crowded(), State::new(limits(), true)] {
         state.ascii = true;
         for view in View::ALL {
             state.view = view;

@@ -7,7 +7,8 @@ use super::{
     style::{Palette, block},
 };
 use crate::{
-    report::layout::{cut, harmless},
+    format,
+    report::layout::{cut, harmless, width},
     run::LineKind,
 };
 
@@ -20,10 +21,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(block, area);
     let (columns, room) = (usize::from(inner.width), usize::from(inner.height));
     let mut shown: Vec<Text<'_>> = Vec::new();
-    for line in state.lines.iter().rev().skip(state.scroll) {
+    for entry in state.activity.entries().rev().skip(state.scroll) {
         if shown.len() >= room {
             break;
         }
+        let line = &entry.line;
         let style = match line.kind {
             LineKind::Failure | LineKind::MoreFailures => palette.bad(),
             LineKind::Warning => palette.odd(),
@@ -34,8 +36,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
         let worker = line.worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
         let mut prefix = process + &worker;
         let mut texts = Vec::new();
+        let mut more = match (entry.more, line.kind) {
+            (0, _) => String::new(),
+            (more, LineKind::Info) => format!(" (and {})", format::plural(more, "more worker")),
+            (more, _) => format!(" (and {} more)", format::count(more)),
+        };
         for text in line.text.lines() {
             let text = std::mem::take(&mut prefix) + &harmless(text);
+            let more = std::mem::take(&mut more);
+            let text = cut(&text, columns.saturating_sub(width(&more))) + &more;
             texts.push(Text::styled(cut(&text, columns), style));
         }
         shown.extend(texts.into_iter().rev());

@@ -1,232 +1,169 @@
-//! Charts of throughput and latency.
+//! The charts of the live view: what each of them shows.
 
 use std::time::Duration;
 
-use ratatui::{
-    Frame,
-    layout::Rect,
-    style::Style,
-    symbols::Marker,
-    widgets::{Axis, Chart, Dataset, GraphType},
-};
+use ratatui::{Frame, layout::Rect, symbols::Marker};
 
 use super::{
-    super::state::State,
-    style::{Palette, block},
+    super::state::{State, TrendPoint},
+    chart::{Chart, Curve, Scale, Values, number},
+    style::Palette,
 };
-use crate::{
-    format,
-    metrics::Histogram,
-    report::layout::fitting,
-    run::{PlanProgress, Point, PointStarts},
-};
+use crate::{format, run::LatencySource};
 
-/// The number of points that a chart shows.
-const POINTS: usize = 120;
 /// The number of points of the plan ahead.
 const AHEAD: u32 = 60;
+/// The longest time before now that charts show, in seconds, while points are one second long.
+const SHOWN: u64 = 120;
 
-pub(super) fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let palette = Palette::of(state);
-    let points = recent_points(state);
-    let values = |count: fn(&Point) -> u64| -> Values {
-        points.iter().map(|point| (point.at.as_secs_f64(), point.per_second(count(point)))).collect()
-    };
-    let failed = Curve::new("failed", palette.bad(), values(|point| point.failures));
-    if let Some(plan) = &state.progress.plan {
-        let count = |count: fn(&PointStarts) -> u64| -> Values {
-            let starts = points.iter().filter_map(|point| Some((point, point.starts.as_deref()?)));
-            starts.map(|(point, starts)| (point.at.as_secs_f64(), point.per_second(count(starts)))).collect()
-        };
-        let mut asked = count(|starts| starts.asked);
-        asked.extend(rates_ahead(state, plan));
-        let curves = [
-            Curve { marker: Marker::Dot, ..Curve::new("asked", palette.faint(), asked) },
-            Curve::new("achieved", palette.good(), count(|starts| starts.started)),
-            failed,
-        ];
-        let (asked, achieved) = (format::rate(plan.rate), format::rate(plan.achieved));
-        let titles = [
-            format!(" Starts a second: {achieved} of {asked} asked "),
-            format!(" Starts: {achieved} of {asked} asked "),
-            " Starts a second ".to_owned(),
-        ];
-        let title = fitting(titles, usize::from(area.width.saturating_sub(2)));
-        return draw_chart(frame, area, title, &curves, format::rate, state);
+/// A chart of the live view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LiveChart {
+    /// Requests a second; scenarios in a run without requests.
+    Throughput,
+    /// The percentiles of the latencies.
+    Latency,
+    /// Starts that the plan asked for, and those that happened.
+    Starts,
+    /// The response times and the service times of scenarios that start at a rate.
+    ResponseTimes,
+    /// Workers, and those that the stages plan.
+    Workers,
+}
+
+impl LiveChart {
+    /// The charts of a run, the most important first.
+    pub(super) fn of(state: &State) -> Vec<LiveChart> {
+        let mut charts = vec![LiveChart::Throughput, LiveChart::Latency];
+        if state.progress.plan.is_some() {
+            charts.extend([LiveChart::Starts, LiveChart::ResponseTimes]);
+        }
+        if state.planned_workers(Duration::ZERO).is_some() {
+            charts.push(LiveChart::Workers);
+        }
+        charts
     }
-    let curves = [Curve::new("ok", palette.good(), values(|point| point.successes)), failed];
-    draw_chart(frame, area, " Scenarios a second ".to_owned(), &curves, format::rate, state);
+
+    /// Draws the chart.
+    pub(super) fn draw(self, frame: &mut Frame<'_>, area: Rect, state: &State) {
+        match self {
+            LiveChart::Throughput => draw_throughput(frame, area, state),
+            LiveChart::Latency => draw_latency(frame, area, state),
+            LiveChart::Starts => draw_starts(frame, area, state),
+            LiveChart::ResponseTimes => draw_response_times(frame, area, state),
+            LiveChart::Workers => draw_workers(frame, area, state),
+        }
+    }
+}
+
+/// The values of the points that have one.
+fn values(state: &State, value: impl Fn(&TrendPoint) -> Option<f64>) -> Values {
+    state.trend.points().filter_map(|point| Some((point.at, value(point)?))).collect()
+}
+
+/// Draws a chart of the last points, and of the time ahead if a line extends to it.
+fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    heads: &[&str],
+    curves: &[Curve],
+    scale: Scale,
+    label: fn(f64) -> String,
+) {
+    let points = || state.trend.points();
+    let begin = points().next().map_or(0.0, |point| point.from);
+    let end = points().next_back().map_or(1.0, |point| point.at).max(1.0);
+    let end = curves.iter().filter_map(|curve| Some(curve.values.last()?.0)).fold(end, f64::max);
+    Chart { heads, curves, scale, label, span: [begin, end] }.draw(frame, area, state);
+}
+
+fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let of_requests = state.timeline.latency_source() == LatencySource::Requests;
+    let ok = |point: &TrendPoint| Some(if of_requests { point.requests_ok } else { point.scenarios_ok });
+    let failed = |point: &TrendPoint| Some(if of_requests { point.requests_failed } else { point.scenarios_failed });
+    let curves = [
+        Curve::new("ok", palette.good(), values(state, ok)),
+        Curve::new("failed", palette.bad(), values(state, failed)).of('×'),
+    ];
+    let heads: &[_] = match of_requests {
+        true => &["Requests a second", "Requests/s"],
+        false => &["Scenarios a second", "Scenarios/s"],
+    };
+    draw(frame, area, state, heads, &curves, Scale::Linear, number);
+}
+
+fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let mut curves = [
+        Curve::new("p50", palette.first(), values(state, |point| Some(point.latency?.p50))),
+        Curve::new("p95", palette.second(), values(state, |point| Some(point.latency?.p95))),
+        Curve::new("p99", palette.odd(), values(state, |point| Some(point.latency?.p99))),
+    ];
+    if !state.colored || state.ascii {
+        curves[1].marker = Marker::Custom('•');
+        curves[2].marker = Marker::Custom('×');
+    }
+    let source = state.timeline.latency_source().name();
+    let heads = [&format!("Latency of {source}"), "Latency"];
+    draw(frame, area, state, &heads, &curves, Scale::Log, time);
+}
+
+/// Draws the starts so far, and those that the plan asks for from now on.
+fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let mut asked = values(state, |point| Some(point.starts?.asked));
+    asked.extend(rates_ahead(state));
+    let curves = [
+        Curve::new("asked", palette.background(), asked).of('·'),
+        Curve::new("started", palette.good(), values(state, |point| Some(point.starts?.started))),
+    ];
+    draw(frame, area, state, &["Starts a second", "Starts/s"], &curves, Scale::Linear, number);
+}
+
+fn draw_response_times(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let curves = [
+        Curve::new("service", palette.first(), values(state, |point| point.starts?.service_p95)).of('•'),
+        // Above the line of the service times, where both are equal.
+        Curve::new("response", palette.second(), values(state, |point| point.starts?.response_p95)),
+    ];
+    draw(frame, area, state, &["p95 of scenarios", "p95"], &curves, Scale::Log, time);
 }
 
 /// Draws the number of workers, and the stages that are planned for them.
-pub(super) fn draw_workers(frame: &mut Frame<'_>, area: Rect, state: &State) {
+fn draw_workers(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
-    let points = recent_points(state);
-    let workers = points.iter().map(|point| (point.at.as_secs_f64(), point.workers as f64)).collect();
-    let (elapsed, planned) = (state.progress.totals.elapsed, |at| state.planned_workers(at));
-    let before = points.iter().filter_map(|point| Some((point.at.as_secs_f64(), planned(point.at)?)));
-    let ahead = moments_ahead(state, elapsed).into_iter().filter_map(|at| Some((at.as_secs_f64(), planned(at)?)));
+    let planned = |at: Duration| Some((at.as_secs_f64(), state.planned_workers(at)?));
+    let before = state.trend.points().filter_map(|point| planned(Duration::try_from_secs_f64(point.at).ok()?));
+    let ahead = moments_ahead(state).into_iter().filter_map(planned);
     let curves = [
-        Curve { marker: Marker::Dot, ..Curve::new("planned", palette.faint(), before.chain(ahead).collect()) },
-        Curve::new("workers", palette.first(), workers),
+        Curve::new("planned", palette.background(), before.chain(ahead).collect()).of('·'),
+        Curve::new("workers", palette.first(), values(state, |point| Some(point.workers as f64))),
     ];
-    draw_chart(frame, area, " Workers ".to_owned(), &curves, format::rate, state);
+    draw(frame, area, state, &["Workers"], &curves, Scale::Linear, number);
 }
 
 /// The planned rates of the time ahead. What the user has changed so far also applies to it.
-fn rates_ahead(state: &State, plan: &PlanProgress) -> Values {
+fn rates_ahead(state: &State) -> Values {
+    let Some(plan) = state.progress.plan else { return Values::new() };
     let elapsed = state.progress.totals.elapsed;
     let Some(now) = state.planned_rate(elapsed).filter(|rate| *rate > 0.0) else { return Values::new() };
     let planned = |at| Some(state.planned_rate(at)? * (plan.rate / now));
-    moments_ahead(state, elapsed).into_iter().filter_map(|at| Some((at.as_secs_f64(), planned(at)?))).collect()
+    moments_ahead(state).into_iter().filter_map(|at| Some((at.as_secs_f64(), planned(at)?))).collect()
 }
 
 /// Moments from now on for which charts show the plan: a third of the time that they show, up to the end of the plan.
-fn moments_ahead(state: &State, elapsed: Duration) -> Vec<Duration> {
+fn moments_ahead(state: &State) -> Vec<Duration> {
+    let elapsed = state.progress.totals.elapsed;
     let Some(end) = state.plan_end() else { return Vec::new() };
-    let ahead = (elapsed.min(Duration::from_secs(POINTS as u64)) / 3).max(Duration::from_secs(5));
+    let ahead = (elapsed.min(Duration::from_secs(SHOWN)) / 3).max(Duration::from_secs(5));
     let until = (elapsed + ahead).min(end);
     let step = until.saturating_sub(elapsed) / AHEAD;
     (0..AHEAD).map(|n| elapsed + step * n).filter(|at| *at < end && !step.is_zero()).collect()
 }
 
-pub(super) fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let palette = Palette::of(state);
-    let points = recent_points(state);
-    let values = |percent: f64| -> Values {
-        let timed = points.iter().filter(|point| !point.latency.is_empty());
-        timed.map(|point| (point.at.as_secs_f64(), point.latency.percentile(percent).as_secs_f64())).collect()
-    };
-    if state.progress.plan.is_some() {
-        return draw_both_latencies(frame, area, &points, state);
-    }
-    let curves = [Curve::new("p50", palette.first(), values(50.0)), Curve::new("p95", palette.second(), values(95.0))];
-    let timed = state.timeline.latency_source().name();
-    let mut titles = vec![format!(" Latency of {timed} "), " Latency ".to_owned()];
-    if let Some(point) = points.iter().rev().find(|point| !point.latency.is_empty()) {
-        let [p50, p95] = [50.0, 95.0].map(|percent| shown(&point.latency, percent));
-        titles.splice(
-            0..0,
-            [
-                format!(" Latency of {timed}: p50 {p50}, p95 {p95} "),
-                format!(" Latency of {timed}: p95 {p95} "),
-                format!(" p50 {p50}, p95 {p95} "),
-                format!(" p95 {p95} "),
-            ],
-        );
-    }
-    let title = fitting(titles, usize::from(area.width.saturating_sub(2)));
-    let time = |seconds: f64| format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    draw_chart(frame, area, title, &curves, time, state);
-}
-
-/// A percentile, or `–` if there are too few operations to estimate it.
-fn shown(times: &Histogram, percent: f64) -> String {
-    times.percentile_if_enough(percent).map_or("–".to_owned(), format::latency)
-}
-
-/// Draws the response times and the service times of scenarios that start at a rate.
-fn draw_both_latencies(frame: &mut Frame<'_>, area: Rect, points: &[Point], state: &State) {
-    let palette = Palette::of(state);
-    let timed = || points.iter().filter_map(|point| Some((point, point.starts.as_deref()?)));
-    let values = |times: fn(&PointStarts) -> &Histogram| -> Values {
-        let timed = timed().filter(|(_, starts)| !times(starts).is_empty());
-        timed.map(|(point, of)| (point.at.as_secs_f64(), times(of).percentile(95.0).as_secs_f64())).collect()
-    };
-    let curves = [
-        Curve { marker: Marker::Dot, ..Curve::new("service p95", palette.first(), values(|starts| &starts.service)) },
-        // Above the line of the service times, where both are equal.
-        Curve::new("response p95", palette.second(), values(|starts| &starts.response)),
-    ];
-    let mut titles = vec![" p95 of scenarios ".to_owned()];
-    if let Some((_, last)) = timed().rfind(|(_, starts)| !starts.response.is_empty()) {
-        let [response, service] = [&last.response, &last.service].map(|times| shown(times, 95.0));
-        titles.splice(
-            0..0,
-            [
-                format!(" p95 of scenarios: response {response}, service {service} "),
-                format!(" p95: response {response}, service {service} "),
-                format!(" response {response}, service {service} "),
-            ],
-        );
-    }
-    let title = fitting(titles, usize::from(area.width.saturating_sub(2)));
-    let time = |seconds: f64| format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    draw_chart(frame, area, title, &curves, time, state);
-}
-
-/// The points that charts show.
-fn recent_points(state: &State) -> Vec<Point> {
-    let points = state.timeline.points();
-    let before = points.len().saturating_sub(POINTS);
-    points.skip(before).collect()
-}
-
-/// Seconds since the start of the run, and the values at these times.
-type Values = Vec<(f64, f64)>;
-
-/// A line of a chart.
-struct Curve {
-    name: &'static str,
-    style: Style,
-    marker: Marker,
-    values: Values,
-}
-
-impl Curve {
-    fn new(name: &'static str, style: Style, values: Values) -> Curve {
-        Curve { name, style, marker: Marker::Braille, values }
-    }
-}
-
-/// Draws some lines over the last seconds, and over the time ahead if a line extends to it.
-fn draw_chart(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    title: String,
-    curves: &[Curve],
-    label: impl Fn(f64) -> String,
-    state: &State,
-) {
-    let mut points = state.timeline.points();
-    let first = points.nth(points.len().saturating_sub(POINTS));
-    let end = points.next_back().or(first.clone()).map_or(1.0, |point| point.at.as_secs_f64()).max(1.0);
-    let end = curves.iter().filter_map(|curve| Some(curve.values.last()?.0)).fold(end, f64::max);
-    let begin = first.map_or(0.0, |point| point.at.saturating_sub(point.period).as_secs_f64());
-    let highest = curves.iter().flat_map(|curve| curve.values.iter().map(|(_, value)| *value)).fold(0.0, f64::max);
-    let top = round_up(highest);
-    let datasets = curves
-        .iter()
-        .map(|curve| {
-            Dataset::default()
-                .name(curve.name)
-                .marker(curve.marker)
-                .graph_type(GraphType::Line)
-                .style(curve.style)
-                .data(&curve.values)
-        })
-        .collect();
-    let moment = |seconds: f64| format::clock(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    let chart = Chart::new(datasets)
-        .block(block(title))
-        .x_axis(
-            Axis::default().bounds([begin, end]).labels([moment(begin), moment(end)]).style(Palette::of(state).faint()),
-        )
-        .y_axis(
-            Axis::default()
-                .bounds([0.0, top])
-                .labels(["0".to_owned(), label(top / 2.0), label(top)])
-                .style(Palette::of(state).faint()),
-        )
-        .legend_position(None);
-    frame.render_widget(chart, area);
-}
-
-/// The next round number that is not below `value`.
-fn round_up(value: f64) -> f64 {
-    if !value.is_finite() || value <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|round| *round >= value * 0.9999).unwrap_or(value)
+fn time(seconds: f64) -> String {
+    format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }

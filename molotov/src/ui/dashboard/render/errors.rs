@@ -5,11 +5,12 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::Style,
     text::Line as Text,
-    widgets::{Paragraph, Sparkline},
+    widgets::Paragraph,
 };
 
 use super::{
     super::state::State,
+    chart::{Chart, Curve, Scale, number},
     style::{MARKED, Palette, block},
 };
 use crate::{
@@ -27,7 +28,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
         return;
     }
     let selected = state.selected.min(errors.len() - 1);
-    let height = (errors.len() as u16 + 2).min(area.height / 3).max(3);
+    let height = (errors.len() as u16 + 2).min(area.height * 2 / 5).max(3);
     let [list, rest] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
     draw_list(frame, list, &errors, selected);
     draw_group(frame, rest, errors[selected], state);
@@ -57,18 +58,10 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, errors: &[&ErrorGroup], selected
     frame.render_widget(Paragraph::new(lines).block(block(title)), area);
 }
 
-/// Draws how often errors of a group occurred, and the first of them.
+/// Draws how often errors of a group occurred, and the first of them. The chart takes the room that the text leaves.
 fn draw_group(frame: &mut Frame<'_>, area: Rect, group: &ErrorGroup, state: &State) {
     let palette = Palette::of(state);
     let columns = usize::from(area.width.saturating_sub(2));
-    let height = if area.height >= 10 { 4 } else { 0 };
-    let [chart, sample] = Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
-    if height > 0 {
-        let counts = state.course(group);
-        let first = counts.len().saturating_sub(columns);
-        let bars = Sparkline::default().data(&counts[first..]).style(palette.bad());
-        frame.render_widget(bars.block(block(" Each second ".to_owned())), chart);
-    }
     let times = [group.first, group.last].map(format::seconds);
     let times = wrap(&format!("first {}, last {}", times[0], times[1]), columns.max(1));
     let mut lines: Vec<_> = times.into_iter().map(|line| Text::styled(line, palette.faint())).collect();
@@ -78,5 +71,27 @@ fn draw_group(frame: &mut Frame<'_>, area: Rect, group: &ErrorGroup, state: &Sta
     for line in group.detail.iter().flat_map(|detail| detail.lines()) {
         lines.push(Text::styled(cut(&harmless(line), columns), palette.faint()));
     }
+    let text = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let rows = if area.height >= 10 { area.height.saturating_sub(text).max(6) } else { 0 };
+    let [chart, sample] = Layout::vertical([Constraint::Length(rows), Constraint::Min(0)]).areas(area);
+    if rows > 0 {
+        draw_course(frame, chart, group, state);
+    }
     frame.render_widget(Paragraph::new(lines).block(block(" The first of them ".to_owned())), sample);
+}
+
+/// Draws how often errors of a group occurred over the time of the run.
+fn draw_course(frame: &mut Frame<'_>, area: Rect, group: &ErrorGroup, state: &State) {
+    let courses = state.timeline.courses();
+    let period = courses.period().as_secs_f64();
+    let counts = state.course(group).iter().chain(std::iter::repeat(&0)).take(courses.len());
+    let values = counts.enumerate().map(|(bin, count)| ((bin + 1) as f64 * period, *count as f64 / period)).collect();
+    let chart = Chart {
+        heads: &["Errors a second", "Errors/s"],
+        curves: &[Curve::new("this kind", Palette::of(state).bad(), values)],
+        scale: Scale::Linear,
+        label: number,
+        span: [0.0, (courses.len() as f64 * period).max(1.0)],
+    };
+    chart.draw(frame, area, state);
 }

@@ -2,6 +2,7 @@
 
 mod activity;
 mod ascii;
+mod chart;
 mod charts;
 mod columns;
 mod distribution;

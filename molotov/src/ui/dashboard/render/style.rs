@@ -6,7 +6,8 @@ use ratatui::{
     widgets::{Block, Borders},
 };
 
-use super::super::state::{Light, State};
+use super::super::state::State;
+use crate::run::Light;
 
 pub(super) const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 pub(super) const MARKED: Style = Style::new().add_modifier(Modifier::REVERSED);
@@ -43,6 +44,11 @@ impl Palette {
 
     pub(super) fn second(&self) -> Style {
         self.fg(Color::Magenta)
+    }
+
+    /// A line that is less important than others. A chart shows the color of a style only.
+    pub(super) fn background(&self) -> Style {
+        self.fg(Color::DarkGray)
     }
 
     pub(super) fn faint(&self) -> Style {

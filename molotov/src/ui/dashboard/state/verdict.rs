@@ -1,7 +1,10 @@
 //! The verdict on the run so far.
 
 use super::State;
-use crate::{format, run::ThresholdResult};
+use crate::{
+    format,
+    run::{Light, ThresholdResult},
+};
 
 /// How well the run is doing, at a glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,15 +14,6 @@ pub(in super::super) struct Verdict {
     pub(in super::super) word: &'static str,
     /// What led to it, the longest text first.
     pub(in super::super) details: Vec<String>,
-}
-
-/// How far a value is from its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Light {
-    Met,
-    Close,
-    Broken,
-    Unknown,
 }
 
 impl State {
@@ -56,7 +50,7 @@ impl State {
             ]
         };
         let with = |light: Light| -> Vec<&ThresholdResult> {
-            self.thresholds.iter().filter(|result| light_of(result) == light).collect()
+            self.thresholds.iter().filter(|result| result.light() == light).collect()
         };
         let (broken, close, met) = (with(Light::Broken), with(Light::Close), with(Light::Met));
         if !broken.is_empty() {
@@ -78,14 +72,5 @@ impl State {
             _ => (Light::Close, "FAILURES"),
         };
         Verdict { light, word, details: vec![failures, failed_share] }
-    }
-}
-
-/// The light of a threshold.
-pub(in super::super) fn light_of(result: &ThresholdResult) -> Light {
-    match (result.passed, &result.actual) {
-        (true, _) => Light::Met,
-        (false, None) => Light::Unknown,
-        (false, Some(_)) => Light::Broken,
     }
 }
