@@ -94,6 +94,7 @@ describe("the live page", () => {
     const viewers = await Promise.all([open(browser, url), open(browser, url, { viewport: { width: 390, height: 800 } })]);
     for (const { page } of viewers) {
       assert.equal(await page.locator(".state").textContent(), "Running");
+      await page.locator(".verdict", { hasText: "1 of 2 thresholds is broken so far." }).waitFor();
       await page.locator("#scenarios button.name").first().waitFor();
       const before = await tile(page, "scenarios succeeded");
       await page.waitForFunction(

@@ -44,7 +44,7 @@ impl Banner {
             title,
             state,
             label,
-            sentence: harmless(&summary.conclusion_sentence()),
+            sentence: harmless(&if running { so_far(summary) } else { summary.conclusion_sentence() }),
             facts: facts(summary),
             tiles: tiles(summary),
             notes: notes(summary).iter().map(|note| harmless(note)).collect(),
@@ -68,6 +68,27 @@ impl Banner {
             div id="notes" { @for note in &self.notes { p class="note" { (note) } } }
         }
     }
+}
+
+/// What a run that is not over has come to.
+fn so_far(summary: &Summary) -> String {
+    let all = summary.thresholds.len() as u64;
+    let broken = summary.thresholds.iter().filter(|result| !result.passed).count() as u64;
+    let are = |count: u64| if count == 1 { "is" } else { "are" };
+    let thresholds = match (all, broken) {
+        (0, _) => String::new(),
+        (1, 0) => "The threshold is met so far. ".to_owned(),
+        (_, 0) => format!("All {all} thresholds are met so far. "),
+        (1, _) => "The threshold is broken so far. ".to_owned(),
+        _ => format!("{broken} of {all} thresholds {} broken so far. ", are(broken)),
+    };
+    let (failures, ended) = (summary.totals.failures, summary.totals.successes + summary.totals.failures);
+    let scenarios = match (failures, ended) {
+        (_, 0) => "No scenario has ended.".to_owned(),
+        (0, _) => format!("{} ended, none failed.", format::plural(ended, "scenario")),
+        _ => format!("{} of {} failed.", format::count(failures), format::plural(ended, "scenario")),
+    };
+    thresholds + &scenarios
 }
 
 /// The conclusion, and its words.

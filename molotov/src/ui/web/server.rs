@@ -45,9 +45,10 @@ const UPDATE_PERIOD: Duration = Duration::from_secs(1);
 /// The share of a core that making updates may take, as the number of times that an update fits into the pause after it.
 const PAUSE: u32 = 200;
 /// How long viewers may take to read the last data.
-const GRACE: Duration = Duration::from_secs(1);
-/// Memory for what a viewer has not read, in bytes.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+/// Memory for what a viewer has not read, in bytes: in this process, and in the system.
 const BUFFER: usize = 64 << 10;
+const SYSTEM_BUFFER: usize = 64 << 10;
 
 /// Serves the page until `finished` is notified.
 pub(super) fn run(listener: WebListener, run: LiveRun, finished: &Notify) {
@@ -109,7 +110,9 @@ async fn serve(listener: WebListener, run: LiveRun, finished: &Notify) -> std::i
 
 /// Answers the request of a connection. At the end of the run, does not wait for a request.
 async fn answer(server: Arc<Server>, stream: TcpStream, mut ending: watch::Receiver<()>) {
+    // Without these settings, the page is only slower or takes more memory.
     let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SYSTEM_BUFFER);
     let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
