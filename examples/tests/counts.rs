@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    fs,
     path::PathBuf,
     process::{Command, ExitCode, Output},
 };
 
 use libtest_mimic::{Arguments, Trial};
 use molotov_examples::{Counts, Target, serve_if_asked};
-use molotov_tests::{Program, operations_are_measured};
+use molotov_tests::{Program, operations_are_measured, report};
 
 /// Returns the path of an example. Cargo puts them beside the directory of this test.
 fn example(name: &str) -> PathBuf {
@@ -19,9 +20,19 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn run(target: &Target, name: &str, options: &[&str]) -> Output {
+    run_with(name, options, &[("MOLOTOV_TARGET", &target.url), ("MOLOTOV_LINES", &target.lines)])
+}
+
+/// Runs an example, whose JSON report must match its schema.
+fn run_with(name: &str, options: &[&str], variables: &[(&str, &str)]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.json");
     let mut command = Command::new(example(name));
-    command.args(options).env("MOLOTOV_TARGET", &target.url).env("MOLOTOV_LINES", &target.lines);
-    command.output().unwrap()
+    command.args(options).arg("--report").arg(&path).envs(variables.iter().copied());
+    let output = command.env_remove("GITHUB_STEP_SUMMARY").output().unwrap();
+    let report = report(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}: {output:?}")));
+    assert_eq!(report["run"]["program"], name);
+    output
 }
 
 /// Runs 4 workers 6 times each, and compares the totals with the counts of the server.
@@ -79,7 +90,7 @@ fn main() -> ExitCode {
             Ok(())
         }),
         Trial::test("quickstart", move || {
-            let output = Command::new(example("quickstart")).args(["-w", "4", "-r", "6"]).output()?;
+            let output = run_with("quickstart", &["-w", "4", "-r", "6"], &[]);
             let text = String::from_utf8_lossy(&output.stdout);
             assert!(text.contains(good) && text.contains("The target has counted 24 requests."), "{output:?}");
             Ok(())
