@@ -212,7 +212,7 @@ fn runs_in_github_actions_add_to_the_summary_of_the_job() {
         ("GITHUB_STEP_SUMMARY", "/dev/full", "No space left on device"),
     ] {
         let (stderr, _) = in_a_job("-r 1", &directory, &[job[0], (name, value)], 0);
-        assert!(stderr.contains("cannot add the run to the summary of the job") && stderr.contains(part), "{stderr}");
+        assert!(stderr.contains("cannot add the run to the summary of the job:") && stderr.contains(part), "{stderr}");
     }
     fs::write(directory.path().join("summary"), "x".repeat(1 << 20)).unwrap();
     let (stderr, full) = in_a_job("-r 1", &directory, &job, 0);

@@ -61,6 +61,7 @@ fn a_report_on_standard_output_is_not_mixed_with_other_output() {
         let output = scripts.program(&line).run().exited(0);
         let report = molotov_tests::report(&output.stdout);
         assert!(report["totals"]["failures"].as_u64() > Some(0), "{output:#?}");
+        assert_eq!((&report["run"]["program"], &report["run"]["language"]), (&"loadtest.py".into(), &"Python".into()));
         let message = report["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("the scheme `file` is not supported; use http or https"), "{message}");
         for part in ["at import", "in global_setup", "in the scenario", "Loading extension 'witness'"] {

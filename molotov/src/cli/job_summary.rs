@@ -24,9 +24,7 @@ pub(super) fn add(summary: &Summary) -> Result<(), String> {
     match env::var_os(VARIABLE).filter(|path| is_in_a_job && !path.is_empty()) {
         None => Ok(()),
         Some(path) => append(Path::new(&path), &report::markdown(summary)).map_err(|error| {
-            format!(
-                "cannot add the run to the summary of the job, `${VARIABLE}`: {error}; unset the variable to do without"
-            )
+            format!("cannot add the run to the summary of the job: {error}; unset `{VARIABLE}` to disable the summary")
         }),
     }
 }
