@@ -210,6 +210,64 @@ fn lines_fit_the_width_without_cutting_numbers() {
     }
 }
 
+/// The heads of the columns of requests.
+fn heads(table: &str) -> Vec<String> {
+    let head = table.lines().find(|line| line.starts_with("Requests")).unwrap();
+    head.split("  ").map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn columns_depend_only_on_the_width() {
+    let quick = Recorder::new(Limits::default());
+    (0..5).for_each(|_| quick.operation(HTTP, "GET /", &request(Some(200), Duration::from_micros(7))));
+    let retried = busy();
+    retried.operation(HTTP, "GET /", &OperationSample { retried: 1, ..request(Some(200), Duration::from_millis(12)) });
+    let long = failing();
+    long.operation(HTTP, &"GET /long".repeat(34), &request(None, Duration::from_secs(100)));
+    let runs = [summary(&quick), summary(&busy()), summary(&retried), summary(&long)];
+    let mut fewer = 0;
+    for width in 40..240 {
+        let [quick, others @ ..] = runs.each_ref().map(|run| heads(&table(run, width, false)));
+        for other in others {
+            assert_eq!(other, quick, "in {width} columns");
+        }
+        assert!(quick.len() >= fewer, "in {width} columns: {quick:?}");
+        fewer = quick.len();
+        assert!(
+            width < 80
+                || ["count", "failed %", "rate/s", "p50", "p95", "p99"]
+                    .iter()
+                    .all(|head| quick.iter().any(|one| one == head)),
+            "{quick:?}"
+        );
+    }
+}
+
+#[test]
+fn large_numbers_drop_columns_instead_of_digits() {
+    let recorder = Recorder::new(Limits::default());
+    recorder.operation(HTTP, "GET /products", &request(None, Duration::from_secs(100)));
+    let mut summary = summary(&recorder);
+    let stats = summary.snapshot.requests.values_mut().next().unwrap();
+    (stats.counts.ok, stats.counts.failed) = (1_234_567, 8_765_432);
+    for width in 40..240 {
+        let table = table(&summary, width, false);
+        assert!(table.lines().all(|line| super::layout::width(line) <= width), "{table}");
+        assert!(table.contains(" 9,999,999") && table.contains(" 8,765,432"), "{table}");
+        assert!(table.contains("GET /products") || width < 60, "{table}");
+    }
+}
+
+#[test]
+fn steps_have_a_total() {
+    let recorder = Recorder::new(Limits::default());
+    for (name, millis) in [("login", 20), ("pay", 40)] {
+        (0..20).for_each(|_| recorder.step(name, Outcome::Ok, Duration::from_millis(millis)));
+    }
+    let table = table(&summary(&recorder), 80, false);
+    assert!(table.lines().any(|line| line.starts_with("Total ") && line.contains("    40 ")), "{table}");
+}
+
 #[test]
 fn retried_requests_are_shown_by_name_and_in_total() {
     let recorder = Recorder::new(Limits::default());

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use anstyle::Style;
 
-use super::style::BAD;
+use super::{
+    fit::{Candidate, Fit, fit},
+    style::BAD,
+};
 use crate::{
     format,
     metrics::{Histogram, Stats},
-    report::layout::{cut, fitting_parts, harmless, right, room_for_names, width},
+    report::layout::{cut, harmless, right, width},
 };
 
 /// The widest status that a cell shows in full, in columns.
 const MAX_STATUS: usize = 12;
-/// The number of spaces before a column.
-const GAP: usize = 2;
 
 /// A row of a table.
 pub(super) struct Row {
@@ -26,10 +27,11 @@ pub(super) struct Row {
     cells: Vec<String>,
 }
 
-/// A column: its head, its rank, and its cell. Columns with a low rank are the last to be left out.
+/// A column: its head, its rank, its usual width, and its cell. Columns with a low rank are the last to be left out.
 struct Column {
     head: &'static str,
     rank: u8,
+    usual: usize,
     cell: Cell,
 }
 
@@ -37,64 +39,71 @@ struct Column {
 enum Cell {
     /// A number of the row.
     Number(fn(&Stats, Duration) -> String),
+    /// A number of requests.
+    OfRequests(fn(&Stats) -> String),
     /// A time of operations. Scenarios that start at a rate have two of each.
     Time(fn(&Histogram) -> String),
 }
 
 /// All columns, from left to right.
 const COLUMNS: &[Column] = &[
-    Column {
-        head: "count",
-        rank: 0,
-        cell: Cell::Number(|stats, _| format::count(stats.counts.ok + stats.counts.failed)),
-    },
-    Column { head: FAILED, rank: 1, cell: Cell::Number(|stats, _| format::count(stats.counts.failed)) },
-    Column { head: "retried", rank: 1, cell: Cell::Number(|stats, _| unless_zero(stats.retried)) },
-    Column { head: "failed %", rank: 11, cell: Cell::Number(|stats, _| failed_share(stats)) },
-    Column { head: "interrupted", rank: 12, cell: Cell::Number(|stats, _| unless_zero(stats.counts.interrupted)) },
-    Column { head: "rate/s", rank: 4, cell: Cell::Number(rate) },
-    Column { head: "min", rank: 10, cell: Cell::Time(|times| latency(times, times.min())) },
-    Column { head: "mean", rank: 7, cell: Cell::Time(|times| latency(times, times.mean())) },
-    Column { head: "p50", rank: 3, cell: Cell::Time(|times| percentile(times, 50.0)) },
-    Column { head: "p90", rank: 9, cell: Cell::Time(|times| percentile(times, 90.0)) },
-    Column { head: "p95", rank: 2, cell: Cell::Time(|times| percentile(times, 95.0)) },
-    Column { head: "p99", rank: 5, cell: Cell::Time(|times| percentile(times, 99.0)) },
-    Column { head: "max", rank: 6, cell: Cell::Time(|times| latency(times, times.max())) },
-    Column { head: "ttfb p95", rank: 14, cell: Cell::Number(|stats, _| time_of_requests(&stats.first_byte)) },
-    Column { head: "connect p95", rank: 16, cell: Cell::Number(|stats, _| time_of_requests(&stats.connect)) },
-    Column { head: "in", rank: 8, cell: Cell::Number(|stats, _| bytes(stats, stats.bytes_in)) },
-    Column { head: "out", rank: 13, cell: Cell::Number(|stats, _| bytes(stats, stats.bytes_out)) },
-    Column { head: "status", rank: 15, cell: Cell::Number(|stats, _| statuses(stats)) },
+    number("count", 0, 7, |stats, _| format::count(stats.counts.ok + stats.counts.failed)),
+    number(FAILED, 1, 6, |stats, _| format::count(stats.counts.failed)),
+    number("failed %", 5, 7, |stats, _| failed_share(stats)),
+    number("interrupted", 17, 11, |stats, _| format::count(stats.counts.interrupted)),
+    of_requests("retried", 16, 7, |stats| format::count(stats.retried)),
+    number("rate/s", 3, 6, rate),
+    time("min", 10, |times| latency(times, times.min())),
+    time("mean", 8, |times| latency(times, times.mean())),
+    time("p50", 4, |times| percentile(times, 50.0)),
+    time("p90", 9, |times| percentile(times, 90.0)),
+    time("p95", 2, |times| percentile(times, 95.0)),
+    time("p99", 6, |times| percentile(times, 99.0)),
+    time("max", 7, |times| latency(times, times.max())),
+    of_requests("ttfb p95", 13, 8, |stats| percentile(&stats.first_byte, 95.0)),
+    of_requests("connect p95", 14, 11, |stats| percentile(&stats.connect, 95.0)),
+    of_requests("in", 11, 7, |stats| format::bytes(stats.bytes_in)),
+    of_requests("out", 12, 7, |stats| format::bytes(stats.bytes_out)),
+    of_requests("status", 15, 13, statuses),
 ];
 
 const FAILED: &str = "failed";
 
+const fn number(head: &'static str, rank: u8, usual: usize, cell: fn(&Stats, Duration) -> String) -> Column {
+    Column { head, rank, usual, cell: Cell::Number(cell) }
+}
+
+const fn of_requests(head: &'static str, rank: u8, usual: usize, cell: fn(&Stats) -> String) -> Column {
+    Column { head, rank, usual, cell: Cell::OfRequests(cell) }
+}
+
+const fn time(head: &'static str, rank: u8, cell: fn(&Histogram) -> String) -> Column {
+    Column { head, rank, usual: 6, cell: Cell::Time(cell) }
+}
+
 impl Row {
     /// Returns the rows of some measures: one, or three if they have response times and service times.
-    pub(super) fn of(name: String, stats: &Stats, elapsed: Duration) -> Vec<Row> {
-        if stats.service.is_empty() {
-            return vec![Row::new(name, stats, Some(&stats.latency), elapsed)];
-        }
-        let mut rows = vec![Row::new(name, stats, None, elapsed)];
+    pub(super) fn of(name: String, stats: &Stats, elapsed: Duration, requests: bool) -> Vec<Row> {
+        let number = |column: &Column| match column.cell {
+            Cell::Number(cell) => cell(stats, elapsed),
+            Cell::OfRequests(cell) if requests => cell(stats),
+            Cell::OfRequests(_) => String::new(),
+            Cell::Time(cell) if stats.service.is_empty() => cell(&stats.latency),
+            Cell::Time(_) => String::new(),
+        };
+        let failed = stats.counts.failed > 0;
+        let mut rows = vec![Row { name, total: false, failed, cells: COLUMNS.iter().map(number).collect() }];
         // A sum over scenarios of which only some start at a rate has no response time.
-        if stats.service.count() == stats.latency.count() {
+        if !stats.service.is_empty() && stats.service.count() == stats.latency.count() {
             rows.push(Row::of_times("  response time", &stats.latency));
             rows.push(Row::of_times("  service time", &stats.service));
         }
         rows
     }
 
-    fn new(name: String, stats: &Stats, times: Option<&Histogram>, elapsed: Duration) -> Row {
-        let cell = |column: &Column| match column.cell {
-            Cell::Number(cell) => cell(stats, elapsed),
-            Cell::Time(cell) => times.map(cell).unwrap_or_default(),
-        };
-        Row { name, total: false, failed: stats.counts.failed > 0, cells: COLUMNS.iter().map(cell).collect() }
-    }
-
     fn of_times(name: &str, times: &Histogram) -> Row {
         let cell = |column: &Column| match column.cell {
-            Cell::Number(_) => String::new(),
+            Cell::Number(_) | Cell::OfRequests(_) => String::new(),
             Cell::Time(cell) => cell(times),
         };
         Row { name: name.to_owned(), total: false, failed: false, cells: COLUMNS.iter().map(cell).collect() }
@@ -110,23 +119,26 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Chooses columns by rank. Names get the rest of the room, and a minimum in any case.
-    pub(super) fn fit<'a>(room: usize, rows: impl Iterator<Item = (&'a str, &'a Row)>) -> Columns {
-        let (mut longest, mut widths) = (0, vec![0; COLUMNS.len()]);
+    /// Chooses the columns of rows with these titles. Columns about requests are left out in runs without requests.
+    pub(super) fn fit<'a>(room: usize, requests: bool, rows: impl Iterator<Item = (&'a str, &'a Row)>) -> Columns {
+        let mut longest = 0;
+        let mut widths: Vec<usize> = COLUMNS.iter().map(|column| width(column.head)).collect();
         for (title, row) in rows {
             longest = longest.max(width(title)).max(width(&row.name));
             for (widest, cell) in widths.iter_mut().zip(&row.cells) {
                 *widest = width(cell).max(*widest);
             }
         }
-        let name_at_least = longest.min(room_for_names(room));
-        let used: Vec<usize> = (0..COLUMNS.len()).filter(|index| widths[*index] > 0).collect();
-        let column = |index: usize| GAP + widths[index].max(width(COLUMNS[index].head));
-        let parts = used.iter().map(|index| (COLUMNS[*index].rank, column(*index)));
-        let fitting = fitting_parts(room - name_at_least, parts);
-        let chosen: Vec<_> = fitting.into_iter().map(|place| (used[place], column(used[place]))).collect();
-        let taken: usize = chosen.iter().map(|(_, column)| column).sum();
-        Columns { name: longest.min(room - taken), chosen }
+        let used: Vec<usize> = (0..COLUMNS.len())
+            .filter(|index| requests || !matches!(COLUMNS[*index].cell, Cell::OfRequests(_)))
+            .collect();
+        let candidate = |index: &usize| Candidate {
+            rank: COLUMNS[*index].rank,
+            usual: COLUMNS[*index].usual.max(width(COLUMNS[*index].head)),
+            actual: widths[*index],
+        };
+        let Fit { names, columns } = fit(room, longest, &used.iter().map(candidate).collect::<Vec<_>>());
+        Columns { name: names, chosen: columns.into_iter().map(|(index, width)| (used[index], width)).collect() }
     }
 
     /// The heads of the columns that are not empty in these rows.
@@ -156,10 +168,6 @@ fn failed_share(stats: &Stats) -> String {
     format::percent(stats.counts.failed, stats.counts.ok + stats.counts.failed)
 }
 
-fn unless_zero(count: u64) -> String {
-    if count == 0 { String::new() } else { format::count(count) }
-}
-
 fn latency(times: &Histogram, time: Duration) -> String {
     if times.is_empty() { "–".to_owned() } else { format::latency(time) }
 }
@@ -167,14 +175,6 @@ fn latency(times: &Histogram, time: Duration) -> String {
 /// `–` if there are too few operations to estimate the percentile.
 fn percentile(times: &Histogram, percent: f64) -> String {
     times.percentile_if_enough(percent).map_or("–".to_owned(), format::latency)
-}
-
-fn time_of_requests(times: &Histogram) -> String {
-    if times.is_empty() { String::new() } else { percentile(times, 95.0) }
-}
-
-fn bytes(stats: &Stats, bytes: u64) -> String {
-    if bytes == 0 && stats.statuses.is_empty() { String::new() } else { format::bytes(bytes) }
 }
 
 /// The three most frequent status codes, such as `200 503 404`.

@@ -14,25 +14,22 @@ use crate::{
     run::Summary,
 };
 
+const REQUESTS: &str = "Requests";
+
 impl Page {
     pub(super) fn rows(&mut self, summary: &Summary) {
         let snapshot = &summary.snapshot;
-        let sections = [
-            ("Scenarios", "Total", &snapshot.scenarios),
-            ("Requests", "Total", &snapshot.requests),
-            // The sum over different steps has no meaning.
-            ("Steps", "", &snapshot.steps),
-        ];
+        let sections = [("Scenarios", &snapshot.scenarios), (REQUESTS, &snapshot.requests), ("Steps", &snapshot.steps)];
         let sections: Vec<_> = sections
             .into_iter()
-            .filter(|(.., stats)| !stats.is_empty())
-            .map(|(title, total, stats)| {
-                let (rows, left_out) = self.select(stats, total, summary);
+            .filter(|(_, stats)| !stats.is_empty())
+            .map(|(title, stats)| {
+                let (rows, left_out) = self.select(stats, title == REQUESTS, summary);
                 (title, rows, left_out)
             })
             .collect();
         let all = sections.iter().flat_map(|(title, rows, _)| rows.iter().map(move |row| (*title, row)));
-        let columns = Columns::fit(self.width, all);
+        let columns = Columns::fit(self.width, !snapshot.requests.is_empty(), all);
         for (title, rows, left_out) in &sections {
             self.end_section();
             let head = columns.head(rows);
@@ -53,7 +50,7 @@ impl Page {
     }
 
     /// The rows of a section by name, limited to the busiest ones, and the number of rows that are left out.
-    fn select(&self, stats: &BTreeMap<Arc<str>, Stats>, total: &str, summary: &Summary) -> (Vec<Row>, usize) {
+    fn select(&self, stats: &BTreeMap<Arc<str>, Stats>, requests: bool, summary: &Summary) -> (Vec<Row>, usize) {
         let mut shown: Vec<_> = stats.iter().collect();
         if !self.verbose && shown.len() > MAX_ROWS {
             shown.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.total()));
@@ -67,12 +64,12 @@ impl Page {
         let left_out = stats.len() - shown.len();
         let mut rows: Vec<Row> = shown
             .into_iter()
-            .flat_map(|(name, stats)| Row::of(harmless(name), stats, summary.totals.active()))
+            .flat_map(|(name, stats)| Row::of(harmless(name), stats, summary.totals.active(), requests))
             .collect();
-        if stats.len() > 1 && !total.is_empty() {
+        if stats.len() > 1 {
             let mut sum = Stats::default();
             stats.values().for_each(|stats| sum.merge(stats));
-            let mut total = Row::of(total.to_owned(), &sum, summary.totals.active());
+            let mut total = Row::of("Total".to_owned(), &sum, summary.totals.active(), requests);
             total[0].total = true;
             rows.append(&mut total);
         }

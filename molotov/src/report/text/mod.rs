@@ -2,6 +2,7 @@
 
 mod columns;
 mod errors;
+mod fit;
 mod measures;
 mod page;
 mod sizing;
@@ -149,6 +150,11 @@ impl Page {
                     many => format!("{} scenarios were", format::count(many)),
                 }
             ));
+        }
+        let retried: u64 = summary.snapshot.requests.values().map(|stats| stats.retried).sum();
+        if retried > 0 {
+            let (requests, verb) = (format::plural(retried, "request"), if retried == 1 { "was" } else { "were" });
+            notes.push(format!("{requests} {verb} sent again, because an idle connection closed without a response."));
         }
         if summary.snapshot.names_exceeded {
             notes.push(

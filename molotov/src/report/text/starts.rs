@@ -1,13 +1,14 @@
 //! Starts at a rate, compared with the plan.
 
 use super::{
+    fit::{Candidate, Fit, fit},
     page::Page,
     style::{BAD, FAINT, ODD, TITLE},
 };
 use crate::{
     format,
     metrics::Starts,
-    report::layout::{fitting_parts, harmless, left, right, room_for_names, shorten, width},
+    report::layout::{harmless, left, right, shorten, width},
     run::{StreamStarts, Summary},
 };
 
@@ -17,9 +18,6 @@ struct Column {
     rank: u8,
     cell: fn(&StreamStarts<'_>) -> String,
 }
-
-/// The number of spaces before a column.
-const GAP: usize = 2;
 
 const LATE: &str = "late";
 const DROPPED: &str = "dropped";
@@ -57,26 +55,24 @@ impl Page {
         rows.push(("Total".to_owned(), cells(&all), all));
 
         let longest = rows.iter().map(|(name, ..)| width(name)).max().unwrap_or(0).max(width("Starts"));
-        let column = |index: usize| {
+        let candidate = |(index, column): (usize, &Column)| {
             let cells = rows.iter().map(|(_, cells, _)| width(&cells[index]));
-            GAP + cells.max().unwrap_or(0).max(width(COLUMNS[index].head))
+            let head = width(column.head);
+            Candidate { rank: column.rank, usual: head.max(6), actual: cells.max().unwrap_or(0).max(head) }
         };
-        let widths: Vec<usize> = (0..COLUMNS.len()).map(column).collect();
-        let names = longest.min(room_for_names(self.width));
-        let parts = COLUMNS.iter().zip(&widths).map(|(column, width)| (column.rank, *width));
-        let shown = fitting_parts(self.width - names, parts);
-        let names = longest.min(self.width - shown.iter().map(|index| widths[*index]).sum::<usize>());
+        let candidates: Vec<Candidate> = COLUMNS.iter().enumerate().map(candidate).collect();
+        let Fit { names, columns } = fit(self.width, longest, &candidates);
 
         self.end_section();
-        let head: String = shown.iter().map(|index| right(COLUMNS[*index].head, widths[*index])).collect();
+        let head: String = columns.iter().map(|(index, width)| right(COLUMNS[*index].head, *width)).collect();
         self.line(&format!("{}{}", self.paint(TITLE, &left("Starts", names)), self.paint(FAINT, &head)));
         let several = rows.len() > 1;
         for (name, cells, of) in rows {
             let name = left(&shorten(&name, names), names);
             let total = several && of.scenario.is_none();
             let mut line = if total { self.paint(TITLE, &name) } else { name };
-            for index in &shown {
-                let cell = right(&cells[*index], widths[*index]);
+            for (index, width) in &columns {
+                let cell = right(&cells[*index], *width);
                 let style = match COLUMNS[*index].head {
                     LATE if of.starts.late > 0 => Some(ODD),
                     DROPPED if of.starts.dropped > 0 => Some(BAD),
