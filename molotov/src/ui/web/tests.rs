@@ -253,3 +253,21 @@ fn taken_port_is_an_error_before_the_run() {
     let error = WebListener::bind(elsewhere.into()).unwrap_err();
     assert_eq!(error, "cannot serve the live page at 192.0.2.1:0: this machine does not have this address");
 }
+
+#[test]
+fn load_tests_from_code_serve_the_page_too() {
+    use crate::{LoadTest, LoadTestError, prelude::*};
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let view = async move |session: &Session| -> Result<()> {
+        let page = session.get(format!("http://{address}/")).send().await?.error_for_status()?.text().await?;
+        ensure!(page.contains("Running"), "{page}");
+        Ok(())
+    };
+    let test = || LoadTest::new().without_fixtures().scenario("view", view).web(address);
+    let error = test().run().unwrap_err();
+    assert!(matches!(&error, LoadTestError::System(why) if why.contains("the port is in use")), "{error}");
+    drop(taken);
+    let report = test().run().unwrap();
+    assert_eq!((report.successes(), report.failures()), (1, 0), "{report}");
+}
