@@ -1,8 +1,12 @@
 //! The run so far, as the summary of a run.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
+    metrics::Snapshot,
     options::Threshold,
     queue::{ReceiveError, Receiver},
     run::{Progress, Summary},
@@ -13,6 +17,8 @@ use crate::{
 pub(super) struct LiveRun {
     received: Receiver<ScreenEvent>,
     thresholds: Arc<[Threshold]>,
+    /// Measures of one second that are not in the summary. It costs less to merge them with each other first, since there are few.
+    pending: Option<Box<Snapshot>>,
     summary: Summary,
     ended: bool,
 }
@@ -27,7 +33,7 @@ impl LiveRun {
             processes: 1,
             ..Summary::default()
         };
-        LiveRun { received, thresholds: limits.thresholds, summary, ended: false }
+        LiveRun { received, thresholds: limits.thresholds, pending: None, summary, ended: false }
     }
 
     /// Applies the events that have arrived.
@@ -44,6 +50,7 @@ impl LiveRun {
     /// The run as a summary: that of its end if it has ended.
     pub(super) fn summary(&mut self) -> &Summary {
         if !self.ended {
+            self.add_pending();
             let Summary { snapshot, totals, .. } = &mut self.summary;
             // Measures arrive more often than the progress.
             let counts = snapshot.totals();
@@ -61,13 +68,13 @@ impl LiveRun {
     fn apply(&mut self, event: ScreenEvent) {
         match event {
             ScreenEvent::Line(_) => {}
-            ScreenEvent::Measures(_, measures) => {
-                self.summary.timeline.add(&measures);
-                match measures.warm_up {
-                    true => self.summary.warm_up.get_or_insert_default().merge(&measures),
-                    false => self.summary.snapshot.merge(&measures),
+            ScreenEvent::Measures(_, measures) => match &mut self.pending {
+                Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
+                _ => {
+                    self.add_pending();
+                    self.pending = Some(measures);
                 }
-            }
+            },
             ScreenEvent::Progress(progress) => self.progress(&progress),
             ScreenEvent::Finish(summary) => {
                 self.summary = *summary;
@@ -77,8 +84,22 @@ impl LiveRun {
         }
     }
 
+    fn add_pending(&mut self) {
+        let Some(measures) = self.pending.take() else { return };
+        self.summary.timeline.add(&measures);
+        match measures.warm_up {
+            true => self.summary.warm_up.get_or_insert_default().merge(&measures),
+            false => self.summary.snapshot.merge(&measures),
+        }
+    }
+
     fn progress(&mut self, progress: &Progress) {
         let Progress { totals, workers, processes, warm_up_until, plan, .. } = *progress;
+        // Before the timeline completes their second.
+        let second = |time: Duration| time.saturating_sub(Duration::from_nanos(1)).as_secs();
+        if self.pending.as_ref().is_some_and(|measures| second(measures.until) < second(totals.elapsed)) {
+            self.add_pending();
+        }
         let summary = &mut self.summary;
         summary.totals = totals;
         summary.workers = summary.workers.max(workers);
