@@ -9,7 +9,7 @@ use crate::format;
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 20.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 
@@ -168,10 +168,10 @@ pub(super) fn figure(chart: &Chart, axis: &Axis, warm_up: f64) -> Markup {
                     rect class="warm-up" x=(LEFT) y=(TOP) width=(width) height=(number(HEIGHT - TOP - BOTTOM)) {}
                 }
                 // The highest of a stack is drawn first, so that the others stay visible.
-                @if chart.stacked {
-                    @for (series, values) in lines.iter().rev() { (line(series, values, axis, &x, &y)) }
-                } @else {
-                    @for (series, values) in &lines { (line(series, values, axis, &x, &y)) }
+                @for index in 0..lines.len() {
+                    @let index = if chart.stacked { lines.len() - 1 - index } else { index };
+                    @let below = index.checked_sub(1).filter(|_| chart.stacked).map(|below| &lines[below].1[..]);
+                    (line(lines[index].0, &lines[index].1, below, axis, &x, &y))
                 }
             }
             p class="legend" {
@@ -195,6 +195,7 @@ fn number(number: f64) -> String {
 fn line(
     series: &Series,
     values: &[Option<f64>],
+    below: Option<&[Option<f64>]>,
     axis: &Axis,
     x: &impl Fn(f64) -> f64,
     y: &impl Fn(f64) -> f64,
@@ -203,6 +204,11 @@ fn line(
         values.iter().enumerate().map(|(index, value)| value.map(|value| (x(axis.middle(index)), y(value)))).collect();
     let class = series.class;
     let floor = HEIGHT - BOTTOM;
+    // A stack has no gaps, so the line below it has as many places.
+    let back = below.map(|below| {
+        let place = |(index, value): (usize, &Option<f64>)| (x(axis.middle(index)), y(value.unwrap_or(0.0)));
+        path(&below.iter().enumerate().map(place).rev().collect::<Vec<_>>()).replacen('M', "L", 1)
+    });
     html! {
         @for part in places.split(Option::is_none).map(|part| part.iter().flatten().copied().collect::<Vec<_>>()) {
             @match &part[..] {
@@ -211,7 +217,10 @@ fn line(
                 [(left, _), .., (right, _)] => {
                     @let line = path(&part);
                     @if series.filled {
-                        path class=(format!("area edge {class}")) d=(format!("{line}L{right:.1} {floor}H{left:.1}z")) {}
+                        path class=(format!("area edge {class}")) d=(match &back {
+                            Some(back) => format!("{line}{back}z"),
+                            None => format!("{line}L{right:.1} {floor}H{left:.1}z"),
+                        }) {}
                     } @else {
                         path class=(class) d=(line) {}
                     }

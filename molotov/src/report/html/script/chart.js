@@ -54,7 +54,7 @@ function formatValue(unit, value) {
 }
 
 const LEFT = 62;
-const RIGHT = 12;
+const RIGHT = 20;
 const TOP = 10;
 const BOTTOM = 26;
 const HEIGHT = 220;
@@ -269,25 +269,26 @@ class TimeChart extends Figure {
     this.lines = [];
     for (const series of this.spec.series) {
       if (this.hidden.has(series.name)) continue;
+      const floor = below;
       const values = series.values.map((value, index) => {
         const own = value === null ? null : shownValue(unit, axis, value, index);
         return stacked && below ? (own ?? 0) + below[index] : own;
       });
       if (stacked) below = values.map((value) => value ?? 0);
-      this.lines.push({ series, values });
+      this.lines.push({ series, values, floor });
     }
     const all = this.lines.flatMap(({ values }) => visible.filter(isInside).map((index) => values[index]));
     this.scale = scaleOf(unit, all.filter((value) => value !== null && value !== undefined));
     const height = (value) => (1 - this.scale.at(value)) * (HEIGHT - TOP - BOTTOM);
     const inside = this.frame(this.scale.ticks, (tick) => formatValue(unit, tick), height);
     // The highest of a stack is drawn first, so that the others stay visible.
-    for (const { series, values } of stacked ? this.lines.toReversed() : this.lines) {
+    for (const { series, values, floor } of stacked ? this.lines.toReversed() : this.lines) {
       let part = [];
       const parts = [part];
       for (const index of visible) {
         const value = values[index] ?? null;
         if (value === null) parts.push((part = []));
-        else part.push([this.x(binMiddle(axis, index)), TOP + height(value)]);
+        else part.push([this.x(binMiddle(axis, index)), TOP + height(value), TOP + height(floor?.[index] ?? 0)]);
       }
       for (const points of parts.filter(({ length }) => length > 0)) this.drawPart(inside, series, points);
     }
@@ -302,8 +303,7 @@ class TimeChart extends Figure {
       return;
     }
     const line = `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}`;
-    const floor = HEIGHT - BOTTOM;
-    const ends = `L${points.at(-1)[0].toFixed(1)} ${floor}H${points[0][0].toFixed(1)}z`;
+    const ends = points.toReversed().map(([x, , floor]) => `L${x.toFixed(1)} ${floor.toFixed(1)}`).join("") + "z";
     if (filled) inside.append(create("path", { class: `area ${style}`, d: line + ends }));
     inside.append(create("path", { class: style, d: line }));
   }
