@@ -15,7 +15,7 @@ use quick_xml::{Reader, events::Event};
 use super::{junit, markdown};
 use crate::{
     metrics::{ErrorSample, HTTP, Limits, OperationSample, Outcome, Recorder, Status},
-    run::{FixtureFailure, Incomplete, RunInfo, Summary, ThresholdResult, Totals, Verdict},
+    run::{FixtureFailure, Incomplete, RunInfo, SizingResult, Summary, ThresholdResult, Totals, Verdict},
 };
 
 const HOSTILE: &str = "a|b `c` \\| <img src=x> ]]> & \"q\" *d* @team #1 http://x\n\u{1b}[31m\u{0}";
@@ -193,7 +193,7 @@ fn junit_has_a_case_for_the_run_and_each_threshold_and_scenario() {
 }
 
 #[test]
-fn failures_that_a_threshold_or_fail_judges_fail_no_scenario() {
+fn scenarios_do_not_fail_if_another_condition_limits_their_failures() {
     let with = |expression: &str| {
         let summary = Summary { thresholds: vec![threshold(expression, true, "0.5 %")], ..summary() };
         let scenarios = cases(&summary).into_iter().filter(|((suite, _), _)| suite == "scenarios");
@@ -205,6 +205,8 @@ fn failures_that_a_threshold_or_fail_judges_fail_no_scenario() {
     for expression in ["p95 < 1s", "requests.failures < 50%", "failures(browse) < 1%"] {
         assert_eq!(with(expression), 1, "{expression}");
     }
+    let sizing = Some(SizingResult::NotReached { workers: 5 });
+    assert!(!junit(&Summary { sizing, thresholds: vec![], ..summary() }).contains("<failure"));
     let mut options = BTreeMap::new();
     options.insert("fail".to_owned(), 5.into());
     let info = Arc::new(RunInfo { options, ..RunInfo::clone(&summary().info) });

@@ -26,14 +26,14 @@ struct Case<'a> {
     name: &'a str,
     time: Option<Duration>,
     result: CaseResult,
-    /// What is worth reading whatever the result.
+    /// Details that are not part of the result.
     output: String,
 }
 
 /// The result of a test case.
 enum CaseResult {
     Passed,
-    /// It did not run to its end, for this reason.
+    /// It did not end, for this reason.
     Skipped(String),
     /// The service did not meet a condition.
     Failed(Problem),
@@ -53,7 +53,7 @@ struct Problem {
 ///
 /// There is a test case for the run, for each threshold, and for each scenario. The case of the run has an error if the run failed
 /// or lost measures, and is skipped if the run was interrupted. A scenario fails if one of its runs failed, unless a threshold on
-/// `failures` or `successes` or the option `--fail` sets how many may fail. The times are in seconds: that of a scenario is the mean
+/// `failures` or `successes`, `--fail` or `--sizing` sets how many may fail. The times are in seconds: that of a scenario is the mean
 /// of its runs.
 ///
 /// Characters that XML does not allow are replaced by `U+FFFD`.
@@ -267,7 +267,7 @@ fn scenario<'a>(summary: &'a Summary, name: &'a str, stats: &Stats) -> Case<'a> 
     Case { name, time, result, output }
 }
 
-/// Returns whether a condition of the run limits the failures of a scenario.
+/// Returns whether another condition limits the failures of a scenario.
 fn is_judged(summary: &Summary, scenario: &str) -> bool {
     let thresholds = summary.thresholds.iter().filter_map(|result| result.expression.parse::<Threshold>().ok());
     let mut limits = thresholds.filter(|threshold| matches!(threshold.metric, Metric::Failures | Metric::Successes));
@@ -275,7 +275,8 @@ fn is_judged(summary: &Summary, scenario: &str) -> bool {
         matches!(threshold.subject, None | Some(Subject::Scenarios))
             && threshold.name.is_none_or(|name| name.name == scenario)
     };
-    summary.info.options.contains_key("fail") || limits.any(applies)
+    // A sizing increases the load until scenarios fail.
+    summary.sizing.is_some() || summary.info.options.contains_key("fail") || limits.any(applies)
 }
 
 /// The errors of a scenario, the most frequent first.
