@@ -53,11 +53,6 @@ pub(crate) fn fitting_parts(room: usize, parts: impl IntoIterator<Item = (u8, us
     places
 }
 
-/// The largest number of columns for names in a table of this width, if numbers need the rest.
-pub(crate) fn room_for_names(room: usize) -> usize {
-    if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 }
-}
-
 /// The longest prefix of whole grapheme clusters that fits.
 fn start(text: &str, columns: usize) -> &str {
     let mut taken = 0;

@@ -9,7 +9,7 @@ use ratatui::{
 };
 
 use super::style::BOLD;
-use crate::report::layout::{fitting_parts, room_for_names, shorten, width};
+use crate::report::layout::{fitting_parts, shorten, width};
 
 /// A column of numbers: its head and its rank. Columns with a low rank are the last to be left out.
 pub(super) type Column = (&'static str, u8);
@@ -58,4 +58,9 @@ pub(super) fn draw_columns(
     let widths = std::iter::once(Constraint::Fill(1))
         .chain(shown.iter().map(|column| Constraint::Length(u16::try_from(widths[*column]).unwrap_or(u16::MAX))));
     frame.render_widget(Table::new(rows, widths).header(TableRow::new(header).style(BOLD)).block(block), area);
+}
+
+/// The largest number of columns for names in a table of this width, if numbers need the rest.
+fn room_for_names(room: usize) -> usize {
+    if room < 80 { room * 3 / 10 } else { 24 + (room - 80) * 3 / 20 }
 }
