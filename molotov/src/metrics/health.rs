@@ -58,6 +58,8 @@ pub struct Health {
     pub preemptions: u64,
     /// The sum of the lifetimes of those threads.
     pub threads_wall: Duration,
+    /// Those threads, one by one.
+    pub threads: Vec<ThreadHealth>,
     /// The part of `threads_wall` in which a thread was busy nearly all the time.
     pub saturated: Duration,
     /// The CPU time of the processes, including all threads.
@@ -76,6 +78,44 @@ pub struct Health {
     pub machine: Machine,
     /// The CPU quota of the run.
     pub quota: Quota,
+}
+
+/// The load on a thread that runs workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ThreadHealth {
+    /// Its ID, as the system shows it; a number from 0 in systems without thread IDs.
+    pub id: u32,
+    /// Its CPU time.
+    pub cpu: Duration,
+    /// How long it was runnable but waited for a CPU.
+    pub delay: Duration,
+    /// Its lifetime.
+    pub wall: Duration,
+    /// How often it was preempted.
+    pub preemptions: u64,
+    /// The latest that its event loop handled a timer.
+    pub longest_lag: Duration,
+}
+
+impl ThreadHealth {
+    /// Returns the share of its lifetime in which it used a CPU, from 0 to 1.
+    pub fn cpu_share(&self) -> f64 {
+        share(self.cpu, self.wall)
+    }
+
+    /// Returns the share of its lifetime in which it waited for a CPU, from 0 to 1.
+    pub fn cpu_wait(&self) -> f64 {
+        share(self.delay, self.wall)
+    }
+
+    fn merge(&mut self, later: &ThreadHealth) {
+        self.cpu += later.cpu;
+        self.delay += later.delay;
+        self.wall += later.wall;
+        self.preemptions += later.preemptions;
+        self.longest_lag = self.longest_lag.max(later.longest_lag);
+    }
 }
 
 /// The CPU time of the machine during a run, summed over its CPUs. All zero if the system does not report it.
@@ -168,6 +208,12 @@ impl Health {
         self.threads_delay += other.threads_delay;
         self.preemptions += other.preemptions;
         self.threads_wall += other.threads_wall;
+        for thread in &other.threads {
+            match self.threads.iter_mut().find(|known| known.id == thread.id) {
+                Some(known) => known.merge(thread),
+                None => self.threads.push(*thread),
+            }
+        }
         self.saturated += other.saturated;
         self.process_cpu += other.process_cpu;
         self.process_wall += other.process_wall;

@@ -20,7 +20,7 @@ mod system;
 mod tests;
 
 pub use errors::ErrorGroup;
-pub use health::{Bottleneck, Health, Machine, Quota};
+pub use health::{Bottleneck, Health, Machine, Quota, ThreadHealth};
 pub use histogram::Histogram;
 pub use sample::Outcome;
 pub use snapshot::{Counts, Snapshot, Stats};

@@ -12,7 +12,7 @@ use rustix::{
 
 use super::{
     files::opened,
-    health::{Health, Machine, Quota, share},
+    health::{Health, Machine, Quota, ThreadHealth, share},
     system::{self, CpuTimes, QuotaTimes},
 };
 
@@ -22,6 +22,7 @@ const BUSY: f64 = 0.9;
 /// The CPU time of one thread, by interval.
 #[derive(Debug)]
 pub(super) struct ThreadProbe {
+    id: u32,
     clocks: Clocks,
     delay: Option<Duration>,
     preemptions: u64,
@@ -31,21 +32,32 @@ impl ThreadProbe {
     /// Starts to watch the calling thread.
     pub(super) fn start() -> ThreadProbe {
         ThreadProbe {
+            id: system::thread_id(),
             clocks: Clocks::start(ClockId::ThreadCPUTime),
             delay: system::run_delay(),
             preemptions: system::preemptions(),
         }
     }
 
-    /// Returns the thread's usage since the last call. Only that thread may call this.
-    pub(super) fn sample(&mut self) -> Health {
+    /// Returns the thread's usage since the last call, in which its event loop ran up to `longest_lag` late. Only that thread may
+    /// call this.
+    pub(super) fn sample(&mut self, longest_lag: Duration) -> Health {
         let (cpu, wall) = self.clocks.lap();
         let before = std::mem::replace(&mut self.delay, system::run_delay());
         let threads_delay = self.delay.zip(before).map(|(now, before)| now.saturating_sub(before)).unwrap_or_default();
         let before = std::mem::replace(&mut self.preemptions, system::preemptions());
         let preemptions = self.preemptions.saturating_sub(before);
         let saturated = if share(cpu, wall) >= BUSY { wall } else { Duration::ZERO };
-        Health { threads_cpu: cpu, threads_wall: wall, threads_delay, preemptions, saturated, ..Health::default() }
+        let thread = ThreadHealth { id: self.id, cpu, delay: threads_delay, wall, preemptions, longest_lag };
+        Health {
+            threads_cpu: cpu,
+            threads_wall: wall,
+            threads_delay,
+            preemptions,
+            saturated,
+            threads: vec![thread],
+            ..Health::default()
+        }
     }
 }
 
@@ -146,10 +158,12 @@ mod tests {
         let mut probe = ThreadProbe::start();
         let started = now(ClockId::ThreadCPUTime);
         while now(ClockId::ThreadCPUTime) - started < Duration::from_millis(20) {}
-        let health = probe.sample();
+        let health = probe.sample(Duration::from_millis(3));
+        assert_eq!(health.threads[0].longest_lag, Duration::from_millis(3));
+        assert_eq!(health.threads[0].cpu, health.threads_cpu);
         assert!(health.threads_cpu >= Duration::from_millis(20));
         assert!(health.threads_wall >= Duration::from_millis(20));
-        assert!(probe.sample().threads_cpu < Duration::from_millis(20), "a lap counts once");
+        assert!(probe.sample(Duration::ZERO).threads_cpu < Duration::from_millis(20), "a lap counts once");
     }
 
     #[test]
@@ -195,7 +209,7 @@ mod tests {
             let mut probe = probe.then(ThreadProbe::start);
             let until = Instant::now() + Duration::from_millis(300);
             while Instant::now() < until {}
-            probe.as_mut().map(ThreadProbe::sample)
+            probe.as_mut().map(|probe| probe.sample(Duration::ZERO))
         };
         let [watched, other] = [true, false].map(|probe| std::thread::spawn(move || busy(probe)));
         let health = watched.join().unwrap().unwrap();

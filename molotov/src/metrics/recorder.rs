@@ -206,7 +206,8 @@ impl Recorder {
         let mut snapshot = std::mem::take(&mut state.pending);
         state.errors.take_into(&mut snapshot.errors);
         if let Some(probe) = &mut state.probe {
-            snapshot.health.merge(&probe.sample());
+            let longest_lag = snapshot.health.lag.max();
+            snapshot.health.merge(&probe.sample(longest_lag));
         }
         snapshot
     }

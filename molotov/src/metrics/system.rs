@@ -45,6 +45,20 @@ fn parse_schedstat(text: &str) -> Option<Duration> {
     text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
+/// Returns the ID of the calling thread.
+#[cfg(target_os = "linux")]
+pub(super) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Returns a number for the calling thread.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn thread_id() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Returns how often the system has preempted the calling thread, which is a system call; 0 if it does not count that.
 #[cfg(target_os = "linux")]
 pub(super) fn preemptions() -> u64 {

@@ -177,7 +177,9 @@ fn the_limit_of_open_files_is_the_bottleneck() {
 fn merging_adds_times_and_keeps_the_tightest_limit() {
     let second = Duration::from_secs(1);
     let mut health = Health { threads_cpu: second, threads_wall: second, open_files: 3, ..Health::default() };
+    let thread = |id| ThreadHealth { id, cpu: second, wall: second * 2, ..ThreadHealth::default() };
     let other = Health {
+        threads: vec![thread(7), thread(8)],
         threads_wall: second,
         threads_delay: second,
         open_files: 9,
@@ -189,6 +191,8 @@ fn merging_adds_times_and_keeps_the_tightest_limit() {
     health.merge(&other);
     health.merge(&Health { open_files_limit: Some(30), ..Health::default() });
     health.merge(&other);
+    assert_eq!(health.threads.iter().map(|of| (of.id, of.cpu)).collect::<Vec<_>>(), [(7, second * 2), (8, second * 2)]);
+    assert_eq!((health.threads[0].cpu_share(), health.threads[0].cpu_wait()), (0.5, 0.0));
     assert_eq!((health.open_files, health.open_files_limit), (9, Some(20)));
     assert!((health.cpu() - 1.0 / 3.0).abs() < 1e-9 && (health.cpu_wait() - 2.0 / 3.0).abs() < 1e-9);
     assert!((health.machine.busy_share() - 0.25).abs() < 1e-9 && (health.machine.stolen_share() - 0.25).abs() < 1e-9);
