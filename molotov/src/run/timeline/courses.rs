@@ -141,7 +141,7 @@ impl Courses {
     }
 
     /// Adds measures to the bin in which they end.
-    pub(super) fn add(&mut self, measures: &Snapshot) {
+    pub(crate) fn add(&mut self, measures: &Snapshot) {
         let index = loop {
             let index = measures.until.saturating_sub(Duration::from_nanos(1)).as_nanos() / self.period().as_nanos();
             match usize::try_from(index) {

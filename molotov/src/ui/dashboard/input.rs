@@ -67,6 +67,9 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Option<Action> {
         KeyCode::Char('?') | KeyCode::Char('h') => state.help = true,
         KeyCode::Char('s') => state.sort = state.sort.next(),
         KeyCode::Char('/') => state.filtering = true,
+        KeyCode::Enter if state.view == View::Table => state.open_row(),
+        // An open row is closed first.
+        KeyCode::Esc if state.view == View::Table && state.close_row() => {}
         KeyCode::Esc => state.filter.clear(),
         KeyCode::Tab => show(state, state.view.next()),
         KeyCode::Char(digit @ '1'..='6') => {
@@ -95,8 +98,10 @@ fn scroll(state: &mut State, rows: isize) {
     match state.view {
         // The newest line is at the bottom, and `scroll` counts from there.
         View::Activity => state.scroll = state.scroll.saturating_add_signed(-rows).min(last),
-        View::Live | View::Distribution => {}
-        View::Table | View::Generator => state.scroll = state.scroll.saturating_add_signed(rows).min(last),
+        View::Live => {}
+        View::Table => state.select_row(rows),
+        View::Distribution => state.select_distribution(rows),
+        View::Generator => state.scroll = state.scroll.saturating_add_signed(rows).min(last),
         View::Errors => state.selected = state.selected.saturating_add_signed(rows).min(last),
     }
 }

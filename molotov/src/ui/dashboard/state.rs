@@ -1,25 +1,24 @@
 //! The state of the dashboard: what the run has sent, and what the user has chosen to see.
 
 mod activity;
+mod generator;
+mod table;
 mod trend;
 mod verdict;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
-pub(super) use self::trend::TrendPoint;
-use self::{activity::Activity, trend::Trend};
+use self::{activity::Activity, generator::Generator, table::Table, trend::Trend};
+pub(super) use self::{
+    generator::GeneratorPoint,
+    table::{Kind, LAST_SECONDS, RowId, Sort, ended},
+    trend::TrendPoint,
+};
 use crate::{
-    metrics::{ErrorGroup, Health, Snapshot, Stats},
+    metrics::{ErrorGroup, Snapshot},
     run::{ErrorKey, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
-
-/// The number of seconds over which the health of a process is shown.
-const RECENT: u64 = 5;
 
 /// A view, which takes most of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,36 +53,6 @@ impl View {
     }
 }
 
-/// The order of the rows in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Sort {
-    #[default]
-    Name,
-    Count,
-    Failed,
-    P95,
-}
-
-impl Sort {
-    pub(super) fn next(self) -> Sort {
-        match self {
-            Sort::Name => Sort::Count,
-            Sort::Count => Sort::Failed,
-            Sort::Failed => Sort::P95,
-            Sort::P95 => Sort::Name,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Sort::Name => "name",
-            Sort::Count => "count",
-            Sort::Failed => "failed",
-            Sort::P95 => "p95",
-        }
-    }
-}
-
 /// The data that is shown, and how it is shown.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -96,6 +65,7 @@ pub(super) struct State {
     pub(super) help: bool,
     pub(super) paused: bool,
     pub(super) stopping: bool,
+    pub(super) table: Table,
     /// Lines up from the last one in the view of the activity; rows down from the first one in the other views.
     pub(super) scroll: usize,
     pub(super) selected: usize,
@@ -108,24 +78,9 @@ pub(super) struct State {
     pub(super) timeline: Timeline,
     /// The thresholds, judged on the measures so far.
     pub(super) thresholds: Vec<ThresholdResult>,
-    pub(super) processes: BTreeMap<Option<Arc<str>>, Recent>,
-    /// The CPU time of the machine and the quota, without the other figures.
-    pub(super) machine: Recent,
+    pub(super) generator: Generator,
     pub(super) trend: Trend,
     second: u64,
-}
-
-/// The health of a process or of the machine over the last seconds.
-#[derive(Debug, Default)]
-pub(super) struct Recent(VecDeque<(u64, Health)>);
-
-impl Recent {
-    /// The merged health; `None` if nothing was received in the last seconds.
-    pub(super) fn health(&self) -> Option<Health> {
-        let mut all = self.0.front()?.1.clone();
-        self.0.iter().skip(1).for_each(|(_, health)| all.merge(health));
-        Some(all)
-    }
 }
 
 impl State {
@@ -147,15 +102,8 @@ impl State {
                     self.totals.merge(&measures);
                 }
                 self.timeline.add(&measures);
-                let health = measures.health;
-                if !health.machine.total.is_zero() {
-                    let Health { machine, quota, .. } = health;
-                    self.machine.0.push_back((self.second, Health { machine, quota, ..Health::default() }));
-                }
-                // With several processes, the health of the machine comes from the coordinator.
-                if !(health.process_wall + health.threads_wall).is_zero() {
-                    self.processes.entry(process).or_default().0.push_back((self.second, health));
-                }
+                self.table.add(&measures);
+                self.generator.add(self.second, process, &measures);
             }
             ScreenEvent::Progress(progress) => {
                 self.progress = progress;
@@ -177,9 +125,9 @@ impl State {
             return;
         }
         self.second = second;
-        for recent in self.processes.values_mut().chain([&mut self.machine]) {
-            recent.0.retain(|(at, _)| at + RECENT >= second);
-        }
+        self.table.tick(self.progress.totals.elapsed, &self.totals);
+        let latest = self.trend.points().next_back().and_then(|point| point.latency);
+        self.generator.tick(second, latest.map(|latency| latency.p95));
         let active = self.progress.totals.active();
         let thresholds = self.limits.thresholds.iter();
         self.thresholds = thresholds.map(|threshold| threshold.judge_measures(&self.totals, active)).collect();
@@ -205,24 +153,6 @@ impl State {
             by_count.then_with(|| one.place.cmp(&other.place)).then_with(|| one.scenario.cmp(&other.scenario))
         });
         errors
-    }
-
-    /// The rows of the table that match the filter, sorted: kind, name and measures.
-    pub(super) fn rows(&self) -> Vec<(&'static str, &str, &Stats)> {
-        let kinds =
-            [("scenario", &self.totals.scenarios), ("request", &self.totals.requests), ("step", &self.totals.steps)];
-        let mut all = Vec::new();
-        for (kind, rows) in kinds {
-            let mut rows: Vec<_> = rows.iter().filter(|(name, _)| self.matches(name)).collect();
-            match self.sort {
-                Sort::Name => {}
-                Sort::Count => rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.ok + stats.counts.failed)),
-                Sort::Failed => rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.failed)),
-                Sort::P95 => rows.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.latency.percentile(95.0))),
-            }
-            all.extend(rows.into_iter().map(|(name, stats)| (kind, &**name, stats)));
-        }
-        all
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
@@ -276,9 +206,9 @@ impl State {
         match self.view {
             View::Live | View::Distribution => 0,
             View::Activity => self.activity.len(),
-            View::Table => self.rows().len(),
+            View::Table => self.table_rows().len(),
             View::Errors => self.errors().len(),
-            View::Generator => self.processes.len(),
+            View::Generator => self.generator.rows(),
         }
     }
 }

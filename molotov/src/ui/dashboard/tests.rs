@@ -1,5 +1,7 @@
 //! Tests of the views in several sizes, and of hostile texts.
 
+mod pages;
+
 use std::{
     collections::BTreeSet,
     sync::Arc,

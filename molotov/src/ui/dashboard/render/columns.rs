@@ -29,14 +29,29 @@ pub(super) fn draw_columns(
     columns: &[Column],
     rows: Vec<Row>,
 ) {
+    let rows: Vec<_> = rows.into_iter().map(|row| (row, Style::new())).collect();
+    draw_styled(frame, area, block, name, columns, &rows, 0);
+}
+
+/// Draws a table whose rows have styles, from the row with the index `first` on. The rows before it count for the widths of the
+/// columns.
+pub(super) fn draw_styled(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    block: Block<'_>,
+    name: &str,
+    columns: &[Column],
+    rows: &[(Row, Style)],
+    first: usize,
+) {
     let room = usize::from(area.width.saturating_sub(2));
-    let longest = rows.iter().map(|row| width(&row.name)).max().unwrap_or(0).max(width(name));
+    let longest = rows.iter().map(|(row, _)| width(&row.name)).max().unwrap_or(0).max(width(name));
     let names = longest.min(room_for_names(room).max(12));
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
         .map(|(column, (head, _))| {
-            let cells = rows.iter().filter_map(|row| row.cells.get(column));
+            let cells = rows.iter().filter_map(|(row, _)| row.cells.get(column));
             // The minimum keeps columns in place when numbers grow by a digit.
             cells.map(|(text, _)| width(text)).max().unwrap_or(0).max(width(head)).max(7)
         })
@@ -48,11 +63,13 @@ pub(super) fn draw_columns(
     let header = std::iter::once(Cell::new(name.to_owned()))
         .chain(shown.iter().map(|column| Cell::new(Text::raw(columns[*column].0).right_aligned())));
     let rows: Vec<_> = rows
-        .into_iter()
-        .map(|row| {
+        .iter()
+        .skip(first)
+        .take(usize::from(area.height))
+        .map(|(row, style)| {
             let cells = shown.iter().filter_map(|column| row.cells.get(*column));
             let cells = cells.map(|(text, style)| Cell::new(Text::raw(text.clone()).right_aligned()).style(*style));
-            TableRow::new(std::iter::once(Cell::new(shorten(&row.name, names))).chain(cells))
+            TableRow::new(std::iter::once(Cell::new(shorten(&row.name, names))).chain(cells)).style(*style)
         })
         .collect();
     let widths = std::iter::once(Constraint::Fill(1))

@@ -1,75 +1,234 @@
-//! The view of the load generator: the processes of the run, and the machine.
+//! The view of the load generator: whether it is the bottleneck, its course over time, and its processes and threads.
 
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
     style::Style,
-    text::Line as Text,
+    symbols::Marker,
+    text::{Line as Text, Span},
     widgets::Paragraph,
 };
 
 use super::{
-    super::state::State,
-    columns::{Column, Row, draw_columns},
-    style::{Palette, block},
+    super::state::{GeneratorPoint, State},
+    chart::{Chart, Curve, Scale, Values},
+    columns::{Column, Row, draw_styled},
+    style::{BOLD, Palette, block},
 };
 use crate::{
     format,
-    metrics::Health,
+    metrics::{Health, Histogram, ThreadHealth},
     report::layout::{fitting, wrap},
 };
 
+const COLUMNS: [Column; 8] = [
+    ("CPU", 0),
+    ("CPU wait", 2),
+    ("Loop lag", 1),
+    ("Send lag", 6),
+    ("Sockets", 3),
+    ("Open files", 4),
+    ("Preempted/s", 7),
+    ("Cores", 5),
+];
+
+/// The smallest height of a chart.
+const MIN_ROWS: u16 = 7;
+/// The smallest width of a chart.
+const MIN_COLUMNS: u16 = 38;
+
+/// Draws the sentence, the charts and the table.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    const COLUMNS: [Column; 6] = [
-        ("CPU of threads", 0),
-        ("CPU wait", 2),
-        ("Cores", 5),
-        ("Loop lag p95", 1),
-        ("Connections", 3),
-        ("Open files", 4),
-    ];
     let palette = Palette::of(state);
-    let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
-    let rows = state.processes.iter().skip(state.scroll).map(|(process, recent)| {
-        let name = process.as_deref().unwrap_or("this one").to_owned();
-        let Some(health) = recent.health() else {
-            return Row { name, cells: vec![("ended".to_owned(), palette.faint())] };
-        };
-        let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
-        let busy = if health.cpu() >= 0.9 { palette.bad() } else { Style::new() };
-        let plain = |text| (text, Style::new());
-        Row {
-            name,
-            cells: vec![
-                (percent(health.cpu()), busy),
-                plain(percent(health.cpu_wait())),
-                plain(format!("{:.2}", health.cores())),
-                plain(health.lag.percentile_if_enough(95.0).map_or("–".to_owned(), format::latency)),
-                plain(format::count(health.connections)),
-                plain(format!("{}{limit}", format::count(health.open_files))),
-            ],
-        }
-    });
     let columns = usize::from(area.width.saturating_sub(2));
-    let advice: Vec<_> = state.totals.advice().map(|advice| wrap(&advice, columns)).unwrap_or_default();
-    let note = if advice.is_empty() { 0 } else { u16::try_from(advice.len() + 2).unwrap_or(u16::MAX) };
-    let [table, below] = Layout::vertical([Constraint::Min(4), Constraint::Length(note)]).areas(area);
-    let mut block = block(" Load generator, the last seconds ".to_owned());
-    if let Some(Health { machine, quota, .. }) = state.machine.health() {
-        let mut texts = vec![format!(" Machine: CPUs {} busy ", percent(machine.busy_share()))];
-        let longer = format!("{}, {} stolen ", texts[0].trim_end(), percent(machine.stolen_share()));
-        texts.insert(0, longer);
+    let (text, style) = sentence(state, &palette);
+    let lines: Vec<_> = wrap(&text, columns).into_iter().map(|line| Text::styled(format!(" {line}"), style)).collect();
+    let note = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    let rows = rows(state, &palette);
+    let needed = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(3);
+    // The charts fill what the table leaves, but never all.
+    let rest = area.height.saturating_sub(note);
+    let beside = (area.width / MIN_COLUMNS).clamp(1, 3);
+    let charts = rest.saturating_sub(needed.min(rest.div_ceil(2)).max(4));
+    let charts = if charts >= MIN_ROWS { charts } else { 0 };
+    let [top, middle, table] =
+        Layout::vertical([Constraint::Length(note), Constraint::Length(charts), Constraint::Min(0)]).areas(area);
+    frame.render_widget(Paragraph::new(lines), top);
+    draw_charts(frame, middle, state, usize::from(beside));
+    draw_table(frame, table, state, &rows, columns);
+}
+
+/// Whether the generator is the bottleneck.
+fn sentence(state: &State, palette: &Palette) -> (String, Style) {
+    if let Some(advice) = state.totals.advice() {
+        return (advice, palette.odd().patch(BOLD));
+    }
+    let health = &state.totals.health;
+    let Some(lag) = health.lag.percentile_if_enough(95.0) else {
+        return ("The load generator has not run long enough to judge it.".to_owned(), palette.faint());
+    };
+    let (lag, cpu) = (format::latency(lag), percent(health.cpu()));
+    (
+        format!(
+            "The load generator is not the bottleneck: 95 % of its timers were at most {lag} late, and its threads used a CPU {cpu} of the time."
+        ),
+        palette.good(),
+    )
+}
+
+fn draw_charts(frame: &mut Frame<'_>, area: Rect, state: &State, beside: usize) {
+    if area.height == 0 {
+        return;
+    }
+    let lines = usize::from(area.height / MIN_ROWS).min(3usize.div_ceil(beside)).max(1);
+    let charts: Vec<fn(&mut Frame<'_>, Rect, &State)> =
+        [draw_lag, draw_cpu, draw_sockets as fn(&mut Frame<'_>, Rect, &State)]
+            .into_iter()
+            .take(lines * beside)
+            .collect();
+    let heights = Layout::vertical(vec![Constraint::Fill(1); charts.len().div_ceil(beside)]).split(area);
+    for (charts, area) in charts.chunks(beside).zip(heights.iter()) {
+        let areas = Layout::horizontal(vec![Constraint::Fill(1); charts.len()]).split(*area);
+        charts.iter().zip(areas.iter()).for_each(|(draw, area)| draw(frame, *area, state));
+    }
+}
+
+/// The values of the points that have one.
+fn values(state: &State, value: impl Fn(&GeneratorPoint) -> Option<f64>) -> Values {
+    state.generator.points().filter_map(|point| Some((point.at, value(point)?))).collect()
+}
+
+fn draw_chart(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    heads: &[&str],
+    curves: &mut [Curve],
+    (scale, label): (Scale, fn(f64) -> String),
+) {
+    // Lines of different symbols are different without colors.
+    for (curve, symbol) in curves.iter_mut().skip(1).zip(['•', '×']) {
+        curve.marker = Marker::Custom(symbol);
+    }
+    let mut points = state.generator.points();
+    let first = points.next().map_or(0.0, |point| point.at - 1.0);
+    let last = points.next_back().map_or(first + 1.0, |point| point.at).max(first + 1.0);
+    Chart { heads, curves, scale, label, span: [first, last] }.draw(frame, area, state);
+}
+
+fn draw_lag(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let mut curves = vec![
+        Curve::new("loop", palette.first(), values(state, |point| point.loop_lag)),
+        Curve::new("measured", palette.background(), values(state, |point| point.measured)),
+    ];
+    let send = values(state, |point| point.send_lag);
+    if !send.is_empty() {
+        curves.push(Curve::new("send", palette.odd(), send));
+    }
+    let label = |seconds: f64| format::latency(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    draw_chart(frame, area, state, &["Lag (p95)", "Lag"], &mut curves, (Scale::Log, label));
+}
+
+fn draw_cpu(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let mut curves = [
+        Curve::new("threads", palette.first(), values(state, |point| Some(point.cpu))),
+        Curve::new("waiting", palette.bad(), values(state, |point| Some(point.cpu_wait))),
+        Curve::new("machine", palette.background(), values(state, |point| point.machine)),
+    ];
+    draw_chart(frame, area, state, &["CPU"], &mut curves, (Scale::Linear, |share| percent(share)));
+}
+
+fn draw_sockets(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let palette = Palette::of(state);
+    let mut curves = [
+        Curve::new("sockets", palette.first(), values(state, |point| Some(point.connections as f64))),
+        Curve::new("open files", palette.background(), values(state, |point| Some(point.open_files as f64))),
+    ];
+    draw_chart(
+        frame,
+        area,
+        state,
+        &["Files"],
+        &mut curves,
+        (Scale::Linear, |count| format::count(count.round() as u64)),
+    );
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0))
+}
+
+/// The rows of the table: each process, followed by its threads.
+fn rows(state: &State, palette: &Palette) -> Vec<(Row, Style)> {
+    let mut rows = Vec::new();
+    for (process, recent) in &state.generator.processes {
+        let name = process.as_deref().map_or("this process".to_owned(), |pid| format!("process {pid}"));
+        let Some(health) = recent.health() else {
+            rows.push((Row { name, cells: vec![("ended".to_owned(), palette.faint())] }, Style::new()));
+            continue;
+        };
+        rows.push((process_row(name, &health, &recent.send_lag(), palette), BOLD));
+        rows.extend(health.threads.iter().map(|thread| (thread_row(thread, palette), Style::new())));
+    }
+    rows
+}
+
+fn share_cell(share: f64, much: f64, palette: &Palette) -> (String, Style) {
+    (percent(share), if share >= much { palette.bad() } else { Style::new() })
+}
+
+fn process_row(name: String, health: &Health, send_lag: &Histogram, palette: &Palette) -> Row {
+    let plain = |text| (text, Style::new());
+    let p95 = |times: &Histogram| times.percentile_if_enough(95.0).map_or("–".to_owned(), format::latency);
+    let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
+    Row {
+        name,
+        cells: vec![
+            share_cell(health.cpu(), 0.9, palette),
+            share_cell(health.cpu_wait(), 0.1, palette),
+            plain(p95(&health.lag)),
+            plain(p95(send_lag)),
+            plain(format::count(health.connections)),
+            plain(format!("{}{limit}", format::count(health.open_files))),
+            plain(format::rate(health.preemption_rate())),
+            plain(format!("{:.2}", health.cores())),
+        ],
+    }
+}
+
+fn thread_row(thread: &ThreadHealth, palette: &Palette) -> Row {
+    let plain = |text| (text, Style::new());
+    let preempted = if thread.wall.is_zero() { 0.0 } else { thread.preemptions as f64 / thread.wall.as_secs_f64() };
+    let empty = || plain(String::new());
+    Row {
+        name: format!("  thread {}", thread.id),
+        cells: vec![
+            share_cell(thread.cpu_share(), 0.9, palette),
+            share_cell(thread.cpu_wait(), 0.1, palette),
+            plain(format!("≤{}", format::latency(thread.longest_lag))),
+            empty(),
+            empty(),
+            empty(),
+            plain(format::rate(preempted)),
+        ],
+    }
+}
+
+fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, rows: &[(Row, Style)], columns: usize) {
+    let titles = [" Processes and threads, the last 5 s ", " Last 5 s "].map(str::to_owned);
+    let mut block = block(fitting(titles, columns));
+    let mut machine = Vec::new();
+    if let Some(Health { machine: cpus, quota, .. }) = state.generator.machine.health() {
+        let mut all = vec![format!("machine: CPUs {} busy", percent(cpus.busy_share()))];
+        all.push(format!("{} stolen", percent(cpus.stolen_share())));
         if quota.throttled_periods > 0 {
-            let share = percent(quota.throttled_share());
-            let quota = format!("CPU quota used up in {share} of its periods ");
-            texts.insert(0, format!(" {quota}"));
-            texts.insert(0, format!("{}, {quota}", texts[1].trim_end()));
+            all.insert(1, format!("CPU quota used up in {} of its periods", percent(quota.throttled_share())));
         }
-        block = block.title_bottom(fitting(texts, columns));
+        machine = (1..=all.len()).rev().map(|count| format!(" {} ", all[..count].join(", "))).collect();
     }
-    draw_columns(frame, table, block, "Process", &COLUMNS, rows.collect());
-    if !advice.is_empty() {
-        let lines: Vec<_> = advice.into_iter().map(|line| Text::styled(line, palette.odd())).collect();
-        frame.render_widget(Paragraph::new(lines).block(self::block(" Note ".to_owned())), below);
-    }
+    block = block.title_bottom(Span::raw(fitting(machine, columns)));
+    let first = state.scroll.min(rows.len().saturating_sub(1));
+    draw_styled(frame, area, block, "Process", &COLUMNS, rows, first);
 }
