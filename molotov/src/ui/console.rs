@@ -16,6 +16,7 @@ use super::{
     background::Background,
     log::Log,
     screen::{RunLimits, Screen},
+    unicode::{shows_unicode, to_ascii},
 };
 use crate::{
     format,
@@ -313,7 +314,8 @@ impl<W: Write + Send> Screen for Console<W> {
             text::table(summary, self.kind.width(), self.color),
             text::conclusion(summary, self.kind.width(), self.color),
         );
-        self.put(&text);
+        let ascii = matches!(self.kind, OutputKind::Terminal(_)) && !shows_unicode(|name| std::env::var(name).ok());
+        self.put(&if ascii { to_ascii(&text) } else { text });
     }
 }
 

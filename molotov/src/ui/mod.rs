@@ -12,6 +12,7 @@ mod screen_event;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod unicode;
 #[cfg(feature = "web")]
 mod web;
 #[cfg(not(feature = "web"))]

@@ -124,7 +124,7 @@ impl Screen for Dashboard {
         let started = match reader.spawn(move || read(captured, &events)) {
             Ok(_) => {
                 let mut state = State::new(limits.clone(), self.color.is_on(true));
-                state.ascii = !terminal::shows_unicode(|name| std::env::var(name).ok());
+                state.ascii = !super::unicode::shows_unicode(|name| std::env::var(name).ok());
                 Display::start(received, state, self.color, &self.control, &self.written)
             }
             Err(error) => Err((error, received)),

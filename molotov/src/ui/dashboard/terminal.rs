@@ -63,20 +63,6 @@ pub(super) fn is_there() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
 }
 
-/// Returns whether the terminal shows Unicode, given the variables of the environment. Without a locale, it is assumed to, since a
-/// container usually has none.
-pub(super) fn shows_unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
-    // The console of Linux has no Braille patterns.
-    if variable("TERM").as_deref() == Some("linux") {
-        return false;
-    }
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(variable).find(|locale| !locale.is_empty());
-    locale.is_none_or(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
-}
-
 /// Redirects the output of the program and its children to a pipe, so that it does not overwrite the screen. Returns the end to
 /// read from.
 pub(super) fn capture() -> io::Result<File> {
@@ -223,21 +209,4 @@ pub(super) fn suspend() -> io::Result<Screen> {
     }
     signal_hook::low_level::unregister(registered);
     enter()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn locale_decides_whether_unicode_is_shown() {
-        let shows = |set: &[(&str, &str)]| {
-            shows_unicode(|name| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned()))
-        };
-        assert!(shows(&[("LANG", "en_US.UTF-8")]) && shows(&[("LANG", "C.utf8")]) && shows(&[("LC_ALL", "")]));
-        assert!(!shows(&[("LANG", "C")]) && !shows(&[("LANG", "de_DE@euro")]));
-        assert!(!shows(&[("LC_ALL", "POSIX"), ("LANG", "en_US.UTF-8")]), "`LC_ALL` comes first");
-        assert!(shows(&[("LC_CTYPE", "C.UTF-8"), ("LANG", "C")]));
-        assert!(!shows(&[("TERM", "linux"), ("LANG", "C.UTF-8")]));
-    }
 }
