@@ -48,12 +48,28 @@ fn sizing_reports_a_ratio_of_100_percent_if_all_scenarios_fail() {
     assert!(server.served() >= 100, "{output:#?}");
 }
 
-/// Ten requests at a time, of 100 ms each: a hundred per second.
 #[test]
 fn a_search_finds_the_rate_that_a_service_bears() {
+    thread::scope(|threads| {
+        threads.spawn(|| search_rate(""));
+        threads.spawn(|| search_rate("-p 2"));
+    });
+}
+
+/// A search that finds no load exits with 1.
+#[test]
+fn a_search_fails_if_no_load_meets_the_thresholds() {
     let server = Server::new();
-    let line = "--sizing --rate 60/s -d 40 -s queued --threshold p95<2s -c --report json:-";
-    let output = Program::new(TROUBLED, line).against(&server).env("CAPACITY", "10").run().exited(0);
+    let line = "--sizing --rate 8/s -d 4 -s fine --threshold p95<1us -c";
+    let output = Program::new(TROUBLED, line).against(&server).run().exited(1);
+    assert!(output.stdout.contains("Capacity: less than "), "{output:#?}");
+}
+
+/// Ten requests at a time, of 100 ms each: a hundred per second.
+fn search_rate(processes: &str) {
+    let server = Server::new();
+    let line = format!("--sizing --rate 60/s -d 40 -s queued --threshold p95<2s -c --report json:- {processes}");
+    let output = Program::new(TROUBLED, &line).against(&server).env("CAPACITY", "10").run().exited(0);
     let (text, report) = (&output.stderr, molotov_tests::report(&output.stdout));
     let (met, broken) = interval(&report);
     // A sleep takes a little longer than asked for.

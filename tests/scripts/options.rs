@@ -114,7 +114,7 @@ fn scenarios_of_scripts_have_rates_from_the_configuration() {
     assert!(output.stdout.contains("RATES {'chat': {'rate': '40/s'}}"), "{output:#?}");
     // The picker must not pick it.
     assert_eq!(output.totals(), (1 + 20, 1), "{output:#?}");
-    assert!(output.stdout.contains("the picker named `chat`, which starts at a rate of its own"), "{output:#?}");
+    assert!(output.stdout.contains("the picker named `chat`, which starts at its own rate"), "{output:#?}");
     // Only the scenario of the option.
     let output = run(chat, r#""single_mode": "chat", "duration": 0.5,"#, "pass").exited(0);
     assert_eq!(output.totals(), (20, 0), "{output:#?}");

@@ -147,6 +147,8 @@ fn arg(entry: &'static OptionSpec) -> Arg {
         ValueKind::Flag => return arg.action(ArgAction::SetTrue),
         ValueKind::Count => return arg.action(ArgAction::Count),
         ValueKind::Number | ValueKind::Time => arg.allow_negative_numbers(true),
+        // A negative rate has a message of its type.
+        ValueKind::Text if entry.value == "RATE" => arg.allow_hyphen_values(true),
         ValueKind::Text | ValueKind::Port => arg,
         ValueKind::List | ValueKind::Scenarios => arg.action(ArgAction::Append),
     };

@@ -142,6 +142,7 @@ fn errors_name_the_option_and_the_valid_values() {
         ("--delay=-1s", "--delay", "negative"),
         ("--console-update often", "--console-update", "90s"),
         ("--timeout 0", "--timeout", "longer than 0"),
+        ("--rate -5/s", "--rate", "a rate cannot be negative"),
         ("--color sometimes", "--color", "auto, always, never"),
         ("-s", "--single-mode", "value is required"),
         ("--nope", "--nope", "unexpected argument"),

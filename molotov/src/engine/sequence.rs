@@ -81,7 +81,7 @@ impl<'a> ScenarioSequence<'a> {
             Ok(name) => match self.plan.index_of(&name) {
                 Some(index) if self.plan.selection.weighted.binary_search(&index).is_err() => {
                     Next::Unknown(Failure::msg(format!(
-                        "the picker named `{name}`, which starts at a rate of its own; pick among the scenarios without one"
+                        "the picker named `{name}`, which starts at its own rate; pick among the scenarios without one"
                     )))
                 }
                 Some(index) => Next::Scenario(index),

@@ -185,9 +185,9 @@ macro_rules! option_table {
             }
             { fn timeout(timeout: Duration) = timeout, "The default timeout of requests. The default is 300 s." }
 
-            /// Add workers until the service fails.
+            /// Find the load that the service bears.
             sizing: bool = false, {
-                help: "Add workers until the service fails",
+                help: "Find the load that the service bears",
                 group: Group::Load,
                 original: true,
             }

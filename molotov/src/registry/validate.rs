@@ -168,7 +168,7 @@ impl std::fmt::Debug for Selection {
 }
 
 impl Selection {
-    /// Divides the scenarios into those with a rate of their own and the others.
+    /// Divides the scenarios into those with their own rate and the others.
     pub(crate) fn set_rates(&mut self, args: &Args) {
         let rate = |index: &usize| own_rate(&*self.scenarios[*index], args);
         let all = 0..self.scenarios.len();

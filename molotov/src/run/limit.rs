@@ -27,6 +27,8 @@ pub struct Limit {
     pub workers: usize,
     /// How many workers for each process the rate needs at the measured service time; `None` if that is not more than there were.
     pub workers_needed: Option<usize>,
+    /// Whether the run had several processes, so that `--workers` is the number of each.
+    several_processes: bool,
     /// What was wrong with the load generator, and what to do about it.
     reason: Option<String>,
 }
@@ -80,7 +82,17 @@ impl Summary {
         };
         let needed = (asked * mean_service_time(&self.snapshot).as_secs_f64()).ceil() as usize;
         let workers_needed = (needed > self.workers).then(|| needed.div_ceil(self.processes.max(1)));
-        Some(Limit { limiter, asked, achieved, starts, workers: self.workers, workers_needed, reason })
+        let several_processes = self.processes > 1;
+        Some(Limit {
+            limiter,
+            asked,
+            achieved,
+            starts,
+            workers: self.workers,
+            workers_needed,
+            several_processes,
+            reason,
+        })
     }
 }
 
@@ -127,9 +139,12 @@ impl fmt::Display for Limit {
                     1 => "the only worker was".to_owned(),
                     workers => format!("all {} were", format::plural(workers as u64, "worker")),
                 };
+                let each = if self.several_processes { " for each process" } else { "" };
                 match self.workers_needed {
-                    Some(needed) => write!(f, "because {workers} busy: allow at least {needed} with `--workers`."),
-                    None => write!(f, "because {workers} busy at times: allow more with `--workers`."),
+                    Some(needed) => {
+                        write!(f, "because {workers} busy: allow at least {needed}{each} with `--workers`.")
+                    }
+                    None => write!(f, "because {workers} busy at times: allow more{each} with `--workers`."),
                 }
             }
             (_, Some(reason)) => write!(f, "because the load generator was the bottleneck: {reason}."),
@@ -192,7 +207,9 @@ mod tests {
              least 5 with `--workers`."
         );
         let several = Summary { processes: 3, ..run(200, 0, 300, true) };
-        assert_eq!(several.limit().unwrap().workers_needed, Some(2), "the option is per process");
+        let limit = several.limit().unwrap();
+        assert_eq!(limit.workers_needed, Some(2), "the option is per process");
+        assert!(limit.to_string().ends_with("busy: allow at least 2 for each process with `--workers`."), "{limit}");
         let enough = Summary { workers: 10, ..run(200, 5, 0, true) };
         assert_eq!(
             enough.limit().unwrap().to_string(),

@@ -106,6 +106,13 @@ pub enum StepVerdict {
     Limited,
 }
 
+impl SizingResult {
+    /// Whether it is a search for the capacity that tried its loads and found none that meets the thresholds.
+    pub(crate) fn found_nothing(&self) -> bool {
+        matches!(self, SizingResult::Capacity(capacity) if capacity.met.is_none() && capacity.end != SearchEnd::Interrupted)
+    }
+}
+
 impl LoadUnit {
     /// Formats a load: `200/s`, `12 workers`.
     pub fn format(self, load: f64) -> String {

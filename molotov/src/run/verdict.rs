@@ -13,7 +13,7 @@ pub enum Verdict {
     Ended,
     /// At least as many scenarios failed as `--fail` says.
     TooManyFailures,
-    /// A threshold was broken. The summary lists the results of all thresholds.
+    /// A threshold was broken, which the summary lists, or a search for the capacity found no load that meets the thresholds.
     ThresholdBroken,
     /// A process ended before its work was done, as this sentence describes.
     ProcessLost(String),

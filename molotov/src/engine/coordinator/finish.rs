@@ -7,7 +7,7 @@ use crate::{
     engine::{Summary, Verdict, message::Message, panic, sizing::Sizing, stop::Phase},
     format,
     metrics::Stats,
-    run::{Line, Totals},
+    run::{Line, SizingResult, Totals},
 };
 
 impl Coordinator<'_> {
@@ -79,7 +79,9 @@ impl Coordinator<'_> {
         summary.verdict = match self.failed.take() {
             Some(failed) => failed,
             None if self.lost.is_some() => Verdict::ProcessLost(self.lost.take().unwrap_or_default()),
-            None if broken => Verdict::ThresholdBroken,
+            None if broken || summary.sizing.as_ref().is_some_and(SizingResult::found_nothing) => {
+                Verdict::ThresholdBroken
+            }
             None if args.fail.is_some_and(|limit| summary.totals.failures >= limit) => Verdict::TooManyFailures,
             None => self.exit.map_or(Verdict::Ended, Verdict::Exit),
         };

@@ -92,6 +92,19 @@ impl Condition {
         }
     }
 
+    /// Why the condition cannot be judged, in a sentence, if it names nothing that was measured while scenarios ended.
+    pub(super) fn unknown_name(&self, step: &Snapshot) -> Option<String> {
+        let Condition::Threshold(threshold) = self else { return None };
+        if threshold.name.is_none() || step.totals().total() == 0 {
+            return None;
+        }
+        let reason = match threshold.is_of_starts() {
+            true => threshold.starts(step).err(),
+            false => threshold.stats(step).err(),
+        };
+        reason.map(|reason| format!("The threshold `{}` cannot be judged: {reason}.", threshold.text))
+    }
+
     /// The value in a step, as tables show it.
     pub(super) fn result(&self, blocks: &[Quotient], step: &Summary) -> ThresholdResult {
         let (of, by) = blocks.iter().fold((0.0, 0.0), |(of, by), block| (of + block.of, by + block.by));

@@ -123,7 +123,7 @@ impl Search {
                 (LoadUnit::Rate, 1.0, level(main) / per_second)
             }
             (None, _) => {
-                // Scenarios with rates of their own keep their proportions.
+                // Scenarios with their own rates keep their proportions.
                 let sum: f64 = (0..levels.len()).map(level).sum();
                 (0..levels.len()).for_each(|index| levels[index] = per_second * level(index) / sum.max(1.0));
                 (LoadUnit::Rate, 1.0, sum / per_second)
@@ -239,7 +239,7 @@ impl Search {
     }
 
     fn judged(&mut self, judged: Judged, in_progress: f64) {
-        let Judged { mut step, limit, service } = judged;
+        let Judged { mut step, limit, service, unknown } = judged;
         step.load = self.load;
         let mut reason = None;
         match limit {
@@ -289,6 +289,10 @@ impl Search {
                 self.end = Some(SearchEnd::Limited(why));
             }
             None => self.bracket.add(self.load, outcome, bore),
+        }
+        // The first step has been held for as long as any.
+        if let Some(why) = unknown.filter(|_| self.steps.is_empty() && step.verdict == StepVerdict::Unclear) {
+            self.end = Some(SearchEnd::Limited(why));
         }
         self.steps.push(step);
     }

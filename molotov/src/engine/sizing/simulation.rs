@@ -360,6 +360,19 @@ fn a_service_that_hangs_is_overloaded() {
 }
 
 #[test]
+fn a_search_ends_after_the_first_step_if_a_threshold_names_nothing() {
+    for unit in [("rate", "100/s"), ("workers", "5")] {
+        let args = args(&[("threshold", "p95(onne) < 1s"), unit, ("duration", "60")]);
+        let (capacity, time) = search(&args, Service::new(10, Duration::from_millis(20)), None, 1);
+        assert_eq!((capacity.steps.len(), capacity.met), (1, None), "{}", shown(&capacity));
+        let SearchEnd::Limited(why) = &capacity.end else { panic!("{}", shown(&capacity)) };
+        let reason = "no scenario, request or step named `onne` was measured; did you mean `one`?";
+        assert_eq!(*why, format!("The threshold `p95(onne) < 1s` cannot be judged: {reason}."));
+        assert!(time < Duration::from_secs(10), "{time:?}");
+    }
+}
+
+#[test]
 fn the_search_ends_at_the_highest_load() {
     let args = args(&[("threshold", "p95 < 2s"), ("workers", "1000")]);
     let (capacity, _) = search(&args, Service::new(20_000, Duration::from_secs(1)), None, 1);

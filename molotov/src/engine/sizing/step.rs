@@ -54,6 +54,8 @@ pub(super) struct Judged {
     pub(super) limit: Option<Limit>,
     /// The mean service time of its scenarios.
     pub(super) service: Duration,
+    /// Why a threshold could not be judged, in a sentence: it names nothing that was measured.
+    pub(super) unknown: Option<String>,
 }
 
 /// What kept the generator from making the load.
@@ -155,6 +157,7 @@ impl Step {
             },
             limit,
             service: mean_service(&summary.snapshot),
+            unknown: conditions.iter().find_map(|condition| condition.unknown_name(&summary.snapshot)),
         })
     }
 

@@ -20,7 +20,7 @@ pub use self::parse::ThresholdError;
 ///
 /// If scenarios start at a rate, thresholds may apply to the starts: `late`, `dropped` and `unstarted` are numbers, or shares of
 /// the planned starts (`dropped < 1%`); `achieved` is the share of the planned starts that happened (`achieved > 99%`); `lag.`
-/// selects the times from the planned starts to the real ones (`lag.p99 < 10ms`). Only scenarios with a rate of their own can be
+/// selects the times from the planned starts to the real ones (`lag.p99 < 10ms`). Only scenarios with their own rate can be
 /// named here. The warm-up counts for no threshold.
 ///
 /// ```

@@ -130,7 +130,7 @@ fn capacity(summary: &Summary) -> Option<Table> {
     })
 }
 
-/// What the plan asked for and what happened, in all and for each scenario with a rate of its own.
+/// What the plan asked for and what happened, in all and for each scenario with its own rate.
 fn starts(summary: &Summary) -> Option<Table> {
     let all = summary.all_starts()?;
     let mut streams: Vec<_> = summary.starts_by_stream().collect();

@@ -132,7 +132,7 @@ impl Threshold {
             _ if all.is_empty() => Err("no scenario was planned to start at a rate".to_owned()),
             None => Ok(all),
             Some(Name { name, .. }) => snapshot.starts.get(&**name).cloned().ok_or_else(|| {
-                format!("the starts of `{name}` are not counted apart, because it has no rate of its own")
+                format!("the starts of `{name}` are not counted apart, because it does not have its own rate")
             }),
         }
     }

@@ -133,7 +133,7 @@ fn conditions_on_starts_and_service_times_are_evaluated() {
     let reason = |text: &str, summary: &Summary| text.parse::<Threshold>().unwrap().judge(summary).reason.unwrap();
     assert_eq!(
         reason("dropped(pay) == 0", &summary),
-        "the starts of `pay` are not counted apart, because it has no rate of its own"
+        "the starts of `pay` are not counted apart, because it does not have its own rate"
     );
     for text in ["dropped == 0", "lag.p99 < 1s", "achieved > 1%"] {
         assert_eq!(reason(text, &self::summary()), "no scenario was planned to start at a rate");
