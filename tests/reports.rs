@@ -200,11 +200,11 @@ fn runs_in_github_actions_add_to_the_summary_of_the_job() {
     let (_, outside) = in_a_job("-q -r 1", &directory, &[("GITHUB_ACTIONS", "")], 0);
     assert_eq!(outside, "");
     let (_, first) = in_a_job("-q -r 2 -s cart --threshold successes==3", &directory, &job, 1);
-    assert!(first.starts_with("## ❌ Load test did not pass: `steady`\n"), "{first}");
+    assert!(first.starts_with("## ❌ Load test of `steady`: Not passed\n"), "{first}");
     assert!(first.contains("| ❌ broken | `successes==3` | 2 |"), "{first}");
     let (_, both) = in_a_job("--single-run -p 2", &directory, &job, 0);
     assert!(
-        both.starts_with(&first) && both[first.len()..].starts_with("\n## ✅ Load test passed: `steady`\n"),
+        both.starts_with(&first) && both[first.len()..].starts_with("\n## ✅ Load test of `steady`: Passed\n"),
         "{both}"
     );
     for (name, value, part) in [

@@ -12,7 +12,7 @@ use crate::ui::{ControlAction, Dashboard};
 use crate::{
     engine::{self, Control, FixtureFailure, Plan, Verdict},
     notice::{announce_extension, complain, inform, note, shows_on_stderr},
-    options::{Args, Options, Source, Sources, statsd_address},
+    options::{Args, Options, Source, Sources, report_target::check_distinct, statsd_address},
     registry::{self, Registry, RegistryError},
     report,
     run::RunInfo,
@@ -59,6 +59,10 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
             complain(&format!("invalid threshold: {error}"));
             return 2;
         }
+    }
+    if let Err(error) = check_distinct(&args.report) {
+        complain(&format!("invalid value for `report`: {error}"));
+        return 2;
     }
     let web = match args.web.map(WebListener::bind).transpose() {
         Ok(web) => web,

@@ -19,7 +19,7 @@ const KNOWN: &str = "name a file that ends in .json, .html, .csv, .xml or .md, o
 
 /// A report to write: `FILE` or `FORMAT:FILE`.
 ///
-/// The formats are `json`, `html`, `csv`, `junit` and `markdown`. Without a format, the file name ends in `.json`, `.html`, `.csv`,
+/// The formats are `json`, `html`, `csv`, `junit` (or `xml`) and `markdown` (or `md`). Without a format, the file name ends in `.json`, `.html`, `.csv`,
 /// `.xml` (JUnit) or `.md`. The file `-` is standard output.
 ///
 /// ```
@@ -55,8 +55,8 @@ impl Format {
             "csv" => Format::Csv,
             "html" => Format::Html,
             "json" => Format::Json,
-            "junit" => Format::Junit,
-            "markdown" => Format::Markdown,
+            "junit" | "xml" => Format::Junit,
+            "markdown" | "md" => Format::Markdown,
             _ => return None,
         })
     }
@@ -64,9 +64,7 @@ impl Format {
     /// The format of files with this extension.
     fn with_extension(extension: &str) -> Option<Format> {
         match &*extension.to_ascii_lowercase() {
-            "xml" => Some(Format::Junit),
-            "md" => Some(Format::Markdown),
-            name @ ("csv" | "html" | "json") => Format::named(name),
+            name @ ("csv" | "html" | "json" | "md" | "xml") => Format::named(name),
             _ => None,
         }
     }
@@ -171,6 +169,29 @@ impl ReportTarget {
     }
 }
 
+/// Checks that no two reports are written to the same regular file.
+///
+/// # Errors
+///
+/// If two of them are. The message names both.
+pub(crate) fn check_distinct(targets: &[ReportTarget]) -> Result<(), InvalidValue> {
+    let mut places: Vec<(PathBuf, &ReportTarget)> = Vec::new();
+    for target in targets.iter().filter(|target| !target.is_standard_output()) {
+        // Several reports can be written to a device or a FIFO.
+        if fs::metadata(&target.path).is_ok_and(|there| !there.is_file()) {
+            continue;
+        }
+        let Ok(place) = resolved(&target.path) else { continue };
+        let Ok(directory) = fs::canonicalize(parent(&place)) else { continue };
+        let place = directory.join(place.file_name().unwrap_or_default());
+        if let Some((_, other)) = places.iter().find(|(known, _)| *known == place) {
+            return Err(format!("`{other}` and `{target}` are the same file; name another file for one of them").into());
+        }
+        places.push((place, target));
+    }
+    Ok(())
+}
+
 /// Follows links, and returns a path that is no link. The file need not exist.
 pub(crate) fn resolved(path: &Path) -> io::Result<PathBuf> {
     let mut place = path.to_owned();
@@ -212,6 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn refuses_two_reports_in_the_same_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name).display().to_string();
+        symlink("a.json", at("link.csv")).unwrap();
+        let check = |paths: [String; 2]| check_distinct(&paths.map(|path| path.parse().unwrap()));
+        for other in ["a.json", "./a.json", "link.csv"] {
+            let error = check([at("a.json"), at(other)]).unwrap_err().to_string();
+            assert!(error.contains(&format!("a.json` and `{}` are the same file", at(other))), "{error}");
+        }
+        check([at("a.json"), format!("csv:{}", at("a.json"))]).unwrap_err();
+        check([at("a.json"), at("a.csv")]).unwrap();
+        check(["json:-", "csv:-"].map(str::to_owned)).unwrap();
+        check(["json:/dev/null", "csv:/dev/null"].map(str::to_owned)).unwrap();
+    }
+
+    #[test]
     fn refuses_reports_that_cannot_be_written() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -231,14 +268,16 @@ mod tests {
             assert!(error.contains(part), "{name}: {error}");
         }
         assert!(check(Path::new("json:")).unwrap_err().to_string().contains("names no file"));
-        assert!(check(Path::new("xml:-")).unwrap_err().to_string().contains("has no known format"));
-        for path in ["json:-", "CSV:/dev/stdout", "html:/dev/null", "junit:-", "markdown:-"] {
+        assert!(check(Path::new("text:-")).unwrap_err().to_string().contains("has no known format"));
+        for path in ["json:-", "CSV:/dev/stdout", "html:/dev/null", "junit:-", "xml:-", "markdown:-", "md:-"] {
             check(Path::new(path)).unwrap();
         }
         for (path, format) in [
             ("out.xml", Format::Junit),
             ("SUMMARY.MD", Format::Markdown),
             ("junit:out.json", Format::Junit),
+            ("xml:-", Format::Junit),
+            ("md:-", Format::Markdown),
             ("markdown:notes.txt", Format::Markdown),
             ("out.markdown.json", Format::Json),
         ] {

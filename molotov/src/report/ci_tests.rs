@@ -76,7 +76,7 @@ fn summary() -> Summary {
         started: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         snapshot,
         thresholds: vec![
-            threshold("p95(browse) < 500ms", true, "200ms"),
+            threshold("p95(browse) < 500ms", true, "200.5ms"),
             threshold("requests.failures == 0", false, "4"),
         ],
         notes: vec!["1. A *note* | <b>with markup</b>".to_owned()],
@@ -268,6 +268,7 @@ fn markdown_shows_conclusion_tables_and_errors_literally() {
     assert_eq!(row(&shown)[1..3], ["2", "1 (50.0 %)"]);
     assert_eq!(row("GET /users/{n}").last().unwrap(), "196 × 200, 4 × 503");
     assert_eq!(row("1"), &["1", &shown, &shown, "src/<main>.rs:3", &shown]);
+    assert!(text.contains("| 200.5ms |"), "numbers are not escaped: {text}");
     assert!(rows.iter().any(|row| row.concat() == "1. A *note* | <b>with markup</b>"), "{text}");
     assert!(rows.iter().flatten().any(|text| text == "molotov -w 5 loadtest.py\n"), "{text}");
 }

@@ -33,7 +33,7 @@ const SIZING_WIDTH: usize = 100;
 /// ```
 /// use molotov::report::{Summary, markdown};
 ///
-/// assert!(markdown(&Summary::default()).starts_with("## ✅ Load test passed\n"));
+/// assert!(markdown(&Summary::default()).starts_with("## ✅ Load test: Passed\n"));
 /// ```
 pub fn markdown(summary: &Summary) -> String {
     let mut text = String::new();
@@ -63,17 +63,17 @@ macro_rules! add {
 }
 
 fn title(text: &mut String, summary: &Summary) {
-    let (sign, conclusion) = match summary.conclusion() {
-        Conclusion::Passed => ("✅", "passed"),
-        Conclusion::Broken => ("❌", "did not pass"),
-        Conclusion::Failed => ("❌", "failed"),
-        Conclusion::Interrupted => ("⚠️", "interrupted"),
-        Conclusion::Lost => ("❌", "lost measures"),
+    let conclusion = summary.conclusion();
+    let sign = match conclusion {
+        Conclusion::Passed => "✅",
+        Conclusion::Broken | Conclusion::Failed | Conclusion::Lost => "❌",
+        Conclusion::Interrupted => "⚠️",
     };
-    add!(text, "## {sign} Load test {conclusion}");
+    add!(text, "## {sign} Load test");
     if !summary.info.program.is_empty() {
-        add!(text, ": {}", code(&summary.info.program));
+        add!(text, " of {}", code(&summary.info.program));
     }
+    add!(text, ": {}", conclusion.label());
     // The sentence may contain the message of a fixture.
     add!(text, "\n\n{}\n", escape(&summary.conclusion_sentence()));
 }
@@ -214,7 +214,7 @@ fn errors(text: &mut String, errors: &[ErrorGroup]) {
 
 /// Writes what limits the validity of the numbers.
 fn notes(text: &mut String, summary: &Summary) {
-    let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
+    let mut notes = summary.other_losses();
     notes.extend(summary.advice());
     notes.extend(summary.notes.iter().cloned());
     if notes.is_empty() {
@@ -269,12 +269,15 @@ fn code(text: &str) -> String {
 fn escape(text: &str) -> String {
     let text = harmless(text);
     let mut escaped = String::with_capacity(text.len());
-    // At the start of a line, `1.`, `1)`, `-` and `+` begin a list.
+    // At the start of a line, `-` and `+` begin a list, as do `1.` and `1)` before a space.
     let mut at_start = true;
-    for character in text.trim().chars() {
+    let mut characters = text.trim().chars().peekable();
+    while let Some(character) = characters.next() {
         at_start &= escaped.is_empty() || escaped.ends_with(|last: char| last.is_ascii_digit());
+        let ends_a_word = characters.peek().is_none_or(|next| next.is_whitespace());
         let is_plain = match character {
-            '.' | ')' | '-' | '+' => !at_start,
+            '.' | ')' => !(at_start && ends_a_word),
+            '-' | '+' => !at_start,
             '(' | ',' | ';' | '/' | '%' | '\'' | '?' => true,
             _ => !character.is_ascii_punctuation(),
         };

@@ -32,6 +32,17 @@ impl Conclusion {
             Conclusion::Lost => "lost",
         }
     }
+
+    /// The name for people, which all reports use: `Passed`, `Not passed`, `Failed`, `Interrupted` or `Measures lost`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Conclusion::Passed => "Passed",
+            Conclusion::Broken => "Not passed",
+            Conclusion::Failed => "Failed",
+            Conclusion::Interrupted => "Interrupted",
+            Conclusion::Lost => "Measures lost",
+        }
+    }
 }
 
 impl Summary {
@@ -47,7 +58,17 @@ impl Summary {
         }
     }
 
-    /// Returns the conclusion as one or two sentences, with what led to it.
+    /// Returns what was lost, in sentences, unless [`conclusion_sentence`](Self::conclusion_sentence) says it.
+    pub(crate) fn other_losses(&self) -> Vec<String> {
+        match (&self.verdict, &*self.incomplete) {
+            (Verdict::ProcessLost(how), [one]) if how.ends_with(&format!("since {}", format::elapsed(one.since))) => {
+                Vec::new()
+            }
+            (_, incomplete) => incomplete.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Returns the conclusion in a few sentences, with what led to it.
     pub fn conclusion_sentence(&self) -> String {
         let totals = &self.totals;
         let ended = totals.successes + totals.failures;
@@ -71,10 +92,10 @@ impl Summary {
         };
         let first = match &self.verdict {
             Verdict::FixtureFailed(failed) => {
-                Some(format!("The fixture `{}` failed: {}", failed.fixture, failed.message))
+                Some(sentence(&format!("The fixture `{}` failed: {}", failed.fixture, failed.message)))
             }
-            Verdict::SystemFailed(why) => Some(format!("The run could not continue: {why}")),
-            Verdict::ProcessLost(how) => Some(how.clone()),
+            Verdict::SystemFailed(why) => Some(sentence(&format!("The run could not continue: {why}"))),
+            Verdict::ProcessLost(how) => Some(sentence(how)),
             Verdict::Exit(code @ 1..) => Some(format!("The run exited with code {code}.")),
             _ if !self.incomplete.is_empty() => Some("Measures were lost.".to_owned()),
             Verdict::TooManyFailures => Some("More scenarios failed than `--fail` allows.".to_owned()),
@@ -88,10 +109,19 @@ impl Summary {
     }
 }
 
+/// Formats a message as a sentence: it starts with a capital letter and ends with a full stop.
+fn sentence(message: &str) -> String {
+    let message = message.trim();
+    let stop = if message.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    let mut characters = message.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}{stop}", characters.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ThresholdResult, Totals};
+    use crate::run::{Incomplete, ThresholdResult, Totals};
 
     #[test]
     fn conclusion_names_what_matters_most() {
@@ -110,8 +140,18 @@ mod tests {
         assert_eq!(of(&broken), ("broken", sentence.to_owned()));
         let interrupted = Summary { interrupted: true, ..summary.clone() };
         assert_eq!(of(&interrupted).0, "interrupted");
-        let lost = Summary { verdict: Verdict::ProcessLost("Process 1 was killed.".to_owned()), ..interrupted };
-        assert_eq!(of(&lost), ("lost", "Process 1 was killed. 3 of 10 scenarios failed.".to_owned()));
+        for how in ["Process 1 was killed.", "process 1 was killed"] {
+            let lost = Summary { verdict: Verdict::ProcessLost(how.to_owned()), ..interrupted.clone() };
+            assert_eq!(of(&lost), ("lost", "Process 1 was killed. 3 of 10 scenarios failed.".to_owned()));
+        }
+        let loss = |process| Incomplete { process, pid: Some(7), thread: None, since: Duration::from_secs(3) };
+        let lost = |incomplete| Summary {
+            verdict: Verdict::ProcessLost("process 1 was killed; its counts are incomplete since 3.0 s".to_owned()),
+            incomplete,
+            ..summary.clone()
+        };
+        assert_eq!(lost(vec![loss(1)]).other_losses(), [""; 0], "the conclusion reports it");
+        assert_eq!(lost(vec![loss(1), loss(2)]).other_losses().len(), 2);
         let exit = Summary { verdict: Verdict::Exit(3), ..summary };
         assert_eq!(of(&exit), ("failed", "The run exited with code 3. 3 of 10 scenarios failed.".to_owned()));
     }

@@ -105,7 +105,8 @@ impl Timeline {
         self.latency_source
     }
 
-    /// Adds measures to the second in which they end. What belongs to the warm-up and ends after its last point is left out.
+    /// Adds measures to the second in which they end. What belongs to the warm-up and ends after its last
+    /// point is left out, because it would appear among the results. [`Summary::warm_up`](super::Summary::warm_up) counts it.
     pub(crate) fn add(&mut self, measures: &Snapshot) {
         if measures.is_empty() {
             return;

@@ -309,10 +309,9 @@ impl<W: Write + Send> Screen for Console<W> {
             None => format!("SUCCESSES: {} | FAILURES: {}\n", summary.totals.successes, summary.totals.failures),
         };
         let text = format!(
-            "{hidden}**** Molotov v{}. Happy breaking! ****\n{}{}{totals}*** Bye ***\n",
+            "{hidden}**** Molotov v{}. Happy breaking! ****\n{}{totals}*** Bye ***\n",
             summary.version,
-            text::table(summary, self.kind.width(), self.color),
-            text::conclusion(summary, self.kind.width(), self.color),
+            text::table_and_conclusion(summary, self.kind.width(), self.color),
         );
         let ascii = matches!(self.kind, OutputKind::Terminal(_)) && !shows_unicode(|name| std::env::var(name).ok());
         self.put(&if ascii { to_ascii(&text) } else { text });

@@ -211,10 +211,13 @@ impl Log {
 
     /// The 95th percentile of requests, or of scenarios if there are no requests.
     fn p95(&self) -> Option<String> {
-        let timed = if self.recent.requests.is_empty() { &self.recent.scenarios } else { &self.recent.requests };
+        let (timed, name) = match self.recent.requests.is_empty() {
+            true => (&self.recent.scenarios, "scenarios"),
+            false => (&self.recent.requests, "requests"),
+        };
         let mut all = Histogram::default();
         timed.values().for_each(|stats| all.merge(&stats.latency));
-        Some(format!("p95 {}", format::latency(all.percentile_if_enough(95.0)?)))
+        Some(format!("p95 of {name} {}", format::latency(all.percentile_if_enough(95.0)?)))
     }
 
     /// The thresholds that are broken so far, and those that are close to it.
@@ -369,8 +372,9 @@ mod tests {
     #[test]
     fn writes_a_line_of_progress_every_ten_seconds() {
         let text = follow(&mut log(500, false, &[]), 35, &second(0, 40), &[]);
-        let line =
-            |at| format!("[{at}s] 500 workers | 40.0 scenarios/s | 40.0 requests/s | p95 20.0ms | no failures\n");
+        let line = |at| {
+            format!("[{at}s] 500 workers | 40.0 scenarios/s | 40.0 requests/s | p95 of requests 20.0ms | no failures\n")
+        };
         assert_eq!(text, [10, 20, 30].map(line).concat());
         let text = follow(&mut log(500, false, &[]), 9, &second(0, 40), &[]);
         assert_eq!(text, "");
@@ -385,7 +389,8 @@ mod tests {
         let groups = "    20 x AssertionError in browse: it is \\u{1b}[31mnot\n    20 x KeyError in browse: it is \
                       \\u{1b}[31mnot\n    20 x OSError in browse: it is \\u{1b}[31mnot\n    30 failures of 2 other \
                       kinds\n";
-        let progress = "500 workers | 10.0 scenarios/s | 10.0 requests/s | p95 20.0ms | 90 failures (90.0 %)";
+        let progress =
+            "500 workers | 10.0 scenarios/s | 10.0 requests/s | p95 of requests 20.0ms | 90 failures (90.0 %)";
         assert_eq!(
             text,
             format!("user 17: it is not\ntimed out\n[10s] {progress}\n{groups}[20s] {progress}, 180 in all\n{groups}")

@@ -7,7 +7,7 @@ use super::chart::title;
 use crate::{
     format,
     report::layout::harmless,
-    run::{Conclusion, SizingResult, Summary, Verdict},
+    run::{SizingResult, Summary},
 };
 
 /// The head of the page.
@@ -94,16 +94,7 @@ fn so_far(summary: &Summary) -> String {
 /// The conclusion, and its words.
 fn label(summary: &Summary) -> (&'static str, &'static str) {
     let conclusion = summary.conclusion();
-    let label = match conclusion {
-        Conclusion::Passed if summary.thresholds.is_empty() => "Completed",
-        Conclusion::Passed => "Thresholds met",
-        Conclusion::Broken if summary.verdict == Verdict::TooManyFailures => "Too many failures",
-        Conclusion::Broken => "Thresholds broken",
-        Conclusion::Failed => "Failed",
-        Conclusion::Interrupted => "Interrupted",
-        Conclusion::Lost => "Measures lost",
-    };
-    (conclusion.name(), label)
+    (conclusion.name(), conclusion.label())
 }
 
 fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
@@ -175,7 +166,7 @@ fn tiles(summary: &Summary) -> Vec<Tile> {
 }
 
 fn notes(summary: &Summary) -> Vec<String> {
-    let mut notes: Vec<String> = summary.incomplete.iter().map(ToString::to_string).collect();
+    let mut notes = summary.other_losses();
     notes.extend(summary.advice());
     notes.extend(summary.notes.iter().cloned());
     if let Some(sizing) = &summary.sizing {

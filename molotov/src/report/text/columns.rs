@@ -177,10 +177,11 @@ fn percentile(times: &Histogram, percent: f64) -> String {
     times.percentile_if_enough(percent).map_or("–".to_owned(), format::latency)
 }
 
-/// The three most frequent status codes, such as `200 503 404`.
+/// Three statuses, such as `503 404 200`: the errors of HTTP first, and then the most frequent.
 fn statuses(stats: &Stats) -> String {
     let mut statuses: Vec<_> = stats.statuses.iter().collect();
-    statuses.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let is_error = |status: &str| status.parse::<u16>().is_ok_and(|code| code >= 400);
+    statuses.sort_by_key(|(status, count)| std::cmp::Reverse((is_error(status), **count)));
     let more = if statuses.len() > 3 { " …" } else { "" };
     let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| cut(&harmless(status), MAX_STATUS)).collect();
     format!("{}{more}", shown.join(" "))

@@ -37,6 +37,16 @@ const MAX_ROWS: usize = 40;
 /// assert_eq!(text::table(&Summary::default(), 80, false), "");
 /// ```
 pub fn table(summary: &Summary, width: usize, color: bool) -> String {
+    let losses = summary.incomplete.iter().map(ToString::to_string).collect();
+    table_with_losses(summary, losses, width, color)
+}
+
+/// Formats the table and, if the run did not pass, its conclusion. Each loss of measures is named once.
+pub(crate) fn table_and_conclusion(summary: &Summary, width: usize, color: bool) -> String {
+    table_with_losses(summary, summary.other_losses(), width, color) + &conclusion(summary, width, color)
+}
+
+fn table_with_losses(summary: &Summary, losses: Vec<String>, width: usize, color: bool) -> String {
     let snapshot = &summary.snapshot;
     let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
     let planned = summary.all_starts().is_some_and(|starts| !starts.starts.is_empty());
@@ -55,13 +65,13 @@ pub fn table(summary: &Summary, width: usize, color: bool) -> String {
     page.statuses(&snapshot.requests);
     page.errors(&snapshot.errors);
     page.thresholds(&summary.thresholds);
-    page.notes(summary);
+    page.notes(summary, losses);
     page.end_section();
     page.text
 }
 
 /// Formats the conclusion of a run that did not pass: interrupted, for example. It is empty for other runs.
-pub(crate) fn conclusion(summary: &Summary, width: usize, color: bool) -> String {
+fn conclusion(summary: &Summary, width: usize, color: bool) -> String {
     let style = match summary.conclusion() {
         Conclusion::Passed => return String::new(),
         Conclusion::Interrupted => ODD,
@@ -140,8 +150,8 @@ impl Page {
     }
 
     /// Writes what limits the validity of the numbers.
-    fn notes(&mut self, summary: &Summary) {
-        let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
+    fn notes(&mut self, summary: &Summary, losses: Vec<String>) {
+        let mut notes = losses;
         if summary.totals.interrupted > 0 {
             notes.push(format!(
                 "{} interrupted by the end of the run: neither success nor failure, and not part of the latencies.",

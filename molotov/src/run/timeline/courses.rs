@@ -11,7 +11,7 @@ const MAX_STATUSES: usize = 100;
 
 /// What ended under each name, status and error over the time of a run, in at most 120 bins of equal length.
 ///
-/// The bins include the warm-up. A course ends with the last bin in which something ended, so it may be shorter than
+/// The bins include the warm-up, except scenarios that began in it and ended after its last point, and what belongs to them. A course ends with the last bin in which something ended, so it may be shorter than
 /// [`len`](Self::len).
 ///
 /// ```no_run

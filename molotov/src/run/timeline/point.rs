@@ -15,6 +15,12 @@ pub struct Point {
     /// The length of the period.
     pub period: Duration,
     /// Whether the warm-up lasted until after its start. If so, the point includes what belongs to the warm-up.
+    ///
+    /// What was measured during the warm-up but reported in a later point is in no point. [`Summary::warm_up`] counts it. So the
+    /// points of the warm-up can sum to less than `Summary::warm_up`, by at most the scenarios that ran when it ended. The other
+    /// points contain results only.
+    ///
+    /// [`Summary::warm_up`]: crate::run::Summary::warm_up
     #[serde(skip)]
     pub warm_up: bool,
     /// Workers running at its end.
