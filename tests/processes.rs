@@ -110,8 +110,8 @@ fn a_killed_process_is_reported_and_the_others_continue() {
     assert!(failed == 0 && kept <= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept + 250 >= of_the_killed, "{kept} of {of_the_killed}: {output:#?}");
     assert!(kept > 0, "{output:#?}");
-    let note = format!("Counts of process 1 (pid {killed}) are incomplete since ");
-    assert!(output.stdout.contains(&note), "{output:#?}");
+    let note = format!("The process {killed} was killed by SIGKILL; its counts are incomplete since ");
+    assert!(output.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(&note), "{output:#?}");
     assert!(left.into_iter().all(|pid| !lives(pid)), "a process is still alive");
     assert_eq!(count(&output, "global_teardown"), 1);
 }
@@ -144,8 +144,13 @@ fn reports_say_since_when_the_counts_of_a_killed_process_are_incomplete() {
     // Its last report was at most a fifth of a second before it was stopped.
     let (since, end) = (incomplete["since_s"].as_f64().unwrap(), json["elapsed_s"].as_f64().unwrap());
     assert!(since > 0.0 && since <= end - took.as_secs_f64() + 0.5, "{since} of {end}, {took:?}");
-    let note = format!("Counts of process 1 (pid {stopped}) are incomplete since ");
-    assert!(output.stdout.contains(&note) && read("out.html").contains(&note), "{output:#?}");
+    let note = format!("The process {stopped} was killed by SIGKILL; its counts are incomplete since ");
+    let page = read("out.html");
+    assert!(page.contains(&note) && page.matches("incomplete since").count() == 1, "{page}");
+    // The end names the loss once, after the line at the moment of the loss.
+    let (_, end) = output.stdout.split_once("Happy breaking!").unwrap();
+    let end = end.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(end.contains(&note) && end.matches("incomplete since").count() == 1, "{output:#?}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn interrupted_runs_say_so_in_every_report() {
         let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
         assert_eq!(report(&read("out.json"))["conclusion"]["name"], "interrupted");
         assert!(read("out.xml").contains("<skipped message=\"The run was interrupted"), "{}", read("out.xml"));
-        assert!(read("out.md").starts_with("## ⚠️ Load test interrupted: `steady`"), "{}", read("out.md"));
+        assert!(read("out.md").starts_with("## ⚠️ Load test of `steady`: Interrupted"), "{}", read("out.md"));
     }
 }
 
