@@ -229,6 +229,7 @@ fn a_killed_process_does_not_change_the_terminal() {
     tmux.key("6");
     tmux.wait_for(&format!("the process {pid} was killed by SIGKILL"));
     tmux.wait_for("PROCESSES: 1");
+    tmux.wait_for("✗ LOST  measures were lost");
     requests_continue(&server);
     tmux.key("5");
     tmux.wait_for("Load generator");

@@ -146,8 +146,8 @@ impl Tmux {
     pub fn assert_duration_is_paused(&self) {
         let left = |screen: &str| Some(screen.split_once(" left")?.0.rsplit(' ').next()?.to_owned());
         let elapsed = |screen: &str| {
-            let clock = screen.split("ELAPSED: ").nth(1).unwrap_or_default();
-            clock.split([' ', 's', 'm']).next().and_then(|seconds| seconds.parse::<u64>().ok())
+            let clock = screen.split_once(" elapsed")?.0.rsplit(' ').next()?;
+            clock.strip_suffix('s')?.parse::<u64>().ok()
         };
         wait_until("the dashboard shows its duration", || {
             let screen = self.screen();

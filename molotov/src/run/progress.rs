@@ -13,6 +13,8 @@ pub struct Progress {
     pub workers: usize,
     /// Processes running now.
     pub processes: usize,
+    /// Whether measures of a process or a thread were lost, so that the counts are incomplete.
+    pub measures_lost: bool,
     /// Scenarios that ended in the last second, including those of the warm-up.
     pub rate: f64,
     /// When the warm-up ends or ended, as time since the start; zero without a warm-up. A pause moves it.
@@ -26,7 +28,7 @@ pub struct Progress {
 /// The plan of a run whose scenarios start at a rate, and how much of it has happened since the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanProgress {
-    /// The planned rate now, in starts per second.
+    /// The planned rate now, in starts per second; 0 while the run is paused.
     pub rate: f64,
     /// Starts per second, over the last second.
     pub achieved: f64,

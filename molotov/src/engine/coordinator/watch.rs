@@ -170,6 +170,7 @@ impl Coordinator<'_> {
             },
             workers: self.running(),
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
+            measures_lost: self.lost.is_some() || !self.incomplete.is_empty(),
             sizing: self.sizing.as_ref().map(Sizing::progress),
             plan,
             warm_up_until: self.warm_up_until,
@@ -192,7 +193,8 @@ impl Coordinator<'_> {
         let started_in_all = starts.started + self.warm_up.all_starts().started;
         let planned_in_all = load.starts_before(now);
         Some(PlanProgress {
-            rate,
+            // The plan does not advance in a pause.
+            rate: if self.clock.is_paused() { 0.0 } else { rate },
             achieved: self.start_rate.over_the_last_second(elapsed, started_in_all),
             planned: planned_in_all - load.starts_before(self.plan.args.warm_up.min(now)),
             planned_in_all,

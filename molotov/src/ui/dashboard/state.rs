@@ -126,8 +126,8 @@ impl State {
         }
         self.second = second;
         self.table.tick(self.progress.totals.elapsed, &self.totals);
-        let latest = self.trend.points().next_back().and_then(|point| point.latency);
-        self.generator.tick(second, latest.map(|latency| latency.p95));
+        let latest = self.trend.points().next_back().and_then(|point| point.latency.p95);
+        self.generator.tick(second, latest);
         let active = self.progress.totals.active();
         let thresholds = self.limits.thresholds.iter();
         self.thresholds = thresholds.map(|threshold| threshold.judge_measures(&self.totals, active)).collect();
@@ -138,14 +138,20 @@ impl State {
         self.timeline.courses().errors().get(&ErrorKey::of(group)).map_or(&[], Vec::as_slice)
     }
 
+    /// The groups of errors that match the filter, the most frequent first.
+    pub(super) fn matching_errors(&self) -> Vec<&ErrorGroup> {
+        let is_matching = |group: &&ErrorGroup| {
+            let place = group.place.as_deref().unwrap_or_default();
+            [&group.kind, &group.message, place, &group.scenario].into_iter().any(|text| self.matches(text))
+        };
+        let mut errors = self.errors();
+        errors.retain(is_matching);
+        errors
+    }
+
     /// The groups of errors, the most frequent first.
     pub(super) fn errors(&self) -> Vec<&ErrorGroup> {
-        let mut errors: Vec<_> = self
-            .totals
-            .errors
-            .iter()
-            .filter(|group| self.matches(&group.kind) || self.matches(&group.message))
-            .collect();
+        let mut errors: Vec<_> = self.totals.errors.iter().collect();
         // Groups with the same count keep their order between ticks.
         errors.sort_by(|one, other| {
             let by_count =
@@ -207,7 +213,7 @@ impl State {
             View::Live | View::Distribution => 0,
             View::Activity => self.activity.len(),
             View::Table => self.table_rows().len(),
-            View::Errors => self.errors().len(),
+            View::Errors => self.matching_errors().len(),
             View::Generator => self.generator.rows(),
         }
     }

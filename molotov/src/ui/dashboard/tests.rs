@@ -191,7 +191,7 @@ fn run_at_a_rate() {
     state.help = true;
     let help = screen(&state, (80, 24));
     assert!(help.contains("raise or lower the rate by a tenth"), "{help}");
-    assert!(screen(&at_a_rate(1), (80, 24)).contains("  warm-up"));
+    assert!(screen(&at_a_rate(1), (80, 24)).contains(" ○ WAITING  warm-up, 1 s left; not counted "));
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn live_view_shows_thresholds_with_lights_and_values() {
 #[test]
 fn charts_of_requests_exclude_think_time() {
     let mut state = State::new(limits(), false);
-    for second in 1..=30_u64 {
+    for second in 1..=29_u64 {
         let recorder = Recorder::new(Limits::default());
         let in_cycle = second * 1_000 % 1_600;
         if in_cycle < 1_000 {
@@ -474,11 +474,14 @@ fn charts_of_requests_exclude_think_time() {
         let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..Totals::default() };
         state.apply(ScreenEvent::Progress(Progress { totals, ..Progress::default() }));
     }
-    let latencies: Vec<_> = state.trend.points().filter_map(|point| point.latency).collect();
+    let latencies: Vec<_> = state.trend.points().filter_map(|point| point.latency.p50).collect();
     assert!((10..30).contains(&latencies.len()), "{latencies:?}");
-    assert!(latencies.iter().all(|latency| latency.p99 < 0.005), "{latencies:?}");
+    assert!(latencies.iter().all(|latency| *latency < 0.005), "{latencies:?}");
     let screen = screen(&state, (120, 36));
-    assert!(screen.contains("Latency of requests") && screen.contains("p99 400µs"), "{screen}");
+    assert!(
+        screen.contains("Latency of requests") && screen.contains("p50 400µs") && screen.contains("p99 –"),
+        "{screen}"
+    );
     assert!(!screen.contains("601ms") && !screen.contains("600ms") && !screen.contains("1.00s"), "{screen}");
 }
 
@@ -510,4 +513,104 @@ fn terminals_without_unicode_show_ascii_only() {
     let mut state = after(30, 9, &[]);
     state.ascii = true;
     check("ascii", state, &[View::Live, View::Errors, View::Activity], &[(80, 24)]);
+}
+
+#[test]
+fn filters_hide_no_failures() {
+    let mut state = after(12, 3, &[]);
+    for (filter, matching) in [("browse", 1), ("loadtest.py:12", 1), ("assertion", 1), ("elsewhere", 0)] {
+        state.filter = filter.to_owned();
+        assert_eq!(state.matching_errors().len(), matching, "{filter}");
+    }
+    for (view, sentence) in [
+        (View::Errors, "No error matches `elsewhere`; 1 hidden"),
+        (View::Table, "No row matches `elsewhere`; 2 hidden"),
+    ] {
+        state.view = view;
+        for size in [(60, 16), (80, 24)] {
+            let screen = screen(&state, size);
+            assert!(screen.contains(sentence) && screen.contains("filter: elsewhere"), "{screen}");
+            assert!(!screen.contains("No errors so far"), "{screen}");
+        }
+    }
+    state.view = View::Live;
+    assert!(screen(&state, (120, 36)).contains("× AssertionError at loadtest.py:12 in browse"));
+}
+
+#[test]
+fn footer_shows_whole_keys_and_the_filter() {
+    let mut state = after(12, 3, &[]);
+    state.filter = "browse".to_owned();
+    for view in View::ALL {
+        state.view = view;
+        for columns in [40, 60, 80] {
+            let screen = screen(&state, (columns, 24));
+            let keys = screen.lines().nth(23).unwrap();
+            assert!(["q stop", "filter: browse", "? help"].iter().all(|part| keys.contains(part)), "{keys}");
+            assert!(!keys.contains('…') && (columns < 60 || keys.contains("p pause")), "{keys}");
+        }
+    }
+    state.view = View::Table;
+    assert!(screen(&state, (60, 24)).contains("Enter opens"), "{}", screen(&state, (60, 24)));
+    state.open_row();
+    assert!(screen(&state, (60, 24)).contains("Esc closes"), "{}", screen(&state, (60, 24)));
+}
+
+#[test]
+fn titles_of_charts_show_the_plan_of_now() {
+    let mut state = at_a_rate(8);
+    let mut plan = state.progress.plan.unwrap();
+    assert!(screen(&state, (200, 60)).contains(&format!("asked {}", render_number(plan.rate))));
+    plan.rate = 0.0;
+    state.progress.plan = Some(plan);
+    let paused = screen(&state, (200, 60));
+    assert!(paused.contains("asked 0 ") && paused.contains("ASKED: 0/s"), "{paused}");
+}
+
+fn render_number(number: f64) -> String {
+    if number.fract() == 0.0 { format!("{number}") } else { crate::format::rate(number) }
+}
+
+#[test]
+fn lost_measures_are_in_the_header() {
+    let mut state = after(12, 1_000, &[1, 2]);
+    state.progress.measures_lost = true;
+    let screen = screen(&state, (80, 24));
+    assert!(screen.starts_with("\" ✗ LOST  measures were lost"), "{screen}");
+}
+
+#[test]
+fn heads_of_errors_are_whole_if_they_fit() {
+    let mut state = State::new(limits(), true);
+    let recorder = Recorder::new(Limits::default());
+    let place = "src/a/very/long/path/of/modules/scenarios/checkout.rs:1234";
+    recorder.error(ErrorSample {
+        kind: "assertion",
+        message: "assertion failed\n left: 1\n right: 2",
+        place: Some(place),
+        scenario: "browse",
+        detail: None,
+        at: SystemTime::UNIX_EPOCH,
+    });
+    state.apply(ScreenEvent::Measures(None, Box::new(recorder.take())));
+    let screen = screen(&state, (90, 24));
+    assert!(screen.contains(&format!("1 × assertion at {place} in browse")), "{screen}");
+    assert!(screen.contains("assertion failed left: 1 right: 2"), "{screen}");
+}
+
+/// One slow request ends in the pause after 10 busy seconds.
+#[test]
+fn stragglers_have_no_percentiles() {
+    let mut state = after(10, 1_000, &[]);
+    let recorder = Recorder::new(Limits::default());
+    let (outcome, status, total) = (Outcome::Ok, Some(Status::Code(200)), Duration::from_secs(3));
+    let (connect, first_byte) = (None, None);
+    let sample = OperationSample { outcome, status, connect, first_byte, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+    recorder.operation(HTTP, "GET /", &sample);
+    let elapsed = Duration::from_secs(11);
+    state.apply(ScreenEvent::Measures(None, Box::new(Snapshot { until: elapsed, ..recorder.take() })));
+    let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..Totals::default() };
+    state.apply(ScreenEvent::Progress(Progress { totals, ..Progress::default() }));
+    let screen = screen(&state, (120, 36));
+    assert!(screen.contains("p50 3.00s p95 – p99 –"), "{screen}");
 }

@@ -29,11 +29,33 @@ pub(super) struct Curve {
     pub(super) style: Style,
     pub(super) marker: Marker,
     pub(super) values: Values,
+    /// The value in the title instead of the last one.
+    now: Option<Option<f64>>,
+    /// Values that are further apart in time, in seconds, are not connected.
+    longest_step: f64,
 }
 
 impl Curve {
     pub(super) fn new(name: &'static str, style: Style, values: Values) -> Curve {
-        Curve { name, style, marker: Marker::Braille, values }
+        Curve { name, style, marker: Marker::Braille, values, now: None, longest_step: f64::INFINITY }
+    }
+
+    /// Shows this value in the title instead of the last one; a dash if there is none.
+    pub(super) fn now(self, value: Option<f64>) -> Curve {
+        Curve { now: Some(value), ..self }
+    }
+
+    /// Leaves a gap where a value is missing, given the time between values in seconds.
+    pub(super) fn with_gaps(self, period: f64) -> Curve {
+        Curve { longest_step: period * 1.5, ..self }
+    }
+
+    /// The text of the value in the title.
+    fn value(&self, label: fn(f64) -> String) -> Option<String> {
+        match self.now {
+            Some(now) => Some(now.map_or("–".to_owned(), label)),
+            None => self.values.last().map(|(_, value)| label(*value)),
+        }
     }
 
     /// Draws the line with this symbol, to tell it from others without colors.
@@ -121,8 +143,8 @@ impl Chart<'_> {
                     Marker::Custom(symbol) => format!("{symbol} "),
                     _ => String::new(),
                 };
-                let last = curve.values.last().filter(|_| values);
-                let value = last.map(|(_, value)| format!(" {}", (self.label)(*value))).unwrap_or_default();
+                let value = curve.value(self.label).filter(|_| values);
+                let value = value.map(|value| format!(" {value}")).unwrap_or_default();
                 spans.push(Span::styled(format!(" {symbol}{}{value}", curve.name), curve.style));
             }
             spans.push(Span::raw(" "));
@@ -161,7 +183,7 @@ impl Chart<'_> {
                 let coords: Values = curve.values.iter().map(|(at, value)| (*at, axis.share(*value))).collect();
                 context.marker(curve.marker);
                 context.draw(&Points { coords: &coords, color });
-                for ends in coords.windows(2) {
+                for ends in coords.windows(2).filter(|ends| ends[1].0 - ends[0].0 <= curve.longest_step) {
                     context.draw(&Line::new(ends[0].0, ends[0].1, ends[1].0, ends[1].1, color));
                 }
             }

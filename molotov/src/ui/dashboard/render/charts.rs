@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::{Frame, layout::Rect, symbols::Marker};
+use ratatui::{Frame, layout::Rect, style::Style, symbols::Marker};
 
 use super::{
     super::state::{State, TrendPoint},
@@ -61,6 +61,21 @@ fn values(state: &State, value: impl Fn(&TrendPoint) -> Option<f64>) -> Values {
     state.trend.points().filter_map(|point| Some((point.at, value(point)?))).collect()
 }
 
+/// A line of values that may be missing. It has gaps there, and the title has the value of the last point.
+fn with_gaps(
+    state: &State,
+    name: &'static str,
+    style: Style,
+    value: impl Fn(&TrendPoint) -> Option<f64> + Copy,
+) -> Curve {
+    let last = state.trend.points().next_back();
+    let curve = Curve::new(name, style, values(state, value));
+    match last {
+        Some(last) => curve.now(value(last)).with_gaps(last.at - last.from),
+        None => curve,
+    }
+}
+
 /// Draws a chart of the last points, and of the time ahead if a line extends to it.
 fn draw(
     frame: &mut Frame<'_>,
@@ -97,9 +112,9 @@ fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
 fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let mut curves = [
-        Curve::new("p50", palette.first(), values(state, |point| Some(point.latency?.p50))),
-        Curve::new("p95", palette.second(), values(state, |point| Some(point.latency?.p95))),
-        Curve::new("p99", palette.odd(), values(state, |point| Some(point.latency?.p99))),
+        with_gaps(state, "p50", palette.first(), |point| point.latency.p50),
+        with_gaps(state, "p95", palette.second(), |point| point.latency.p95),
+        with_gaps(state, "p99", palette.odd(), |point| point.latency.p99),
     ];
     if !state.colored || state.ascii {
         curves[1].marker = Marker::Custom('•');
@@ -116,7 +131,7 @@ fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let mut asked = values(state, |point| Some(point.starts?.asked));
     asked.extend(rates_ahead(state));
     let curves = [
-        Curve::new("asked", palette.background(), asked).of('·'),
+        Curve::new("asked", palette.background(), asked).now(state.progress.plan.map(|plan| plan.rate)).of('·'),
         Curve::new("started", palette.good(), values(state, |point| Some(point.starts?.started))),
     ];
     draw(frame, area, state, &["Starts a second", "Starts/s"], &curves, Scale::Linear, number);
@@ -125,9 +140,9 @@ fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
 fn draw_response_times(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let curves = [
-        Curve::new("service", palette.first(), values(state, |point| point.starts?.service_p95)).of('•'),
+        with_gaps(state, "service", palette.first(), |point| point.starts?.service_p95).of('•'),
         // Above the line of the service times, where both are equal.
-        Curve::new("response", palette.second(), values(state, |point| point.starts?.response_p95)),
+        with_gaps(state, "response", palette.second(), |point| point.starts?.response_p95),
     ];
     draw(frame, area, state, &["p95 of scenarios", "p95"], &curves, Scale::Log, time);
 }
@@ -139,7 +154,9 @@ fn draw_workers(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let before = state.trend.points().filter_map(|point| planned(Duration::try_from_secs_f64(point.at).ok()?));
     let ahead = moments_ahead(state).into_iter().filter_map(planned);
     let curves = [
-        Curve::new("planned", palette.background(), before.chain(ahead).collect()).of('·'),
+        Curve::new("planned", palette.background(), before.chain(ahead).collect())
+            .now(state.planned_workers(state.progress.totals.elapsed))
+            .of('·'),
         Curve::new("workers", palette.first(), values(state, |point| Some(point.workers as f64))),
     ];
     draw(frame, area, state, &["Workers"], &curves, Scale::Linear, number);
@@ -147,7 +164,8 @@ fn draw_workers(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 /// The planned rates of the time ahead. What the user has changed so far also applies to it.
 fn rates_ahead(state: &State) -> Values {
-    let Some(plan) = state.progress.plan else { return Values::new() };
+    // In a pause, the rate is 0: when the plan advances again is unknown.
+    let Some(plan) = state.progress.plan.filter(|plan| plan.rate > 0.0) else { return Values::new() };
     let elapsed = state.progress.totals.elapsed;
     let Some(now) = state.planned_rate(elapsed).filter(|rate| *rate > 0.0) else { return Values::new() };
     let planned = |at| Some(state.planned_rate(at)? * (plan.rate / now));

@@ -11,6 +11,7 @@ use ratatui::{
 use super::{
     super::state::State,
     chart::{Chart, Curve, Scale, number},
+    frame::no_match,
     style::{MARKED, Palette, block},
 };
 use crate::{
@@ -21,9 +22,12 @@ use crate::{
 
 /// Draws the list of errors and the selected one.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let errors = state.errors();
+    let errors = state.matching_errors();
     if errors.is_empty() {
-        let text = Text::styled("No errors so far.", Palette::of(state).good());
+        let text = match state.totals.errors.len() as u64 {
+            0 => Text::styled("No errors so far.", Palette::of(state).good()),
+            hidden => no_match("error", hidden, area, state),
+        };
         frame.render_widget(Paragraph::new(text).block(block(" Errors ".to_owned())), area);
         return;
     }

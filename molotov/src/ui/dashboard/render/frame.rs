@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     format,
-    report::layout::{fitting, fitting_parts, harmless, width},
+    report::layout::{fitting, fitting_parts, harmless, shorten, width},
 };
 
 /// Draws the verdict so far and the time.
@@ -28,7 +28,6 @@ pub(super) fn draw_verdict(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let activity = match state {
         State { stopping: true, .. } => "  stopping ",
         State { paused: true, .. } => "  paused ",
-        _ if state.progress.totals.elapsed < state.progress.warm_up_until => "  warm-up ",
         _ => "",
     };
     let room = columns.saturating_sub(width(&head) + width(activity));
@@ -109,34 +108,70 @@ pub(super) fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
         (1, format!(" FAILED: {} ", format::count(progress.totals.failures)), failed),
         (4, format!(" WORKERS: {} ", format::count(progress.workers as u64)), BOLD),
         (6, format!(" PROCESSES: {} ", progress.processes), BOLD),
-        (3, format!(" ELAPSED: {} ", format::clock(progress.totals.elapsed)), BOLD),
-        (5, format!(" {}/s ", format::rate(progress.rate)), Style::new()),
+        (3, format!(" {}/s scenarios ", format::rate(progress.rate)), Style::new()),
     ];
     if let Some(sizing) = progress.sizing {
         parts.push((2, format!(" SIZING: {sizing} "), palette.odd()));
     }
     let shown = fitting_parts(usize::from(area.width), parts.iter().map(|(rank, text, _)| (*rank, width(text))));
     let spans: Vec<_> = shown.into_iter().map(|place| Span::styled(parts[place].1.clone(), parts[place].2)).collect();
-    let lines = vec![Text::from(spans), Text::from(Span::styled(keys(state), palette.faint()))];
+    let lines =
+        vec![Text::from(spans), Text::from(Span::styled(keys(state, usize::from(area.width)), palette.faint()))];
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-/// The keys that are most useful in the view, or the filter while it is edited.
-fn keys(state: &State) -> String {
+/// The keys that are most useful in the view, as many as fit, or the filter while it is edited.
+fn keys(state: &State, columns: usize) -> String {
+    let filter = harmless(&state.filter);
     if state.filtering {
-        return format!(" filter: {}▏ (Enter applies it, Esc clears it)", harmless(&state.filter));
+        let edited = format!(" filter: {filter}▏");
+        let hints = ["  Enter applies it  Esc clears it", "  Enter  Esc", ""];
+        let texts = hints.map(|hint| format!("{edited}{hint}"));
+        return fitting(texts.into_iter().chain([shorten(&edited, columns)]), columns);
     }
-    let filter = match state.filter.is_empty() {
-        true => String::new(),
-        false => format!("  filter: {}", harmless(&state.filter)),
-    };
-    let view = match state.view {
-        View::Live | View::Distribution | View::Generator => String::new(),
-        View::Table => format!("  s sort by {}  / filter", state.sort.next().name()),
-        View::Errors => "  arrows select  / filter".to_owned(),
-        View::Activity => "  arrows scroll".to_owned(),
-    };
-    format!(" q stop  p pause  +/- {}  Tab view{view}  ? help{filter}", state.changeable())
+    let opens = state.view == View::Table && state.opened_row().is_none() && state.selected_row().is_some();
+    let closes = state.view == View::Table && state.opened_row().is_some();
+    let mut parts = Vec::new();
+    if !filter.is_empty() {
+        // At most half of the columns, so that keys remain.
+        let named = " filter: ";
+        parts.push((1, format!("{named}{} ", shorten(&filter, (columns / 2).saturating_sub(width(named) + 1)))));
+    }
+    parts.extend([
+        (0, " q stop ".to_owned()),
+        (3, " p pause ".to_owned()),
+        (7, format!(" +/- {} ", state.changeable())),
+    ]);
+    if opens {
+        parts.push((4, " Enter opens ".to_owned()));
+    }
+    match state.view {
+        _ if closes => parts.push((4, " Esc closes ".to_owned())),
+        _ if !filter.is_empty() => parts.push((4, " Esc clears ".to_owned())),
+        _ => {}
+    }
+    match state.view {
+        View::Table if closes => {}
+        View::Table => {
+            parts.extend([(6, " / filter ".to_owned()), (8, format!(" s sort by {} ", state.sort.next().name()))]);
+        }
+        View::Errors => parts.extend([(6, " / filter ".to_owned()), (8, " arrows select ".to_owned())]),
+        View::Activity => parts.push((6, " arrows scroll ".to_owned())),
+        View::Live | View::Distribution | View::Generator => {}
+    }
+    parts.extend([(5, " Tab view ".to_owned()), (2, " ? help ".to_owned())]);
+    let shown = fitting_parts(columns, parts.iter().map(|(rank, text)| (*rank, width(text))));
+    shown.into_iter().map(|place| parts[place].1.as_str()).collect()
+}
+
+/// A sentence for a view of which the filter hides everything.
+pub(super) fn no_match(what: &str, hidden: u64, area: Rect, state: &State) -> Text<'static> {
+    let columns = usize::from(area.width.saturating_sub(2));
+    let tail = format!("`; {} hidden", format::count(hidden));
+    let head = format!("No {what} matches `");
+    let room = columns.saturating_sub(width(&head) + width(&tail));
+    let text = format!("{head}{}{tail}", shorten(&harmless(&state.filter), room));
+    Text::styled(text, Palette::of(state).odd())
 }
 
 const HELP: [(&str, &str); 11] = [

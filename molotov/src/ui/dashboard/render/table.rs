@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ratatui::{Frame, layout::Rect, style::Style};
+use ratatui::{Frame, layout::Rect, style::Style, widgets::Paragraph};
 
 use super::{
     super::state::{LAST_SECONDS, RowId, State, ended},
     columns::{Column, Row, draw_styled},
     detail,
+    frame::no_match,
     style::{BOLD, MARKED, Palette, block},
 };
 use crate::{
@@ -67,6 +68,11 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let note = format!("Now/s: the last {} s", LAST_SECONDS.as_secs());
     let notes = [format!(" Enter opens a row · {note} "), format!(" {note} ")];
     let block = block(fitting(titles, columns)).title_bottom(fitting(notes, columns));
+    let hidden = if ids.is_empty() { state.number_of_rows() } else { 0 };
+    if hidden > 0 {
+        let text = no_match("row", hidden, area, state);
+        return frame.render_widget(Paragraph::new(text).block(block), area);
+    }
     draw_styled(frame, area, block, "Name", &COLUMNS, &rows, first);
 }
 

@@ -206,6 +206,11 @@ impl State {
         kind.stats(&self.totals).len() as u64
     }
 
+    /// The number of rows without a filter, except those of all together.
+    pub(in super::super) fn number_of_rows(&self) -> u64 {
+        Kind::EACH.into_iter().map(|kind| self.number_of(kind)).sum()
+    }
+
     /// The rate of a row in the last seconds; `None` before two seconds have passed.
     pub(in super::super) fn recent_rate(&self, row: &RowId) -> Option<f64> {
         let ((since, before), (now, counts)) = (self.table.counts.front()?, self.table.counts.back()?);

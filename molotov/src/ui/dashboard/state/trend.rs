@@ -33,17 +33,18 @@ pub(in super::super) struct TrendPoint {
     pub(in super::super) scenarios_ok: f64,
     pub(in super::super) scenarios_failed: f64,
     pub(in super::super) workers: usize,
-    /// The latencies of requests, or of scenarios in a run without requests. `None` if nothing ended.
-    pub(in super::super) latency: Option<Percentiles>,
+    /// The latencies of requests, or of scenarios in a run without requests.
+    pub(in super::super) latency: Percentiles,
     /// Starts at a rate.
     pub(in super::super) starts: Option<StartRates>,
 }
 
+/// Percentiles in seconds; `None` if too few latencies were measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in super::super) struct Percentiles {
-    pub(in super::super) p50: f64,
-    pub(in super::super) p95: f64,
-    pub(in super::super) p99: f64,
+    pub(in super::super) p50: Option<f64>,
+    pub(in super::super) p95: Option<f64>,
+    pub(in super::super) p99: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,7 +84,7 @@ impl Trend {
 impl TrendPoint {
     fn of(point: &Point) -> TrendPoint {
         let percentile =
-            |times: &Histogram, percent| (!times.is_empty()).then(|| times.percentile(percent).as_secs_f64());
+            |times: &Histogram, percent| times.percentile_if_enough(percent).map(|time| time.as_secs_f64());
         let latency = &point.latency;
         TrendPoint {
             at: point.at.as_secs_f64(),
@@ -93,11 +94,11 @@ impl TrendPoint {
             scenarios_ok: point.per_second(point.successes),
             scenarios_failed: point.per_second(point.failures),
             workers: point.workers,
-            latency: (!latency.is_empty()).then(|| Percentiles {
-                p50: latency.percentile(50.0).as_secs_f64(),
-                p95: latency.percentile(95.0).as_secs_f64(),
-                p99: latency.percentile(99.0).as_secs_f64(),
-            }),
+            latency: Percentiles {
+                p50: percentile(latency, 50.0),
+                p95: percentile(latency, 95.0),
+                p99: percentile(latency, 99.0),
+            },
             starts: point.starts.as_deref().map(|starts| StartRates {
                 asked: point.per_second(starts.asked),
                 started: point.per_second(starts.started),

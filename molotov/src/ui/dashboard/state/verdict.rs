@@ -17,7 +17,7 @@ pub(in super::super) struct Verdict {
 }
 
 impl State {
-    /// The verdict on the measures so far. Broken thresholds come first, then failures.
+    /// The verdict on the measures so far. Lost measures come first, as in the conclusion of the run, then broken thresholds, then failures.
     pub(in super::super) fn verdict(&self) -> Verdict {
         let totals = &self.progress.totals;
         let ended = totals.successes + totals.failures;
@@ -35,7 +35,7 @@ impl State {
         let all = self.thresholds.len();
         let of = |count: usize| match all {
             1 => "threshold".to_owned(),
-            _ if count == all => format!("all {all} thresholds"),
+            _ if count == all => format!("{all} thresholds"),
             _ => format!("{count} of {all} thresholds"),
         };
         let listed = |results: &[&ThresholdResult], word: &str| -> Vec<String> {
@@ -52,6 +52,16 @@ impl State {
         let with = |light: Light| -> Vec<&ThresholdResult> {
             self.thresholds.iter().filter(|result| result.light() == light).collect()
         };
+        if self.progress.measures_lost {
+            let head = "measures were lost".to_owned();
+            return Verdict { light: Light::Broken, word: "LOST", details: vec![format!("{head}; {failures}"), head] };
+        }
+        let warm_up_left = self.progress.warm_up_until.saturating_sub(totals.elapsed);
+        if !warm_up_left.is_zero() {
+            let left = format!("warm-up, {} s left", warm_up_left.as_secs_f64().ceil());
+            let details = vec![format!("{left}; not counted"), left, "warm-up".to_owned()];
+            return Verdict { light: Light::Unknown, word: "WAITING", details };
+        }
         let (broken, close, met) = (with(Light::Broken), with(Light::Close), with(Light::Met));
         if !broken.is_empty() {
             return Verdict { light: Light::Broken, word: "BROKEN", details: listed(&broken, "broken") };

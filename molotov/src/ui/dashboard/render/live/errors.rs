@@ -39,7 +39,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let mut lines = Vec::new();
     for group in errors.into_iter().take(room) {
         let head = head(group, columns);
-        let message = harmless(group.message.lines().next().unwrap_or_default());
+        // The first line of a failed assertion contains no values.
+        let message = harmless(&group.message.split_whitespace().collect::<Vec<_>>().join(" "));
         let style = palette.bad().add_modifier(Modifier::BOLD);
         if in_two_rows {
             lines.push(Text::styled(head, style));
@@ -53,14 +54,29 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     frame.render_widget(Paragraph::new(lines), inner);
 }
 
-/// The count, the kind, the place and the scenario of a group.
+/// The count, the kind, the place and the scenario of a group. If they do not fit, the longest of them are shortened.
 fn head(group: &ErrorGroup, columns: usize) -> String {
-    let place = group.place.as_deref().map(|place| format!(" at {}", shorten(&harmless(place), columns / 3)));
-    let what = format!("{} × {}", format::count(group.count), shorten(&harmless(&group.kind), columns / 3));
-    cut(
-        &format!("{what}{} in {}", place.unwrap_or_default(), shorten(&harmless(&group.scenario), columns / 3)),
-        columns,
-    )
+    let count = format!("{} × ", format::count(group.count));
+    let [kind, scenario] = [&group.kind, &group.scenario].map(|text| harmless(text));
+    let place = harmless(group.place.as_deref().unwrap_or_default());
+    let at = if place.is_empty() { "" } else { " at " };
+    let fixed = width(&count) + width(at) + width(" in ");
+    let [kind_room, place_room, scenario_room] =
+        rooms([&kind, &place, &scenario].map(|text| width(text)), columns.saturating_sub(fixed));
+    let [kind, place] = [shorten(&kind, kind_room), shorten(&place, place_room)];
+    cut(&format!("{count}{kind}{at}{place} in {}", shorten(&scenario, scenario_room)), columns)
+}
+
+/// Divides columns among texts of these widths: what short ones do not need is left to the longer ones.
+fn rooms(widths: [usize; 3], columns: usize) -> [usize; 3] {
+    let mut places = [0, 1, 2];
+    places.sort_by_key(|place| widths[*place]);
+    let (mut rooms, mut left) = ([0; 3], columns);
+    for (rank, place) in places.into_iter().enumerate() {
+        rooms[place] = widths[place].min(left / (3 - rank));
+        left -= rooms[place];
+    }
+    rooms
 }
 
 /// The key that shows the view of errors.
