@@ -262,12 +262,12 @@ fn dashboard_and_table_use_colors_and_the_full_width() {
     let server = Server::new();
     let tmux = Tmux::new(150, 40, &server, &[]);
     // An empty `NO_COLOR` has no effect, and the alternate screen is already in use.
-    tmux.line("printf '\\033[?1049h'; seq -f 'left %g over' 100");
-    tmux.wait_for("left 100 over");
+    tmux.line("printf '\\033[?1049h'; seq -f 'left %g behind' 100");
+    tmux.wait_for("left 100 behind");
     tmux.line(&format!("NO_COLOR= {TROUBLED} -s wrong -d 1h --delay 0.05"));
     tmux.wait_for(DASHBOARD);
     wait_until("failures are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;1m"));
-    assert!(!tmux.screen().contains(" over"), "{}", tmux.screen());
+    assert!(!tmux.screen().contains(" behind"), "{}", tmux.screen());
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
     let screen = tmux.colored_screen();
