@@ -209,7 +209,7 @@ fn keys_apply_to_all_processes() {
     tmux.key("-");
     tmux.wait_for("WORKERS: 10 ");
     tmux.key("5");
-    tmux.wait_for("Connections");
+    tmux.wait_for("load generator is");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
 }
@@ -232,7 +232,7 @@ fn a_killed_process_does_not_change_the_terminal() {
     tmux.wait_for("✗ LOST  measures were lost");
     requests_continue(&server);
     tmux.key("5");
-    tmux.wait_for("Load generator");
+    tmux.wait_for("load generator is");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
     tmux.line("echo code $?");
