@@ -122,6 +122,13 @@ fn table_of_one_rate_has_one_row_of_starts() {
 }
 
 #[test]
+fn narrow_tables_keep_the_number_of_starts() {
+    let table = table(&open_summary(), 40, false);
+    let head = table.lines().find(|line| line.starts_with("Starts")).unwrap();
+    assert!(head.contains("started") && !head.contains("late"), "{table}");
+}
+
+#[test]
 fn tables_of_rates_fit_every_width() {
     let summary = open_summary();
     for width in 40..170 {

@@ -186,3 +186,19 @@ fn statuses(stats: &Stats) -> String {
     let shown: Vec<String> = statuses.iter().take(3).map(|(status, _)| cut(&harmless(status), MAX_STATUS)).collect();
     format!("{}{more}", shown.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_cell_starts_with_errors() {
+        let counts = [("200", 900), ("201", 90), ("202", 50), ("404", 3), ("503", 7)];
+        let statuses_of = |counts: &[(&str, u64)]| {
+            let counts = counts.iter().map(|(status, count)| ((*status).into(), *count)).collect();
+            statuses(&Stats { statuses: counts, ..Stats::default() })
+        };
+        assert_eq!(statuses_of(&counts), "503 404 200 …");
+        assert_eq!(statuses_of(&counts[..3]), "200 201 202");
+    }
+}
