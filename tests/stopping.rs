@@ -235,7 +235,8 @@ fn interrupts_end_a_dashboard_on_a_blocked_terminal() {
 
 /// A run whose standard output is a full pipe that is not read. With `-v`, each failure is a line.
 fn unread(line: &str) -> Running {
-    let running = Program::new(TROUBLED, &format!("-s unparsable -w 5 -v {line}")).unread().start();
+    let verbose = if line == "-q" { "" } else { "-v" };
+    let running = Program::new(TROUBLED, &format!("-s unparsable -w 5 {verbose} {line}")).unread().start();
     let started = Instant::now();
     wait_until("the pipe is full", || started.elapsed() > Duration::from_millis(700));
     running

@@ -90,7 +90,8 @@ fn memory_stays_bounded_while_every_script_fails() {
         "import molotov\n@molotov.scenario()\nasync def fails(session):\n    raise ValueError('no luck ' * 1000)\n";
     let scripts = Scripts::new(&[("loadtest.py", script)]);
     let fail = &|line: &str, reader: fn(Program) -> Program| {
-        let running = reader(scripts.program(&format!("-w 20 -c -v {line}"))).start();
+        let verbose = if line == "-q" { "" } else { "-v" };
+        let running = reader(scripts.program(&format!("-w 20 -c {verbose} {line}"))).start();
         let memory = running.settled_memory();
         running.interrupt();
         running.read();
@@ -136,7 +137,8 @@ async def fails(session):
 fn signals_end_a_failing_script_whose_output_is_not_read() {
     let end = &|line: &str, interrupts: u32| {
         let scripts = Scripts::new(&[("loadtest.py", FAILING)]);
-        let running = scripts.program(&format!("-w 5 -c -v {line}")).unread().start();
+        let verbose = if line == "-q" { "" } else { "-v" };
+        let running = scripts.program(&format!("-w 5 -c {verbose} {line}")).unread().start();
         let processes = if line == "-p 2" { 2 } else { 1 };
         wait_until("the pipe is full", || {
             let names = fs::read_dir(scripts.directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
