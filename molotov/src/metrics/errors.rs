@@ -6,9 +6,9 @@ use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
 
 /// At most this many groups are kept. All other errors share one more.
-pub(super) const MAX_ERRORS: usize = 200;
+pub(crate) const MAX_ERRORS: usize = 200;
 /// The kind of the group for errors past the limit.
-const OTHER: &str = "other errors";
+pub(crate) const OTHER: &str = "other errors";
 /// The longest message that is kept, in bytes.
 const MAX_MESSAGE: usize = 4 << 10;
 /// The longest details that are kept, in bytes.

@@ -26,7 +26,7 @@ pub use sample::Outcome;
 pub use snapshot::{Counts, Snapshot, Stats};
 pub use starts::Starts;
 
-pub(crate) use errors::ErrorSample;
+pub(crate) use errors::{ErrorSample, MAX_ERRORS, OTHER as OTHER_ERRORS};
 pub(crate) use names::{MAX_NAMES, OTHER};
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, ScenarioId, StreamId};

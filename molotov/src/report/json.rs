@@ -105,7 +105,7 @@ fn run(summary: &Summary) -> Value {
 }
 
 fn threshold(result: &ThresholdResult) -> Value {
-    let ThresholdResult { expression, actual, measured, limit, reason, passed } = result;
+    let ThresholdResult { expression, actual, measured, limit, reason, passed, is_bound: _ } = result;
     json!({
         "expression": expression,
         "measured": measured,

@@ -97,6 +97,9 @@ pub struct ThresholdResult {
     pub reason: Option<String>,
     /// Whether the condition holds.
     pub passed: bool,
+    /// Whether the limit is a bound, which values can come close to. Others are to be met exactly.
+    #[serde(skip)]
+    pub(crate) is_bound: bool,
 }
 
 impl ThresholdResult {
@@ -110,7 +113,11 @@ impl ThresholdResult {
         match self.measured {
             None => Light::Unknown,
             Some(_) if !self.passed => Light::Broken,
-            Some(measured) if self.limit != 0.0 && ((measured - self.limit) / self.limit).abs() < CLOSE => Light::Close,
+            Some(measured)
+                if self.is_bound && self.limit != 0.0 && ((measured - self.limit) / self.limit).abs() < CLOSE =>
+            {
+                Light::Close
+            }
             Some(_) => Light::Met,
         }
     }

@@ -119,6 +119,7 @@ impl Condition {
                 limit: *tolerance,
                 reason: None,
                 passed: share <= *tolerance,
+                is_bound: true,
             },
             Condition::KeepsUp => ThresholdResult {
                 expression: "ended / started >= 99%".to_owned(),
@@ -127,6 +128,7 @@ impl Condition {
                 limit: 1.0 - GROWS,
                 reason: None,
                 passed: share <= GROWS,
+                is_bound: true,
             },
         }
     }

@@ -75,12 +75,13 @@ impl Threshold {
             Comparison::Equal => *actual == self.value,
             Comparison::Unequal => *actual != self.value,
         });
+        let is_bound = !matches!(self.comparison, Comparison::Equal | Comparison::Unequal);
         let measured = actual.as_ref().ok().copied();
         let (actual, reason) = match actual {
             Ok(actual) => (Some(self.shown(actual)), None),
             Err(reason) => (None, Some(reason)),
         };
-        ThresholdResult { expression: self.text.clone(), actual, measured, limit: self.value, reason, passed }
+        ThresholdResult { expression: self.text.clone(), actual, measured, limit: self.value, reason, passed, is_bound }
     }
 
     /// The measures that the threshold applies to, or the reason why there are none.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status},
-    run::Totals,
+    run::{Light, Totals},
 };
 
 /// 100 runs of `browse` of 1 to 100 ms, 5 of them failed, 20 requests of 10 ms, in 10 s.
@@ -161,6 +161,7 @@ fn thresholds_on_unknown_names_are_broken() {
             limit: judged.limit,
             reason: Some(reason.to_owned()),
             passed: false,
+            is_bound: judged.is_bound,
         };
         assert_eq!(judged, expected);
     }
@@ -245,5 +246,25 @@ proptest! {
             Ok(threshold) => { threshold.judge(&summary()); }
             Err(error) => { let _ = error.to_string(); }
         }
+    }
+}
+
+#[test]
+fn only_bounds_can_be_close() {
+    let recorder = Recorder::new(Limits::default());
+    let browse = recorder.scenario_id("browse");
+    (0..95).for_each(|_| recorder.scenario(browse, Outcome::Ok, Duration::from_millis(1)));
+    let snapshot = recorder.take();
+    for (text, light) in [
+        ("count < 100", Light::Close),
+        ("count >= 90", Light::Close),
+        ("count < 200", Light::Met),
+        ("count == 95", Light::Met),
+        ("count != 96", Light::Met),
+        ("count < 95", Light::Broken),
+        ("p95(nobody) < 1s", Light::Unknown),
+    ] {
+        let result = text.parse::<Threshold>().unwrap().judge_measures(&snapshot, Duration::from_secs(1));
+        assert_eq!(result.light(), light, "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::metrics::{ErrorGroup, Histogram, MAX_NAMES, OTHER, Snapshot, Stats};
+use crate::metrics::{ErrorGroup, Histogram, MAX_ERRORS, MAX_NAMES, OTHER, OTHER_ERRORS, Snapshot, Stats};
 
 /// The most bins. A longer run merges neighbours, so bins are 1 s, 2 s, 4 s, ... long.
 const MAX_BINS: usize = 120;
@@ -153,16 +153,16 @@ impl Courses {
             self.each_row(|bins| bins.iter_mut().rev().take(2).for_each(Bin::complete));
             self.bins = index + 1;
         }
-        for (rows, measured) in [
-            (&mut self.scenarios, &measures.scenarios),
-            (&mut self.requests, &measures.requests),
-            (&mut self.steps, &measures.steps),
+        for (rows, measured, limit) in [
+            (&mut self.scenarios, &measures.scenarios, usize::MAX),
+            (&mut self.requests, &measures.requests, MAX_NAMES),
+            (&mut self.steps, &measures.steps, MAX_NAMES),
         ] {
             for (name, stats) in measured {
                 let Stats { counts, latency, .. } = stats;
                 let ended = CourseBin { ok: counts.ok, failed: counts.failed, latency: latency.clone() };
                 if counts.ok + counts.failed > 0 {
-                    bin(rows, name, index, MAX_NAMES).merge(&ended);
+                    bin(rows, name, index, limit).merge(&ended);
                 }
             }
         }
@@ -170,8 +170,12 @@ impl Courses {
             *bin(&mut self.statuses, status, index, MAX_STATUSES) += count;
         }
         for group in &measures.errors {
-            // The groups are few.
-            *at(self.errors.entry(ErrorKey::of(group)).or_default(), index) += group.count;
+            // As in a summary, errors past the limit share a group.
+            let mut key = ErrorKey::of(group);
+            if self.errors.len() >= MAX_ERRORS && !self.errors.contains_key(&key) {
+                key = ErrorKey { kind: OTHER_ERRORS.to_owned(), place: None, scenario: String::new() };
+            }
+            *at(self.errors.entry(key).or_default(), index) += group.count;
         }
     }
 
@@ -276,5 +280,13 @@ mod tests {
         }
         assert_eq!(courses.requests().len(), MAX_NAMES + 1);
         assert_eq!(courses.requests()[OTHER][0].failed, 20);
+        for line in 0..MAX_ERRORS + 30 {
+            let mut measures = second(1);
+            measures.errors[0].place = Some(format!("shop.rs:{line}"));
+            courses.add(&measures);
+        }
+        let rest = courses.errors().iter().find(|(key, _)| key.kind == OTHER_ERRORS).map(|(_, bins)| bins[0]);
+        // One place was free before.
+        assert_eq!((courses.errors().len(), rest), (MAX_ERRORS + 1, Some(31)));
     }
 }
