@@ -32,6 +32,9 @@ pub(super) struct Group {
 /// A row of a table.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
+    /// The name in the measures.
+    #[serde(skip)]
+    key: String,
     name: String,
     ok: u64,
     failed: u64,
@@ -97,6 +100,7 @@ fn percentile(times: &Histogram, percent: f64) -> Option<u64> {
 impl Row {
     fn new(name: &str, stats: &Stats, course: Option<Course>) -> Row {
         Row {
+            key: name.to_owned(),
             name: harmless(name),
             ok: stats.counts.ok,
             failed: stats.counts.failed,
@@ -138,8 +142,7 @@ impl Group {
         if self.is_of_requests() {
             columns.extend(["Connect p95", "First byte p95", "In", "Retried", "Status"]);
         }
-        // Both are in the order of the names.
-        let course = |row: &Row| courses.iter().find(|(name, _)| harmless(name) == row.name).map(|(_, bins)| bins);
+        let course = |row: &Row| courses.get(row.key.as_str());
         let rows = html! {
             tbody {
                 @for row in &self.rows { (self.row(row, course(row).map(Vec::as_slice), axis, seconds)) }
