@@ -7,7 +7,7 @@ use super::chart::title;
 use crate::{
     format,
     report::layout::harmless,
-    run::{SizingResult, Summary},
+    run::{Light, SizingResult, Summary},
 };
 
 /// The head of the page.
@@ -73,13 +73,17 @@ impl Banner {
 /// What a run that is not over has come to.
 fn so_far(summary: &Summary) -> String {
     let all = summary.thresholds.len() as u64;
-    let broken = summary.thresholds.iter().filter(|result| !result.passed).count() as u64;
+    let count = |light| summary.thresholds.iter().filter(|result| result.light() == light).count() as u64;
+    let (broken, unknown) = (count(Light::Broken), count(Light::Unknown));
     let are = |count: u64| if count == 1 { "is" } else { "are" };
-    let thresholds = match (all, broken) {
-        (0, _) => String::new(),
-        (1, 0) => "The threshold is met so far. ".to_owned(),
-        (_, 0) => format!("All {all} thresholds are met so far. "),
-        (1, _) => "The threshold is broken so far. ".to_owned(),
+    let thresholds = match (all, broken, unknown) {
+        (0, ..) => String::new(),
+        (1, 0, 0) => "The threshold is met so far. ".to_owned(),
+        (1, 0, _) => "The threshold has no measures yet. ".to_owned(),
+        (1, ..) => "The threshold is broken so far. ".to_owned(),
+        (_, 0, 0) => format!("All {all} thresholds are met so far. "),
+        (_, 0, _) if unknown == all => "The thresholds have no measures yet. ".to_owned(),
+        (_, 0, _) => format!("{} of {all} thresholds {} met so far. ", all - unknown, are(all - unknown)),
         _ => format!("{broken} of {all} thresholds {} broken so far. ", are(broken)),
     };
     let (failures, ended) = (summary.totals.failures, summary.totals.successes + summary.totals.failures);

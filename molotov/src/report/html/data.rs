@@ -55,7 +55,7 @@ impl Page {
         ];
         Page {
             banner: Banner::new(summary, running),
-            tables: table::tables(summary),
+            tables: table::tables(summary, running),
             seconds: summary.totals.active().as_secs_f64(),
             warm_up: if summary.totals.warm_up.is_zero() {
                 0.0

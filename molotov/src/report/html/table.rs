@@ -40,8 +40,8 @@ impl Cell {
 }
 
 /// The tables that the run has.
-pub(super) fn tables(summary: &Summary) -> Vec<Table> {
-    [thresholds(summary), capacity(summary), starts(summary)].into_iter().flatten().collect()
+pub(super) fn tables(summary: &Summary, running: bool) -> Vec<Table> {
+    [thresholds(summary, running), capacity(summary), starts(summary)].into_iter().flatten().collect()
 }
 
 impl Table {
@@ -85,8 +85,9 @@ pub(super) fn scrolling(id: &str, title: &str, columns: &[&str], rows: &Markup) 
     }
 }
 
-fn thresholds(summary: &Summary) -> Option<Table> {
+fn thresholds(summary: &Summary, running: bool) -> Option<Table> {
     let result = |threshold: &ThresholdResult| match threshold.light() {
+        Light::Unknown if running => Cell::text("– no measures yet"),
         Light::Close => Cell::new("✓ met, close to the limit", "odd"),
         _ if threshold.passed => Cell::new("✓ met", "good"),
         _ => Cell::new("✕ broken", "bad"),
