@@ -41,8 +41,7 @@ impl LiveRun {
         while !self.ended {
             match self.received.try_receive() {
                 Ok(event) => self.apply(event),
-                Err(ReceiveError::Timeout) => return,
-                Err(ReceiveError::Disconnected) => self.ended = true,
+                Err(ReceiveError::Timeout | ReceiveError::Disconnected) => return,
             }
         }
     }
@@ -61,13 +60,14 @@ impl LiveRun {
         &self.summary
     }
 
+    /// Returns whether the summary of the end has arrived. It does not arrive if the run panics.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
     fn apply(&mut self, event: ScreenEvent) {
         match event {
-            ScreenEvent::Line(_) => {}
+            ScreenEvent::Line(_) | ScreenEvent::End => {}
             ScreenEvent::Measures(_, measures) => match &mut self.pending {
                 Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
                 _ => {
@@ -80,7 +80,6 @@ impl LiveRun {
                 self.summary = *summary;
                 self.ended = true;
             }
-            ScreenEvent::End => self.ended = true,
         }
     }
 

@@ -37,7 +37,7 @@ use super::{
 /// The most connections. Others are closed at once, so that the page cannot take the open files of the run.
 pub(super) const CONNECTIONS: usize = 64;
 /// How long a connection may take to send a request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the events of the run are added up.
 const TICK: Duration = Duration::from_millis(250);
 /// The shortest time between two updates of a page.
@@ -103,7 +103,9 @@ async fn serve(listener: WebListener, run: LiveRun, finished: &Notify) -> std::i
         }
     }
     drop((socket, ending));
-    server.updates.send_replace(server.update());
+    // Without a summary, as after a panic, it is unknown how the run ended.
+    let has_ended = server.with_run(|run| run.has_ended());
+    server.updates.send_replace(if has_ended { server.update() } else { Published::default() });
     drop((server, ended));
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     Ok(())

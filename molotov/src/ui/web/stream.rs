@@ -17,7 +17,7 @@ pub(super) enum Content {
     Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
 }
 
-/// The last event that was published.
+/// The last event that was published. An empty one ends the streams: the run is lost.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Published {
     pub(super) event: Bytes,
@@ -44,6 +44,9 @@ impl Content {
                     later.borrow_and_update().clone()
                 }
             };
+            if published.event.is_empty() {
+                return None;
+            }
             let later = (!published.last).then_some(later);
             Some((published.event, (None, later)))
         })))
