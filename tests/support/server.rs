@@ -48,7 +48,7 @@ pub struct Arrival {
 /// - `/queue/N/...`: 200 after [`SERVICE`], for N requests at a time; others wait
 /// - `/after/MS/...`: 200 after this time
 /// - `/cold/MS/...`: 500 after 300 ms for requests in the first MS milliseconds from the first one, then 200
-/// - `/freezing/FROM/TO/...`: 200, at most one in [`SPACING`]; none between these times in milliseconds, from the first request
+/// - `/freezing/FROM/TO/...`: 200, at most one every 2 ms; none between these times in milliseconds, from the first request
 /// - others, such as `/ok/...`: 200
 pub struct Server {
     address: SocketAddr,
