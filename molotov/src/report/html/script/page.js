@@ -43,15 +43,17 @@ function drawBar() {
   bar.element.hidden = bins.count < 2;
 }
 
+/** A range in seconds, grown to whole bins; `null` if these are all. */
+function wholeBins(picked) {
+  const { period, end, count } = data.bins;
+  const first = Math.min(Math.floor(picked.from / period + 1e-6), count - 1);
+  const last = Math.min(Math.max(Math.ceil(picked.to / period - 1e-6), first + 1), count);
+  return first === 0 && last >= count ? null : { from: first * period, to: last >= count ? end : last * period };
+}
+
 /** Picks a range, in seconds. It grows to whole bins. */
 function setRange(picked) {
-  if (picked) {
-    const { period, end, count } = data.bins;
-    const first = Math.min(Math.floor(picked.from / period + 1e-6), count - 1);
-    const last = Math.min(Math.max(Math.ceil(picked.to / period - 1e-6), first + 1), count);
-    range = { from: first * period, to: last >= count ? end : last * period };
-    if (first === 0 && last >= count) range = null;
-  } else range = null;
+  range = picked && wholeBins(picked);
   draw();
   announce(range ? `Range ${bar.text.textContent}` : "The whole run");
 }
@@ -152,7 +154,8 @@ const molotov = {
   update(next) {
     const isFirst = data === null;
     data = next;
-    if (range && range.from >= data.bins.end) range = null;
+    // The bins of a longer run are longer.
+    if (range) range = range.from >= data.bins.end ? null : wholeBins(range);
     if (isFirst) {
       const help = "Arrow keys move the crosshair. With Shift they select a range, which Enter picks. Escape shows the whole run.";
       main.replaceChildren(
