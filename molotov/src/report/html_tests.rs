@@ -385,3 +385,30 @@ fn data_of_the_page_equal_those_of_the_json_report() {
         assert_eq!(values, expected.collect::<Vec<_>>(), "{percent}");
     }
 }
+
+#[test]
+fn last_bin_of_a_long_run_is_no_peak() {
+    let steady = |until: Duration| {
+        let recorder = Recorder::new(Limits::default());
+        let browse = recorder.scenario_id("browse");
+        (0..10).for_each(|_| recorder.scenario(browse, Outcome::Ok, Duration::from_millis(5)));
+        Snapshot { until, ..recorder.take() }
+    };
+    for (tenths, count) in [(1_220, 61), (1_235, 62), (1_245, 62), (1_255, 63)] {
+        let mut timeline = Timeline::default();
+        // Ten scenarios each 100 ms, until after the last whole second.
+        for tenth in 1..=tenths {
+            timeline.add(&steady(Duration::from_millis(100 * tenth)));
+            timeline.tick(Duration::from_millis(100 * tenth), 5);
+        }
+        let summary = Summary { timeline, ..Summary::default() };
+        let (_, points) = axis::points(&summary);
+        let bins = axis::Axis::of_courses(&summary, &points, true);
+        assert_eq!((bins.period, bins.count), (2.0, count), "{tenths}");
+        let ok: Vec<_> = summary.timeline.courses().scenarios()["browse"].iter().map(|bin| bin.ok).collect();
+        for (index, count) in chart::merged(&ok, &bins).into_iter().enumerate() {
+            let rate = count as f64 / bins.length(index);
+            assert!((rate - 100.0).abs() < 1e-6, "{rate} in bin {index} of {bins:?}");
+        }
+    }
+}

@@ -233,13 +233,13 @@ pub(super) mod tests {
             latency: [std::time::Duration::from_millis(millis)].into_iter().collect(),
             ..CourseBin::default()
         };
-        let mut axis = Axis { period: 1.0, count: 1, end: 1.4, factor: 1, running: false };
+        let mut axis = Axis { period: 1.0, count: 1, end: 1.4, factor: 1, limit: None };
         let bins = read(&[bin(9), bin(3), bin(9)], &axis);
         let order = |upper: u64| (upper / 1_000) as usize;
         let [first, second] = [bins.buckets[0][1].0, bins.buckets[0][0].0].map(order);
         let counts = numbers(&course(&bins, 1, order).latency);
         assert_eq!(counts, [2, first as u64, 1, 1, (second - first - 1) as u64, 1, 2]);
-        axis.running = true;
+        axis.limit = Some(1);
         assert_eq!(read(&[bin(9), bin(3)], &axis).buckets[0].len(), 1, "the second bin is not over");
     }
 

@@ -45,8 +45,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(summary: &Summary, running: bool) -> Page {
-        let (points, axis) = axis::points(summary, running);
-        let courses = PageCourses::new(summary, &Axis::of_courses(summary, &axis));
+        let (points, axis) = axis::points(summary);
+        let courses = PageCourses::new(summary, &Axis::of_courses(summary, &axis, running));
         let (bins, snapshot) = (courses.axis, &summary.snapshot);
         let groups = [
             Group::new("scenarios", "Scenarios", &snapshot.scenarios, &courses.scenarios),

@@ -32,6 +32,8 @@ pub struct Courses {
     seconds: u32,
     /// The number of bins so far.
     bins: usize,
+    /// The end of the last measures.
+    until: Duration,
     scenarios: Rows,
     requests: Rows,
     steps: Rows,
@@ -105,6 +107,11 @@ impl Courses {
         Duration::from_secs(u64::from(self.seconds.max(1)))
     }
 
+    /// The end of the last measures, as time since the start of the run.
+    pub(crate) fn until(&self) -> Duration {
+        self.until
+    }
+
     /// The number of bins until the last measure.
     pub fn len(&self) -> usize {
         self.bins
@@ -153,6 +160,7 @@ impl Courses {
             self.each_row(|bins| bins.iter_mut().rev().take(2).for_each(Bin::complete));
             self.bins = index + 1;
         }
+        self.until = self.until.max(measures.until);
         for (rows, measured, limit) in [
             (&mut self.scenarios, &measures.scenarios, usize::MAX),
             (&mut self.requests, &measures.requests, MAX_NAMES),
