@@ -32,6 +32,9 @@ pub trait Screen: Send {
     /// Prepares for a fork. The screen must not start threads before [`begin`](Self::begin).
     fn before_fork(&mut self) {}
 
+    /// Closes what only the parent uses. Called in each child after the fork.
+    fn in_child(&mut self) {}
+
     /// Starts showing the run: the workers are about to start.
     fn begin(&mut self, limits: &RunLimits) {
         let _ = limits;

@@ -120,7 +120,8 @@ impl Coordinator<'_> {
         self.screen.line(&Line::info(format!("Forking {number} processes")));
         self.screen.before_fork();
         let ids: Vec<_> = (0..number).map(|_| self.members.next_id()).collect();
-        match processes::fork(&self.plan, &self.plan.scope, &mut self.inbox, &ids) {
+        let in_child = &mut || self.screen.in_child();
+        match processes::fork(&self.plan, &self.plan.scope, &mut self.inbox, &ids, in_child) {
             Ok(children) => children.into_iter().for_each(|child| self.members.join(child.id(), Box::new(child))),
             Err(error) => {
                 self.system_failed(format!("cannot fork {number} processes: {error}; try a lower `--processes`"));

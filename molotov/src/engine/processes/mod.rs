@@ -21,7 +21,13 @@ use crate::vars::Scope;
 /// # Errors
 ///
 /// If the system refuses a process. The children forked before have ended by then.
-pub(super) fn fork(plan: &Plan, scope: &Arc<Scope>, inbox: &mut Inbox, ids: &[MemberId]) -> io::Result<Vec<Child>> {
+pub(super) fn fork(
+    plan: &Plan,
+    scope: &Arc<Scope>,
+    inbox: &mut Inbox,
+    ids: &[MemberId],
+    in_child: &mut dyn FnMut(),
+) -> io::Result<Vec<Child>> {
     let pairs = ids.iter().map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>()?;
     let (ours, theirs): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
     let mut theirs: Vec<_> = theirs.into_iter().map(Some).collect();
@@ -35,6 +41,7 @@ pub(super) fn fork(plan: &Plan, scope: &Arc<Scope>, inbox: &mut Inbox, ids: &[Me
                 let stream = theirs[number].take();
                 // An open end here would keep the other children from noticing that the parent has exited.
                 drop((ours, theirs, children));
+                in_child();
                 let link = stream.and_then(|stream| Some((stream.try_clone().ok()?, stream)));
                 let Some((reader, writer)) = link else { fork::leave(1) };
                 let (reader, writer) = (Reader::new(reader), Writer::new(writer));

@@ -1,8 +1,10 @@
 //! The live page: serves the page of the report during the run (`--web`).
 //!
 //! [`Web`] passes the calls of a screen on to another screen, and sends them as events to its own thread. There, `live_run` adds
-//! them up to a summary of the run so far, `server` answers browsers, and `stream` sends them new data.
+//! them up to a summary of the run so far, `server` answers browsers, `cached` limits how often a page is rendered, and `stream`
+//! sends new data. `write_timeout` closes the connections of browsers that read nothing.
 
+mod cached;
 mod host;
 mod live_run;
 mod page;
@@ -11,6 +13,7 @@ mod stream;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
+mod write_timeout;
 
 use std::{
     io::ErrorKind,
@@ -118,6 +121,12 @@ impl Screen for Web {
 
     fn before_fork(&mut self) {
         self.screen.before_fork();
+    }
+
+    fn in_child(&mut self) {
+        self.screen.in_child();
+        // Otherwise, the port would be in use until the child ends.
+        self.waiting = None;
     }
 
     fn begin(&mut self, limits: &RunLimits) {

@@ -4,12 +4,11 @@ use std::{
     convert::Infallible,
     fs::File,
     io::Read,
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use hyper::{
@@ -28,10 +27,13 @@ use tokio::{
 };
 
 use super::{
-    WebListener, host,
+    WebListener,
+    cached::{Cached, UPDATE_PERIOD},
+    host::{self, Hosts},
     live_run::LiveRun,
-    page,
+    page::{self, Template},
     stream::{Content, Published},
+    write_timeout::WriteTimeout,
 };
 
 /// The most connections. Others are closed at once, so that the page cannot take the open files of the run.
@@ -40,10 +42,8 @@ pub(super) const CONNECTIONS: usize = 64;
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the events of the run are added up.
 const TICK: Duration = Duration::from_millis(250);
-/// The shortest time between two updates of a page.
-const UPDATE_PERIOD: Duration = Duration::from_secs(1);
-/// The time until the next update, as a multiple of the CPU time that an update took: updates take half a percent of a core.
-const PAUSE: u32 = 200;
+/// How long a connection may write nothing of what a viewer has to read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long viewers may take to read the last data.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// Memory for what a viewer has not read, in bytes: in this process, and in the system.
@@ -60,36 +60,39 @@ pub(super) fn run(listener: WebListener, run: LiveRun, finished: &Notify) {
 }
 
 struct Server {
-    address: SocketAddr,
-    run: Mutex<LiveRun>,
+    hosts: Hosts,
+    state: Mutex<State>,
     /// What is sent to all viewers.
     updates: watch::Sender<Published>,
     /// Tells this run from others that were served at the same address.
     token: String,
 }
 
+struct State {
+    run: LiveRun,
+    page: Cached<Template>,
+    event: Cached<Published>,
+}
+
 async fn serve(listener: WebListener, run: LiveRun, finished: &Notify) -> std::io::Result<()> {
     let WebListener { socket, address } = listener;
     let socket = TcpListener::from_std(socket)?;
-    let server = Arc::new(Server { address, run: Mutex::new(run), updates: watch::Sender::default(), token: random() });
+    let state = State { run, page: Cached::new(UPDATE_PERIOD), event: Cached::new(UPDATE_PERIOD) };
+    let (hosts, state, token) = (Hosts::of(address), Mutex::new(state), random());
+    let server = Arc::new(Server { hosts, state, updates: watch::Sender::default(), token });
     let (ended, ending) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut next_update = Instant::now();
     loop {
         tokio::select! {
             () = finished.notified() => break,
             _ = ticks.tick() => {
                 while connections.try_join_next().is_some() {}
-                let started = Instant::now();
-                let is_due = started >= next_update && server.updates.receiver_count() > 0;
-                if is_due {
-                    let before = cpu_time();
-                    server.updates.send_replace(server.update());
-                    next_update = started + UPDATE_PERIOD.max(cpu_time().saturating_sub(before) * PAUSE);
+                if server.updates.receiver_count() > 0 {
+                    server.event();
                 } else {
-                    server.with_run(|_| ());
+                    server.with_state(|_| ());
                 }
             }
             accepted = socket.accept() => match accepted {
@@ -103,17 +106,14 @@ async fn serve(listener: WebListener, run: LiveRun, finished: &Notify) -> std::i
         }
     }
     drop((socket, ending));
-    // Without a summary, as after a panic, it is unknown how the run ended.
-    let has_ended = server.with_run(|run| run.has_ended());
-    server.updates.send_replace(if has_ended { server.update() } else { Published::default() });
+    server.updates.send_replace(server.with_state(|State { run, .. }| match run.has_ended() {
+        true => page::event(run.summary(), true),
+        // As after a panic. It is unknown how the run ended.
+        false => Published::default(),
+    }));
     drop((server, ended));
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     Ok(())
-}
-
-/// The CPU time of this thread.
-fn cpu_time() -> Duration {
-    rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
 /// Answers the request of a connection. At the end of the run, does not wait for a request.
@@ -121,6 +121,7 @@ async fn answer(server: Arc<Server>, stream: TcpStream, mut ending: watch::Recei
     // Without these settings, the page is only slower or takes more memory.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SYSTEM_BUFFER);
+    let stream = WriteTimeout::new(stream, WRITE_TIMEOUT);
     let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
@@ -140,23 +141,30 @@ async fn answer(server: Arc<Server>, stream: TcpStream, mut ending: watch::Recei
 
 impl Server {
     /// Calls a function with the run up to now.
-    fn with_run<T>(&self, take: impl FnOnce(&mut LiveRun) -> T) -> T {
-        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        run.catch_up();
-        take(&mut run)
+    fn with_state<T>(&self, take: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.run.catch_up();
+        take(&mut state)
     }
 
-    fn update(&self) -> Published {
-        self.with_run(|run| {
-            let ended = run.has_ended();
-            page::event(run.summary(), ended)
+    /// Returns the last event. Publishes a new one if it is due.
+    fn event(&self) -> Published {
+        self.with_state(|State { run, event, .. }| {
+            event.get(|| {
+                let ended = run.has_ended();
+                let published = page::event(run.summary(), ended);
+                self.updates.send_replace(published.clone());
+                published
+            })
         })
     }
 
     fn respond(&self, request: &Request<Incoming>) -> Response<Content> {
-        if !host::is_allowed(request, self.address) {
-            let why = "This page answers only to the names localhost, 127.0.0.1 and [::1].\n";
-            return plain(StatusCode::FORBIDDEN, why);
+        if !self.hosts.allow(request) {
+            return plain(StatusCode::FORBIDDEN, self.hosts.names());
+        }
+        if host::is_embedded_elsewhere(request) {
+            return plain(StatusCode::FORBIDDEN, "Pages of other sites cannot request this page.\n");
         }
         let is_head = request.method() == Method::HEAD;
         if !is_head && request.method() != Method::GET {
@@ -167,8 +175,14 @@ impl Server {
         match request.uri().path() {
             "/" => {
                 let nonce = random();
-                let text = self.with_run(|run| page::page(run.summary(), &nonce, &self.token));
-                let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", Content::whole(text));
+                let page = self.with_state(|State { run, page, .. }| {
+                    page.get(|| {
+                        let placeholder = format!("nonce{}", random());
+                        Template::new(page::page(run.summary(), &placeholder, &self.token), &placeholder)
+                    })
+                });
+                let mut response =
+                    respond(StatusCode::OK, "text/html; charset=utf-8", Content::parts(page.with_nonce(&nonce)));
                 let policy = format!(
                     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -185,7 +199,7 @@ impl Server {
             "/events" => {
                 let content = match is_head {
                     true => Content::whole(""),
-                    false => Content::events(self.update(), self.updates.subscribe()),
+                    false => Content::events(self.event(), self.updates.subscribe()),
                 };
                 respond(StatusCode::OK, "text/event-stream", content)
             }

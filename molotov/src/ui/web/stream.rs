@@ -1,6 +1,7 @@
 //! The bodies of responses: a page, or a stream of events.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
@@ -13,7 +14,8 @@ use tokio::sync::watch;
 
 /// The body of a response.
 pub(super) enum Content {
-    Whole(Option<Bytes>),
+    /// The rest of a body, in parts.
+    Whole(VecDeque<Bytes>),
     Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
 }
 
@@ -27,7 +29,11 @@ pub(super) struct Published {
 
 impl Content {
     pub(super) fn whole(text: impl Into<Bytes>) -> Content {
-        Content::Whole(Some(text.into()))
+        Content::parts([text.into()])
+    }
+
+    pub(super) fn parts(parts: impl IntoIterator<Item = Bytes>) -> Content {
+        Content::Whole(parts.into_iter().filter(|part| !part.is_empty()).collect())
     }
 
     /// Returns the stream of `first` and of what is published from now on.
@@ -59,19 +65,19 @@ impl Body for Content {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match self.get_mut() {
-            Content::Whole(text) => Poll::Ready(text.take()),
+            Content::Whole(parts) => Poll::Ready(parts.pop_front()),
             Content::Events(events) => events.as_mut().poll_next(context),
         };
         next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Content::Whole(None))
+        matches!(self, Content::Whole(parts) if parts.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Content::Whole(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Whole(parts) => SizeHint::with_exact(parts.iter().map(Bytes::len).sum::<usize>() as u64),
             Content::Events(_) => SizeHint::default(),
         }
     }

@@ -169,7 +169,20 @@ fn page_is_read_only() {
     let mut refused = String::new();
     run.send("GET /", "evil.example").read_to_string(&mut refused).unwrap();
     assert!(refused.starts_with("HTTP/1.1 403 Forbidden\r\n") && refused.contains("only to the names"), "{refused}");
+    let (mut refused, head) = (String::new(), "localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image");
+    run.send("GET /", head).read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 403 Forbidden\r\n") && refused.contains("other sites"), "{refused}");
     run.finish();
+}
+
+#[test]
+fn children_do_not_hold_the_port() {
+    let listener = WebListener::bind(0.into()).unwrap();
+    let address = listener.address;
+    let mut screen = listener.over(Box::new(Quiet));
+    assert!(TcpListener::bind(address).is_err());
+    screen.in_child();
+    TcpListener::bind(address).unwrap();
 }
 
 #[test]
