@@ -85,7 +85,7 @@ async fn the_report_counts_all_requests_that_the_server_received() {
             let retries = transport == Transport::Direct && retry && method == "GET";
             assert_eq!((retried, failed), if retries { (39, 0) } else { (0, 20) }, "{what}");
             let table = report.to_string();
-            assert_eq!(table.contains("retried"), retries, "{table}");
+            assert_eq!(table.contains("were sent again"), retries, "{table}");
             let json = molotov::report::json(report.summary());
             assert!(json.contains(&format!(r#""retried":{retried}"#)), "{json}");
         }
