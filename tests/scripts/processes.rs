@@ -105,7 +105,7 @@ fn a_killed_process_is_reported_and_the_others_continue() {
     let kept = ok - 3_000;
     assert!(failed == 0 && kept <= of_the_killed && kept + 250 >= of_the_killed, "{kept} of {of_the_killed}");
     assert!(!children.iter().any(|pid| lives(*pid)), "a process is left");
-    let note = format!("Counts of process 2 (pid {killed}) are incomplete since ");
+    let note = format!("The process {killed} was killed by SIGKILL; its counts are incomplete since ");
     assert!(output.stdout.contains(&note), "{output:#?}");
     assert!(output.stdout.contains("in the parent 0 True"), "{output:#?}");
 }
