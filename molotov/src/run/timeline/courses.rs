@@ -108,6 +108,7 @@ impl Courses {
     }
 
     /// The end of the last measures, as time since the start of the run.
+    #[cfg_attr(not(feature = "html-report"), allow(dead_code, reason = "only the HTML report uses it"))]
     pub(crate) fn until(&self) -> Duration {
         self.until
     }
