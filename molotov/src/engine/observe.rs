@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     cell::Cell,
+    panic::Location,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -113,7 +114,14 @@ impl Observer for WorkerObserver {
         self.shard.statsd.as_ref().map(|statsd| statsd.operation_name(protocol, name))
     }
 
-    fn measured(&self, protocol: &str, name: &str, metric: Option<&str>, sample: OperationSample<'_>) {
+    fn measured(
+        &self,
+        group: Option<&str>,
+        protocol: &str,
+        name: &str,
+        metric: Option<&str>,
+        sample: OperationSample<'_>,
+    ) {
         if let (Some(statsd), Some(metric)) = (&self.shard.statsd, metric) {
             let status = sample.status.unwrap_or(Status::Text(sample.outcome.name()));
             statsd.record(metric, status, sample.total);
@@ -125,7 +133,34 @@ impl Observer for WorkerObserver {
             let name = if protocol == HTTP { Cow::Borrowed(name) } else { format!("{protocol} {name}").into() };
             self.shard.waited(Kind::Requests, &name, sample.total, Instant::now());
         }
-        self.recorder().operation(protocol, name, &sample);
+        self.recorder().operation_in(group, protocol, name, &sample);
+    }
+
+    fn tagged(&self, tag: &str, protocol: &str, sample: OperationSample<'_>) {
+        self.recorder().tagged(tag, protocol, &sample);
+    }
+
+    fn checked(
+        &self,
+        name: &str,
+        scenario: &str,
+        result: Result<(), Option<String>>,
+        place: Option<&'static Location<'static>>,
+    ) {
+        let failed = result.as_ref().err().map(|message| (message.as_deref(), place));
+        self.recorder().check(name, scenario, failed);
+    }
+
+    fn counted(&self, name: &str, number: u64) {
+        self.recorder().count(name, number);
+    }
+
+    fn recorded(&self, name: &str, value: f64) {
+        self.recorder().value(name, value);
+    }
+
+    fn gauged(&self, name: &str, value: f64) {
+        self.recorder().gauge(name, value, self.shard.clock.now());
     }
 
     fn step(&self, name: &str, outcome: Outcome, took: Duration) {

@@ -8,6 +8,10 @@ use crate::secrets;
 
 /// At most this many names of requests, and of steps, have their own rows. All others share [`OTHER`].
 pub(crate) const MAX_NAMES: usize = 500;
+/// At most this many tags have their own rows.
+pub(crate) const MAX_TAGS: usize = 200;
+/// At most this many counters, values and gauges of the scenarios' own have their own rows, each kind for itself.
+pub(crate) const MAX_CUSTOM: usize = 100;
 /// The row that names past the limit share.
 pub(crate) const OTHER: &str = "other";
 /// The longest name, in bytes. Longer ones are cut.
@@ -75,6 +79,11 @@ impl Names {
     pub(super) fn exceeded(&self) -> bool {
         self.other.is_some()
     }
+}
+
+/// Returns a name as it is shown: cut to a bounded length, without secrets.
+pub(super) fn shown(name: &str) -> Cow<'_, str> {
+    secrets::mask(&name[..name.floor_char_boundary(MAX_NAME)])
 }
 
 #[cfg(test)]

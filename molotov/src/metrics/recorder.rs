@@ -1,15 +1,24 @@
 //! Records what the workers of one shard do, without locks. Recording a known name allocates nothing.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    panic::Location,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use foldhash::fast::FixedState;
 
 use super::{
-    Counts, ErrorSample, HTTP, OperationSample, Outcome, Snapshot, Stats, Status,
+    Check, CheckSample, Counts, ErrorSample, Gauge, HTTP, OperationSample, Outcome, Snapshot, Stats, Status, Values,
     counter::{Counter, Pool},
     errors::{ErrorTable, MAX_ERRORS},
-    names::{MAX_NAMES, Names, OTHER},
+    names::{self, MAX_CUSTOM, MAX_NAMES, MAX_TAGS, Names, OTHER},
     probe::ThreadProbe,
     protocols::Protocols,
-    snapshot::MAX_STATUSES,
+    snapshot::{MAX_STATUSES, Merge, merge_row},
     starts::{StartCounter, StartSample},
 };
 use crate::secrets;
@@ -62,6 +71,9 @@ struct State {
     requests: Table,
     /// The rows of requests that are not HTTP.
     protocols: Protocols,
+    /// The rows of requests within groups, by group.
+    groups: HashMap<Arc<str>, Protocols, FixedState>,
+    tags: Table,
     steps: Table,
     errors: ErrorTable,
     lag: Counter,
@@ -84,6 +96,8 @@ impl Recorder {
             starts: Vec::new(),
             requests: Table::new(limits.names),
             protocols: Protocols::new(limits.names.saturating_mul(2)),
+            groups: HashMap::default(),
+            tags: Table::new(MAX_TAGS),
             steps: Table::new(limits.names),
             errors: ErrorTable::new(limits.errors),
             lag: Counter::default(),
@@ -152,31 +166,90 @@ impl Recorder {
         state.fold_when_full();
     }
 
-    /// Records an operation of a protocol. HTTP's names are the names of rows; the rows of all other protocols are named
-    /// after the protocol and the operation: `LINE echo`.
+    /// Records an operation of a protocol outside of groups.
+    #[cfg(test)]
     pub(crate) fn operation(&self, protocol: &str, name: &str, sample: &OperationSample<'_>) {
+        self.operation_in(None, protocol, name, sample);
+    }
+
+    /// Records an operation of a protocol. HTTP's names are the names of rows; the rows of all other protocols are named
+    /// after the protocol and the operation: `LINE echo`. Within a group, the group comes first: `checkout / GET /cart`.
+    pub(crate) fn operation_in(&self, group: Option<&str>, protocol: &str, name: &str, sample: &OperationSample<'_>) {
         let state = &mut *self.0.borrow_mut();
-        let State { requests, protocols, .. } = state;
-        let number = match protocol {
-            HTTP => requests.number(name),
-            _ => protocols.row(protocol, name, |name| requests.number(name)),
+        let State { requests, protocols, groups, limits, .. } = state;
+        let number = match (group, protocol) {
+            (None, HTTP) => requests.number(name),
+            (None, _) => protocols.row(protocol, name, |name| requests.number(name)),
+            (Some(group), _) => {
+                if !groups.contains_key(group) {
+                    // The names of groups may come from data. Forgetting them costs time only.
+                    if groups.len() >= limits.names {
+                        groups.clear();
+                    }
+                    groups.insert(group.into(), Protocols::new(limits.names));
+                }
+                let prefix = if protocol == HTTP { "" } else { protocol };
+                let rows = groups.get_mut(group).expect("inserted above");
+                rows.row(prefix, name, |name| requests.number(&format!("{group}{SEPARATOR}{name}")))
+            }
         };
         let row = &mut state.requests.rows[number];
         row.belongs_to(protocol);
-        row.record(&mut state.pool, sample.outcome, sample.total);
-        if let (Some(first_byte), true) = (sample.first_byte, sample.outcome != Outcome::Interrupted) {
-            row.first_byte.record(&mut state.pool, first_byte);
-        }
-        if let (Some(connect), true) = (sample.connect, sample.outcome != Outcome::Interrupted) {
-            row.connect.get_or_insert_default().record(&mut state.pool, connect);
-        }
-        row.bytes_in += sample.bytes_in;
-        row.bytes_out += sample.bytes_out;
-        row.retried += u64::from(sample.retried);
-        if let Some(status) = sample.status {
-            row.status(status);
-        }
+        row.operation(&mut state.pool, sample);
         state.fold_when_full();
+    }
+
+    /// Records an operation in the row of one of its tags, besides its own row.
+    pub(crate) fn tagged(&self, tag: &str, protocol: &str, sample: &OperationSample<'_>) {
+        let state = &mut *self.0.borrow_mut();
+        let number = state.tags.number(tag);
+        let row = &mut state.tags.rows[number];
+        row.belongs_to(protocol);
+        row.operation(&mut state.pool, sample);
+        state.fold_when_full();
+    }
+
+    /// Records the result of a check. A failure has the scenario, a message and the place.
+    pub(crate) fn check(&self, name: &str, scenario: &str, failed: Option<FailedCheck<'_>>) {
+        let pending = &mut self.0.borrow_mut().pending;
+        let check = match failed {
+            None => Check { passed: 1, failed: 0, sample: None },
+            Some((message, place)) => {
+                // The first failure is enough, so that the others cost little.
+                let is_first = pending.checks.get(name).is_none_or(|known| known.sample.is_none());
+                let sample = || {
+                    let place = place.map(|place| format!("{}:{}", place.file(), place.line()));
+                    CheckSample::now(scenario, message, place)
+                };
+                Check { passed: 0, failed: 1, sample: is_first.then(sample) }
+            }
+        };
+        let exceeded = record(&mut pending.checks, name, &check, MAX_NAMES);
+        pending.names_exceeded |= exceeded;
+    }
+
+    /// Adds to a counter.
+    pub(crate) fn count(&self, name: &str, number: u64) {
+        let pending = &mut self.0.borrow_mut().pending;
+        let exceeded = record(&mut pending.counters, name, &number, MAX_CUSTOM);
+        pending.names_exceeded |= exceeded;
+    }
+
+    /// Records a finite number.
+    pub(crate) fn value(&self, name: &str, value: f64) {
+        let pending = &mut self.0.borrow_mut().pending;
+        if let Some(known) = pending.values.get_mut(name) {
+            return known.record(value);
+        }
+        let exceeded = record(&mut pending.values, name, &Values::from_iter([value]), MAX_CUSTOM);
+        pending.names_exceeded |= exceeded;
+    }
+
+    /// Sets a gauge to a finite number, at this time since the start of the run.
+    pub(crate) fn gauge(&self, name: &str, value: f64, at: Duration) {
+        let pending = &mut self.0.borrow_mut().pending;
+        let exceeded = record(&mut pending.gauges, name, &Gauge::new(value, at), MAX_CUSTOM);
+        pending.names_exceeded |= exceeded;
     }
 
     /// Records a step of [`Context::measure`](crate::session::Context::measure).
@@ -233,7 +306,7 @@ impl State {
     /// Packs all counters into the pending snapshot.
     #[cold]
     fn fold(&mut self) {
-        let State { scenarios, starts, requests, steps, lag, pool, pending, .. } = self;
+        let State { scenarios, starts, requests, steps, tags, lag, pool, pending, .. } = self;
         let mut delta = Snapshot {
             scenarios: scenarios.pack(pool),
             starts: (starts.iter_mut())
@@ -242,13 +315,29 @@ impl State {
                 .collect(),
             requests: requests.pack(pool),
             steps: steps.pack(pool),
-            names_exceeded: requests.names.exceeded() || steps.names.exceeded(),
+            tags: tags.pack(pool),
+            names_exceeded: [requests, steps, tags].iter().any(|table| table.names.exceeded()),
             ..Snapshot::default()
         };
         delta.health.lag = lag.pack(pool);
         pending.merge(&delta);
         self.recorded = 0;
     }
+}
+
+/// What was wrong, if a check says so, and the place of the check, if known.
+pub(crate) type FailedCheck<'a> = (Option<&'a str>, Option<&'static Location<'static>>);
+
+/// What stands between a group and the name of what it contains.
+pub(crate) const SEPARATOR: &str = " / ";
+
+/// Adds a measure to a row, and returns whether there were too many rows.
+fn record<T: Merge>(rows: &mut BTreeMap<Arc<str>, T>, name: &str, measure: &T, limit: usize) -> bool {
+    match rows.get_mut(name) {
+        Some(known) => known.add(measure),
+        None => return merge_row(rows, &names::shown(name), measure, limit),
+    }
+    false
 }
 
 /// Rows by name.
@@ -311,6 +400,24 @@ impl Row {
         self.counts.add(outcome);
         if outcome != Outcome::Interrupted {
             self.latency.record(pool, took);
+        }
+    }
+
+    /// Records an operation.
+    #[inline]
+    fn operation(&mut self, pool: &mut Pool, sample: &OperationSample<'_>) {
+        self.record(pool, sample.outcome, sample.total);
+        if let (Some(first_byte), true) = (sample.first_byte, sample.outcome != Outcome::Interrupted) {
+            self.first_byte.record(pool, first_byte);
+        }
+        if let (Some(connect), true) = (sample.connect, sample.outcome != Outcome::Interrupted) {
+            self.connect.get_or_insert_default().record(pool, connect);
+        }
+        self.bytes_in += sample.bytes_in;
+        self.bytes_out += sample.bytes_out;
+        self.retried += u64::from(sample.retried);
+        if let Some(status) = sample.status {
+            self.status(status);
         }
     }
 

@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bottleneck, ErrorGroup, Health, Histogram, Outcome, Starts, errors,
-    names::{MAX_NAMES, OTHER},
+    Bottleneck, Check, ErrorGroup, Gauge, Health, Histogram, Outcome, Starts, Values, errors,
+    names::{MAX_CUSTOM, MAX_NAMES, MAX_TAGS, OTHER},
 };
 
 /// At most this many statuses of a row are counted separately; the others are counted as `other`.
@@ -47,8 +47,18 @@ pub struct Snapshot {
     /// HTTP requests by their name, such as `GET /cart`, and operations of other protocols by protocol and name, such as
     /// `LINE echo`.
     pub requests: BTreeMap<Arc<str>, Stats>,
-    /// Steps by the name given to `session.measure`.
+    /// Steps by the name given to `session.measure`, and groups by the name given to `ctx.group`.
     pub steps: BTreeMap<Arc<str>, Stats>,
+    /// Requests by their tags, such as `region=eu`. A request is in the row of each of its tags.
+    pub tags: BTreeMap<Arc<str>, Stats>,
+    /// Checks by name.
+    pub checks: BTreeMap<Arc<str>, Check>,
+    /// Counters of the scenarios' own, by name.
+    pub counters: BTreeMap<Arc<str>, u64>,
+    /// Numbers that scenarios recorded, by name.
+    pub values: BTreeMap<Arc<str>, Values>,
+    /// Gauges of the scenarios' own, by name.
+    pub gauges: BTreeMap<Arc<str>, Gauge>,
     /// Errors by kind, place and scenario, in the order of their first occurrence.
     pub errors: Vec<ErrorGroup>,
     /// Whether there were too many names, so that some share the rows named `other`.
@@ -160,7 +170,12 @@ impl Snapshot {
         }
         merge_rows(&mut self.scenarios, &other.scenarios, usize::MAX);
         let exceeded = merge_rows(&mut self.requests, &other.requests, MAX_NAMES)
-            | merge_rows(&mut self.steps, &other.steps, MAX_NAMES);
+            | merge_rows(&mut self.steps, &other.steps, MAX_NAMES)
+            | merge_rows(&mut self.tags, &other.tags, MAX_TAGS)
+            | merge_rows(&mut self.checks, &other.checks, MAX_NAMES)
+            | merge_rows(&mut self.counters, &other.counters, MAX_CUSTOM)
+            | merge_rows(&mut self.values, &other.values, MAX_CUSTOM)
+            | merge_rows(&mut self.gauges, &other.gauges, MAX_CUSTOM);
         self.names_exceeded |= exceeded | other.names_exceeded;
         errors::merge(&mut self.errors, &other.errors);
         for target in &other.targets {
@@ -177,8 +192,14 @@ impl Snapshot {
             && self.scenarios.is_empty()
             && self.requests.is_empty()
             && self.steps.is_empty()
+            && self.has_no_custom_measures()
             && self.errors.is_empty()
             && self.targets.is_empty()
+    }
+
+    /// Returns whether scenarios made no checks and recorded nothing of their own.
+    pub(crate) fn has_no_custom_measures(&self) -> bool {
+        self.checks.is_empty() && self.counters.is_empty() && self.values.is_empty() && self.gauges.is_empty()
     }
 
     /// Returns the starts of all scenarios together.
@@ -249,20 +270,49 @@ impl Snapshot {
     }
 }
 
-/// Merges rows by name, and returns whether there were more than `limit`. Those past the limit share the row `other`.
-fn merge_rows(rows: &mut BTreeMap<Arc<str>, Stats>, others: &BTreeMap<Arc<str>, Stats>, limit: usize) -> bool {
-    let mut exceeded = false;
-    for (name, stats) in others {
-        if let Some(row) = rows.get_mut(name) {
-            row.merge(stats);
-        } else if rows.len() < limit || &**name == OTHER {
-            rows.insert(Arc::clone(name), stats.clone());
-        } else {
-            exceeded = true;
-            rows.entry(OTHER.into()).or_default().merge(stats);
-        }
+/// What a row contains.
+pub(super) trait Merge: Clone {
+    /// Adds what was measured elsewhere or later.
+    fn add(&mut self, other: &Self);
+}
+
+macro_rules! merge {
+    ($($type:ty),*) => {
+        $(impl Merge for $type {
+            fn add(&mut self, other: &Self) {
+                self.merge(other);
+            }
+        })*
+    };
+}
+merge!(Stats, Check, Values, Gauge);
+
+impl Merge for u64 {
+    fn add(&mut self, other: &u64) {
+        *self = self.saturating_add(*other);
     }
-    exceeded
+}
+
+/// Merges rows by name, and returns whether there were more than `limit`. Those past the limit share the row `other`.
+fn merge_rows<T: Merge>(rows: &mut BTreeMap<Arc<str>, T>, others: &BTreeMap<Arc<str>, T>, limit: usize) -> bool {
+    others.iter().fold(false, |exceeded, (name, row)| exceeded | merge_row(rows, name, row, limit))
+}
+
+/// Merges one row. The name is converted only if the row is new.
+pub(super) fn merge_row<T: Merge, N>(rows: &mut BTreeMap<Arc<str>, T>, name: &N, row: &T, limit: usize) -> bool
+where
+    N: AsRef<str> + Clone + Into<Arc<str>>,
+{
+    if let Some(known) = rows.get_mut(name.as_ref()) {
+        known.add(row);
+        return false;
+    }
+    if rows.len() < limit || name.as_ref() == OTHER {
+        rows.insert(name.clone().into(), row.clone());
+        return false;
+    }
+    rows.entry(OTHER.into()).and_modify(|other| other.add(row)).or_insert_with(|| row.clone());
+    true
 }
 
 impl Stats {

@@ -329,6 +329,16 @@ macro_rules! option_table {
             }
             { none: "`Report::assert` checks them" }
 
+            /// Whether each scenario has its own rows of requests and steps, such as `buy / POST /orders`.
+            split_requests: bool = false, {
+                help: "Show the requests of each scenario apart",
+                group: Group::Reports,
+            }
+            {
+                fn split_requests() = true,
+                "Shows the requests and steps of each scenario apart: `buy / POST /orders`."
+            }
+
             /// Reports to write.
             report: Vec<ReportTarget> = Vec::new(), {
                 help: match (cfg!(feature = "html-report"), cfg!(feature = "junit-report")) {

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use serde::Serialize;
 
 use super::{
-    Redirect, Response, Session, headers, into_url::IntoUrl, multipart, parts::Parts, request_body::RequestBody,
-    route::Route,
+    Expected, Redirect, Response, Session, headers, into_url::IntoUrl, multipart, parts::Parts,
+    request_body::RequestBody, route::Route,
 };
 use crate::{
     http::{BoxError, Error, ErrorKind, request::Body, target::Target},
@@ -54,6 +54,8 @@ impl RequestBuilder {
             read_timeout: None,
             redirect: None,
             name: None,
+            tags: None,
+            expected: None,
             streamed: false,
             renew: None,
             has_defaults: false,
@@ -259,6 +261,39 @@ impl RequestBuilder {
             parts.name = Some(name.into());
             Ok(())
         })
+    }
+
+    /// Adds a tag. All requests with the same value of a tag share a row of their own, such as `region=eu`, besides the row of
+    /// their name. Use few different values: at most 200 tags have rows.
+    pub fn tag(self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
+        self.change(|parts| {
+            let tag: Rc<str> = format!("{name}={value}").into();
+            parts.tags = Some(parts.tags.iter().flat_map(|tags| tags.iter().cloned()).chain([tag]).collect());
+            Ok(())
+        })
+    }
+
+    /// Sets the statuses that make this request a success, instead of the session's: `404`, `[200, 429]`, `200..=299`.
+    ///
+    /// Every other status makes it a failed request. [`Response::error_for_status`] does not depend on this.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # async fn sample(session: &Session) -> Result<()> {
+    /// let gone = session.get("http://127.0.0.1:8080/orders/0").expect(404).send().await?;
+    /// let busy = session.get("http://127.0.0.1:8080/search").expect([200, 429]).send().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn expect(self, statuses: impl Into<Expected>) -> Self {
+        self.change(|parts| {
+            parts.expected = Some(statuses.into());
+            Ok(())
+        })
+    }
+
+    /// Makes the request a success whatever its status.
+    pub fn expect_any(self) -> Self {
+        self.expect(Expected::any())
     }
 
     /// Sends the request and waits for the head of the response.

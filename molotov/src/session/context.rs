@@ -3,15 +3,18 @@
 use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
-    future::Future,
+    fmt,
+    future::{Future, poll_fn},
+    panic::Location,
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Observer, Operation, Options, attach::Attachments};
+use super::{Observer, Operation, Options, attach::Attachments, numbers::Numbers};
 use crate::{
-    metrics::Outcome,
+    metrics::{Outcome, SEPARATOR},
     options::{Args, WorkerId},
     statsd::Statsd,
 };
@@ -41,6 +44,9 @@ struct Inner {
     args: Arc<Args>,
     step: Cell<u64>,
     scenario: RefCell<Rc<str>>,
+    /// The path of the current group; with `--split-requests`, it begins with the scenario.
+    group: RefCell<Option<Rc<str>>>,
+    numbers: Arc<Numbers>,
     attachments: Attachments,
     rng: RefCell<fastrand::Rng>,
     observer: Option<Rc<dyn Observer>>,
@@ -63,6 +69,8 @@ impl Context {
             args,
             step: Cell::new(0),
             scenario: RefCell::new("".into()),
+            group: RefCell::default(),
+            numbers: Numbers::outside(),
             attachments: Attachments::default(),
             rng: RefCell::new(rng),
             observer: None,
@@ -75,6 +83,14 @@ impl Context {
     pub(crate) fn with_statsd(mut self, statsd: Option<Statsd>) -> Context {
         if let Some(inner) = Rc::get_mut(&mut self.0) {
             inner.statsd = statsd;
+        }
+        self
+    }
+
+    /// Returns a new context with the numbers of its process.
+    pub(crate) fn with_numbers(mut self, numbers: Arc<Numbers>) -> Context {
+        if let Some(inner) = Rc::get_mut(&mut self.0) {
+            inner.numbers = numbers;
         }
         self
     }
@@ -127,6 +143,28 @@ impl Context {
         // Comparing pointers is cheaper than replacing the name, and workers often run the same scenario again.
         if !Rc::ptr_eq(&self.0.scenario.borrow(), scenario) {
             *self.0.scenario.borrow_mut() = scenario.clone();
+        }
+        let splits = self.0.args.split_requests;
+        if splits || self.0.group.borrow().is_some() {
+            *self.0.group.borrow_mut() = splits.then(|| scenario.clone());
+        }
+    }
+
+    /// Returns the path of the current group, to which the names of requests and steps belong.
+    pub(crate) fn group_path(&self) -> Option<Rc<str>> {
+        self.0.group.borrow().clone()
+    }
+
+    /// Changes the current group, and returns the path of the last one.
+    pub(crate) fn set_group_path(&self, path: Option<Rc<str>>) -> Option<Rc<str>> {
+        self.0.group.replace(path)
+    }
+
+    /// Returns the path of a name within the current group.
+    pub(crate) fn within_group<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        match &*self.0.group.borrow() {
+            Some(group) => Cow::Owned(format!("{group}{SEPARATOR}{name}")),
+            None => Cow::Borrowed(name),
         }
     }
 
@@ -185,9 +223,10 @@ impl Context {
         F: Future,
         F::Output: StepOutcome,
     {
+        let name = self.within_group(name);
         let mut running = Step {
             context: self,
-            name,
+            name: &name,
             started: Instant::now(),
             aside: Cell::default(),
             outcome: Outcome::Interrupted,
@@ -218,6 +257,151 @@ impl Context {
     /// Returns the error of the step.
     pub async fn try_measure<T>(&self, name: &str, step: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
         self.measure(name, step).await
+    }
+
+    /// Runs a future as a group, which gets its own row with its time. The names of all requests and steps in it begin with the
+    /// name of the group: `checkout / POST /orders`. Groups can contain groups.
+    ///
+    /// As with [`measure`](Self::measure), a group fails if its result is `Err`, `None` or `false`. Requests that tasks of their
+    /// own send (`spawn_local`) do not belong to the group.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// #[scenario]
+    /// async fn buy(session: &Session, ctx: &Context) -> Result<()> {
+    ///     session.get("http://127.0.0.1:8080/items").send().await?;
+    ///     ctx.group("checkout", async {
+    ///         session.post("http://127.0.0.1:8080/orders").send().await?.error_for_status()?;
+    ///         session.post("http://127.0.0.1:8080/payments").send().await?.error_for_status()?;
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the future.
+    pub async fn group<T>(&self, name: &str, work: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
+        let path: Rc<str> = self.within_group(name).into();
+        let mut work = pin!(work);
+        // Each poll enters and leaves the group, because other futures of the scenario may run in between.
+        let within = poll_fn(|cx| {
+            let before = self.set_group_path(Some(path.clone()));
+            let _leave = Leave { context: self, before };
+            work.as_mut().poll(cx)
+        });
+        self.measure(name, within).await
+    }
+
+    /// Checks a condition without ending the scenario, and returns whether it holds.
+    ///
+    /// The results of all checks with this name are in tables and reports, with the first failure, and thresholds can require
+    /// that a share of them passes: `checks(stock known) > 99%`. `false`, `None` and `Err` are failures; the text of the error is
+    /// the message of the failure.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # fn price(cart: &Value) -> Result<f64> { cart["price"].as_f64().context("there is no price") }
+    /// # fn sample(ctx: &Context, cart: &Value) {
+    /// ctx.check("stock known", cart["stock"].is_u64());
+    /// if ctx.check("has a price", price(cart)) {
+    ///     // ...
+    /// }
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn check(&self, name: &str, result: impl CheckOutcome) -> bool {
+        self.check_at(name, result, Some(Location::caller()))
+    }
+
+    /// Records a check of this place in the source.
+    pub(crate) fn check_at(
+        &self,
+        name: &str,
+        result: impl CheckOutcome,
+        place: Option<&'static Location<'static>>,
+    ) -> bool {
+        let result = result.outcome();
+        let passed = result.is_ok();
+        if let Some(observer) = self.observer() {
+            observer.checked(name, &self.0.scenario.borrow(), result, place);
+        }
+        passed
+    }
+
+    /// Adds to a counter of your own, such as the number of retries. It has a row in tables and reports, and thresholds can name
+    /// it: `counters(retries) < 100`. At most 100 counters have rows.
+    ///
+    /// ```no_run
+    /// # fn sample(ctx: &molotov::session::Context) {
+    /// ctx.count("retries", 1);
+    /// # }
+    /// ```
+    pub fn count(&self, name: &str, number: u64) {
+        if let Some(observer) = self.observer() {
+            observer.counted(name, number);
+        }
+    }
+
+    /// Records a number of your own, such as the value of a basket. Tables and reports show its distribution, and thresholds can
+    /// name it: `values.p95(basket) < 500`. At most 100 names have rows.
+    ///
+    /// ```no_run
+    /// # fn sample(ctx: &molotov::session::Context) {
+    /// ctx.record("basket", 3.2);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the value is infinite or not a number, which fails the scenario.
+    #[track_caller]
+    pub fn record(&self, name: &str, value: f64) {
+        assert!(value.is_finite(), "`{name}` cannot record {value}: it is not a finite number");
+        if let Some(observer) = self.observer() {
+            observer.recorded(name, value);
+        }
+    }
+
+    /// Sets a gauge of your own, such as the length of a queue. Tables and reports show its last, lowest and highest value. At
+    /// most 100 gauges have rows.
+    ///
+    /// ```no_run
+    /// # fn sample(ctx: &molotov::session::Context) {
+    /// ctx.gauge("queue", 17.0);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if the value is infinite or not a number, which fails the scenario.
+    #[track_caller]
+    pub fn gauge(&self, name: &str, value: f64) {
+        assert!(value.is_finite(), "the gauge `{name}` cannot be {value}: it is not a finite number");
+        if let Some(observer) = self.observer() {
+            observer.gauged(name, value);
+        }
+    }
+
+    /// Returns a number that no other call in this run returns, in any worker, thread or process. It is for data that must not
+    /// occur twice, such as the name of a new user.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # async fn sample(session: &Session, ctx: &Context) -> Result<()> {
+    /// let user = json!({ "name": format!("user-{}", ctx.unique()) });
+    /// session.post("http://127.0.0.1:8080/users").json(&user).send().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn unique(&self) -> u64 {
+        self.0.numbers.unique()
+    }
+
+    /// Returns the number of the worker among those of all processes, from 0. [`worker_id`](Self::worker_id) counts those of its
+    /// process.
+    pub fn worker_number(&self) -> usize {
+        self.0.numbers.worker(self.0.worker)
     }
 
     /// Starts an operation of a protocol other than HTTP, such as a query or a message with its reply. Like HTTP requests,
@@ -270,8 +454,8 @@ impl Context {
     }
 }
 
-impl std::fmt::Debug for Context {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("worker_id", &self.0.worker)
             .field("process", &self.0.process)
@@ -308,6 +492,51 @@ impl StepOutcome for () {
 impl StepOutcome for bool {
     fn succeeded(&self) -> bool {
         *self
+    }
+}
+
+/// The result of a [check](Context::check): `false`, `None` and `Err` are failures.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no result of a check",
+    label = "neither `bool`, `Option` nor `Result`",
+    note = "a check takes `bool`, `Option<T>`, or `Result<T, E>` whose error implements `std::fmt::Display`"
+)]
+pub trait CheckOutcome {
+    /// Returns what was wrong: a message, or nothing but that it was.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the check failed.
+    fn outcome(self) -> Result<(), Option<String>>;
+}
+
+impl CheckOutcome for bool {
+    fn outcome(self) -> Result<(), Option<String>> {
+        self.then_some(()).ok_or(None)
+    }
+}
+
+impl<T> CheckOutcome for Option<T> {
+    fn outcome(self) -> Result<(), Option<String>> {
+        self.map(|_| ()).ok_or(None)
+    }
+}
+
+impl<T, E: fmt::Display> CheckOutcome for Result<T, E> {
+    fn outcome(self) -> Result<(), Option<String>> {
+        self.map(|_| ()).map_err(|error| Some(error.to_string()))
+    }
+}
+
+/// Leaves a group, even if its future panics.
+struct Leave<'a> {
+    context: &'a Context,
+    before: Option<Rc<str>>,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.context.set_group_path(self.before.take());
     }
 }
 

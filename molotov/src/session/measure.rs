@@ -9,13 +9,18 @@ use std::{
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::Observer;
+use super::{Expected, Observer, parts::Tags};
 use crate::metrics::{HTTP, OperationSample, Outcome, Status};
 
 /// Measures an HTTP request, and records it when dropped.
 pub(crate) struct Measure {
     observer: Rc<dyn Observer>,
+    /// The group in which it started.
+    group: Option<Rc<str>>,
     name: Rc<str>,
+    /// The tags, such as `region=eu`.
+    tags: Option<Tags>,
+    expected: Expected,
     /// The name in statsd.
     metric: Option<String>,
     started: Instant,
@@ -33,10 +38,13 @@ pub(crate) struct Measure {
 }
 
 impl Measure {
-    pub(crate) fn start(observer: Rc<dyn Observer>, name: Rc<str>) -> Measure {
+    pub(crate) fn start(observer: Rc<dyn Observer>, group: Option<Rc<str>>, name: Rc<str>) -> Measure {
         Measure {
             observer,
+            group,
             name,
+            tags: None,
+            expected: Expected::default(),
             metric: None,
             started: Instant::now(),
             waited: Cell::new(Duration::ZERO),
@@ -49,6 +57,18 @@ impl Measure {
             outcome: None,
             ended: None,
         }
+    }
+
+    /// Adds tags.
+    pub(crate) fn with_tags(mut self, tags: Option<Tags>) -> Measure {
+        self.tags = tags;
+        self
+    }
+
+    /// Sets the statuses that are successes.
+    pub(crate) fn expecting(mut self, expected: Expected) -> Measure {
+        self.expected = expected;
+        self
     }
 
     pub(crate) fn started(&self) -> Instant {
@@ -108,7 +128,7 @@ impl Measure {
 
     fn by_status(&self) -> Outcome {
         match self.status {
-            Some(status) if status.as_u16() < 400 => Outcome::Ok,
+            Some(status) if self.expected.contains(status) => Outcome::Ok,
             _ => Outcome::Failed,
         }
     }
@@ -122,20 +142,19 @@ impl Drop for Measure {
             if self.status.is_none() || self.observer.is_cutting() { Outcome::Interrupted } else { self.by_status() }
         });
         let ended = self.ended.unwrap_or_else(Instant::now);
-        self.observer.measured(
-            HTTP,
-            &self.name,
-            self.metric.as_deref(),
-            OperationSample {
-                outcome,
-                status: self.status.map(|status| Status::Code(status.as_u16())),
-                connect: Some(self.waited.get()).filter(|waited| !waited.is_zero()),
-                first_byte: self.first_byte,
-                total: ended.saturating_duration_since(self.started),
-                bytes_in: self.bytes_in + self.body_in,
-                bytes_out: self.bytes_out,
-                retried: self.retried.get(),
-            },
-        );
+        let sample = OperationSample {
+            outcome,
+            status: self.status.map(|status| Status::Code(status.as_u16())),
+            connect: Some(self.waited.get()).filter(|waited| !waited.is_zero()),
+            first_byte: self.first_byte,
+            total: ended.saturating_duration_since(self.started),
+            bytes_in: self.bytes_in + self.body_in,
+            bytes_out: self.bytes_out,
+            retried: self.retried.get(),
+        };
+        self.observer.measured(self.group.as_deref(), HTTP, &self.name, self.metric.as_deref(), sample);
+        for tag in self.tags.iter().flat_map(|tags| tags.iter()) {
+            self.observer.tagged(tag, HTTP, sample);
+        }
     }
 }

@@ -6,9 +6,11 @@ mod body;
 mod builder;
 mod context;
 mod custom;
+mod expected;
 mod headers;
 mod into_url;
 pub(crate) mod measure;
+mod numbers;
 mod observer;
 mod operation;
 mod options;
@@ -31,11 +33,11 @@ use std::{
 
 use http::{HeaderMap, Method};
 
-pub(crate) use self::observer::Observer;
 pub use self::{
     builder::RequestBuilder,
-    context::{Context, StepOutcome},
+    context::{CheckOutcome, Context, StepOutcome},
     custom::Options,
+    expected::Expected,
     into_url::IntoUrl,
     operation::Operation,
     options::{SessionOptions, Transport},
@@ -44,6 +46,7 @@ pub use self::{
     request_body::RequestBody,
     response::{Hop, Response},
 };
+pub(crate) use self::{numbers::Numbers, observer::Observer};
 use self::{route::Routes, transport::HttpTransport};
 #[doc(no_inline)]
 pub use crate::http::multipart;

@@ -1,7 +1,7 @@
 //! What sessions report to the run, without knowing it.
 
 use futures_util::future::LocalBoxFuture;
-use std::time::Duration;
+use std::{panic::Location, time::Duration};
 
 use http::Method;
 use url::Url;
@@ -54,8 +54,47 @@ pub(crate) trait Observer {
         None
     }
 
-    /// Records an operation that has ended, once for each. `metric` is its name in statsd.
-    fn measured(&self, protocol: &str, name: &str, metric: Option<&str>, sample: OperationSample<'_>);
+    /// Records an operation that has ended, once for each. `group` is the path of the group in which it started, and `metric`
+    /// its name in statsd.
+    fn measured(
+        &self,
+        group: Option<&str>,
+        protocol: &str,
+        name: &str,
+        metric: Option<&str>,
+        sample: OperationSample<'_>,
+    );
+
+    /// Records an operation under one of its tags, such as `region=eu`.
+    fn tagged(&self, tag: &str, protocol: &str, sample: OperationSample<'_>) {
+        let _ = (tag, protocol, sample);
+    }
+
+    /// Records the result of a check. `Err` has what was wrong, if the check says so.
+    fn checked(
+        &self,
+        name: &str,
+        scenario: &str,
+        result: Result<(), Option<String>>,
+        place: Option<&'static Location<'static>>,
+    ) {
+        let _ = (name, scenario, result, place);
+    }
+
+    /// Adds to a counter of the scenario's own.
+    fn counted(&self, name: &str, number: u64) {
+        let _ = (name, number);
+    }
+
+    /// Records a finite number of the scenario's own.
+    fn recorded(&self, name: &str, value: f64) {
+        let _ = (name, value);
+    }
+
+    /// Sets a gauge of the scenario's own to a finite number.
+    fn gauged(&self, name: &str, value: f64) {
+        let _ = (name, value);
+    }
 
     /// Records a step that has ended.
     fn step(&self, name: &str, outcome: Outcome, took: Duration) {
@@ -128,7 +167,7 @@ mod tests {
             None
         }
 
-        fn measured(&self, _: &str, _: &str, _: Option<&str>, _: OperationSample<'_>) {}
+        fn measured(&self, _: Option<&str>, _: &str, _: &str, _: Option<&str>, _: OperationSample<'_>) {}
     }
 
     /// Responds with 200, except that `/moved` redirects to `/here` and `/broken` closes the connection.

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     cell::Cell,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -35,6 +36,8 @@ pub struct Operation {
     context: Context,
     protocol: Cow<'static, str>,
     name: Cow<'static, str>,
+    /// The group in which it started.
+    group: Option<Rc<str>>,
     started: Instant,
     status: Option<Cow<'static, str>>,
     first_byte: Option<Duration>,
@@ -47,6 +50,7 @@ impl Operation {
     /// Calls the listeners, and starts the clock.
     pub(super) async fn start(context: Context, protocol: Cow<'static, str>, name: Cow<'static, str>) -> Operation {
         let mut operation = Operation {
+            group: context.group_path(),
             context,
             protocol,
             name,
@@ -154,7 +158,7 @@ impl Operation {
                 Outcome::Interrupted => None,
                 Outcome::Ok | Outcome::Failed => observer.operation_metric(&self.protocol, &self.name),
             };
-            observer.measured(&self.protocol, &self.name, metric.as_deref(), sample);
+            observer.measured(self.group.as_deref(), &self.protocol, &self.name, metric.as_deref(), sample);
         }
         total
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::headers;
+use super::{Expected, headers};
 #[cfg(feature = "reqwest")]
 use crate::http::proxy::Proxy;
 #[cfg(feature = "tls")]
@@ -45,6 +45,8 @@ pub struct SessionOptions {
     pub(crate) decompression: Decompression,
     /// The maximum size of a body in memory, in bytes.
     pub(crate) max_body: u64,
+    /// The statuses that are successes.
+    pub(crate) expected: Expected,
     pub(crate) transport_options: TransportOptions,
     #[cfg(feature = "reqwest")]
     pub(crate) proxies: Vec<Proxy>,
@@ -107,6 +109,7 @@ impl SessionOptions {
             redirect: Redirect::default(),
             decompression: Decompression::ALL,
             max_body: MAX_BODY,
+            expected: Expected::default(),
             transport_options: TransportOptions::default(),
             #[cfg(feature = "reqwest")]
             proxies: Vec::new(),
@@ -352,6 +355,13 @@ impl SessionOptions {
     /// ```
     pub fn max_body(mut self, bytes: u64) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Sets the statuses that make a request a success, such as `200..=299`. By default those are the ones below 400.
+    /// [`RequestBuilder::expect`](super::RequestBuilder::expect) takes precedence.
+    pub fn expect(mut self, statuses: impl Into<Expected>) -> Self {
+        self.expected = statuses.into();
         self
     }
 

@@ -4,8 +4,11 @@ use std::{rc::Rc, time::Duration};
 
 use http::{HeaderMap, Method, Version};
 
-use super::route::Route;
+use super::{Expected, route::Route};
 use crate::http::{BoxError, Error, ErrorKind, redirect, request::Body, target::Target};
+
+/// The tags of a request, such as `region=eu`.
+pub(crate) type Tags = Rc<[Rc<str>]>;
 
 type Renew = Box<dyn FnMut() -> Result<Body, BoxError>>;
 
@@ -23,6 +26,9 @@ pub(crate) struct Parts {
     /// The redirect policy, if it differs from the session's.
     pub(crate) redirect: Option<redirect::Redirect>,
     pub(crate) name: Option<Rc<str>>,
+    pub(crate) tags: Option<Tags>,
+    /// The statuses that are successes, if they differ from the session's.
+    pub(crate) expected: Option<Expected>,
     /// Whether the body is a stream, which can be sent only once.
     pub(crate) streamed: bool,
     /// Creates a streamed body again.

@@ -41,7 +41,12 @@ impl Session {
             sent = Some(request);
         }
         // Time in listeners does not count.
-        let mut measure = observer.clone().map(|observer| Measure::start(observer, parts.name()));
+        let mut measure = observer.clone().map(|observer| {
+            let expected = parts.expected.as_ref().unwrap_or(&self.0.options.expected).clone();
+            Measure::start(observer, self.context().group_path(), parts.name())
+                .with_tags(parts.tags.clone())
+                .expecting(expected)
+        });
         let started = measure.as_ref().map_or_else(Instant::now, Measure::started);
         let timeout = parts.timeout.or(self.0.options.timeout).unwrap_or(super::options::TIMEOUT);
         let mut deadline = started.checked_add(timeout);
@@ -120,7 +125,8 @@ impl Session {
         if let Some(measure) = &mut measure {
             measure.answered_to(&parts.method, &parts.target.url);
         }
-        let response = finish(response, codings, deadline, parts, history, measure, &self.0.options);
+        let response = finish(response, codings, deadline, parts, history, measure, &self.0.options)
+            .of_worker(self.0.context.get());
         if let (Some(observer), Some(request)) = (listened, &sent) {
             let response = response.share();
             let paused = Instant::now();

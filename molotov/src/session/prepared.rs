@@ -147,6 +147,8 @@ impl Parts {
             read_timeout: self.read_timeout,
             redirect: self.redirect.clone(),
             name: self.name.clone(),
+            tags: self.tags.clone(),
+            expected: self.expected.clone(),
             streamed: false,
             renew: None,
             has_defaults: self.has_defaults,

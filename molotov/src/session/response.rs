@@ -6,8 +6,9 @@ use std::{
     fmt,
     future::poll_fn,
     net::SocketAddr,
+    panic::Location,
     rc::Rc,
-    task::{Context, Poll},
+    task::{self, Poll},
     time::Duration,
 };
 
@@ -17,7 +18,10 @@ use http::{HeaderMap, Method, StatusCode, Version, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::body::{Collected, Incoming};
+use super::{
+    CheckOutcome, Context,
+    body::{Collected, Incoming},
+};
 use crate::{
     http::{Error, ErrorKind, headers::LazyHeaders, response::TransportResponse, target::Target},
     secrets,
@@ -47,6 +51,8 @@ pub struct Response {
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
+    /// The context of the worker whose session sent the request.
+    context: Option<Context>,
     /// The objects that listeners in another language use for the response.
     pub(crate) extension: RefCell<Option<Box<dyn Any>>>,
 }
@@ -137,8 +143,41 @@ impl Response {
             target,
             remote_addr,
             history,
+            context: None,
             extension: RefCell::default(),
         }
+    }
+
+    /// Makes it a response to a worker.
+    pub(super) fn of_worker(mut self, context: Option<&Context>) -> Response {
+        self.context = context.cloned();
+        self
+    }
+
+    /// Checks a condition on the response without ending the scenario, and returns whether it holds; see
+    /// [`Context::check`](super::Context::check). A failure says which response it was.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// # async fn sample(session: &Session) -> Result<()> {
+    /// let response = session.get("http://127.0.0.1:8080/items").send().await?;
+    /// response.check("is found", |response| response.status() == 200);
+    /// response.check("is cached", |response| response.headers().contains_key("etag"));
+    /// # Ok(()) }
+    /// ```
+    #[track_caller]
+    pub fn check<O: CheckOutcome>(&self, name: &str, condition: impl FnOnce(&Response) -> O) -> bool {
+        let result = condition(self).outcome();
+        let passed = result.is_ok();
+        if let Some(context) = &self.context {
+            let response = || format!("{} {}: {}", self.method, secrets::mask_url(&self.target.url), self.status);
+            let result = result.map_err(|message| match message {
+                Some(message) => format!("{message} ({})", response()),
+                None => response(),
+            });
+            context.check_at(name, result, Some(Location::caller()));
+        }
+        passed
     }
 
     /// Excludes time that has passed from the duration of the request and from its timeout.
@@ -280,6 +319,7 @@ impl Response {
             target: self.target.clone(),
             remote_addr: self.remote_addr,
             history: self.history.clone(),
+            context: self.context.clone(),
             extension: RefCell::default(),
         })
     }
@@ -310,7 +350,7 @@ impl Response {
     /// Returns the body as a stream of parts. The size of the body is not limited.
     pub fn bytes_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Unpin {
         let (body, target) = (self.body, self.target);
-        stream::poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
+        stream::poll_fn(move |cx: &mut task::Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
             body.cell().borrow_mut().poll_chunk(cx).map_err(|error| error.at_url(&target.url))
         })
     }

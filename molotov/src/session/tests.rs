@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use http::Method;
+use http::{Method, StatusCode};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -46,7 +46,7 @@ impl Observer for Slow {
         None
     }
 
-    fn measured(&self, _: &str, _: &str, _: Option<&str>, sample: OperationSample<'_>) {
+    fn measured(&self, _: Option<&str>, _: &str, _: &str, _: Option<&str>, sample: OperationSample<'_>) {
         self.0.borrow_mut().push(OperationSample { status: None, ..sample });
     }
 }
@@ -159,7 +159,7 @@ impl Observer for Counting {
         None
     }
 
-    fn measured(&self, protocol: &str, name: &str, _: Option<&str>, sample: OperationSample<'_>) {
+    fn measured(&self, _: Option<&str>, protocol: &str, name: &str, _: Option<&str>, sample: OperationSample<'_>) {
         self.samples.borrow_mut().push((format!("{protocol} {name}"), OperationSample { status: None, ..sample }));
     }
 }
@@ -294,4 +294,138 @@ async fn requests_go_through_the_proxy_that_applies_to_them() {
 
     let wrong = Session::new(SessionOptions::new().proxy(Proxy::all("no proxy")));
     assert!(wrong.unwrap_err().to_string().contains("the proxy cannot be used"));
+}
+
+/// The name of a check, and its result.
+type CheckResult = (String, Result<(), Option<String>>);
+
+/// The names of requests with their outcomes, the tags, and the checks.
+#[derive(Default)]
+struct Outcomes {
+    requests: RefCell<Vec<(String, Outcome)>>,
+    tags: RefCell<Vec<String>>,
+    checks: RefCell<Vec<CheckResult>>,
+}
+
+impl Observer for Outcomes {
+    fn has_listeners(&self) -> bool {
+        false
+    }
+
+    fn is_cutting(&self) -> bool {
+        false
+    }
+
+    fn sending<'a>(&'a self, _: &'a Session, _: &'a Request) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    fn received<'a>(&'a self, _: &'a Session, _: &'a Request, _: &'a Response) -> LocalBoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    fn request_metric(&self, _: &Method, _: &Url) -> Option<String> {
+        None
+    }
+
+    fn measured(&self, group: Option<&str>, _: &str, name: &str, _: Option<&str>, sample: OperationSample<'_>) {
+        let name = group.map(|group| format!("{group}: {name}")).unwrap_or_else(|| name.to_owned());
+        self.requests.borrow_mut().push((name, sample.outcome));
+    }
+
+    fn tagged(&self, tag: &str, _: &str, _: OperationSample<'_>) {
+        self.tags.borrow_mut().push(tag.to_owned());
+    }
+
+    fn checked(
+        &self,
+        name: &str,
+        _: &str,
+        result: Result<(), Option<String>>,
+        _: Option<&'static std::panic::Location<'static>>,
+    ) {
+        self.checks.borrow_mut().push((name.to_owned(), result));
+    }
+}
+
+/// A server that answers each request with the status in its path.
+async fn answering() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut socket = BufReader::new(socket);
+        let mut line = String::new();
+        while socket.read_line(&mut line).await.unwrap_or(0) > 0 {
+            let status =
+                line.split('/').nth(1).and_then(|path| path.split([' ', '?']).next()).unwrap_or("500").to_owned();
+            while !line.ends_with("\r\n\r\n") {
+                socket.read_line(&mut line).await.unwrap();
+            }
+            line.clear();
+            let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+async fn observed(options: SessionOptions) -> (Session, Rc<Outcomes>, String) {
+    let session = Session::new(options).unwrap();
+    let outcomes = Rc::new(Outcomes::default());
+    session.belong_to(Context::outside().with_observer(outcomes.clone()));
+    (session, outcomes, answering().await)
+}
+
+#[tokio::test]
+async fn expected_statuses_decide_whether_requests_fail() {
+    use Outcome::{Failed, Ok};
+    let (session, outcomes, url) = observed(SessionOptions::new()).await;
+    let get = |status: u16| session.get(format!("{url}/{status}")).name(status.to_string());
+    get(404).send().await.unwrap();
+    get(404).expect(404).send().await.unwrap();
+    get(200).expect(404).send().await.unwrap();
+    get(429).expect([200, 429]).send().await.unwrap();
+    get(204).expect(200..=299).send().await.unwrap();
+    get(302).expect(200..=299).redirect(Redirect::none()).send().await.unwrap();
+    get(503).expect_any().send().await.unwrap();
+    let requests = outcomes.requests.take();
+    assert_eq!(
+        requests.iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(),
+        [Failed, Ok, Failed, Ok, Ok, Failed, Ok],
+        "{requests:?}"
+    );
+}
+
+#[tokio::test]
+async fn sessions_have_expected_statuses() {
+    let (session, outcomes, url) = observed(SessionOptions::new().expect([200, 404])).await;
+    session.get(format!("{url}/404")).send().await.unwrap();
+    session.get(format!("{url}/204")).send().await.unwrap();
+    session.get(format!("{url}/204")).expect(StatusCode::NO_CONTENT).send().await.unwrap();
+    let requests: Vec<_> = outcomes.requests.take().into_iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(requests, [Outcome::Ok, Outcome::Failed, Outcome::Ok]);
+}
+
+#[tokio::test]
+async fn requests_have_groups_tags_and_checks() {
+    let (session, outcomes, url) = observed(SessionOptions::new()).await;
+    let context = session.context().clone();
+    let sent = context.group("checkout", async {
+        let get = session.get(format!("{url}/200?token=secret")).name("pay").tag("region", "eu").tag("plan", 2);
+        let response = get.send().await?;
+        assert!(response.check("found", |response| response.status() == 200));
+        assert!(!response.check("cached", |response| response.headers().get("etag").is_some()));
+        assert!(!response.check("small", |_| Err::<(), _>("too large")));
+        Ok(())
+    });
+    sent.await.unwrap();
+    assert_eq!(outcomes.requests.take(), [("checkout: pay".to_owned(), Outcome::Ok)]);
+    assert_eq!(outcomes.tags.take(), ["region=eu", "plan=2"]);
+    let checks = outcomes.checks.take();
+    let address = url.trim_start_matches("http://");
+    let response = format!("GET http://{address}/200?token=***: 200 OK");
+    assert_eq!(checks[0], ("found".to_owned(), Ok(())));
+    assert_eq!(checks[1], ("cached".to_owned(), Err(Some(response.clone()))));
+    assert_eq!(checks[2], ("small".to_owned(), Err(Some(format!("too large ({response})")))));
 }

@@ -41,6 +41,17 @@ pub(super) const ROWS: &[Row] = &[
         ],
     },
     Row {
+        option: "split-requests",
+        good: |test| {
+            for (line, name) in [("-r 2 -s cart", "GET /cart"), ("-r 2 -s cart --split-requests", "cart / GET /cart")] {
+                test.run(&format!("{line} -q --report out.json"));
+                let report = crate::report(&test.read("out.json"));
+                assert!(report["requests"].get(name).is_some(), "{line}: {}", report["requests"]);
+            }
+        },
+        bad: &[("--split-requests=1", 2, FLAG)],
+    },
+    Row {
         option: "report",
         good: |test| {
             let files = "--report out.json --report out.html --report out.CSV --report junit.xml --report markdown:sum";

@@ -34,7 +34,7 @@ use crate::{
     options::{Args, WorkerId},
     queue::Sender,
     run::{Line, LineKind},
-    session::Context,
+    session::{Context, Numbers},
     statsd::Statsd,
 };
 
@@ -52,6 +52,7 @@ pub(super) struct Shard {
     pub(super) clock: Arc<Clock>,
     /// The number of its process.
     process: usize,
+    numbers: Arc<Numbers>,
     /// Whether failures carry backtraces.
     pub(super) backtraces: bool,
     pub(super) recorders: Recorders,
@@ -107,6 +108,8 @@ pub(super) struct ProcessContext {
     pub(super) shards: usize,
     pub(super) processes: usize,
     pub(super) statsd: Option<Statsd>,
+    /// The unique numbers of the process.
+    pub(super) numbers: Arc<Numbers>,
     /// Set when the run is asked to stop.
     pub(super) stopped: Arc<AtomicBool>,
 }
@@ -121,7 +124,7 @@ impl Shard {
         statuses: Arc<StatusTable>,
         announced: Arc<AnnouncedPhase>,
     ) -> Shard {
-        let ProcessContext { clock, number: process_number, shards, processes, statsd, stopped: _ } = process;
+        let ProcessContext { clock, number: process_number, shards, processes, statsd, numbers, stopped: _ } = process;
         let limits = Limits::for_shards(shards * processes);
         let (recorders, (shard_plan, stream_ids)) = Recorders::new(limits, plan.args.warm_up, |recorder| {
             let id = |stream: &Stream| recorder.stream_id(stream.scenario.as_deref().unwrap_or_default());
@@ -160,6 +163,7 @@ impl Shard {
             due: Cell::new(clock.epoch() + REPORT_PERIOD),
             clock,
             process: process_number,
+            numbers,
             backtraces: plan.args.verbose > 0,
             recorders,
             // A search for the capacity has no steady throughput.
@@ -188,7 +192,9 @@ impl Shard {
             }
             outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
         });
-        Context::new(worker, self.process, self.args.clone(), Some(printer)).with_statsd(self.statsd.clone())
+        Context::new(worker, self.process, self.args.clone(), Some(printer))
+            .with_statsd(self.statsd.clone())
+            .with_numbers(self.numbers.clone())
     }
 
     pub(super) fn worker_started(&self) {

@@ -1,5 +1,6 @@
 //! Runs of scenarios that make no requests.
 
+mod custom;
 mod failures;
 mod limits;
 mod progress;

@@ -20,7 +20,7 @@ use super::{
     plan::Plan,
     shard::{Outbox, ProcessContext},
 };
-use crate::{options::Args, registry::EventLoop, statsd::Statsd, vars::Scope};
+use crate::{options::Args, registry::EventLoop, session::Numbers, statsd::Statsd, vars::Scope};
 
 /// How much longer than the teardown grace a shard may take to drop its workers before the coordinator gives it up.
 pub(super) const GIVE_UP_MARGIN: Duration = Duration::from_millis(500);
@@ -63,6 +63,7 @@ pub(super) fn start(
         shards: threads,
         processes: plan.args.processes,
         statsd,
+        numbers: Arc::new(Numbers::new(process, plan.args.processes)),
         stopped: inbox.stopped.clone(),
     };
     let state = Arc::new(ProcessState {

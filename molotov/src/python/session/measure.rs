@@ -20,11 +20,14 @@ impl Measure {
     /// Starts the clock for a request of a worker.
     #[new]
     fn new(py: Python<'_>, context: &Bound<'_, WorkerContext>, method: &str, url: &str) -> Measure {
-        let observer = context.get().inner.borrow(py).observer().cloned();
+        let (observer, group) = {
+            let context = context.get().inner.borrow(py);
+            (context.observer().cloned(), context.group_path())
+        };
         let measure = observer.and_then(|observer| {
             let method = Method::from_bytes(method.as_bytes()).ok()?;
             let name = Target::parse(url).ok()?.name(&method);
-            Some(session::measure::Measure::start(observer, name))
+            Some(session::measure::Measure::start(observer, group, name))
         });
         Measure(GilCell::new(measure))
     }
