@@ -1,7 +1,18 @@
 //! A load test that succeeds, with three scenarios of one request each, and every fixture.
 
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
+
 use molotov::{prelude::*, statsd::prelude::*};
 use molotov_tests::{asked, note, target};
+
+/// When scenarios received their responses. Noted at the end, because a note makes a scenario longer.
+static RECEIVED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[global_setup]
 fn global_setup() {
@@ -40,6 +51,7 @@ async fn teardown_session(worker: WorkerId, _session: &Session) {
 #[teardown]
 fn teardown(worker: WorkerId) {
     note(&format!("teardown {worker}"));
+    RECEIVED.lock().expect("no panic").drain(..).for_each(|received| note(&received));
 }
 
 #[global_teardown]
@@ -95,10 +107,22 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
     if asked("odd") {
         session.get(target("/ok/a%20b:c%7Cd@e%23f%0Ag/{x}?q=1")).send().await?.bytes().await?;
     }
-    let response = session.get(target(&format!("/ok/{scenario}"))).send().await?;
+    let mut request = session.get(target(&format!("/ok/{scenario}")));
+    let number = asked("number").then(|| {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        format!("{} {}", STARTED.fetch_add(1, Ordering::Relaxed), std::process::id())
+    });
+    if let Some(number) = &number {
+        request = request.header("start", number);
+    }
+    let response = request.send().await?;
     assert_eq!(response.status(), 200);
     let body: Value = response.json().await?;
     assert_eq!(body["result"], "OK");
+    if let Some(number) = number {
+        let received = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
+        RECEIVED.lock().expect("no panic").push(format!("received {number} {received}"));
+    }
     if asked("think") {
         tokio::time::sleep(Duration::from_millis(600)).await;
     }

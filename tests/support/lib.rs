@@ -1,6 +1,7 @@
 //! Shared by the end-to-end tests: a server that counts requests, and programs that run against it.
 
 mod crowd;
+mod freezing;
 mod inside;
 mod lines;
 mod load_test;

@@ -15,13 +15,31 @@ pub struct LoadTestProgram {
 }
 
 const SCRIPT: &str = r#"
+import itertools
 import os
+import time
 import molotov
 
+started = itertools.count()
+received = []
+
 async def hit(session, name):
-    async with session.get(os.environ["TARGET"] + "/ok/" + name) as response:
+    headers = {}
+    if os.environ.get("DO") == "number":
+        headers["start"] = f"{next(started)} {os.getpid()}"
+    async with session.get(os.environ["TARGET"] + "/ok/" + name, headers=headers) as response:
         assert response.status == 200, response.status
         assert (await response.json())["result"] == "OK"
+    if headers:
+        received.append((headers["start"], time.time_ns()))
+
+@molotov.teardown()
+def teardown(worker):
+    # Not in the scenario, which would become longer.
+    with open(os.environ["JOURNAL"], "a") as journal:
+        while received:
+            start, at = received.pop()
+            journal.write(f"received {start} {at}\n")
 
 @molotov.scenario(weight=70)
 async def browse(session):
@@ -90,9 +108,13 @@ impl LoadTestProgram {
     }
 
     pub(crate) fn program(&self, line: &str, server: &Server, base: &str) -> Program {
+        self.program_at(line, &format!("{}{base}", server.url()))
+    }
+
+    /// The program with a command line, whose URLs start with `target`.
+    pub(crate) fn program_at(&self, line: &str, target: &str) -> Program {
         let line = format!("{} {line}", self.script.unwrap_or_default());
-        let program = Program::new(&self.program, &line).in_directory(self.path());
-        program.env("TARGET", &format!("{}{base}", server.url()))
+        Program::new(&self.program, &line).in_directory(self.path()).env("TARGET", target)
     }
 
     /// Runs a command line. The paths of its requests start with `base`.

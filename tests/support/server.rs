@@ -32,10 +32,6 @@ pub struct Arrival {
     pub path: String,
     /// Its `Authorization` header.
     pub authorization: Option<String>,
-    /// When its response is due, for `/freezing`.
-    pub due: Option<Instant>,
-    /// When its response was sent; `None` before.
-    pub answered: Option<Instant>,
 }
 
 /// Serves requests until it is dropped. The first segment of the path selects the response:
@@ -48,7 +44,6 @@ pub struct Arrival {
 /// - `/queue/N/...`: 200 after [`SERVICE`], for N requests at a time; others wait
 /// - `/after/MS/...`: 200 after this time
 /// - `/cold/MS/...`: 500 after 300 ms for requests in the first MS milliseconds from the first one, then 200
-/// - `/freezing/FROM/TO/...`: 200, at most one every 2 ms; none between these times in milliseconds, from the first request
 /// - others, such as `/ok/...`: 200
 pub struct Server {
     address: SocketAddr,
@@ -64,15 +59,10 @@ struct Shared {
     in_progress: AtomicUsize,
     /// The slots of `/queue`.
     queue: OnceLock<Semaphore>,
-    /// When `/freezing` may send its next response.
-    next: Mutex<Option<Instant>>,
 }
 
 /// The response time of `/bear`.
 pub const SERVICE: Duration = Duration::from_millis(100);
-
-/// The time between two responses of `/freezing`, if many wait.
-pub(crate) const SPACING: Duration = Duration::from_millis(2);
 
 impl Shared {
     fn arrivals(&self) -> MutexGuard<'_, Vec<Arrival>> {
@@ -94,7 +84,6 @@ impl Server {
             frozen: watch::Sender::new(false),
             in_progress: AtomicUsize::new(0),
             queue: OnceLock::new(),
-            next: Mutex::default(),
         });
         let (stop, mut stopped) = watch::channel(false);
         let (sender, address) = std::sync::mpsc::channel();
@@ -168,7 +157,7 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let number = {
         let mut arrivals = shared.arrivals();
-        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization, due: None, answered: None });
+        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization });
         arrivals.len()
     };
     let mut parts = path.split('/').skip(1);
@@ -204,20 +193,6 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             }
             is_cold
         }
-        Some("freezing") => {
-            let (from, to) = (millis(parts.next()), millis(parts.next()));
-            let (first, now) = (shared.arrivals()[0].at, Instant::now());
-            let at = {
-                let mut next = shared.next.lock().unwrap_or_else(PoisonError::into_inner);
-                let free = next.map_or(now, |next| next.max(now));
-                let at = if (first + from..first + to).contains(&free) { first + to } else { free };
-                *next = Some(at + SPACING);
-                at
-            };
-            shared.arrivals()[number - 1].due = Some(at);
-            tokio::time::sleep_until(at.into()).await;
-            false
-        }
         Some("hold") => {
             // The sender lives as long as the server.
             let _ = shared.released.subscribe().wait_for(|released| *released).await;
@@ -228,7 +203,6 @@ async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     if *shared.frozen.borrow() {
         let _ = shared.frozen.subscribe().wait_for(|frozen| !frozen).await;
     }
-    shared.arrivals()[number - 1].answered = Some(Instant::now());
     if path.starts_with("/loop/") {
         return (StatusCode::FOUND, [("location", path)]).into_response();
     }
