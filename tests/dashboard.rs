@@ -53,7 +53,7 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
     tmux.line(&format!("{STEADY} -w 4 -d 1h --delay 0.02"));
     tmux.wait_for(DASHBOARD);
     requests_continue(&server);
-    for shown in ["Requests a second", "Latency of requests", " left", "● OK  no failures", "█ 200 "] {
+    for shown in ["Requests a second", "┌ Latency ", " left", "● OK  no failures", "█ 200 "] {
         tmux.wait_for(shown);
     }
     tmux.wait_for("WORKERS: 4");
@@ -71,6 +71,12 @@ fn keys_switch_pages_pause_resize_suspend_and_stop() {
     tmux.wait_for("add or remove a tenth of the workers");
     tmux.key("Escape");
     tmux.wait_until_gone("add or remove a tenth of the workers");
+
+    // In the last row, after the keys.
+    tmux.write("\x1b[30;80HBy another program");
+    tmux.wait_for("By another program");
+    tmux.key("C-l");
+    tmux.wait_until_gone("By another program");
 
     tmux.key("p");
     tmux.wait_for("paused");

@@ -94,6 +94,12 @@ impl Tmux {
         self.run(&["kill-server"]);
     }
 
+    /// Writes to the terminal, as another program would.
+    pub fn write(&self, text: &str) {
+        let terminal = self.run(&["display-message", "-p", "#{pane_tty}"]);
+        std::fs::write(terminal.trim(), text).expect("the terminal is open");
+    }
+
     /// The text on the screen.
     pub fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])

@@ -20,7 +20,6 @@ mod timeline;
 mod totals;
 mod verdict;
 
-pub(crate) use self::stream_starts::StreamStarts;
 pub use self::{
     conclusion::Conclusion,
     info::RunInfo,
@@ -34,3 +33,4 @@ pub use self::{
     totals::Totals,
     verdict::{FixtureFailure, Verdict},
 };
+pub(crate) use self::{stream_starts::StreamStarts, timeline::COMPLETE_AFTER};

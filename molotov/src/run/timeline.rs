@@ -18,7 +18,7 @@ use crate::metrics::{Histogram, Snapshot, Stats};
 const MAX_POINTS: usize = 3_600;
 
 /// How long after its end a point waits for late measures before it is complete. Later ones are still added.
-const COMPLETE_AFTER: Duration = Duration::from_millis(100);
+pub(crate) const COMPLETE_AFTER: Duration = Duration::from_millis(100);
 
 /// The timeline of a run, in points of one second, or of more in a long run.
 ///

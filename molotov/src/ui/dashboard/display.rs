@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{RecvTimeoutError, channel},
+        mpsc::{Receiver as Woken, Sender as Waker, channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,7 +14,8 @@ use std::{
 use super::{
     control::{Control, ControlAction},
     input::Action,
-    keyboard, render,
+    keyboard::{self, Wake},
+    render,
     state::State,
     terminal,
 };
@@ -25,13 +26,14 @@ use crate::{
     ui::{Console, Screen, screen_event::ScreenEvent},
 };
 
-/// The longest time until the thread looks at new events while no key is pressed.
-const KEY_TIMEOUT: Duration = Duration::from_millis(40);
+/// The longest time between two frames.
+const MAX_FRAME: Duration = Duration::from_secs(1);
 
 /// A running display.
 pub(super) struct Display {
     /// Returns the last state if the run was abandoned.
     pub(super) thread: JoinHandle<Option<State>>,
+    waker: Waker<Wake>,
 }
 
 impl Display {
@@ -50,9 +52,11 @@ impl Display {
         let (control, written) = (control.clone(), written.clone());
         // The receiver is sent to the thread, so that it is not lost if the thread cannot be started.
         let (hand_over, taken) = channel();
+        let (waker, woken) = channel();
+        let keys = waker.clone();
         let thread = thread::Builder::new().name("molotov-screen".to_owned()).spawn(move || {
             let events = taken.recv().ok()?;
-            match show(&events, state, &control, &written) {
+            match show(&events, state, &control, (&keys, &woken), &written) {
                 (state, None) => Some(state),
                 (state, Some(summary)) => {
                     conclude(color, &state, &summary, &written);
@@ -63,10 +67,16 @@ impl Display {
         match thread {
             Ok(thread) => {
                 let _ = hand_over.send(events);
-                Ok(Display { thread })
+                Ok(Display { thread, waker })
             }
             Err(error) => Err((error, events)),
         }
+    }
+
+    /// Shows the events so far. Lines and measures wait until progress is shown.
+    pub(super) fn wake(&self) {
+        // The display may have ended.
+        let _ = self.waker.send(Wake::Run);
     }
 }
 
@@ -104,11 +114,12 @@ fn show(
     events: &Receiver<ScreenEvent>,
     mut state: State,
     control: &Arc<Control>,
+    (waker, woken): (&Waker<Wake>, &Woken<Wake>),
     written: &AtomicU64,
 ) -> (State, Option<Box<Summary>>) {
     let _restore = RestoreOnDrop;
     // Started before the first write to the terminal, which blocks if nobody reads.
-    let keys = match keyboard::listen(control) {
+    let keys = match keyboard::listen(control, waker) {
         Ok(keys) => keys,
         // A terminal in raw mode whose keys are not read would ignore Ctrl-C.
         Err(error) => {
@@ -120,9 +131,11 @@ fn show(
         drop(keys);
         return take(events, state);
     };
+    let mut body = render::Body::default();
     let mut next_draw = Instant::now();
     loop {
-        let mut changed = false;
+        let first = woken.recv_timeout(next_draw.saturating_duration_since(Instant::now())).ok();
+        let mut changed = first.is_none();
         loop {
             match events.try_receive() {
                 Ok(ScreenEvent::Finish(summary)) => return (state, Some(summary)),
@@ -134,18 +147,12 @@ fn show(
                 Err(ReceiveError::Timeout) => break,
             }
         }
-        let key = match keys.pressed.recv_timeout(KEY_TIMEOUT) {
-            Ok(key) => Some(key),
-            Err(RecvTimeoutError::Timeout) => None,
-            // The terminal is closed, so no key will come.
-            Err(RecvTimeoutError::Disconnected) => {
-                thread::sleep(KEY_TIMEOUT);
-                None
+        for wake in first.into_iter().chain(woken.try_iter()) {
+            if matches!(wake, Wake::Key(_) | Wake::Interrupt) {
+                changed = true;
+                state.revise();
             }
-        };
-        if let Some(key) = key {
-            changed = true;
-            match key.action(&mut state) {
+            match wake.action(&mut state) {
                 None => {}
                 Some(Action::Stop) => {
                     state.stopping = true;
@@ -158,16 +165,16 @@ fn show(
                     Err(_) => return take(events, state),
                 },
                 Some(Action::Redraw) => {
-                    let _ = screen.clear();
+                    let _ = terminal::clear(&mut screen);
                 }
             }
         }
         changed |= terminal::follow(&mut screen).unwrap_or(false);
-        if changed || Instant::now() >= next_draw {
+        if changed {
             // A frame that cannot be drawn is replaced by the next one.
-            let _ = terminal::draw(&mut screen, |frame| render::draw(frame, &state));
+            let _ = terminal::draw(&mut screen, |frame| render::draw(frame, &state, &mut body));
             written.fetch_add(1, Ordering::Relaxed);
-            next_draw = Instant::now() + Duration::from_secs(1);
+            next_draw = Instant::now() + MAX_FRAME;
         }
     }
 }

@@ -84,9 +84,15 @@ impl Dashboard {
         self.events.send(event);
     }
 
+    /// Sends an event that is shown at once.
+    fn show(&self, event: ScreenEvent) {
+        self.send(event);
+        self.display.iter().for_each(Display::wake);
+    }
+
     /// Ends the display, restores the terminal, and returns the last state.
     fn end(&mut self) -> Option<State> {
-        self.send(ScreenEvent::End);
+        self.show(ScreenEvent::End);
         let thread = self.display.take()?.thread;
         background::wait(&thread, &self.written, &mut || true);
         let state = if thread.is_finished() { thread.join().ok().flatten() } else { None };
@@ -101,7 +107,7 @@ impl Screen for Dashboard {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        self.send(ScreenEvent::Progress(*progress));
+        self.show(ScreenEvent::Progress(*progress));
     }
 
     fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
@@ -144,7 +150,7 @@ impl Screen for Dashboard {
     fn finish(&mut self, summary: &Summary) {
         self.finished = true;
         if self.display.is_some() {
-            return self.send(ScreenEvent::Finish(Box::new(summary.clone())));
+            return self.show(ScreenEvent::Finish(Box::new(summary.clone())));
         }
         terminal::restore();
         let mut console = Console::stdout(self.color).in_background();

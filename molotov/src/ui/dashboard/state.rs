@@ -16,7 +16,7 @@ pub(super) use self::{
 };
 use crate::{
     metrics::{ErrorGroup, Snapshot},
-    run::{ErrorKey, Progress, ThresholdResult, Timeline},
+    run::{COMPLETE_AFTER, ErrorKey, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -80,6 +80,8 @@ pub(super) struct State {
     pub(super) thresholds: Vec<ThresholdResult>,
     pub(super) generator: Generator,
     pub(super) trend: Trend,
+    /// Changes with what views show.
+    revision: u64,
     second: u64,
 }
 
@@ -95,6 +97,9 @@ impl State {
                 // A view that is scrolled stays where it is.
                 if self.activity.add(line) && self.view == View::Activity && self.scroll > 0 {
                     self.scroll = (self.scroll + 1).min(self.activity.len());
+                }
+                if self.view == View::Activity {
+                    self.revise();
                 }
             }
             ScreenEvent::Measures(process, measures) => {
@@ -112,19 +117,31 @@ impl State {
                     self.timeline.planned(progress.totals.elapsed, plan.planned_in_all);
                 }
                 self.timeline.tick(progress.totals.elapsed, progress.workers);
-                self.tick(progress.totals.elapsed.as_secs());
+                // Until then, the last second is not complete.
+                self.tick(progress.totals.elapsed.saturating_sub(COMPLETE_AFTER).as_secs());
             }
             ScreenEvent::Finish(_) | ScreenEvent::End => {}
         }
     }
 
+    /// Notes that views show something new.
+    pub(super) fn revise(&mut self) {
+        self.revision += 1;
+    }
+
+    /// A number that changes with what views show. The numbers around the views change more often.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Updates what changes once a second.
     fn tick(&mut self, second: u64) {
-        self.trend.update(&self.timeline);
         if second <= self.second {
             return;
         }
         self.second = second;
+        self.revise();
+        self.trend.update(&self.timeline);
         self.table.tick(self.progress.totals.elapsed, &self.totals);
         let latest = self.trend.points().next_back().and_then(|point| point.latency.p95);
         self.generator.tick(second, latest);

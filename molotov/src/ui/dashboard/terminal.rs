@@ -33,7 +33,33 @@ use rustix::{
 };
 
 /// The screen that ratatui draws on.
-pub(super) type Screen = Terminal<CrosstermBackend<File>>;
+pub(super) type Screen = Terminal<CrosstermBackend<FrameWriter>>;
+
+/// Collects a frame, and writes it at once when it is flushed. A frame that is not flushed is never written, since the terminal may
+/// have been restored.
+#[derive(Debug)]
+pub(super) struct FrameWriter {
+    terminal: File,
+    frame: Vec<u8>,
+}
+
+impl FrameWriter {
+    fn new(terminal: File) -> FrameWriter {
+        FrameWriter { terminal, frame: Vec::new() }
+    }
+}
+
+impl Write for FrameWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.terminal.write_all(&self.frame);
+        self.frame.clear();
+        written
+    }
+}
 
 /// How long to wait for the process to be suspended.
 const SUSPEND_TIMEOUT: Duration = Duration::from_millis(500);
@@ -102,7 +128,8 @@ pub(super) fn enter() -> io::Result<Screen> {
     execute!(out, EnterAlternateScreen, Clear(ClearType::All), Hide)?;
     drop(taken);
     let size = size(&out);
-    Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport: Viewport::Fixed(size) })
+    let backend = CrosstermBackend::new(FrameWriter::new(out));
+    Terminal::with_options(backend, TerminalOptions { viewport: Viewport::Fixed(size) })
 }
 
 /// Registers a function that restores the terminal when the program calls `exit`.
@@ -144,6 +171,13 @@ pub(super) fn follow(screen: &mut Screen) -> io::Result<bool> {
     }
     screen.resize(size)?;
     Ok(true)
+}
+
+/// Clears the screen, so that the next frame is drawn as a whole.
+pub(super) fn clear(screen: &mut Screen) -> io::Result<()> {
+    // `Terminal::clear` asks the terminal where its cursor is, and waits for the answer among the keys.
+    let area = screen.get_frame().area();
+    screen.resize(area)
 }
 
 /// Leaves raw mode and the alternate screen. The output stays redirected.

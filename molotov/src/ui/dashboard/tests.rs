@@ -11,14 +11,14 @@ use std::{
 use ratatui::{Terminal, backend::TestBackend};
 
 use super::{
-    render::draw,
+    render::{Body, draw},
     state::{State, View},
 };
 use crate::{
     load::{ClosedModel, Levels, Load, Model, Stream},
     metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, Stats, Status},
     report::open_tests,
-    run::{Line, PlanProgress, Progress, SizingProgress, Totals},
+    run::{COMPLETE_AFTER, Line, PlanProgress, Progress, SizingProgress, Totals},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -87,8 +87,9 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
         state.apply(ScreenEvent::Line(process.into_iter().fold(line, Line::by_process)));
         state.apply(ScreenEvent::Progress(Progress {
+            // The measures of a second are complete a moment after its end.
             totals: Totals {
-                elapsed: Duration::from_secs(second),
+                elapsed: Duration::from_secs(second) + COMPLETE_AFTER,
                 successes: counts.0,
                 failures: counts.1,
                 ..Totals::default()
@@ -99,17 +100,13 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             ..Progress::default()
         }));
     }
-    // The measures of the last second are complete a moment after its end.
-    let progress = state.progress;
-    let elapsed = progress.totals.elapsed + Duration::from_millis(100);
-    state.apply(ScreenEvent::Progress(Progress { totals: Totals { elapsed, ..progress.totals }, ..progress }));
-    state.progress = progress;
+    state.progress.totals.elapsed = Duration::from_secs(seconds);
     state
 }
 
 fn screen(state: &State, (width, height): (u16, u16)) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| draw(frame, state)).unwrap();
+    terminal.draw(|frame| draw(frame, state, &mut Body::default())).unwrap();
     terminal.backend().to_string()
 }
 
@@ -161,7 +158,7 @@ fn at_a_rate(seconds: u64) -> State {
         state.apply(ScreenEvent::Progress(Progress {
             // The measures of a second are complete a moment after its end.
             totals: Totals {
-                elapsed: at + Duration::from_millis(100),
+                elapsed: at + COMPLETE_AFTER,
                 successes: started,
                 warm_up: at.min(Duration::from_secs(2)),
                 ..Totals::default()
@@ -236,6 +233,35 @@ fn long_error() {
     state.apply(ScreenEvent::Measures(None, Box::new(measures)));
     state.apply(ScreenEvent::Line(Line::failure(message).by_worker(3)));
     check("long", state, &[View::Live, View::Errors, View::Activity], &[(80, 24), (120, 36)]);
+}
+
+/// Between two seconds, only the numbers around the view change.
+#[test]
+fn views_are_drawn_once_a_second_and_after_keys() {
+    let mut state = after(12, 50, &[]);
+    state.view = View::Table;
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let mut body = Body::default();
+    let mut drawn = |state: &State| {
+        terminal.draw(|frame| draw(frame, state, &mut body)).unwrap();
+        let screen = terminal.backend().to_string();
+        (screen.contains("SUCCESS: 1,000,000"), screen.contains("GET /late"))
+    };
+    assert_eq!(drawn(&state), (false, false));
+    let mut measures = Snapshot { until: Duration::from_millis(12_300), ..Snapshot::default() };
+    measures.requests.insert("GET /late".into(), Stats::default());
+    state.apply(ScreenEvent::Measures(None, Box::new(measures)));
+    let elapsed = Duration::from_millis(12_400);
+    let totals = Totals { elapsed, successes: 1_000_000, ..state.progress.totals };
+    let progress = Progress { totals, ..state.progress };
+    state.apply(ScreenEvent::Progress(progress));
+    assert_eq!(drawn(&state), (true, false));
+    state.revise();
+    assert_eq!(drawn(&state), (true, true), "a key was pressed");
+    let totals = Totals { elapsed: elapsed + Duration::from_secs(1), successes: 2, ..totals };
+    state.totals.requests.remove("GET /late");
+    state.apply(ScreenEvent::Progress(Progress { totals, ..progress }));
+    assert_eq!(drawn(&state), (false, false), "a second has passed");
 }
 
 #[test]
@@ -329,7 +355,7 @@ fn draws_without_colors_if_disabled() {
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).unwrap();
     for view in View::ALL {
         state.view = view;
-        terminal.draw(|frame| draw(frame, &state)).unwrap();
+        terminal.draw(|frame| draw(frame, &state, &mut Body::default())).unwrap();
         let colors = terminal
             .backend()
             .buffer()
@@ -426,7 +452,7 @@ fn crowded() -> State {
         let elapsed = Duration::from_secs(second);
         let measures = Snapshot { until: elapsed, health: Health::default(), ..recorder.take() };
         state.apply(ScreenEvent::Measures(None, Box::new(measures)));
-        let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..totals };
+        let totals = Totals { elapsed: elapsed + COMPLETE_AFTER, ..totals };
         let progress = Progress { totals, workers: 30, processes: 1, rate: 30.0, ..Progress::default() };
         state.apply(ScreenEvent::Progress(progress));
     }
@@ -471,7 +497,7 @@ fn charts_of_requests_exclude_think_time() {
         }
         let elapsed = Duration::from_secs(second);
         state.apply(ScreenEvent::Measures(None, Box::new(Snapshot { until: elapsed, ..recorder.take() })));
-        let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..Totals::default() };
+        let totals = Totals { elapsed: elapsed + COMPLETE_AFTER, ..Totals::default() };
         state.apply(ScreenEvent::Progress(Progress { totals, ..Progress::default() }));
     }
     let latencies: Vec<_> = state.trend.points().filter_map(|point| point.latency.p50).collect();
@@ -609,7 +635,7 @@ fn stragglers_have_no_percentiles() {
     recorder.operation(HTTP, "GET /", &sample);
     let elapsed = Duration::from_secs(11);
     state.apply(ScreenEvent::Measures(None, Box::new(Snapshot { until: elapsed, ..recorder.take() })));
-    let totals = Totals { elapsed: elapsed + Duration::from_millis(100), ..Totals::default() };
+    let totals = Totals { elapsed: elapsed + COMPLETE_AFTER, ..Totals::default() };
     state.apply(ScreenEvent::Progress(Progress { totals, ..Progress::default() }));
     let screen = screen(&state, (120, 36));
     assert!(screen.contains("p50 3.00s p95 – p99 –"), "{screen}");

@@ -129,7 +129,7 @@ fn keys(state: &State, columns: usize) -> String {
         let texts = hints.map(|hint| format!("{edited}{hint}"));
         return fitting(texts.into_iter().chain([shorten(&edited, columns)]), columns);
     }
-    let opens = state.view == View::Table && state.opened_row().is_none() && state.selected_row().is_some();
+    let opens = state.view == View::Table && state.opened_row().is_none() && state.has_rows();
     let closes = state.view == View::Table && state.opened_row().is_some();
     let mut parts = Vec::new();
     if !filter.is_empty() {

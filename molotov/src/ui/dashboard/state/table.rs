@@ -185,6 +185,11 @@ impl State {
         all
     }
 
+    /// Returns whether a row matches the filter.
+    pub(in super::super) fn has_rows(&self) -> bool {
+        Kind::EACH.into_iter().any(|kind| kind.stats(&self.totals).keys().any(|name| self.matches(name)))
+    }
+
     /// What was measured for a row, without the warm-up.
     pub(in super::super) fn stats(&self, row: &RowId) -> Cow<'_, Stats> {
         let measures = if row.is_all() { &self.table.all } else { &self.totals };

@@ -60,7 +60,10 @@ impl Trend {
     pub(super) fn update(&mut self, timeline: &Timeline) {
         let mut points = timeline.points();
         let count = points.len();
-        let Some(last) = points.next_back().filter(|_| count != self.seen) else { return };
+        if count == self.seen {
+            return;
+        }
+        let Some(last) = points.next_back() else { return };
         if last.period != self.period || count < self.seen {
             // Points were merged in pairs.
             (self.points, self.seen, self.period) = (VecDeque::new(), 0, last.period);
