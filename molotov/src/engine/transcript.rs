@@ -37,10 +37,15 @@ pub(super) fn request(request: &Request) -> String {
     text
 }
 
-/// A response with its headers and body. The body stays readable for the scenario.
+/// A response with its headers and body. The body stays readable for the scenario. Server-sent events are not read.
 pub(super) async fn response(response: &Response) -> String {
     let mut text = format!("< {:?} {}\n", response.version(), response.status());
     headers(&mut text, '<', response.headers());
+    // A stream of events may have no end, and the scenario must get its events when they arrive.
+    if response.has_events() {
+        text.push_str("< [server-sent events]");
+        return text;
+    }
     match response.buffered().await {
         Ok(bytes) => body(&mut text, '<', &bytes, response.headers()),
         Err(error) => {
@@ -98,7 +103,15 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{
+        io::{Read, Write as _},
+        net::TcpListener,
+        time::Duration,
+    };
+
     use super::*;
+    use crate::session::{Session, SessionOptions};
 
     fn shown(bytes: &[u8], encoding: Option<&'static str>) -> String {
         let mut map = HeaderMap::new();
@@ -140,5 +153,24 @@ mod tests {
         assert_eq!(shown(b"", None), "");
         let long = shown("ä".repeat(MAX_SHOWN).as_bytes(), None);
         assert!(long.ends_with("more bytes]"), "{}", &long[long.len() - 40..]);
+    }
+
+    #[tokio::test]
+    async fn does_not_read_server_sent_events() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            // The stream has no end until the client closes the connection.
+            let _ = stream.read(&mut [0]);
+        });
+        let answer = Session::new(SessionOptions::new()).unwrap().get(url).send().await.unwrap();
+        let text = tokio::time::timeout(Duration::from_secs(5), response(&answer)).await.expect("it reads the body");
+        assert_eq!(text, "< HTTP/1.1 200 OK\n< content-type: text/event-stream\n< [server-sent events]");
+        drop(answer);
+        server.join().unwrap();
     }
 }

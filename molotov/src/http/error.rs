@@ -119,6 +119,12 @@ impl Error {
         self
     }
 
+    /// Adds when it occurred to the message.
+    pub(crate) fn after(mut self, what: &str) -> Self {
+        self.0.message = format!("{} {what}", self.0.message);
+        self
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self

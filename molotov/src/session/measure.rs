@@ -71,6 +71,11 @@ impl Measure {
         self
     }
 
+    /// Returns the group and the name of its row.
+    pub(crate) fn row(&self) -> (Option<&Rc<str>>, &Rc<str>) {
+        (self.group.as_ref(), &self.name)
+    }
+
     pub(crate) fn started(&self) -> Instant {
         self.started
     }

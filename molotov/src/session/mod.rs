@@ -6,6 +6,7 @@ mod body;
 mod builder;
 mod context;
 mod custom;
+pub(crate) mod events;
 mod expected;
 mod headers;
 mod into_url;
@@ -37,6 +38,7 @@ pub use self::{
     builder::RequestBuilder,
     context::{CheckOutcome, Context, StepOutcome},
     custom::Options,
+    events::{ServerSentEvent, ServerSentEvents},
     expected::Expected,
     into_url::IntoUrl,
     operation::Operation,

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use super::{
     Session,
     body::Incoming,
+    events::Sent,
     measure::Measure,
     options::SessionOptions,
     parts::Parts,
@@ -125,10 +126,10 @@ impl Session {
         if let Some(measure) = &mut measure {
             measure.answered_to(&parts.method, &parts.target.url);
         }
-        let response = finish(response, codings, deadline, parts, history, measure, &self.0.options)
+        let response = finish(response, codings, started, deadline, parts, history, measure, &self.0.options)
             .of_worker(self.0.context.get());
         if let (Some(observer), Some(request)) = (listened, &sent) {
-            let response = response.share();
+            let mut response = response.share();
             let paused = Instant::now();
             observer.received(self, request, &response).await;
             response.leave_out(paused.elapsed());
@@ -265,9 +266,11 @@ impl Session {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "they are the parts of an exchange")]
 fn finish(
     mut response: TransportResponse,
     codings: Option<Result<Vec<Coding>, Error>>,
+    started: Instant,
     deadline: Option<Instant>,
     parts: Parts,
     history: Vec<Hop>,
@@ -277,6 +280,7 @@ fn finish(
     if let Some(measure) = &mut measure {
         measure.answered(response.status, response.first_byte);
     }
+    let sent = Sent::new(started, measure.as_ref());
     // Most responses are complete, so their measure ends here.
     if codings.is_none() && response.body.is_whole() {
         if let Some(mut measure) = measure.take() {
@@ -298,5 +302,6 @@ fn finish(
         parts.target,
         response.remote_addr,
         history,
+        sent,
     )
 }

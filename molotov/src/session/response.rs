@@ -21,6 +21,7 @@ use url::Url;
 use super::{
     CheckOutcome, Context,
     body::{Collected, Incoming},
+    events::Sent,
 };
 use crate::{
     http::{Error, ErrorKind, headers::LazyHeaders, response::TransportResponse, target::Target},
@@ -51,6 +52,7 @@ pub struct Response {
     target: Rc<Target>,
     remote_addr: Option<SocketAddr>,
     history: Vec<Hop>,
+    sent: Sent,
     /// The context of the worker whose session sent the request.
     context: Option<Context>,
     /// The objects that listeners in another language use for the response.
@@ -133,6 +135,7 @@ impl Response {
         target: Rc<Target>,
         remote_addr: Option<SocketAddr>,
         history: Vec<Hop>,
+        sent: Sent,
     ) -> Response {
         Response {
             method,
@@ -143,6 +146,7 @@ impl Response {
             target,
             remote_addr,
             history,
+            sent,
             context: None,
             extension: RefCell::default(),
         }
@@ -180,8 +184,23 @@ impl Response {
         passed
     }
 
+    /// Returns when the request was sent, and the names of its row.
+    pub(super) fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    /// Returns the context of the worker whose session sent the request.
+    pub(super) fn context(&self) -> Option<&Context> {
+        self.context.as_ref()
+    }
+
+    pub(super) fn target(&self) -> &Rc<Target> {
+        &self.target
+    }
+
     /// Excludes time that has passed from the duration of the request and from its timeout.
-    pub(super) fn leave_out(&self, time: Duration) {
+    pub(super) fn leave_out(&mut self, time: Duration) {
+        self.sent.started += time;
         self.body.cell().borrow_mut().leave_out(time);
     }
 
@@ -319,6 +338,7 @@ impl Response {
             target: self.target.clone(),
             remote_addr: self.remote_addr,
             history: self.history.clone(),
+            sent: self.sent.clone(),
             context: self.context.clone(),
             extension: RefCell::default(),
         })
@@ -352,6 +372,14 @@ impl Response {
         let (body, target) = (self.body, self.target);
         stream::poll_fn(move |cx: &mut task::Context<'_>| -> Poll<Option<Result<Bytes, Error>>> {
             body.cell().borrow_mut().poll_chunk(cx).map_err(|error| error.at_url(&target.url))
+        })
+    }
+
+    /// Returns the body of a shared response as a stream of parts.
+    pub(crate) fn parts(self: Rc<Self>) -> impl Stream<Item = Result<Bytes, Error>> {
+        stream::poll_fn(move |cx: &mut task::Context<'_>| {
+            let polled = self.body.cell().borrow_mut().poll_chunk(cx);
+            polled.map_err(|error| error.at_url(&self.target.url))
         })
     }
 
