@@ -35,6 +35,9 @@ async fn events(event: &Event<'_>) {
 #[setup]
 async fn setup(worker: WorkerId) -> Result<SessionOptions> {
     note(&format!("setup {worker}"));
+    if asked("slow-setup") {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
     Ok(SessionOptions::new())
 }
 

@@ -2,7 +2,7 @@
 
 use molotov_tests::{
     LoadTestProgram, few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept,
-    reports_agree_about_starts, the_warm_up_is_measured_apart,
+    reports_agree_about_starts, slow_setups_are_the_limit, the_warm_up_is_measured_apart,
 };
 
 use super::MOLOTOV;
@@ -30,4 +30,9 @@ fn scenarios_start_when_they_are_planned() {
 #[test]
 fn too_few_workers_are_named_as_the_limit() {
     few_workers_are_the_limit(&LoadTestProgram::python(MOLOTOV));
+}
+
+#[test]
+fn slow_setups_are_named_as_the_limit() {
+    slow_setups_are_the_limit(&LoadTestProgram::python(MOLOTOV));
 }

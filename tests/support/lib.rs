@@ -28,7 +28,9 @@ pub use operations::operations_are_measured;
 pub use options::every_option;
 pub use program::{Output, Program, Running};
 pub use quota::Quota;
-pub use rates::{few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept};
+pub use rates::{
+    few_workers_are_the_limit, freezes_are_in_the_response_times, rates_are_kept, slow_setups_are_the_limit,
+};
 pub use report::{REPORT_SCHEMA, report, report_errors};
 pub use server::{Arrival, SERVICE, Server};
 pub use sizing::{Ramp, found, interval};

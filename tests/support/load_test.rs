@@ -15,6 +15,7 @@ pub struct LoadTestProgram {
 }
 
 const SCRIPT: &str = r#"
+import asyncio
 import itertools
 import os
 import time
@@ -32,6 +33,12 @@ async def hit(session, name):
         assert (await response.json())["result"] == "OK"
     if headers:
         received.append((headers["start"], time.time_ns()))
+
+@molotov.setup()
+async def setup(worker, args):
+    if os.environ.get("DO") == "slow-setup":
+        await asyncio.sleep(1.5)
+    return {}
 
 @molotov.teardown()
 def teardown(worker):

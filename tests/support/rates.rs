@@ -213,3 +213,27 @@ pub fn few_workers_are_the_limit(test: &LoadTestProgram) {
         });
     });
 }
+
+/// Asserts that a run whose workers were not set up in time says so in one sentence.
+///
+/// # Panics
+///
+/// Panics if it does not.
+pub fn slow_setups_are_the_limit(test: &LoadTestProgram) {
+    let check = |name: &str, line: &str| {
+        let server = Server::new();
+        let line = format!("--rate 20/s -d 1 -c --report {name}.json {line}");
+        let output = test.program(&line, &server, "").env("DO", "slow-setup").run();
+        assert_eq!((output.code, server.served()), (Some(0), 0), "{line}: {output:#?}");
+        let text = output.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cause = "because 20 starts waited for workers in `setup` or `setup_session`: make these fixtures faster";
+        assert_eq!(text.matches(cause).count(), 1, "{line}: {output:#?}");
+        let report = crate::report(&test.read(&format!("{name}.json")));
+        assert_eq!(report["starts"]["limited_by"], "setup", "{line}");
+    };
+    thread::scope(|threads| {
+        threads.spawn(|| check("one", ""));
+        threads.spawn(|| check("two", "-p 2 -w 3"));
+        threads.spawn(|| check("drop", "--when-busy drop"));
+    });
+}

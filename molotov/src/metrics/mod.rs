@@ -35,4 +35,4 @@ pub(crate) use names::{MAX_NAMES, OTHER};
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, SEPARATOR, ScenarioId, StreamId};
 pub(crate) use sample::{HTTP, OperationSample, Status};
-pub(crate) use starts::StartSample;
+pub(crate) use starts::{StartSample, WaitedFor};

@@ -26,6 +26,8 @@ pub struct Starts {
     pub unstarted: u64,
     /// The number of planned starts at which all workers were busy and no more were allowed.
     pub exhausted: u64,
+    /// The number of planned starts that waited for a worker that was setting up its sessions.
+    pub setting_up: u64,
     /// The time from each planned start to the real one.
     pub lag: Histogram,
 }
@@ -48,6 +50,7 @@ impl Starts {
         self.dropped += other.dropped;
         self.unstarted += other.unstarted;
         self.exhausted += other.exhausted;
+        self.setting_up += other.setting_up;
         self.lag.merge(&other.lag);
     }
 }
@@ -55,12 +58,30 @@ impl Starts {
 /// What happened at a planned start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StartSample {
-    /// A scenario started this long after its planned time.
-    Started { lag: Duration, exhausted: bool },
+    /// A scenario started this long after its planned time. `waited_for` is why no worker was free at that time, if none was.
+    Started { lag: Duration, waited_for: Option<WaitedFor> },
     /// No worker was free, and the plan says to drop the start.
-    Dropped,
+    Dropped(WaitedFor),
     /// The run ended before a worker was free.
-    Unstarted,
+    Unstarted(Option<WaitedFor>),
+}
+
+/// Why no worker was free at a planned start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WaitedFor {
+    /// All workers were busy, and no more were allowed.
+    BusyWorkers,
+    /// A worker was setting up its sessions.
+    Setup,
+}
+
+impl StartSample {
+    fn waited_for(self) -> Option<WaitedFor> {
+        match self {
+            StartSample::Started { waited_for, .. } | StartSample::Unstarted(waited_for) => waited_for,
+            StartSample::Dropped(waited_for) => Some(waited_for),
+        }
+    }
 }
 
 /// Counts starts until they are packed into [`Starts`].
@@ -73,17 +94,18 @@ pub(super) struct StartCounter {
 impl StartCounter {
     pub(super) fn record(&mut self, pool: &mut Pool, sample: StartSample) {
         match sample {
-            StartSample::Started { lag, exhausted } => {
+            StartSample::Started { lag, .. } => {
                 self.starts.started += 1;
                 self.starts.late += u64::from(lag > LATE_AFTER);
-                self.starts.exhausted += u64::from(exhausted);
                 self.lag.record(pool, lag);
             }
-            StartSample::Dropped => {
-                self.starts.dropped += 1;
-                self.starts.exhausted += 1;
-            }
-            StartSample::Unstarted => self.starts.unstarted += 1,
+            StartSample::Dropped(_) => self.starts.dropped += 1,
+            StartSample::Unstarted(_) => self.starts.unstarted += 1,
+        }
+        match sample.waited_for() {
+            Some(WaitedFor::BusyWorkers) => self.starts.exhausted += 1,
+            Some(WaitedFor::Setup) => self.starts.setting_up += 1,
+            None => {}
         }
     }
 

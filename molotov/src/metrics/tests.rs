@@ -101,9 +101,9 @@ fn act(recorder: &Recorder, act: &Act, taken: &mut Vec<Snapshot>) {
             recorder.start(
                 id,
                 match what {
-                    0 | 1 => StartSample::Started { lag, exhausted: what == 0 },
-                    2 | 3 => StartSample::Dropped,
-                    _ => StartSample::Unstarted,
+                    0 | 1 => StartSample::Started { lag, waited_for: (what == 0).then_some(WaitedFor::Setup) },
+                    2 | 3 => StartSample::Dropped(WaitedFor::BusyWorkers),
+                    _ => StartSample::Unstarted(None),
                 },
             );
         }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use super::{csv, json, text::table};
 use crate::{
     load::{Levels, Load, Model, OpenModel, Stream},
-    metrics::{HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, StartSample, Status},
+    metrics::{HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, StartSample, Status, WaitedFor},
     options::{Arrivals, Rate, WhenBusy},
     run::{Summary, Timeline, Totals},
 };
@@ -43,15 +43,15 @@ pub(crate) fn second(number: u64) -> Snapshot {
             if frozen { (ms(2 * n), ms(40 + n)) } else { (Duration::from_micros(150 + n), ms(12 + n % 9)) };
         if n % 16 == 0 {
             match frozen && n % 32 == 0 {
-                true => recorder.start(audit, StartSample::Dropped),
+                true => recorder.start(audit, StartSample::Dropped(WaitedFor::BusyWorkers)),
                 false => {
-                    recorder.start(audit, StartSample::Started { lag: ms(1), exhausted: false });
+                    recorder.start(audit, StartSample::Started { lag: ms(1), waited_for: None });
                     recorder.planned_scenario(audited, Outcome::Ok, ms(1), took);
                 }
             }
             continue;
         }
-        recorder.start(all, StartSample::Started { lag, exhausted: frozen });
+        recorder.start(all, StartSample::Started { lag, waited_for: frozen.then_some(WaitedFor::BusyWorkers) });
         recorder.planned_scenario(browse, Outcome::Ok, lag, took);
         let request = OperationSample {
             outcome: Outcome::Ok,
@@ -66,7 +66,7 @@ pub(crate) fn second(number: u64) -> Snapshot {
         recorder.operation(HTTP, "GET /", &request);
     }
     if number == 10 {
-        (0..7).for_each(|_| recorder.start(all, StartSample::Unstarted));
+        (0..7).for_each(|_| recorder.start(all, StartSample::Unstarted(None)));
     }
     Snapshot { until: ms(number * 1_000), health: Health::default(), ..recorder.take() }
 }
@@ -237,7 +237,7 @@ fn table_shows_the_plan_if_nothing_has_started() {
     let mut summary = Summary { load: Arc::new(load()), planned_time: ms(1_000), ..Summary::default() };
     let recorder = Recorder::new(Limits::default());
     let all = recorder.stream_id("");
-    (0..100).for_each(|_| recorder.start(all, StartSample::Unstarted));
+    (0..100).for_each(|_| recorder.start(all, StartSample::Unstarted(None)));
     summary.snapshot = recorder.take();
     let text = table(&summary, 120, false);
     assert!(text.contains("unstarted") && text.contains("100 not started before the end"), "{text}");

@@ -39,6 +39,8 @@ pub struct Limit {
 pub enum Limiter {
     /// All workers were busy, and no more were allowed.
     Workers,
+    /// Workers were setting up their sessions when scenarios were to start.
+    Setup,
     /// The load generator: its CPU, its event loops, or its open files.
     Generator(Bottleneck),
     /// Nothing that Molotov measures.
@@ -46,10 +48,11 @@ pub enum Limiter {
 }
 
 impl Limiter {
-    /// Returns its name in reports: `workers`, `unknown`, or the [name of the bottleneck](Bottleneck::name).
+    /// Returns its name in reports: `workers`, `setup`, `unknown`, or the [name of the bottleneck](Bottleneck::name).
     pub fn name(self) -> &'static str {
         match self {
             Limiter::Workers => "workers",
+            Limiter::Setup => "setup",
             Limiter::Generator(bottleneck) => bottleneck.name(),
             Limiter::Unknown => "unknown",
         }
@@ -78,7 +81,7 @@ impl Summary {
         let limiter = limiter(&self.snapshot, &starts);
         let reason = match limiter {
             Limiter::Generator(_) => self.snapshot.bottleneck_reason(),
-            Limiter::Workers | Limiter::Unknown => None,
+            Limiter::Workers | Limiter::Setup | Limiter::Unknown => None,
         };
         let needed = (asked * mean_service_time(&self.snapshot).as_secs_f64()).ceil() as usize;
         let workers_needed = (needed > self.workers).then(|| needed.div_ceil(self.processes.max(1)));
@@ -96,14 +99,16 @@ impl Summary {
     }
 }
 
-/// A generator without CPU time also keeps its workers busy, so it is named first.
+/// A generator without CPU time also keeps its workers busy, so it is named first. Code that blocks its threads also delays setups.
 fn limiter(snapshot: &Snapshot, starts: &Starts) -> Limiter {
-    let exhausted = starts.exhausted > 0;
+    let not_in_time = starts.late + starts.dropped + starts.unstarted;
+    let most_waited_for_setup = starts.setting_up > 0 && 2 * starts.setting_up >= not_in_time;
     match snapshot.bottleneck() {
         Some(bottleneck @ (Bottleneck::Cpu | Bottleneck::Quota | Bottleneck::OpenFiles)) => {
             Limiter::Generator(bottleneck)
         }
-        _ if exhausted => Limiter::Workers,
+        found if most_waited_for_setup && found != Some(Bottleneck::Lag) => Limiter::Setup,
+        _ if starts.exhausted > 0 => Limiter::Workers,
         Some(bottleneck) => Limiter::Generator(bottleneck),
         None => Limiter::Unknown,
     }
@@ -147,11 +152,16 @@ impl fmt::Display for Limit {
                     None => write!(f, "because {workers} busy at times: allow more{each} with `--workers`."),
                 }
             }
-            (_, Some(reason)) => write!(f, "because the load generator was the bottleneck: {reason}."),
-            (_, None) => write!(
+            (Limiter::Setup, _) => write!(
                 f,
-                "for a reason that Molotov does not measure: look for a slow `setup`, and for code in scenarios that blocks."
+                "because {} waited for workers in `setup` or `setup_session`: make these fixtures faster, or exclude the \
+                 beginning of the run with `--warm-up`.",
+                format::plural(self.starts.setting_up, "start")
             ),
+            (_, Some(reason)) => write!(f, "because the load generator was the bottleneck: {reason}."),
+            (_, None) => {
+                write!(f, "for a reason that Molotov does not measure: look for code in scenarios that blocks.")
+            }
         }
     }
 }
@@ -164,7 +174,7 @@ mod tests {
     use super::*;
     use crate::{
         load::Load,
-        metrics::{Health, Limits, Outcome, Recorder, StartSample},
+        metrics::{Health, Limits, Outcome, Recorder, StartSample, WaitedFor},
         options::{Args, Rate},
     };
 
@@ -174,11 +184,12 @@ mod tests {
         let (stream, scenario) = (recorder.stream_id(""), recorder.scenario_id("one"));
         let lag = Duration::from_millis(if exhausted { 30 } else { 1 });
         for _ in 0..started {
-            recorder.start(stream, StartSample::Started { lag, exhausted });
+            let waited_for = exhausted.then_some(WaitedFor::BusyWorkers);
+            recorder.start(stream, StartSample::Started { lag, waited_for });
             recorder.planned_scenario(scenario, Outcome::Ok, lag, Duration::from_millis(100));
         }
-        (0..dropped).for_each(|_| recorder.start(stream, StartSample::Dropped));
-        (0..unstarted).for_each(|_| recorder.start(stream, StartSample::Unstarted));
+        (0..dropped).for_each(|_| recorder.start(stream, StartSample::Dropped(WaitedFor::BusyWorkers)));
+        (0..unstarted).for_each(|_| recorder.start(stream, StartSample::Unstarted(None)));
         let mut snapshot = recorder.take();
         snapshot.health = Health::default();
         let duration = Duration::from_secs(10);
@@ -236,13 +247,29 @@ mod tests {
     }
 
     #[test]
+    fn slow_setups_are_the_limit() {
+        let mut slow = run(200, 100, 200, true);
+        slow.snapshot.starts.values_mut().next().unwrap().setting_up = 249;
+        assert_eq!(slow.limit().unwrap().limiter, Limiter::Workers, "most of the 500 starts waited for busy workers");
+        slow.snapshot.starts.values_mut().next().unwrap().setting_up = 250;
+        let limit = slow.limit().unwrap();
+        assert_eq!((limit.limiter, limit.limiter.name()), (Limiter::Setup, "setup"));
+        assert_eq!(
+            limit.to_string(),
+            "Scenarios started at 20.0/s instead of 50.0/s (100 dropped, 200 not started before the end, 200 late), because \
+             250 starts waited for workers in `setup` or `setup_session`: make these fixtures faster, or exclude the \
+             beginning of the run with `--warm-up`."
+        );
+    }
+
+    #[test]
     fn an_unknown_limit_is_not_guessed() {
         let limit = run(200, 0, 300, false).limit().unwrap();
         assert_eq!(limit.limiter.name(), "unknown");
         assert_eq!(
             limit.to_string(),
             "Scenarios started at 20.0/s instead of 50.0/s (300 not started before the end), for a reason that Molotov does not \
-             measure: look for a slow `setup`, and for code in scenarios that blocks."
+             measure: look for code in scenarios that blocks."
         );
     }
 }

@@ -247,7 +247,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status};
+    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status, WaitedFor};
 
     fn measures_of(record: impl FnOnce(&Recorder)) -> Snapshot {
         let recorder = Recorder::new(Limits::default());
@@ -415,10 +415,10 @@ mod tests {
             measures_of(|recorder| {
                 let (stream, scenario) = (recorder.stream_id(""), recorder.scenario_id("one"));
                 for n in 0..count {
-                    recorder.start(stream, StartSample::Started { lag: ms(n), exhausted: false });
+                    recorder.start(stream, StartSample::Started { lag: ms(n), waited_for: None });
                     recorder.planned_scenario(scenario, Outcome::Ok, ms(n), ms(20));
                 }
-                recorder.start(stream, StartSample::Dropped);
+                recorder.start(stream, StartSample::Dropped(WaitedFor::BusyWorkers));
             })
         };
         let mut timeline = Timeline::default();

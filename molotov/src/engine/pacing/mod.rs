@@ -43,6 +43,8 @@ pub(super) struct WorkerPace {
     end: Duration,
     /// The next start, as last computed.
     next: Option<Planned>,
+    /// Whether that start is late because a worker was setting up its sessions.
+    waited_for_setup: bool,
     /// The number of changes of the plan that the worker has followed.
     changes: u64,
     /// Since when it has been idle.
@@ -68,6 +70,7 @@ impl WorkerPace {
             over: Duration::MAX,
             end: Duration::MAX,
             next: None,
+            waited_for_setup: false,
             changes: 0,
             idle_since: None,
         }
@@ -94,7 +97,7 @@ impl Pacing {
         worker.joined = true;
         match self {
             Pacing::Closed(closed) => closed.join(worker, now),
-            Pacing::Open(open) => open.join(setup),
+            Pacing::Open(open) => open.join(now, setup),
         }
     }
 

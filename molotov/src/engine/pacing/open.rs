@@ -9,7 +9,7 @@ use std::{cell::RefCell, collections::HashSet, time::Duration};
 use super::{Pace, Planned, WorkerPace};
 use crate::{
     load::{OpenModel, Schedule, Share},
-    metrics::StartSample,
+    metrics::{StartSample, WaitedFor},
     options::WhenBusy,
 };
 
@@ -50,6 +50,8 @@ struct State {
     wanted: usize,
     /// How long a worker takes to set up its sessions: the longest recent time, which decays slowly.
     setup: Duration,
+    /// When a worker last finished setting up its sessions.
+    set_up_until: Duration,
 }
 
 /// How a shard takes part in an open model.
@@ -77,6 +79,7 @@ impl OpenLoop {
             woken: HashSet::new(),
             wanted: 0,
             setup: Duration::ZERO,
+            set_up_until: Duration::ZERO,
         };
         let open = OpenLoop { state: RefCell::new(state), record, wake, grow };
         open.provide(Duration::ZERO);
@@ -98,9 +101,10 @@ impl OpenLoop {
         self.state.borrow().model.rate.end()
     }
 
-    pub(super) fn join(&self, setup: Duration) -> Duration {
+    pub(super) fn join(&self, now: Duration, setup: Duration) -> Duration {
         let state = &mut *self.state.borrow_mut();
         state.joining -= 1;
+        state.set_up_until = now;
         state.setup = setup.max(state.setup.mul_f64(0.9));
         state.model.rate.end()
     }
@@ -135,7 +139,7 @@ impl OpenLoop {
         if state.model.when_busy == WhenBusy::Drop && state.is_exhausted() {
             while let Some(next) = state.schedule.peek().filter(|next| next.at + ON_TIME < now) {
                 state.schedule.take();
-                (self.record)(next.at, StartSample::Dropped);
+                (self.record)(next.at, StartSample::Dropped(state.waited_for(next.at)));
             }
         }
         if now >= end {
@@ -150,6 +154,7 @@ impl OpenLoop {
         }
         state.schedule.take();
         state.waiting += 1;
+        worker.waited_for_setup = next.at + ON_TIME < now && state.waited_for(next.at) == WaitedFor::Setup;
         worker.next = Some(Planned::Arrival(next));
         Pace::At(next.at)
     }
@@ -163,8 +168,11 @@ impl OpenLoop {
             }
             _ => Duration::ZERO,
         };
-        let exhausted = lag > ON_TIME && self.state.borrow().is_exhausted();
-        (self.record)(now.saturating_sub(lag), StartSample::Started { lag, exhausted });
+        let waited_for = match worker.waited_for_setup {
+            true => Some(WaitedFor::Setup),
+            false => (lag > ON_TIME && self.state.borrow().is_exhausted()).then_some(WaitedFor::BusyWorkers),
+        };
+        (self.record)(now.saturating_sub(lag), StartSample::Started { lag, waited_for });
         worker.started += 1;
         self.provide(now);
         lag
@@ -199,6 +207,7 @@ impl OpenLoop {
         state.workers -= 1;
         if !worker.joined {
             state.joining -= 1;
+            state.set_up_until = now;
         }
         if worker.idle_since.take().is_some() {
             state.is_woken(worker.slot);
@@ -206,7 +215,7 @@ impl OpenLoop {
         if let Some(Planned::Arrival(arrival)) = worker.next.take() {
             state.waiting -= 1;
             if arrival.at < now {
-                (self.record)(arrival.at, StartSample::Unstarted);
+                (self.record)(arrival.at, StartSample::Unstarted(None));
             }
         }
     }
@@ -214,12 +223,13 @@ impl OpenLoop {
     /// Records the starts that were planned before `end` and have not happened.
     pub(super) fn finish(&self, end: Duration) {
         let state = &mut *self.state.borrow_mut();
-        let sample = match state.model.when_busy {
-            WhenBusy::Wait => StartSample::Unstarted,
-            WhenBusy::Drop => StartSample::Dropped,
-        };
         while let Some(next) = state.schedule.peek().filter(|next| next.at < end) {
             state.schedule.take();
+            let waited_for = state.waited_for(next.at);
+            let sample = match state.model.when_busy {
+                WhenBusy::Wait => StartSample::Unstarted((waited_for == WaitedFor::Setup).then_some(waited_for)),
+                WhenBusy::Drop => StartSample::Dropped(waited_for),
+            };
             (self.record)(next.at, sample);
         }
     }
@@ -251,6 +261,12 @@ impl State {
             self.idle.remove(at);
         }
         false
+    }
+
+    /// What a start waits for that is overdue, unless it is the load generator.
+    fn waited_for(&self, planned: Duration) -> WaitedFor {
+        let set_up = self.joining > 0 || planned < self.set_up_until;
+        if set_up { WaitedFor::Setup } else { WaitedFor::BusyWorkers }
     }
 
     /// Whether all workers are busy and no more are allowed.

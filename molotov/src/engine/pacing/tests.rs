@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::{ClosedLoop, OpenLoop, OpenShard, Pace, WorkerPace};
 use crate::{
     load::{ClosedModel, Levels, OpenModel, Schedule, Share},
-    metrics::StartSample,
+    metrics::{StartSample, WaitedFor},
     options::{Arrivals, WhenBusy},
 };
 
@@ -94,7 +94,7 @@ impl Simulation {
             let mut worker = self.workers.remove(&slot).expect("it was found");
             if worker.doing == Doing::Setup {
                 worker.pace.joined = true;
-                self.open.join(self.setup);
+                self.open.join(now, self.setup);
             }
             match self.open.next(&mut worker.pace, now) {
                 Pace::At(start) if start <= now => {
@@ -209,7 +209,7 @@ proptest! {
             if starts { expected.push(start) } else { unstarted += 1 }
         }
         prop_assert_eq!(&simulation.starts, &expected);
-        prop_assert_eq!(simulation.count(|sample| *sample == StartSample::Unstarted), unstarted);
+        prop_assert_eq!(simulation.count(|sample| *sample == StartSample::Unstarted(None)), unstarted);
         prop_assert!(simulation.most <= limit);
     }
 
@@ -232,7 +232,7 @@ proptest! {
             if starts { expected.push(start) } else { dropped += 1 }
         }
         prop_assert_eq!(&simulation.starts, &expected);
-        prop_assert_eq!(simulation.count(|sample| *sample == StartSample::Dropped), dropped);
+        prop_assert_eq!(simulation.count(|sample| *sample == StartSample::Dropped(WaitedFor::BusyWorkers)), dropped);
     }
 
     /// A change of the plan at any time loses no start and repeats none.
@@ -278,6 +278,33 @@ proptest! {
         let late = simulation.starts.iter().zip(&plan).filter(|(start, at)| start.saturating_sub(**at) > ms(1));
         let last = late.map(|(_, at)| *at).max().unwrap_or_default();
         prop_assert!(last <= ms(3 * setup + 2 * service + 1_000 / rate), "late at {last:?}");
+        // Their cause is recorded, and no worker that is ready was busy.
+        let samples = simulation.samples.borrow();
+        for (sample, at) in samples.iter().zip(&plan) {
+            let StartSample::Started { lag, waited_for } = *sample else { unreachable!("all have started") };
+            prop_assert_eq!(waited_for, (lag > MOMENT).then_some(WaitedFor::Setup), "at {:?}: {:?}", at, lag);
+        }
+    }
+
+    /// The starts that a setup keeps from happening are attributed to it, also if it never ends.
+    #[test]
+    fn setups_that_take_longer_than_the_plan_are_the_cause(rate in 1_u64..100, limit in 1_usize..5, drop: bool) {
+        let model = OpenModel {
+            rate: Levels::constant(rate * PER_SECOND, ms(1_000)),
+            arrivals: Arrivals::Even,
+            when_busy: if drop { WhenBusy::Drop } else { WhenBusy::Wait },
+            workers: limit,
+            seed: 0,
+        };
+        let mut simulation =
+            Simulation::new(&model, Share { shard: 0, shards: 1 }, limit, ms(5_000), Duration::ZERO);
+        simulation.run_until(ms(2_000));
+        simulation.stop(ms(2_000));
+        let expected = match drop {
+            true => StartSample::Dropped(WaitedFor::Setup),
+            false => StartSample::Unstarted(Some(WaitedFor::Setup)),
+        };
+        prop_assert_eq!(&*simulation.samples.borrow(), &vec![expected; rate as usize]);
     }
 
     /// In a closed loop, a worker runs while the plan needs it, and one scenario follows the other.

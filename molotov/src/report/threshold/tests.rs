@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status},
+    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status, WaitedFor},
     run::{Light, Totals},
 };
 
@@ -89,11 +89,14 @@ fn at_a_rate() -> Summary {
         (recorder.stream_id("browse"), recorder.scenario_id("browse"), recorder.scenario_id("pay"));
     let ms = Duration::from_millis;
     for n in 0..150 {
-        recorder.start(stream, StartSample::Started { lag: ms(20), exhausted: n < 30 });
+        recorder.start(
+            stream,
+            StartSample::Started { lag: ms(20), waited_for: (n < 30).then_some(WaitedFor::BusyWorkers) },
+        );
         recorder.planned_scenario(browse, Outcome::Ok, ms(20), ms(10));
     }
-    (0..40).for_each(|_| recorder.start(stream, StartSample::Dropped));
-    (0..10).for_each(|_| recorder.start(stream, StartSample::Unstarted));
+    (0..40).for_each(|_| recorder.start(stream, StartSample::Dropped(WaitedFor::BusyWorkers)));
+    (0..10).for_each(|_| recorder.start(stream, StartSample::Unstarted(None)));
     recorder.scenario(pay, Outcome::Ok, ms(5));
     for connect in [None, Some(ms(3)), None, Some(ms(4))] {
         let (outcome, status) = (Outcome::Ok, Some(Status::Code(200)));
