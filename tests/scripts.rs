@@ -18,6 +18,8 @@ mod failures;
 mod fallback;
 #[path = "scripts/global_setup.rs"]
 mod global_setup;
+#[path = "scripts/hosts.rs"]
+mod hosts;
 #[path = "scripts/loading.rs"]
 mod loading;
 #[path = "scripts/mistakes.rs"]

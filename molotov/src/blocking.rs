@@ -10,11 +10,13 @@ use serde_json::Value;
 use crate::{
     http::{Error, ErrorKind},
     session::{Redirect, RequestBuilder, Session, SessionOptions},
+    vars::{RequestDefaults, Scope},
 };
 
 /// A request for [`request`] and [`json_request`]. A URL as text converts to a GET request.
 ///
-/// Sending it returns any error found while building it.
+/// Sending it returns any error found while building it. In a run, a path alone (`/reset`) is one on the host of `--host`, and the
+/// headers and cookies of the command line are sent too.
 ///
 /// ```no_run
 /// use molotov::{BlockingRequest, prelude::*};
@@ -137,10 +139,11 @@ impl BlockingRequest {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        let RequestDefaults { host, headers } = Scope::current().request_defaults();
         let thread = thread::Builder::new().name("molotov request".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
             runtime.block_on(async {
-                let session = Session::new(SessionOptions::new())?;
+                let session = Session::new(SessionOptions::new().with_defaults(host, headers))?;
                 let response = self.on(&session).send().await?;
                 let (status, headers) = (response.status(), response.headers().clone());
                 Ok(BlockingResponse { status, headers, body: response.bytes().await? })

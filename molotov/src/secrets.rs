@@ -10,7 +10,7 @@ use url::Url;
 use crate::vars::Scope;
 
 /// The replacement of a secret.
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// The names of query parameters and headers with secrets, in lower case and without punctuation.
 const NAMES: [&str; 14] = [
@@ -127,6 +127,12 @@ impl fmt::Debug for Headers<'_> {
 }
 
 fn is_secret_header(name: &HeaderName) -> bool {
+    is_secret_header_name(name.as_str())
+}
+
+/// Returns whether the value of the header is a secret.
+pub(crate) fn is_secret_header_name(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
     let name = name.as_str();
     matches!(name, "cookie" | "set-cookie") || is_secret_name(name.strip_prefix("x-").unwrap_or(name))
 }

@@ -10,6 +10,10 @@ use std::{
     },
 };
 
+use http::HeaderMap;
+
+use crate::options::{Args, BaseUrl};
+
 type Value = Arc<dyn Any + Send + Sync>;
 
 /// The variables of one run. Threads that belong to the run point to it through [`Scope::enter`].
@@ -17,6 +21,14 @@ type Value = Arc<dyn Any + Send + Sync>;
 pub(crate) struct Scope {
     vars: RwLock<HashMap<String, (Value, &'static str)>>,
     show_secrets: AtomicBool,
+    requests: RwLock<RequestDefaults>,
+}
+
+/// What the options of a run say about its requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RequestDefaults {
+    pub(crate) host: Option<BaseUrl>,
+    pub(crate) headers: HeaderMap,
 }
 
 impl std::fmt::Debug for Scope {
@@ -63,6 +75,18 @@ impl Scope {
     /// Sets whether text of this scope shows secrets; it masks them by default.
     pub(crate) fn show_secrets(&self, show: bool) {
         self.show_secrets.store(show, Ordering::Relaxed);
+    }
+
+    /// Applies the options of a run.
+    pub(crate) fn set_args(&self, args: &Args) {
+        self.show_secrets(args.show_secrets);
+        let defaults = RequestDefaults { host: args.host.clone(), headers: args.default_headers() };
+        *self.requests.write().unwrap_or_else(PoisonError::into_inner) = defaults;
+    }
+
+    /// Returns the defaults of requests that belong to no session.
+    pub(crate) fn request_defaults(&self) -> RequestDefaults {
+        self.requests.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether text made on the calling thread shows secrets.

@@ -13,8 +13,9 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -30,6 +31,12 @@ pub struct Arrival {
     pub at: Instant,
     /// Its path.
     pub path: String,
+    /// Its method.
+    pub method: Method,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
     /// Its `Authorization` header.
     pub authorization: Option<String>,
 }
@@ -153,11 +160,21 @@ impl Drop for Server {
 }
 
 async fn respond(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
-    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let at = Instant::now();
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let authorization = head.headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let number = {
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap_or_default();
         let mut arrivals = shared.arrivals();
-        arrivals.push(Arrival { at: Instant::now(), path: path.clone(), authorization });
+        arrivals.push(Arrival {
+            at,
+            path: path.clone(),
+            method: head.method,
+            headers: head.headers,
+            body,
+            authorization,
+        });
         arrivals.len()
     };
     let mut parts = path.split('/').skip(1);

@@ -26,7 +26,7 @@ pub(super) fn read(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Args,
         ParsedLine::Run(options) => {
             let (options, sources) = configured(*options)?;
             let args = Args { sources, ..options.resolve() };
-            Scope::current().show_secrets(args.show_secrets);
+            Scope::current().set_args(&args);
             command_line::refuse_contradictions(&args).map_err(refused)?;
             Ok(args)
         }

@@ -41,7 +41,7 @@ fn options_have_defaults() {
 #[test]
 fn options_set_their_fields() {
     type Change = fn(&mut Args);
-    let changed: [(&str, Change); 38] = [
+    let changed: [(&str, Change); 42] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
@@ -78,6 +78,10 @@ fn options_set_their_fields() {
         ("-f 0", |a| a.fail = Some(0)),
         ("--uvloop", |a| a.uvloop = true),
         ("--force", |a| a.force_shutdown = true),
+        ("--host http://h:80/api/", |a| a.host = Some("http://h/api".parse().unwrap())),
+        ("-H A:b --header=C:d", |a| a.header = vec!["A:b".parse().unwrap(), "C:d".parse().unwrap()]),
+        ("-HA:b", |a| a.header = vec!["A:b".parse().unwrap()]),
+        ("--cookie a=1 --coo=b=2", |a| a.cookie = vec!["a=1".parse().unwrap(), "b=2".parse().unwrap()]),
         ("--threads 3", |a| a.threads = Some(3)),
         ("--seed 18446744073709551615", |a| a.seed = Some(u64::MAX)),
         ("--list", |a| a.list = true),
@@ -96,7 +100,7 @@ fn options_set_their_fields() {
 #[test]
 fn all_options_are_on_the_command_line() {
     for entry in line_options().filter(|entry| !entry.positional) {
-        let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never", "5/s", "2s:5/s", "poisson", "drop"];
+        let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never", "5/s", "2s:5/s", "poisson", "drop", "http://h", "a: b", "c=d"];
         let value = values.into_iter().find(|value| (entry.read)(value).is_ok()).unwrap_or("2");
         let line = match entry.kind {
             ValueKind::Flag | ValueKind::Count => format!("--{}", entry.long()),
@@ -134,6 +138,9 @@ fn errors_name_the_option_and_the_valid_values() {
         ("--seed -4", "--seed", "negative"),
         ("--threads 0", "--threads", "the minimum is 1"),
         ("--threads 100000", "--threads", "the maximum is"),
+        ("--host h:80", "--host", "the scheme is missing: `http://h:80`"),
+        ("-H Accept", "--header", "write `Name: value`"),
+        ("--cookie id", "--cookie", "write `name=value`"),
         ("-d soon", "--duration", "90s"),
         ("-d -5", "--duration", "negative"),
         ("-d nan", "--duration", "90s"),

@@ -61,13 +61,14 @@ impl Plan {
         self.selection = Arc::new(selection);
         self.load = Arc::new(load(&args, &self.selection)?);
         self.info = Arc::new(RunInfo::clone(&self.info).with_options(&args));
+        self.scope.set_args(&args);
         self.args = Arc::new(args);
         Ok(())
     }
 
     /// Replaces the variables of the run.
     pub(crate) fn with_variables(self, scope: Arc<Scope>) -> Plan {
-        scope.show_secrets(self.args.show_secrets);
+        scope.set_args(&self.args);
         Plan { scope, ..self }
     }
 

@@ -70,7 +70,7 @@ impl ShardPlan {
             slots.insert(factory.make(context).await.map_err(|failure| ("session_factory", failure))?);
         }
         if self.selection.http {
-            let options = options.or_timeout(context.args().timeout);
+            let options = options.with_args(context.args());
             let session = Session::new(options).map_err(|error| ("setup", error.into()))?;
             session.belong_to(context.clone());
             slots.insert(Box::new(session));

@@ -10,9 +10,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderValue, Method};
 use lru::LruCache;
 use percent_encoding::percent_decode_str;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::{Error, ErrorKind};
+use crate::options::BaseUrl;
 
 /// The maximum number of URLs, and of origins, in the cache of a thread. The least recently used one is evicted.
 const CACHE_SIZE: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
@@ -46,7 +47,18 @@ pub(crate) struct Target {
     get_name: OnceCell<Rc<str>>,
 }
 
+/// The address that paths are added to, with the targets under it.
+pub(crate) struct Base {
+    pub(crate) address: BaseUrl,
+    /// By path.
+    targets: RefCell<LruCache<String, Rc<Target>>>,
+}
+
+/// The maximum number of addresses in the cache of a thread.
+const BASES: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
 thread_local! {
+    static KNOWN_BASES: RefCell<LruCache<BaseUrl, Rc<Base>>> = RefCell::new(LruCache::sparse(BASES));
     static TARGETS: RefCell<LruCache<String, Rc<Target>>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
     static ORIGINS: RefCell<LruCache<Rc<Origin>, ()>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
 }
@@ -65,7 +77,7 @@ impl Target {
         }
         let parsed = Url::parse(url).map_err(|error| {
             Error::new(ErrorKind::Builder, format!("`{url}` is not a URL"))
-                .with_hint("write it whole, as in http://localhost:8080/path")
+                .with_hint("write it whole, as in http://localhost:8080/path, or begin a path with a slash")
                 .with_source(error)
         })?;
         let target = Self::from_url(parsed)?;
@@ -113,18 +125,59 @@ impl Target {
 }
 
 impl Target {
+    /// Returns this target with another query.
+    pub(crate) fn with_query(&self, query: &str) -> Rc<Self> {
+        let mut url = self.url.clone();
+        url.set_query(Some(query));
+        let path_and_query = url[Position::BeforePath..Position::AfterQuery].to_owned();
+        Rc::new(Self { url, path_and_query, ..self.copy() })
+    }
+
     /// Returns this target with a path and query that are sent unchanged.
     pub(crate) fn with_path_and_query(&self, path_and_query: &str) -> Rc<Self> {
-        Rc::new(Self {
+        Rc::new(Self { path_and_query: path_and_query.to_owned(), ..self.copy() })
+    }
+
+    fn copy(&self) -> Self {
+        Self {
             url: self.url.clone(),
             authorization: self.authorization.clone(),
             https: self.https,
             authority: self.authority.clone(),
-            path_and_query: path_and_query.to_owned(),
+            path_and_query: self.path_and_query.clone(),
             origin: Rc::clone(&self.origin),
             template: self.template.clone(),
             get_name: OnceCell::new(),
+        }
+    }
+}
+
+impl Base {
+    /// Returns the base of an address. Sessions of a thread with the same address share it.
+    pub(crate) fn of(address: &BaseUrl) -> Rc<Self> {
+        KNOWN_BASES.with_borrow_mut(|known| {
+            let make = || Rc::new(Self { address: address.clone(), targets: RefCell::new(LruCache::sparse(CACHE_SIZE)) });
+            Rc::clone(known.get_or_insert(address.clone(), make))
         })
+    }
+
+    /// Returns the target of a path, which begins with a slash. Its default name does not contain the path of the address.
+    pub(crate) fn target(&self, path: &str) -> Result<Rc<Target>, Error> {
+        if let Some(target) = self.targets.borrow_mut().get(path) {
+            return Ok(Rc::clone(target));
+        }
+        let url = Url::parse(&self.address.join(path)).map_err(|error| {
+            Error::new(ErrorKind::Builder, format!("`{path}` is not a path")).with_source(error)
+        })?;
+        let mut target = Target::from_url(url)?;
+        if let Some(target) = Rc::get_mut(&mut target)
+            && let Some(path) = target.url.path().strip_prefix(self.address.prefix())
+            && path.starts_with('/')
+        {
+            target.template = template(path);
+        }
+        self.targets.borrow_mut().put(path.to_owned(), Rc::clone(&target));
+        Ok(target)
     }
 }
 
@@ -225,6 +278,28 @@ mod tests {
         let first = Target::parse("http://example.org/kept").unwrap();
         assert!(Rc::ptr_eq(&first, &Target::parse("http://example.org/kept").unwrap()));
         assert!(Rc::ptr_eq(&first.origin, &Target::parse("http://example.org/other").unwrap().origin));
+    }
+
+    #[test]
+    fn paths_are_cached_under_their_address() {
+        let base = Base::of(&"http://ada:pw@127.0.0.1:8080/api".parse().unwrap());
+        let first = base.target("/users/42?page=2").unwrap();
+        assert!(Rc::ptr_eq(&first, &base.target("/users/42?page=2").unwrap()));
+        assert_eq!(first.url.as_str(), "http://127.0.0.1:8080/api/users/42?page=2");
+        assert_eq!(first.path_and_query, "/api/users/42?page=2");
+        assert_eq!(first.authorization, Target::parse("http://ada:pw@h").unwrap().authorization);
+        assert_eq!(&*first.name(&Method::GET), "GET /users/{n}");
+        assert_eq!(&*first.with_query("a=b").name(&Method::GET), "GET /users/{n}");
+        assert_eq!(first.with_query("a=b").path_and_query, "/api/users/42?a=b");
+        assert!(Rc::ptr_eq(&first.origin, &Target::parse("http://127.0.0.1:8080/").unwrap().origin));
+        assert!(Rc::ptr_eq(&base, &Base::of(&"http://ada:pw@127.0.0.1:8080/api/".parse().unwrap())));
+        // Another address has targets of its own.
+        let other = Base::of(&"http://127.0.0.1:8081".parse().unwrap()).target("/users/42?page=2").unwrap();
+        assert_eq!(other.url.as_str(), "http://127.0.0.1:8081/users/42?page=2");
+        // A path cannot change the host, and may leave the path of the address.
+        assert_eq!(base.target("//example.org/").unwrap().origin.host, "127.0.0.1");
+        assert_eq!(base.target("/../x").unwrap().path_and_query, "/x");
+        assert_eq!(&*base.target("/../x").unwrap().name(&Method::GET), "GET /x");
     }
 
     #[test]

@@ -4,8 +4,10 @@
 // precedence. `Options::resolve` turns them into the `Args` of the run.
 
 mod arrivals;
+mod base_url;
 mod color;
 mod duration;
+mod headers;
 mod invalid;
 pub(crate) mod json;
 mod rate;
@@ -24,7 +26,9 @@ mod web_address;
 
 pub use self::{
     arrivals::{Arrivals, WhenBusy},
+    base_url::BaseUrl,
     color::Color,
+    headers::{Cookie, Header},
     invalid::InvalidValue,
     rate::Rate,
     report_target::ReportTarget,

@@ -11,6 +11,7 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     Load,
+    Requests,
     Selection,
     Stopping,
     Reports,
@@ -22,6 +23,7 @@ impl Group {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Group::Load => "Load",
+            Group::Requests => "Requests",
             Group::Selection => "Selection",
             Group::Stopping => "Stopping",
             Group::Reports => "Reports and thresholds",

@@ -20,7 +20,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Arrivals, Color, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WebAddress, WhenBusy, scenarios,
+    Arrivals, BaseUrl, Color, Cookie, Header, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WebAddress, WhenBusy, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},
@@ -184,6 +184,38 @@ macro_rules! option_table {
                 changeable: true,
             }
             { fn timeout(timeout: Duration) = timeout, "The default timeout of requests. The default is 300 s." }
+
+            /// The address of the service, which paths such as `/cart` are added to.
+            host: Option<BaseUrl> = None, {
+                help: "Address of the service, for paths such as /cart",
+                group: Group::Requests,
+                value: "URL",
+                changeable: true,
+            }
+            {
+                try fn host(address: impl TryInto<BaseUrl, Error: Into<InvalidValue>>) = address.try_into(),
+                "The address of the service, such as `\"http://127.0.0.1:8080\"`. Requests then need only a path: \
+                 `session.get(\"/cart\")`. It replaces the base URL that `setup` sets."
+            }
+
+            /// Headers of all requests. A session or a request can replace them.
+            header: Vec<Header> = Vec::new(), {
+                help: "Header of all requests: \"Name: value\"",
+                group: Group::Requests,
+                short: Some('H'),
+                value: "HEADER",
+                changeable: true,
+            }
+            { none: "`SessionOptions::header` sets headers" }
+
+            /// Cookies of all requests. A cookie that the server sets replaces one with the same name.
+            cookie: Vec<Cookie> = Vec::new(), {
+                help: "Cookie of all requests: name=value",
+                group: Group::Requests,
+                value: "COOKIE",
+                changeable: true,
+            }
+            { none: "`SessionOptions::cookie` sets cookies" }
 
             /// Find the load that the service bears.
             sizing: bool = false, {

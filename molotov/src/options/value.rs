@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value as Json;
 
-use super::{InvalidValue, Rate, ReportTarget, Threshold, WebAddress, duration};
+use super::{BaseUrl, Cookie, Header, InvalidValue, Rate, ReportTarget, Threshold, WebAddress, duration};
 
 /// The kind of the values of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +99,9 @@ single!(f64, Number, number, |value: &f64| Json::from(*value));
 single!(Duration, Time, duration::parse, |value: &Duration| Json::from(value.as_secs_f64()));
 single!(String, Text, |text: &str| Ok(text.to_owned()), |value: &String| Json::from(value.as_str()));
 single!(PathBuf, Text, |text: &str| Ok(text.into()), |value: &PathBuf| Json::from(value.to_string_lossy()));
+single!(BaseUrl, Text, str::parse, |value: &BaseUrl| Json::from(value.as_str()));
+single!(Header, Text, str::parse, |value: &Header| Json::from(value.to_string()));
+single!(Cookie, Text, str::parse, |value: &Cookie| Json::from(value.to_string()));
 single!(Threshold, Text, |text: &str| Ok(text.parse()?), |value: &Threshold| Json::from(value.to_string()));
 single!(Rate, Text, str::parse, |value: &Rate| Json::from(value.to_string()));
 single!(ReportTarget, Text, str::parse, |value: &ReportTarget| Json::from(value.to_string()));

@@ -12,6 +12,7 @@ use pyo3::{
 use crate::{
     blocking::BlockingRequest,
     python::{awaitable, errors, host::host, interrupts::interrupted, run_state, worker},
+    vars::Scope,
 };
 
 /// The part of the package that is written in Rust.
@@ -76,6 +77,21 @@ pub mod _core {
         name: String,
     ) -> Operation {
         Operation::new(context.map(|context| context.get().inner.borrow(py).clone()), protocol, name)
+    }
+
+    /// The address of `--host`, without a slash at its end.
+    #[pyfunction]
+    #[pyo3(name = "host")]
+    fn host_option() -> Option<String> {
+        Some(Scope::current().request_defaults().host?.as_str().to_owned())
+    }
+
+    /// The headers of `--header` and `--cookie`.
+    #[pyfunction]
+    fn default_headers() -> Vec<(String, String)> {
+        let headers = Scope::current().request_defaults().headers;
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
     }
 
     /// Prints a note to the user.

@@ -11,7 +11,7 @@ use super::{
     request_body::RequestBody, route::Route,
 };
 use crate::{
-    http::{BoxError, Error, ErrorKind, request::Body, target::Target},
+    http::{BoxError, Error, ErrorKind, request::Body},
     secrets,
 };
 
@@ -43,7 +43,7 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(super) fn new(session: Session, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        let parts = url.into_target().map(|target| Parts {
+        let parts = url.into_target(session.0.base.as_deref()).map(|target| Parts {
             method,
             headers: target.authorization.iter().map(|value| (header::AUTHORIZATION, value.clone())).collect(),
             target,
@@ -143,13 +143,11 @@ impl RequestBuilder {
             if text.is_empty() {
                 return Ok(());
             }
-            let mut url = parts.target.url.clone();
-            let query = match url.query() {
+            let query = match parts.target.url.query() {
                 Some(before) if !before.is_empty() => format!("{before}&{text}"),
                 _ => text,
             };
-            url.set_query(Some(&query));
-            parts.target = Target::from_url(url)?;
+            parts.target = parts.target.with_query(&query);
             Ok(())
         })
     }

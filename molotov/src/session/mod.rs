@@ -52,7 +52,7 @@ pub(crate) use self::{numbers::Numbers, observer::Observer};
 use self::{route::Routes, transport::HttpTransport};
 #[doc(no_inline)]
 pub use crate::http::multipart;
-use crate::http::{Error, ErrorKind, cookies::Jar};
+use crate::http::{Error, ErrorKind, cookies::Jar, target::Base};
 pub use crate::http::{
     proxy::Proxy,
     redirect::{Action, Attempt, Redirect},
@@ -88,6 +88,8 @@ pub(crate) struct Inner {
     routes: Routes,
     jar: RefCell<Rc<Jar>>,
     pub(crate) defaults: HeaderMap,
+    /// The address that paths are added to.
+    pub(crate) base: Option<Rc<Base>>,
     context: OnceCell<Context>,
 }
 
@@ -103,7 +105,8 @@ impl Session {
         }
         let jar = Jar::new(options.cookie_policy());
         for (url, cookie) in &options.cookies {
-            let url = url::Url::parse(url)
+            let joined = options.base_url.as_ref().filter(|_| url.starts_with('/')).map(|base| base.join(url));
+            let url = url::Url::parse(joined.as_ref().unwrap_or(url))
                 .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
             jar.add(cookie, &url)?;
         }
@@ -112,12 +115,14 @@ impl Session {
         options.transport_options.shared_permits = Some(options.transport_options.permits());
         let transport = HttpTransport::new(&options)?;
         let defaults = options.all_headers();
+        let base = options.base_url.as_ref().map(Base::of);
         Ok(Session(Rc::new(Inner {
             options,
             transport,
             routes: Routes::default(),
             jar: RefCell::new(Rc::new(jar)),
             defaults,
+            base,
             context: OnceCell::new(),
         })))
     }

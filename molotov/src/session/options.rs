@@ -15,7 +15,11 @@ use crate::http::{
     cookies::CookiePolicy, decode::Decompression, options::TransportOptions, redirect::Redirect,
     version::HttpVersionPolicy,
 };
-use crate::{missing::missing, secrets};
+use crate::{
+    missing::missing,
+    options::{Args, BaseUrl, InvalidValue},
+    secrets,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// The options of a session, which the fixture `setup` returns.
@@ -32,6 +36,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 #[must_use]
 pub struct SessionOptions {
     pub(crate) headers: HeaderMap,
+    /// The headers that the options of the run set. Those of the session replace them.
+    run_headers: HeaderMap,
+    /// The address that paths are added to.
+    pub(crate) base_url: Option<BaseUrl>,
     pub(crate) cookies: Vec<(String, String)>,
     pub(crate) cookie_store: bool,
     /// Whether servers without a host name may set cookies.
@@ -78,6 +86,8 @@ impl fmt::Debug for SessionOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionOptions")
             .field("headers", &secrets::Headers(&self.headers))
+            .field("run_headers", &secrets::Headers(&self.run_headers))
+            .field("base_url", &self.base_url)
             .field("cookie_store", &self.cookie_store)
             .field("timeout", &self.timeout)
             .field("redirect", &self.redirect)
@@ -100,6 +110,8 @@ impl SessionOptions {
     pub fn new() -> SessionOptions {
         SessionOptions {
             headers: HeaderMap::new(),
+            run_headers: HeaderMap::new(),
+            base_url: None,
             cookies: Vec::new(),
             cookie_store: cfg!(feature = "cookies"),
             cookies_of_addresses: true,
@@ -123,6 +135,34 @@ impl SessionOptions {
     fn invalid(mut self, what: impl Into<String>) -> Self {
         self.error.get_or_insert_with(|| what.into());
         self
+    }
+
+    /// Sets the address of the service, such as `http://127.0.0.1:8080`. Requests then need only a path.
+    ///
+    /// A path in the address comes before the path of the request. URLs with a host are sent unchanged. The option `--host` and
+    /// [`LoadTest::host`](crate::LoadTest::host) replace the address, so that the same load test runs in each environment.
+    ///
+    /// ```no_run
+    /// # use molotov::prelude::*;
+    /// #[setup]
+    /// async fn shop() -> SessionOptions {
+    ///     SessionOptions::new().base_url("http://127.0.0.1:8080")
+    /// }
+    ///
+    /// #[scenario]
+    /// async fn cart(session: &Session) -> Result<()> {
+    ///     session.get("/cart").send().await?.error_for_status()?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn base_url(mut self, address: impl TryInto<BaseUrl, Error: Into<InvalidValue>>) -> Self {
+        match address.try_into() {
+            Ok(address) => {
+                self.base_url = Some(address);
+                self
+            }
+            Err(error) => self.invalid(format!("the base URL is invalid: {}", error.into())),
+        }
     }
 
     /// Adds a header to every request. A request can replace it.
@@ -178,7 +218,7 @@ impl SessionOptions {
         }
     }
 
-    /// Adds a cookie, as if a server at `url` had set it: `"id=1; Path=/"`.
+    /// Adds a cookie, as if a server at `url` had set it: `"id=1; Path=/"`. With a base URL, the path `/` is enough for `url`.
     pub fn cookie(mut self, url: impl Into<String>, cookie: impl Into<String>) -> Self {
         self.cookies.push((url.into(), cookie.into()));
         self
@@ -212,9 +252,16 @@ impl SessionOptions {
         self
     }
 
-    /// Sets the total timeout, unless it is set.
-    pub(crate) fn or_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout.get_or_insert(timeout);
+    /// Applies the options of the run: its host replaces the base URL, and its timeout and headers are defaults.
+    pub(crate) fn with_args(mut self, args: &Args) -> Self {
+        self.timeout.get_or_insert(args.timeout);
+        self.with_defaults(args.host.clone(), args.default_headers())
+    }
+
+    /// Replaces the base URL, if there is a host, and sets the headers of requests without such headers.
+    pub(crate) fn with_defaults(mut self, host: Option<BaseUrl>, headers: HeaderMap) -> Self {
+        self.base_url = host.or(self.base_url);
+        self.run_headers = headers;
         self
     }
 
@@ -460,6 +507,7 @@ impl SessionOptions {
 
     /// Adds the headers that every request has by default.
     pub(crate) fn with_automatic(&self, mut headers: HeaderMap) -> HeaderMap {
+        headers::add_missing(&mut headers, &self.run_headers);
         let mut or = |name: HeaderName, value: &'static str| {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         };

@@ -12,6 +12,7 @@ use super::{
     Session,
     body::Incoming,
     events::Sent,
+    headers,
     measure::Measure,
     options::SessionOptions,
     parts::Parts,
@@ -229,14 +230,12 @@ impl Session {
     fn merged(&self, parts: &Parts, cookies: Option<HeaderValue>) -> HeaderMap {
         let mut headers = parts.headers.clone();
         if !parts.has_defaults {
-            for name in self.0.defaults.keys().filter(|name| !parts.headers.contains_key(*name)) {
-                for value in self.0.defaults.get_all(name) {
-                    headers.append(name, value.clone());
-                }
-            }
+            headers::add_missing(&mut headers, &self.0.defaults);
         }
-        if let Some(cookies) = cookies {
-            headers.entry(header::COOKIE).or_insert(cookies);
+        if let Some(cookies) = cookies
+            && !parts.headers.contains_key(header::COOKIE)
+        {
+            headers::add_cookies(&mut headers, cookies);
         }
         headers
     }

@@ -16,7 +16,10 @@ use tokio::{
 use url::Url;
 
 use super::*;
-use crate::metrics::{OperationSample, Outcome};
+use crate::{
+    metrics::{OperationSample, Outcome},
+    options::Args,
+};
 
 /// How long a listener takes for each event.
 const LISTENING: Duration = Duration::from_millis(500);
@@ -428,4 +431,77 @@ async fn requests_have_groups_tags_and_checks() {
     assert_eq!(checks[0], ("found".to_owned(), Ok(())));
     assert_eq!(checks[1], ("cached".to_owned(), Err(Some(response.clone()))));
     assert_eq!(checks[2], ("small".to_owned(), Err(Some(format!("too large ({response})")))));
+}
+
+/// A server that responds to each request with its head, and sets the cookie `b=2`.
+async fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut lines = BufReader::new(socket).lines();
+            let mut head = String::new();
+            while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+                head += &line;
+                head.push('\n');
+            }
+            let answer = "HTTP/1.1 200 OK\r\nset-cookie: b=2\r\nconnection: close\r\ncontent-length:";
+            let answer = format!("{answer} {}\r\n\r\n{head}", head.len());
+            lines.into_inner().write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+async fn sent(request: RequestBuilder) -> String {
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn paths_are_added_to_the_base_url() {
+    let server = echo().await;
+    let session = Session::new(SessionOptions::new().base_url(format!("{server}/api/"))).unwrap();
+    let head = sent(session.get("/cart?page=1").query(&[("q", "a b")])).await;
+    assert!(head.starts_with("GET /api/cart?page=1&q=a+b HTTP/1.1\n"), "{head}");
+    let head = sent(session.get(format!("{server}/cart"))).await;
+    assert!(head.starts_with("GET /cart HTTP/1.1\n"), "{head}");
+    // The host of the run replaces that of `setup`.
+    let args = Args { host: Some(server.parse().unwrap()), ..Args::default() };
+    let options = SessionOptions::new().base_url("http://127.0.0.1:1").with_args(&args);
+    let head = sent(Session::new(options).unwrap().get("/cart")).await;
+    assert!(head.starts_with("GET /cart HTTP/1.1\n"), "{head}");
+
+    let without = Session::new(SessionOptions::new()).unwrap();
+    assert_eq!(
+        without.get("/cart").send().await.unwrap_err().to_string(),
+        "`/cart` has no host: pass `--host http://127.0.0.1:8080`, or set `SessionOptions::base_url` in `setup`"
+    );
+    assert!(without.get("cart").send().await.unwrap_err().to_string().contains("begin a path with a slash"));
+    let invalid = Session::new(SessionOptions::new().base_url("127.0.0.1:8080")).unwrap_err();
+    assert_eq!(invalid.to_string(), "the base URL is invalid: the scheme is missing: `http://127.0.0.1:8080`");
+}
+
+#[tokio::test]
+async fn headers_and_cookies_of_the_run_are_defaults() {
+    let server = echo().await;
+    let args = Args {
+        host: Some(server.parse().unwrap()),
+        header: ["X-Run: 1", "X-Both: run", "User-Agent: run"].map(|header| header.parse().unwrap()).to_vec(),
+        cookie: ["a=1", "b=1"].map(|cookie| cookie.parse().unwrap()).to_vec(),
+        ..Args::default()
+    };
+    let options = SessionOptions::new().header("x-both", "session").cookie("/", "mine=3").with_args(&args);
+    let session = Session::new(options).unwrap();
+    let head = sent(session.get("/")).await;
+    for line in ["\nx-run: 1\n", "\nx-both: session\n", "\nuser-agent: run\n", "\ncookie: a=1; b=1; mine=3\n"] {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+    // The server has set `b=2`.
+    let head = sent(session.get("/").header("x-run", "request")).await;
+    assert!(head.contains("\nx-run: request\n") && !head.contains("x-run: 1"), "{head}");
+    let cookies = head.lines().find_map(|line| line.strip_prefix("cookie: a=1; ")).unwrap();
+    assert!(["b=2; mine=3", "mine=3; b=2"].contains(&cookies), "{head}");
+    let head = sent(session.get("/").header("cookie", "only=this")).await;
+    assert!(head.contains("\ncookie: only=this\n"), "{head}");
 }

@@ -4,6 +4,7 @@ mod load;
 mod other;
 mod output;
 mod reports;
+mod requests;
 mod selection;
 mod stopping;
 
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::{LoadTestProgram, load_test::Run};
 
-const GROUPS: [&[Row]; 6] = [load::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
+const GROUPS: [&[Row]; 7] = [load::ROWS, requests::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
 
 /// The error for a flag with the value `1`.
 const FLAG: &str = "unexpected value '1' for";

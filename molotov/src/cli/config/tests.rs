@@ -58,7 +58,7 @@ fn all_options_set_their_fields() {
         "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
-        "color": "never", "timeout": 10, "show_secrets": true, "rate": "30/m",
+        "color": "never", "host": "http://h:81/", "header": ["A: b"], "cookie": "c=d", "timeout": 10, "show_secrets": true, "rate": "30/m",
         "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s",
         "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}}"#;
     let (options, warnings) = applied(all).unwrap();
@@ -95,6 +95,9 @@ fn all_options_set_their_fields() {
         threshold: ["failures < 1%", "p95 < 1s"].map(|text| text.parse().unwrap()).to_vec(),
         list: true,
         color: Color::Never,
+        host: Some("http://h:81".parse().unwrap()),
+        header: vec!["A: b".parse().unwrap()],
+        cookie: vec!["c=d".parse().unwrap()],
         timeout: seconds(10.0),
         show_secrets: true,
         rate: Some(Rate::per_second(0.5)),
@@ -123,6 +126,9 @@ fn all_options_are_accepted() {
             "\"2s:5/s\"",
             "\"poisson\"",
             "\"drop\"",
+            "\"http://h\"",
+            "\"a: b\"",
+            "\"c=d\"",
             "{\"a\": {\"rate\": \"5/s\"}}",
         ];
         let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());

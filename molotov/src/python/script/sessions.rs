@@ -71,7 +71,7 @@ impl SessionOpener {
             return with_context(py, real, worker, context);
         }
         let options = options_from_dict(py, given.as_ref().map(|given| given.bind(py))).map_err(errors::failure)?;
-        let inner = session::Session::new(options.or_timeout(context.args().timeout))?;
+        let inner = session::Session::new(options.with_args(context.args()))?;
         inner.belong_to(context.clone());
         let has_options = given.is_some();
         let made = worker_context(py, worker, context)

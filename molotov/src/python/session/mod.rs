@@ -258,8 +258,8 @@ impl Session {
 
     /// Replaces the options. They are those that `setup` may return.
     fn _reopen(&self, py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<()> {
-        let timeout = self.context.bind(py).get().inner.borrow(py).args().timeout;
-        let options = options::from_dict(py, Some(given))?.or_timeout(timeout);
+        let options = options::from_dict(py, Some(given))?;
+        let options = options.with_args(self.context.bind(py).get().inner.borrow(py).args());
         let reopened = self.inner.borrow(py).with_options(options);
         self.inner.replace(py, reopened.map_err(|error| errors::exception(py, &error))?);
         Ok(())

@@ -41,9 +41,10 @@ pub(super) fn start(
         && !*this.changed.borrow(py)
         && let Ok(url) = url.cast::<PyString>()
         && let Ok(text) = url.to_str()
-        && is_plain(text)
+        && let session = this.inner.borrow(py)
+        && is_plain(text, session.0.base.is_some())
     {
-        let mut request = this.inner.borrow(py).request(method.clone(), text);
+        let mut request = session.request(method.clone(), text);
         if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
             request = request.header("content-type", "application/octet-stream").body(Bytes::new());
         } else if !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
@@ -73,9 +74,9 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-/// Whether a URL can be sent unchanged. `_requests` quotes all others.
-fn is_plain(url: &str) -> bool {
-    (url.starts_with("http://") || url.starts_with("https://"))
+/// Whether a URL can be sent unchanged: one with a host or, if the session has a base, a path. `_requests` quotes all others.
+fn is_plain(url: &str, has_base: bool) -> bool {
+    (url.starts_with("http://") || url.starts_with("https://") || has_base && url.starts_with('/'))
         && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~?=&,".contains(&byte))
         // Segments of dots are resolved.
         && !url.contains("/.")
@@ -149,7 +150,10 @@ impl Parts<'_, '_> {
         let mut request = session.request(method.clone(), self.url);
         // A negative number follows none, and returns the redirect as the response.
         let max_redirects = self.redirects.map_or(Some(MAX_REDIRECTS), |limit| usize::try_from(limit).ok());
-        if let Some(rest) = self.url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
+        let under_base = session.0.base.as_ref().filter(|_| self.url.starts_with('/'));
+        let joined = under_base.map(|base| base.address.join(self.url));
+        let url = joined.as_deref().unwrap_or(self.url);
+        if let Some(rest) = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]))
             && let rest = rest.strip_suffix('?').unwrap_or(rest)
             && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
         {

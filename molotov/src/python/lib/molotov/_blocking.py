@@ -4,7 +4,7 @@ from molotov import _core
 from molotov._bodies import body_of
 from molotov._exceptions import errors
 from molotov._headers import basic, cookie_header, cookie_values, pairs_of
-from molotov._targets import url_of
+from molotov._targets import on_host, url_of
 from molotov._timeouts import seconds
 from molotov._types import decoded, info_of, multidict
 
@@ -13,7 +13,7 @@ def blocking_request(endpoint, verb, session_options, options, wants_json=False)
     """Sends a request on a new connection, and waits for its response."""
     session_options = dict(session_options or {})
     session_options.update(options)
-    url = url_of(endpoint, session_options.get("params"))
+    url = url_of(on_host(endpoint), session_options.get("params"))
     headers = pairs_of(session_options.get("headers"))
     if session_options.get("auth") is not None:
         headers.append(("Authorization", basic(session_options["auth"])))

@@ -7,6 +7,8 @@ from time import perf_counter
 
 from molotov import _core, _jars, api
 from molotov._aiohttp import needed, warn_once
+from molotov._headers import pairs_of
+from molotov._targets import on_host
 
 # The request of aiohttp that the current task sends.
 _CURRENT = ContextVar("molotov_exchange", default=None)
@@ -16,6 +18,10 @@ def make(options, owner=None):
     """Makes an aiohttp session. Its requests belong to the session `owner`. Without one, it is the session of the scenario."""
     aiohttp = needed()
     options = dict(options)
+    has_base = options.get("base_url") is not None
+    if _core.host() is not None:
+        # Before 3.12, aiohttp accepts only paths if there is one.
+        options.pop("base_url", None)
     options["request_class"] = _request_class(options.get("request_class") or aiohttp.ClientRequest)
     if isinstance(options.get("timeout"), (int, float)):
         options["timeout"] = aiohttp.ClientTimeout(total=options["timeout"])
@@ -24,7 +30,7 @@ def make(options, owner=None):
         options["connector_owner"] = True
     real = aiohttp.ClientSession(**options)
     # aiohttp warns about the assignment of other attributes than its own.
-    object.__setattr__(real, "_request", _measured(real, real._request, owner or real))
+    object.__setattr__(real, "_request", _measured(real, real._request, owner or real, has_base))
     return real
 
 
@@ -45,15 +51,19 @@ def of(session, options):
     real._cookie_jar = _jars.over(session._jar()) if jar is None or isinstance(jar, _jars.Jar) else jar
     real._default_headers = session.headers
     for name in ("_base_url", "_connector", "_timeout"):
+        if name == "_base_url" and _core.host() is not None:
+            continue
         if name in kept and kept[name] is not None:
             setattr(real, name, kept[name])
     return real
 
 
-def _measured(real, request, owner):
+def _measured(real, request, owner, has_base):
     """Wraps aiohttp's `_request` to measure the request."""
 
     async def measured(method, url, **keywords):
+        url = on_host(url, has_base)
+        keywords = _with_default_headers(real, keywords)
         exchange = _Exchange(real, owner, method, url, keywords)
         token = _CURRENT.set(exchange)
         try:
@@ -69,6 +79,21 @@ def _measured(real, request, owner):
         return response
 
     return measured
+
+
+def _with_default_headers(real, keywords):
+    """Adds the headers of `--header` and `--cookie` that neither the request nor its session has."""
+    defaults = _core.default_headers()
+    if not defaults:
+        return keywords
+    from multidict import CIMultiDict
+
+    headers = CIMultiDict(pairs_of(keywords.get("headers")))
+    own = {name.lower() for name in (*headers, *real._default_headers)}
+    for name, value in defaults:
+        if name not in own:
+            headers.add(name, value)
+    return {**keywords, "headers": headers}
 
 
 _REQUEST_CLASSES = {}

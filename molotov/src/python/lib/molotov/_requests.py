@@ -1,13 +1,13 @@
 """Translates requests with aiohttp's arguments to requests of the engine."""
 
-from molotov import _connectors, _environment
+from molotov import _connectors, _core, _environment
 from molotov import _tls
 from molotov._aiohttp import fallback_session, imported, Unsupported
 from molotov._bodies import body_of, compressed
 from molotov._exceptions import errors, proxy_error
 from molotov._headers import basic, cookie_header, cookie_values, pairs_of
 from molotov._responses import host_of
-from molotov._targets import relative, unsupported, url_of
+from molotov._targets import base_of, on_host, relative, unsupported, url_of
 from molotov._timeouts import limits
 from molotov._types import multidict, RequestInfo
 
@@ -129,9 +129,11 @@ async def _start(session, method, url, keywords):
 
 async def _send(session, method, url, keywords):
     options = session._options or {}
-    base = session.__dict__.get("_base_url", options.get("base_url"))
-    asked = url
-    if base is not None:
+    host = _core.host()
+    base = base_of(session)
+    asked, url = url, on_host(url, base is not None)
+    is_path = url is not asked
+    if base is not None and host is None:
         url = relative(url)
         if not _accepts_absolute_urls():
             assert not url.host and url.path.startswith("/")
@@ -224,9 +226,13 @@ async def _send(session, method, url, keywords):
     timeouts = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
     if not timeouts and "_timeout" in session.__dict__:
         timeouts = [session._timeout]
+    target = str(plain)
+    if is_path and target.startswith(host + "/"):
+        # The name of the request does not contain the path of the host.
+        target = target[len(host) :]
     sending = session._send(
         method,
-        str(plain),
+        target,
         _encoded(headers),
         body,
         limits(timeouts[0]) if timeouts else None,

@@ -1,5 +1,6 @@
 """The URLs of requests."""
 
+from molotov import _core
 from molotov._exceptions import errors
 
 
@@ -12,6 +13,27 @@ def relative(url):
 
         return own.URL(str(url))
     return yarl.URL(url)
+
+
+def on_host(url, has_base=False):
+    """Returns a URL, or the URL of a path on the host of `--host`, if there is one.
+
+    If the session has a `base_url`, which the host replaces, a path may begin without a slash.
+    """
+    host = _core.host()
+    if host is None:
+        return url
+    text = str(url)
+    if text.startswith("/"):
+        return host + text
+    if has_base and text and not relative(url).scheme:
+        return "%s/%s" % (host, text)
+    return url
+
+
+def base_of(session):
+    """Returns the base URL that the script has given a session, or `None`."""
+    return session.__dict__.get("_base_url", (session._options or {}).get("base_url"))
 
 
 def url_of(url, params):
@@ -60,10 +82,12 @@ def incomplete(url, written):
     if not written:
         return _invalid(url, "the URL is empty")
     if written.startswith("/"):
-        return _invalid(url, "the scheme and host are missing; write http://HOST%s, or set `base_url` in `setup`" % written)
+        return _invalid(url, "the scheme and host are missing; pass `--host http://HOST`, set `base_url` in `setup`, or write http://HOST%s" % written)
     for scheme in ("http", "https"):
         if written.startswith(scheme + "//"):
             return _invalid(url, "a colon is missing; write %s:%s" % (scheme, written[len(scheme):]))
+    if _core.host() is not None:
+        return _invalid(url, "a path begins with a slash: /%s" % written)
     return _invalid(url, "the scheme is missing; write http://%s" % written)
 
 

@@ -2,9 +2,10 @@
 
 import types
 
+from molotov import _core
 from molotov._aiohttp import imported, plain_options, warn_once
 from molotov._headers import pairs_of
-from molotov._targets import relative, url_of
+from molotov._targets import base_of, on_host, relative, url_of
 
 # The signals that our session sends. All others need a session of aiohttp.
 _OURS = (
@@ -145,8 +146,9 @@ async def _redirected(traces, headers, history):
 
 
 def _target(session, url, keywords):
-    base = session.__dict__.get("_base_url", (session._options or {}).get("base_url"))
-    if base is not None:
+    base = base_of(session)
+    url = on_host(url, base is not None)
+    if base is not None and _core.host() is None:
         url = url_of(base, None).join(relative(url))
     return url_of(url, keywords.get("params"))
 
