@@ -100,7 +100,10 @@ fn incomplete_urls_say_what_is_missing() {
         ("httpd:8080/x", "the scheme is missing; write http://httpd:8080/x"),
         ("https/x", "the scheme is missing; write http://https/x"),
         ("https//localhost/x", "a colon is missing; write https://localhost/x"),
-        ("/x", "the scheme and host are missing; pass `--host http://HOST`, set `base_url` in `setup`, or write http://HOST/x"),
+        (
+            "/x",
+            "the scheme and host are missing; pass `--host http://HOST`, set `base_url` in `setup`, or write http://HOST/x",
+        ),
         ("http:/x", "the host is missing; write http://HOST/PATH"),
         ("", "the URL is empty"),
         ("ftp://localhost/", "the scheme `ftp` is not supported; use http or https"),

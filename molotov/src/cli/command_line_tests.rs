@@ -100,7 +100,20 @@ fn options_set_their_fields() {
 #[test]
 fn all_options_are_on_the_command_line() {
     for entry in line_options().filter(|entry| !entry.positional) {
-        let values = ["2", "udp://localhost:1", "p95<1s", "json:-", "never", "5/s", "2s:5/s", "poisson", "drop", "http://h", "a: b", "c=d"];
+        let values = [
+            "2",
+            "udp://localhost:1",
+            "p95<1s",
+            "json:-",
+            "never",
+            "5/s",
+            "2s:5/s",
+            "poisson",
+            "drop",
+            "http://h",
+            "a: b",
+            "c=d",
+        ];
         let value = values.into_iter().find(|value| (entry.read)(value).is_ok()).unwrap_or("2");
         let line = match entry.kind {
             ValueKind::Flag | ValueKind::Count => format!("--{}", entry.long()),

@@ -156,7 +156,8 @@ impl Base {
     /// Returns the base of an address. Sessions of a thread with the same address share it.
     pub(crate) fn of(address: &BaseUrl) -> Rc<Self> {
         KNOWN_BASES.with_borrow_mut(|known| {
-            let make = || Rc::new(Self { address: address.clone(), targets: RefCell::new(LruCache::sparse(CACHE_SIZE)) });
+            let make =
+                || Rc::new(Self { address: address.clone(), targets: RefCell::new(LruCache::sparse(CACHE_SIZE)) });
             Rc::clone(known.get_or_insert(address.clone(), make))
         })
     }
@@ -166,9 +167,8 @@ impl Base {
         if let Some(target) = self.targets.borrow_mut().get(path) {
             return Ok(Rc::clone(target));
         }
-        let url = Url::parse(&self.address.join(path)).map_err(|error| {
-            Error::new(ErrorKind::Builder, format!("`{path}` is not a path")).with_source(error)
-        })?;
+        let url = Url::parse(&self.address.join(path))
+            .map_err(|error| Error::new(ErrorKind::Builder, format!("`{path}` is not a path")).with_source(error))?;
         let mut target = Target::from_url(url)?;
         if let Some(target) = Rc::get_mut(&mut target)
             && let Some(path) = target.url.path().strip_prefix(self.address.prefix())

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::LoadTest;
-use crate::options::{Arrivals, BaseUrl, InvalidValue, Options, Rate, Stage, Stages, Value, WebAddress, WhenBusy, option_table};
+use crate::options::{
+    Arrivals, BaseUrl, InvalidValue, Options, Rate, Stage, Stages, Value, WebAddress, WhenBusy, option_table,
+};
 
 macro_rules! methods {
     ($(

@@ -20,7 +20,8 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{
-    Arrivals, BaseUrl, Color, Cookie, Header, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold, WebAddress, WhenBusy, scenarios,
+    Arrivals, BaseUrl, Color, Cookie, Header, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold,
+    WebAddress, WhenBusy, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},

@@ -56,7 +56,8 @@ pub(super) fn add_cookies(headers: &mut HeaderMap, jar: HeaderValue) {
         return;
     };
     let name = |pair: &&[u8]| pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii().to_vec();
-    let pairs = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let pairs =
+        |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let newer = pairs(&jar);
     let replaced: Vec<_> = newer.iter().map(|pair| name(&pair.as_slice())).collect();
     let kept = pairs(defaults).into_iter().filter(|pair| !replaced.contains(&name(&pair.as_slice())));

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use crate::{LoadTestProgram, load_test::Run};
 
-const GROUPS: [&[Row]; 7] = [load::ROWS, requests::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
+const GROUPS: [&[Row]; 7] =
+    [load::ROWS, requests::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
 
 /// The error for a flag with the value `1`.
 const FLAG: &str = "unexpected value '1' for";

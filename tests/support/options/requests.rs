@@ -25,11 +25,14 @@ pub(super) const ROWS: &[Row] = &[
             let missing = run(test, "-r 1", &server);
             assert_eq!((server.served(), missing.totals()), (7, (0, 1)), "{missing:#?}");
             assert!(missing.stdout.contains("pass `--host http://"), "{missing:#?}");
-            test.write("host.json", &format!(
-                "{{\"molotov\": {{\"tests\": {{\"test\": {{{}\"max_runs\": 1, \"host\": \"{}\"}}}}}}}}",
-                test.script.map(|script| format!("\"scenario\": \"{script}\", ")).unwrap_or_default(),
-                server.url(),
-            ));
+            test.write(
+                "host.json",
+                &format!(
+                    "{{\"molotov\": {{\"tests\": {{\"test\": {{{}\"max_runs\": 1, \"host\": \"{}\"}}}}}}}}",
+                    test.script.map(|script| format!("\"scenario\": \"{script}\", ")).unwrap_or_default(),
+                    server.url(),
+                ),
+            );
             let program = crate::Program::new(&test.program, "--config host.json -s cart").in_directory(test.path());
             assert_eq!(program.env("TARGET", "").run().exited(0).totals(), (1, 0));
             assert_eq!(server.counts()["/ok/cart"], 1);
