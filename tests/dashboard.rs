@@ -272,7 +272,7 @@ fn dashboard_and_table_use_colors_and_the_full_width() {
     tmux.wait_for("left 100 behind");
     tmux.line(&format!("NO_COLOR= {TROUBLED} -s wrong -d 1h --delay 0.05"));
     tmux.wait_for(DASHBOARD);
-    wait_until("failures are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;1m"));
+    wait_until("failures are shown in red", || tmux.colored_screen().contains("\u{1b}[38;5;196m"));
     assert!(!tmux.screen().contains(" behind"), "{}", tmux.screen());
     tmux.key("q");
     tmux.wait_for("*** Bye ***");

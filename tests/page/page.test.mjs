@@ -235,6 +235,23 @@ describe("the report", () => {
     await assertTableEqualsJson(page, "scenarios");
   });
 
+  test("counts no more errors in a range than there are", async () => {
+    const other = new Run(service, ["-q", "-d", "4", "--warm-up", "2"]);
+    await other.ended;
+    const viewer = await open(browser, `file://${other.path("run.html")}`);
+    const { page } = viewer;
+    await page.locator("#chart-scenarios .plot").focus();
+    for (const key of ["Home", "Shift+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"]) await page.keyboard.press(key);
+    const counts = await page.locator("#errors summary b").allTextContents();
+    assert.ok(counts.length > 0, "errors have occurred in the range");
+    for (const text of counts) {
+      const [, some, all] = text.match(/^([\d,]+) of ([\d,]+) ×$/) ?? [];
+      assert.ok(read(some) <= read(all), text);
+    }
+    await viewer.close();
+    await other.remove();
+  });
+
   test("is used with the keyboard alone", async () => {
     const { page } = view;
     const plot = page.locator("#chart-scenarios .plot");

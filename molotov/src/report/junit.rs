@@ -208,9 +208,7 @@ fn seconds(time: Duration) -> String {
 /// The case of the run.
 fn run(summary: &Summary) -> Case<'_> {
     let sentence = summary.conclusion_sentence();
-    let mut notes: Vec<_> = summary.incomplete.iter().map(ToString::to_string).collect();
-    notes.extend(summary.advice());
-    notes.extend(summary.notes.iter().cloned());
+    let notes = [summary.other_losses(), summary.limitations()].concat();
     let problem = |kind| Problem { kind, message: sentence.clone(), details: String::new() };
     let result = match (summary.conclusion(), &summary.verdict) {
         (Conclusion::Failed, _) => CaseResult::Error(problem("failed")),

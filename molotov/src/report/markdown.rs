@@ -214,9 +214,7 @@ fn errors(text: &mut String, errors: &[ErrorGroup]) {
 
 /// Writes what limits the validity of the numbers.
 fn notes(text: &mut String, summary: &Summary) {
-    let mut notes = summary.other_losses();
-    notes.extend(summary.advice());
-    notes.extend(summary.notes.iter().cloned());
+    let notes = [summary.other_losses(), summary.limitations()].concat();
     if notes.is_empty() {
         return;
     }

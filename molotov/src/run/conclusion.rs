@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Summary, Verdict};
+use super::{Summary, Verdict, standing::failed_of_ended};
 use crate::format;
 
 /// What a run came to, as reports show it first. [`Verdict`] says why in detail.
@@ -58,26 +58,12 @@ impl Summary {
         }
     }
 
-    /// Returns what was lost, in sentences, unless [`conclusion_sentence`](Self::conclusion_sentence) says it.
-    pub(crate) fn other_losses(&self) -> Vec<String> {
-        match (&self.verdict, &*self.incomplete) {
-            (Verdict::ProcessLost(how), [one]) if how.ends_with(&format!("since {}", format::elapsed(one.since))) => {
-                Vec::new()
-            }
-            (_, incomplete) => incomplete.iter().map(ToString::to_string).collect(),
-        }
-    }
-
     /// Returns the conclusion in a few sentences, with what led to it.
     pub fn conclusion_sentence(&self) -> String {
         let totals = &self.totals;
-        let ended = totals.successes + totals.failures;
-        let scenarios = match (ended, totals.failures) {
-            (0, _) => "No scenario ended.".to_owned(),
-            (_, 0) => format!("{} ended, none failed.", format::plural(ended, "scenario")),
-            (_, failures) => {
-                format!("{} of {} failed.", format::count(failures), format::plural(ended, "scenario"))
-            }
+        let scenarios = match totals.successes + totals.failures {
+            0 => "No scenario ended.".to_owned(),
+            _ => format!("{}.", failed_of_ended(totals)),
         };
         let (met, all) = (self.thresholds.iter().filter(|result| result.passed).count(), self.thresholds.len());
         let thresholds = match all {

@@ -10,16 +10,20 @@
 mod conclusion;
 mod info;
 mod limit;
+mod limitations;
 mod line;
 mod progress;
 mod sizing;
 mod stalls;
+mod standing;
 mod stream_starts;
 mod summary;
 mod timeline;
 mod totals;
 mod verdict;
 
+#[cfg(feature = "dashboard")]
+pub(crate) use self::standing::Standing;
 pub use self::{
     conclusion::Conclusion,
     info::RunInfo,

@@ -7,7 +7,7 @@ use super::chart::title;
 use crate::{
     format,
     report::layout::harmless,
-    run::{Light, SizingResult, Summary},
+    run::{SizingResult, Summary},
 };
 
 /// The head of the page.
@@ -44,7 +44,7 @@ impl Banner {
             title,
             state,
             label,
-            sentence: harmless(&if running { so_far(summary) } else { summary.conclusion_sentence() }),
+            sentence: harmless(&if running { summary.standing_sentence() } else { summary.conclusion_sentence() }),
             facts: facts(summary),
             tiles: tiles(summary),
             notes: notes(summary).iter().map(|note| harmless(note)).collect(),
@@ -68,31 +68,6 @@ impl Banner {
             div id="notes" { @for note in &self.notes { p class="note" { (note) } } }
         }
     }
-}
-
-/// What a run that is not over has come to.
-fn so_far(summary: &Summary) -> String {
-    let all = summary.thresholds.len() as u64;
-    let count = |light| summary.thresholds.iter().filter(|result| result.light() == light).count() as u64;
-    let (broken, unknown) = (count(Light::Broken), count(Light::Unknown));
-    let are = |count: u64| if count == 1 { "is" } else { "are" };
-    let thresholds = match (all, broken, unknown) {
-        (0, ..) => String::new(),
-        (1, 0, 0) => "The threshold is met so far. ".to_owned(),
-        (1, 0, _) => "The threshold has no measures yet. ".to_owned(),
-        (1, ..) => "The threshold is broken so far. ".to_owned(),
-        (_, 0, 0) => format!("All {all} thresholds are met so far. "),
-        (_, 0, _) if unknown == all => "The thresholds have no measures yet. ".to_owned(),
-        (_, 0, _) => format!("{} of {all} thresholds {} met so far. ", all - unknown, are(all - unknown)),
-        _ => format!("{broken} of {all} thresholds {} broken so far. ", are(broken)),
-    };
-    let (failures, ended) = (summary.totals.failures, summary.totals.successes + summary.totals.failures);
-    let scenarios = match (failures, ended) {
-        (_, 0) => "No scenario has ended.".to_owned(),
-        (0, _) => format!("{} ended, none failed.", format::plural(ended, "scenario")),
-        _ => format!("{} of {} failed.", format::count(failures), format::plural(ended, "scenario")),
-    };
-    thresholds + &scenarios
 }
 
 /// The conclusion, and its words.
@@ -171,8 +146,7 @@ fn tiles(summary: &Summary) -> Vec<Tile> {
 
 fn notes(summary: &Summary) -> Vec<String> {
     let mut notes = summary.other_losses();
-    notes.extend(summary.advice());
-    notes.extend(summary.notes.iter().cloned());
+    notes.extend(summary.limitations());
     if let Some(sizing) = &summary.sizing {
         notes.push(match sizing {
             SizingResult::Found { workers, ratio, .. } => {
@@ -184,9 +158,6 @@ fn notes(summary: &Summary) -> Vec<String> {
             SizingResult::Interrupted => "Sizing was interrupted.".to_owned(),
             SizingResult::Capacity(capacity) => format!("{capacity}."),
         });
-    }
-    if summary.snapshot.names_exceeded {
-        notes.push("There were too many request names: the last ones share the row “other”.".to_owned());
     }
     notes
 }

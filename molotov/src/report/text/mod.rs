@@ -151,29 +151,7 @@ impl Page {
 
     /// Writes what limits the validity of the numbers.
     fn notes(&mut self, summary: &Summary, losses: Vec<String>) {
-        let mut notes = losses;
-        if summary.totals.interrupted > 0 {
-            notes.push(format!(
-                "{} interrupted by the end of the run: neither success nor failure, and not part of the latencies.",
-                match summary.totals.interrupted {
-                    1 => "1 scenario was".to_owned(),
-                    many => format!("{} scenarios were", format::count(many)),
-                }
-            ));
-        }
-        let retried: u64 = summary.snapshot.requests.values().map(|stats| stats.retried).sum();
-        if retried > 0 {
-            let (requests, verb) = (format::plural(retried, "request"), if retried == 1 { "was" } else { "were" });
-            notes.push(format!("{requests} {verb} sent again, because an idle connection closed without a response."));
-        }
-        if summary.snapshot.names_exceeded {
-            notes.push(
-                "There were too many request names: the last ones share the row `other`; name requests with .name(\"...\")."
-                    .to_owned(),
-            );
-        }
-        notes.extend(summary.advice());
-        notes.extend(summary.notes.iter().cloned());
+        let notes = losses.into_iter().chain(summary.limitations());
         for note in notes {
             self.end_section();
             for line in wrap(&note, self.width) {

@@ -4,7 +4,6 @@ mod activity;
 mod generator;
 mod table;
 mod trend;
-mod verdict;
 
 use std::time::Duration;
 

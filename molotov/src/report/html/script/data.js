@@ -60,10 +60,13 @@ function shown() {
   return range ?? { from: 0, to: Math.max(data.bins.end, 1e-3) };
 }
 
+/** The first bin after the warm-up. */
+const warmBin = () => Math.min(Math.floor(data.warm_up / data.bins.period + 1e-6), data.bins.count);
+
 /** The first bin of the range and the one after the last. Without a range, all bins after the warm-up. */
 function shownBins() {
   const { count, period } = data.bins;
-  if (!range) return [Math.min(Math.floor(data.warm_up / period + 1e-6), count), count];
+  if (!range) return [warmBin(), count];
   const last = range.to >= data.bins.end ? count : Math.round(range.to / period);
   return [Math.round(range.from / period), last];
 }

@@ -253,7 +253,10 @@ class ErrorList {
           missing += 1;
           return null;
         }
-        return this.group(error, course, range ? `${formatCount(inRange)} of ${formatCount(error.count)}` : formatCount(error.count));
+        // The count of an error is without the warm-up, unless the range begins in it.
+        const all = range && from < warmBin() ? sum(course) : error.count;
+        const count = Math.min(inRange, all);
+        return this.group(error, course, range ? `${formatCount(count)} of ${formatCount(all)}` : formatCount(all));
       });
       this.list.replaceChildren(...groups.filter(Boolean));
     });

@@ -76,53 +76,65 @@ fn with_gaps(
     }
 }
 
-/// Draws a chart of the last points, and of the time ahead if a line extends to it.
-fn draw(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    state: &State,
-    heads: &[&str],
-    curves: &[Curve],
-    scale: Scale,
-    label: fn(f64) -> String,
-) {
+/// The time of the last points, and the time ahead if a line extends to it.
+fn span(state: &State, curves: &[Curve]) -> [f64; 2] {
     let points = || state.trend.points();
     let begin = points().next().map_or(0.0, |point| point.from);
     let end = points().next_back().map_or(1.0, |point| point.at).max(1.0);
-    let end = curves.iter().filter_map(|curve| Some(curve.values.last()?.0)).fold(end, f64::max);
-    Chart { heads, curves, scale, label, span: [begin, end] }.draw(frame, area, state);
+    [begin, curves.iter().filter_map(|curve| Some(curve.values.last()?.0)).fold(end, f64::max)]
 }
 
-fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    let palette = Palette::of(state);
-    let of_requests = state.timeline.latency_source() == LatencySource::Requests;
-    let ok = |point: &TrendPoint| Some(if of_requests { point.requests_ok } else { point.scenarios_ok });
-    let failed = |point: &TrendPoint| Some(if of_requests { point.requests_failed } else { point.scenarios_failed });
-    let curves = [
-        Curve::new("ok", palette.good(), values(state, ok)),
-        Curve::new("failed", palette.bad(), values(state, failed)).of('×'),
-    ];
-    let heads: &[_] = match of_requests {
-        true => &["Requests a second", "Requests/s"],
-        false => &["Scenarios a second", "Scenarios/s"],
-    };
-    draw(frame, area, state, heads, &curves, Scale::Linear, number);
+/// A chart of what ended a second, over `span`.
+pub(super) fn throughput<'a>(heads: &'a [&'a str], curves: &'a [Curve; 2], span: [f64; 2]) -> Chart<'a> {
+    Chart { heads, curves, scale: Scale::Linear, label: number, span }
 }
 
-fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
+/// The lines of a chart of throughput.
+pub(super) fn throughput_curves(state: &State, ok: Values, failed: Values) -> [Curve; 2] {
     let palette = Palette::of(state);
-    let mut curves = [
-        with_gaps(state, "p50", palette.first(), |point| point.latency.p50),
-        with_gaps(state, "p95", palette.second(), |point| point.latency.p95),
-        with_gaps(state, "p99", palette.odd(), |point| point.latency.p99),
-    ];
+    [Curve::new("ok", palette.good(), ok), Curve::new("failed", palette.bad(), failed).of('×')]
+}
+
+/// The lines of p50, p95 and p99, made by `curve` from a percent, a name and a style. They differ without colors too.
+pub(super) fn percentile_curves(state: &State, curve: impl Fn(f64, &'static str, Style) -> Curve) -> [Curve; 3] {
+    let palette = Palette::of(state);
+    let mut curves = [(50.0, "p50", palette.first()), (95.0, "p95", palette.second()), (99.0, "p99", palette.odd())]
+        .map(|(percent, name, style)| curve(percent, name, style));
     if !state.colored || state.ascii {
         curves[1].marker = Marker::Custom('•');
         curves[2].marker = Marker::Custom('×');
     }
+    curves
+}
+
+/// A chart of latencies over `span`.
+pub(super) fn latency<'a>(heads: &'a [&'a str], curves: &'a [Curve], span: [f64; 2]) -> Chart<'a> {
+    Chart { heads, curves, scale: Scale::Log, label: time, span }
+}
+
+fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let of_requests = state.timeline.latency_source() == LatencySource::Requests;
+    let ok = |point: &TrendPoint| Some(if of_requests { point.requests_ok } else { point.scenarios_ok });
+    let failed = |point: &TrendPoint| Some(if of_requests { point.requests_failed } else { point.scenarios_failed });
+    let curves = throughput_curves(state, values(state, ok), values(state, failed));
+    let heads: &[_] = match of_requests {
+        true => &["Requests a second", "Requests/s"],
+        false => &["Scenarios a second", "Scenarios/s"],
+    };
+    throughput(heads, &curves, span(state, &curves)).draw(frame, area, state);
+}
+
+fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State) {
+    let curves = percentile_curves(state, |percent, name, style| {
+        with_gaps(state, name, style, |point| match percent {
+            50.0 => point.latency.p50,
+            95.0 => point.latency.p95,
+            _ => point.latency.p99,
+        })
+    });
     let source = state.timeline.latency_source().name();
     let heads = [&format!("Latency of {source}"), "Latency"];
-    draw(frame, area, state, &heads, &curves, Scale::Log, time);
+    latency(&heads, &curves, span(state, &curves)).draw(frame, area, state);
 }
 
 /// Draws the starts so far, and those that the plan asks for from now on.
@@ -134,7 +146,8 @@ fn draw_starts(frame: &mut Frame<'_>, area: Rect, state: &State) {
         Curve::new("asked", palette.background(), asked).now(state.progress.plan.map(|plan| plan.rate)).of('·'),
         Curve::new("started", palette.good(), values(state, |point| Some(point.starts?.started))),
     ];
-    draw(frame, area, state, &["Starts a second", "Starts/s"], &curves, Scale::Linear, number);
+    let (heads, span) = (["Starts a second", "Starts/s"], span(state, &curves));
+    Chart { heads: &heads, curves: &curves, scale: Scale::Linear, label: number, span }.draw(frame, area, state);
 }
 
 fn draw_response_times(frame: &mut Frame<'_>, area: Rect, state: &State) {
@@ -144,7 +157,7 @@ fn draw_response_times(frame: &mut Frame<'_>, area: Rect, state: &State) {
         // Above the line of the service times, where both are equal.
         with_gaps(state, "response", palette.second(), |point| point.starts?.response_p95),
     ];
-    draw(frame, area, state, &["p95 of scenarios", "p95"], &curves, Scale::Log, time);
+    latency(&["p95 of scenarios", "p95"], &curves, span(state, &curves)).draw(frame, area, state);
 }
 
 /// Draws the number of workers, and the stages that are planned for them.
@@ -159,7 +172,8 @@ fn draw_workers(frame: &mut Frame<'_>, area: Rect, state: &State) {
             .of('·'),
         Curve::new("workers", palette.first(), values(state, |point| Some(point.workers as f64))),
     ];
-    draw(frame, area, state, &["Workers"], &curves, Scale::Linear, number);
+    let span = span(state, &curves);
+    Chart { heads: &["Workers"], curves: &curves, scale: Scale::Linear, label: number, span }.draw(frame, area, state);
 }
 
 /// The planned rates of the time ahead. What the user has changed so far also applies to it.

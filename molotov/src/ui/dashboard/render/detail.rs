@@ -1,19 +1,17 @@
 //! The selected row of the table: its course over time, its distribution, its statuses and its errors.
 
-use std::time::Duration;
-
 use ratatui::{
     Frame,
     layout::{Alignment, Constraint, Layout, Rect},
     style::Style,
-    symbols::Marker,
     text::{Line as Text, Span},
     widgets::Paragraph,
 };
 
 use super::{
     super::state::{Kind, RowId, State, ended},
-    chart::{Chart, Curve, Scale, Values},
+    chart::{Curve, Values},
+    charts::{latency, percentile_curves, throughput, throughput_curves},
     distribution::described,
     latencies::{draw_heat_map, draw_histogram},
     style::{BOLD, Palette, block},
@@ -28,7 +26,7 @@ use crate::{
 /// The width from which two panels are beside each other.
 const MIN_COLUMNS_FOR_TWO: u16 = 100;
 /// The smallest height of a panel with a chart.
-const MIN_ROWS: u16 = 7;
+pub(super) const MIN_ROWS: u16 = 7;
 
 /// A chart of latencies has at least this many bins, however few operations have ended.
 const MIN_BINS: usize = 4;
@@ -56,22 +54,34 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, row: &RowId
     frame.render_widget(Paragraph::new(head), top);
     let back = Paragraph::new(back).alignment(Alignment::Right).style(Palette::of(state).faint());
     frame.render_widget(back, Rect { height: 1.min(area.height), ..area });
+    draw_panels(frame, body, state, row, &stats);
+}
+
+/// Draws the row below the table, if there is room for a line with its name and a panel.
+pub(super) fn draw_below(frame: &mut Frame<'_>, area: Rect, state: &State, row: &RowId) {
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    let name = described(state, row, usize::from(area.width.saturating_sub(2)));
+    frame.render_widget(Paragraph::new(Text::styled(format!(" {name}"), BOLD)), head);
+    draw_panels(frame, body, state, row, &state.stats(row));
+}
+
+/// Draws as many panels as fit.
+fn draw_panels(frame: &mut Frame<'_>, area: Rect, state: &State, row: &RowId, stats: &Stats) {
     let mut panels = vec![Panel::Latency, Panel::Throughput];
     // Short lists of outcomes leave the room to charts.
-    let outcomes = outcomes(state, row, &stats, usize::from(body.width));
-    if !outcomes.is_empty() {
+    if !outcomes(state, row, stats, usize::from(area.width)).is_empty() {
         panels.push(Panel::Outcomes);
     }
     panels.extend([Panel::Histogram, Panel::HeatMap]);
-    let wide = if body.width >= MIN_COLUMNS_FOR_TWO { 2 } else { 1 };
-    let lines = usize::from(body.height / MIN_ROWS).max(1);
+    let wide = if area.width >= MIN_COLUMNS_FOR_TWO { 2 } else { 1 };
+    let lines = usize::from(area.height / MIN_ROWS).max(1);
     panels.truncate(lines * wide);
     let lines = panels.len().div_ceil(wide);
-    let heights = Layout::vertical(vec![Constraint::Fill(1); lines]).split(body);
+    let heights = Layout::vertical(vec![Constraint::Fill(1); lines]).split(area);
     for (panels, area) in panels.chunks(wide).zip(heights.iter()) {
         let areas = Layout::horizontal(vec![Constraint::Fill(1); panels.len()]).split(*area);
         for (panel, area) in panels.iter().zip(areas.iter()) {
-            draw_panel(frame, *area, *panel, state, row, &stats);
+            draw_panel(frame, *area, *panel, state, row, stats);
         }
     }
 }
@@ -217,49 +227,25 @@ fn complete(state: &State, row: &RowId, merged: bool) -> Vec<(f64, CourseBin)> {
         .collect()
 }
 
-fn draw_chart(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    state: &State,
-    heads: &[&str],
-    curves: &[Curve],
-    scale: Scale,
-    label: fn(f64) -> String,
-) {
-    let end = state.progress.totals.elapsed.as_secs_f64().max(1.0);
-    Chart { heads, curves, scale, label, span: [0.0, end] }.draw(frame, area, state);
+/// The time of the whole run.
+fn span(state: &State) -> [f64; 2] {
+    [0.0, state.progress.totals.elapsed.as_secs_f64().max(1.0)]
 }
 
 fn draw_throughput(frame: &mut Frame<'_>, area: Rect, state: &State, row: &RowId) {
-    let palette = Palette::of(state);
     let period = state.courses(row).period().as_secs_f64();
     let values = |count: fn(&CourseBin) -> u64| -> Values {
         complete(state, row, false).iter().map(|(at, bin)| (*at, count(bin) as f64 / period)).collect()
     };
-    let curves = [
-        Curve::new("ok", palette.good(), values(|bin| bin.ok)),
-        Curve::new("failed", palette.bad(), values(|bin| bin.failed)).of('×'),
-    ];
-    draw_chart(frame, area, state, &["Ended a second", "Ended/s"], &curves, Scale::Linear, format::rate);
+    let curves = throughput_curves(state, values(|bin| bin.ok), values(|bin| bin.failed));
+    throughput(&["Ended a second", "Ended/s"], &curves, span(state)).draw(frame, area, state);
 }
 
 fn draw_latency(frame: &mut Frame<'_>, area: Rect, state: &State, row: &RowId) {
-    let palette = Palette::of(state);
     let bins = complete(state, row, true);
-    let values = |percent: f64| -> Values {
+    let curves = percentile_curves(state, |percent, name, style| {
         let each = bins.iter().filter_map(|(at, bin)| Some((*at, bin.latency.percentile_if_enough(percent)?)));
-        each.map(|(at, time)| (at, time.as_secs_f64())).collect()
-    };
-    let mut curves = [
-        Curve::new("p50", palette.first(), values(50.0)),
-        Curve::new("p95", palette.second(), values(95.0)),
-        Curve::new("p99", palette.odd(), values(99.0)),
-    ];
-    if !state.colored || state.ascii {
-        curves[1].marker = Marker::Custom('•');
-        curves[2].marker = Marker::Custom('×');
-    }
-    draw_chart(frame, area, state, &["Latency"], &curves, Scale::Log, |seconds| {
-        format::latency(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        Curve::new(name, style, each.map(|(at, time)| (at, time.as_secs_f64())).collect())
     });
+    latency(&["Latency"], &curves, span(state)).draw(frame, area, state);
 }

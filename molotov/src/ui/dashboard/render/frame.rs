@@ -16,13 +16,14 @@ use super::{
 use crate::{
     format,
     report::layout::{fitting, fitting_parts, harmless, shorten, width},
+    run::Standing,
 };
 
 /// Draws the verdict so far and the time.
 pub(super) fn draw_verdict(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let palette = Palette::of(state);
     let columns = usize::from(area.width);
-    let verdict = state.verdict();
+    let verdict = Standing::of(&state.progress, &state.thresholds);
     let (symbol, style) = light(verdict.light, &palette);
     let head = format!(" {symbol} {} ", verdict.word);
     let activity = match state {

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use ratatui::{Frame, layout::Rect, style::Style, widgets::Paragraph};
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    widgets::Paragraph,
+};
 
 use super::{
     super::state::{LAST_SECONDS, RowId, State, ended},
@@ -43,6 +48,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
     let ids = state.table_rows();
+    // What the table does not need shows the selected row.
+    let selected_row = state.selected_row().map(|(_, row)| row);
+    let needed = u16::try_from(ids.iter().map(|id| lines(state, id)).sum::<usize>() + 3).unwrap_or(u16::MAX);
+    let below = area.height.saturating_sub(needed);
+    let below = if selected_row.is_some() && below > detail::MIN_ROWS { below } else { 0 };
+    let [area, rest] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(area);
+    if let Some(row) = selected_row.filter(|_| below > 0) {
+        detail::draw_below(frame, rest, state, &row);
+    }
     let selected = state.selected_row().map_or(0, |(index, _)| index);
     // The borders and the head take three lines.
     let room = usize::from(area.height.saturating_sub(3)).max(1);
@@ -76,7 +90,12 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State) {
     draw_styled(frame, area, block, "Name", &COLUMNS, &rows, first);
 }
 
-/// The lines of a row: one, or three if its response times and service times differ.
+/// The number of lines of a row: one, or three if its response times and service times differ.
+fn lines(state: &State, id: &RowId) -> usize {
+    if state.stats(id).service.is_empty() { 1 } else { 3 }
+}
+
+/// The lines of a row.
 fn rows_of(state: &State, id: &RowId) -> Vec<Row> {
     let palette = Palette::of(state);
     let stats = state.stats(id);

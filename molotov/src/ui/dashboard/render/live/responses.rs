@@ -22,6 +22,9 @@ use crate::{
 /// The longest name of a status.
 const MAX_STATUS: usize = 24;
 
+/// The symbols of parts, which differ without colors too.
+const SYMBOLS: [&str; 6] = ["█", "▓", "▒", "░", "▚", "▞"];
+
 /// A status, its number of responses, and how it is drawn.
 struct Part {
     status: String,
@@ -57,17 +60,24 @@ fn parts(state: &State, palette: &Palette) -> Vec<Part> {
     for (status, count) in state.totals.requests.values().flat_map(|stats| &stats.statuses) {
         *statuses.entry(status).or_default() += count;
     }
-    let part = |(status, count): (&Arc<str>, u64)| {
-        let (symbol, style) = match status.as_bytes() {
-            [b'2', _, _] => ("█", palette.good()),
-            [b'1' | b'3', _, _] => ("▓", palette.first()),
-            [b'4', _, _] => ("▒", palette.odd()),
-            [b'5', _, _] => ("░", palette.bad()),
-            _ => ("▚", Style::new()),
+    let mut parts: Vec<Part> = Vec::new();
+    for (status, count) in statuses {
+        let (first, style) = match status.as_bytes() {
+            [b'2', _, _] => (0, palette.good()),
+            [b'1' | b'3', _, _] => (1, palette.first()),
+            [b'4', _, _] => (2, palette.odd()),
+            [b'5', _, _] => (3, palette.bad()),
+            _ => (4, Style::new()),
         };
-        Part { status: cut(&harmless(status), MAX_STATUS), count, symbol, style }
-    };
-    statuses.into_iter().map(part).collect()
+        // Each class of statuses prefers a symbol. One that is taken is used again only if all are, and not beside itself.
+        let mut symbols = SYMBOLS.iter().cycle().skip(first).take(SYMBOLS.len());
+        let is_free = |symbol: &&&str| parts.iter().all(|part| part.symbol != **symbol);
+        let is_beside = |symbol: &str| parts.last().is_some_and(|part| part.symbol == symbol);
+        let other = SYMBOLS.iter().cycle().skip(first).find(|symbol| !is_beside(symbol));
+        let symbol = symbols.find(is_free).or(other).unwrap_or(&SYMBOLS[first]);
+        parts.push(Part { status: cut(&harmless(status), MAX_STATUS), count, symbol, style });
+    }
+    parts
 }
 
 /// Each status has at least one column.
@@ -84,26 +94,34 @@ fn bar(parts: &[Part], all: u64, columns: usize) -> Text<'static> {
     Text::from(spans.collect::<Vec<_>>())
 }
 
-/// The statuses that fit, the most frequent first.
+/// The statuses that fit, the most frequent first, and how many do not.
 fn legend(parts: &[Part], all: u64, columns: usize) -> Text<'static> {
     let mut sorted: Vec<_> = parts.iter().collect();
     sorted.sort_by_key(|part| std::cmp::Reverse(part.count));
-    let texts = |with_share: bool| {
-        sorted.iter().map(move |part| {
+    let texts = |with_share: bool| -> Vec<String> {
+        let text = |part: &&Part| {
             let share = if with_share { format!(" ({})", format::percent(part.count, all)) } else { String::new() };
-            (format!("{} {} {}{share}  ", part.symbol, part.status, format::count(part.count)), part.style)
-        })
+            format!("{} {} {}{share}", part.symbol, part.status, format::count(part.count))
+        };
+        sorted.iter().map(text).collect()
     };
-    let fits = |with_share| texts(with_share).map(|(text, _)| width(&text)).sum::<usize>() <= columns + 2;
-    let mut room = columns;
-    let mut spans = Vec::new();
-    for (text, style) in texts(fits(true)) {
-        let text = if width(&text) > room { text.trim_end().to_owned() } else { text };
-        if width(&text) > room {
-            break;
-        }
-        room -= width(&text);
-        spans.push(Span::styled(text, style));
-    }
-    Text::from(spans)
+    let more = |shown: usize| match sorted.len() - shown {
+        0 => String::new(),
+        hidden => format!("+{hidden}"),
+    };
+    // Two spaces follow each text, except the last one.
+    let fits = |texts: &[String], shown: usize| {
+        let taken: usize = texts[..shown].iter().map(|text| width(text) + 2).sum();
+        taken + width(&more(shown)) <= columns + if shown == texts.len() { 2 } else { 0 }
+    };
+    let (long, short) = (texts(true), texts(false));
+    let texts = if fits(&long, long.len()) { long } else { short };
+    let shown = (0..=texts.len()).rev().find(|shown| fits(&texts, *shown)).unwrap_or(0);
+    let spans = texts
+        .into_iter()
+        .zip(&sorted)
+        .take(shown)
+        .flat_map(|(text, part)| [Span::styled(text, part.style), Span::raw("  ")]);
+    let more = cut(&more(shown), columns);
+    Text::from(spans.chain([Span::raw(more)]).collect::<Vec<_>>())
 }
