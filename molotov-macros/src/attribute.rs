@@ -9,7 +9,10 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::rate;
+use crate::{
+    delay::{self, Delay},
+    rate,
+};
 
 /// The ten attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl Kind {
 
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Kind::Scenario => &["weight", "delay", "rate", "name", "extension", "crate"],
+            Kind::Scenario => &["weight", "delay", "pacing", "rate", "name", "extension", "crate"],
             _ => &["extension", "crate"],
         }
     }
@@ -57,7 +60,8 @@ impl Kind {
 /// The arguments of an attribute.
 pub(crate) struct Arguments {
     pub(crate) weight: Option<Number>,
-    pub(crate) delay: Option<Number>,
+    pub(crate) delay: Option<Delay>,
+    pub(crate) pacing: Option<Number>,
     /// In millionths of a start per hour.
     pub(crate) rate: Option<u64>,
     pub(crate) name: Option<LitStr>,
@@ -77,6 +81,7 @@ impl Arguments {
         let mut arguments = Arguments {
             weight: None,
             delay: None,
+            pacing: None,
             rate: None,
             name: None,
             extension: None,
@@ -116,14 +121,15 @@ impl Arguments {
             }
             match name.as_str() {
                 "weight" => self.weight = Some(number(input, "weight", "a number, 0 or more")?),
-                "delay" => self.delay = Some(number(input, "delay", "a number of seconds, 0 or more")?),
+                "delay" => self.delay = Some(delay::delay(input)?),
+                "pacing" => self.pacing = Some(delay::pacing(input)?),
                 "rate" => self.rate = Some(rate(input)?),
                 "name" => self.name = Some(text(input, "name")?),
                 "extension" => self.extension = Some(text(input, "extension")?),
                 _ => self.molotov = crate_path(input)?,
             }
             if name == "rate" || seen.iter().any(|seen| seen == "rate") {
-                let useless = ["weight", "delay"]
+                let useless = ["weight", "delay", "pacing"]
                     .into_iter()
                     .find(|other| name == *other || seen.iter().any(|seen| seen == other));
                 if let Some(useless) = useless {
@@ -146,6 +152,7 @@ fn example(name: &str) -> &'static str {
     match name {
         "weight" => "weight = 40",
         "delay" => "delay = 0.5",
+        "pacing" => "pacing = \"10s\"",
         "rate" => "rate = \"10/s\"",
         "name" => "name = \"browse\"",
         "extension" => "extension = \"average_time\"",
@@ -185,9 +192,13 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 fn number(input: ParseStream<'_>, name: &str, wanted: &str) -> Result<Number> {
-    let expression: Expr = input.parse()?;
-    let wrong = |advice: &str| Error::new(expression.span(), format!("`{name}` is {wanted}{advice}"));
-    match &expression {
+    number_of(&input.parse()?, name, &format!("`{name}` is {wanted}"))
+}
+
+/// The number that an expression is, or an error that begins with `wanted`.
+pub(crate) fn number_of(expression: &Expr, name: &str, wanted: &str) -> Result<Number> {
+    let wrong = |advice: &str| Error::new(expression.span(), format!("{wanted}{advice}"));
+    match expression {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => {
             let value = int.base10_parse::<u64>().map_err(|_| wrong(""))?;
             Ok(Number::Known(value as f64, int.span()))
@@ -234,6 +245,7 @@ fn rate(input: ParseStream<'_>) -> Result<u64> {
 fn beside_a_rate(useless: &str) -> &'static str {
     match useless {
         "weight" => "a scenario with a `rate` is not picked by weight: leave out `weight` or `rate`",
+        "pacing" => "`rate` says when the scenario starts, whatever its `pacing`: leave out `pacing` or `rate`",
         _ => "`rate` says when the scenario starts, whatever its `delay`: leave out `delay` or `rate`",
     }
 }

@@ -6,6 +6,7 @@ use syn::{Attribute, Error, FnArg, Ident, ItemFn, ReturnType, Type, ext::IdentEx
 
 use crate::{
     attribute::{Arguments, Kind, Number},
+    delay::Delay,
     function,
 };
 
@@ -93,8 +94,26 @@ fn call(
                     quote!(#name)
                 }
             };
-            let weight = constant(&arguments.weight, 1.0, "weight", private, &arguments.molotov);
-            let delay = constant(&arguments.delay, 0.0, "delay", private, &arguments.molotov);
+            let weight = match &arguments.weight {
+                Some(number) => constant(number, "weight", private, &arguments.molotov),
+                None => quote!(1.0),
+            };
+            let delay = match &arguments.delay {
+                None => quote!(#private::EntryDelay::Fixed(0.0)),
+                Some(Delay::Fixed(number)) => {
+                    let seconds = constant(number, "delay", private, &arguments.molotov);
+                    quote!(#private::EntryDelay::Fixed(#seconds))
+                }
+                Some(Delay::Between(shortest, longest)) => quote!(#private::EntryDelay::Between(#shortest, #longest)),
+                Some(Delay::Exponential(mean)) => quote!(#private::EntryDelay::Exponential(#mean)),
+            };
+            let pacing = match &arguments.pacing {
+                Some(number) => {
+                    let seconds = constant(number, "pacing", private, &arguments.molotov);
+                    quote!(::core::option::Option::Some(#seconds))
+                }
+                None => quote!(::core::option::Option::None),
+            };
             let rate = match arguments.rate {
                 Some(rate) => quote!(::core::option::Option::Some(#rate)),
                 None => quote!(::core::option::Option::None),
@@ -106,6 +125,7 @@ fn call(
                     name: #name,
                     weight: #weight,
                     delay: #delay,
+                    pacing: #pacing,
                     rate: #rate,
                     needs: __needs,
                     run: __run,
@@ -282,17 +302,10 @@ fn in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &
 }
 
 /// The value of a number. The compiler checks the values of constants.
-fn constant(
-    number: &Option<Number>,
-    default: f64,
-    name: &str,
-    private: &TokenStream,
-    molotov: &TokenStream,
-) -> TokenStream {
+fn constant(number: &Number, name: &str, private: &TokenStream, molotov: &TokenStream) -> TokenStream {
     match number {
-        None => quote!(#default),
-        Some(known @ Number::Known(..)) => known.tokens(molotov),
-        Some(number @ Number::Constant(path)) => {
+        Number::Known(..) => number.tokens(molotov),
+        Number::Constant(path) => {
             let value = number.tokens(molotov);
             let message = format!("`{name}` is a number, 0 or more");
             quote_spanned! {path.span()=> {

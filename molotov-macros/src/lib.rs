@@ -3,6 +3,7 @@
 //! Their documentation is in `docs`; the book includes it too.
 
 mod attribute;
+mod delay;
 mod expand;
 mod function;
 mod rate;

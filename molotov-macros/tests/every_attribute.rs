@@ -40,10 +40,10 @@ async fn steady() {}
 #[scenario(rate = " .5 / hour", name = "rare")]
 async fn seldom() {}
 
-#[scenario(weight = WEIGHT)]
+#[scenario(weight = WEIGHT, delay = 1..3, pacing = "1m30s")]
 async fn r#match() {}
 
-#[scenario(crate = ::molotov, extension = "more")]
+#[scenario(crate = ::molotov, extension = "more", delay = "exp(250ms)", pacing = 2)]
 async fn talk(connection: &mut Connection) -> std::result::Result<(), String> {
     connection.0 += 1;
     Ok(())
@@ -91,6 +91,14 @@ fn all_are_registered() {
     assert_eq!(rates, ["30/m", " .5 / hour"].map(|text| text.parse::<Rate>().unwrap()));
     let selection = registry.validate(&Args::default()).unwrap();
     assert_eq!(selection.scenarios.len(), 4);
+    let times = |name: &str| {
+        let scenarios = registry.scenarios();
+        let scenario = scenarios.iter().find(|scenario| scenario.name() == name).unwrap();
+        (scenario.delay().to_string(), scenario.pacing().map(|pacing| pacing.as_secs_f64()))
+    };
+    assert_eq!(times("browse"), ("0.5s".to_owned(), None));
+    assert_eq!(times("match"), ("1s..3s".to_owned(), Some(90.0)));
+    assert_eq!(times("talk"), ("exp(0.25s)".to_owned(), Some(2.0)));
     let listed = molotov::registry::list(&selection);
     let columns: Vec<Vec<&str>> = listed.lines().take(5).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(columns[0], ["SCENARIO", "WEIGHT", "SHARE", "RATE", "PLACE"]);

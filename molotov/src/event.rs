@@ -3,7 +3,7 @@
 use crate::{
     Failure,
     metrics::Outcome,
-    options::WorkerId,
+    options::{Delay, WorkerId},
     session::{Operation, Request, Response, Session},
 };
 
@@ -108,5 +108,7 @@ pub struct ScenarioInfo {
     /// Its weight among the scenarios of the run.
     pub weight: f64,
     /// The delay after each of its runs.
-    pub delay: std::time::Duration,
+    pub delay: Delay,
+    /// The time from one start to the next; `None` if only the delay separates its runs.
+    pub pacing: Option<std::time::Duration>,
 }

@@ -17,8 +17,8 @@ pub use crate::{
     failure::{Failure, IntoOutcome, Result},
     options::{Args, StepId},
     registry::{
-        Call, ContextArg, Entry, EventArg, FactoryResult, FactoryValue, GlobalArg, IntoOptions, IntoPick, Made, Need,
-        ParameterNeeds, Parameters, PickerArg, ScenarioEntry, SlotArg, Slots,
+        Call, ContextArg, Entry, EntryDelay, EventArg, FactoryResult, FactoryValue, GlobalArg, IntoOptions, IntoPick,
+        Made, Need, ParameterNeeds, Parameters, PickerArg, ScenarioEntry, SlotArg, Slots,
     },
     session::{Context, SessionOptions},
 };

@@ -19,7 +19,7 @@ async fn no_value() {}
 async fn no_value_either() {}
 #[scenario(delay = -0.5)]
 async fn negative_delay() {}
-#[scenario(delay = "1s")]
+#[scenario(delay = "soon")]
 async fn quoted_delay() {}
 #[scenario(name = "")]
 async fn empty_name() {}
@@ -51,5 +51,13 @@ async fn rate_of_another() {}
 async fn of_another() -> SessionOptions { SessionOptions::new() }
 #[events(extension = "")]
 async fn empty_extension() {}
+#[scenario(delay = 3..1)]
+async fn reversed_delay() {}
+#[scenario(delay = "exp(2)s")]
+async fn delay_of_no_kind() {}
+#[scenario(pacing = "often")]
+async fn no_pacing() {}
+#[scenario(pacing = "10s", rate = "10/s")]
+async fn pacing_and_rate() {}
 
 fn main() {}

@@ -1,12 +1,13 @@
 //! The plan as a shard uses it, on its own thread.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc};
 
 use super::plan::Plan;
 use crate::{
     Failure,
     event::ScenarioInfo,
     metrics::{Recorder, ScenarioId},
+    options::Delay,
     registry::{Scenario, Selection, Slots},
     session::{Context, Session, SessionOptions},
 };
@@ -30,17 +31,31 @@ pub(super) struct ShardPlan {
 
 impl ShardPlan {
     pub(super) fn new(plan: &Plan, recorder: &Recorder) -> ShardPlan {
+        let info = |entry: &Arc<dyn Scenario>| {
+            let given = plan.args.scenarios.get(entry.name());
+            ScenarioInfo {
+                name: entry.name().to_owned(),
+                weight: entry.weight(),
+                delay: given.and_then(|given| given.delay).unwrap_or_else(|| entry.delay()),
+                pacing: given.and_then(|given| given.pacing).or_else(|| entry.pacing()),
+            }
+        };
         let planned = |entry: &Arc<dyn Scenario>| PlannedScenario {
             name: entry.name().into(),
             id: recorder.scenario_id(entry.name()),
-            info: ScenarioInfo { name: entry.name().to_owned(), weight: entry.weight(), delay: entry.delay() },
+            info: info(entry),
             entry: entry.clone(),
         };
         ShardPlan {
             scenarios: plan.selection.scenarios.iter().map(planned).collect(),
             selection: plan.selection.clone(),
             picker_id: plan.selection.picker.as_ref().map(|_| recorder.scenario_id("scenario_picker")),
-            picker_info: ScenarioInfo { name: "scenario_picker".to_owned(), weight: 0.0, delay: Duration::ZERO },
+            picker_info: ScenarioInfo {
+                name: "scenario_picker".to_owned(),
+                weight: 0.0,
+                delay: Delay::ZERO,
+                pacing: None,
+            },
         }
     }
 

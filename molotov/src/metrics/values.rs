@@ -70,8 +70,12 @@ impl Values {
     /// Returns the number that `percent` (0 to 100) of all numbers do not exceed; 0 if there is none.
     pub fn percentile(&self, percent: f64) -> f64 {
         let rank = (percent.clamp(0.0, 100.0) / 100.0 * self.count as f64).ceil().max(1.0) as u64;
+        // The ends are known exactly.
         if rank == 1 {
             return self.min;
+        }
+        if rank >= self.count {
+            return self.max;
         }
         let mut seen = 0;
         for (bucket, count) in &self.buckets {

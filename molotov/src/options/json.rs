@@ -1,11 +1,11 @@
 //! Options as JSON, in a `molotov.json` and when a script changes them.
 
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range, str::FromStr, time::Duration};
 
 use serde_json::value::RawValue;
 
 use super::{
-    Args, InvalidValue, Options, Rate, ScenarioOptions,
+    Args, Delay, InvalidValue, Options, Rate, ScenarioOptions,
     schema::OptionSpec,
     value::{ValueKind, positive_rate},
 };
@@ -155,8 +155,18 @@ fn one(scenario: &str, json: &str) -> Result<ScenarioOptions, InvalidJson> {
         let value = value.get();
         let read = match &*name {
             "rate" => rate(scenario, value).map(|rate| options.rate = rate),
+            "delay" => time::<Delay>(scenario, "delay", value).map(|delay| options.delay = delay),
+            "pacing" => time(scenario, "pacing", value).and_then(|pacing: Option<Delay>| {
+                let pacing = pacing.map(|pacing| pacing.mean());
+                if pacing.is_some_and(|pacing| pacing.is_zero()) {
+                    let what = format!("the `pacing` of the scenario `{scenario}`");
+                    return Err(InvalidJson::value(&what, &"write a time longer than 0".into()));
+                }
+                options.pacing = pacing;
+                Ok(())
+            }),
             _ => Err(InvalidJson {
-                message: format!("`{name}` is not an option of a scenario; write `{{\"rate\": \"10/s\"}}`"),
+                message: format!("`{name}` is not an option of a scenario; there are `rate`, `delay` and `pacing`"),
                 label: "unknown option".to_owned(),
                 part: None,
             }),
@@ -177,6 +187,22 @@ fn rate(scenario: &str, json: &str) -> Result<Option<Rate>, InvalidJson> {
         }
         _ => Err(InvalidJson::kind(&what, "a string such as \"10/s\"", json)),
     }
+}
+
+/// Parses a time in seconds, or a text.
+fn time<T: FromStr<Err = InvalidValue> + From<Duration>>(
+    scenario: &str,
+    option: &str,
+    json: &str,
+) -> Result<Option<T>, InvalidJson> {
+    let what = format!("the `{option}` of the scenario `{scenario}`");
+    let text = match JsonKind::of(json) {
+        JsonKind::Null => return Ok(None),
+        JsonKind::String => serde_json::from_str(json).map_err(|_| InvalidJson::kind(&what, "a string", json))?,
+        JsonKind::Number => json.trim().to_owned(),
+        _ => return Err(InvalidJson::kind(&what, "a number of seconds, or a string such as \"1s..3s\"", json)),
+    };
+    text.parse().map(Some).map_err(|error| InvalidJson::value(&what, &error))
 }
 
 fn object<'a>(what: &str, json: &'a str) -> Result<BTreeMap<String, &'a RawValue>, InvalidJson> {

@@ -6,6 +6,7 @@
 mod arrivals;
 mod base_url;
 mod color;
+mod delay;
 mod duration;
 mod headers;
 mod invalid;
@@ -28,6 +29,7 @@ pub use self::{
     arrivals::{Arrivals, WhenBusy},
     base_url::BaseUrl,
     color::Color,
+    delay::Delay,
     headers::{Cookie, Header},
     invalid::InvalidValue,
     rate::Rate,

@@ -1,20 +1,24 @@
 //! Options of single scenarios.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value as Json;
 
 use super::{
-    InvalidValue, Rate,
+    Delay, InvalidValue, Rate,
     value::{Value, ValueKind, positive_rate},
 };
 
 /// Options of a scenario, which take precedence over the arguments of its attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct ScenarioOptions {
     /// The rate at which it starts; `None`: that of its attribute.
     pub rate: Option<Rate>,
+    /// The delay after each of its runs; `None`: that of its attribute.
+    pub delay: Option<Delay>,
+    /// The time from one start to the next; `None`: that of its attribute.
+    pub pacing: Option<Duration>,
 }
 
 /// By the name of the scenario.
@@ -44,9 +48,14 @@ impl Value for BTreeMap<String, ScenarioOptions> {
     }
 
     fn json(&self) -> Json {
-        let options = |options: &ScenarioOptions| match options.rate {
-            Some(rate) => serde_json::json!({ "rate": rate.to_string() }),
-            None => serde_json::json!({}),
+        let options = |options: &ScenarioOptions| {
+            let ScenarioOptions { rate, delay, pacing } = options;
+            let texts = [
+                ("rate", rate.map(|rate| rate.to_string())),
+                ("delay", delay.map(|delay| delay.to_string())),
+                ("pacing", pacing.map(|pacing| Delay::from(pacing).to_string())),
+            ];
+            texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Json::from(text?)))).collect::<Json>()
         };
         self.iter().map(|(name, one)| (name.clone(), options(one))).collect()
     }

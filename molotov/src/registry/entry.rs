@@ -15,7 +15,7 @@ use super::{
 use crate::{
     event::Event,
     failure::Result,
-    options::{Args, Rate, StepId},
+    options::{Args, Delay, Rate, StepId},
     session::{Context, SessionOptions},
 };
 
@@ -82,12 +82,22 @@ pub(super) type MakeSession = for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Resu
 pub struct ScenarioEntry {
     pub name: &'static str,
     pub weight: f64,
-    /// In seconds, since constants cannot convert them to a `Duration`.
-    pub delay: f64,
+    pub delay: EntryDelay,
+    /// In seconds.
+    pub pacing: Option<f64>,
     /// In millionths of a start per hour.
     pub rate: Option<u64>,
     pub needs: fn() -> Vec<Need>,
     pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
+}
+
+/// A delay in seconds, since constants cannot convert them to a `Duration`.
+#[allow(missing_docs)]
+#[derive(Debug, Clone, Copy)]
+pub enum EntryDelay {
+    Fixed(f64),
+    Between(f64, f64),
+    Exponential(f64),
 }
 
 /// A function of one kind, as the engine calls it.
@@ -105,9 +115,18 @@ impl Scenario for Function<ScenarioEntry> {
         self.call.weight
     }
 
-    fn delay(&self) -> Duration {
+    fn delay(&self) -> Delay {
         // The attribute refuses invalid delays.
-        Duration::try_from_secs_f64(self.call.delay).unwrap_or_default()
+        let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        match self.call.delay {
+            EntryDelay::Fixed(seconds) => time(seconds).into(),
+            EntryDelay::Between(shortest, longest) => Delay::between(time(shortest), time(longest)),
+            EntryDelay::Exponential(mean) => Delay::exponential(time(mean)),
+        }
+    }
+
+    fn pacing(&self) -> Option<Duration> {
+        self.call.pacing.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     }
 
     fn rate(&self) -> Option<Rate> {

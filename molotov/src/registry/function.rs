@@ -1,11 +1,14 @@
 //! How functions and closures are called with what they take as parameters.
 
-use std::{borrow::Cow, marker::PhantomData, panic::Location, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, panic::Location};
 
 use futures_util::future::LocalBoxFuture;
 
 use super::{Need, Origin, Parameter, Scenario, SlotArg, Slots};
-use crate::failure::{IntoOutcome, Result};
+use crate::{
+    failure::{IntoOutcome, Result},
+    options::Delay,
+};
 
 /// An `async` function or closure that can run as a scenario.
 ///
@@ -135,8 +138,8 @@ impl<F: ScenarioFn<P>, P> Scenario for FunctionScenario<F, P> {
         1.0
     }
 
-    fn delay(&self) -> Duration {
-        Duration::ZERO
+    fn delay(&self) -> Delay {
+        Delay::ZERO
     }
 
     fn origin(&self) -> &Origin {

@@ -11,7 +11,7 @@ use super::{Need, Origin, Slots};
 use crate::{
     event::Event,
     failure::Result,
-    options::{Args, Rate, StepId},
+    options::{Args, Delay, Rate, StepId},
     session::{Context, SessionOptions},
 };
 
@@ -22,7 +22,11 @@ pub trait Scenario: Send + Sync {
     /// Returns its weight relative to the other scenarios.
     fn weight(&self) -> f64;
     /// Returns the time to sleep after each run.
-    fn delay(&self) -> Duration;
+    fn delay(&self) -> Delay;
+    /// Returns the time from one start to the next; `None` if only the delay separates its runs.
+    fn pacing(&self) -> Option<Duration> {
+        None
+    }
     /// Returns the rate at which it starts; `None` if it is picked by weight.
     fn rate(&self) -> Option<Rate> {
         None

@@ -12,10 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Observer, Operation, Options, attach::Attachments, numbers::Numbers};
+use super::{Observer, Operation, Options, attach::Attachments, numbers::Numbers, thinking::Thinking};
 use crate::{
     metrics::{Outcome, SEPARATOR},
-    options::{Args, WorkerId},
+    options::{Args, Delay, WorkerId},
     statsd::Statsd,
 };
 
@@ -47,6 +47,7 @@ struct Inner {
     /// The path of the current group; with `--split-requests`, it begins with the scenario.
     group: RefCell<Option<Rc<str>>>,
     numbers: Arc<Numbers>,
+    thinking: Thinking,
     attachments: Attachments,
     rng: RefCell<fastrand::Rng>,
     observer: Option<Rc<dyn Observer>>,
@@ -71,6 +72,7 @@ impl Context {
             scenario: RefCell::new("".into()),
             group: RefCell::default(),
             numbers: Numbers::outside(),
+            thinking: Thinking::default(),
             attachments: Attachments::default(),
             rng: RefCell::new(rng),
             observer: None,
@@ -228,6 +230,7 @@ impl Context {
             context: self,
             name: &name,
             started: Instant::now(),
+            thought: self.thought(),
             aside: Cell::default(),
             outcome: Outcome::Interrupted,
         };
@@ -384,6 +387,39 @@ impl Context {
         }
     }
 
+    /// Waits as a user thinks, reads or types, before the scenario continues.
+    ///
+    /// The latencies of the scenario, and of the steps and groups around, do not include the time. A number is in seconds, a range
+    /// is a random time between two, and [`Delay::exponential`] is usually short and sometimes long. `--seed` makes random times
+    /// repeatable. For the time between scenarios, use the `delay` or `pacing` of their attribute.
+    ///
+    /// Requests that run meanwhile, in a `join!`, do not count towards the scenario's latency for that time.
+    ///
+    /// ```no_run
+    /// # use molotov::{options::Delay, prelude::*};
+    /// # async fn sample(ctx: &Context) {
+    /// ctx.think(1..3).await;
+    /// ctx.think(0.5).await;
+    /// ctx.think(Delay::exponential(secs(2))).await;
+    /// # }
+    /// ```
+    pub async fn think(&self, time: impl Into<Delay>) {
+        let time = time.into().draw(|| self.random());
+        let _thinking = self.start_thinking();
+        tokio::time::sleep(time).await;
+    }
+
+    /// Excludes the time from the scenario's latency until the result is dropped.
+    pub(crate) fn start_thinking(&self) -> Thought {
+        self.0.thinking.start();
+        Thought(self.clone())
+    }
+
+    /// Returns the time that the worker has thought so far.
+    pub(crate) fn thought(&self) -> Duration {
+        self.0.thinking.total()
+    }
+
     /// Returns a number that no other call in this run returns, in any worker, thread or process. It is for data that must not
     /// occur twice, such as the name of a new user.
     ///
@@ -528,6 +564,15 @@ impl<T, E: fmt::Display> CheckOutcome for Result<T, E> {
     }
 }
 
+/// A worker that thinks. Dropping it ends the time.
+pub(crate) struct Thought(Context);
+
+impl Drop for Thought {
+    fn drop(&mut self) {
+        self.0.0.thinking.end();
+    }
+}
+
 /// Leaves a group, even if its future panics.
 struct Leave<'a> {
     context: &'a Context,
@@ -545,6 +590,8 @@ struct Step<'a> {
     context: &'a Context,
     name: &'a str,
     started: Instant,
+    /// The time that the worker had thought before.
+    thought: Duration,
     /// The time spent describing errors, which the step does not include.
     aside: Cell<Duration>,
     outcome: Outcome,
@@ -558,7 +605,8 @@ impl Drop for Step<'_> {
             outcome => outcome,
         };
         if let Some(observer) = self.context.observer() {
-            observer.step(self.name, outcome, self.started.elapsed().saturating_sub(self.aside.get()));
+            let apart = self.aside.get() + self.context.thought().saturating_sub(self.thought);
+            observer.step(self.name, outcome, self.started.elapsed().saturating_sub(apart));
         }
     }
 }

@@ -24,6 +24,7 @@ mod response;
 pub(crate) mod route;
 #[cfg(test)]
 mod tests;
+mod thinking;
 mod transport;
 
 use std::{

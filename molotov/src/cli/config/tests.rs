@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::options::{Args, Arrivals, Color, Rate, ScenarioOptions, Stages, WhenBusy};
+use crate::options::{Args, Arrivals, Color, Delay, Rate, ScenarioOptions, Stages, WhenBusy};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Source { name: "molotov.json".to_owned(), text: text.to_owned() })
@@ -60,11 +60,17 @@ fn all_options_set_their_fields() {
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
         "color": "never", "host": "http://h:81/", "header": ["A: b"], "cookie": "c=d", "timeout": 10, "show_secrets": true, "rate": "30/m",
         "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s",
-        "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}}"#;
+        "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}, "c": {"delay": "1s..3s", "pacing": 10}}"#;
     let (options, warnings) = applied(all).unwrap();
     let seconds = Duration::from_secs_f64;
-    let browse = ScenarioOptions { rate: Some(Rate::per_second(9)) };
-    let given_scenarios = BTreeMap::from([("a".to_owned(), browse), ("b".to_owned(), ScenarioOptions::default())]);
+    let browse = ScenarioOptions { rate: Some(Rate::per_second(9)), ..ScenarioOptions::default() };
+    let paced =
+        ScenarioOptions { delay: Some(Delay::from(1..3)), pacing: Some(seconds(10.0)), ..ScenarioOptions::default() };
+    let given_scenarios = BTreeMap::from([
+        ("a".to_owned(), browse),
+        ("b".to_owned(), ScenarioOptions::default()),
+        ("c".to_owned(), paced),
+    ]);
     let expected = Args {
         scenario: Some("a.py".to_owned()),
         single_run: true,

@@ -1,6 +1,11 @@
 //! Checks, groups, and values of the scenarios' own.
 
+use std::collections::BTreeMap;
+
+use futures_util::FutureExt;
+
 use super::*;
+use crate::options::ScenarioOptions;
 
 fn custom(name: &str) -> TestScenario {
     scenario(
@@ -123,4 +128,60 @@ fn an_infinite_number_fails_its_scenario() {
     let (summary, _) = execute(plan(Args { max_runs: Some(1), ..Args::default() }, [scenario("one", 1.0, body)]));
     assert_eq!(summary.totals.failures, 1);
     assert!(summary.snapshot.errors[0].message.contains("`basket` cannot record inf"), "{:?}", summary.snapshot.errors);
+}
+
+#[test]
+fn think_time_is_no_latency() {
+    const THINK: Duration = Duration::from_millis(300);
+    let body: Body = Box::new(|slots| {
+        let ctx = slots.context().clone();
+        Box::pin(async move {
+            ctx.group("read", async {
+                // Both thoughts take 300 ms together.
+                tokio::join!(ctx.think(THINK), ctx.think(THINK / 2));
+                Ok(())
+            })
+            .await?;
+            ctx.think(THINK).await;
+            tokio::time::sleep(THINK / 3).await;
+            Ok(())
+        })
+    });
+    let args = Args { max_runs: Some(2), ..Args::default() };
+    let started = Instant::now();
+    let (summary, _) = execute(plan(args, [scenario("one", 1.0, body)]));
+    assert!(started.elapsed() >= 2 * (2 * THINK + THINK / 3));
+    let (scenario, group) = (&summary.snapshot.scenarios["one"].latency, &summary.snapshot.steps["read"].latency);
+    assert!(scenario.min() >= THINK / 3 && scenario.max() < THINK, "{:?}", scenario.max());
+    assert!(group.max() < THINK / 2, "{:?}", group.max());
+}
+
+#[test]
+fn pacing_counts_from_start_to_start() {
+    const PACING: Duration = Duration::from_millis(200);
+    let starts = |work: Duration, delay: Duration| {
+        let starts = Arc::new(Mutex::new(Vec::new()));
+        let body: Body = {
+            let starts = starts.clone();
+            Box::new(move |_| {
+                starts.lock().unwrap().push(Instant::now());
+                Box::pin(tokio::time::sleep(work).then(|()| async { Ok(()) }))
+            })
+        };
+        let given = ScenarioOptions { pacing: Some(PACING), ..ScenarioOptions::default() };
+        let scenarios = BTreeMap::from([("one".to_owned(), given)]);
+        let args = Args { max_runs: Some(4), delay, scenarios, ..Args::default() };
+        execute(plan(args, [scenario("one", 1.0, body)]));
+        let starts = starts.lock().unwrap();
+        assert_eq!(starts.len(), 4);
+        starts[3] - starts[0]
+    };
+    let paced = starts(PACING / 2, Duration::ZERO);
+    assert!((3 * PACING..4 * PACING).contains(&paced), "{paced:?}");
+    // The delay of all scenarios takes a part of the time.
+    let paced = starts(PACING / 2, PACING / 4);
+    assert!((3 * PACING..4 * PACING).contains(&paced), "{paced:?}");
+    // A scenario that takes longer starts again at once.
+    let slow = starts(PACING * 2, Duration::ZERO);
+    assert!((6 * PACING..8 * PACING).contains(&slow), "{slow:?}");
 }

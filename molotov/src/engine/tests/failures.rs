@@ -57,10 +57,10 @@ impl Scenario for PanickingDelay {
         self.0.weight()
     }
 
-    fn delay(&self) -> Duration {
+    fn delay(&self) -> Delay {
         let shard = std::thread::current().name().is_some_and(|name| name.starts_with("molotov-"));
         assert!(!shard, "in the shard's own loop");
-        Duration::ZERO
+        Delay::ZERO
     }
 
     fn origin(&self) -> &Origin {

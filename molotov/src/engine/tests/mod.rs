@@ -26,7 +26,7 @@ use proptest::prelude::*;
 use super::{Control, Plan, Summary, Verdict, run};
 use crate::{
     Failure,
-    options::{Args, Options},
+    options::{Args, Delay, Options},
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Setup, SetupSession, Slots, Teardown},
     run::{Line, Progress},
     session::{Context, SessionOptions},
@@ -86,8 +86,8 @@ impl Scenario for TestScenario {
         self.weight
     }
 
-    fn delay(&self) -> Duration {
-        self.delay
+    fn delay(&self) -> Delay {
+        self.delay.into()
     }
 
     fn origin(&self) -> &Origin {

@@ -132,7 +132,14 @@ impl Worker {
                 }
                 Next::Scenario(index) => {
                     let ended = self.run_scenario(slots, index, step, start, &mut deadline).await;
-                    (now, delay) = (clock.at(ended), shard.plan.scenarios[index].info.delay);
+                    let info = &shard.plan.scenarios[index].info;
+                    now = clock.at(ended);
+                    delay = info.delay.draw(|| self.context.random());
+                    if let Some(pacing) = info.pacing {
+                        // The delay of all scenarios comes on top of this one.
+                        let left = start.at.saturating_add(pacing).saturating_sub(now);
+                        delay = delay.max(left.saturating_sub(shard.args.delay));
+                    }
                 }
             }
         };

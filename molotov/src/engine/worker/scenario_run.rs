@@ -24,6 +24,7 @@ use crate::{
     metrics::Outcome,
     registry::Slots,
     run::LineKind,
+    session::Context,
 };
 
 impl Worker {
@@ -49,6 +50,8 @@ impl Worker {
         let lag = start.lag.map(|_| shard.clock.at(started).saturating_sub(start.at));
         let run = ScenarioRun {
             shard,
+            context: &self.context,
+            thought: self.context.thought(),
             index,
             start: Start { lag, ..start },
             started,
@@ -113,6 +116,9 @@ pub(super) struct Start {
 /// A running scenario. It is recorded exactly once: when it ends, or as interrupted when its worker is dropped.
 struct ScenarioRun<'a> {
     shard: &'a Shard,
+    context: &'a Context,
+    /// The time that the worker had thought before.
+    thought: Duration,
     index: usize,
     start: Start,
     started: Instant,
@@ -125,7 +131,9 @@ impl ScenarioRun<'_> {
     fn end(self, outcome: Outcome) -> Instant {
         let now = Instant::now();
         self.ended.set(Some(now));
-        self.record(outcome, self.started + self.describing_errors.get(), now);
+        let apart = self.describing_errors.get() + self.context.thought().saturating_sub(self.thought);
+        // Clocks are read at different times.
+        self.record(outcome, (self.started + apart).min(now), now);
         now
     }
 

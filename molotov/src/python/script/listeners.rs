@@ -72,7 +72,7 @@ fn scenario<'py>(py: Python<'py>, scenario: &ScenarioInfo) -> PyResult<Bound<'py
     let dict = PyDict::new(py);
     dict.set_item("name", &scenario.name)?;
     dict.set_item("weight", scenario.weight)?;
-    dict.set_item("delay", scenario.delay.as_secs_f64())?;
+    dict.set_item("delay", scenario.delay.mean().as_secs_f64())?;
     Ok(dict.into_any())
 }
 

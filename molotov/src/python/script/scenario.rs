@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use super::{function::Function, sessions::Sessions};
 use crate::{
     Result,
+    options::Delay,
     python::errors,
     registry::{Need, Origin, Scenario, Slots},
 };
@@ -31,8 +32,8 @@ impl Scenario for ScriptScenario {
         self.weight
     }
 
-    fn delay(&self) -> Duration {
-        self.delay
+    fn delay(&self) -> Delay {
+        self.delay.into()
     }
 
     fn origin(&self) -> &Origin {
