@@ -14,6 +14,7 @@ macro_rules! pages {
 pages! {
     readme = "../README.md";
     sessions = "src/sessions.md";
+    reference = "src/reference/rust.md";
     events = "src/events.md";
     protocols = "src/protocols.md";
     tests = "src/tests.md";

@@ -37,3 +37,25 @@ fn all_commands_generate_man_pages_and_completions() {
         assert!(output.stderr.contains("invalid value 'nothing'"), "{output:#?}");
     }
 }
+
+#[test]
+fn the_page_of_the_rust_api_has_every_method() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(root.join("book/src/reference/rust.md")).unwrap();
+    let api = fs::read_to_string(root.join("molotov/public-api.txt")).unwrap();
+    let mut missing = Vec::new();
+    for line in api.lines().filter(|line| line.contains(" fn ")) {
+        for owner in ["Session", "RequestBuilder", "Response", "Context", "SessionOptions"] {
+            let Some((_, method)) = line.split_once(&format!(" molotov::session::{owner}::")) else { continue };
+            let method = method.split(['(', '<']).next().unwrap();
+            let of_a_trait = ["fmt", "clone", "default", "into_future", "drop"].contains(&method);
+            let listed =
+                [format!("`{method}("), format!("`{method}::<"), format!("`{method}`"), format!("::{method}(")];
+            if !of_a_trait && !listed.iter().any(|listed| page.contains(listed)) {
+                missing.push(format!("{owner}::{method}"));
+            }
+        }
+    }
+    missing.dedup();
+    assert!(missing.is_empty(), "book/src/reference/rust.md has no {missing:?}");
+}
