@@ -22,6 +22,8 @@ mod global_setup;
 mod hosts;
 #[path = "scripts/loading.rs"]
 mod loading;
+#[path = "scripts/measures.rs"]
+mod measures;
 #[path = "scripts/mistakes.rs"]
 mod mistakes;
 #[path = "scripts/nested.rs"]

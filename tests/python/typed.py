@@ -58,6 +58,14 @@ async def measure(session: ClientSession) -> None:
     async with molotov.operation("LINE", "echo") as operation:
         assert_type(operation, molotov.Operation)
         operation.status = 200
+    assert_type(molotov.check("is known", operation.status, "there is no status"), bool)
+    molotov.count("operations")
+    molotov.record("size", 3)
+    molotov.gauge("queue", 1.5)
+    with molotov.group("sync") as outer:
+        assert_type(outer, molotov.Group)
+    async with molotov.group("checkout"):
+        assert_type(molotov.unique() + molotov.worker_number() + molotov.get_context(session).worker_number, int)
         assert_type((operation.protocol, operation.name), tuple[str, str])
         operation.add_sent(1)
         operation.add_received(1)

@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     cell::Cell,
-    panic::Location,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -145,7 +144,7 @@ impl Observer for WorkerObserver {
         name: &str,
         scenario: &str,
         result: Result<(), Option<String>>,
-        place: Option<&'static Location<'static>>,
+        place: &dyn Fn() -> Option<String>,
     ) {
         let failed = result.as_ref().err().map(|message| (message.as_deref(), place));
         self.recorder().check(name, scenario, failed);

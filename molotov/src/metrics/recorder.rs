@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
-    panic::Location,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -211,19 +210,17 @@ impl Recorder {
 
     /// Records the result of a check. A failure has the scenario, a message and the place.
     pub(crate) fn check(&self, name: &str, scenario: &str, failed: Option<FailedCheck<'_>>) {
-        let pending = &mut self.0.borrow_mut().pending;
         let check = match failed {
             None => Check { passed: 1, failed: 0, sample: None },
             Some((message, place)) => {
                 // The first failure is enough, so that the others cost little.
-                let is_first = pending.checks.get(name).is_none_or(|known| known.sample.is_none());
-                let sample = || {
-                    let place = place.map(|place| format!("{}:{}", place.file(), place.line()));
-                    CheckSample::now(scenario, message, place)
-                };
+                let is_first = self.0.borrow().pending.checks.get(name).is_none_or(|known| known.sample.is_none());
+                // A script that is asked for the place may record other measures.
+                let sample = || CheckSample::now(scenario, message, place());
                 Check { passed: 0, failed: 1, sample: is_first.then(sample) }
             }
         };
+        let pending = &mut self.0.borrow_mut().pending;
         let exceeded = record(&mut pending.checks, name, &check, MAX_NAMES);
         pending.names_exceeded |= exceeded;
     }
@@ -325,8 +322,8 @@ impl State {
     }
 }
 
-/// What was wrong, if a check says so, and the place of the check, if known.
-pub(crate) type FailedCheck<'a> = (Option<&'a str>, Option<&'static Location<'static>>);
+/// What was wrong, if a check says so, and a function that returns the place of the check, if known.
+pub(crate) type FailedCheck<'a> = (Option<&'a str>, &'a dyn Fn() -> Option<String>);
 
 /// What stands between a group and the name of what it contains.
 pub(crate) const SEPARATOR: &str = " / ";

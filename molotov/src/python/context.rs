@@ -1,6 +1,6 @@
 //! The context of a worker: what `get_context(session)` returns.
 
-use pyo3::{prelude::*, types::PyString};
+use pyo3::{exceptions::PyAttributeError, prelude::*, types::PyString};
 
 use super::{gil_cell::GilCell, module, operation::Operation, options};
 use crate::{session::Context, statsd::Statsd};
@@ -59,6 +59,18 @@ impl WorkerContext {
 
     fn operation(&self, py: Python<'_>, protocol: String, name: String) -> Operation {
         Operation::new(Some(self.inner.borrow(py).clone()), protocol, name)
+    }
+
+    fn unique(&self, py: Python<'_>) -> u64 {
+        self.inner.borrow(py).unique()
+    }
+
+    /// The attributes that scripts may replace, as they attach what they like.
+    fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<usize> {
+        match name {
+            "worker_number" => Ok(self.inner.borrow(py).worker_number()),
+            _ => Err(PyAttributeError::new_err(format!("'Context' object has no attribute '{name}'"))),
+        }
     }
 
     fn attach(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {

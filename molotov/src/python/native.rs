@@ -27,7 +27,11 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::event_loop::wait;
     #[pymodule_export]
+    use crate::python::group::Group;
+    #[pymodule_export]
     use crate::python::interrupts::break_in;
+    #[pymodule_export]
+    use crate::python::measures::{check, count, gauge, record, unique};
     #[pymodule_export]
     use crate::python::operation::Operation;
     #[pymodule_export]
@@ -92,6 +96,12 @@ pub mod _core {
         let headers = Scope::current().request_defaults().headers;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+    }
+
+    /// Makes a group of the worker with that context.
+    #[pyfunction]
+    fn group(context: &Bound<'_, WorkerContext>, name: String) -> Group {
+        Group::new(context.get().inner.borrow(context.py()).clone(), name)
     }
 
     /// Prints a note to the user.

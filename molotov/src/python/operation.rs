@@ -1,13 +1,9 @@
 //! Operations of a script's own protocol: `async with molotov.operation("LINE", "echo")`.
 
 use futures_util::FutureExt;
-use pyo3::{
-    exceptions::{PyGeneratorExit, PyRuntimeError},
-    prelude::*,
-    types::PyString,
-};
+use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyString};
 
-use super::{asyncio, awaitable::Awaitable, gil_cell::GilCell, interrupts::interrupted};
+use super::{awaitable::Awaitable, gil_cell::GilCell, group};
 use crate::session;
 
 /// An operation of a worker, measured from the start of its `async with` block to the end.
@@ -107,7 +103,14 @@ impl Operation {
         let Some(context) = context else { return Ok(Awaitable::ready(Ok(slf.into_any()))) };
         let (protocol, name) = (this.protocol.clone(), this.name.clone());
         let waits = has_listeners(&context);
-        let start = async move { context.operation(protocol, name).await };
+        let group = group::path(py);
+        let start = async move {
+            let mut operation = context.operation(protocol, name).await;
+            if let Some(group) = group {
+                operation.set_group(group);
+            }
+            operation
+        };
         if !waits {
             this.state.borrow_mut(py).running = start.now_or_never();
             return Ok(Awaitable::ready(Ok(slf.into_any())));
@@ -133,10 +136,7 @@ impl Operation {
             (state.running.take(), state.failed)
         };
         let Some(running) = running else { return none(py) };
-        let is_cut = exception.is_instance_of::<PyGeneratorExit>()
-            || exception.is_instance(&interrupted(py))?
-            || exception.is_instance(&asyncio::cancelled_error(py)?)?;
-        if is_cut {
+        if group::is_cut(exception)? {
             // What is cancelled cannot wait for listeners.
             running.interrupt();
             return none(py);

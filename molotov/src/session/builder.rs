@@ -54,6 +54,7 @@ impl RequestBuilder {
             read_timeout: None,
             redirect: None,
             name: None,
+            group: None,
             tags: None,
             expected: None,
             streamed: false,
@@ -257,6 +258,14 @@ impl RequestBuilder {
     pub fn name(self, name: impl Into<Rc<str>>) -> Self {
         self.change(|parts| {
             parts.name = Some(name.into());
+            Ok(())
+        })
+    }
+
+    /// Sets the path of the group, instead of the context's.
+    pub(crate) fn in_group(self, group: Rc<str>) -> Self {
+        self.change(|parts| {
+            parts.group = Some(group);
             Ok(())
         })
     }

@@ -315,20 +315,16 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn check(&self, name: &str, result: impl CheckOutcome) -> bool {
-        self.check_at(name, result, Some(Location::caller()))
+        let place = Location::caller();
+        self.check_at(name, result, || Some(shown(place)))
     }
 
-    /// Records a check of this place in the source.
-    pub(crate) fn check_at(
-        &self,
-        name: &str,
-        result: impl CheckOutcome,
-        place: Option<&'static Location<'static>>,
-    ) -> bool {
+    /// Records a check. `place` returns `file:line` of the check, if known.
+    pub(crate) fn check_at(&self, name: &str, result: impl CheckOutcome, place: impl Fn() -> Option<String>) -> bool {
         let result = result.outcome();
         let passed = result.is_ok();
         if let Some(observer) = self.observer() {
-            observer.checked(name, &self.0.scenario.borrow(), result, place);
+            observer.checked(name, &self.0.scenario.borrow(), result, &place);
         }
         passed
     }
@@ -571,6 +567,11 @@ impl Drop for Thought {
     fn drop(&mut self) {
         self.0.0.thinking.end();
     }
+}
+
+/// Returns `file:line` of a place in the source.
+pub(super) fn shown(place: &Location<'_>) -> String {
+    format!("{}:{}", place.file(), place.line())
 }
 
 /// Leaves a group, even if its future panics.

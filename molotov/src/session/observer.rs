@@ -1,7 +1,7 @@
 //! What sessions report to the run, without knowing it.
 
 use futures_util::future::LocalBoxFuture;
-use std::{panic::Location, time::Duration};
+use std::time::Duration;
 
 use http::Method;
 use url::Url;
@@ -70,13 +70,14 @@ pub(crate) trait Observer {
         let _ = (tag, protocol, sample);
     }
 
-    /// Records the result of a check. `Err` has what was wrong, if the check says so.
+    /// Records the result of a check. `Err` has what was wrong, if the check says so. `place` returns `file:line` of the check,
+    /// if known, and is called for the first failure only.
     fn checked(
         &self,
         name: &str,
         scenario: &str,
         result: Result<(), Option<String>>,
-        place: Option<&'static Location<'static>>,
+        place: &dyn Fn() -> Option<String>,
     ) {
         let _ = (name, scenario, result, place);
     }

@@ -124,6 +124,12 @@ impl Operation {
         self.record(Outcome::Interrupted);
     }
 
+    /// Sets the path of the group, instead of the context's.
+    #[cfg(feature = "python")]
+    pub(crate) fn set_group(&mut self, group: Rc<str>) {
+        self.group = Some(group);
+    }
+
     /// Returns the context of the worker that performs it.
     #[cfg(feature = "python")]
     pub(crate) fn context(&self) -> &Context {

@@ -26,6 +26,8 @@ pub(crate) struct Parts {
     /// The redirect policy, if it differs from the session's.
     pub(crate) redirect: Option<redirect::Redirect>,
     pub(crate) name: Option<Rc<str>>,
+    /// The path of its group, if it differs from the context's.
+    pub(crate) group: Option<Rc<str>>,
     pub(crate) tags: Option<Tags>,
     /// The statuses that are successes, if they differ from the session's.
     pub(crate) expected: Option<Expected>,

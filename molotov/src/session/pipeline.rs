@@ -45,9 +45,8 @@ impl Session {
         // Time in listeners does not count.
         let mut measure = observer.clone().map(|observer| {
             let expected = parts.expected.as_ref().unwrap_or(&self.0.options.expected).clone();
-            Measure::start(observer, self.context().group_path(), parts.name())
-                .with_tags(parts.tags.clone())
-                .expecting(expected)
+            let group = parts.group.clone().or_else(|| self.context().group_path());
+            Measure::start(observer, group, parts.name()).with_tags(parts.tags.clone()).expecting(expected)
         });
         let started = measure.as_ref().map_or_else(Instant::now, Measure::started);
         let timeout = parts.timeout.or(self.0.options.timeout).unwrap_or(super::options::TIMEOUT);

@@ -146,6 +146,7 @@ impl Parts {
             connect_timeout: self.connect_timeout,
             read_timeout: self.read_timeout,
             redirect: self.redirect.clone(),
+            group: None,
             name: self.name.clone(),
             tags: self.tags.clone(),
             expected: self.expected.clone(),

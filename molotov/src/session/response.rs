@@ -21,6 +21,7 @@ use url::Url;
 use super::{
     CheckOutcome, Context,
     body::{Collected, Incoming},
+    context::shown,
     events::Sent,
 };
 use crate::{
@@ -171,6 +172,7 @@ impl Response {
     /// ```
     #[track_caller]
     pub fn check<O: CheckOutcome>(&self, name: &str, condition: impl FnOnce(&Response) -> O) -> bool {
+        let place = Location::caller();
         let result = condition(self).outcome();
         let passed = result.is_ok();
         if let Some(context) = &self.context {
@@ -179,7 +181,7 @@ impl Response {
                 Some(message) => format!("{message} ({})", response()),
                 None => response(),
             });
-            context.check_at(name, result, Some(Location::caller()));
+            context.check_at(name, result, || Some(shown(place)));
         }
         passed
     }

@@ -340,13 +340,7 @@ impl Observer for Outcomes {
         self.tags.borrow_mut().push(tag.to_owned());
     }
 
-    fn checked(
-        &self,
-        name: &str,
-        _: &str,
-        result: Result<(), Option<String>>,
-        _: Option<&'static std::panic::Location<'static>>,
-    ) {
+    fn checked(&self, name: &str, _: &str, result: Result<(), Option<String>>, _: &dyn Fn() -> Option<String>) {
         self.checks.borrow_mut().push((name.to_owned(), result));
     }
 }

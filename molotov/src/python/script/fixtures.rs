@@ -12,7 +12,10 @@ use super::{
 use crate::{
     Failure, Result,
     options::{Args, StepId},
-    python::{errors, event_loop, interrupts, module, options, run_state, worker::Worker},
+    python::{
+        errors, event_loop, interrupts, module, options, run_state,
+        worker::{Worker, as_worker},
+    },
     registry::{GlobalSetup, GlobalTeardown, Need, Origin, Picker, Setup, SetupSession, Slots, Teardown},
     session::{Context, SessionOptions},
 };
@@ -138,7 +141,8 @@ impl Teardown for TeardownFixture {
 
     fn run(&self, context: &Context) -> Result {
         let id = context.worker_id().0;
-        Python::attach(|py| self.0.function.bind(py).call1((id,)).map(drop)).map_err(errors::failure)
+        Python::attach(|py| as_worker(context, || self.0.function.bind(py).call1((id,)).map(drop)))
+            .map_err(errors::failure)
     }
 }
 
@@ -152,6 +156,7 @@ impl Picker for ScriptPicker {
 
     fn pick(&self, context: &Context, step: StepId) -> Result<String> {
         let arguments = (context.worker_id().0, step.0);
-        Python::attach(|py| self.0.function.bind(py).call1(arguments)?.extract()).map_err(errors::failure)
+        Python::attach(|py| as_worker(context, || self.0.function.bind(py).call1(arguments))?.extract())
+            .map_err(errors::failure)
     }
 }

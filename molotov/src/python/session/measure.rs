@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use pyo3::prelude::*;
 
+use super::own::Own;
 use crate::{
     http::target::Target,
-    python::{context::WorkerContext, gil_cell::GilCell},
+    python::{context::WorkerContext, gil_cell::GilCell, group},
     session,
 };
 
@@ -17,19 +18,35 @@ pub(in crate::python) struct Measure(GilCell<Option<session::measure::Measure>>)
 
 #[pymethods]
 impl Measure {
-    /// Starts the clock for a request of a worker.
+    /// Starts the clock for a request of a worker. `name`, `tags` and `expect` are those of the request.
     #[new]
-    fn new(py: Python<'_>, context: &Bound<'_, WorkerContext>, method: &str, url: &str) -> Measure {
+    #[pyo3(signature = (context, method, url, name=None, tags=None, expect=None))]
+    fn new(
+        context: &Bound<'_, WorkerContext>,
+        method: &str,
+        url: &str,
+        name: Option<&Bound<'_, PyAny>>,
+        tags: Option<&Bound<'_, PyAny>>,
+        expect: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Measure> {
+        let py = context.py();
+        let own = Own::new(name, tags, expect)?;
         let (observer, group) = {
             let context = context.get().inner.borrow(py);
-            (context.observer().cloned(), context.group_path())
+            (context.observer().cloned(), group::path_within(py, &context))
         };
         let measure = observer.and_then(|observer| {
             let method = Method::from_bytes(method.as_bytes()).ok()?;
-            let name = Target::parse(url).ok()?.name(&method);
-            Some(session::measure::Measure::start(observer, group, name))
+            let name = match own.name {
+                Some(name) => name.into(),
+                None => Target::parse(url).ok()?.name(&method),
+            };
+            let tags = own.tags.iter().map(|(name, value)| format!("{name}={value}").into());
+            let tags = (!own.tags.is_empty()).then(|| tags.collect());
+            let measure = session::measure::Measure::start(observer, group, name).with_tags(tags);
+            Some(measure.expecting(own.expected.unwrap_or_default()))
         });
-        Measure(GilCell::new(measure))
+        Ok(Measure(GilCell::new(measure)))
     }
 
     /// Excludes a time in seconds from the request's duration.

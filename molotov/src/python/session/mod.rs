@@ -4,6 +4,7 @@ mod connections;
 mod jar;
 mod measure;
 mod options;
+mod own;
 mod request;
 
 use http::Method;
@@ -22,6 +23,7 @@ pub(super) use self::{
 };
 use self::{
     options::{Pairs, Timeouts},
+    own::Own,
     request::{Parts, WrittenBody},
 };
 use super::{
@@ -176,7 +178,7 @@ impl Session {
     }
 
     /// Sends a request from the parts that `_requests` has prepared.
-    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, chunked=false, written=None, route=None, defaults=None))]
+    #[pyo3(signature = (method, url, headers, body, timeout, redirects, raises, info, chunked=false, written=None, route=None, defaults=None, name=None, tags=None, expect=None))]
     #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, prepared by the Python package")]
     fn _send(
         &self,
@@ -193,10 +195,14 @@ impl Session {
         written: Option<WrittenBody>,
         route: Option<&Bound<'_, Route>>,
         defaults: Option<Pairs>,
+        name: Option<&Bound<'_, PyAny>>,
+        tags: Option<&Bound<'_, PyAny>>,
+        expect: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Awaitable> {
-        let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults };
+        let own = Own::new(name, tags, expect)?;
+        let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults, own };
         let (request, method, max_redirects) = parts.build(py, &self.inner.borrow(py))?;
-        Ok(request::send(request, method, raises.unwrap_or(self.raises), info, max_redirects))
+        Ok(request::send(py, request, method, raises.unwrap_or(self.raises), info, max_redirects))
     }
 
     /// The class that `isinstance` sees: aiohttp's, if the script has imported it.

@@ -6,6 +6,7 @@ use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 use super::{
     MAX_REDIRECTS,
     connections::{Settings, timeout_of},
+    own::expected,
 };
 use crate::{
     python::module,
@@ -28,6 +29,9 @@ pub(in crate::python) fn from_dict(py: Python<'_>, given: Option<&Bound<'_, PyDi
     let (headers, timeout, decodes, http2, max_body, retry): (Pairs, Option<Timeouts>, bool, bool, Option<u64>, bool) =
         plain.extract()?;
     options = options.retry(retry);
+    if let Some(expect) = given.get_item("expect")?.filter(|expect| !expect.is_none()) {
+        options = options.expect(expected(&expect)?);
+    }
     if !http2 {
         options = options.http1_only();
     }

@@ -14,20 +14,21 @@ use super::{
     MAX_REDIRECTS, Session,
     connections::{Route, timeout_of},
     options::{Pairs, Timeouts},
+    own::Own,
 };
 use crate::{
     http::BoxError,
     python::{
         awaitable::Awaitable,
         errors::{self, ScriptException},
-        module,
+        group, module,
         response::Response,
         upload,
     },
     session::{self, Redirect, RequestBody, RequestBuilder},
 };
 
-/// Starts a request. One without arguments never leaves Rust; `_requests` prepares all others.
+/// Starts a request. One without arguments of aiohttp's never leaves Rust; `_requests` prepares all others.
 pub(super) fn start(
     slf: &Bound<'_, Session>,
     method: Method,
@@ -35,8 +36,11 @@ pub(super) fn start(
     keywords: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Awaitable> {
     let (py, this) = (slf.py(), slf.get());
-    let plain = keywords.is_none_or(|keywords| keywords.is_empty());
-    if plain
+    let own = match keywords {
+        Some(keywords) if !keywords.is_empty() => Own::only(keywords)?,
+        _ => Some(Own::default()),
+    };
+    if let Some(own) = own
         && !*this.closed.borrow(py)
         && !*this.changed.borrow(py)
         && let Ok(url) = url.cast::<PyString>()
@@ -51,7 +55,8 @@ pub(super) fn start(
             request = request.body(Bytes::new());
         }
         let function = name_of(&method);
-        return Ok(send(request, method, this.raises, None, Some(MAX_REDIRECTS)).of(function));
+        let request = own.apply(request);
+        return Ok(send(py, request, method, this.raises, None, Some(MAX_REDIRECTS)).of(function));
     }
     let coroutine = module(py, "_requests")?.call_method1(
         intern!(py, "start"),
@@ -85,12 +90,16 @@ fn is_plain(url: &str, has_base: bool) -> bool {
 
 /// Sends a request until the head of its response, and follows up to `max_redirects` redirects.
 pub(super) fn send(
-    request: RequestBuilder,
+    py: Python<'_>,
+    mut request: RequestBuilder,
     method: Method,
     raises: bool,
     info: Option<Py<PyAny>>,
     max_redirects: Option<usize>,
 ) -> Awaitable {
+    if let Some(group) = group::path(py) {
+        request = request.in_group(group);
+    }
     Awaitable::work(Box::pin(async move {
         let result = request.send().await;
         Python::attach(|py| match result {
@@ -136,6 +145,7 @@ pub(super) struct Parts<'a, 'py> {
     pub(super) route: Option<&'a Bound<'py, Route>>,
     /// The headers to send instead of the session's.
     pub(super) defaults: Option<Pairs>,
+    pub(super) own: Own,
 }
 
 impl Parts<'_, '_> {
@@ -199,6 +209,6 @@ impl Parts<'_, '_> {
         if self.redirects.is_some() {
             request = request.redirect(max_redirects.map_or_else(Redirect::none, Redirect::up_to));
         }
-        Ok((request, method, max_redirects))
+        Ok((self.own.apply(request), method, max_redirects))
     }
 }

@@ -115,6 +115,12 @@ impl Worker {
     }
 }
 
+/// Calls a function of a script that is no coroutine as the worker with this context.
+pub(super) fn as_worker<T>(context: &Context, call: impl FnOnce() -> T) -> T {
+    let _current = CurrentContext::set(context);
+    call()
+}
+
 /// Sets the current context, and restores the previous one when dropped.
 struct CurrentContext(Option<Context>);
 

@@ -13,11 +13,13 @@ from molotov.api import (
     teardown_session,
 )
 from molotov._arguments import Args
+from molotov._measures import Group, check, count, gauge, group, record, unique, worker_number
 from molotov.session import Context, Operation, get_context, operation
 from molotov.util import get_var, json_request, request, set_var
 
 from molotov._core import __version__
 
+# For `import *`, which scripts of the original use: names that the original does not have could replace those of a script.
 __all__ = [
     "Args",
     "Context",

@@ -1,4 +1,14 @@
 from molotov._arguments import Args as Args
+from molotov._measures import (
+    Group as Group,
+    check as check,
+    count as count,
+    gauge as gauge,
+    group as group,
+    record as record,
+    unique as unique,
+    worker_number as worker_number,
+)
 from molotov.api import (
     events as events,
     global_setup as global_setup,

@@ -14,7 +14,7 @@ def imported():
 
 
 # Options that aiohttp does not have.
-_OURS = frozenset(("http2", "max_body", "retry"))
+_OURS = frozenset(("expect", "http2", "max_body", "retry"))
 
 _SESSION = _OURS | frozenset(
     (
@@ -92,7 +92,7 @@ def real_session(options):
         "only aiohttp supports some of the options that `setup` returned (%s), so aiohttp sends the requests, at its own speed"
         % ", ".join(only_aiohttp(options))
     )
-    return _fallback.make(plain_options(options))
+    return _fallback.make(plain_options(options), expect=options.get("expect"))
 
 
 def fallback_session(session, what):

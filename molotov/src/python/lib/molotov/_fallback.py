@@ -14,8 +14,11 @@ from molotov._targets import on_host
 _CURRENT = ContextVar("molotov_exchange", default=None)
 
 
-def make(options, owner=None):
-    """Makes an aiohttp session. Its requests belong to the session `owner`. Without one, it is the session of the scenario."""
+def make(options, owner=None, expect=None):
+    """Makes an aiohttp session. Its requests belong to the session `owner`. Without one, it is the session of the scenario.
+
+    `expect` is the statuses that are successes, if they differ from the default.
+    """
     aiohttp = needed()
     options = dict(options)
     has_base = options.get("base_url") is not None
@@ -30,7 +33,7 @@ def make(options, owner=None):
         options["connector_owner"] = True
     real = aiohttp.ClientSession(**options)
     # aiohttp warns about the assignment of other attributes than its own.
-    object.__setattr__(real, "_request", _measured(real, real._request, owner or real, has_base))
+    object.__setattr__(real, "_request", _measured(real, real._request, owner or real, has_base, expect))
     return real
 
 
@@ -38,12 +41,13 @@ def of(session, options):
     """Returns the aiohttp session that belongs to one of ours, with the current state of ours."""
     real = session.__dict__.get("_aiohttp")
     if real is None:
+        expect = (session._options or {}).get("expect")
         aside = ("cookies", "cookie_jar", "headers", "connector", "trace_configs")
         options = {name: value for name, value in options.items() if name not in aside}
         connector = session.__dict__.get("_connector", (session._options or {}).get("connector"))
         if connector is not None:
             options.update(connector=connector, connector_owner=False)
-        real = session._aiohttp = make({**options, "cookie_jar": _jars.over(session._jar())}, session)
+        real = session._aiohttp = make({**options, "cookie_jar": _jars.over(session._jar())}, session, expect)
         # Our session sends their signals.
         real._trace_configs = []
     kept = session.__dict__
@@ -58,13 +62,17 @@ def of(session, options):
     return real
 
 
-def _measured(real, request, owner, has_base):
+def _measured(real, request, owner, has_base, expect):
     """Wraps aiohttp's `_request` to measure the request."""
 
     async def measured(method, url, **keywords):
+        # aiohttp does not have these.
+        ours = [keywords.pop(name, None) for name in ("name", "tags", "expect")]
+        if ours[2] is None and not _is_handshake(keywords):
+            ours[2] = expect
         url = on_host(url, has_base)
         keywords = _with_default_headers(real, keywords)
-        exchange = _Exchange(real, owner, method, url, keywords)
+        exchange = _Exchange(real, owner, method, url, keywords, ours)
         token = _CURRENT.set(exchange)
         try:
             response = await request(method, url, **keywords)
@@ -94,6 +102,10 @@ def _with_default_headers(real, keywords):
         if name not in own:
             headers.add(name, value)
     return {**keywords, "headers": headers}
+
+
+def _is_handshake(keywords):
+    return "Sec-WebSocket-Key" in (keywords.get("headers") or ())
 
 
 _REQUEST_CLASSES = {}
@@ -129,15 +141,15 @@ def _request_class(base):
 class _Exchange:
     """The events and the measure of one request with its redirects, or of the handshake of a WebSocket."""
 
-    def __init__(self, real, owner, method, url, keywords):
+    def __init__(self, real, owner, method, url, keywords, ours):
         self.owner = owner
         self.writers = []
         self.response = None
-        self.is_handshake = "Sec-WebSocket-Key" in (keywords.get("headers") or ())
+        self.is_handshake = _is_handshake(keywords)
         context = getattr(owner, "_molotov_context", None) or _core.current_context()
         self.measure = None
         if context is not None:
-            self.measure = _core.Measure(context, method.upper(), _plain(real._build_url(url)))
+            self.measure = _core.Measure(context, method.upper(), _plain(real._build_url(url)), *ours)
 
     async def notify(self, event, **details):
         """Calls the script's listeners. Their time does not count for the request."""

@@ -11,8 +11,12 @@ from molotov._targets import base_of, on_host, relative, unsupported, url_of
 from molotov._timeouts import limits
 from molotov._types import multidict, RequestInfo
 
+# Arguments that aiohttp does not have.
+_OURS = ("name", "tags", "expect")
+
 _PLAIN = frozenset(
     (
+        *_OURS,
         "params",
         "data",
         "json",
@@ -243,6 +247,7 @@ async def _send(session, method, url, keywords):
         written,
         route,
         None if defaults is None else _encoded(defaults),
+        *(keywords.get(name) for name in _OURS),
     )
     if route is None or keywords.get("proxy") is None and not trusts:
         response = await sending

@@ -75,7 +75,7 @@ def open_session(options):
     )
     from molotov import _fallback
 
-    return found, _fallback.make(plain_options(options))
+    return found, _fallback.make(plain_options(options), expect=(options or {}).get("expect"))
 
 
 def attach(session, trace_configs):

@@ -3,17 +3,14 @@
 import contextvars
 
 from molotov import _core
+from molotov._measures import _WORKER
 
 # Imported before the run, so that requests do not wait for it, and errors can be reported without free file descriptors.
 from molotov import _content, _events, _exceptions, _requests, _responses, _sessions  # noqa: F401
 
-
 # For annotations: what `get_context` and `operation` return.
 Context = _core.Context
 Operation = _core.Operation
-
-# The context of the worker in whose task, or in a task of whose task, the code runs.
-_WORKER = contextvars.ContextVar("molotov_worker", default=None)
 
 
 def _create_task_of_worker(create_task, coroutine, context):
