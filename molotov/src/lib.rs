@@ -108,6 +108,7 @@
 //! | `web` | yes | `--web`, a live page for browsers |
 //! | `test-harness` | yes | [`test_main`] |
 //! | `tracing-subscriber` | yes | `--debug` |
+//! | `websocket` | yes | [`Session::websocket`](session::Session::websocket) |
 //! | `tls` | yes | `https`, certificates and identities |
 //! | `http2` | yes | HTTP/2 |
 //! | `brotli`, `deflate`, `gzip` | yes | compressed responses |

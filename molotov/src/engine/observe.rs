@@ -162,6 +162,10 @@ impl Observer for WorkerObserver {
         self.recorder().gauge(name, value, self.shard.clock.now());
     }
 
+    fn transferred(&self, group: Option<&str>, protocol: &str, name: &str, bytes_in: u64, bytes_out: u64) {
+        self.recorder().transferred(group, protocol, name, bytes_in, bytes_out);
+    }
+
     fn step(&self, name: &str, outcome: Outcome, took: Duration) {
         self.recorder().step(name, outcome, took);
     }

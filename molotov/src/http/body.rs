@@ -12,6 +12,7 @@ use futures_util::Stream;
 
 use super::{
     Error,
+    direct::Upgraded,
     timeout::{ReadLimit, body_timeout, read_timeout},
     timer::Deadline,
 };
@@ -26,6 +27,11 @@ pub(crate) trait BodySource {
     /// Extends any deadline that the source checks itself.
     fn postpone_deadline(&mut self, time: Duration) {
         let _ = time;
+    }
+
+    /// Takes the connection of a response with status 101, which is no longer HTTP.
+    fn take_upgraded(&mut self) -> Option<Upgraded> {
+        None
     }
 }
 
@@ -140,6 +146,14 @@ impl ResponseBody {
                 None
             }
         }
+    }
+
+    /// Takes the connection of a response with status 101, which is no longer HTTP. The body has ended then.
+    pub(crate) fn take_upgraded(&mut self) -> Option<Upgraded> {
+        let State::Arriving(source) = &mut self.state else { return None };
+        let upgraded = source.take_upgraded();
+        self.finish();
+        upgraded
     }
 
     /// Stops reading, and closes the connection if the body has not ended.

@@ -34,5 +34,5 @@ pub(crate) use errors::{ErrorSample, MAX_ERRORS, OTHER as OTHER_ERRORS};
 pub(crate) use names::{MAX_NAMES, OTHER};
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, SEPARATOR, ScenarioId, StreamId};
-pub(crate) use sample::{HTTP, OperationSample, Status};
+pub(crate) use sample::{HTTP, OperationSample, Status, WEBSOCKET};
 pub(crate) use starts::{StartSample, WaitedFor};

@@ -175,23 +175,7 @@ impl Recorder {
     /// after the protocol and the operation: `LINE echo`. Within a group, the group comes first: `checkout / GET /cart`.
     pub(crate) fn operation_in(&self, group: Option<&str>, protocol: &str, name: &str, sample: &OperationSample<'_>) {
         let state = &mut *self.0.borrow_mut();
-        let State { requests, protocols, groups, limits, .. } = state;
-        let number = match (group, protocol) {
-            (None, HTTP) => requests.number(name),
-            (None, _) => protocols.row(protocol, name, |name| requests.number(name)),
-            (Some(group), _) => {
-                if !groups.contains_key(group) {
-                    // The names of groups may come from data. Forgetting them costs time only.
-                    if groups.len() >= limits.names {
-                        groups.clear();
-                    }
-                    groups.insert(group.into(), Protocols::new(limits.names));
-                }
-                let prefix = if protocol == HTTP { "" } else { protocol };
-                let rows = groups.get_mut(group).expect("inserted above");
-                rows.row(prefix, name, |name| requests.number(&format!("{group}{SEPARATOR}{name}")))
-            }
-        };
+        let number = state.request_row(group, protocol, name);
         let row = &mut state.requests.rows[number];
         row.belongs_to(protocol);
         row.operation(&mut state.pool, sample);
@@ -249,6 +233,16 @@ impl Recorder {
         pending.names_exceeded |= exceeded;
     }
 
+    /// Adds bytes to the row of an operation, which transfers them after it was recorded.
+    pub(crate) fn transferred(&self, group: Option<&str>, protocol: &str, name: &str, bytes_in: u64, bytes_out: u64) {
+        let state = &mut *self.0.borrow_mut();
+        let number = state.request_row(group, protocol, name);
+        let row = &mut state.requests.rows[number];
+        row.belongs_to(protocol);
+        row.bytes_in += bytes_in;
+        row.bytes_out += bytes_out;
+    }
+
     /// Records a step of [`Context::measure`](crate::session::Context::measure).
     pub(crate) fn step(&self, name: &str, outcome: Outcome, took: Duration) {
         let state = &mut *self.0.borrow_mut();
@@ -292,6 +286,28 @@ impl Recorder {
 }
 
 impl State {
+    /// Returns the number of the row of an operation.
+    #[inline]
+    fn request_row(&mut self, group: Option<&str>, protocol: &str, name: &str) -> usize {
+        let State { requests, protocols, groups, limits, .. } = self;
+        match (group, protocol) {
+            (None, HTTP) => requests.number(name),
+            (None, _) => protocols.row(protocol, name, |name| requests.number(name)),
+            (Some(group), _) => {
+                if !groups.contains_key(group) {
+                    // The names of groups may come from data. Forgetting them costs time only.
+                    if groups.len() >= limits.names {
+                        groups.clear();
+                    }
+                    groups.insert(group.into(), Protocols::new(limits.names));
+                }
+                let prefix = if protocol == HTTP { "" } else { protocol };
+                let rows = groups.get_mut(group).expect("inserted above");
+                rows.row(prefix, name, |name| requests.number(&format!("{group}{SEPARATOR}{name}")))
+            }
+        }
+    }
+
     #[inline]
     fn fold_when_full(&mut self) {
         self.recorded += 1;
@@ -360,7 +376,7 @@ impl Table {
 
     /// Returns the rows that are not empty.
     fn pack(&mut self, pool: &mut Pool) -> BTreeMap<Arc<str>, Stats> {
-        let rows = self.rows.iter_mut().enumerate().filter(|(_, row)| row.counts.total() > 0);
+        let rows = self.rows.iter_mut().enumerate().filter(|(_, row)| row.is_used());
         rows.map(|(number, row)| (Arc::clone(self.names.name(number)), row.pack(pool))).collect()
     }
 }
@@ -392,6 +408,11 @@ struct StatusCount {
 }
 
 impl Row {
+    /// Returns whether there is anything to pack.
+    fn is_used(&self) -> bool {
+        self.counts.total() > 0 || self.bytes_in > 0 || self.bytes_out > 0
+    }
+
     #[inline]
     fn record(&mut self, pool: &mut Pool, outcome: Outcome, took: Duration) {
         self.counts.add(outcome);

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The protocol of requests that a [`Session`](crate::session::Session) sends.
 pub(crate) const HTTP: &str = "HTTP";
 
+/// The protocol of what a WebSocket does.
+pub(crate) const WEBSOCKET: &str = "WS";
+
 /// How a scenario, an operation or a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Outcome {

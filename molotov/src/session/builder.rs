@@ -61,6 +61,7 @@ impl RequestBuilder {
             renew: None,
             has_defaults: false,
             route: None,
+            upgrade: None,
         });
         RequestBuilder { session, parts }
     }

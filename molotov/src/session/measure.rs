@@ -10,13 +10,14 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::{Expected, Observer, parts::Tags};
-use crate::metrics::{HTTP, OperationSample, Outcome, Status};
+use crate::metrics::{HTTP, OperationSample, Outcome, Status, WEBSOCKET};
 
 /// Measures an HTTP request, and records it when dropped.
 pub(crate) struct Measure {
     observer: Rc<dyn Observer>,
     /// The group in which it started.
     group: Option<Rc<str>>,
+    protocol: &'static str,
     name: Rc<str>,
     /// The tags, such as `region=eu`.
     tags: Option<Tags>,
@@ -42,6 +43,7 @@ impl Measure {
         Measure {
             observer,
             group,
+            protocol: HTTP,
             name,
             tags: None,
             expected: Expected::default(),
@@ -80,6 +82,12 @@ impl Measure {
         self.started
     }
 
+    /// Makes this the measure of a WebSocket's handshake.
+    pub(crate) fn of_websocket(mut self) -> Measure {
+        self.protocol = WEBSOCKET;
+        self
+    }
+
     /// Excludes time that has passed from the duration of the request.
     pub(crate) fn leave_out(&mut self, time: Duration) {
         self.started += time;
@@ -97,7 +105,10 @@ impl Measure {
 
     /// Notes the method and URL that led to the final response.
     pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
-        self.metric = self.observer.request_metric(method, url);
+        self.metric = match self.protocol {
+            HTTP => self.observer.request_metric(method, url),
+            protocol => self.observer.operation_metric(protocol, &self.name),
+        };
         if !self.waited.get().is_zero() {
             self.observer.connected(url);
         }
@@ -157,9 +168,9 @@ impl Drop for Measure {
             bytes_out: self.bytes_out,
             retried: self.retried.get(),
         };
-        self.observer.measured(self.group.as_deref(), HTTP, &self.name, self.metric.as_deref(), sample);
+        self.observer.measured(self.group.as_deref(), self.protocol, &self.name, self.metric.as_deref(), sample);
         for tag in self.tags.iter().flat_map(|tags| tags.iter()) {
-            self.observer.tagged(tag, HTTP, sample);
+            self.observer.tagged(tag, self.protocol, sample);
         }
     }
 }

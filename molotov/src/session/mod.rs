@@ -26,6 +26,11 @@ pub(crate) mod route;
 mod tests;
 mod thinking;
 mod transport;
+#[cfg(feature = "websocket")]
+mod websocket;
+#[cfg(not(feature = "websocket"))]
+#[path = "websocket/absent.rs"]
+mod websocket;
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -35,6 +40,8 @@ use std::{
 
 use http::{HeaderMap, Method};
 
+#[cfg(feature = "websocket")]
+pub use self::websocket::{Message, WebSocket, WebSocketBuilder, WebSocketRequest};
 pub use self::{
     builder::RequestBuilder,
     context::{CheckOutcome, Context, StepOutcome},
@@ -146,6 +153,12 @@ impl Session {
             session.belong_to(context.clone());
         }
         Ok(session)
+    }
+
+    /// Returns whether connections can become WebSockets.
+    #[cfg(feature = "websocket")]
+    fn can_upgrade(&self) -> bool {
+        self.0.transport.can_upgrade()
     }
 
     /// Makes this the session of a worker.

@@ -97,6 +97,11 @@ pub(crate) trait Observer {
         let _ = (name, value);
     }
 
+    /// Adds bytes to the row of an operation that has been recorded.
+    fn transferred(&self, group: Option<&str>, protocol: &str, name: &str, bytes_in: u64, bytes_out: u64) {
+        let _ = (group, protocol, name, bytes_in, bytes_out);
+    }
+
     /// Records a step that has ended.
     fn step(&self, name: &str, outcome: Outcome, took: Duration) {
         let _ = (name, outcome, took);

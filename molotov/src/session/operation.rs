@@ -43,6 +43,8 @@ pub struct Operation {
     first_byte: Option<Duration>,
     bytes_in: u64,
     bytes_out: u64,
+    /// When it ended, if that is known better than when `finish` was called.
+    ended: Option<Instant>,
     is_recorded: Cell<bool>,
 }
 
@@ -59,6 +61,7 @@ impl Operation {
             first_byte: None,
             bytes_in: 0,
             bytes_out: 0,
+            ended: None,
             // Nothing is measured before the clock starts.
             is_recorded: Cell::new(true),
         };
@@ -111,6 +114,11 @@ impl Operation {
         self.bytes_in += bytes;
     }
 
+    /// Sets when the operation ended, for example when the last byte of its response was read.
+    pub(super) fn ended_at(&mut self, at: Instant) {
+        self.ended = Some(at);
+    }
+
     /// Ends the operation, and returns the result. `Err`, `None` and `false` are failures, and all other
     /// values are successes.
     pub async fn finish<T: StepOutcome>(self, result: T) -> T {
@@ -145,7 +153,7 @@ impl Operation {
     }
 
     fn record(&self, outcome: Outcome) -> Duration {
-        let total = self.started.elapsed();
+        let total = self.ended.unwrap_or_else(Instant::now).saturating_duration_since(self.started);
         if self.is_recorded.replace(true) {
             return total;
         }

@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use http::{HeaderMap, Method, Version};
 
-use super::{Expected, route::Route};
+use super::{Expected, route::Route, websocket::Upgrade};
 use crate::http::{BoxError, Error, ErrorKind, redirect, request::Body, target::Target};
 
 /// The tags of a request, such as `region=eu`.
@@ -40,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) has_defaults: bool,
     /// How the request connects, if it differs from the session.
     pub(crate) route: Option<Rc<Route>>,
+    /// Set if the request opens a WebSocket.
+    pub(crate) upgrade: Option<Rc<Upgrade>>,
 }
 
 impl Parts {

@@ -48,13 +48,16 @@ impl Session {
             let group = parts.group.clone().or_else(|| self.context().group_path());
             Measure::start(observer, group, parts.name()).with_tags(parts.tags.clone()).expecting(expected)
         });
+        if parts.upgrade.is_some() {
+            measure = measure.map(Measure::of_websocket);
+        }
         let started = measure.as_ref().map_or_else(Instant::now, Measure::started);
         let timeout = parts.timeout.or(self.0.options.timeout).unwrap_or(super::options::TIMEOUT);
         let mut deadline = started.checked_add(timeout);
 
         let mut previous = Vec::new();
         let mut history = Vec::new();
-        let (response, codings) = loop {
+        let (mut response, codings) = loop {
             let response = match self.execute_once(&mut parts, deadline, measure.as_ref()).await {
                 Ok(response) => response,
                 Err(error) => {
@@ -125,6 +128,13 @@ impl Session {
         };
         if let Some(measure) = &mut measure {
             measure.answered_to(&parts.method, &parts.target.url);
+        }
+        if let Some(upgrade) = &parts.upgrade
+            && !upgrade.accept(&mut response)
+            && let Some(mut measure) = measure.take()
+        {
+            measure.answered(response.status, response.first_byte);
+            measure.failed();
         }
         let response = finish(response, codings, started, deadline, parts, history, measure, &self.0.options)
             .of_worker(self.0.context.get());

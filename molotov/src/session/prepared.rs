@@ -154,6 +154,7 @@ impl Parts {
             renew: None,
             has_defaults: self.has_defaults,
             route: self.route.clone(),
+            upgrade: None,
         })
     }
 }

@@ -45,6 +45,16 @@ impl HttpTransport {
         }
     }
 
+    /// Returns whether a connection can leave HTTP, as a WebSocket's does.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn can_upgrade(&self) -> bool {
+        match self {
+            HttpTransport::Direct(_) => true,
+            #[cfg(feature = "reqwest")]
+            HttpTransport::Reqwest(_) => false,
+        }
+    }
+
     pub(crate) async fn execute(&self, request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
         match self {
             HttpTransport::Direct(direct) => direct.execute(request).await,

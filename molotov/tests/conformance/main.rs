@@ -15,6 +15,7 @@ mod hostile;
 mod retries;
 mod server;
 mod tls;
+mod websocket;
 
 use std::time::{Duration, Instant};
 

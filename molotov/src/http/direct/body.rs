@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, SCRATCH},
     framing::Decoder,
     pool::Pool,
+    upgrade::Upgraded,
     upload::Upload,
 };
 use crate::http::{Error, ErrorKind, body::BodySource, permits::Permit, target::Target};
@@ -58,6 +59,10 @@ impl BodySource for Http1Body {
 
     fn postpone_deadline(&mut self, time: Duration) {
         self.upload.postpone_deadline(time);
+    }
+
+    fn take_upgraded(&mut self) -> Option<Upgraded> {
+        self.connection.take().map(|connection| Upgraded::new(connection, self.permit.take()))
     }
 }
 

@@ -17,6 +17,7 @@ mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod upload;
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
@@ -24,6 +25,7 @@ use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
 use http::{Method, Version};
 
 pub use self::parse::{Parsed, parse_response};
+pub(crate) use self::upgrade::Upgraded;
 use self::{
     body::Http1Body,
     connection::Connection,

@@ -47,6 +47,15 @@ impl Io {
         }
     }
 
+    /// Returns the local address.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
+        }
+    }
+
     /// Returns whether the server has closed the connection, with a system call.
     pub(crate) fn is_closed(&self) -> bool {
         use rustix::net::{RecvFlags, recv};

@@ -1,0 +1,12 @@
+//! Stands for WebSockets in builds without them.
+
+use crate::http::response::TransportResponse;
+
+/// No request opens a WebSocket.
+pub(crate) enum Upgrade {}
+
+impl Upgrade {
+    pub(crate) fn accept(&self, _: &mut TransportResponse) -> bool {
+        match *self {}
+    }
+}
