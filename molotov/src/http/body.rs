@@ -12,9 +12,9 @@ use futures_util::Stream;
 
 use super::{
     Error,
-    direct::Upgraded,
     timeout::{ReadLimit, body_timeout, read_timeout},
     timer::Deadline,
+    upgraded::Upgraded,
 };
 
 /// The rest of a body that had not arrived together with its head. Each transport implements this.

@@ -32,6 +32,7 @@ pub(crate) mod tls;
 #[cfg(not(feature = "tls"))]
 #[path = "tls/absent.rs"]
 pub(crate) mod tls;
+pub(crate) mod upgraded;
 pub(crate) mod version;
 
 #[doc(hidden)]

@@ -40,6 +40,8 @@ use std::{
 
 use http::{HeaderMap, Method};
 
+#[cfg(all(test, feature = "websocket"))]
+pub(crate) use self::websocket::accept_key as websocket_accept_key;
 #[cfg(feature = "websocket")]
 pub use self::websocket::{Message, WebSocket, WebSocketBuilder, WebSocketRequest};
 pub use self::{

@@ -9,6 +9,8 @@ mod scenarios;
 mod start_lag;
 mod stopping;
 mod warm_up;
+#[cfg(feature = "websocket")]
+mod websocket;
 mod workers;
 
 use std::{
@@ -74,6 +76,7 @@ struct TestScenario {
     weight: f64,
     delay: Duration,
     body: Body,
+    needs: fn() -> Vec<Need>,
     origin: Origin,
 }
 
@@ -95,7 +98,7 @@ impl Scenario for TestScenario {
     }
 
     fn needs(&self) -> Vec<Need> {
-        Vec::new()
+        (self.needs)()
     }
 
     fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> {
@@ -111,7 +114,7 @@ fn scenario(name: &str, weight: f64, body: Body) -> TestScenario {
         line: line!(),
         extension: None,
     };
-    TestScenario { name: name.to_owned(), weight, delay: Duration::ZERO, body, origin }
+    TestScenario { name: name.to_owned(), weight, delay: Duration::ZERO, body, needs: Vec::new, origin }
 }
 
 fn counting(counter: &Arc<AtomicU64>) -> Body {

@@ -15,10 +15,9 @@ use super::{
     connection::{Connection, SCRATCH},
     framing::Decoder,
     pool::Pool,
-    upgrade::Upgraded,
     upload::Upload,
 };
-use crate::http::{Error, ErrorKind, body::BodySource, permits::Permit, target::Target};
+use crate::http::{Error, ErrorKind, body::BodySource, permits::Permit, target::Target, upgraded::Upgraded};
 
 /// The body of an HTTP/1.1 response that is still arriving.
 ///
@@ -62,7 +61,8 @@ impl BodySource for Http1Body {
     }
 
     fn take_upgraded(&mut self) -> Option<Upgraded> {
-        self.connection.take().map(|connection| Upgraded::new(connection, self.permit.take()))
+        let Connection { io, remote, buffer } = self.connection.take()?;
+        Some(Upgraded::new(io, buffer, remote, self.permit.take()))
     }
 }
 

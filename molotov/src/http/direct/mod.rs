@@ -17,7 +17,6 @@ mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod upgrade;
 mod upload;
 
 use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
@@ -25,7 +24,6 @@ use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
 use http::{Method, Version};
 
 pub use self::parse::{Parsed, parse_response};
-pub(crate) use self::upgrade::Upgraded;
 use self::{
     body::Http1Body,
     connection::Connection,

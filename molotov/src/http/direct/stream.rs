@@ -21,7 +21,9 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 #[cfg(feature = "tls")]
 use crate::http::tls;
-use crate::http::{Error, ErrorKind, dns, options::TransportOptions, target::Origin, version::HttpVersionPolicy};
+use crate::http::{
+    Error, ErrorKind, dns, options::TransportOptions, target::Origin, upgraded::Connection, version::HttpVersionPolicy,
+};
 
 /// How long to wait for a connection before the next address is tried in parallel (RFC 8305).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -47,15 +49,6 @@ impl Io {
         }
     }
 
-    /// Returns the local address.
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Plain(stream) => stream.local_addr().ok(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
-        }
-    }
-
     /// Returns whether the server has closed the connection, with a system call.
     pub(crate) fn is_closed(&self) -> bool {
         use rustix::net::{RecvFlags, recv};
@@ -69,6 +62,16 @@ impl Io {
             // With TLS, there may be session tickets to read.
             Ok((_, read)) => read == 0 || matches!(self, Self::Plain(_)),
             Err(error) => error != rustix::io::Errno::AGAIN,
+        }
+    }
+}
+
+impl Connection for Io {
+    fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.local_addr().ok(),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
         }
     }
 }

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-use crate::http::{Error, ErrorKind, direct::Upgraded, response::TransportResponse};
+use crate::http::{Error, ErrorKind, response::TransportResponse, upgraded::Upgraded};
 
 /// What a server appends to the key before it hashes it.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -159,7 +159,7 @@ fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the value of `Sec-WebSocket-Accept` for a key.
-pub(super) fn accept_key(key: &str) -> String {
+pub(crate) fn accept_key(key: &str) -> String {
     BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{GUID}").as_bytes()))
 }
 

@@ -22,6 +22,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio_tungstenite::tungstenite;
 
 pub(crate) use self::handshake::Upgrade;
+#[cfg(test)]
+pub(crate) use self::handshake::accept_key;
 pub use self::{builder::WebSocketBuilder, message::Message, request::WebSocketRequest};
 use self::{close::Close, socket::Socket};
 use super::Session;

@@ -27,7 +27,7 @@ use super::{
     rows::Rows,
     wakers::Wakers,
 };
-use crate::http::{Error, ErrorKind, direct::Upgraded};
+use crate::http::{Error, ErrorKind, upgraded::Upgraded};
 
 /// The size of the buffer that a connection reads into. It holds most messages, and thousands of connections have one.
 const READ_BUFFER: usize = 8 * 1024;

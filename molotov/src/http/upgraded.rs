@@ -11,12 +11,17 @@ use std::{
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{connection::Connection, stream::Io};
-use crate::http::permits::Permit;
+use super::permits::Permit;
+
+/// A stream of a transport.
+pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin {
+    /// Returns the local address, if it is known.
+    fn local(&self) -> Option<SocketAddr>;
+}
 
 /// A connection that has left HTTP. It counts bytes, and notes when they arrive.
 pub(crate) struct Upgraded {
-    io: Io,
+    io: Box<dyn Connection>,
     /// Bytes that arrived together with the head of the response.
     buffer: BytesMut,
     remote: SocketAddr,
@@ -28,9 +33,14 @@ pub(crate) struct Upgraded {
 }
 
 impl Upgraded {
-    pub(super) fn new(connection: Connection, permit: Option<Permit>) -> Self {
-        let Connection { io, remote, buffer } = connection;
-        Self { io, buffer, remote, _permit: permit, received: 0, sent: 0, arrived: Instant::now() }
+    /// Returns a connection from which `buffer` has been read already.
+    pub(crate) fn new(
+        io: impl Connection + 'static,
+        buffer: BytesMut,
+        remote: SocketAddr,
+        permit: Option<Permit>,
+    ) -> Self {
+        Self { io: Box::new(io), buffer, remote, _permit: permit, received: 0, sent: 0, arrived: Instant::now() }
     }
 
     /// Returns the address of the server.
