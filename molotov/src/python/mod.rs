@@ -28,6 +28,7 @@ mod script;
 mod session;
 mod stdout;
 mod upload;
+mod websocket;
 mod worker;
 
 use pyo3::prelude::*;

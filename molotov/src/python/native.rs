@@ -43,6 +43,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::upload::Upload;
     #[pymodule_export]
+    use crate::python::websocket::WebSocket;
+    #[pymodule_export]
     use crate::python::worker::ParkedCoroutine;
 
     #[pymodule_init]

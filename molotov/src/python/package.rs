@@ -39,6 +39,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov._types", include_str!("lib/molotov/_types.py")),
     ("molotov._errors", include_str!("lib/molotov/_errors.py")),
     ("molotov._url", include_str!("lib/molotov/_url.py")),
+    ("molotov._websocket", include_str!("lib/molotov/_websocket.py")),
     ("molotov._processes", include_str!("lib/molotov/_processes.py")),
     ("molotov._runs", include_str!("lib/molotov/_runs.py")),
     ("molotov._environment", include_str!("lib/molotov/_environment.py")),

@@ -42,6 +42,8 @@ use http::{HeaderMap, Method};
 
 #[cfg(all(test, feature = "websocket"))]
 pub(crate) use self::websocket::accept_key as websocket_accept_key;
+#[cfg(feature = "python")]
+pub(crate) use self::websocket::{ABNORMAL, Broken, Event, Fault, NO_STATUS, Socket};
 #[cfg(feature = "websocket")]
 pub use self::websocket::{Message, WebSocket, WebSocketBuilder, WebSocketRequest};
 pub use self::{

@@ -213,7 +213,7 @@ fn forced_stops_interrupt_websockets() {
     let (address, counts) = serve();
     let waits = with_session("waits", move |session| async move {
         let socket = session.websocket(format!("ws://{address}/")).connect().await?;
-        let _ = socket.request("close nothing").matching(|_| false).await;
+        let _ = socket.request("hello").matching(|_| false).await;
         Ok(())
     });
     let args = Args { workers: 3, duration: Duration::from_millis(300), force_shutdown: true, ..Args::default() };

@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     awaitable::Awaitable, classes::class_of, context::WorkerContext, errors, event_loop, gil_cell::GilCell, module,
-    response::Response,
+    response::Response, websocket,
 };
 use crate::session;
 
@@ -203,6 +203,28 @@ impl Session {
         let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults, own };
         let (request, method, max_redirects) = parts.build(py, &self.inner.borrow(py))?;
         Ok(request::send(py, request, method, raises.unwrap_or(self.raises), info, max_redirects))
+    }
+
+    /// Opens a WebSocket with the request that `_requests` has prepared.
+    #[pyo3(signature = (url, headers, timeout, info, route, defaults, protocols, max_message_size))]
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, prepared by the Python package")]
+    fn _connect(
+        &self,
+        py: Python<'_>,
+        url: &str,
+        headers: Pairs,
+        timeout: Option<Timeouts>,
+        info: Option<Py<PyAny>>,
+        route: Option<&Bound<'_, Route>>,
+        defaults: Option<Pairs>,
+        protocols: Vec<String>,
+        max_message_size: usize,
+    ) -> PyResult<Awaitable> {
+        let method = "GET";
+        let (body, redirects, chunked, written) = (None, None, false, None);
+        let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults };
+        let (request, ..) = parts.build(py, &self.inner.borrow(py))?;
+        Ok(websocket::connect(request, info, protocols, max_message_size))
     }
 
     /// The class that `isinstance` sees: aiohttp's, if the script has imported it.

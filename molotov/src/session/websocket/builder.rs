@@ -109,9 +109,10 @@ impl WebSocketBuilder {
         self
     }
 
-    /// Changes the request of the handshake.
-    pub(crate) fn with_request(self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
-        self.change(change)
+    /// Returns a builder whose handshake is this request.
+    #[cfg(feature = "python")]
+    pub(crate) fn of_request(request: RequestBuilder) -> WebSocketBuilder {
+        WebSocketBuilder { request, name: None, protocols: Vec::new(), max_message_size: MAX_MESSAGE }
     }
 
     /// Opens the connection and performs the handshake.
@@ -123,7 +124,15 @@ impl WebSocketBuilder {
     pub async fn connect(self) -> Result<WebSocket, Error> {
         let mut handshake = self.start(false).await?;
         match handshake.accepted.take() {
-            Some(Ok(accepted)) => Ok(handshake.open(accepted).await),
+            Some(Ok(accepted)) => {
+                let (socket, protocol) = handshake.open(accepted).await;
+                Ok(WebSocket {
+                    socket,
+                    protocol: protocol.map(Into::into),
+                    headers: Rc::new(handshake.response.headers().clone()),
+                    timeout: handshake.timeout,
+                })
+            }
             Some(Err(fault)) => Err(handshake.at(fault.into_error().with_status(handshake.response.status()))),
             None => Err(handshake.refused().await),
         }
@@ -163,17 +172,12 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// Returns the WebSocket.
-    pub(crate) async fn open(self, accepted: Accepted) -> WebSocket {
+    /// Returns the open connection, and the subprotocol that the server has chosen.
+    pub(crate) async fn open(&self, accepted: Accepted) -> (Rc<Socket>, Option<String>) {
         let Accepted { connection, protocol } = accepted;
-        let rows = Rows::new(self.session.context().clone(), self.name);
+        let rows = Rows::new(self.session.context().clone(), self.name.clone());
         let socket = Socket::new(connection, rows, websocket_url(self.response.url()), self.max_message_size).await;
-        WebSocket {
-            socket: Rc::new(socket),
-            protocol: protocol.map(Into::into),
-            headers: Rc::new(self.response.headers().clone()),
-            timeout: self.timeout,
-        }
+        (Rc::new(socket), protocol)
     }
 
     fn at(&self, error: Error) -> Error {

@@ -93,6 +93,12 @@ impl Broken {
         Broken { code, kind: ErrorKind::Closed, message, hint: "look at the server's log" }
     }
 
+    /// Returns what has happened.
+    #[cfg(feature = "python")]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn error(&self) -> Error {
         Error::new(self.kind, self.message.clone()).with_hint(self.hint)
     }

@@ -21,11 +21,18 @@ use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_tungstenite::tungstenite;
 
+use self::close::Close;
 pub(crate) use self::handshake::Upgrade;
 #[cfg(test)]
 pub(crate) use self::handshake::accept_key;
 pub use self::{builder::WebSocketBuilder, message::Message, request::WebSocketRequest};
-use self::{close::Close, socket::Socket};
+pub(crate) use self::{close::ABNORMAL, socket::Socket};
+#[cfg(feature = "python")]
+pub(crate) use self::{
+    close::{Broken, NO_STATUS},
+    handshake::Fault,
+    socket::Event,
+};
 use super::Session;
 use crate::{
     http::{Error, ErrorKind},
@@ -200,7 +207,7 @@ impl WebSocket {
         let closed =
             self.within(CLOSE_TIMEOUT, self.socket.close_with(close, Some(frame)), "no close frame came").await;
         if closed.is_err() {
-            self.socket.abort(close::ABNORMAL);
+            self.socket.abort(ABNORMAL);
         }
         closed
     }

@@ -128,6 +128,7 @@ impl Socket {
     }
 
     /// Returns the address of this end, if it is known, and of the server.
+    #[cfg(feature = "python")]
     pub(crate) fn addresses(&self) -> (Option<SocketAddr>, SocketAddr) {
         self.addresses
     }
@@ -414,6 +415,19 @@ impl Socket {
             }
         })
         .await
+    }
+
+    /// Notes that a close frame is about to be sent.
+    #[cfg(feature = "python")]
+    pub(crate) fn closes(&self, code: u16, reason: &str) {
+        let close = Close { code, reason: reason.to_owned(), by_us: true };
+        self.state.borrow_mut().closing.get_or_insert((Instant::now(), close));
+    }
+
+    /// Has all futures that wait for messages look again.
+    #[cfg(feature = "python")]
+    pub(crate) fn wake_readers(&self) {
+        self.readers.wake_all();
     }
 
     /// Ends the connection without waiting for the server.

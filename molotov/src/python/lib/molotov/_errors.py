@@ -25,6 +25,10 @@ class ContentTypeError(ClientResponseError):
     pass
 
 
+class WSServerHandshakeError(ClientResponseError):
+    pass
+
+
 class TooManyRedirects(ClientResponseError):
     pass
 

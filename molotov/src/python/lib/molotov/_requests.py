@@ -131,7 +131,12 @@ async def _start(session, method, url, keywords):
     )
 
 
-async def _send(session, method, url, keywords):
+def send_with(session, url, keywords, send):
+    """Sends the handshake of a WebSocket. `send` gets the parts of the request. Returns a coroutine."""
+    return _send(session, "GET", url, keywords, send)
+
+
+async def _send(session, method, url, keywords, handshake=None):
     options = session._options or {}
     host = _core.host()
     base = base_of(session)
@@ -143,12 +148,17 @@ async def _send(session, method, url, keywords):
             assert not url.host and url.path.startswith("/")
         url = url_of(base, None).join(url)
     url = url_of(url, keywords.get("params"))
+    shown = url
+    if handshake is not None and url.scheme in ("ws", "wss"):
+        url = url.with_scheme("http" + url.scheme[2:])
     if url.scheme not in ("http", "https"):
         raise unsupported(url)
     trusts = options.get("trust_env")
     try:
         route = _route_of(session, url, keywords, trusts)
     except Unsupported as odd:
+        if handshake is not None:
+            raise
         return await fallback_session(session, str(odd)).request(method, asked, **keywords)
     headers = pairs_of(keywords.get("headers"))
     given = {name.lower() for name, _ in headers}
@@ -225,7 +235,7 @@ async def _send(session, method, url, keywords):
         sent.append(("Content-Length", str(length)))
     elif length is None and (body is not None or written is not None):
         sent.append(("Transfer-Encoding", "chunked"))
-    info = RequestInfo(plain, method, multidict(sent), url)
+    info = RequestInfo(plain, method, multidict(sent), url if handshake is None else shown)
     # The timeout of a request replaces the session's, even if it is `None`.
     timeouts = [keywords[name] for name in ("timeout", "read_timeout") if name in keywords]
     if not timeouts and "_timeout" in session.__dict__:
@@ -234,7 +244,7 @@ async def _send(session, method, url, keywords):
     if is_path and target.startswith(host + "/"):
         # The name of the request does not contain the path of the host.
         target = target[len(host) :]
-    sending = session._send(
+    sending = (handshake or session._send)(
         method,
         target,
         _encoded(headers),

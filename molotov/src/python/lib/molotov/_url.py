@@ -33,6 +33,9 @@ class URL:
         query = "&".join(part for part in (self._parts.query, added) if part)
         return URL(urlunsplit(self._parts._replace(query=query)))
 
+    def with_scheme(self, scheme):
+        return URL(urlunsplit(self._parts._replace(scheme=scheme)))
+
     def with_user(self, user):
         host = self._parts.netloc.rpartition("@")[2]
         return URL(urlunsplit(self._parts._replace(netloc=host if user is None else "%s@%s" % (user, host))))
