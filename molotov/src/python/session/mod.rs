@@ -221,8 +221,8 @@ impl Session {
         max_message_size: usize,
     ) -> PyResult<Awaitable> {
         let method = "GET";
-        let (body, redirects, chunked, written) = (None, None, false, None);
-        let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults };
+        let (body, redirects, chunked, written, own) = (None, None, false, None, Own::new(None, None, None)?);
+        let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults, own };
         let (request, ..) = parts.build(py, &self.inner.borrow(py))?;
         Ok(websocket::connect(request, info, protocols, max_message_size))
     }
