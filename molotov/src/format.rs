@@ -21,6 +21,25 @@ pub(crate) fn rate(rate: f64) -> String {
     }
 }
 
+/// A number without a unit: `0`, `-3.25`, `0.0012`, `1,234`, `12.3M`, `1.20e-7`.
+pub(crate) fn value(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    let number = value.abs();
+    let decimals = |digits: usize| {
+        let text = format!("{number:.digits$}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    let text = match number {
+        0.0 => return "0".to_owned(),
+        number if !(0.000_1..1e18).contains(&number) => format!("{number:.2e}"),
+        number if number < 0.999_5 => decimals((-number.log10()).floor() as usize + 3),
+        number if number < 9.995 => decimals(2),
+        number if number < 99.95 => decimals(1),
+        number => count(number.round() as u64),
+    };
+    format!("{sign}{text}")
+}
+
 /// `0 B`, `812 B`, `1.23 KB`, `45.6 MB`, by thousands.
 pub(crate) fn bytes(bytes: u64) -> String {
     scaled(bytes as f64, 1000.0, &[" B", " KB", " MB", " GB", " TB", " PB"])
@@ -138,6 +157,15 @@ fn in_range(at: SystemTime) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_have_three_digits() {
+        let shown =
+            [0.0, -0.0, 3.2, 3.0, -12.345_6, 99.96, 1_234.5, 123_456_789.0, 0.001_236_2, 0.5, 0.999_6, 1.2e-7, -2e18];
+        let expected =
+            ["0", "0", "3.2", "3", "-12.3", "100", "1,235", "123M", "0.00124", "0.5", "1", "1.20e-7", "-2.00e18"];
+        assert_eq!(shown.map(value), expected);
+    }
 
     #[test]
     fn clocks_before_1970_have_a_date() {

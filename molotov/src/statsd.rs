@@ -21,6 +21,11 @@
 //! For scenarios that start at a rate, `molotov.<hostname>.starts.started`, `.late` and `.dropped` count starts; those of a scenario
 //! with its own rate are named `molotov.<hostname>.starts.<scenario>.started` and so on. The warm-up is included in all metrics.
 //!
+//! What scenarios check and record is sent too: the counters `molotov.<hostname>.checks.<name>.passed` and `.failed`, the counters
+//! `molotov.<hostname>.counters.<name>`, the gauges `molotov.<hostname>.gauges.<name>`, and for each recorded number the histogram
+//! (`|h`) `molotov.<hostname>.values.<name>`. Histograms are an extension of the protocol: the Datadog agent, Telegraf, Vector and
+//! the exporter for Prometheus know them, the original daemon does not.
+//!
 //! Metrics are collected into packets and sent over UDP, which never blocks the run. The server need not be reachable.
 //!
 //! [`Context::statsd`]: crate::session::Context::statsd
@@ -135,6 +140,45 @@ impl Statsd {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.client.count_with_tags(&format!("{}starts.{scenario}{what}", self.prefix), count).send();
         }
+    }
+
+    /// Counts the result of a check.
+    pub(crate) fn check(&self, name: &str, passed: bool) {
+        use cadence::prelude::*;
+
+        let result = if passed { "passed" } else { "failed" };
+        self.client.count_with_tags(&format!("{}.{result}", self.custom_name("checks", name)), 1).send();
+    }
+
+    /// Adds to a counter of the scenarios.
+    pub(crate) fn count(&self, name: &str, number: u64) {
+        use cadence::prelude::*;
+
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        self.client.count_with_tags(&self.custom_name("counters", name), number).send();
+    }
+
+    /// Sends a number that a scenario recorded.
+    pub(crate) fn value(&self, name: &str, value: f64) {
+        use cadence::prelude::*;
+
+        self.client.histogram_with_tags(&self.custom_name("values", name), value).send();
+    }
+
+    /// Sets a gauge of the scenarios.
+    pub(crate) fn gauge(&self, name: &str, value: f64) {
+        use cadence::prelude::*;
+
+        let name = self.custom_name("gauges", name);
+        if value < 0.0 {
+            // Daemons subtract a negative value from the last one.
+            self.client.gauge_with_tags(&name, 0.0).send();
+        }
+        self.client.gauge_with_tags(&name, value).send();
+    }
+
+    fn custom_name(&self, kind: &str, name: &str) -> String {
+        format!("{}{kind}.{}", self.prefix, harmless(&secrets::mask(name)))
     }
 
     /// Sends a metric in the text form of the protocol.

@@ -126,10 +126,29 @@ async fn hit(session: &Session, ctx: &Context) -> Result<()> {
         let received = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
         RECEIVED.lock().expect("no panic").push(format!("received {number} {received}"));
     }
+    if asked("custom") {
+        custom(session, ctx).await?;
+    }
     if asked("think") {
         tokio::time::sleep(Duration::from_millis(600)).await;
     }
     Ok(())
+}
+
+/// Checks half of the steps, and records numbers that follow from the step.
+async fn custom(session: &Session, ctx: &Context) -> Result<()> {
+    let step = ctx.step();
+    ctx.check("even", step.is_multiple_of(2).then_some(()).context("the step is odd"));
+    ctx.count("items", 3);
+    ctx.record("basket", step as f64 / 2.0);
+    ctx.gauge("queue", if step == 4 { -4.0 } else { step as f64 });
+    ctx.group("checkout", async {
+        let response = session.get(target("/ok/order")).tag("region", "eu").send().await?;
+        response.check("is found", |response| response.status() == 200);
+        response.bytes().await?;
+        Ok(())
+    })
+    .await
 }
 
 #[scenario(weight = 70)]

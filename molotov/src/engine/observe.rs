@@ -146,19 +146,31 @@ impl Observer for WorkerObserver {
         result: Result<(), Option<String>>,
         place: &dyn Fn() -> Option<String>,
     ) {
+        if let Some(statsd) = &self.shard.statsd {
+            statsd.check(name, result.is_ok());
+        }
         let failed = result.as_ref().err().map(|message| (message.as_deref(), place));
         self.recorder().check(name, scenario, failed);
     }
 
     fn counted(&self, name: &str, number: u64) {
+        if let Some(statsd) = &self.shard.statsd {
+            statsd.count(name, number);
+        }
         self.recorder().count(name, number);
     }
 
     fn recorded(&self, name: &str, value: f64) {
+        if let Some(statsd) = &self.shard.statsd {
+            statsd.value(name, value);
+        }
         self.recorder().value(name, value);
     }
 
     fn gauged(&self, name: &str, value: f64) {
+        if let Some(statsd) = &self.shard.statsd {
+            statsd.gauge(name, value);
+        }
         self.recorder().gauge(name, value, self.shard.clock.now());
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    metrics::{Counts, ErrorGroup, Stats},
+    metrics::{Check, Counts, ErrorGroup, Gauge, Stats, Values},
     report::Threshold,
     run::Summary,
 };
@@ -57,6 +57,8 @@ impl Report {
     /// report.assert("failures == 0");
     /// report.assert("requests.p95 < 200ms");
     /// report.assert("p99(GET /cart) < 1s");
+    /// report.assert("checks(has items) > 99%");
+    /// report.assert("values.p95(basket) < 500");
     /// # Ok::<(), molotov::LoadTestError>(())
     /// ```
     ///
@@ -86,6 +88,60 @@ impl Report {
     /// Returns the results of a step that [`Context::measure`](crate::session::Context::measure) recorded, or `None`.
     pub fn step(&self, name: &str) -> Option<Row<'_>> {
         self.row(self.summary.snapshot.steps.get(name))
+    }
+
+    /// Returns the results of the requests with a tag, such as `"region=eu"`, or `None` if there were none.
+    pub fn tag(&self, tag: &str) -> Option<Row<'_>> {
+        self.row(self.summary.snapshot.tags.get(tag))
+    }
+
+    /// Returns the results of a check that [`Context::check`](crate::session::Context::check) or
+    /// [`Response::check`](crate::session::Response::check) made, or `None`.
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().workers(50).max_runs(20).run()?;
+    /// let check = report.check("has items").expect("`browse` makes this check");
+    /// assert!(check.pass_ratio() > 0.99, "{:?}", check.sample);
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.summary.snapshot.checks.get(name)
+    }
+
+    /// Returns all checks by name.
+    pub fn checks(&self) -> impl Iterator<Item = (&str, &Check)> {
+        self.summary.snapshot.checks.iter().map(|(name, check)| (&**name, check))
+    }
+
+    /// Returns a counter of [`Context::count`](crate::session::Context::count), or 0 if nothing counted.
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().workers(50).max_runs(20).run()?;
+    /// assert!(report.counter("retries") < 100, "{report}");
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    pub fn counter(&self, name: &str) -> u64 {
+        self.summary.snapshot.counters.get(name).copied().unwrap_or_default()
+    }
+
+    /// Returns the distribution of the numbers that [`Context::record`](crate::session::Context::record) recorded, or `None`.
+    ///
+    /// ```no_run
+    /// # use molotov::LoadTest;
+    /// let report = LoadTest::new().workers(50).max_runs(20).run()?;
+    /// let baskets = report.values("basket").expect("`buy` records baskets");
+    /// assert!(baskets.percentile(95.0) < 500.0, "{report}");
+    /// # Ok::<(), molotov::LoadTestError>(())
+    /// ```
+    pub fn values(&self, name: &str) -> Option<&Values> {
+        self.summary.snapshot.values.get(name)
+    }
+
+    /// Returns the last, lowest and highest value of a gauge of [`Context::gauge`](crate::session::Context::gauge), or `None`.
+    pub fn gauge(&self, name: &str) -> Option<Gauge> {
+        self.summary.snapshot.gauges.get(name).copied()
     }
 
     /// Returns the names of the scenarios that ran.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::{ArgAction, CommandFactory, FromArgMatches};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::{LoadTest, execute};
@@ -31,11 +32,11 @@ use crate::{
 /// }
 /// ```
 ///
-/// The program takes the options of a test program, such as filters, `--exact`, `--skip`, `--list`, `--nocapture` and
-/// `--test-threads`, so `cargo test` and `cargo nextest run` show each scenario. With `RUST_BACKTRACE=1`, failures have
-/// backtraces.
+/// The program takes the options of a test program, such as `--exact`, `--skip`, `--list`, `--nocapture` and `--test-threads`, so
+/// `cargo test` and `cargo nextest run` show each scenario. It also takes several filters: `cargo test -- browse buy` runs the
+/// scenarios that match either. With `RUST_BACKTRACE=1`, failures have backtraces.
 pub fn test_main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let (mut arguments, filters) = arguments();
     let plan = match Plan::new(Args::default(), &Registry::collect()) {
         Ok(plan) => plan,
         Err(errors) => {
@@ -45,6 +46,8 @@ pub fn test_main() -> ExitCode {
             return ExitCode::from(101);
         }
     };
+    let names = plan.selection.scenarios.iter().map(|scenario| scenario.name());
+    leave_out(&mut arguments, &filters, names);
     let shown = arguments.nocapture;
     let test = |name: &str| {
         let scenario = name.to_owned();
@@ -52,6 +55,28 @@ pub fn test_main() -> ExitCode {
     };
     let tests = plan.selection.scenarios.iter().map(|scenario| test(scenario.name())).collect();
     libtest_mimic::run(&arguments, tests).exit_code()
+}
+
+/// Parses the command line, and returns all filters. `libtest_mimic` has room for one.
+fn arguments() -> (Arguments, Vec<String>) {
+    let several = |filter: clap::Arg| filter.num_args(0..).action(ArgAction::Append);
+    let matches = Arguments::command().mut_arg("filter", several).get_matches();
+    let filters = matches.get_many::<String>("filter").into_iter().flatten().cloned().collect();
+    (Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()), filters)
+}
+
+/// Skips the tests that match none of several filters, or that `--skip` names.
+fn leave_out<'a>(arguments: &mut Arguments, filters: &[String], names: impl Iterator<Item = &'a str>) {
+    if filters.len() < 2 {
+        return;
+    }
+    let exact = arguments.exact;
+    let is_named = |name: &str, filter: &String| if exact { name == filter } else { name.contains(filter.as_str()) };
+    let is_any = |name: &str, filters: &[String]| filters.iter().any(|filter| is_named(name, filter));
+    let skipped = names.filter(|name| !is_any(name, filters) || is_any(name, &arguments.skip));
+    // A skipped name may be a part of another one.
+    let skipped = skipped.map(str::to_owned).collect();
+    (arguments.filter, arguments.exact, arguments.skip) = (None, true, skipped);
 }
 
 fn run(scenario: String, shown: bool) -> Result<(), Failed> {

@@ -69,6 +69,19 @@ impl Check {
 }
 
 impl CheckSample {
+    /// Returns where it failed and what was wrong, such as `in buy at src/lib.rs:7:5: 3 is too large`.
+    pub(crate) fn describe(&self) -> String {
+        let mut text =
+            if self.scenario.is_empty() { "outside of scenarios".to_owned() } else { format!("in {}", self.scenario) };
+        if let Some(place) = &self.place {
+            text += &format!(" at {place}");
+        }
+        if let Some(message) = &self.message {
+            text += &format!(": {message}");
+        }
+        text
+    }
+
     /// Returns the sample of a failure that happens now. Secrets in its message are masked.
     pub(super) fn now(scenario: &str, message: Option<&str>, place: Option<String>) -> CheckSample {
         let message = message.map(|message| {

@@ -193,6 +193,43 @@ fn junit_has_a_case_for_the_run_and_each_threshold_and_scenario() {
 }
 
 #[test]
+fn checks_fail_if_a_threshold_that_names_them_is_broken() {
+    let recorder = Recorder::new(Limits::default());
+    for n in 0..10 {
+        recorder.check(HOSTILE, HOSTILE, (n == 3).then_some((Some(HOSTILE), None)));
+        recorder.check("always", "browse", None);
+        recorder.check("named", "browse", (n == 3).then_some((Some("is 3"), None)));
+    }
+    recorder.value("basket", -1.5);
+    let thresholds = vec![
+        threshold("checks(named) > 99%", false, "90.00 %"),
+        threshold("checks > 99%", false, "93.33 %"),
+        threshold("checks(always) > 99%", true, "100.00 %"),
+        threshold("p95(always) < 1s", false, "2s"),
+    ];
+    let summary = Summary { snapshot: recorder.take(), thresholds, ..summary() };
+    let cases = cases(&summary);
+    let of = |name: &str| &cases[&("checks".to_owned(), name.replace(['\u{1b}', '\u{0}'], "\u{fffd}"))];
+    let (message, text) = failure(of("named"));
+    assert_eq!(message, "checks(named) > 99% is not met: 90.00 %");
+    assert!(text.ends_with("9 of 10 checks passed (90.0 %)\nfirst failed in browse: is 3"), "{text}");
+    for name in ["always", HOSTILE] {
+        assert!(of(name).children("failure").is_empty(), "{name}");
+    }
+    assert!(
+        of(HOSTILE).children("system-out")[0].text.starts_with("9 of 10 checks passed (90.0 %)\nfirst failed in a|b")
+    );
+
+    let text = markdown(&summary);
+    let rows = cells(&text);
+    let row = |name: &str| rows.iter().find(|row| row.first().is_some_and(|first| first == name)).expect(name);
+    let shown = super::layout::harmless(HOSTILE);
+    assert_eq!(row(&shown)[1..], ["9", "1", "90.0 %", &format!("in {shown}: {shown}")]);
+    assert_eq!(row("Total")[1..], ["28", "2", "93.3 %", ""]);
+    assert_eq!(row("basket")[1..], ["1", "-1.5", "-1.5", "-1.5", "–", "–", "-1.5"]);
+}
+
+#[test]
 fn scenarios_do_not_fail_if_another_condition_limits_their_failures() {
     let with = |expression: &str| {
         let summary = Summary { thresholds: vec![threshold(expression, true, "0.5 %")], ..summary() };

@@ -107,6 +107,7 @@ fn contents(page: &Page, summary: &Summary) -> Markup {
             };
             (group.markup(courses, &page.bins, page.seconds))
         }
+        @for table in &page.custom { (table.markup()) }
         (errors::markup(&page.errors, &page.bins))
         section id="generator" { h2 { "Generator" } p { (page.generator) } }
     }

@@ -16,6 +16,11 @@ use crate::{
 
 const HOSTILE: &str = "<script>alert(1)</script> & \"x\" 'y' \u{1b}[31m";
 
+fn tagged() -> OperationSample<'static> {
+    let (outcome, status, total) = (Outcome::Ok, Some(Status::Code(200)), Duration::from_millis(5));
+    OperationSample { outcome, status, connect: None, first_byte: None, total, bytes_in: 1, bytes_out: 1, retried: 0 }
+}
+
 fn second(number: u64) -> Snapshot {
     let recorder = Recorder::new(Limits::default());
     let browse = recorder.scenario_id("browse");
@@ -38,6 +43,11 @@ fn second(number: u64) -> Snapshot {
         );
     }
     recorder.scenario(odd, Outcome::Failed, Duration::from_millis(3));
+    recorder.check(HOSTILE, HOSTILE, Some((Some(HOSTILE), None)));
+    recorder.count(HOSTILE, number);
+    recorder.value(HOSTILE, number as f64);
+    recorder.gauge(HOSTILE, -1.5, Duration::from_secs(number));
+    recorder.tagged(HOSTILE, HTTP, &tagged());
     recorder.error(ErrorSample {
         kind: HOSTILE,
         message: HOSTILE,
@@ -61,6 +71,9 @@ fn summary(seconds: u64) -> Summary {
     }
     timeline.end(Duration::from_secs(seconds));
     snapshot.health = Default::default();
+    for sample in snapshot.checks.values_mut().filter_map(|check| check.sample.as_mut()) {
+        sample.at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    }
     let counts = snapshot.totals();
     Summary {
         version: "0.1.0".to_owned(),
@@ -168,7 +181,7 @@ fn style<'a>(selector: &str, property: &str) -> Option<&'a str> {
 fn scrolling_regions_have_a_name_and_take_the_focus() {
     let page = without_scripts(&html(&summary(3)));
     let regions: Vec<_> = page.split("<div class=\"scroll\"").skip(1).collect();
-    assert_eq!(regions.len(), 3, "thresholds, scenarios, requests");
+    assert_eq!(regions.len(), 8, "thresholds, scenarios, requests, and five of checks and values");
     for region in regions {
         let attributes = region.split_once('>').unwrap().0;
         assert!(attributes.contains(" tabindex=\"0\" role=\"region\""), "{attributes}");

@@ -3,6 +3,8 @@
 //! Durations have their unit in the name, `_ms` or `_s`, with fractions. Points in time are seconds since the start (`at_s`), or RFC
 //! 3339 in UTC. A change of a field needs a new version of the schema.
 
+mod custom;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
@@ -36,7 +38,7 @@ const SCHEMA: &str = "molotov-report/3";
 pub fn json(summary: &Summary) -> String {
     let snapshot = &summary.snapshot;
     let health = &snapshot.health;
-    let report = json!({
+    let mut report = json!({
         "schema": SCHEMA,
         "version": summary.version,
         "conclusion": { "name": summary.conclusion().name(), "sentence": summary.conclusion_sentence() },
@@ -87,6 +89,10 @@ pub fn json(summary: &Summary) -> String {
         "timeline": summary.timeline.points().map(|at| point(&at)).collect::<Vec<_>>(),
         "courses": courses(summary.timeline.courses()),
     });
+    report["tags"] = rows(&snapshot.tags, summary.totals.active()).into();
+    for (field, rows) in custom::fields(snapshot, summary.totals.active()) {
+        report[field] = rows.into();
+    }
     report.to_string() + "\n"
 }
 

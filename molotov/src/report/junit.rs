@@ -13,7 +13,7 @@ use quick_xml::{
 
 use crate::{
     format,
-    metrics::{ErrorGroup, Stats},
+    metrics::{Check, ErrorGroup, Stats},
     options::threshold::{Metric, Subject, Threshold},
     run::{Conclusion, Summary, Verdict},
 };
@@ -51,10 +51,10 @@ struct Problem {
 
 /// Formats a run as JUnit XML, for the test views of GitLab, Jenkins, and actions on GitHub.
 ///
-/// There is a test case for the run, for each threshold, and for each scenario. The case of the run has an error if the run failed
+/// There is a test case for the run, for each threshold, for each scenario, and for each check. The case of the run has an error if the run failed
 /// or lost measures, and is skipped if the run was interrupted. A scenario fails if one of its runs failed, unless a threshold on
 /// `failures` or `successes`, `--fail` or `--sizing` sets how many may fail. The times are in seconds: that of a scenario is the mean
-/// of its runs.
+/// of its runs. A check fails if a threshold that names it is broken.
 ///
 /// Characters that XML does not allow are replaced by `U+FFFD`.
 ///
@@ -72,7 +72,12 @@ pub fn junit(summary: &Summary) -> String {
 }
 
 fn document<W: Write>(summary: &Summary, writer: &mut Writer<W>) -> io::Result<()> {
-    let suites = [("run", vec![run(summary)]), ("thresholds", thresholds(summary)), ("scenarios", scenarios(summary))];
+    let suites = [
+        ("run", vec![run(summary)]),
+        ("thresholds", thresholds(summary)),
+        ("scenarios", scenarios(summary)),
+        ("checks", checks(summary)),
+    ];
     let all: Vec<&Case<'_>> = suites.iter().flat_map(|(_, cases)| cases).collect();
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let name = program(summary);
@@ -263,6 +268,34 @@ fn scenario<'a>(summary: &'a Summary, name: &'a str, stats: &Stats) -> Case<'a> 
         }
     };
     Case { name, time, result, output }
+}
+
+fn checks(summary: &Summary) -> Vec<Case<'_>> {
+    summary.snapshot.checks.iter().map(|(name, check)| check_case(summary, name, check)).collect()
+}
+
+/// The case of a check. A failed check decides nothing by itself, so only a broken threshold on its name makes the case fail.
+fn check_case<'a>(summary: &'a Summary, name: &'a str, check: &Check) -> Case<'a> {
+    let (passed, all) = (check.passed, check.total());
+    let share = format::percent(passed, all);
+    let mut output = format!("{} of {} passed ({share})", format::count(passed), format::plural(all, "check"));
+    if let Some(sample) = &check.sample {
+        output += &format!("\nfirst failed {}", sample.describe());
+    }
+    let names_it = |result: &&super::ThresholdResult| {
+        let threshold = result.expression.parse::<Threshold>().ok();
+        let threshold = threshold.filter(|threshold| threshold.subject == Some(Subject::Checks));
+        threshold.and_then(|threshold| threshold.name).is_some_and(|named| named.name == name)
+    };
+    let broken = summary.thresholds.iter().filter(|result| !result.passed).find(names_it);
+    let (result, output) = match broken {
+        None => (CaseResult::Passed, output),
+        Some(broken) => {
+            let message = format!("{} is not met: {}", broken.expression, broken.outcome());
+            (CaseResult::Failed(Problem { kind: "threshold", message, details: output }), String::new())
+        }
+    };
+    Case { name, time: None, result, output }
 }
 
 /// Returns whether another condition limits the failures of a scenario.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    custom::{Column, Row, Section, sections},
     layout::{cut, harmless},
     text::sizing,
 };
@@ -25,7 +26,7 @@ const MAX_CELL: usize = 300;
 /// The width of the table of sizing steps, in columns.
 const SIZING_WIDTH: usize = 100;
 
-/// Formats a run as Markdown: its conclusion, thresholds, scenarios, requests, steps and errors.
+/// Formats a run as Markdown: its conclusion, thresholds, scenarios, requests, steps, tags, checks, own values and errors.
 ///
 /// The tables are those of GitHub and GitLab. Names and messages are shown literally, whatever characters they contain. A table has
 /// at most 100 rows.
@@ -50,6 +51,9 @@ pub fn markdown(summary: &Summary) -> String {
     rows(&mut text, "Requests", &snapshot.requests, active, true);
     // The sum over different steps has no meaning.
     rows(&mut text, "Steps", &snapshot.steps, active, false);
+    // A request is in the row of each of its tags.
+    rows(&mut text, "Tags", &snapshot.tags, active, false);
+    sections(summary).for_each(|section| custom(&mut text, section));
     errors(&mut text, &snapshot.errors);
     notes(&mut text, summary);
     text
@@ -184,6 +188,28 @@ fn rows(text: &mut String, title: &str, rows: &BTreeMap<Arc<str>, Stats>, active
     }
     table(text, &heads, lines.into_iter());
     left_out(text, rows.len());
+}
+
+/// Writes what scenarios checked or recorded.
+fn custom(text: &mut String, mut section: Section) {
+    let left_out = section.limit(MAX_ROWS);
+    heading(text, section.title);
+    let has_samples = section.rows.iter().any(|row| row.sample.is_some());
+    let titles: Vec<String> = section.columns.iter().map(Column::title).collect();
+    let mut heads = vec!["<Name"];
+    heads.extend(titles.iter().map(String::as_str));
+    heads.extend(has_samples.then_some("<First failure"));
+    let row = |row: &Row| {
+        let name = if row.total { "**Total**".to_owned() } else { code(&row.name) };
+        let mut cells = vec![Cow::from(name)];
+        cells.extend(row.cells.iter().map(|cell| cell.text.clone().into()));
+        cells.extend(has_samples.then(|| row.sample.as_deref().map(code).unwrap_or_default().into()));
+        cells
+    };
+    table(text, &heads, section.rows.iter().map(row));
+    if left_out > 0 {
+        add!(text, "\n… and {} more\n", format::count(left_out as u64));
+    }
 }
 
 fn percentile(histogram: &Histogram, percent: f64) -> String {

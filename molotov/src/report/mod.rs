@@ -3,6 +3,7 @@
 #[cfg(all(test, feature = "junit-report"))]
 mod ci_tests;
 mod csv;
+mod custom;
 mod file;
 #[cfg(feature = "html-report")]
 mod html;
@@ -29,6 +30,8 @@ pub use json::json;
 #[cfg(feature = "junit-report")]
 pub use junit::junit;
 pub use markdown::markdown;
+
+pub(crate) use threshold::Custom;
 
 #[doc(no_inline)]
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};

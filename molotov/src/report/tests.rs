@@ -43,7 +43,7 @@ fn error<'a>(kind: &'a str, message: &'a str) -> ErrorSample<'a> {
     }
 }
 
-fn summary(recorder: &Recorder) -> Summary {
+pub(super) fn summary(recorder: &Recorder) -> Summary {
     let mut snapshot = recorder.take();
     snapshot.health = Health::default();
     let totals = snapshot.totals();
@@ -96,6 +96,56 @@ fn failing() -> Recorder {
     let long = "the server answered something quite unlike what was asked for, ".repeat(5);
     recorder.error(ErrorSample { place: None, scenario: "browse", ..error("protocol", &long[..300]) });
     recorder
+}
+
+/// Checks of which some failed, tags, and values of the scenarios' own.
+pub(super) fn custom() -> Recorder {
+    let recorder = busy();
+    for n in 0..12_000_u32 {
+        let place = Some(std::panic::Location::caller());
+        let failed = n.is_multiple_of(100).then_some((Some("12 items, not 13: the \x1b[31mbasket is full"), place));
+        recorder.check("the basket has all items", "checkout", failed);
+        recorder.check("is cached", "browse", None);
+        recorder.value("basket", f64::from(n) / 7.0 - 20.0);
+    }
+    recorder.check("known", "", Some((None, None)));
+    recorder.count("retries", 41);
+    recorder.count("bytes of images that were uploaded", 1_234_567_890);
+    recorder.value("small", 1.2e-7);
+    for (at, queue) in [(1, 40.0), (2, -3.0), (3, 12.5)] {
+        recorder.gauge("queue", queue, Duration::from_secs(at));
+    }
+    for (tag, count, typical) in [("region=eu", 3_000, 11_000), ("region=us", 1_000, 90_000)] {
+        latencies(count, typical).for_each(|took| recorder.tagged(tag, HTTP, &request(Some(200), took)));
+    }
+    recorder
+}
+
+/// The snapshot of a summary whose samples have the same place and time in every build.
+pub(super) fn reproducible(mut summary: Summary) -> Summary {
+    for sample in summary.snapshot.checks.values_mut().filter_map(|check| check.sample.as_mut()) {
+        sample.at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        sample.place = sample.place.as_ref().map(|_| "src/scenarios/checkout.rs:142:9".to_owned());
+    }
+    summary
+}
+
+#[test]
+fn checks_and_own_values_at_every_width() {
+    let summary = reproducible(summary(&custom()));
+    for width in [40, 80, 120] {
+        let table = table(&summary, width, false);
+        insta::assert_snapshot!(format!("custom_{width}"), table);
+        assert!(table.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= width), "{table}");
+    }
+}
+
+#[test]
+fn checks_alone_have_a_table() {
+    let recorder = Recorder::new(Limits::default());
+    recorder.check("known", "", None);
+    let table = table(&summary(&recorder), 80, false);
+    assert!(table.contains("Checks    passed  failed  passed %\nknown          1       0     100 %\n"), "{table}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What limits the validity of the results, for all reports.
 
 use super::{Summary, Verdict};
-use crate::format;
+use crate::{format, metrics::OTHER};
 
 impl Summary {
     /// Returns what was lost, in sentences, unless [`conclusion_sentence`](Self::conclusion_sentence) says it.
@@ -30,7 +30,9 @@ impl Summary {
             let (requests, verb) = (format::plural(retried, "request"), if retried == 1 { "was" } else { "were" });
             found.push(format!("{requests} {verb} sent again, because an idle connection closed without a response."));
         }
-        if self.snapshot.names_exceeded {
+        if self.snapshot.names_exceeded && !self.snapshot.requests.contains_key(OTHER) {
+            found.push("There were too many different names: the last ones share the row `other`.".to_owned());
+        } else if self.snapshot.names_exceeded {
             let what = "There were too many request names: the last ones share the row `other`";
             found.push(format!("{what}; name requests with .name(\"...\")."));
         }

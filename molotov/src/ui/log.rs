@@ -9,7 +9,7 @@ use std::{
 use super::screen::RunLimits;
 use crate::{
     format,
-    metrics::{ErrorGroup, Histogram, Snapshot, Stats},
+    metrics::{Check, ErrorGroup, Histogram, Snapshot, Stats},
     report::layout::{cut, harmless, harmless_lines},
     run::{Light, Line, LineKind, PlanProgress, Progress},
 };
@@ -202,6 +202,7 @@ impl Log {
             share if failed >= all => format!("{} ({share})", format::plural(failed, "failure")),
             share => format!("{} ({share}), {} in all", format::plural(failed, "failure"), format::count(all)),
         });
+        parts.extend(self.checks());
         match &progress.sizing {
             Some(sizing) => parts.push(format!("sizing: {sizing}")),
             None => parts.extend(self.thresholds(progress)),
@@ -218,6 +219,20 @@ impl Log {
         let mut all = Histogram::default();
         timed.values().for_each(|stats| all.merge(&stats.latency));
         Some(format!("p95 of {name} {}", format::latency(all.percentile_if_enough(95.0)?)))
+    }
+
+    /// The share of checks that failed, if any did: `checks 2.0 % failed (has items and 3 others)`.
+    fn checks(&self) -> Option<String> {
+        let mut failed: Vec<_> = self.recent.checks.iter().filter(|(_, check)| check.failed > 0).collect();
+        failed.sort_by_key(|(_, check)| std::cmp::Reverse(check.failed));
+        let (most, _) = failed.first()?;
+        let others = match failed.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {}", format::plural(others as u64, "other")),
+        };
+        let count = failed.iter().map(|(_, check)| check.failed).sum();
+        let share = format::percent(count, self.recent.checks.values().map(Check::total).sum());
+        Some(harmless(&format!("checks {share} failed ({most}{others})")))
     }
 
     /// The thresholds that are broken so far, and those that are close to it.
@@ -443,6 +458,20 @@ mod tests {
         );
         let text = follow(&mut log(500, false, &["failures < 10%"]), 10, &second(1, 39), &[]);
         assert!(text.ends_with("10 failures (2.5 %)\n"), "{text}");
+    }
+
+    #[test]
+    fn names_the_check_that_fails_most() {
+        let recorder = Recorder::new(Limits::default());
+        for n in 0..100 {
+            recorder.check("has \x1b[31mitems", "browse", (n % 50 == 0).then_some((None, None)));
+            recorder.check("is cached", "browse", (n == 0).then_some((None, None)));
+            recorder.check("known", "browse", None);
+        }
+        let mut log = log(500, false, &["checks(known) > 99%"]);
+        let text = follow(&mut log, 10, &recorder.take(), &[]);
+        assert!(text.ends_with("no failures | checks 1.0 % failed (has \\u{1b}[31mitems and 1 other)\n"), "{text}");
+        assert!(follow(&mut log, 20, &second(0, 1), &[]).ends_with("no failures\n"));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use crate::{
     metrics::{Counts, Histogram, Snapshot, Starts},
     options::{
         Args,
-        threshold::{Comparison, Metric, Threshold},
+        threshold::{Comparison, Metric, Subject, Threshold},
     },
+    report::Custom,
     run::{StepVerdict, Summary, ThresholdResult},
 };
 
@@ -46,7 +47,10 @@ pub(super) enum Outcome {
 impl Condition {
     /// The conditions that options ask for. `keeps_up`: scenarios start at a rate.
     pub(super) fn of(args: &Args, keeps_up: bool) -> Vec<Condition> {
-        let counts = |threshold: &Threshold| matches!(threshold.metric, Metric::Failures | Metric::Successes);
+        // A failed check is no failed scenario.
+        let counts = |threshold: &Threshold| {
+            matches!(threshold.metric, Metric::Failures | Metric::Successes) && !threshold.is_custom()
+        };
         let tolerance = (!args.threshold.iter().any(counts)).then_some(args.sizing_tolerance / 100.0);
         let thresholds = args.threshold.iter().cloned().map(Condition::Threshold);
         let others = tolerance.map(Condition::Failures).into_iter().chain(keeps_up.then_some(Condition::KeepsUp));
@@ -92,15 +96,25 @@ impl Condition {
         }
     }
 
+    /// Adds the counter that the condition names with 0 if it was not used in a step, since another step may use it.
+    pub(super) fn add_counter(&self, step: &mut Snapshot) {
+        if let Condition::Threshold(Threshold { subject: Some(Subject::Counters), name: Some(name), .. }) = self {
+            step.counters.entry(name.name.as_str().into()).or_default();
+        }
+    }
+
     /// Why the condition cannot be judged, in a sentence, if it names nothing that was measured while scenarios ended.
     pub(super) fn unknown_name(&self, step: &Snapshot) -> Option<String> {
         let Condition::Threshold(threshold) = self else { return None };
         if threshold.name.is_none() || step.totals().total() == 0 {
             return None;
         }
-        let reason = match threshold.is_of_starts() {
-            true => threshold.starts(step).err(),
-            false => threshold.stats(step).err(),
+        let reason = if threshold.is_of_starts() {
+            threshold.starts(step).err()
+        } else if threshold.is_custom() {
+            threshold.custom(step).err()
+        } else {
+            threshold.stats(step).err()
         };
         reason.map(|reason| format!("The threshold `{}` cannot be judged: {reason}.", threshold.text))
     }
@@ -156,6 +170,11 @@ fn of_threshold(threshold: &Threshold, block: &Snapshot, seconds: f64) -> Quotie
     if threshold.is_of_starts() {
         return of_starts(threshold, &threshold.starts(block).unwrap_or_default());
     }
+    if threshold.is_custom() {
+        return threshold
+            .custom(block)
+            .map_or(Quotient::new(0.0, 0.0), |custom| of_custom(threshold, &custom, seconds));
+    }
     let stats = threshold.stats(block).unwrap_or_default();
     let Counts { ok, failed, interrupted, .. } = stats.counts;
     let ended = ok + failed;
@@ -181,11 +200,31 @@ fn of_starts(threshold: &Threshold, starts: &Starts) -> Quotient {
     }
 }
 
+fn of_custom(threshold: &Threshold, custom: &Custom<'_>, seconds: f64) -> Quotient {
+    match (custom, threshold.metric) {
+        (Custom::Check(check), Metric::Failures) => wrong(threshold, check.failed, check.total()),
+        (Custom::Check(check), Metric::Successes) => wrong(threshold, check.passed, check.total()),
+        (Custom::Check(check), _) => Quotient::new(0.0, check.total() as f64),
+        (Custom::Counter(count), Metric::Rate) => Quotient::new(*count as f64, seconds),
+        (Custom::Values(values), Metric::Rate) => Quotient::new(values.count() as f64, seconds),
+        (Custom::Counter(_), _) => Quotient::new(0.0, seconds),
+        (Custom::Values(values), Metric::Mean) => Quotient::new(values.sum(), values.count() as f64),
+        (Custom::Values(values), Metric::Percentile(_)) => {
+            let above = above(values.iter(), threshold.value, threshold.comparison);
+            let count = values.count() as f64;
+            Quotient::new(if is_upper(threshold) { above } else { count - above }, count)
+        }
+        (Custom::Values(values), _) => Quotient::new(0.0, values.count() as f64),
+        (Custom::Gauge(_), _) => Quotient::new(0.0, 1.0),
+    }
+}
+
 fn of_times(threshold: &Threshold, times: &Histogram) -> Quotient {
     let count = times.count() as f64;
     if threshold.metric == Metric::Mean {
         return Quotient::new(times.mean().as_secs_f64() * count, count);
     }
+    let times = times.iter().map(|(time, count)| (time.as_secs_f64(), count));
     let above = above(times, threshold.value, threshold.comparison);
     Quotient::new(if is_upper(threshold) { above } else { count - above }, count)
 }
@@ -196,12 +235,11 @@ fn wrong(threshold: &Threshold, part: u64, all: u64) -> Quotient {
     Quotient::new(part as f64, all as f64)
 }
 
-/// Returns the number of times on the far side of the limit.
-fn above(times: &Histogram, limit: f64, comparison: Comparison) -> f64 {
+/// Returns how many samples are on the far side of the limit, given each value and its count.
+fn above(samples: impl Iterator<Item = (f64, u64)>, limit: f64, comparison: Comparison) -> f64 {
     let at_limit = matches!(comparison, Comparison::Less | Comparison::AtLeast);
-    let is_above = |time: f64| if at_limit { time >= limit } else { time > limit };
-    let above: u64 = times.iter().filter(|(time, _)| is_above(time.as_secs_f64())).map(|(_, count)| count).sum();
-    above as f64
+    let is_above = |value: f64| if at_limit { value >= limit } else { value > limit };
+    samples.filter(|(value, _)| is_above(*value)).map(|(_, count)| count as f64).sum()
 }
 
 fn judge_threshold(threshold: &Threshold, blocks: &[Quotient], step: &Summary, long: bool, coarse: bool) -> Outcome {

@@ -105,6 +105,7 @@ impl Step {
             return None;
         }
         self.next_look = self.next_look.mul_f64(NEXT_LOOK);
+        conditions.iter().for_each(|condition| condition.add_counter(&mut self.snapshot));
         let summary = Summary {
             totals: Totals { elapsed: time, ..Totals::default() },
             snapshot: std::mem::take(&mut self.snapshot),

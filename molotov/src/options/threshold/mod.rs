@@ -23,6 +23,11 @@ pub use self::parse::ThresholdError;
 /// selects the times from the planned starts to the real ones (`lag.p99 < 10ms`). Only scenarios with their own rate can be
 /// named here. The warm-up counts for no threshold.
 ///
+/// `checks` is the share of checks that passed: `checks > 99%` for all together, `checks(has items) > 99%` for one, and
+/// `checks.failures(has items) < 10`. `counters(retries) < 100` and `counters.rate(retries) < 5/s` apply to a counter,
+/// `values.p95(basket) < 500` to recorded numbers, and `gauges(queue) < 100` and `gauges.max(queue) < 200` to a gauge.
+/// `tags.p95(region=eu) < 200ms` applies to the requests with a tag. These names are never those of scenarios, requests or steps.
+///
 /// ```
 /// # use molotov::report::Threshold;
 /// let threshold: Threshold = "p95(browse) < 200ms".parse()?;
@@ -59,21 +64,48 @@ pub(crate) enum Subject {
     Scenarios,
     Requests,
     Steps,
+    Tags,
+    Checks,
+    Counters,
+    Values,
+    Gauges,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Subject; 3] = [Subject::Scenarios, Subject::Requests, Subject::Steps];
+    pub(crate) const ALL: [Subject; 8] = [
+        Subject::Scenarios,
+        Subject::Requests,
+        Subject::Steps,
+        Subject::Tags,
+        Subject::Checks,
+        Subject::Counters,
+        Subject::Values,
+        Subject::Gauges,
+    ];
+
+    /// What a name may be if the threshold does not say so, in the order of precedence.
+    pub(crate) const UNNAMED: [Subject; 3] = [Subject::Scenarios, Subject::Requests, Subject::Steps];
 
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Subject::Scenarios => "scenarios",
             Subject::Requests => "requests",
             Subject::Steps => "steps",
+            Subject::Tags => "tags",
+            Subject::Checks => "checks",
+            Subject::Counters => "counters",
+            Subject::Values => "values",
+            Subject::Gauges => "gauges",
         }
     }
 
     pub(crate) fn singular(self) -> &'static str {
         self.plural().trim_end_matches('s')
+    }
+
+    /// Whether it is a number or a result that scenarios record, and not something that takes time.
+    pub(crate) fn is_custom(self) -> bool {
+        matches!(self, Subject::Checks | Subject::Counters | Subject::Values | Subject::Gauges)
     }
 }
 
@@ -112,10 +144,12 @@ pub(crate) enum Metric {
     Dropped,
     Unstarted,
     Achieved,
+    /// The last value of a gauge.
+    Last,
 }
 
 impl Metric {
-    /// Whether it is a time.
+    /// Whether it is a time, except for numbers that scenarios record.
     pub(crate) fn is_a_time(self) -> bool {
         matches!(self, Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max)
     }

@@ -28,7 +28,8 @@ const METRICS: [&str; 14] = [
 ];
 
 /// The prefixes, for error messages.
-const PREFIXES: [&str; 6] = ["scenarios", "requests", "steps", "service", "lag", "connect"];
+const PREFIXES: [&str; 11] =
+    ["scenarios", "requests", "steps", "tags", "checks", "counters", "values", "gauges", "service", "lag", "connect"];
 
 /// An invalid threshold: the reason and the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,25 +85,95 @@ impl<'a> Reader<'a> {
     pub(super) fn threshold(mut self) -> Result<Threshold, ThresholdError> {
         self.skip_spaces();
         let start = self.at;
-        let (subject, times) = self.prefixes()?;
+        let (mut subject, times) = self.prefixes()?;
         let at = self.at;
-        let metric = self.metric()?;
+        let default = if subject.is_none() && times == Times::Latency { self.default_measure()? } else { None };
+        let metric = match default {
+            Some((known, metric)) => {
+                subject = Some(known);
+                metric
+            }
+            None => self.metric()?,
+        };
         let measure = start..self.at;
         self.check_prefixes(subject, times, metric, start..at)?;
+        self.check_measure(subject, metric, measure.clone())?;
         self.skip_spaces();
         let open = self.at;
-        let name = if self.rest().starts_with('(') { Some(self.name()?) } else { None };
-        if subject == Some(Subject::Steps) && name.is_none() {
-            let why =
-                format!("steps differ from each other; name one, as in `{}(payment)`", &self.text[measure.clone()]);
-            return Err(self.error(measure, why));
+        let name = if self.rest().starts_with('(') { Some(self.name(subject)?) } else { None };
+        if let (Some(subject), None) = (subject, &name) {
+            let example = match subject {
+                Subject::Scenarios | Subject::Requests | Subject::Checks => None,
+                Subject::Steps => Some("payment"),
+                Subject::Tags => Some("region=eu"),
+                Subject::Counters => Some("retries"),
+                Subject::Values => Some("basket"),
+                Subject::Gauges => Some("queue"),
+            };
+            if let Some(example) = example {
+                let (subjects, written) = (subject.plural(), &self.text[measure.clone()]);
+                let why = format!("{subjects} differ from each other; name one, as in `{written}({example})`");
+                return Err(self.error(measure, why));
+            }
         }
         let name = name.map(|name| Name { name, at: open..self.at });
         self.skip_spaces();
         let comparison = self.comparison()?;
         self.skip_spaces();
-        let (value, share) = self.value(metric)?;
+        let (value, share) = match subject {
+            Some(Subject::Checks) if default.is_some() => self.share_of_checks()?,
+            Some(Subject::Values | Subject::Gauges) if metric.is_a_time() || metric == Metric::Last => self.number()?,
+            _ => self.value(metric)?,
+        };
         Ok(Threshold { text: self.text.to_owned(), subject, times, metric, name, comparison, value, share })
+    }
+
+    /// Parses a subject that is also the name of its usual measure, as in `checks > 99%`.
+    fn default_measure(&mut self) -> Result<Option<(Subject, Metric)>, ThresholdError> {
+        let length = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
+        let word = &self.rest()[..length];
+        let measure = match word {
+            "checks" => (Subject::Checks, Metric::Successes),
+            "counters" => (Subject::Counters, Metric::Count),
+            "gauges" => (Subject::Gauges, Metric::Last),
+            "values" | "tags" => {
+                let example = if word == "tags" { "region=eu" } else { "basket" };
+                let why = format!("`{word}` needs a measure: `{word}.p95({example})`");
+                return Err(self.error(self.at..self.at + length, why));
+            }
+            _ => return Ok(None),
+        };
+        self.at += length;
+        Ok(Some(measure))
+    }
+
+    /// Refuses measures that the subject does not have.
+    fn check_measure(
+        &self,
+        subject: Option<Subject>,
+        metric: Metric,
+        place: std::ops::Range<usize>,
+    ) -> Result<(), ThresholdError> {
+        let (fits, why) = match subject {
+            Some(Subject::Checks) => (
+                matches!(metric, Metric::Successes | Metric::Failures | Metric::Count),
+                "checks pass or fail: `checks(has items) > 99%`, `checks.failures(has items) < 10`",
+            ),
+            Some(Subject::Counters) => (
+                matches!(metric, Metric::Count | Metric::Rate),
+                "a counter has a total and a rate: `counters(retries) < 100`, `counters.rate(retries) < 5/s`",
+            ),
+            Some(Subject::Values) => (
+                metric.is_a_time() || matches!(metric, Metric::Count | Metric::Rate),
+                "values have percentiles, `mean`, `min`, `max`, `count` and `rate`: `values.p95(basket) < 500`",
+            ),
+            Some(Subject::Gauges) => (
+                matches!(metric, Metric::Last | Metric::Min | Metric::Max),
+                "a gauge has its last value, `min` and `max`: `gauges(queue) < 100`, `gauges.max(queue) < 200`",
+            ),
+            _ => (metric != Metric::Last, "only gauges have a last value: `gauges(queue) < 100`"),
+        };
+        if fits { Ok(()) } else { Err(self.error(place, why)) }
     }
 
     /// Parses the prefixes of a measure, such as `requests.` and `service.`, each at most once.
@@ -135,6 +206,10 @@ impl<'a> Reader<'a> {
         let why = match (subject, times) {
             (_, Times::Service | Times::Lag | Times::Connect) if !metric.is_a_time() => {
                 "`service.`, `lag.` and `connect.` select times: `service.p99`, `lag.max`, `connect.mean`"
+            }
+            (Some(subject), Times::Service | Times::Lag | Times::Connect) if subject.is_custom() => {
+                let why = format!("{} have no times; leave out `service.`, `lag.` and `connect.`", subject.plural());
+                return Err(self.error(place, why));
             }
             (Some(_), Times::Lag) => "`lag.` applies to the starts of scenarios, without another prefix",
             (Some(_), _) if metric.is_of_starts() => "starts are those of scenarios; leave out the prefix",
@@ -174,6 +249,7 @@ impl<'a> Reader<'a> {
             "dropped" => Metric::Dropped,
             "unstarted" => Metric::Unstarted,
             "achieved" => Metric::Achieved,
+            "last" => Metric::Last,
             "" => return Err(self.error(place, "expected a measure, such as `p95`, `mean`, `failures` or `rate`")),
             _ => match word.strip_prefix('p').and_then(|number| number.parse::<f64>().ok()) {
                 Some(percent) if (0.0..=100.0).contains(&percent) => Metric::Percentile(percent),
@@ -189,7 +265,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Parses a name in parentheses. It may contain pairs of parentheses, or be quoted.
-    fn name(&mut self) -> Result<String, ThresholdError> {
+    fn name(&mut self, subject: Option<Subject>) -> Result<String, ThresholdError> {
         let open = self.at;
         self.at += 1;
         self.skip_spaces();
@@ -219,7 +295,8 @@ impl<'a> Reader<'a> {
             name
         };
         if name.is_empty() {
-            return Err(self.error(open..self.at, "expected the name of a scenario, a request or a step"));
+            let kind = subject.map_or("scenario, a request or a step", Subject::singular);
+            return Err(self.error(open..self.at, format!("expected the name of a {kind}")));
         }
         Ok(name)
     }
@@ -244,6 +321,31 @@ impl<'a> Reader<'a> {
             false => "expected `<`, `<=`, `>`, `>=`, `==` or `!=`",
         };
         Err(self.error(self.at..self.at + length, why))
+    }
+
+    /// Parses a number that scenarios record, which may be negative and has no unit.
+    fn number(&mut self) -> Result<(f64, bool), ThresholdError> {
+        let written = self.rest().trim_end();
+        let place = self.at..self.at + written.len();
+        let is_number = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
+        let number = written.parse::<f64>().ok().filter(|number| number.is_finite() && written.chars().all(is_number));
+        match number {
+            Some(number) => Ok((number, false)),
+            None => Err(self.error(place, "expected a number without a unit: `500`, `-1.5`")),
+        }
+    }
+
+    /// Parses the share of checks that must pass.
+    fn share_of_checks(&mut self) -> Result<(f64, bool), ThresholdError> {
+        let written = self.rest().trim_end();
+        let place = self.at..self.at + written.len();
+        match self.value(Metric::Successes)? {
+            (share, true) => Ok((share, true)),
+            _ => Err(self.error(
+                place,
+                "expected the share of checks that pass: `99%`; for numbers, write `checks.successes` or `checks.failures`",
+            )),
+        }
     }
 
     fn value(&mut self, metric: Metric) -> Result<(f64, bool), ThresholdError> {

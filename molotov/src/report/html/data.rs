@@ -39,6 +39,8 @@ pub(super) struct Page {
     /// The group with the latencies of the charts: `requests` or `scenarios`.
     source: &'static str,
     pub(super) groups: Vec<Group>,
+    /// Tags, checks, counters, values and gauges.
+    pub(super) custom: Vec<Table>,
     pub(super) errors: Vec<ErrorRow>,
     pub(super) generator: String,
 }
@@ -69,6 +71,7 @@ impl Page {
             width: courses.width,
             source: summary.timeline.latency_source().name(),
             groups: groups.into_iter().flatten().collect(),
+            custom: table::custom(summary),
             errors: errors::errors(summary, &bins),
             generator: banner::generator(summary),
         }

@@ -1,12 +1,17 @@
-//! Tables of text: thresholds, starts, and the steps of a search for the capacity.
+//! Tables of text: thresholds, starts, the steps of a search for the capacity, and what scenarios recorded.
+
+use std::sync::Arc;
 
 use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::{
     format,
-    metrics::Histogram,
-    report::layout::harmless,
+    metrics::{Histogram, Stats},
+    report::{
+        custom::{self, Column, Section},
+        layout::harmless,
+    },
     run::{Light, SizingResult, StepVerdict, StreamStarts, Summary, ThresholdResult},
 };
 
@@ -27,11 +32,18 @@ struct Cell {
     text: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     class: &'static str,
+    /// The number by which the script sorts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<f64>,
 }
 
 impl Cell {
     fn new(text: impl Into<String>, class: &'static str) -> Cell {
-        Cell { text: text.into(), class }
+        Cell { text: text.into(), class, value: None }
+    }
+
+    fn number(text: String, value: Option<f64>, alarming: bool) -> Cell {
+        Cell { text, class: if alarming { "bad" } else { "" }, value }
     }
 
     fn text(text: impl Into<String>) -> Cell {
@@ -42,6 +54,60 @@ impl Cell {
 /// The tables that the run has.
 pub(super) fn tables(summary: &Summary, running: bool) -> Vec<Table> {
     [thresholds(summary, running), capacity(summary), starts(summary)].into_iter().flatten().collect()
+}
+
+/// The tables of tags, checks and values, whose rows the script can sort.
+pub(super) fn custom(summary: &Summary) -> Vec<Table> {
+    tags(summary).into_iter().chain(custom::sections(summary).map(section)).collect()
+}
+
+fn section(section: Section) -> Table {
+    let has_samples = section.rows.iter().any(|row| row.sample.is_some());
+    let columns = ["Name".to_owned()].into_iter().chain(section.columns.iter().map(Column::title));
+    let columns = columns.chain(has_samples.then(|| "First failure".to_owned())).collect();
+    let total = section.rows.last().is_some_and(|row| row.total);
+    let row = |row: custom::Row| {
+        let mut cells = vec![Cell::text(harmless(&row.name))];
+        cells.extend(row.cells.into_iter().map(|cell| Cell::number(cell.text, cell.value, cell.alarming)));
+        cells.extend(has_samples.then(|| Cell::new(row.sample.as_deref().map(harmless).unwrap_or_default(), "text")));
+        cells
+    };
+    let id = match section.title {
+        "Checks" => "checks",
+        "Counters" => "counters",
+        "Values" => "values",
+        _ => "gauges",
+    };
+    Table { id, title: section.title, columns, rows: section.rows.into_iter().map(row).collect(), total }
+}
+
+/// Requests by their tags. A request is in the row of each of its tags, so there is no total.
+fn tags(summary: &Summary) -> Option<Table> {
+    let seconds = summary.totals.active().as_secs_f64();
+    let row = |(name, stats): (&Arc<str>, &Stats)| {
+        let (ended, failed) = (stats.counts.ok + stats.counts.failed, stats.counts.failed);
+        let rate = if seconds > 0.0 { ended as f64 / seconds } else { 0.0 };
+        let count = |count: u64, alarming| Cell::number(format::count(count), Some(count as f64), alarming);
+        let time = |percent| {
+            let time = stats.latency.percentile_if_enough(percent).map(|time| time.as_secs_f64());
+            Cell::number(percentile(&stats.latency, percent), time, false)
+        };
+        vec![
+            Cell::text(harmless(name)),
+            count(ended, false),
+            count(failed, failed > 0),
+            Cell::number(format::percent(failed, ended), Some(stats.counts.failure_ratio()), failed > 0),
+            Cell::number(format::rate(rate), Some(rate), false),
+            time(50.0),
+            time(95.0),
+            time(99.0),
+            time(100.0),
+        ]
+    };
+    let rows: Vec<_> = summary.snapshot.tags.iter().map(row).collect();
+    let columns = ["Name", "Count", "Failed", "Failed %", "Rate /s", "p50", "p95", "p99", "Max"];
+    let columns = columns.map(str::to_owned).to_vec();
+    (!rows.is_empty()).then_some(Table { id: "tags", title: "Tags", columns, rows, total: false })
 }
 
 impl Table {

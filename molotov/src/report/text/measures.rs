@@ -1,4 +1,4 @@
-//! Scenarios, requests and steps as tables whose columns are aligned with each other.
+//! Scenarios, requests, steps and tags as tables whose columns are aligned with each other.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,16 +15,22 @@ use crate::{
 };
 
 const REQUESTS: &str = "Requests";
+const TAGS: &str = "Tags";
 
 impl Page {
     pub(super) fn rows(&mut self, summary: &Summary) {
         let snapshot = &summary.snapshot;
-        let sections = [("Scenarios", &snapshot.scenarios), (REQUESTS, &snapshot.requests), ("Steps", &snapshot.steps)];
+        let sections = [
+            ("Scenarios", &snapshot.scenarios),
+            (REQUESTS, &snapshot.requests),
+            ("Steps", &snapshot.steps),
+            (TAGS, &snapshot.tags),
+        ];
         let sections: Vec<_> = sections
             .into_iter()
             .filter(|(_, stats)| !stats.is_empty())
             .map(|(title, stats)| {
-                let (rows, left_out) = self.select(stats, title == REQUESTS, summary);
+                let (rows, left_out) = self.select(title, stats, summary);
                 (title, rows, left_out)
             })
             .collect();
@@ -50,7 +56,8 @@ impl Page {
     }
 
     /// The rows of a section by name, limited to the busiest ones, and the number of rows that are left out.
-    fn select(&self, stats: &BTreeMap<Arc<str>, Stats>, requests: bool, summary: &Summary) -> (Vec<Row>, usize) {
+    fn select(&self, title: &str, stats: &BTreeMap<Arc<str>, Stats>, summary: &Summary) -> (Vec<Row>, usize) {
+        let requests = [REQUESTS, TAGS].contains(&title);
         let mut shown: Vec<_> = stats.iter().collect();
         if !self.verbose && shown.len() > MAX_ROWS {
             shown.sort_by_key(|(_, stats)| std::cmp::Reverse(stats.counts.total()));
@@ -66,7 +73,8 @@ impl Page {
             .into_iter()
             .flat_map(|(name, stats)| Row::of(harmless(name), stats, summary.totals.active(), requests))
             .collect();
-        if stats.len() > 1 {
+        // A request is in the row of each of its tags.
+        if stats.len() > 1 && title != TAGS {
             let mut sum = Stats::default();
             stats.values().for_each(|stats| sum.merge(stats));
             let mut total = Row::of("Total".to_owned(), &sum, summary.totals.active(), requests);

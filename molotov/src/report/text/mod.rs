@@ -1,6 +1,7 @@
 //! The measures of a run as text, which a terminal shows at the end of the run.
 
 mod columns;
+mod custom;
 mod errors;
 mod fit;
 mod measures;
@@ -25,8 +26,8 @@ use crate::{
 /// The number of rows in a section without `-v`.
 const MAX_ROWS: usize = 40;
 
-/// Formats the measures of a run: scenarios, requests, steps, status codes, errors, and whether the load generator was the
-/// bottleneck.
+/// Formats the measures of a run: scenarios, requests, steps, tags, checks, own values, status codes, errors, and whether the load
+/// generator was the bottleneck.
 ///
 /// The table is at most `width` columns wide, but at least 40. Less important columns are left out if they do not fit. The text
 /// ends with a newline, or is empty if nothing was measured.
@@ -48,7 +49,8 @@ pub(crate) fn table_and_conclusion(summary: &Summary, width: usize, color: bool)
 
 fn table_with_losses(summary: &Summary, losses: Vec<String>, width: usize, color: bool) -> String {
     let snapshot = &summary.snapshot;
-    let measured = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps].iter().any(|rows| !rows.is_empty());
+    let rows = [&snapshot.scenarios, &snapshot.requests, &snapshot.steps, &snapshot.tags];
+    let measured = rows.iter().any(|rows| !rows.is_empty()) || !snapshot.has_no_custom_measures();
     let planned = summary.all_starts().is_some_and(|starts| !starts.starts.is_empty());
     let other = planned
         || !snapshot.errors.is_empty()
@@ -62,6 +64,7 @@ fn table_with_losses(summary: &Summary, losses: Vec<String>, width: usize, color
     page.overview(summary);
     page.starts(summary);
     page.rows(summary);
+    page.custom(summary);
     page.statuses(&snapshot.requests);
     page.errors(&snapshot.errors);
     page.thresholds(&summary.thresholds);

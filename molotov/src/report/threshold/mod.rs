@@ -1,8 +1,10 @@
 //! Evaluates thresholds.
 
+mod custom;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::custom::Custom;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
@@ -13,25 +15,32 @@ use crate::{
     suggest::nearest,
 };
 
-/// The measures of a subject, by name.
+/// The measures of a subject that takes time, by name.
 fn rows(subject: Subject, snapshot: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
     match subject {
-        Subject::Scenarios => &snapshot.scenarios,
         Subject::Requests => &snapshot.requests,
         Subject::Steps => &snapshot.steps,
+        Subject::Tags => &snapshot.tags,
+        _ => &snapshot.scenarios,
     }
+}
+
+/// Says that nothing with a name was measured, and which name may be meant.
+fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let near = nearest(name, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    format!("no {kind} named `{name}` was measured{near}")
 }
 
 impl Threshold {
     /// Refuses a name that cannot be measured in a run of the scenarios `running`. `registered` are all scenarios of the program.
     ///
-    /// The names of requests and steps are not known before the run, so a name is refused only if it has to be a scenario, or
+    /// Other names are not known before the run, so a name is refused only if it has to be a scenario, or
     /// looks like a misspelled one.
     pub(crate) fn check(&self, running: &[&str], registered: &[&str]) -> Result<(), ThresholdError> {
         let Some(Name { name, at }) = &self.name else { return Ok(()) };
         let has_to_be_a_scenario = match self.subject {
-            Some(Subject::Requests | Subject::Steps) => return Ok(()),
             Some(Subject::Scenarios) => true,
+            Some(_) => return Ok(()),
             None => self.is_of_starts(),
         };
         if running.contains(&&**name) || !has_to_be_a_scenario && is_a_request(name) {
@@ -63,9 +72,12 @@ impl Threshold {
 
     /// Evaluates the threshold on the measures so far. `active` is the time in which they were taken.
     pub(crate) fn judge_measures(&self, snapshot: &Snapshot, active: Duration) -> ThresholdResult {
-        let actual = match self.is_of_starts() {
-            true => self.starts(snapshot).and_then(|starts| self.measure_starts(&starts)),
-            false => self.stats(snapshot).and_then(|stats| self.measure(&stats, active)),
+        let actual = if self.is_of_starts() {
+            self.starts(snapshot).and_then(|starts| self.measure_starts(&starts))
+        } else if self.is_custom() {
+            self.custom(snapshot).and_then(|custom| self.measure_custom(&custom, active))
+        } else {
+            self.stats(snapshot).and_then(|stats| self.measure(&stats, active))
         };
         let passed = actual.as_ref().is_ok_and(|actual| match self.comparison {
             Comparison::Less => *actual < self.value,
@@ -75,8 +87,11 @@ impl Threshold {
             Comparison::Equal => *actual == self.value,
             Comparison::Unequal => *actual != self.value,
         });
-        let is_bound = !matches!(self.comparison, Comparison::Equal | Comparison::Unequal);
         let measured = actual.as_ref().ok().copied();
+        let is_bound = !matches!(self.comparison, Comparison::Equal | Comparison::Unequal);
+        // A share of 100 % is not close to 99 %: what counts is how much is missing.
+        let is_far = |measured: f64| (self.value - measured).abs() >= 0.1 * (1.0 - self.value);
+        let is_bound = is_bound && !(self.share && self.value > 0.5 && measured.is_some_and(is_far));
         let (actual, reason) = match actual {
             Ok(actual) => (Some(self.shown(actual)), None),
             Err(reason) => (None, Some(reason)),
@@ -94,16 +109,14 @@ impl Threshold {
         let subjects = match (self.subject, self.times) {
             (Some(subject), _) => vec![subject],
             (None, Times::Connect) => vec![Subject::Requests],
-            (None, _) => Subject::ALL.to_vec(),
+            (None, _) => Subject::UNNAMED.to_vec(),
         };
         let rows = || subjects.iter().map(|subject| rows(*subject, snapshot));
         if let Some(stats) = rows().find_map(|rows| rows.get(&**name)) {
             return Ok(self.timed(stats).into_owned());
         }
         let kind = self.subject.map_or("scenario, request or step", Subject::singular);
-        let near = nearest(name, rows().flat_map(|rows| rows.keys().map(|name| &**name)));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        Err(format!("no {kind} named `{name}` was measured{near}"))
+        Err(unknown(kind, name, rows().flat_map(|rows| rows.keys().map(|name| &**name))))
     }
 
     /// What a threshold without a name applies to.
@@ -192,9 +205,10 @@ impl Threshold {
         }
     }
 
-    /// The unit of the measured value and the limit: `s`, `per_s`, `share` or `count`.
+    /// The unit of the measured value and the limit: `s`, `per_s`, `share`, `count`, or `value` for a number that scenarios record.
     pub(super) fn unit(&self) -> &'static str {
         match self.metric {
+            metric if self.is_a_value() && (metric.is_a_time() || metric == Metric::Last) => "value",
             metric if metric.is_a_time() => "s",
             Metric::Rate => "per_s",
             _ if self.share => "share",
@@ -203,12 +217,11 @@ impl Threshold {
     }
 
     fn shown(&self, actual: f64) -> String {
-        match self.metric {
-            Metric::Percentile(_) | Metric::Mean | Metric::Min | Metric::Max => {
-                format::latency(Duration::try_from_secs_f64(actual).unwrap_or_default())
-            }
-            Metric::Rate => format!("{}/s", format::rate(actual)),
-            _ if self.share => format!("{:.2} %", actual * 100.0),
+        match self.unit() {
+            "value" => format::value(actual),
+            "s" => format::latency(Duration::try_from_secs_f64(actual).unwrap_or_default()),
+            "per_s" => format!("{}/s", format::rate(actual)),
+            "share" => format!("{:.2} %", actual * 100.0),
             _ => format!("{actual:.0}"),
         }
     }

@@ -145,6 +145,80 @@ fn conditions_on_starts_and_service_times_are_evaluated() {
     assert_eq!((connect.passed, connect.actual.as_deref()), (true, Some("0µs")), "all connections were idle");
 }
 
+/// 90 of 100 checks passed, two counters, numbers from 1 to 100, a gauge, and requests with a tag, in 10 s.
+fn custom() -> Summary {
+    let recorder = Recorder::new(Limits::default());
+    for n in 1..=100 {
+        let failed = (n % 10 == 0).then_some((None, None));
+        recorder.check(if n <= 50 { "has items" } else { "is cached" }, "browse", failed.filter(|_| n > 50));
+        recorder.check("always", "browse", failed);
+        recorder.value("basket", f64::from(n));
+    }
+    recorder.count("retries", 40);
+    recorder.gauge("queue", -3.0, Duration::from_secs(1));
+    recorder.gauge("queue", 12.5, Duration::from_secs(2));
+    for milliseconds in 1..=20 {
+        let total = Duration::from_millis(milliseconds);
+        let (outcome, status) = if milliseconds == 20 { (Outcome::Failed, 500) } else { (Outcome::Ok, 200) };
+        let (connect, first_byte, status) = (None, None, Some(Status::Code(status)));
+        let sample =
+            OperationSample { outcome, status, connect, first_byte, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+        recorder.tagged("region=eu", HTTP, &sample);
+    }
+    let totals = Totals { elapsed: Duration::from_secs(10), ..Totals::default() };
+    Summary { totals, snapshot: recorder.take(), ..Summary::default() }
+}
+
+#[test]
+fn conditions_on_checks_and_own_values_are_evaluated() {
+    let summary = custom();
+    for (text, passed, actual) in [
+        ("checks > 99%", false, "92.50 %"),
+        ("checks(always) >= 90%", true, "90.00 %"),
+        ("checks( \"has items\" ) == 100%", true, "100.00 %"),
+        ("checks.successes(always) > 99%", false, "90.00 %"),
+        ("checks.successes(always) == 90", true, "90"),
+        ("checks.failures(is cached) == 0", false, "5"),
+        ("checks.failures < 10%", true, "7.50 %"),
+        ("checks.count(has items) == 50", true, "50"),
+        ("counters(retries) < 100", true, "40"),
+        ("counters.count(retries) == 40", true, "40"),
+        ("counters.rate(retries) < 5/s", true, "4.00/s"),
+        ("counters(never used) == 0", true, "0"),
+        ("values.p95(basket) < 94", false, "94.9"),
+        ("values.median(basket) < 51", true, "50.2"),
+        ("values.mean(basket) == 50.5", true, "50.5"),
+        ("values.max(basket) <= 100", true, "100"),
+        ("values.min(basket) > -0.5", true, "1"),
+        ("values.count(basket) == 100", true, "100"),
+        ("values.rate(basket) > 9/s", true, "10.0/s"),
+        ("gauges(queue) < 12", false, "12.5"),
+        ("gauges.last(queue) == 12.5", true, "12.5"),
+        ("gauges.min(queue) > -2.5", false, "-3"),
+        ("gauges.max(queue) < 100", true, "12.5"),
+        ("tags.p95(region=eu) < 19.5ms", true, "19.0ms"),
+        ("tags.failures(region=eu) < 1%", false, "5.00 %"),
+        ("tags.rate(region=eu) > 1/s", true, "2.00/s"),
+    ] {
+        let judged = text.parse::<Threshold>().unwrap().judge(&summary);
+        assert_eq!((judged.passed, judged.actual.as_deref()), (passed, Some(actual)), "{text}");
+    }
+    for (text, reason) in [
+        ("checks(has item) > 99%", "no check named `has item` was measured; did you mean `has items`?"),
+        ("checks.failures(nothing) == 0", "no check named `nothing` was measured"),
+        ("counters(retires) < 100", "no counter named `retires` was measured; did you mean `retries`?"),
+        ("values.p95(baskets) < 1", "no value named `baskets` was measured; did you mean `basket`?"),
+        ("gauges(quue) < 1", "no gauge named `quue` was measured; did you mean `queue`?"),
+        ("tags.p95(region=us) < 1s", "no tag named `region=us` was measured; did you mean `region=eu`?"),
+        ("p95(region=eu) < 1s", "no scenario, request or step named `region=eu` was measured"),
+    ] {
+        let judged = text.parse::<Threshold>().unwrap().judge(&summary);
+        assert_eq!((judged.passed, judged.outcome()), (false, reason), "{text}");
+    }
+    let nothing = "checks > 99%".parse::<Threshold>().unwrap().judge(&Summary::default());
+    assert_eq!((nothing.passed, nothing.outcome()), (false, "no check was made"));
+}
+
 #[test]
 fn thresholds_on_unknown_names_are_broken() {
     let summary = summary();
@@ -236,6 +310,23 @@ fn errors_show_the_place() {
         "steps.connect.p95(pay) < 1s",
         "achieved > 50/s",
         "droped < 1%",
+        "check(has items) > 99%",
+        "checks.p95(has items) < 1s",
+        "checks(has items) > 99",
+        "checks() > 99%",
+        "checks.service.p95 < 1s",
+        "counters < 100",
+        "counters(retries) < 5%",
+        "counters.rate(retries) < 5ms",
+        "values(basket) < 500",
+        "values.p95(basket) < 500ms",
+        "values.failures(basket) < 5",
+        "values.p95 < 500",
+        "gauges.p95(queue) < 5",
+        "gauges(queue) < --5",
+        "tags(region=eu) < 1",
+        "tags.p95 < 1s",
+        "requests.last < 5",
     ] {
         shown += &format!("{}\n\n", text.parse::<Threshold>().unwrap_err());
     }
@@ -244,11 +335,30 @@ fn errors_show_the_place() {
 
 proptest! {
     #[test]
-    fn never_panics(text in r#"(requests\.|steps\.|service\.|lag\.|connect\.|dropped|achieved|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
+    fn never_panics(text in r#"(requests\.|steps\.|checks|values\.|counters|gauges|tags\.|last|service\.|lag\.|connect\.|dropped|achieved|p95|mean|failures|rate|é漢| |\(|\)|"|<|=|[0-9.]|ms|s|%|\n){0,12}"#) {
         match text.parse::<Threshold>() {
-            Ok(threshold) => { threshold.judge(&summary()); }
+            Ok(threshold) => { threshold.judge(&summary()); threshold.judge(&custom()); }
             Err(error) => { let _ = error.to_string(); }
         }
+    }
+}
+
+#[test]
+fn high_shares_are_close_if_little_is_missing() {
+    let recorder = Recorder::new(Limits::default());
+    for n in 0..1_000 {
+        recorder.check("nearly all", "browse", (n < 49).then_some((None, None)));
+    }
+    let snapshot = recorder.take();
+    for (text, light) in [
+        ("checks > 95%", Light::Close),
+        ("checks > 94%", Light::Met),
+        ("checks > 95.2%", Light::Broken),
+        ("checks.failures < 5%", Light::Close),
+        ("checks.failures < 6%", Light::Met),
+    ] {
+        let result = text.parse::<Threshold>().unwrap().judge_measures(&snapshot, Duration::from_secs(1));
+        assert_eq!(result.light(), light, "{text}");
     }
 }
 
@@ -266,6 +376,8 @@ fn only_bounds_can_be_close() {
         ("count != 96", Light::Met),
         ("count < 95", Light::Broken),
         ("p95(nobody) < 1s", Light::Unknown),
+        ("successes > 99%", Light::Met),
+        ("failures < 1%", Light::Met),
     ] {
         let result = text.parse::<Threshold>().unwrap().judge_measures(&snapshot, Duration::from_secs(1));
         assert_eq!(result.light(), light, "{text}");

@@ -14,7 +14,7 @@ pub(super) use self::{
     trend::TrendPoint,
 };
 use crate::{
-    metrics::{ErrorGroup, Snapshot},
+    metrics::{Check, ErrorGroup, Snapshot},
     run::{COMPLETE_AFTER, ErrorKey, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
@@ -175,6 +175,14 @@ impl State {
             by_count.then_with(|| one.place.cmp(&other.place)).then_with(|| one.scenario.cmp(&other.scenario))
         });
         errors
+    }
+
+    /// The checks that failed, the most frequent first.
+    pub(super) fn failed_checks(&self) -> Vec<(&str, &Check)> {
+        let checks = self.totals.checks.iter().filter(|(_, check)| check.failed > 0);
+        let mut checks: Vec<_> = checks.map(|(name, check)| (&**name, check)).collect();
+        checks.sort_by_key(|(_, check)| std::cmp::Reverse(check.failed));
+        checks
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {

@@ -73,12 +73,13 @@ function switchTheme() {
   }
 }
 
-const parts = { charts: new Map(), groups: new Map(), errors: new ErrorList() };
+const parts = { charts: new Map(), groups: new Map(), custom: new Map(), errors: new ErrorList() };
 const sections = {
   banner: create("div"),
   tables: create("div"),
   charts: create("div", { class: "charts" }),
   groups: create("div"),
+  custom: create("div"),
   generator: create("p"),
 };
 
@@ -142,6 +143,9 @@ function draw() {
   for (const group of data.groups) {
     keyed(parts.groups, group.id, sections.groups, () => new GroupTable(group), (table) => table.update(group));
   }
+  for (const table of data.custom) {
+    keyed(parts.custom, table.id, sections.custom, () => new SortedTable(table), (part) => part.update(table));
+  }
   const widest = data.width < 0.02 ? "1 %" : `${Math.round(data.width * 100)} %`;
   accuracy.textContent = range ? `Numbers of a range are counted in bins of ${formatMoment(data.bins.period)}; its times are at most ${widest} too high.` : "";
   parts.errors.update(data.errors);
@@ -164,6 +168,7 @@ const molotov = {
         bar.element,
         create("section", { id: "charts" }, create("h2", {}, "Over time"), accuracy, sections.charts),
         sections.groups,
+        sections.custom,
         parts.errors.section,
         create("section", { id: "generator" }, create("h2", {}, "Generator"), sections.generator),
         create("p", { id: "chart-help", class: "hidden" }, help),

@@ -29,6 +29,65 @@ function textTable({ id, title, columns, rows, total }) {
   return section;
 }
 
+/** A table of text that can be sorted, such as the checks. It shows the whole run, also while a range is picked. */
+class SortedTable {
+  constructor(table) {
+    const { section, table: element } = scrolling(table.id, table.title);
+    this.section = section;
+    this.title = section.firstChild;
+    this.sort = { column: 0, descending: false };
+    this.head = create("tr");
+    this.body = create("tbody");
+    this.foot = create("tfoot");
+    element.append(create("thead", {}, this.head), this.body, this.foot);
+  }
+
+  update(table) {
+    this.table = table;
+    this.draw();
+  }
+
+  sorted(rows) {
+    const { column, descending } = this.sort;
+    const collator = new Intl.Collator("en", { numeric: true });
+    const order = (one, other) =>
+      one[column].value === undefined && other[column].value === undefined
+        ? collator.compare(one[column].text, other[column].text)
+        : (one[column].value ?? -Infinity) - (other[column].value ?? -Infinity);
+    return [...rows].sort((one, other) => (descending ? -order(one, other) : order(one, other)));
+  }
+
+  draw() {
+    const { id, title, columns, rows, total } = this.table;
+    this.title.textContent = range ? `${title} of the whole run` : title;
+    const head = (name, index) => {
+      const isSorted = this.sort.column === index;
+      const isText = index === 0 || rows.every((row) => row[index].value === undefined);
+      const sort = () => {
+        // Numbers start with the highest, texts with the first.
+        this.sort = { column: index, descending: isSorted ? !this.sort.descending : !isText };
+        this.draw();
+      };
+      const button = { type: "button", class: "sort", "data-focus": `${id} head ${index}`, onclick: sort };
+      const order = this.sort.descending ? "descending" : "ascending";
+      return create("th", { scope: "col", "aria-sort": isSorted ? order : null }, create("button", button, name));
+    };
+    const row = ([first, ...cells]) =>
+      create(
+        "tr",
+        {},
+        create("th", { scope: "row" }, create("span", { class: "name", title: tooltip(first.text) }, first.text)),
+        ...cells.map((cell) => create("td", { class: cell.class ?? null }, cell.text)),
+      );
+    const last = total ? rows.slice(-1) : [];
+    keepFocus(() => {
+      this.head.replaceChildren(...columns.map(head));
+      this.body.replaceChildren(...this.sorted(total ? rows.slice(0, -1) : rows).map(row));
+      this.foot.replaceChildren(...last.map(row));
+    });
+  }
+}
+
 const TIMES = ["mean", "p50", "p90", "p95", "p99", "max"];
 const TIME_TITLES = { mean: "Mean", max: "Max" };
 

@@ -152,7 +152,7 @@ fn outcomes(state: &State, row: &RowId, stats: &Stats, columns: usize) -> Vec<Te
             let errors: Vec<_> = errors.iter().filter(is_of_row).collect();
             errors.into_iter().flat_map(|error| error_lines(state, error, columns)).collect()
         }
-        Kind::Step => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod ascii;
 mod chart;
 mod charts;
 mod columns;
+mod custom;
 mod detail;
 mod distribution;
 mod errors;

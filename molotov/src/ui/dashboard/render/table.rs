@@ -12,7 +12,7 @@ use ratatui::{
 use super::{
     super::state::{LAST_SECONDS, RowId, State, ended},
     columns::{Column, Row, draw_styled},
-    detail,
+    custom, detail,
     frame::no_match,
     style::{BOLD, MARKED, Palette, block},
 };
@@ -97,6 +97,9 @@ fn lines(state: &State, id: &RowId) -> usize {
 
 /// The lines of a row.
 fn rows_of(state: &State, id: &RowId) -> Vec<Row> {
+    if let Some(row) = custom::row(state, id) {
+        return vec![row];
+    }
     let palette = Palette::of(state);
     let stats = state.stats(id);
     let count = ended(&stats);

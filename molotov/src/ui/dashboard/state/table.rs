@@ -56,40 +56,92 @@ pub(in super::super) enum Kind {
     Scenario,
     Request,
     Step,
+    /// Requests with a tag.
+    Tag,
+    Check,
+    Counter,
+    Value,
+    Gauge,
 }
 
 impl Kind {
+    /// Those with courses, whose rows can be opened.
     const EACH: [Kind; 3] = [Kind::Scenario, Kind::Request, Kind::Step];
+    /// The parts of the table, from top to bottom.
+    const ALL: [Kind; 8] =
+        [Kind::Scenario, Kind::Request, Kind::Step, Kind::Tag, Kind::Check, Kind::Counter, Kind::Value, Kind::Gauge];
+
+    /// Returns whether its rows can be opened.
+    fn opens(self) -> bool {
+        Kind::EACH.contains(&self)
+    }
 
     pub(in super::super) fn name(self) -> &'static str {
         match self {
             Kind::Scenario => "scenario",
             Kind::Request => "request",
             Kind::Step => "step",
+            Kind::Tag => "tag",
+            Kind::Check => "check",
+            Kind::Counter => "counter",
+            Kind::Value => "value",
+            Kind::Gauge => "gauge",
         }
     }
 
+    /// The rows that measure time.
     fn stats(self, measures: &Snapshot) -> &BTreeMap<Arc<str>, Stats> {
+        static NONE: BTreeMap<Arc<str>, Stats> = BTreeMap::new();
         match self {
             Kind::Scenario => &measures.scenarios,
             Kind::Request => &measures.requests,
             Kind::Step => &measures.steps,
+            Kind::Tag => &measures.tags,
+            Kind::Check | Kind::Counter | Kind::Value | Kind::Gauge => &NONE,
         }
     }
 
-    fn stats_mut(self, measures: &mut Snapshot) -> &mut BTreeMap<Arc<str>, Stats> {
+    /// The names of all rows.
+    fn names(self, measures: &Snapshot) -> Vec<&Arc<str>> {
         match self {
+            Kind::Check => measures.checks.keys().collect(),
+            Kind::Counter => measures.counters.keys().collect(),
+            Kind::Value => measures.values.keys().collect(),
+            Kind::Gauge => measures.gauges.keys().collect(),
+            _ => self.stats(measures).keys().collect(),
+        }
+    }
+
+    /// How much was counted in a row, and how much of it failed.
+    fn counts(self, measures: &Snapshot, name: &str) -> (u64, u64) {
+        let counts = match self {
+            Kind::Check => measures.checks.get(name).map(|check| (check.total(), check.failed)),
+            Kind::Counter => measures.counters.get(name).map(|count| (*count, 0)),
+            Kind::Value => measures.values.get(name).map(|values| (values.count(), 0)),
+            Kind::Gauge => None,
+            _ => self.stats(measures).get(name).map(|stats| (ended(stats), stats.counts.failed)),
+        };
+        counts.unwrap_or_default()
+    }
+
+    /// Adds a row that measures time.
+    fn insert(self, measures: &mut Snapshot, name: Arc<str>, stats: Stats) {
+        let rows = match self {
             Kind::Scenario => &mut measures.scenarios,
             Kind::Request => &mut measures.requests,
-            Kind::Step => &mut measures.steps,
-        }
+            Kind::Tag => &mut measures.tags,
+            _ => &mut measures.steps,
+        };
+        rows.insert(name, stats);
     }
 
     fn bins(self, courses: &Courses) -> &BTreeMap<Arc<str>, Vec<CourseBin>> {
+        static NONE: BTreeMap<Arc<str>, Vec<CourseBin>> = BTreeMap::new();
         match self {
             Kind::Scenario => courses.scenarios(),
             Kind::Request => courses.requests(),
             Kind::Step => courses.steps(),
+            _ => &NONE,
         }
     }
 }
@@ -107,7 +159,7 @@ impl RowId {
         RowId { kind, name: ALL.into() }
     }
 
-    /// Returns whether this is the row of all scenarios, requests or steps together.
+    /// Returns whether this is the row of all of a kind together.
     pub(in super::super) fn is_all(&self) -> bool {
         self.name.is_empty()
     }
@@ -138,7 +190,7 @@ impl Table {
             let mut rows = kind.stats(measures).values();
             let Some(mut together) = rows.next().cloned() else { continue };
             rows.for_each(|stats| together.merge(stats));
-            kind.stats_mut(&mut all).insert(ALL.into(), together);
+            kind.insert(&mut all, ALL.into(), together);
         }
         self.courses.add(&all);
         if !measures.warm_up {
@@ -151,9 +203,10 @@ impl Table {
         while self.counts.front().is_some_and(|(at, _)| *at + LAST_SECONDS < elapsed) {
             self.counts.pop_front();
         }
-        let each = Kind::EACH.into_iter().flat_map(|kind| {
-            let rows = kind.stats(totals).iter().chain(kind.stats(&self.all));
-            rows.map(move |(name, stats)| (RowId { kind, name: name.clone() }, ended(stats)))
+        let each = Kind::ALL.into_iter().flat_map(|kind| {
+            let of = |measures| kind.names(measures).into_iter().map(move |name| (measures, name));
+            let rows = of(totals).chain(of(&self.all));
+            rows.map(move |(measures, name)| (RowId { kind, name: name.clone() }, kind.counts(measures, name).0))
         });
         self.counts.push_back((elapsed, each.collect()));
     }
@@ -168,19 +221,21 @@ impl State {
     /// The rows of the table that match the filter, sorted. The row of all together comes first in each part.
     pub(in super::super) fn table_rows(&self) -> Vec<RowId> {
         let mut all = Vec::new();
-        for kind in Kind::EACH {
-            let mut rows: Vec<_> = kind.stats(&self.totals).iter().filter(|(name, _)| self.matches(name)).collect();
-            if rows.is_empty() {
+        for kind in Kind::ALL {
+            let mut names = kind.names(&self.totals);
+            names.retain(|name| self.matches(name));
+            if names.is_empty() {
                 continue;
             }
+            let p95 = |name: &str| kind.stats(&self.totals).get(name).map(|stats| stats.latency.percentile(95.0));
             match self.sort {
                 Sort::Name => {}
-                Sort::Count => rows.sort_by_key(|(_, stats)| Reverse(ended(stats))),
-                Sort::Failed => rows.sort_by_key(|(_, stats)| Reverse(stats.counts.failed)),
-                Sort::P95 => rows.sort_by_cached_key(|(_, stats)| Reverse(stats.latency.percentile(95.0))),
+                Sort::Count => names.sort_by_cached_key(|name| Reverse(kind.counts(&self.totals, name).0)),
+                Sort::Failed => names.sort_by_cached_key(|name| Reverse(kind.counts(&self.totals, name).1)),
+                Sort::P95 => names.sort_by_cached_key(|name| Reverse(p95(name))),
             }
             all.push(RowId::all(kind));
-            all.extend(rows.into_iter().map(|(name, _)| RowId { kind, name: name.clone() }));
+            all.extend(names.into_iter().map(|name| RowId { kind, name: name.clone() }));
         }
         all
     }
@@ -208,12 +263,12 @@ impl State {
 
     /// The number of rows that a row of all together stands for.
     pub(in super::super) fn number_of(&self, kind: Kind) -> u64 {
-        kind.stats(&self.totals).len() as u64
+        kind.names(&self.totals).len() as u64
     }
 
     /// The number of rows without a filter, except those of all together.
     pub(in super::super) fn number_of_rows(&self) -> u64 {
-        Kind::EACH.into_iter().map(|kind| self.number_of(kind)).sum()
+        Kind::ALL.into_iter().map(|kind| self.number_of(kind)).sum()
     }
 
     /// The rate of a row in the last seconds; `None` before two seconds have passed.
@@ -234,14 +289,20 @@ impl State {
 
     /// Selects a row that is this number of rows further down.
     pub(in super::super) fn select_row(&mut self, down: isize) {
-        let rows = self.table_rows();
+        let mut rows = self.table_rows();
         let Some((index, _)) = self.selected_row() else { return };
+        if self.table.opened {
+            rows.retain(|row| row.kind.opens());
+        }
         let index = index.saturating_add_signed(down).min(rows.len() - 1);
         self.table.selected = rows.into_iter().nth(index);
     }
 
-    /// Opens the selected row.
+    /// Opens the selected row, if it has a course.
     pub(in super::super) fn open_row(&mut self) {
+        if self.selected_row().is_some_and(|(_, row)| !row.kind.opens()) {
+            return;
+        }
         // From now on it is this row, even if another becomes the first one.
         self.table.selected = self.selected_row().map(|(_, row)| row);
         self.table.opened = self.table.selected.is_some();
@@ -269,7 +330,8 @@ impl State {
 
     /// Chooses a row for the view of the distribution that is this number of rows further down in the table.
     pub(in super::super) fn select_distribution(&mut self, down: isize) {
-        let rows = self.table_rows();
+        let mut rows = self.table_rows();
+        rows.retain(|row| row.kind.opens());
         if rows.is_empty() {
             return;
         }

@@ -238,3 +238,41 @@ fn pages_are_drawn_in_every_size_and_in_ascii() {
     }
     check("ascii", state, &[View::Distribution, View::Generator], &[(80, 24)]);
 }
+
+/// A run with checks of which some fail, a tag, a counter, a value and a gauge.
+fn with_checks() -> State {
+    let mut state = after(5, 10, &[]);
+    let recorder = Recorder::new(Limits::default());
+    for n in 0..200 {
+        recorder.check("has \u{1b}[31mitems", "browse", (n % 20 == 3).then_some((Some("3 is too large"), None)));
+        recorder.check("is cached", "browse", None);
+        recorder.value("basket", f64::from(n) / 4.0);
+    }
+    recorder.count("retries", 41);
+    recorder.gauge("queue", -3.5, Duration::from_secs(1));
+    recorder.gauge("queue", 12.25, Duration::from_secs(2));
+    let (outcome, status, total) = (Outcome::Ok, Some(Status::Code(200)), Duration::from_millis(5));
+    let (connect, first_byte) = (None, None);
+    let sample = OperationSample { outcome, status, connect, first_byte, total, bytes_in: 1, bytes_out: 1, retried: 0 };
+    recorder.tagged("region=eu", HTTP, &sample);
+    let measures = Snapshot { until: Duration::from_secs(5), ..recorder.take() };
+    state.apply(ScreenEvent::Measures(None, Box::new(measures)));
+    state
+}
+
+#[test]
+fn checks_and_own_values_have_parts_of_the_table() {
+    let mut state = with_checks();
+    check("checks", with_checks(), &[View::Table, View::Live], &[(60, 16), (80, 24), (120, 36)]);
+    press(&mut state, &[KeyCode::Char('2'), KeyCode::End, KeyCode::Enter]);
+    assert_eq!(&*state.selected_row().unwrap().1.name, "queue");
+    assert_eq!(state.opened_row(), None, "a gauge has no course");
+    // The arrows leave open only rows with a course.
+    press(&mut state, &[KeyCode::Home, KeyCode::Enter, KeyCode::End]);
+    assert!(state.opened_row().is_some_and(|row| row.name.starts_with("GET ")), "{:?}", state.opened_row());
+    press(&mut state, &[KeyCode::Esc, KeyCode::Char('s'), KeyCode::Char('s'), KeyCode::Char('3'), KeyCode::End]);
+    for view in View::ALL {
+        state.view = view;
+        SIZES.iter().for_each(|size| assert!(!screen(&state, *size).contains('\u{1b}')));
+    }
+}
