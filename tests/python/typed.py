@@ -33,7 +33,7 @@ async def opened(worker_id: int, session: aiohttp.ClientSession) -> None:
         context.statsd.incr("opened")
 
 
-@molotov.scenario(weight=2.5, delay=0.1, name="a scenario")
+@molotov.scenario(weight=2.5, delay=(0.1, 0.2), name="a scenario", pacing="10s")
 async def one(session: ClientSession) -> None:
     async with session.get("http://localhost/", params={"a": 1}) as response:
         assert_type(response.status, int)
@@ -60,6 +60,8 @@ async def measure(session: ClientSession) -> None:
         operation.status = 200
     assert_type(molotov.check("is known", operation.status, "there is no status"), bool)
     molotov.count("operations")
+    await molotov.think(1, 3)
+    await molotov.think("exp(2s)")
     molotov.record("size", 3)
     molotov.gauge("queue", 1.5)
     with molotov.group("sync") as outer:

@@ -217,7 +217,7 @@ import molotov
 
 for function, arguments in (
     (molotov.check, ("x", True)), (molotov.count, ("x",)), (molotov.record, ("x", 1)), (molotov.gauge, ("x", 1)),
-    (molotov.group, ("x",)), (molotov.worker_number, ()),
+    (molotov.group, ("x",)), (molotov.think, (1,)), (molotov.worker_number, ()),
 ):
     try:
         function(*arguments)
@@ -246,6 +246,9 @@ async def one(session):
     raises(ValueError, "the counter `x` cannot add -1", molotov.count, "x", -1)
     raises(TypeError, "is a function, which is always true", molotov.check, "x", len)
     raises(TypeError, "is a coroutine, which is always true", molotov.check, "x", asyncio.sleep(0))
+    raises(ValueError, "the shortest time comes first", molotov.think, 3, 1)
+    raises(ValueError, "`norm(2s)` is not a delay", molotov.think, "norm(2s)")
+    raises(TypeError, "a time is a number of seconds", molotov.think, None)
     url = os.environ["TARGET"]
     for kind, text, keywords in (
         (TypeError, "`expect` takes a status such as 404", {"expect": 1.5}),
@@ -352,4 +355,50 @@ async def one(session):
 fn names_of_a_script_are_not_replaced_by_a_star_import() {
     let scripts = Scripts::new(&[("loadtest.py", STAR)]);
     assert_eq!(scripts.program("-r 1 -c").run().exited(0).totals(), (1, 0));
+}
+
+const THINKING: &str = r#"
+import asyncio
+import molotov
+
+
+@molotov.scenario(delay=(0.01, 0.02), name="thinks")
+async def thinks(session):
+    async with molotov.group("group"):
+        await asyncio.gather(molotov.think(0.3), molotov.think(0.3, 0.31), molotov.think("300ms"))
+
+
+@molotov.scenario(delay="exp(1ms)", pacing="0.4s")
+async def paced(session):
+    pass
+"#;
+
+#[test]
+fn latencies_do_not_include_the_time_that_scripts_think() {
+    let scripts = Scripts::new(&[("loadtest.py", THINKING)]);
+    let output = scripts.program("-s thinks -r 2 -c --report run.json").run().exited(0);
+    assert_eq!(output.totals(), (2, 0), "{output:#?}");
+    let report = molotov_tests::report(&scripts.written("run.json"));
+    assert!(report["active_s"].as_f64().unwrap() > 0.6, "{report:#}");
+    for row in [&report["scenarios"][0], &report["steps"][0]] {
+        assert!(row["latency_ms"]["max"].as_f64().unwrap() < 250.0, "{row:#}");
+    }
+}
+
+#[test]
+fn scenarios_of_scripts_are_paced_from_start_to_start() {
+    let scripts = Scripts::new(&[("loadtest.py", THINKING)]);
+    let output = scripts.program("-s paced -r 3 -c --report run.json").run().exited(0);
+    assert_eq!(output.totals(), (3, 0), "{output:#?}");
+    assert!(molotov_tests::report(&scripts.written("run.json"))["active_s"].as_f64().unwrap() > 0.75, "{output:#?}");
+    for (argument, error) in [
+        ("delay=(3, 1)", "the delay of the scenario one: the shortest time comes first"),
+        ("delay=\"x\"", "the delay of the scenario one: `x` is not a delay"),
+        ("pacing=\"1s..3s\"", "the pacing of the scenario one: `1s..3s` is not a fixed time"),
+    ] {
+        let script = format!("import molotov\n@molotov.scenario({argument})\nasync def one(session): pass\n");
+        let scripts = Scripts::new(&[("loadtest.py", &script)]);
+        let output = scripts.program("-r 1 -c").run();
+        assert!(output.code != Some(0) && format!("{output:?}").contains(error), "{argument}: {output:#?}");
+    }
 }

@@ -1,6 +1,9 @@
 //! Groups of a script: `async with molotov.group("checkout")`.
 
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use pyo3::{
     exceptions::{PyGeneratorExit, PyRuntimeError},
@@ -75,6 +78,8 @@ pub(super) struct Group {
 struct Running {
     path: Rc<str>,
     started: Instant,
+    /// The time that the worker had thought before.
+    thought: Duration,
     /// The value of the context variable outside of the group.
     before: Py<PyAny>,
 }
@@ -91,7 +96,10 @@ impl Group {
                 self.name
             )));
         }
-        let within = path_within(py, &self.context.borrow(py));
+        let (within, thought) = {
+            let context = self.context.borrow(py);
+            (path_within(py, &context), context.thought())
+        };
         let path: Rc<str> = match within {
             Some(within) => format!("{within}{SEPARATOR}{}", self.name).into(),
             None => self.name.as_str().into(),
@@ -99,14 +107,16 @@ impl Group {
         let variable = variable(py)?;
         let before = value(py, variable).map_or_else(|| py.None(), Bound::unbind);
         set(py, variable, Bound::new(py, Path(GilCell::new(path.clone())))?.as_any())?;
-        self.running.replace(py, Some(Running { path, started: Instant::now(), before }));
+        self.running.replace(py, Some(Running { path, started: Instant::now(), thought, before }));
         Ok(())
     }
 
     fn exit(&self, exception: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = exception.py();
         let Some(running) = self.running.replace(py, None) else { return Ok(()) };
-        let took = running.started.elapsed();
+        let context = self.context.borrow(py);
+        let thought = context.thought().saturating_sub(running.thought);
+        let took = running.started.elapsed().saturating_sub(thought);
         set(py, variable(py)?, running.before.bind(py))?;
         let outcome = if exception.is_none() {
             Outcome::Ok
@@ -115,7 +125,7 @@ impl Group {
         } else {
             Outcome::Failed
         };
-        if let Some(observer) = self.context.borrow(py).observer() {
+        if let Some(observer) = context.observer() {
             observer.step(&running.path, outcome, took);
         }
         Ok(())

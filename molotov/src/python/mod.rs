@@ -9,6 +9,7 @@ mod awaitable;
 mod classes;
 mod context;
 mod coroutine;
+mod delay;
 mod errors;
 mod event_loop;
 mod gil_cell;

@@ -25,6 +25,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::context::WorkerContext;
     #[pymodule_export]
+    use crate::python::delay::think;
+    #[pymodule_export]
     use crate::python::event_loop::wait;
     #[pymodule_export]
     use crate::python::group::Group;

@@ -1,7 +1,5 @@
 //! Registers what the decorators of a script have collected.
 
-use std::time::Duration;
-
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use super::{
@@ -13,7 +11,11 @@ use super::{
 };
 use crate::{
     options::Args,
-    python::{event_loop::Asyncio, module},
+    python::{
+        delay::{delay, fixed},
+        event_loop::Asyncio,
+        module,
+    },
     registry::Registry,
 };
 
@@ -38,8 +40,11 @@ pub(super) fn registry(py: Python<'_>, args: &Args) -> PyResult<Registry> {
         registry.add_scenario(ScriptScenario {
             name: name.extract()?,
             weight: scenario.get_item("weight")?.extract()?,
-            delay: Duration::try_from_secs_f64(scenario.get_item("delay")?.extract()?)
-                .map_err(|error| PyValueError::new_err(format!("the delay of the scenario {name}: {error}")))?,
+            delay: delay(&scenario.get_item("delay")?).map_err(|error| of_scenario(py, "delay", &name, &error))?,
+            pacing: match scenario.cast::<PyDict>()?.get_item("pacing")? {
+                Some(pacing) => Some(fixed(&pacing).map_err(|error| of_scenario(py, "pacing", &name, &error))?),
+                None => None,
+            },
             kind: index,
             function: Function::new(py, &function)?,
         });
@@ -80,6 +85,11 @@ pub(super) fn registry(py: Python<'_>, args: &Args) -> PyResult<Registry> {
     }
     registry.set_event_loop(Asyncio::new(args.debug));
     Ok(registry)
+}
+
+/// Names the scenario with a wrong delay or pacing.
+fn of_scenario(py: Python<'_>, what: &str, name: &Bound<'_, PyAny>, error: &PyErr) -> PyErr {
+    PyValueError::new_err(format!("the {what} of the scenario {name}: {}", error.value(py)))
 }
 
 /// Warns of scenarios that a later one with the same name has replaced.

@@ -17,7 +17,8 @@ use crate::{
 pub(super) struct ScriptScenario {
     pub(super) name: String,
     pub(super) weight: f64,
-    pub(super) delay: Duration,
+    pub(super) delay: Delay,
+    pub(super) pacing: Option<Duration>,
     /// The index of its kind of session.
     pub(super) kind: usize,
     pub(super) function: Function,
@@ -33,7 +34,11 @@ impl Scenario for ScriptScenario {
     }
 
     fn delay(&self) -> Delay {
-        self.delay.into()
+        self.delay
+    }
+
+    fn pacing(&self) -> Option<Duration> {
+        self.pacing
     }
 
     fn origin(&self) -> &Origin {

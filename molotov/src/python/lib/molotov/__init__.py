@@ -13,7 +13,7 @@ from molotov.api import (
     teardown_session,
 )
 from molotov._arguments import Args
-from molotov._measures import Group, check, count, gauge, group, record, unique, worker_number
+from molotov._measures import Group, check, count, gauge, group, record, think, unique, worker_number
 from molotov.session import Context, Operation, get_context, operation
 from molotov.util import get_var, json_request, request, set_var
 

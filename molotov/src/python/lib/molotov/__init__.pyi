@@ -6,6 +6,7 @@ from molotov._measures import (
     gauge as gauge,
     group as group,
     record as record,
+    think as think,
     unique as unique,
     worker_number as worker_number,
 )

@@ -102,6 +102,21 @@ def group(name):
     return _core.group(_worker("group"), name)
 
 
+def think(time, longest=None):
+    """Waits as a user thinks, reads or types: `await molotov.think(1, 3)`.
+
+    The latencies of the scenario, and of the groups around, do not include the time. `--seed` makes random times repeatable.
+
+        await molotov.think(2)
+        await molotov.think(1, 3)
+        await molotov.think("exp(2s)")
+
+    `time` is a number of seconds, or a text such as `"exp(2s)"`, which is usually shorter than 2 s and sometimes much longer. With
+    `longest`, it is a random time between both.
+    """
+    return _core.think(_worker("think"), time if longest is None else (time, longest))
+
+
 def unique():
     """Returns a number that no other call in this run returns, in any worker or process.
 

@@ -19,12 +19,14 @@ def _wants_coroutine(func):
         raise TypeError("%r has to be written with `async def`" % (func,))
 
 
-def scenario(weight=1, delay=0.0, name=None):
+def scenario(weight=1, delay=0.0, name=None, *, pacing=None):
     """Registers a coroutine function as a scenario: `async def f(session)`. Workers run one scenario after the other.
 
     `weight` is the scenario's share of the runs: a scenario with weight 2 runs twice as often as one with weight 1. Fractions are
     allowed. A scenario with weight 0 runs only if `-s` or a scenario picker names it.
-    `delay` is the time in seconds that a worker sleeps after the scenario.
+    `delay` is the time in seconds that a worker sleeps after the scenario. `(1, 3)` is a random time between both, and `"exp(2s)"`
+    one that is usually short and sometimes long.
+    `pacing` is the time in seconds from one start of the scenario to the next, if it takes less. `"10s"` works, too.
     `name` is the scenario's name in reports, for `-s` and for scenario pickers. The default is the name of the function. A later
     scenario with the same name replaces an earlier one.
 
@@ -44,6 +46,8 @@ def scenario(weight=1, delay=0.0, name=None):
             "args": (),
             "kw": {},
         }
+        if pacing is not None:
+            _SCENARIOS[known_as]["pacing"] = pacing
         return func
 
     if callable(weight):

@@ -16,7 +16,7 @@ _Factory = TypeVar("_Factory", bound=Callable[..., object])
 class _Scenario(TypedDict):
     name: str
     weight: float
-    delay: float
+    delay: float | tuple[float, float] | str
     func: Callable[..., Coroutine[Any, Any, object]]
     args: tuple[Any, ...]
     kw: dict[str, Any]
@@ -24,7 +24,13 @@ class _Scenario(TypedDict):
 @overload
 def scenario(weight: _Worker) -> _Worker: ...
 @overload
-def scenario(weight: float = 1, delay: float = 0.0, name: str | None = None) -> Callable[[_Worker], _Worker]: ...
+def scenario(
+    weight: float = 1,
+    delay: float | tuple[float, float] | str = 0.0,
+    name: str | None = None,
+    *,
+    pacing: float | str | None = None,
+) -> Callable[[_Worker], _Worker]: ...
 @overload
 def global_setup(func: None = None) -> Callable[[_GlobalSetup], _GlobalSetup]: ...
 @overload
