@@ -17,7 +17,13 @@ async def get(session, path):
 @molotov.scenario(weight=6)
 async def browse(session):
     assert await get(session, "/fast") == 200
-    assert await get(session, "/slow") == 200
+    status = await get(session, "/slow")
+    assert molotov.check("is <b>fast</b>", status == 200)
+    for number in range(10):
+        molotov.check("<img src=x onerror=alert(3)>", number > 2, "</script><script>alert(4)</script>")
+        molotov.record("basket", number - 2.5)
+    molotov.count("retries", 2)
+    molotov.gauge("queue", 17)
 
 
 @molotov.scenario(weight=2, name="<img src=x onerror=alert(1)>")

@@ -301,6 +301,26 @@ describe("the report", () => {
     }
   });
 
+  test("shows checks and own values, and sorts them", async () => {
+    const { page } = view;
+    const rows = await table(page, "checks");
+    assert.deepEqual(rows.map(({ Name }) => Name), ["<img src=x onerror=alert(3)>", "is <b>fast</b>", "Total"]);
+    for (const [index, check] of json.checks.entries()) {
+      assert.equal(read(rows[index].Passed), check.passed);
+      assert.equal(read(rows[index].Failed), check.failed);
+    }
+    assert.match(rows[0]["First failure"], /^in browse at .*loadtest\.py:\d+: <\/script><script>alert\(4\)/);
+    assert.equal((await table(page, "counters"))[0].Name, "retries");
+    assert.equal(read((await table(page, "values"))[0].Max), json.values[0].max);
+    assert.equal(read((await table(page, "gauges"))[0].Last), 17);
+    const head = page.locator("#checks thead th", { hasText: /^Failed$/ });
+    for (const [order, first] of [["descending", "<img src=x onerror=alert(3)>"], ["ascending", "is <b>fast</b>"]]) {
+      await head.locator("button").click();
+      assert.equal(await head.getAttribute("aria-sort"), order);
+      assert.equal((await table(page, "checks"))[0].Name, first);
+    }
+  });
+
   test("hides a series whose legend is clicked", async () => {
     const { page } = view;
     const chart = page.locator("#chart-latency");

@@ -32,6 +32,9 @@ pub use values::{Gauge, Values};
 
 pub(crate) use errors::{ErrorSample, MAX_ERRORS, OTHER as OTHER_ERRORS};
 pub(crate) use names::{MAX_NAMES, OTHER};
+#[cfg(test)]
+pub(crate) use recorder::NOWHERE;
+
 pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, SEPARATOR, ScenarioId, StreamId};
 pub(crate) use sample::{HTTP, OperationSample, Status, WEBSOCKET};

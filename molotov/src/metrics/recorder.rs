@@ -341,6 +341,10 @@ impl State {
 /// What was wrong, if a check says so, and a function that returns the place of the check, if known.
 pub(crate) type FailedCheck<'a> = (Option<&'a str>, &'a dyn Fn() -> Option<String>);
 
+/// The place of a check whose place is not known.
+#[cfg(test)]
+pub(crate) const NOWHERE: &dyn Fn() -> Option<String> = &|| None;
+
 /// What stands between a group and the name of what it contains.
 pub(crate) const SEPARATOR: &str = " / ";
 

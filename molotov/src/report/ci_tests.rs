@@ -14,7 +14,7 @@ use quick_xml::{Reader, events::Event};
 
 use super::{junit, markdown};
 use crate::{
-    metrics::{ErrorSample, HTTP, Limits, OperationSample, Outcome, Recorder, Status},
+    metrics::{ErrorSample, HTTP, Limits, NOWHERE, OperationSample, Outcome, Recorder, Status},
     run::{FixtureFailure, Incomplete, RunInfo, SizingResult, Summary, ThresholdResult, Totals, Verdict},
 };
 
@@ -196,9 +196,9 @@ fn junit_has_a_case_for_the_run_and_each_threshold_and_scenario() {
 fn checks_fail_if_a_threshold_that_names_them_is_broken() {
     let recorder = Recorder::new(Limits::default());
     for n in 0..10 {
-        recorder.check(HOSTILE, HOSTILE, (n == 3).then_some((Some(HOSTILE), None)));
+        recorder.check(HOSTILE, HOSTILE, (n == 3).then_some((Some(HOSTILE), NOWHERE)));
         recorder.check("always", "browse", None);
-        recorder.check("named", "browse", (n == 3).then_some((Some("is 3"), None)));
+        recorder.check("named", "browse", (n == 3).then_some((Some("is 3"), NOWHERE)));
     }
     recorder.value("basket", -1.5);
     let thresholds = vec![

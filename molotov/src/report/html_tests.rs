@@ -9,7 +9,7 @@ use std::{
 
 use super::*;
 use crate::{
-    metrics::{ErrorSample, HTTP, Limits, OperationSample, Outcome, Recorder, Snapshot, Status},
+    metrics::{ErrorSample, HTTP, Limits, NOWHERE, OperationSample, Outcome, Recorder, Snapshot, Status},
     report::{csv, json},
     run::{ThresholdResult, Timeline, Totals},
 };
@@ -43,7 +43,7 @@ fn second(number: u64) -> Snapshot {
         );
     }
     recorder.scenario(odd, Outcome::Failed, Duration::from_millis(3));
-    recorder.check(HOSTILE, HOSTILE, Some((Some(HOSTILE), None)));
+    recorder.check(HOSTILE, HOSTILE, Some((Some(HOSTILE), NOWHERE)));
     recorder.count(HOSTILE, number);
     recorder.value(HOSTILE, number as f64);
     recorder.gauge(HOSTILE, -1.5, Duration::from_secs(number));

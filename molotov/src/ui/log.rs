@@ -308,7 +308,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        metrics::{ErrorSample, HTTP, Limits, OperationSample, Outcome, Recorder, Status},
+        metrics::{ErrorSample, HTTP, Limits, NOWHERE, OperationSample, Outcome, Recorder, Status},
         run::Totals,
     };
 
@@ -464,8 +464,8 @@ mod tests {
     fn names_the_check_that_fails_most() {
         let recorder = Recorder::new(Limits::default());
         for n in 0..100 {
-            recorder.check("has \x1b[31mitems", "browse", (n % 50 == 0).then_some((None, None)));
-            recorder.check("is cached", "browse", (n == 0).then_some((None, None)));
+            recorder.check("has \x1b[31mitems", "browse", (n % 50 == 0).then_some((None, NOWHERE)));
+            recorder.check("is cached", "browse", (n == 0).then_some((None, NOWHERE)));
             recorder.check("known", "browse", None);
         }
         let mut log = log(500, false, &["checks(known) > 99%"]);

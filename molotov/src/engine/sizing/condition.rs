@@ -303,3 +303,78 @@ pub(super) fn together(outcomes: &[Outcome]) -> (StepVerdict, bool) {
     };
     (verdict, is_clear)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        metrics::{Limits, NOWHERE, Recorder},
+        run::Totals,
+    };
+
+    /// Judges a condition on a step of ten seconds, with a block of measures for each.
+    fn judge(text: &str, second: impl Fn(&Recorder, u32)) -> (Outcome, Option<String>) {
+        let condition = Condition::Threshold(text.parse().unwrap());
+        let mut snapshot = Snapshot::default();
+        let blocks: Vec<Quotient> = (0..10)
+            .map(|number| {
+                let recorder = Recorder::new(Limits::default());
+                let browse = recorder.scenario_id("browse");
+                recorder.scenario(browse, crate::metrics::Outcome::Ok, Duration::from_millis(1));
+                second(&recorder, number);
+                let measures = recorder.take();
+                snapshot.merge(&measures);
+                condition.block(&measures, 1.0)
+            })
+            .collect();
+        condition.add_counter(&mut snapshot);
+        let totals = Totals { elapsed: Duration::from_secs(10), ..Totals::default() };
+        let step = Summary { totals, snapshot, ..Summary::default() };
+        (condition.judge(&blocks, &step, true, false), condition.unknown_name(&step.snapshot))
+    }
+
+    #[test]
+    fn checks_and_own_values_decide_a_search() {
+        let second = |recorder: &Recorder, number: u32| {
+            for n in 0..200 {
+                recorder.check("has items", "browse", (n % 40 == 0).then_some((None, NOWHERE)));
+                recorder.value("basket", f64::from(n));
+            }
+            recorder.count("retries", 4);
+            recorder.gauge("queue", f64::from(number), Duration::from_secs(number.into()));
+        };
+        for (text, outcome) in [
+            ("checks(has items) > 90%", Outcome::Met),
+            ("checks > 99%", Outcome::Broken),
+            ("checks.failures(has items) < 4%", Outcome::Broken),
+            ("values.p95(basket) < 198", Outcome::Met),
+            ("values.p95(basket) < 150", Outcome::Broken),
+            ("values.mean(basket) > 50", Outcome::Met),
+            ("values.max(basket) < 100", Outcome::Broken),
+            ("counters.rate(retries) < 5/s", Outcome::Met),
+            ("counters.rate(retries) < 3/s", Outcome::Broken),
+            ("counters(retries) < 30", Outcome::Broken),
+            ("counters(refunds) < 1", Outcome::Met),
+            ("counters(retires) < 1", Outcome::Met),
+            ("gauges(queue) < 10", Outcome::Met),
+            ("gauges.max(queue) < 5", Outcome::Broken),
+        ] {
+            assert_eq!(judge(text, second), (outcome, None), "{text}");
+        }
+        let (outcome, unknown) = judge("checks(has item) > 90%", second);
+        assert_eq!(outcome, Outcome::Unclear { likely: None });
+        assert!(unknown.unwrap().ends_with("no check named `has item` was measured; did you mean `has items`?."));
+    }
+
+    #[test]
+    fn failed_checks_do_not_replace_the_limit_of_failed_scenarios() {
+        let conditions = |text: &str| {
+            let threshold = vec![text.parse().unwrap()];
+            Condition::of(&Args { threshold, ..Args::default() }, false).len()
+        };
+        assert_eq!(["failures < 1%", "checks.failures < 1%", "checks > 99%"].map(conditions), [1, 2, 2]);
+    }
+}

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    metrics::{HTTP, Limits, OperationSample, Outcome, Recorder, StartSample, Status, WaitedFor},
+    metrics::{HTTP, Limits, NOWHERE, OperationSample, Outcome, Recorder, StartSample, Status, WaitedFor},
     run::{Light, Totals},
 };
 
@@ -149,7 +149,7 @@ fn conditions_on_starts_and_service_times_are_evaluated() {
 fn custom() -> Summary {
     let recorder = Recorder::new(Limits::default());
     for n in 1..=100 {
-        let failed = (n % 10 == 0).then_some((None, None));
+        let failed = (n % 10 == 0).then_some((None, NOWHERE));
         recorder.check(if n <= 50 { "has items" } else { "is cached" }, "browse", failed.filter(|_| n > 50));
         recorder.check("always", "browse", failed);
         recorder.value("basket", f64::from(n));
@@ -347,7 +347,7 @@ proptest! {
 fn high_shares_are_close_if_little_is_missing() {
     let recorder = Recorder::new(Limits::default());
     for n in 0..1_000 {
-        recorder.check("nearly all", "browse", (n < 49).then_some((None, None)));
+        recorder.check("nearly all", "browse", (n < 49).then_some((None, NOWHERE)));
     }
     let snapshot = recorder.take();
     for (text, light) in [

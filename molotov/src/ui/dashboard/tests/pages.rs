@@ -3,7 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::{metrics::ThreadHealth, ui::dashboard::input};
+use crate::{
+    metrics::{NOWHERE, ThreadHealth},
+    ui::dashboard::input,
+};
 
 /// Names of 300 characters, wide, combining and hostile ones, and ordinary ones.
 fn name(number: u64) -> String {
@@ -244,7 +247,7 @@ fn with_checks() -> State {
     let mut state = after(5, 10, &[]);
     let recorder = Recorder::new(Limits::default());
     for n in 0..200 {
-        recorder.check("has \u{1b}[31mitems", "browse", (n % 20 == 3).then_some((Some("3 is too large"), None)));
+        recorder.check("has \u{1b}[31mitems", "browse", (n % 20 == 3).then_some((Some("3 is too large"), NOWHERE)));
         recorder.check("is cached", "browse", None);
         recorder.value("basket", f64::from(n) / 4.0);
     }
