@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     time::Duration,
 };
 
@@ -20,6 +21,102 @@ fn pids(journal: &[String]) -> BTreeMap<i32, Vec<&str>> {
         of.entry(line.split(' ').nth(2).unwrap().parse().unwrap()).or_default().push(line);
     }
     of
+}
+
+/// A folder with `rows.csv`, whose rows have the ids from 0.
+fn rows(number: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..number).map(|id| format!("{id}\n")).collect();
+    fs::write(folder.path().join("rows.csv"), format!("id\n{rows}")).unwrap();
+    folder
+}
+
+/// Runs a scenario that notes rows, with four threads in each of three processes.
+#[track_caller]
+fn run_on(folder: &tempfile::TempDir, line: &str) -> Output {
+    let line = format!("--use-extension data -p 3 --threads 4 -c {line}");
+    Program::new(STEADY, &line).in_directory(folder.path()).run().exited(0)
+}
+
+/// How often the run noted each row.
+fn taken(output: &Output) -> BTreeMap<u32, usize> {
+    let mut taken = BTreeMap::new();
+    for line in output.journal.iter().filter_map(|line| line.strip_prefix("row ")) {
+        *taken.entry(line.parse().unwrap()).or_default() += 1;
+    }
+    taken
+}
+
+#[test]
+fn a_queue_gives_each_row_once_to_all_threads_and_processes() {
+    let folder = rows(10_000);
+    let output = run_on(&folder, "-w 4 -s queue");
+    let taken = taken(&output);
+    assert_eq!(output.totals(), (10_000, 0), "{output:#?}");
+    assert!(taken.keys().copied().eq(0..10_000) && taken.values().all(|count| *count == 1));
+    assert!(output.stdout.contains("The 10,000 rows of rows.csv ran out after "), "{output:#?}");
+    // A run takes two rows. A worker may get the last one, and find no second one.
+    let output = run_on(&folder, "-w 4 -s pairs");
+    let (runs, failures) = output.totals();
+    assert!((4_988..=5_000).contains(&runs) && failures == 0, "{output:#?}");
+    let twice = self::taken(&output).into_iter().find(|(_, count)| *count > 1);
+    assert_eq!(twice, None);
+}
+
+#[test]
+fn other_orders_give_all_rows_equally_often() {
+    let folder = rows(10_000);
+    for order in ["circular", "shuffle"] {
+        let output = run_on(&folder, &format!("-w 8 -r 500 -s {order}"));
+        let taken = taken(&output);
+        assert_eq!((output.totals(), taken.len()), ((12_000, 0), 10_000), "{order}");
+        assert_eq!((taken.values().min(), taken.values().max()), (Some(&1), Some(&2)), "{order}");
+        assert!(!output.stdout.contains("ran out"), "{output:#?}");
+    }
+    let taken = taken(&run_on(&folder, "-w 4 -r 500 -s random"));
+    assert_eq!(taken.values().sum::<usize>(), 6_000);
+    assert!(taken.len() > 4_000 && taken.keys().all(|id| *id < 10_000), "{}", taken.len());
+}
+
+#[test]
+fn workers_keep_their_rows_and_do_not_start_without_one() {
+    let output = run_on(&rows(10), "-w 4 -r 3 -s kept");
+    assert_eq!(output.totals(), (30, 0), "{output:#?}");
+    assert!(taken(&output).into_iter().eq((1_000_000..1_000_010).map(|id| (id, 3))), "{output:#?}");
+    assert_eq!(output.journal.iter().filter(|line| line.starts_with("kept ")).count(), 10);
+    assert_eq!(output.journal.iter().filter(|line| line.starts_with("setup ")).count(), 10);
+    assert_eq!(output.journal.iter().filter(|line| line.starts_with("teardown ")).count(), 10);
+    assert!(output.stdout.contains("The 10 rows of rows.csv ran out "), "{output:#?}");
+}
+
+#[test]
+fn a_plan_ends_when_its_rows_have_run_out() {
+    let folder = rows(600);
+    for plan in ["--rate 2000/s -d 60", "-w 6 --stage 60s:3", "-w 40 --ramp-up 10 -d 60"] {
+        let output = run_on(&folder, &format!("{plan} -s queue"));
+        assert_eq!(output.totals(), (600, 0), "{output:#?}");
+        assert!(taken(&output).into_iter().eq((0..600).map(|id| (id, 1))), "{output:#?}");
+        assert!(output.took < Duration::from_secs(10), "{plan}: {output:#?}");
+    }
+}
+
+#[test]
+fn a_wrong_row_ends_the_run_before_workers_start() {
+    let folder = rows(3);
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, "id\n1\nmany\n").unwrap();
+    let output = Program::new(STEADY, "--use-extension data -p 3 -w 4 -c -s queue").in_directory(folder.path()).run();
+    assert_eq!(output.journal, ["global_setup", "global_teardown"], "{output:#?}");
+    assert!(
+        output.exited(1).stderr.contains("rows.csv:3: the column `id` has another type: invalid digit found in string")
+    );
+    fs::remove_file(&path).unwrap();
+    let output = Program::new(STEADY, "--use-extension data -w 4 -c -s queue").in_directory(folder.path()).run();
+    assert!(output.exited(1).stderr.contains("cannot read the data file `rows.csv`"));
+    // A run that needs no rows does not read them.
+    let program = Program::new(STEADY, "--use-extension data --list -s queue").in_directory(folder.path());
+    let list = program.run().exited(0).stdout;
+    assert!(list.lines().any(|line| line.starts_with("data ") && line.contains("programs/data.rs:")), "{list}");
 }
 
 fn lives(pid: i32) -> bool {
@@ -134,7 +231,7 @@ fn reports_say_since_when_the_counts_of_a_killed_process_are_incomplete() {
     let took = started.elapsed();
     running.interrupt();
     let output = running.wait().exited(1);
-    let read = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let read = |name| fs::read_to_string(directory.path().join(name)).unwrap();
     let json = molotov_tests::report(&read("out.json"));
     let [incomplete] = &json["incomplete"].as_array().unwrap()[..] else { panic!("{json}") };
     assert_eq!(

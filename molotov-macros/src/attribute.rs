@@ -177,7 +177,7 @@ fn unknown(kind: Kind, name: &str) -> String {
 }
 
 /// The Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, letter) in a.chars().enumerate() {
@@ -250,7 +250,7 @@ fn beside_a_rate(useless: &str) -> &'static str {
     }
 }
 
-fn crate_path(input: ParseStream<'_>) -> Result<TokenStream> {
+pub(crate) fn crate_path(input: ParseStream<'_>) -> Result<TokenStream> {
     let path = if input.peek(LitStr) {
         let text: LitStr = input.parse()?;
         text.parse_with(Path::parse_mod_style).map_err(|_| {

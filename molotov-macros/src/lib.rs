@@ -3,6 +3,7 @@
 //! Their documentation is in `docs`; the book includes it too.
 
 mod attribute;
+mod data;
 mod delay;
 mod expand;
 mod function;
@@ -68,4 +69,10 @@ pub fn events(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn session_factory(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attribute::Kind::SessionFactory, arguments.into(), item.into()).into()
+}
+
+#[doc = include_str!("../docs/data.md")]
+#[proc_macro_attribute]
+pub fn data(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    data::expand(arguments.into(), item.into()).into()
 }

@@ -38,6 +38,8 @@ struct Inner {
     backtrace: Option<String>,
     /// Whether the run interrupted the code.
     interrupted: bool,
+    /// Whether a data file had no row left for the worker.
+    end_of_rows: bool,
     /// The original error of another language.
     cause: Option<Box<dyn Any + Send + Sync>>,
     /// The exit code that it requests.
@@ -67,6 +69,7 @@ impl Failure {
             place: place.map(|place| format!("{}:{}", place.file(), place.line())),
             backtrace: CAPTURE.get().then(crate::backtrace::capture),
             interrupted: false,
+            end_of_rows: false,
             cause: None,
             exit: None,
         }))
@@ -86,6 +89,7 @@ impl Failure {
             place,
             backtrace,
             interrupted: false,
+            end_of_rows: false,
             cause: None,
             exit: None,
         }))
@@ -100,6 +104,17 @@ impl Failure {
     /// Whether the run interrupted the code.
     pub(crate) fn is_interruption(&self) -> bool {
         self.0.interrupted
+    }
+
+    /// Marks a failure whose cause is that a data file has no row left, which ends the worker and is not counted.
+    pub(crate) fn by_end_of_rows(mut self) -> Failure {
+        self.0.end_of_rows = true;
+        self
+    }
+
+    /// Whether a data file has no row left for the worker.
+    pub(crate) fn is_end_of_rows(&self) -> bool {
+        self.0.end_of_rows
     }
 
     /// Keeps the original error for listeners of the same language.

@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["event"],
     &["session"],
+    &["data"],
     &["failure", "statsd"],
     &["http"],
     &["load", "metrics"],

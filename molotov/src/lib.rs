@@ -57,6 +57,8 @@
 //! | [`events`] | for each event: requests, responses, scenarios ([`Event`](event::Event)) |
 //! | [`session_factory`] | once for each worker; it returns a session that is not HTTP |
 //!
+//! [`data`](macro@data) on a struct makes scenarios take rows of a file.
+//!
 //! # Tests
 //!
 //! [`LoadTest`] runs scenarios inside `cargo test`, and its [`Report`] asserts thresholds:
@@ -134,6 +136,8 @@ mod blocking;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod data;
+#[doc(hidden)]
 pub mod engine;
 pub mod event;
 mod failure;
@@ -187,8 +191,8 @@ pub use http::{Error, ErrorKind};
 pub use load_test::test_main;
 pub use load_test::{LoadTest, LoadTestError, Report, secs};
 pub use molotov_macros::{
-    events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
-    teardown_session,
+    data, events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session,
+    teardown, teardown_session,
 };
 pub use options::{Arrivals, Level, Rate, Stage, WhenBusy};
 pub use vars::{get_var, get_var_or_init, set_var};

@@ -5,8 +5,8 @@ pub use std::{process::ExitCode, rc::Rc, time::Duration};
 pub use http::{Method, StatusCode};
 #[doc(no_inline)]
 pub use molotov_macros::{
-    events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session, teardown,
-    teardown_session,
+    data, events, global_setup, global_teardown, scenario, scenario_picker, session_factory, setup, setup_session,
+    teardown, teardown_session,
 };
 pub use serde_json::{Value, json};
 

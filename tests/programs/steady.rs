@@ -1,5 +1,7 @@
 //! A load test that succeeds, with three scenarios of one request each, and every fixture.
 
+mod data;
+
 use std::{
     sync::{
         Mutex,

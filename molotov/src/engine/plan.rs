@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
+    data::{DataError, Source},
     load::{Load, check_options, check_scenarios},
     options::Args,
-    registry::{Registry, RegistryError, Selection},
+    registry::{Data, Registry, RegistryError, Selection},
     run::RunInfo,
     vars::Scope,
 };
@@ -19,6 +20,8 @@ pub struct Plan {
     /// When scenarios start.
     pub(crate) load: Arc<Load>,
     pub(crate) selection: Arc<Selection>,
+    /// The data files, which are opened after `global_setup`.
+    pub(crate) data: Arc<[Source]>,
     /// The variables of the run.
     pub(crate) scope: Arc<Scope>,
     /// The address of the statsd server, with `--statsd`.
@@ -37,7 +40,7 @@ impl Plan {
         let load = Arc::new(load);
         let (args, selection) = (Arc::new(args), Arc::new(selection));
         let info = Arc::new(RunInfo::new(&args));
-        let plan = Plan { args, info, load, selection, scope: Arc::default(), statsd: None };
+        let plan = Plan { args, info, load, selection, data: Arc::default(), scope: Arc::default(), statsd: None };
         Ok(plan.with_variables(Arc::default()))
     }
 
@@ -63,6 +66,18 @@ impl Plan {
         self.info = Arc::new(RunInfo::clone(&self.info).with_options(&args));
         self.scope.set_args(&args);
         self.args = Arc::new(args);
+        Ok(())
+    }
+
+    /// Opens the data files whose rows scenarios take. Processes that are forked afterwards share their rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a file cannot be read, or has a row of another type.
+    pub(super) fn open_data(&mut self) -> Result<(), DataError> {
+        let seed = |number: usize| self.args.seed.map(|seed| seed.wrapping_add(number as u64));
+        let open = |(number, data): (usize, &Arc<Data>)| Source::open(data.file(), seed(number));
+        self.data = self.selection.data.iter().enumerate().map(open).collect::<Result<_, _>>()?;
         Ok(())
     }
 

@@ -1,10 +1,11 @@
 //! The plan as a shard uses it, on its own thread.
 
-use std::{rc::Rc, sync::Arc};
+use std::{any::Any, rc::Rc, sync::Arc};
 
 use super::plan::Plan;
 use crate::{
     Failure,
+    data::{Each, Source},
     event::ScenarioInfo,
     metrics::{Recorder, ScenarioId},
     options::Delay,
@@ -24,6 +25,7 @@ pub(super) struct PlannedScenario {
 pub(super) struct ShardPlan {
     pub(super) scenarios: Vec<PlannedScenario>,
     pub(super) selection: Arc<Selection>,
+    pub(super) data: Arc<[Source]>,
     /// Names the picker in failures: when it fails, no scenario can be named.
     pub(super) picker_info: ScenarioInfo,
     pub(super) picker_id: Option<ScenarioId>,
@@ -49,6 +51,7 @@ impl ShardPlan {
         ShardPlan {
             scenarios: plan.selection.scenarios.iter().map(planned).collect(),
             selection: plan.selection.clone(),
+            data: plan.data.clone(),
             picker_id: plan.selection.picker.as_ref().map(|_| recorder.scenario_id("scenario_picker")),
             picker_info: ScenarioInfo {
                 name: "scenario_picker".to_owned(),
@@ -68,19 +71,33 @@ impl ShardPlan {
         self.scenarios.iter().map(|scenario| scenario.info.name.clone()).collect()
     }
 
-    /// Runs `setup` and opens the sessions that scenarios take.
+    /// Takes the rows of data files that a worker keeps.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure if a file has no row left.
+    pub(super) fn take_rows(&self) -> Result<Vec<Box<dyn Any>>, Failure> {
+        self.data.iter().filter(|source| source.each() == Each::Worker).map(Source::take).collect()
+    }
+
+    /// Runs `setup` and opens the sessions that scenarios take. The worker keeps `rows` beside them.
     ///
     /// # Errors
     ///
     /// Returns the name of the fixture that failed, and its failure.
-    pub(super) async fn open_sessions(&self, context: &Context) -> Result<Slots, (&'static str, Failure)> {
+    pub(super) async fn open_sessions(
+        &self,
+        context: &Context,
+        rows: Vec<Box<dyn Any>>,
+    ) -> Result<Slots, (&'static str, Failure)> {
         let mut options = SessionOptions::new();
         for setup in &self.selection.setups {
             if let Some(given) = setup.run(context).await.map_err(|failure| ("setup", failure))? {
                 options = given;
             }
         }
-        let mut slots = Slots::new(context.clone());
+        let mut slots = Slots::new(context.clone()).with_data(self.data.clone());
+        rows.into_iter().for_each(|row| slots.insert(row));
         for factory in &self.selection.factories {
             slots.insert(factory.make(context).await.map_err(|failure| ("session_factory", failure))?);
         }

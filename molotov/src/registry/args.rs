@@ -19,7 +19,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "a scenario or session fixture cannot take `{Self}`",
     label = "not a type that a worker provides",
-    note = "take any of `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns"
+    note = "take any of `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns or that has `#[data]`"
 )]
 pub trait SlotArg {
     /// Holds the borrow while the function runs.
@@ -52,10 +52,16 @@ pub struct Shared<'w, T>(SharedKind<'w, T>);
 enum SharedKind<'w, T> {
     Plain(&'w T),
     Session(Ref<'w, T>),
+    Row(Box<T>),
 }
 
 /// Holds a `&mut T` while a function runs.
-pub struct Exclusive<'w, T>(RefMut<'w, T>);
+pub struct Exclusive<'w, T>(ExclusiveKind<'w, T>);
+
+enum ExclusiveKind<'w, T> {
+    Session(RefMut<'w, T>),
+    Row(Box<T>),
+}
 
 /// Whether `T` is the context or the options, which are not sessions.
 fn is_plain<T: 'static>() -> bool {
@@ -77,7 +83,10 @@ impl<T: 'static> SlotArg for &T {
         let plain = context.downcast_ref().or_else(|| args.downcast_ref());
         Ok(Shared(match plain {
             Some(plain) => SharedKind::Plain(plain),
-            None => SharedKind::Session(slots.borrow()?),
+            None => match slots.take_row()? {
+                Some(row) => SharedKind::Row(row),
+                None => SharedKind::Session(slots.borrow()?),
+            },
         }))
     }
 
@@ -89,6 +98,7 @@ impl<T: 'static> SlotArg for &T {
         match &guard.0 {
             SharedKind::Plain(value) => value,
             SharedKind::Session(value) => value.deref(),
+            SharedKind::Row(value) => value,
         }
     }
 }
@@ -103,7 +113,10 @@ impl<T: 'static> SlotArg for &mut T {
     }
 
     fn acquire(slots: &Slots) -> Result<Exclusive<'_, T>, Failure> {
-        slots.borrow_mut().map(Exclusive)
+        Ok(Exclusive(match slots.take_row()? {
+            Some(row) => ExclusiveKind::Row(row),
+            None => ExclusiveKind::Session(slots.borrow_mut()?),
+        }))
     }
 
     fn parameter() -> Self::Parameter {
@@ -111,7 +124,10 @@ impl<T: 'static> SlotArg for &mut T {
     }
 
     fn value<'g>(guard: &'g mut Exclusive<'_, T>) -> &'g mut T {
-        guard.0.deref_mut()
+        match &mut guard.0 {
+            ExclusiveKind::Session(value) => value.deref_mut(),
+            ExclusiveKind::Row(value) => value,
+        }
     }
 }
 

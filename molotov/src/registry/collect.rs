@@ -3,8 +3,8 @@
 use std::{panic::Location, sync::Arc};
 
 use super::{
-    Call, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Origin, Picker, Scenario, ScenarioFn, SessionFactory,
-    Setup, SetupSession, Teardown, TeardownSession,
+    Call, Data, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Origin, Picker, Scenario, ScenarioFn,
+    SessionFactory, Setup, SetupSession, Teardown, TeardownSession,
     entry::{Begin, End, Factory, Function, SessionFixture},
     function::FunctionScenario,
 };
@@ -29,6 +29,7 @@ pub struct Registry {
     pub(super) global_teardowns: Vec<Arc<dyn GlobalTeardown>>,
     pub(super) events: Vec<Arc<dyn Events>>,
     pub(super) factories: Vec<Arc<dyn SessionFactory>>,
+    pub(super) data: Vec<Arc<Data>>,
     pub(super) event_loop: Option<Arc<dyn EventLoop>>,
 }
 
@@ -72,6 +73,7 @@ impl Registry {
             Call::Teardown(call) => self.teardowns.push(function(entry, call)),
             Call::Events(call) => self.events.push(function(entry, call)),
             Call::SessionFactory { session, make } => self.factories.push(function(entry, Factory { session, make })),
+            Call::Data(file) => self.data.push(Arc::new(Data { origin: entry.origin.clone(), file })),
         }
     }
 
@@ -99,12 +101,13 @@ impl Registry {
         self.scenarios.retain(|scenario| keep(&**scenario));
     }
 
-    /// Removes fixtures and listeners, but not session factories.
+    /// Removes fixtures and listeners, but not session factories and data files.
     pub fn clear_fixtures(&mut self) {
         let scenarios = std::mem::take(&mut self.scenarios);
         let factories = std::mem::take(&mut self.factories);
+        let data = std::mem::take(&mut self.data);
         let event_loop = self.event_loop.take();
-        *self = Registry { scenarios, factories, event_loop, ..Registry::default() };
+        *self = Registry { scenarios, factories, data, event_loop, ..Registry::default() };
     }
 
     /// Adds the contents of another registry.
@@ -119,6 +122,7 @@ impl Registry {
         self.global_teardowns.extend(other.global_teardowns);
         self.events.extend(other.events);
         self.factories.extend(other.factories);
+        self.data.extend(other.data);
         self.event_loop = other.event_loop.or(self.event_loop.take());
     }
 

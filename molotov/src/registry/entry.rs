@@ -13,13 +13,14 @@ use super::{
     Teardown, TeardownSession,
 };
 use crate::{
+    data::DataFile,
     event::Event,
     failure::Result,
     options::{Args, Delay, Rate, StepId},
     session::{Context, SessionOptions},
 };
 
-/// A function with an attribute.
+/// A function or type with an attribute.
 pub struct Entry {
     /// Its location.
     pub origin: Origin,
@@ -54,7 +55,7 @@ impl Entry {
     }
 }
 
-/// The kind of a function with an attribute, and how it is called.
+/// The kind of a function or type with an attribute, and how it is called.
 #[allow(missing_docs)]
 #[derive(Clone, Copy)]
 pub enum Call {
@@ -68,6 +69,7 @@ pub enum Call {
     Teardown(fn(&Context) -> Result),
     Events(for<'a> fn(&'a Event<'a>) -> LocalBoxFuture<'a, Result>),
     SessionFactory { session: fn() -> (TypeId, &'static str), make: MakeSession },
+    Data(DataFile),
 }
 
 /// How `setup` is called.
@@ -98,6 +100,34 @@ pub enum EntryDelay {
     Fixed(f64),
     Between(f64, f64),
     Exponential(f64),
+}
+
+/// A type with `#[data]`.
+pub struct Data {
+    pub(super) origin: Origin,
+    pub(super) file: DataFile,
+}
+
+impl Data {
+    /// Returns its location.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns its file.
+    pub fn file(&self) -> DataFile {
+        self.file
+    }
+
+    /// Returns the type of the rows.
+    pub(super) fn row_type(&self) -> TypeId {
+        (self.file.row)().0
+    }
+
+    /// Returns the name of the type of the rows.
+    pub(super) fn type_name(&self) -> &'static str {
+        (self.file.row)().1
+    }
 }
 
 /// A function of one kind, as the engine calls it.

@@ -18,7 +18,7 @@ use crate::{
     message = "`{Self}` cannot be a scenario",
     label = "a parameter or the result has a type that scenarios do not have",
     note = "write an `async` function or closure: `async |session: &Session| {{ ... }}`",
-    note = "its parameters can be `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, and `&T` and `&mut T` of a type that a `#[session_factory]` returns",
+    note = "its parameters can be `&Session`, `&mut Session`, `&Context`, `&Args`, `WorkerId`, `StepId`, and `&T` and `&mut T` of a type that a `#[session_factory]` returns or that has `#[data]`",
     note = "it returns nothing, or a `Result<(), E>` where `E` implements `Display`"
 )]
 pub trait ScenarioFn<Parameters>: Send + Sync + 'static {

@@ -2,7 +2,7 @@
 
 use super::{Origin, Selection};
 
-/// Lists the scenarios by name, with their weights, shares, rates and locations, and then the fixtures, listeners and factories of the
+/// Lists the scenarios by name, with their weights, shares, rates and locations, and then the fixtures, listeners, factories and data files of the
 /// user in the order in which a run uses them.
 pub fn list(selection: &Selection) -> String {
     let mut text = scenarios(selection);
@@ -22,6 +22,7 @@ fn others(selection: &Selection) -> Vec<(&'static str, &Origin)> {
     others.extend(selection.global_setups.iter().map(|entry| ("global_setup", entry.origin())));
     others.extend(selection.setups.iter().map(|entry| ("setup", entry.origin())));
     others.extend(selection.factories.iter().map(|entry| ("session_factory", entry.origin())));
+    others.extend(selection.data.iter().map(|entry| ("data", entry.origin())));
     others.extend(selection.setup_sessions.iter().map(|entry| ("setup_session", entry.origin())));
     others.extend(selection.picker.iter().map(|entry| ("scenario_picker", entry.origin())));
     others.extend(selection.events.iter().map(|entry| ("events", entry.origin())));

@@ -14,7 +14,7 @@ mod validate;
 
 pub use args::{ContextArg, EventArg, GlobalArg, Parameter, PickerArg, SlotArg};
 pub use collect::Registry;
-pub use entry::{Call, Entry, EntryDelay, ScenarioEntry};
+pub use entry::{Call, Data, Entry, EntryDelay, ScenarioEntry};
 pub use function::{ParameterNeeds, Parameters, ScenarioFn};
 pub use list::list;
 pub use origin::Origin;

@@ -3,9 +3,14 @@
 use std::{
     any::{Any, TypeId, type_name},
     cell::{Ref, RefCell, RefMut},
+    sync::Arc,
 };
 
-use crate::{failure::Failure, session::Context};
+use crate::{
+    data::{Each, Source},
+    failure::Failure,
+    session::Context,
+};
 
 /// A session type that a scenario or session fixture takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +35,14 @@ pub struct Slots {
     context: Context,
     // A worker has one or two, so a scan is faster than hashing.
     sessions: Vec<(TypeId, RefCell<Box<dyn Any>>)>,
+    /// The data files of the run.
+    data: Arc<[Source]>,
 }
 
 impl Slots {
     /// Returns the slots of a worker, without sessions.
     pub fn new(context: Context) -> Slots {
-        Slots { context, sessions: Vec::new() }
+        Slots { context, sessions: Vec::new(), data: Arc::default() }
     }
 
     /// Adds the session that a factory returned, replacing an earlier one of the same type.
@@ -43,6 +50,20 @@ impl Slots {
         let type_id = (*session).type_id();
         self.sessions.retain(|(known, _)| *known != type_id);
         self.sessions.push((type_id, RefCell::new(session)));
+    }
+
+    /// Adds the data files whose rows scenarios take. The rows that a worker keeps are added like sessions.
+    pub(crate) fn with_data(self, data: Arc<[Source]>) -> Slots {
+        Slots { data, ..self }
+    }
+
+    /// Takes the next row of type `T`; `None` if `T` is not the type of rows that scenarios take for each run.
+    pub(super) fn take_row<T: 'static>(&self) -> Result<Option<Box<T>>, Failure> {
+        let wanted = TypeId::of::<T>();
+        match self.data.iter().find(|source| source.each() == Each::Run && source.row_type() == wanted) {
+            Some(source) => source.take().map(|row| row.downcast().ok()),
+            None => Ok(None),
+        }
     }
 
     /// Returns the context of the worker.
@@ -79,7 +100,7 @@ impl Slots {
         let wanted = TypeId::of::<T>();
         self.sessions.iter().find(|(known, _)| *known == wanted).map(|(_, session)| session).ok_or_else(|| {
             Failure::msg(format_args!(
-                "the worker has no session of type `{}`; write a `#[session_factory]` function that returns it",
+                "the worker has no session of type `{}`; write a `#[session_factory]` function that returns it, or `#[data(...)]` on the type",
                 type_name::<T>()
             ))
         })

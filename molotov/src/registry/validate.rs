@@ -3,10 +3,11 @@
 use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 use super::{
-    EventLoop, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory, Setup,
-    SetupSession, Teardown, TeardownSession, WeightTable,
+    Data, EventLoop, Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Registry, Scenario, SessionFactory,
+    Setup, SetupSession, Teardown, TeardownSession, WeightTable,
 };
 use crate::{
+    data::Each,
     options::{Args, Rate},
     session::{Context, Session},
     suggest::nearest,
@@ -94,10 +95,22 @@ pub enum RegistryError {
     },
     /// No session factory returns the type of a session.
     #[error(
-        "the scenario `{name}` at {place} takes a session of type `{type_name}`, which no session factory returns: write a `#[molotov::session_factory]` function for it"
+        "the scenario `{name}` at {place} takes a session of type `{type_name}`, which no session factory returns: write a `#[molotov::session_factory]` function for it, or `#[molotov::data(...)]` on the type if it is a row of a data file"
     )]
     NoFactory {
         /// Name of the scenario.
+        name: String,
+        /// Its location.
+        place: String,
+        /// The type.
+        type_name: &'static str,
+    },
+    /// Something that a worker keeps takes rows of a data file that last for one run of a scenario.
+    #[error(
+        "`{name}` at {place} takes a row of type `{type_name}`, but `each = \"run\"` gives one to each run of a scenario: take it in scenarios, or write `each = \"worker\"`"
+    )]
+    RowOutsideRun {
+        /// Name of the fixture.
         name: String,
         /// Its location.
         place: String,
@@ -155,6 +168,8 @@ pub struct Selection {
     pub events: Vec<Arc<dyn Events>>,
     /// One for each session type that a scenario needs. Without one for the HTTP session, the built-in session is used.
     pub factories: Vec<Arc<dyn SessionFactory>>,
+    /// The data files whose rows scenarios take.
+    pub data: Vec<Arc<Data>>,
     /// Whether workers have the built-in HTTP session.
     pub http: bool,
     /// The event loop that runs the workers, instead of separate threads.
@@ -236,7 +251,8 @@ impl Registry {
         for scenario in &scenarios {
             for need in scenario.needs() {
                 let made = need.type_id == TypeId::of::<Session>()
-                    || all_factories.iter().any(|factory| SessionFactory::type_id(&**factory) == need.type_id);
+                    || all_factories.iter().any(|factory| SessionFactory::type_id(&**factory) == need.type_id)
+                    || self.data.iter().any(|data| data.row_type() == need.type_id);
                 // `check_needs` reports `&mut Context`.
                 if !made && !is_shared(&need) {
                     let (name, place) = (scenario.name().to_owned(), scenario.origin().to_string());
@@ -247,6 +263,8 @@ impl Registry {
         }
         let mut factories = all_factories;
         one_each("session_factory", factories.iter().map(|one| (one.origin(), one.type_name())), &mut errors);
+        one_each("data", self.data.iter().map(|one| (one.origin(), one.type_name())), &mut errors);
+        let data: Vec<_> = self.data.iter().filter(|data| needed.contains(&data.row_type())).cloned().collect();
         factories.retain(|factory| needed.contains(&SessionFactory::type_id(&**factory)));
 
         let (pickers, global_setups, setups): (Vec<_>, Vec<_>, Vec<_>) =
@@ -266,6 +284,13 @@ impl Registry {
             .chain(teardown_sessions.iter().map(|one| (one.origin(), one.needs())))
         {
             check_needs(&origin.function, origin, &needs, &mut errors);
+            let by_run = |need: &&Need| {
+                self.data.iter().any(|data| data.row_type() == need.type_id && data.file().each == Each::Run)
+            };
+            if let Some(Need { type_name, .. }) = needs.iter().find(by_run) {
+                let (name, place) = (origin.function.to_string(), origin.to_string());
+                errors.push(RegistryError::RowOutsideRun { name, place, type_name });
+            }
         }
         one_each("setup_session", setup_sessions.iter().map(|one| (one.origin(), session(&one.needs()))), &mut errors);
         one_each(
@@ -297,6 +322,7 @@ impl Registry {
             global_teardowns,
             events: active!(events),
             factories,
+            data,
             http,
             event_loop: self.event_loop.clone(),
         };

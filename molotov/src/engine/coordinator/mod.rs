@@ -46,8 +46,11 @@ pub fn prepare<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> 
     crate::failure::capture_backtraces(plan.args.verbose > 0);
     let mut coordinator = Coordinator::new(plan.clone(), screen, inbox);
     coordinator.set_up = coordinator.global_setup();
-    if coordinator.set_up && coordinator.plan.args.processes > 1 {
-        coordinator.fork();
+    if coordinator.set_up {
+        coordinator.open_data();
+        if coordinator.plan.args.processes > 1 {
+            coordinator.fork();
+        }
     }
     PreparedRun(coordinator)
 }

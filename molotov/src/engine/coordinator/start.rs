@@ -75,6 +75,15 @@ impl Coordinator<'_> {
         }
     }
 
+    /// Opens the data files, which `global_setup` may have written. The run ends if one cannot be used.
+    pub(super) fn open_data(&mut self) {
+        if self.phase == Phase::Running
+            && let Err(error) = self.plan.open_data()
+        {
+            self.system_failed(error.to_string());
+        }
+    }
+
     /// Takes over options that `global_setup` changed.
     fn set_args(&mut self, args: Args) -> Result<(), String> {
         if args == *self.plan.args {

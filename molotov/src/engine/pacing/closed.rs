@@ -12,11 +12,13 @@ use crate::load::ClosedModel;
 pub(in crate::engine) struct ClosedLoop {
     model: RefCell<ClosedModel>,
     changes: Cell<u64>,
+    /// Whether the plan has ended early. Running workers continue.
+    is_over: Cell<bool>,
 }
 
 impl ClosedLoop {
     pub(in crate::engine) fn new(model: &ClosedModel) -> ClosedLoop {
-        ClosedLoop { model: RefCell::new(model.clone()), changes: Cell::new(0) }
+        ClosedLoop { model: RefCell::new(model.clone()), changes: Cell::new(0), is_over: Cell::new(false) }
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -24,7 +26,14 @@ impl ClosedLoop {
     }
 
     pub(super) fn start_of(&self, number: usize, now: Duration) -> Option<Duration> {
+        if self.is_over.get() {
+            return None;
+        }
         self.model.borrow().workers.rise_above(number as u64, now)
+    }
+
+    pub(super) fn end_early(&self) {
+        self.is_over.set(true);
     }
 
     pub(super) fn join(&self, worker: &mut WorkerPace, now: Duration) -> Duration {
@@ -75,7 +84,7 @@ impl ClosedLoop {
     /// Returns when the plan ends, or zero if it ends with its workers.
     pub(super) fn end(&self) -> Duration {
         let model = self.model.borrow();
-        if model.span.is_some() { Duration::ZERO } else { model.workers.end() }
+        if model.span.is_some() || self.is_over.get() { Duration::ZERO } else { model.workers.end() }
     }
 
     pub(super) fn change(&self, model: &ClosedModel) {

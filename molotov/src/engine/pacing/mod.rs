@@ -156,6 +156,14 @@ impl Pacing {
         }
     }
 
+    /// Ends the plan at `now`: no worker starts any more, and rates start no scenarios.
+    pub(super) fn end_early(&self, now: Duration) {
+        match self {
+            Pacing::Closed(closed) => closed.end_early(),
+            Pacing::Open(open) => open.end_early(now),
+        }
+    }
+
     /// Records the planned starts before `end` that have not happened. Call it after all workers have ended.
     pub(super) fn finish(&self, end: Duration) {
         if let Pacing::Open(open) = self {

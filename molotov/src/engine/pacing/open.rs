@@ -52,6 +52,8 @@ struct State {
     setup: Duration,
     /// When a worker last finished setting up its sessions.
     set_up_until: Duration,
+    /// When the plan ended early.
+    over: Option<Duration>,
 }
 
 /// How a shard takes part in an open model.
@@ -80,6 +82,7 @@ impl OpenLoop {
             wanted: 0,
             setup: Duration::ZERO,
             set_up_until: Duration::ZERO,
+            over: None,
         };
         let open = OpenLoop { state: RefCell::new(state), record, wake, grow };
         open.provide(Duration::ZERO);
@@ -88,7 +91,7 @@ impl OpenLoop {
 
     pub(super) fn start_of(&self, now: Duration) -> Option<Duration> {
         let state = self.state.borrow();
-        (state.schedule.peek().is_some() && now < state.model.rate.end()).then_some(now)
+        (state.schedule.peek().is_some() && now < state.end()).then_some(now)
     }
 
     /// Returns how many new workers are needed, which the caller starts.
@@ -98,7 +101,12 @@ impl OpenLoop {
 
     /// Returns when the plan ends.
     pub(super) fn end(&self) -> Duration {
-        self.state.borrow().model.rate.end()
+        self.state.borrow().end()
+    }
+
+    /// Ends the plan. Starts after this time are not owed.
+    pub(super) fn end_early(&self, now: Duration) {
+        self.state.borrow_mut().over.get_or_insert(now);
     }
 
     pub(super) fn join(&self, now: Duration, setup: Duration) -> Duration {
@@ -118,7 +126,9 @@ impl OpenLoop {
         {
             return Pace::Done { again: false };
         }
-        if let Some(Planned::Arrival(arrival)) = worker.next {
+        if let Some(Planned::Arrival(arrival)) = worker.next
+            && state.over.is_none()
+        {
             if worker.changes == state.changes {
                 return Pace::At(arrival.at);
             }
@@ -135,7 +145,7 @@ impl OpenLoop {
             }
         }
         worker.changes = state.changes;
-        let end = state.model.rate.end();
+        let end = state.end();
         if state.model.when_busy == WhenBusy::Drop && state.is_exhausted() {
             while let Some(next) = state.schedule.peek().filter(|next| next.at + ON_TIME < now) {
                 state.schedule.take();
@@ -181,7 +191,7 @@ impl OpenLoop {
     /// Makes sure that idle or new workers wait for the next starts.
     fn provide(&self, now: Duration) {
         let state = &mut *self.state.borrow_mut();
-        if state.schedule.peek().is_none() || now >= state.model.rate.end() {
+        if state.schedule.peek().is_none() || now >= state.end() {
             return;
         }
         let missing = state.spares(now).saturating_sub(state.waiting + state.woken.len() + state.joining);
@@ -214,7 +224,7 @@ impl OpenLoop {
         }
         if let Some(Planned::Arrival(arrival)) = worker.next.take() {
             state.waiting -= 1;
-            if arrival.at < now {
+            if arrival.at < now.min(state.end()) {
                 (self.record)(arrival.at, StartSample::Unstarted(None));
             }
         }
@@ -223,6 +233,7 @@ impl OpenLoop {
     /// Records the starts that were planned before `end` and have not happened.
     pub(super) fn finish(&self, end: Duration) {
         let state = &mut *self.state.borrow_mut();
+        let end = end.min(state.end());
         while let Some(next) = state.schedule.peek().filter(|next| next.at < end) {
             state.schedule.take();
             let waited_for = state.waited_for(next.at);
@@ -246,6 +257,12 @@ impl OpenLoop {
 }
 
 impl State {
+    /// When the plan ends.
+    fn end(&self) -> Duration {
+        let end = self.model.rate.end();
+        self.over.map_or(end, |over| over.min(end))
+    }
+
     /// The number of workers that should wait for a start: one, plus those that the plan needs while a new worker sets up its
     /// sessions.
     fn spares(&self, now: Duration) -> usize {

@@ -7,7 +7,7 @@
 
 mod scenario_run;
 
-use std::{future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+use std::{any::Any, future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::task::coop;
 
@@ -81,6 +81,17 @@ impl Worker {
     async fn work(&self, pace: &mut WorkerPace) -> Ended {
         let shard = &*self.shard;
         let started = shard.clock.now();
+        let rows = match shard.plan.take_rows() {
+            Ok(rows) => rows,
+            Err(failure) => {
+                if failure.is_end_of_rows() {
+                    self.rows_ran_out();
+                } else {
+                    self.fixture_failed("data", failure);
+                }
+                return Ended::Finished;
+            }
+        };
         self.observer.starts(started);
         let mut ended = Ended::Finished;
         // At a rate, many workers may set up at once. Those that are not needed any more do not continue.
@@ -88,7 +99,7 @@ impl Worker {
             let pacing = self.pacing();
             !pacing.is_exact() || shard.stop.may_run() && pacing.start_of(pace, shard.clock.now()).is_some()
         };
-        if let Ok(slots) = self.set_up().await
+        if let Ok(slots) = self.set_up(rows).await
             && is_needed(pace)
             && self.set_up_sessions(&slots).await.is_ok()
         {
@@ -131,7 +142,11 @@ impl Worker {
                     (now, delay) = (clock.now(), Duration::ZERO);
                 }
                 Next::Scenario(index) => {
-                    let ended = self.run_scenario(slots, index, step, start, &mut deadline).await;
+                    let Some(ended) = self.run_scenario(slots, index, step, start, &mut deadline).await else {
+                        self.rows_ran_out();
+                        step -= 1;
+                        break Ended::Finished;
+                    };
                     let info = &shard.plan.scenarios[index].info;
                     now = clock.at(ended);
                     delay = info.delay.draw(|| self.context.random());
@@ -199,10 +214,17 @@ impl Worker {
         coop::consume_budget().await;
     }
 
+    /// Ends the stream of the worker, because a data file has no row left for it.
+    fn rows_ran_out(&self) {
+        self.info("Found no row left in a data file");
+        self.pacing().end_early(self.shard.clock.now());
+        self.shard.stop.plan_changed();
+    }
+
     /// Runs `setup` and opens the sessions.
-    async fn set_up(&self) -> Result<Slots, Aborted> {
+    async fn set_up(&self, rows: Vec<Box<dyn Any>>) -> Result<Slots, Aborted> {
         self.set_activity(Activity::Setup);
-        let open = self.shard.plan.open_sessions(&self.context);
+        let open = self.shard.plan.open_sessions(&self.context, rows);
         self.fixture("setup", open).await
     }
 
@@ -252,9 +274,13 @@ impl Worker {
             Ok(Err(caught)) => (name, caught.into()),
             Err(_cancelled) => return Err(Aborted),
         };
+        self.fixture_failed(fixture, failure);
+        Err(Aborted)
+    }
+
+    fn fixture_failed(&self, fixture: &'static str, failure: Failure) {
         let failed = FixtureFailure { fixture: fixture.into(), message: failure.to_string(), exit: failure.exit() };
         self.shard.fixture_failed(self.id, failed, failure);
-        Err(Aborted)
     }
 
     fn set_activity(&self, activity: Activity) {

@@ -28,7 +28,8 @@ use crate::{
 };
 
 impl Worker {
-    /// Runs a scenario once, records its outcome, and returns when it ended.
+    /// Runs a scenario once, records its outcome, and returns when it ended. Returns `None` if a data file had no row left for it,
+    /// which is not recorded.
     pub(super) async fn run_scenario(
         &self,
         slots: &Slots,
@@ -36,7 +37,7 @@ impl Worker {
         step: u64,
         start: Start,
         deadline: &mut ForceDeadline<'_>,
-    ) -> Instant {
+    ) -> Option<Instant> {
         let shard = &*self.shard;
         let scenario = &shard.plan.scenarios[index];
         self.context.enter(step, &scenario.name);
@@ -73,13 +74,17 @@ impl Worker {
                 shard.cancelling.set(true);
                 let _ = panic::catch(false, || drop(work));
                 shard.cancelling.set(false);
-                return run.end(Outcome::Interrupted);
+                return Some(run.end(Outcome::Interrupted));
             }
             Some(Ok(result)) => result,
             Some(Err(caught)) => Err(Failure::from(caught)),
         };
 
-        match result {
+        Some(match result {
+            Err(failure) if failure.is_end_of_rows() => {
+                run.discard();
+                return None;
+            }
             Ok(()) => {
                 let ended = run.end(Outcome::Ok);
                 if shard.has_listeners() {
@@ -100,7 +105,7 @@ impl Worker {
                 shard.failed(self.id, &scenario.info, start.at, failure).await;
                 ended
             }
-        }
+        })
     }
 }
 
@@ -135,6 +140,11 @@ impl ScenarioRun<'_> {
         // Clocks are read at different times.
         self.record(outcome, (self.started + apart).min(now), now);
         now
+    }
+
+    /// Ends it without a record.
+    fn discard(self) {
+        self.ended.set(Some(Instant::now()));
     }
 
     fn record(&self, outcome: Outcome, started: Instant, ended: Instant) {
