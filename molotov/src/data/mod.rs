@@ -16,5 +16,3 @@ pub use self::{
     row::RawRow,
     source::{DataFile, Each, Row, Source, parse},
 };
-#[cfg(feature = "python")]
-pub(crate) use self::{order::Sequence, source::Rows};

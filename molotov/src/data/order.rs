@@ -49,7 +49,13 @@ pub(crate) struct Sequence {
     seed: u64,
     counter: Counter,
     /// The orders of the last two passes of [`Order::Shuffle`]: while one ends, the next one begins.
-    passes: [Mutex<Option<(u64, Vec<u32>)>>; 2],
+    passes: [Mutex<Option<Pass>>; 2],
+}
+
+/// A pass through all rows in a random order.
+struct Pass {
+    number: u64,
+    order: Vec<u32>,
 }
 
 impl Sequence {
@@ -89,12 +95,12 @@ impl Sequence {
 
     fn shuffled(&self, pass: u64, at: u32) -> u32 {
         let mut kept = self.passes[(pass % 2) as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|(of, _)| *of != pass) {
+        if kept.as_ref().is_none_or(|kept| kept.number != pass) {
             let mut order: Vec<u32> = (0..self.rows).collect();
             self.random(pass).shuffle(&mut order);
-            *kept = Some((pass, order));
+            *kept = Some(Pass { number: pass, order });
         }
-        kept.as_ref().map_or(at, |(_, order)| order[at as usize])
+        kept.as_ref().map_or(at, |pass| pass.order[at as usize])
     }
 }
 
