@@ -46,6 +46,8 @@ mod signals;
 mod sizing;
 #[path = "scripts/statsd.rs"]
 mod statsd;
+#[path = "scripts/streams.rs"]
+mod streams;
 #[path = "scripts/uploads.rs"]
 mod uploads;
 

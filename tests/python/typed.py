@@ -40,6 +40,13 @@ async def one(session: ClientSession) -> None:
         assert_type(await response.text(), str)
 
 
+async def stream(response: aiohttp.ClientResponse) -> None:
+    async for event in molotov.server_sent_events(response):
+        assert_type(event, molotov.ServerSentEvent)
+        assert_type(event.data, str)
+        assert_type(event.since_start, float)
+
+
 @molotov.scenario
 async def two(session: aiohttp.ClientSession, session_factory: str = "http") -> None:
     assert_type(molotov.get_var("count", factory=lambda: 7), int)

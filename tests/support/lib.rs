@@ -1,6 +1,7 @@
 //! Shared by the end-to-end tests: a server that counts requests, and programs that run against it.
 
 mod crowd;
+mod event_server;
 mod freezing;
 mod inside;
 mod lines;
@@ -21,6 +22,7 @@ mod tmux;
 mod warm_up;
 
 pub use crowd::a_shared_cpu_is_named_as_the_bottleneck;
+pub use event_server::EventServer;
 pub use inside::{asked, note, target};
 pub use lines::{Commands, LineServer};
 pub use load_test::{LoadTestProgram, redirect_loops_fail};

@@ -26,6 +26,7 @@ mod package;
 mod response;
 mod run_state;
 mod script;
+mod server_sent_events;
 mod session;
 mod stdout;
 mod upload;

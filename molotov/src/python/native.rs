@@ -39,6 +39,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::response::Response;
     #[pymodule_export]
+    use crate::python::server_sent_events::{ServerSentEvent, ServerSentEvents};
+    #[pymodule_export]
     use crate::python::session::{Jar, Measure, Permits, Route, Session};
     #[pymodule_export]
     use crate::python::stdout::Stdout;
@@ -106,6 +108,12 @@ pub mod _core {
     #[pyfunction]
     fn group(context: &Bound<'_, WorkerContext>, name: String) -> Group {
         Group::new(context.get().inner.borrow(context.py()).clone(), name)
+    }
+
+    /// The server-sent events of a response.
+    #[pyfunction]
+    fn server_sent_events(response: &Bound<'_, Response>) -> PyResult<ServerSentEvents> {
+        ServerSentEvents::new(response)
     }
 
     /// Prints a note to the user.

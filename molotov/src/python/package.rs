@@ -32,6 +32,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov._requests", include_str!("lib/molotov/_requests.py")),
     ("molotov._responses", include_str!("lib/molotov/_responses.py")),
     ("molotov._sessions", include_str!("lib/molotov/_sessions.py")),
+    ("molotov._streams", include_str!("lib/molotov/_streams.py")),
     ("molotov._targets", include_str!("lib/molotov/_targets.py")),
     ("molotov._timeouts", include_str!("lib/molotov/_timeouts.py")),
     ("molotov._uploads", include_str!("lib/molotov/_uploads.py")),

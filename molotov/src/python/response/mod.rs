@@ -118,6 +118,15 @@ impl Response {
         Ok(head)
     }
 
+    /// The response of the engine, whose body can be read.
+    pub(super) fn engine_response(&self, py: Python<'_>) -> PyResult<Rc<session::Response>> {
+        let response = self.inner.borrow(py).response.clone();
+        response.ok_or_else(|| match module(py, "_exceptions").and_then(|module| module.call_method0("released")) {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        })
+    }
+
     /// The body, if it is available without waiting.
     fn available_body(&self, py: Python<'_>) -> Option<Result<Bytes, PyErr>> {
         let inner = self.inner.borrow(py);

@@ -11,12 +11,10 @@ use std::{
     future::poll_fn,
     num::NonZeroUsize,
     rc::Rc,
-    task::{self, Poll, Waker},
+    task::{self, Poll, Waker, ready},
     time::Instant,
 };
 
-use bytes::Bytes;
-use futures_util::Stream;
 use http::header;
 use tokio::task::AbortHandle;
 
@@ -78,14 +76,15 @@ pub struct ServerSentEvents {
 }
 
 impl ServerSentEvents {
-    /// Reads the events of a body, which has the headers of `response`.
-    pub(crate) fn new(
-        response: &Response,
-        body: impl Stream<Item = Result<Bytes, Error>> + 'static,
-    ) -> Result<ServerSentEvents, Error> {
-        check(response)?;
+    /// Reads the events of a response. In a run, it has to be called on the runtime of the worker.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`Response::events`].
+    pub(crate) fn new(response: &Rc<Response>) -> Result<ServerSentEvents, Error> {
+        response.check_events()?;
         let limit = usize::try_from(response.max_body()).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX);
-        let reader = Rc::new(Reader::new(Box::pin(body), limit, response.target().clone()));
+        let reader = Rc::new(Reader::new(Box::pin(response.clone().parts()), limit, response.target().clone()));
         let observer = response.context().and_then(|context| context.observer());
         let sent = response.sent();
         let mut events = ServerSentEvents {
@@ -114,9 +113,16 @@ impl ServerSentEvents {
     /// [`max_body`](super::SessionOptions::max_body). The error says how many events had arrived. Note that the timeout of the
     /// request includes the whole stream.
     pub async fn next(&mut self) -> Result<Option<ServerSentEvent>, Error> {
-        let Some(mut event) = poll_fn(|cx| self.poll_event(cx)).await.map_err(|error| self.describe(error))? else {
-            return Ok(None);
-        };
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Polls for the next event, and records its time.
+    pub(crate) fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Option<ServerSentEvent>, Error>> {
+        if self.task.is_none() {
+            let _ = self.reader.poll(cx);
+        }
+        let taken = ready!(self.reader.poll_take(cx)).map_err(|error| self.describe(error))?;
+        let Some(mut event) = taken else { return Poll::Ready(Ok(None)) };
         event.since_start = event.received_at.saturating_duration_since(self.started);
         if let Some(rows) = &self.rows {
             match self.last {
@@ -126,14 +132,7 @@ impl ServerSentEvents {
         }
         self.taken += 1;
         self.last = Some(event.received_at);
-        Ok(Some(event))
-    }
-
-    fn poll_event(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Option<ServerSentEvent>, Error>> {
-        if self.task.is_none() {
-            let _ = self.reader.poll(cx);
-        }
-        self.reader.poll_take(cx)
+        Poll::Ready(Ok(Some(event)))
     }
 
     /// Adds to an error what had arrived before it.
@@ -182,10 +181,24 @@ impl Response {
     ///
     /// Returns an error if the status is not a success, or if the content type is not `text/event-stream`.
     pub fn events(self) -> Result<ServerSentEvents, Error> {
-        check(&self)?;
-        let response = Rc::new(self);
-        let body = Rc::clone(&response);
-        ServerSentEvents::new(&response, body.parts())
+        ServerSentEvents::new(&Rc::new(self))
+    }
+
+    /// Returns an error if the body is not a stream of server-sent events.
+    pub(crate) fn check_events(&self) -> Result<(), Error> {
+        let status = self.status();
+        let wrong = |kind, what: String| Error::new(kind, what).with_status(status).at(self.method(), self.url());
+        if !status.is_success() {
+            return Err(wrong(ErrorKind::Status, format!("there are no server-sent events: the status is {status}")));
+        }
+        if self.has_events() {
+            return Ok(());
+        }
+        let kind = match content_type(self) {
+            Some(kind) => format!("the content type is `{}`", secrets::mask(kind)),
+            None => "there is no content type".to_owned(),
+        };
+        Err(wrong(ErrorKind::Decode, format!("there are no server-sent events: the status is {status}, and {kind}")))
     }
 
     /// Returns whether the body is a stream of server-sent events.
@@ -199,21 +212,4 @@ impl Response {
 
 fn content_type(response: &Response) -> Option<&str> {
     response.head().get(&header::CONTENT_TYPE).and_then(|kind| std::str::from_utf8(kind).ok())
-}
-
-/// Checks that a response has events.
-fn check(response: &Response) -> Result<(), Error> {
-    let status = response.status();
-    let wrong = |kind, what: String| Error::new(kind, what).with_status(status).at(response.method(), response.url());
-    if !status.is_success() {
-        return Err(wrong(ErrorKind::Status, format!("there are no server-sent events: the status is {status}")));
-    }
-    if response.has_events() {
-        return Ok(());
-    }
-    let kind = match content_type(response) {
-        Some(kind) => format!("the content type is `{}`", secrets::mask(kind)),
-        None => "there is no content type".to_owned(),
-    };
-    Err(wrong(ErrorKind::Decode, format!("there are no server-sent events: the status is {status}, and {kind}")))
 }

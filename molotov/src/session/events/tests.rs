@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, future::LocalBoxFuture, stream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, future::LocalBoxFuture, stream};
 use http::Method;
 use tokio::runtime::{Builder, LocalOptions};
 use url::Url;

@@ -15,6 +15,7 @@ from molotov.api import (
 from molotov._arguments import Args
 from molotov._measures import Group, check, count, gauge, group, record, think, unique, worker_number
 from molotov.session import Context, Operation, get_context, operation
+from molotov._streams import ServerSentEvent, server_sent_events
 from molotov.util import get_var, json_request, request, set_var
 
 from molotov._core import __version__

@@ -28,6 +28,7 @@ from molotov.session import (
     get_context as get_context,
     operation as operation,
 )
+from molotov._streams import ServerSentEvent as ServerSentEvent, server_sent_events as server_sent_events
 from molotov.util import get_var as get_var, json_request as json_request, request as request, set_var as set_var
 
 __version__: str

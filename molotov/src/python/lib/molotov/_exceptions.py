@@ -149,6 +149,14 @@ def wrong_content_type(response, stated):
     )
 
 
+def no_events(response, message, is_status):
+    """Returns the exception for a response whose body is not a stream of server-sent events."""
+    kind = errors.ClientResponseError if is_status else errors.ContentTypeError
+    return kind(
+        response.request_info, response.history, status=response.status, message=message, headers=response.headers
+    )
+
+
 def _is_recent():
     """Returns whether the installed aiohttp adds the status to the error for a content type, as it does since 3.10."""
     aiohttp = imported()
