@@ -17,6 +17,7 @@ pages! {
     reference = "src/reference/rust.md";
     events = "src/events.md";
     protocols = "src/protocols.md";
+    streaming = "src/streaming.md";
     tests = "src/tests.md";
     from_molotov = "src/from-molotov.md";
     from_others = "src/from-others.md";

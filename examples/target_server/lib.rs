@@ -1,5 +1,7 @@
 //! The small server for the examples. It counts requests by path.
 
+mod chat;
+
 use std::{
     collections::{BTreeMap, HashMap},
     io::{self, BufRead, BufReader},
@@ -43,6 +45,7 @@ fn router(counter: Counter) -> Router {
         .route("/flaky", get(flaky))
         .route("/slow", get(slow))
         .route("/freezing", get(freezing))
+        .route("/v1/chat/completions", post(chat::completion))
         .layer(from_fn_with_state(counter.clone(), count))
         .route("/__counts", get(async |State(counter): State<Counter>| Json(counter.counts())))
         .with_state(counter)

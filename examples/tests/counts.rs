@@ -74,6 +74,27 @@ fn main() -> ExitCode {
         trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
         trial("custom_session", good, |s| of(s, "lines") == 24 && sum(s) == 24),
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
+        Trial::test("chat_completions", || {
+            let target = Target::start()?;
+            let directory = tempfile::tempdir()?;
+            let path = directory.path().join("chat.json");
+            let report_to = path.to_string_lossy();
+            let output = run(&target, "chat_completions", &["-w", "4", "-r", "6", "--report", &report_to]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("SUCCESSES: 24 | FAILURES: 0"), "{output:?}");
+            assert_eq!(of(&target.counts()?, "/v1/chat/completions"), 24);
+            let report = report(&fs::read_to_string(&path)?);
+            let steps = report["steps"].as_array().unwrap();
+            let counts = [("between events", 24 * 17), ("first event", 24)];
+            for (name, count) in counts {
+                let step = steps.iter().find(|step| step["name"] == format!("POST /v1/chat/completions {name}")).unwrap();
+                assert_eq!((&step["ok"], &step["failed"]), (&count.into(), &0.into()), "{name}");
+            }
+            // The server waits 30 ms before the first token.
+            let first = steps.iter().find(|step| step["name"].as_str().unwrap().ends_with("first event")).unwrap();
+            assert!(first["latency_ms"]["min"].as_f64().unwrap() >= 29.5, "{first}");
+            Ok(())
+        }),
         Trial::test("stages", || {
             let target = Target::start()?;
             // 10 starts while the rate rises, and then 20; beside them, 4 at a steady rate.

@@ -27,6 +27,7 @@ EXPECTED = {
     "json_lines.py": ("json_lines.py", (4, 2), {"/flaky": 6}),
     "variables.py": ("variables.py", (6, 0), None),
     "before_the_run.py": ("before_the_run.py", (6, 0), {"/login": 1, "/": 1, "/me": 6}),
+    "chat_completions.py": ("chat_completions.py", (6, 0), {"/v1/chat/completions": 6}),
     "slow.py": ("slow.py", (6, 0), {"/slow": 6}),
     "rate.py": ("--config rate.json steady", (170, 0), {"/freezing": 150, "/": 20}),
     "lines.py": ("lines.py", (6, 0), {"lines": 6}),
