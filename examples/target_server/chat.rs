@@ -23,7 +23,8 @@ const ANSWER: &str = "Load testing shows how a service behaves when many users n
 /// Answers a question, as a stream of tokens if it has `"stream": true`.
 pub(crate) async fn completion(Json(question): Json<Value>) -> Response {
     let (model, tokens) = (question["model"].clone(), ANSWER.split_inclusive(' '));
-    let choice = |key: &str, value: Value, finish: Option<&str>| json!([{"index": 0, key: value, "finish_reason": finish}]);
+    let choice =
+        |key: &str, value: Value, finish: Option<&str>| json!([{"index": 0, key: value, "finish_reason": finish}]);
     if question["stream"] != true {
         tokio::time::sleep(FIRST + NEXT * (tokens.count() as u32 - 1)).await;
         let choices = choice("message", json!({"role": "assistant", "content": ANSWER}), Some("stop"));

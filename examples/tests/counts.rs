@@ -87,7 +87,8 @@ fn main() -> ExitCode {
             let steps = report["steps"].as_array().unwrap();
             let counts = [("between events", 24 * 17), ("first event", 24)];
             for (name, count) in counts {
-                let step = steps.iter().find(|step| step["name"] == format!("POST /v1/chat/completions {name}")).unwrap();
+                let step =
+                    steps.iter().find(|step| step["name"] == format!("POST /v1/chat/completions {name}")).unwrap();
                 assert_eq!((&step["ok"], &step["failed"]), (&count.into(), &0.into()), "{name}");
             }
             // The server waits 30 ms before the first token.
