@@ -218,9 +218,9 @@ macro_rules! option_table {
             }
             { none: "`SessionOptions::cookie` sets cookies" }
 
-            /// Find the load that the service bears.
+            /// Find the largest load that the service can handle.
             sizing: bool = false, {
-                help: "Find the load that the service bears",
+                help: "Find the largest load that the service can handle",
                 group: Group::Load,
                 original: true,
             }
