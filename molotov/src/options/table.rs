@@ -218,9 +218,9 @@ macro_rules! option_table {
             }
             { none: "`SessionOptions::cookie` sets cookies" }
 
-            /// Find the largest load that the service can handle.
+            /// Find the largest load the service can handle.
             sizing: bool = false, {
-                help: "Find the largest load that the service can handle",
+                help: "Find the largest load the service can handle",
                 group: Group::Load,
                 original: true,
             }

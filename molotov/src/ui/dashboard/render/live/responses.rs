@@ -22,7 +22,7 @@ use crate::{
 /// The longest name of a status.
 const MAX_STATUS: usize = 24;
 
-/// The symbols of parts, which differ without colors too. The last ones are pale.
+/// The symbols of parts, which differ without colors too.
 const SYMBOLS: [&str; 6] = ["█", "▓", "▒", "░", "▚", "▞"];
 
 /// A status, its number of responses, and how it is drawn.
@@ -64,9 +64,9 @@ fn parts(state: &State, palette: &Palette) -> Vec<Part> {
     for (status, count) in statuses {
         let (first, style) = match status.as_bytes() {
             [b'2', _, _] => (0, palette.good()),
-            [b'1' | b'3', _, _] => (3, palette.first()),
+            [b'1' | b'3', _, _] => (1, palette.first()),
             [b'4', _, _] => (2, palette.odd()),
-            [b'5', _, _] => (1, palette.bad()),
+            [b'5', _, _] => (3, palette.bad()),
             _ => (4, Style::new()),
         };
         // Each class of statuses prefers a symbol. One that is taken is used again only if all are, and not beside itself.
