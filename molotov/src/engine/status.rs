@@ -73,6 +73,8 @@ pub(super) struct StatusTable {
 #[derive(Debug)]
 pub(crate) struct WorkerStatus {
     worker: WorkerId,
+    /// How many workers have had the slot.
+    workers: AtomicU32,
     activity: AtomicU32,
     /// When the worker's duration is over, in milliseconds on the run's clock; `u64::MAX` before that is known.
     end: AtomicU64,
@@ -81,17 +83,18 @@ pub(crate) struct WorkerStatus {
 impl WorkerStatus {
     fn new(worker: WorkerId) -> Arc<WorkerStatus> {
         let (activity, end) = (AtomicU32::new(Activity::Waiting.code()), AtomicU64::new(u64::MAX));
-        Arc::new(WorkerStatus { worker, activity, end })
+        Arc::new(WorkerStatus { worker, workers: AtomicU32::new(0), activity, end })
     }
 
     pub(crate) fn set(&self, activity: Activity) {
         self.activity.store(activity.code(), Ordering::Relaxed);
     }
 
-    /// Notes that the worker starts again.
-    pub(crate) fn restart(&self) {
+    /// Gives the slot to a new worker. Returns how many have had it before.
+    pub(crate) fn restart(&self) -> u32 {
         self.set(Activity::Waiting);
         self.end.store(u64::MAX, Ordering::Relaxed);
+        self.workers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Sets when the worker's duration is over, on the run's clock.

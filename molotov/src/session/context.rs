@@ -61,7 +61,7 @@ pub(crate) type Printer = Rc<dyn Fn(WorkerId, String)>;
 impl Context {
     pub(crate) fn new(worker: WorkerId, process: usize, args: Arc<Args>, printer: Option<Printer>) -> Context {
         let rng = match args.seed {
-            Some(seed) => seeded(seed, process, worker),
+            Some(seed) => seeded(seed, process, worker, 0),
             None => fastrand::Rng::new(),
         };
         Context(Rc::new(Inner {
@@ -93,6 +93,14 @@ impl Context {
     pub(crate) fn with_numbers(mut self, numbers: Arc<Numbers>) -> Context {
         if let Some(inner) = Rc::get_mut(&mut self.0) {
             inner.numbers = numbers;
+        }
+        self
+    }
+
+    /// Returns a new context of a worker whose slot this many others have had. Its random numbers do not repeat theirs.
+    pub(crate) fn after(self, predecessors: u32) -> Context {
+        if let Some(seed) = self.0.args.seed {
+            self.0.rng.replace(seeded(seed, self.0.process, self.0.worker, predecessors));
         }
         self
     }
@@ -612,10 +620,13 @@ impl Drop for Step<'_> {
     }
 }
 
-/// Returns the generator of a worker. Different seeds, processes and workers have unrelated sequences.
-fn seeded(seed: u64, process: usize, worker: WorkerId) -> fastrand::Rng {
+/// Returns the generator of a worker. Different seeds, processes and workers have unrelated sequences, and so do workers with the
+/// same slot.
+fn seeded(seed: u64, process: usize, worker: WorkerId, predecessors: u32) -> fastrand::Rng {
     let mut state = 0_u64;
-    for part in [seed, process as u64, worker.0 as u64] {
+    // The first worker of a slot has the sequence without this part.
+    let later = (predecessors > 0).then_some(u64::from(predecessors));
+    for part in [seed, process as u64, worker.0 as u64].into_iter().chain(later) {
         // Mix with the finaliser of SplitMix64 after each part: the plain sums of two workers may be equal.
         state = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -631,12 +642,14 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_and_workers_differ() {
-        let numbers = |seed, process, worker| {
-            let mut rng = seeded(seed, process, WorkerId(worker));
+        let numbers = |seed, process, worker, predecessors| {
+            let mut rng = seeded(seed, process, WorkerId(worker), predecessors);
             [rng.u64(..), rng.u64(..), rng.u64(..)]
         };
-        assert_eq!(numbers(7, 0, 3), numbers(7, 0, 3));
-        let all = [numbers(7, 0, 0), numbers(7, 0, 1), numbers(7, 1, 0), numbers(8, 0, 0)];
+        assert_eq!(numbers(7, 0, 3, 1), numbers(7, 0, 3, 1));
+        let first = [numbers(7, 0, 0, 0), numbers(7, 0, 1, 0), numbers(7, 1, 0, 0), numbers(8, 0, 0, 0)];
+        let later = [numbers(7, 0, 0, 1), numbers(7, 0, 0, 2), numbers(7, 0, 1, 1)];
+        let all = [&first[..], &later].concat();
         for (i, one) in all.iter().enumerate() {
             assert!(!all[..i].contains(one), "generator {i} repeats an earlier one");
         }

@@ -28,7 +28,7 @@ use proptest::prelude::*;
 use super::{Control, Plan, Summary, Verdict, run};
 use crate::{
     Failure,
-    options::{Args, Delay, Options},
+    options::{Args, Delay, Options, Stage, Stages},
     registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Setup, SetupSession, Slots, Teardown},
     run::{Line, Progress},
     session::{Context, SessionOptions},

@@ -119,3 +119,40 @@ fn pause_uses_no_duration_and_ends_no_worker() {
     assert_eq!(torn_down.load(Ordering::SeqCst), 4);
     assert_eq!(summary.stalls, None, "a pause is no stall");
 }
+
+/// Returns the first random number of each worker in a run whose workers end and start again.
+fn first_numbers(seed: u64) -> Vec<(usize, u64)> {
+    let numbers: Arc<Mutex<Vec<_>>> = Arc::default();
+    let seen = numbers.clone();
+    let stages = [(0, 2), (100, 2), (0, 0), (50, 0), (0, 2), (100, 2)];
+    let stage = stages.map(|(time, workers)| Stage::workers(Duration::from_millis(time), workers)).to_vec();
+    let args = Args { seed: Some(seed), stage: Stages(stage), threads: Some(1), ..Args::default() };
+    let one = scenario(
+        "one",
+        1.0,
+        Box::new(move |slots| {
+            let context = slots.context();
+            if context.step() == 1 {
+                seen.lock().unwrap().push((context.worker_id().0, context.random_below(1 << 60)));
+            }
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(())
+            })
+        }),
+    );
+    execute(plan(args, [one]));
+    let mut numbers = std::mem::take(&mut *numbers.lock().unwrap());
+    // The two workers start at the same time.
+    numbers.chunks_mut(2).for_each(<[_]>::sort_unstable);
+    numbers
+}
+
+#[test]
+fn workers_that_start_again_have_other_random_numbers() {
+    let numbers = first_numbers(7);
+    assert_eq!(numbers.iter().map(|(worker, _)| *worker).collect::<Vec<_>>(), [0, 1, 0, 1]);
+    let different: std::collections::BTreeSet<_> = numbers.iter().map(|(_, number)| number).collect();
+    assert_eq!(different.len(), 4, "{numbers:?}");
+    assert_eq!(first_numbers(7), numbers, "a seed repeats them");
+}

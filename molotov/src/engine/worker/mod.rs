@@ -46,9 +46,9 @@ pub(super) enum Ended {
 impl Worker {
     pub(super) fn new(shard: Rc<Shard>, id: WorkerId, slot: usize, stream: usize) -> Worker {
         let observer = Rc::new(WorkerObserver::new(shard.clone(), id));
-        let context = shard.context_of(id).with_observer(observer.clone());
         let status = shard.statuses.get(slot);
-        status.restart();
+        let predecessors = status.restart();
+        let context = shard.context_of(id).with_observer(observer.clone()).after(predecessors);
         Worker { shard, id, stream, context, observer, status }
     }
 
