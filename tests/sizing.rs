@@ -56,6 +56,30 @@ fn a_search_finds_the_rate_that_a_service_bears() {
     });
 }
 
+#[test]
+fn a_search_finds_the_workers_that_a_service_bears() {
+    thread::scope(|threads| {
+        threads.spawn(|| search_workers("-w 8"));
+        threads.spawn(|| search_workers("-w 4 -p 2"));
+    });
+}
+
+/// With eight requests of 100 ms at a time, 20 workers wait for 250 ms.
+fn search_workers(workers: &str) {
+    let server = Server::new();
+    let line = format!("--sizing {workers} -d 30 -s queued --threshold p50<250ms -c --report json:-");
+    let output = Program::new(TROUBLED, &line).against(&server).env("CAPACITY", "8").run().exited(0);
+    let report = molotov_tests::report(&output.stdout);
+    let (met, broken) = interval(&report);
+    assert!(met <= 21.0 && broken >= 18.0 && broken <= met * 1.23 + 2.0, "{workers}: {met} to {broken}");
+    assert_eq!(report["sizing"]["unit"], "workers", "{workers}");
+    let steps = report["sizing"]["steps"].as_array().unwrap();
+    assert_eq!(steps[0]["load"], 8.0, "{workers}: all processes have eight workers at first");
+    // Processes have equal numbers of workers.
+    let processes = if workers.contains("-p 2") { 2.0 } else { 1.0 };
+    assert!(steps.iter().all(|step| step["load"].as_f64().unwrap() % processes == 0.0), "{workers}: {steps:#?}");
+}
+
 /// A search that finds no load exits with 1.
 #[test]
 fn a_search_fails_if_no_load_meets_the_thresholds() {

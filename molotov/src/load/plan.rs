@@ -179,6 +179,13 @@ impl Load {
         self.is_open().then(|| self.open().map(|(_, open)| rate(open)).sum())
     }
 
+    /// Returns the scenarios that have their own rate, and their rates at a time of the plan, in starts per second.
+    pub(crate) fn own_rates_at(&self, time: Duration) -> impl Iterator<Item = (&str, f64)> {
+        self.open().filter_map(move |(scenario, open)| {
+            Some((scenario?, Rate::from_micros_per_hour(open.rate.at(time) as u64).starts_per_second()))
+        })
+    }
+
     /// Returns how many workers of each process closed loops have at a time of the plan.
     #[cfg_attr(not(feature = "dashboard"), allow(dead_code, reason = "only the feature `dashboard` uses it"))]
     pub(crate) fn workers_at(&self, time: Duration) -> f64 {

@@ -299,6 +299,7 @@ fn search(capacity: &Capacity) -> Value {
     let step = |step: &SizingStep| {
         json!({
             "load": step.load,
+            "rates_per_s": step.rates,
             "time_s": step.time.as_secs_f64(),
             "started_per_s": (capacity.unit == LoadUnit::Rate).then_some(step.started),
             "ended_per_s": step.ended,

@@ -209,6 +209,7 @@ fn page_shows_the_steps_of_a_search() {
     use crate::run::{Capacity, LoadUnit, SearchEnd, SizingResult, SizingStep, StepVerdict, ThresholdResult};
     let step = |load: f64, actual: &str, verdict| SizingStep {
         load,
+        rates: [("chat".to_owned(), 10.0)].into(),
         time: ms(5_200),
         started: load,
         ended: load,
@@ -224,6 +225,8 @@ fn page_shows_the_steps_of_a_search() {
     let page = super::html(&Summary { sizing: Some(SizingResult::Capacity(found)), ..open_summary() });
     for part in [
         "Capacity: between 190/s and 208/s.",
+        "<th scope=\"col\">chat</th>",
+        "<td>10/s</td>",
         "<th scope=\"col\">p95(&lt;b&gt;) &lt; 200ms</th>",
         "<td>61.0 ms</td><td class=\"good\">met</td>",
         "<td>1.3 s</td><td class=\"bad\">broken</td>",

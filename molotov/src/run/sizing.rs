@@ -1,6 +1,6 @@
 //! The result of a sizing.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -79,6 +79,8 @@ pub enum SearchEnd {
 pub struct SizingStep {
     /// The load, in the unit of the search.
     pub load: f64,
+    /// The rates of the scenarios that have their own, in starts per second.
+    pub rates: BTreeMap<String, f64>,
     /// How long it was measured.
     pub time: Duration,
     /// Scenarios that started per second.

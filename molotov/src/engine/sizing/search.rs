@@ -215,7 +215,8 @@ impl Search {
             }
             State::Holding(step) => {
                 let coarse = self.bracket.broken().is_none();
-                let judged = step.judge(&self.conditions, self.patience, reported, asked, coarse)?;
+                let mut judged = step.judge(&self.conditions, self.patience, reported, asked, coarse)?;
+                judged.step.rates = load.own_rates_at(now).map(|(name, rate)| (name.to_owned(), rate)).collect();
                 let in_progress = self.in_progress(workers);
                 self.judged(judged, in_progress);
                 let overloaded = self.steps.last().is_some_and(|step| step.verdict != StepVerdict::Met);

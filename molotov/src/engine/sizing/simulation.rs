@@ -8,7 +8,7 @@ use super::{Action, Moment, Search};
 use crate::{
     load::{Load, Model},
     metrics::{Health, Snapshot},
-    options::{Args, Arrivals, OPTIONS, Options},
+    options::{Args, Arrivals, OPTIONS, Options, Rate},
     run::{Capacity, SearchEnd},
 };
 
@@ -219,7 +219,11 @@ fn args(options: &[(&str, &str)]) -> Args {
 
 /// Searches for the capacity of a service.
 fn search(args: &Args, service: Service, workers: Option<usize>, seed: u64) -> (Capacity, Duration) {
-    let mut run = Simulation::new(args, service, workers, seed);
+    searched(args, Simulation::new(args, service, workers, seed))
+}
+
+/// Runs the search of a simulation to its end.
+fn searched(args: &Args, mut run: Simulation) -> (Capacity, Duration) {
     let mut search = Search::new(args, &run.load);
     let (mut now, mut reported) = (Duration::ZERO, Duration::ZERO);
     while now < args.search_time() {
@@ -423,4 +427,23 @@ fn a_search_without_time_says_what_it_knows() {
     let (capacity, _) = search(&options, Service::new(100, Duration::from_millis(10)), None, 1);
     assert_eq!((capacity.end.name(), capacity.broken), ("out_of_time", None), "{}", shown(&capacity));
     assert!(capacity.met >= Some(20.0), "{}", shown(&capacity));
+}
+
+/// Scenarios with their own rates keep them beside the others, and their proportions if there are no others.
+#[test]
+fn steps_have_the_rates_of_scenarios_that_have_their_own() {
+    let args = args(&[("rate", "30/s"), ("duration", "60")]);
+    let own = [("ads".to_owned(), Rate::per_second(30.0)), ("chat".to_owned(), Rate::per_second(10.0))];
+    for weighted in [true, false] {
+        let mut run = Simulation::new(&args, Service::new(10, Duration::from_millis(100)), None, 1);
+        run.load = Load::new(&args, &own, weighted, None);
+        let (capacity, _) = searched(&args, run);
+        assert!(capacity.steps.len() > 2, "{}", shown(&capacity));
+        for step in &capacity.steps {
+            let [ads, chat] = ["ads", "chat"].map(|name| step.rates[name]);
+            let expected = if weighted { [30.0, 10.0] } else { [0.75 * step.load, 0.25 * step.load] };
+            let is_near = |(rate, expected): (f64, f64)| (rate - expected).abs() < 1e-3 * expected;
+            assert!([(ads, expected[0]), (chat, expected[1])].into_iter().all(is_near), "{step:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! A step of a search: what it measures, and when it is decided.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     condition::{Condition, Outcome, together},
@@ -150,6 +150,7 @@ impl Step {
         Some(Judged {
             step: SizingStep {
                 load: 0.0,
+                rates: BTreeMap::new(),
                 time,
                 started: per_second(summary.snapshot.all_starts().started),
                 ended: per_second(totals.total()),

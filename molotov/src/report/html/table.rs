@@ -12,7 +12,7 @@ use crate::{
         custom::{self, Column, Section},
         layout::harmless,
     },
-    run::{Light, SizingResult, StepVerdict, StreamStarts, Summary, ThresholdResult},
+    run::{Light, LoadUnit, SizingResult, StepVerdict, StreamStarts, Summary, ThresholdResult},
 };
 
 /// A table of text under a heading.
@@ -173,11 +173,15 @@ fn thresholds(summary: &Summary, running: bool) -> Option<Table> {
 /// The steps of a search for the capacity.
 fn capacity(summary: &Summary) -> Option<Table> {
     let Some(SizingResult::Capacity(capacity)) = &summary.sizing else { return None };
-    let conditions = &capacity.steps.first()?.conditions;
-    let conditions = conditions.iter().map(|condition| harmless(&condition.expression));
-    let columns = ["Load", "Time", "Ended /s"].map(str::to_owned).into_iter().chain(conditions);
+    let first = capacity.steps.first()?;
+    let names = first.rates.keys().map(|name| harmless(name));
+    let conditions = first.conditions.iter().map(|condition| harmless(&condition.expression));
+    let columns = ["Load".to_owned()].into_iter().chain(names).chain(["Time", "Ended /s"].map(str::to_owned));
+    let columns = columns.chain(conditions);
     let rows = capacity.steps.iter().map(|step| {
-        let first = [capacity.unit.format(step.load), format::elapsed(step.time), format::rate(step.ended)];
+        let rates = step.rates.values().map(|rate| LoadUnit::Rate.format(*rate));
+        let first = [capacity.unit.format(step.load)].into_iter().chain(rates);
+        let first = first.chain([format::elapsed(step.time), format::rate(step.ended)]);
         let actual =
             step.conditions.iter().map(|condition| condition.actual.as_deref().map_or("–".to_owned(), harmless));
         let class = match step.verdict {
@@ -185,7 +189,7 @@ fn capacity(summary: &Summary) -> Option<Table> {
             StepVerdict::Broken => "bad",
             StepVerdict::Unclear | StepVerdict::Limited => "",
         };
-        let cells = first.into_iter().chain(actual).map(Cell::text);
+        let cells = first.chain(actual).map(Cell::text);
         cells.chain([Cell::new(step.verdict.name(), class)]).collect()
     });
     Some(Table {

@@ -3,7 +3,7 @@
 use super::super::layout::{cut, harmless, left, right, width, wrap};
 use crate::{
     format,
-    run::{Capacity, SearchEnd, SizingResult, SizingStep, Summary},
+    run::{Capacity, LoadUnit, SearchEnd, SizingResult, SizingStep, Summary},
 };
 
 /// The widest head of a condition, in columns.
@@ -54,17 +54,17 @@ fn steps(capacity: &Capacity, room: usize) -> String {
     let breaks = |number: usize| {
         capacity.steps.iter().any(|step| step.conditions.get(number).is_some_and(|condition| !condition.passed))
     };
-    let mut heads: Vec<String> =
-        ["step", "load", "time", "ended/s"].map(str::to_owned).into_iter().chain(conditions).collect();
+    let names = first.rates.keys().map(|name| cut(&harmless(name), MAX_HEAD));
+    let mut heads: Vec<String> = ["step", "load"].map(str::to_owned).into_iter().chain(names).collect();
+    heads.extend(["time", "ended/s"].map(str::to_owned).into_iter().chain(conditions));
+    // The columns before those of the conditions, and before those of the rates.
+    const BEFORE_RATES: usize = 2;
+    let mut fixed = 4 + first.rates.len();
     let row = |(index, step): (usize, &SizingStep)| -> Vec<String> {
         let values = step.conditions.iter().map(|condition| condition.actual.clone().unwrap_or_else(|| "–".to_owned()));
-        let start = [
-            (index + 1).to_string(),
-            capacity.unit.format(step.load),
-            format::elapsed(step.time),
-            format::rate(step.ended),
-        ];
-        start.into_iter().chain(values).collect()
+        let rates = step.rates.values().map(|rate| LoadUnit::Rate.format(*rate));
+        let start = [(index + 1).to_string(), capacity.unit.format(step.load)].into_iter().chain(rates);
+        start.chain([format::elapsed(step.time), format::rate(step.ended)]).chain(values).collect()
     };
     let mut rows: Vec<Vec<String>> = capacity.steps.iter().enumerate().map(row).collect();
     let widest = |column: usize, heads: &[String], rows: &[Vec<String>]| {
@@ -74,11 +74,21 @@ fn steps(capacity: &Capacity, room: usize) -> String {
     const OUTCOME: usize = 8;
     // The numbers of the conditions that have columns.
     let mut numbers: Vec<usize> = (0..first.conditions.len()).collect();
-    while widths.len() > 5 && widths.iter().map(|width| width + GAP).sum::<usize>() + OUTCOME > room {
-        // Conditions that all steps met explain nothing. The heads of the others are cut.
-        let met = (4..widths.len()).rev().find(|column| !breaks(numbers[column - 4]));
-        let Some(column) = met else { break };
-        numbers.remove(column - 4);
+    while widths.iter().map(|width| width + GAP).sum::<usize>() + OUTCOME > room {
+        // Conditions that all steps met explain nothing. The heads of the others are cut. Rates follow from the load.
+        let is_last = widths.len() == fixed + 1;
+        let met = (fixed..widths.len()).rev().find(|column| !is_last && !breaks(numbers[column - fixed]));
+        let column = match met {
+            Some(column) => {
+                numbers.remove(column - fixed);
+                column
+            }
+            None if fixed > 4 => {
+                fixed -= 1;
+                fixed - 4 + BEFORE_RATES
+            }
+            None => break,
+        };
         widths.remove(column);
         heads.remove(column);
         rows.iter_mut().for_each(|row| _ = row.remove(column));
@@ -107,10 +117,10 @@ fn steps(capacity: &Capacity, room: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use super::*;
-    use crate::run::{LoadUnit, StepVerdict, ThresholdResult};
+    use crate::run::{StepVerdict, ThresholdResult};
 
     fn step(load: f64, actual: &str, verdict: StepVerdict) -> SizingStep {
         let condition = |expression: &str, actual: &str, passed: bool| ThresholdResult {
@@ -121,6 +131,7 @@ mod tests {
         };
         SizingStep {
             load,
+            rates: BTreeMap::new(),
             time: Duration::from_millis(5_200),
             started: load,
             ended: load.min(200.0),
@@ -163,6 +174,23 @@ mod tests {
         let narrow = sizing(&capacity, &Summary::default(), 60);
         assert!(narrow.lines().all(|line| width(line) <= 60) && narrow.contains("p95(browse)"), "{narrow}");
         assert!(!narrow.contains("failures <="), "all steps met it: {narrow}");
+    }
+
+    #[test]
+    fn steps_show_the_rates_of_scenarios_that_have_their_own() {
+        let mut capacity = search(SearchEnd::Found);
+        for step in &mut capacity.steps {
+            step.rates = [("ads".to_owned(), step.load / 4.0), ("chat".to_owned(), 10.0)].into();
+        }
+        let capacity = SizingResult::Capacity(capacity);
+        let text = sizing(&capacity, &Summary::default(), 100);
+        let table = "step   load     ads  chat   time  ended/s  failures <= 5%  p95(browse) < 200ms  outcome\n\
+                     1     100/s    25/s  10/s  5.2 s    100.0          0.00 %              52.1 ms  met\n\
+                     2     208/s    52/s  10/s  5.2 s    200.0          0.00 %                1.3 s  broken\n\
+                     3     190/s  47.5/s  10/s  5.2 s    190.0          0.00 %              61.0 ms  met\n";
+        assert!(text.contains(table), "{text}");
+        let narrow = sizing(&capacity, &Summary::default(), 60);
+        assert!(narrow.contains("step   load   time  ended/s  p95(browse) < 200ms"), "{narrow}");
     }
 
     #[test]
