@@ -174,7 +174,7 @@ impl Session {
         url: &Bound<'_, PyAny>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
-        Ok(module(slf.py(), "_aiohttp")?.call_method("ws_connect", (slf, url), keywords)?.unbind())
+        Ok(module(slf.py(), "_websocket")?.call_method("ws_connect", (slf, url), keywords)?.unbind())
     }
 
     /// Sends a request from the parts that `_requests` has prepared.

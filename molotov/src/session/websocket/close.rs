@@ -87,6 +87,12 @@ impl Broken {
         Broken { code, kind, message, hint }
     }
 
+    /// Returns the end of a connection whose server sent a close code that does not exist.
+    pub(crate) fn invalid_code() -> Broken {
+        let message = "the server broke the WebSocket protocol: a close frame has an invalid code".to_owned();
+        Broken { code: 1002, kind: ErrorKind::Protocol, message, hint: "look at the server" }
+    }
+
     /// Returns the end of a connection that this end gives up.
     pub(crate) fn aborted(code: u16) -> Broken {
         let message = "the WebSocket was given up".to_owned();
@@ -124,6 +130,11 @@ fn violation_of(violation: &Violation) -> String {
         Violation::InvalidCloseSequence => "a close frame has a single byte".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// Returns whether a received close frame had an invalid code, which `tungstenite` has replaced.
+pub(super) fn is_invalid(frame: &CloseFrame) -> bool {
+    frame.code == CloseCode::Protocol && frame.reason.as_str() == "Protocol violation"
 }
 
 /// Returns a close frame.

@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 use url::Url;
 
 use super::{
-    close::{Broken, Close},
+    close::{self, Broken, Close},
     message::Message,
     rows::Rows,
     wakers::Wakers,
@@ -219,6 +219,9 @@ impl Socket {
             Some(Ok(tungstenite::Message::Binary(bytes))) => Event::Message(Message::received_binary(bytes, at)),
             Some(Ok(tungstenite::Message::Ping(data))) => Event::Ping(data),
             Some(Ok(tungstenite::Message::Pong(data))) => Event::Pong(data),
+            Some(Ok(tungstenite::Message::Close(Some(frame)))) if close::is_invalid(&frame) => {
+                self.break_off(Broken::invalid_code())
+            }
             Some(Ok(tungstenite::Message::Close(frame))) => self.received_close(Close::by_server(frame.as_ref()), at),
             Some(Ok(tungstenite::Message::Frame(_))) => Event::Pong(Bytes::new()),
             Some(Err(error)) => self.break_off(Broken::from_error(&error, self.max_message_size)),
@@ -241,7 +244,7 @@ impl Socket {
             // The code that the scenario chose says why it was closed.
             Some((since, ours)) => {
                 let by_us = close.code == ours.code;
-                let close = if close.code == super::close::NO_STATUS { ours } else { Close { by_us, ..close } };
+                let close = if close.code == close::NO_STATUS { ours } else { Close { by_us, ..close } };
                 (close, at.saturating_duration_since(since))
             }
             None => {

@@ -102,38 +102,3 @@ def fallback_session(session, what):
     needed()
     warn_once("only aiohttp supports %s, so aiohttp sends it, at its own speed" % what)
     return _fallback.of(session, plain_options(session._options))
-
-
-class _WebSocket:
-    """A WebSocket of aiohttp, which connects when it is awaited or entered."""
-
-    def __init__(self, session, url, keywords):
-        self._coroutine = self._connect(session, url, keywords)
-        self._socket = None
-
-    async def _connect(self, session, url, keywords):
-        def connect(keywords):
-            return fallback_session(session, "a WebSocket").ws_connect(url, **keywords)
-
-        trace_configs = session.__dict__.get("_trace_configs")
-        if trace_configs:
-            from molotov import _traces
-
-            self._socket = await _traces.traced(session, trace_configs, "GET", url, keywords, connect)
-        else:
-            self._socket = await connect(keywords)
-        return self._socket
-
-    def __await__(self):
-        return self._coroutine.__await__()
-
-    async def __aenter__(self):
-        return await self._coroutine
-
-    async def __aexit__(self, *exception):
-        if self._socket is not None:
-            await self._socket.close()
-
-
-def ws_connect(session, url, **keywords):
-    return _WebSocket(session, url, keywords)

@@ -159,8 +159,10 @@ async def _open(session, url, keywords):
     asked["headers"] = headers
     most = keywords.get("max_msg_size", 4 * 1024 * 1024)
 
-    def send(method, url, headers, body, timeout, redirects, raises, info, chunked, written, route, defaults):
-        return session._connect(url, headers, timeout, info, route, defaults, list(protocols), most - 1 if most else (1 << 63) - 1)
+    def send(method, url, headers, body, timeout, redirects, raises, info, chunked, written, route, defaults, *own):
+        # aiohttp refuses messages of the maximum size, too.
+        limit = most - 1 if most else (1 << 63) - 1
+        return session._connect(url, headers, timeout, info, route, defaults, list(protocols), limit)
 
     try:
         response, socket, fault = await _requests.send_with(session, url, asked, send)
@@ -365,7 +367,8 @@ class WebSocket:
         if kind == 0x101:
             raise self._types[3]()
         if kind == 0x102:
-            raise self._types[2](data, extra)
+            codes = getattr(imported(), "WSCloseCode", int)
+            raise self._types[2](codes(data), extra)
         return received
 
     async def receive_str(self, *, timeout=None):
