@@ -171,9 +171,10 @@ fn of_threshold(threshold: &Threshold, block: &Snapshot, seconds: f64) -> Quotie
         return of_starts(threshold, &threshold.starts(block).unwrap_or_default());
     }
     if threshold.is_custom() {
-        return threshold
-            .custom(block)
-            .map_or(Quotient::new(0.0, 0.0), |custom| of_custom(threshold, &custom, seconds));
+        // A counter that was not used is 0.
+        let is_timed = threshold.metric == Metric::Rate || threshold.subject == Some(Subject::Counters);
+        let nothing = Quotient::new(0.0, if is_timed { seconds } else { 0.0 });
+        return threshold.custom(block).map_or(nothing, |custom| of_custom(threshold, &custom, seconds));
     }
     let stats = threshold.stats(block).unwrap_or_default();
     let Counts { ok, failed, interrupted, .. } = stats.counts;
@@ -349,7 +350,8 @@ mod tests {
         for (text, outcome) in [
             ("checks(has items) > 90%", Outcome::Met),
             ("checks > 99%", Outcome::Broken),
-            ("checks.failures(has items) < 4%", Outcome::Broken),
+            ("checks.failures(has items) < 8%", Outcome::Met),
+            ("checks.failures(has items) < 1%", Outcome::Broken),
             ("values.p95(basket) < 198", Outcome::Met),
             ("values.p95(basket) < 150", Outcome::Broken),
             ("values.mean(basket) > 50", Outcome::Met),
