@@ -8,6 +8,8 @@ mod asyncio;
 mod command;
 #[path = "scripts/cookies.rs"]
 mod cookies;
+#[path = "scripts/data.rs"]
+mod data;
 #[path = "scripts/documentation.rs"]
 mod documentation;
 #[path = "scripts/event_loop.rs"]

@@ -10,6 +10,8 @@ mod source;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
+#[cfg(feature = "python")]
+pub(crate) use self::source::Rows;
 pub use self::{
     error::{DataError, RowError},
     order::Order,

@@ -98,6 +98,12 @@ impl Rows {
         }
     }
 
+    /// The number of rows.
+    #[cfg(feature = "python")]
+    pub(crate) fn len(&self) -> u32 {
+        self.file.rows()
+    }
+
     /// The note about rows that have run out in a run that began at `start`.
     pub(crate) fn note(&self, start: Instant) -> Option<String> {
         let after = self.sequence.ran_out_at()?.saturating_duration_since(start);

@@ -2,13 +2,26 @@
 
 use std::fmt;
 
-use pyo3::{exceptions::PySystemExit, intern, prelude::*, types::PyBytes};
+use pyo3::{
+    create_exception,
+    exceptions::{PyException, PySystemExit},
+    intern,
+    prelude::*,
+    types::PyBytes,
+};
 
 use super::{interrupts::interrupted, module};
 use crate::{
     Failure,
     http::{Error, tls},
 };
+
+create_exception!(
+    molotov,
+    DataExhausted,
+    PyException,
+    "The rows of a data file have run out. In a scenario, it ends the worker, and is no failure."
+);
 
 /// The exception that aiohttp would raise.
 pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
@@ -61,6 +74,10 @@ pub(super) fn failure(error: PyErr) -> Failure {
         };
         let failure = match error.is_instance(py, interrupted(py).as_any()) {
             true => failure.by_interruption(),
+            false => failure,
+        };
+        let failure = match error.is_instance_of::<DataExhausted>(py) {
+            true => failure.by_end_of_rows(),
             false => failure,
         };
         let exit = exit(py, &error).map(|(code, _)| code);

@@ -9,6 +9,7 @@ mod awaitable;
 mod classes;
 mod context;
 mod coroutine;
+mod data;
 mod delay;
 mod errors;
 mod event_loop;

@@ -25,6 +25,8 @@ pub mod _core {
     #[pymodule_export]
     use crate::python::context::WorkerContext;
     #[pymodule_export]
+    use crate::python::data::ScriptRows;
+    #[pymodule_export]
     use crate::python::delay::think;
     #[pymodule_export]
     use crate::python::event_loop::wait;
@@ -54,6 +56,7 @@ pub mod _core {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         awaitable::add_send_slot(module.py());
+        module.add("DataExhausted", module.py().get_type::<errors::DataExhausted>())?;
         module.add("Interrupted", interrupted(module.py()))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

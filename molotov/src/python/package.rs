@@ -27,6 +27,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov._events", include_str!("lib/molotov/_events.py")),
     ("molotov._exceptions", include_str!("lib/molotov/_exceptions.py")),
     ("molotov._headers", include_str!("lib/molotov/_headers.py")),
+    ("molotov._data", include_str!("lib/molotov/_data.py")),
     ("molotov._measures", include_str!("lib/molotov/_measures.py")),
     ("molotov._jars", include_str!("lib/molotov/_jars.py")),
     ("molotov._requests", include_str!("lib/molotov/_requests.py")),

@@ -1,11 +1,15 @@
 //! The run as Python code sees it: whether it stops, the control that stops it, and its final counts.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use crate::{
+    data::Rows,
     engine::Control,
     run::{Line, SearchEnd, SizingResult, Summary, Verdict},
 };
@@ -98,4 +102,17 @@ pub(crate) fn set_ended(summary: &Summary) {
 /// Removes the counts of the last run, and returns them. Empty if there was no run.
 pub(super) fn take_counts() -> Counts {
     std::mem::take(&mut *COUNTS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The data files that scripts have opened, for the notes at the end of the run.
+static DATA: Mutex<Vec<Arc<Rows>>> = Mutex::new(Vec::new());
+
+/// Keeps a data file that a script has opened.
+pub(super) fn opened(rows: Arc<Rows>) {
+    DATA.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
+}
+
+/// The notes about rows that have run out in a run that began at `start`.
+pub(super) fn notes(start: Instant) -> Vec<String> {
+    DATA.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(|rows| rows.note(start)).collect()
 }

@@ -143,6 +143,12 @@ pub(crate) trait EventLoop: Send + Sync {
     /// Called when the run starts to stop.
     fn stopping(&self);
 
+    /// Returns notes for the end of a run that began at `start`.
+    fn notes(&self, start: std::time::Instant) -> Vec<String> {
+        let _ = start;
+        Vec::new()
+    }
+
     /// Interrupts code that blocks the thread. Called from another thread.
     fn interrupt(&self);
 }

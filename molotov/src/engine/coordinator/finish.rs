@@ -63,6 +63,7 @@ impl Coordinator<'_> {
             incomplete: std::mem::take(&mut self.incomplete),
             notes: (self.cookies.end().into_iter().chain(self.load_notes()))
                 .chain(stalls.as_ref().map(ToString::to_string))
+                .chain(self.plan.selection.event_loop.iter().flat_map(|one| one.notes(self.clock.epoch())))
                 .chain(self.plan.data.iter().filter_map(|source| source.note(self.clock.epoch())))
                 .collect(),
             stalls,

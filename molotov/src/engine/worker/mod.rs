@@ -274,7 +274,11 @@ impl Worker {
             Ok(Err(caught)) => (name, caught.into()),
             Err(_cancelled) => return Err(Aborted),
         };
-        self.fixture_failed(fixture, failure);
+        // A fixture may take a row too.
+        match failure.is_end_of_rows() {
+            true => self.rows_ran_out(),
+            false => self.fixture_failed(fixture, failure),
+        }
         Err(Aborted)
     }
 

@@ -93,6 +93,10 @@ impl EventLoop for Asyncio {
         Python::attach(|py| self.run_under(py, runtime, work)).map_err(|error| io::Error::other(error.to_string()))
     }
 
+    fn notes(&self, start: std::time::Instant) -> Vec<String> {
+        run_state::notes(start)
+    }
+
     fn fork(&self) -> io::Result<Option<u32>> {
         let forked = Python::attach(|py| -> PyResult<Option<u32>> {
             let helper = module(py, "_processes")?;

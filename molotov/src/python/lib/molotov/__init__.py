@@ -13,6 +13,7 @@ from molotov.api import (
     teardown_session,
 )
 from molotov._arguments import Args
+from molotov._data import Data, DataExhausted, data
 from molotov._measures import Group, check, count, gauge, group, record, think, unique, worker_number
 from molotov.session import Context, Operation, get_context, operation
 from molotov._streams import ServerSentEvent, server_sent_events

@@ -1,4 +1,5 @@
 from molotov._arguments import Args as Args
+from molotov._data import Data as Data, DataExhausted as DataExhausted, data as data
 from molotov._measures import (
     Group as Group,
     check as check,

@@ -1,0 +1,16 @@
+import os
+from typing import Any, Literal
+
+class DataExhausted(Exception): ...
+
+class Data:
+    def row(self) -> Any: ...
+    def next(self) -> Any: ...
+    def __len__(self) -> int: ...
+
+def data(
+    path: str | os.PathLike[str],
+    *,
+    each: Literal["worker", "run"] = "worker",
+    order: Literal["queue", "circular", "shuffle", "random"] = "circular",
+) -> Data: ...
