@@ -52,6 +52,8 @@ mod statsd;
 mod streams;
 #[path = "scripts/uploads.rs"]
 mod uploads;
+#[path = "scripts/urls.rs"]
+mod urls;
 
 use std::fs;
 

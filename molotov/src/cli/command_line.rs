@@ -5,14 +5,14 @@ use std::{ffi::OsString, fmt::Write as _, path::PathBuf};
 use clap::{
     Arg, ArgAction, ArgMatches, Command,
     builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser},
-    error::{ContextKind, ContextValue},
+    error::{ContextKind, ContextValue, ErrorKind},
     parser::ValueSource,
 };
 
-use super::prefix;
+use super::{prefix, url};
 use crate::{
     load::check_options,
-    options::{Args, OPTIONS, OptionSpec, Options, ValueKind},
+    options::{Args, OPTIONS, OptionSpec, Options, Source, ValueKind},
 };
 
 /// The heading of options that print something and run nothing.
@@ -75,6 +75,7 @@ pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Pars
         return Ok(ParsedLine::Print(format!("{}\n", env!("CARGO_PKG_VERSION"))));
     }
     let mut options = given(&matches);
+    add_urls(&mut options, &matches, &mut command)?;
     // `--use-extension A B script.py` takes all values that follow. The last of several is the script.
     if entry_point == EntryPoint::Command
         && options.scenario.is_none()
@@ -97,7 +98,10 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
         )
         .args(line_options().map(|entry| arg(entry).hide(!works(entry.name))))
         .arg(other("version").help("Print the version").action(ArgAction::SetTrue))
-        .mut_arg("scenario", |arg| arg.hide(entry_point == EntryPoint::Crate));
+        .mut_arg("scenario", |arg| {
+            let arg = arg.num_args(1..).action(ArgAction::Append);
+            arg.hide(entry_point == EntryPoint::Crate)
+        });
     let command = match entry_point {
         EntryPoint::Crate => command.about(concat!(
             "A load test, run by Molotov ",
@@ -164,7 +168,7 @@ fn arg(entry: &'static OptionSpec) -> Arg {
 /// The options that a command line gives.
 fn given(matches: &ArgMatches) -> Options {
     let mut options = Options::default();
-    for entry in line_options() {
+    for entry in line_options().filter(|entry| !entry.positional) {
         if matches.value_source(entry.name) != Some(ValueSource::CommandLine) {
             continue;
         }
@@ -181,6 +185,35 @@ fn given(matches: &ArgMatches) -> Options {
         }
     }
     options
+}
+
+/// Adds the script or the URLs of a command line.
+fn add_urls(options: &mut Options, matches: &ArgMatches, command: &mut Command) -> Result<(), UsageError> {
+    let words = matches.get_many::<Options>("scenario").into_iter().flatten();
+    let mut words: Vec<String> = words.filter_map(|word| word.scenario.clone().flatten()).collect();
+    // `--use-extension A http://...` takes all values that follow.
+    if let Some(extensions) = &mut options.use_extension {
+        words.extend(extensions.extract_if(.., |word| url::is_url(word)));
+    }
+    let mut names = words.iter().filter(|word| !url::is_url(word));
+    match (names.next(), names.next()) {
+        (_, Some(second)) => {
+            let error = command.error(ErrorKind::UnknownArgument, format!("unexpected argument '{second}' found"));
+            return Err(UsageError::new(error.render().to_string().trim_end().trim_start_matches("error: ")));
+        }
+        (Some(script), None) if words.len() > 1 => {
+            let place = match url::without_scheme(script) {
+                Some(url) => format!("`{script}` is no URL: write `{url}`"),
+                None => format!("a run has either URLs or a script: leave out `{script}` or the URLs"),
+            };
+            return Err(UsageError::new(place));
+        }
+        _ => {}
+    }
+    if !words.is_empty() {
+        options.scenario = Some(Some(words.join(" ")));
+    }
+    Ok(())
 }
 
 fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
@@ -207,10 +240,26 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
         "You can't use --single-mode and --single-run at the same time"
     } else if args.report.iter().filter(|report| report.is_standard_output()).count() > 1 {
         return Err(UsageError::new("only one report can go to standard output; name files for the others"));
+    } else if let Some(option) = without_url(args) {
+        return Err(UsageError::new(format!(
+            "`{option}` is for requests without a script: name a URL, as in `molotov {option} … http://127.0.0.1:8080/`"
+        )));
     } else {
         return check_options(args).map_err(UsageError::new);
     };
     Err(UsageError { message: message.to_owned(), exit_code: 1 })
+}
+
+/// Returns an option for requests to URLs, if the command line names no URL.
+fn without_url(args: &Args) -> Option<&'static str> {
+    let is_url = args.scenario.as_deref().is_some_and(|words| words.split_whitespace().any(url::is_url));
+    let given = |name: &str| *args.sources.of(name) == Source::CommandLine;
+    match (&args.method, &args.body) {
+        _ if is_url => None,
+        (Some(_), _) if given("method") => Some("--method"),
+        (_, Some(_)) if given("body") => Some("--body"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn options_have_defaults() {
 #[test]
 fn options_set_their_fields() {
     type Change = fn(&mut Args);
-    let changed: [(&str, Change); 42] = [
+    let changed: [(&str, Change); 48] = [
         ("--single-run", |a| a.single_run = true),
         ("-s browse", |a| a.single_mode = Some("browse".to_owned())),
         ("--single-mode=browse", |a| a.single_mode = Some("browse".to_owned())),
@@ -81,6 +81,15 @@ fn options_set_their_fields() {
         ("--host http://h:80/api/", |a| a.host = Some("http://h/api".parse().unwrap())),
         ("-H A:b --header=C:d", |a| a.header = vec!["A:b".parse().unwrap(), "C:d".parse().unwrap()]),
         ("-HA:b", |a| a.header = vec!["A:b".parse().unwrap()]),
+        ("-X put", |a| a.method = Some(http::Method::PUT)),
+        ("--method=PURGE", |a| a.method = Some("PURGE".parse().unwrap())),
+        ("--body a=1", |a| a.body = Some("a=1".to_owned())),
+        ("http://h/a", |a| a.scenario = Some("http://h/a".to_owned())),
+        ("http://h/a -w 1 https://h/b", |a| a.scenario = Some("http://h/a https://h/b".to_owned())),
+        ("--use-extension x http://h/a", |a| {
+            a.scenario = Some("http://h/a".to_owned());
+            a.use_extension = vec!["x".to_owned()];
+        }),
         ("--cookie a=1 --coo=b=2", |a| a.cookie = vec!["a=1".parse().unwrap(), "b=2".parse().unwrap()]),
         ("--threads 3", |a| a.threads = Some(3)),
         ("--seed 18446744073709551615", |a| a.seed = Some(u64::MAX)),
@@ -154,6 +163,11 @@ fn errors_name_the_option_and_the_valid_values() {
         ("--host h:80", "--host", "the scheme is missing: `http://h:80`"),
         ("-H Accept", "--header", "write `Name: value`"),
         ("--cookie id", "--cookie", "write `name=value`"),
+        ("-d a=1", "--duration", "write the body of a request with `--body`"),
+        ("-X =", "--method", "write a method: `POST`"),
+        ("a.py b.py", "unexpected argument 'b.py' found", "Usage: loadtest"),
+        ("http://h a.py", "a run has either URLs or a script", "leave out `a.py`"),
+        ("http://h localhost:80/x", "`localhost:80/x` is no URL", "write `http://localhost:80/x`"),
         ("-d soon", "--duration", "90s"),
         ("-d -5", "--duration", "negative"),
         ("-d nan", "--duration", "90s"),

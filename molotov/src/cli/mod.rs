@@ -14,6 +14,7 @@ mod run;
 #[cfg_attr(not(feature = "python"), path = "no_python.rs")]
 mod scripts;
 mod signals;
+mod url;
 
 use std::{
     ffi::OsString,
@@ -30,7 +31,7 @@ pub use companion::{Program, TestConfig, Wheel, masked, test_config};
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
 
-use crate::{notice::complain, options::Args, registry::Registry};
+use crate::{notice::complain, options::Args, registry::Registry, secrets};
 
 /// The script that the `molotov` command runs by default.
 const DEFAULT_SCRIPT: &str = "loadtest.py";
@@ -71,6 +72,9 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let Some(code) = run_urls(&args, &line) {
+        return code;
+    }
     let mut registry = Registry::collect();
     let scripts = Scripts::named(&mut args, &registry);
     if scripts.is_empty() {
@@ -87,6 +91,22 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     drop(registry);
     scripts::finish();
     code
+}
+
+/// Runs the URLs that a command line names instead of scenarios; `None` if it names none.
+///
+/// A crate runs them without its fixtures, so that they do the same in each program.
+fn run_urls(args: &Args, line: &[OsString]) -> Option<u8> {
+    let registry = match url::registry(args)? {
+        Ok(registry) => registry,
+        Err(error) => {
+            complain(&error);
+            return Some(2);
+        }
+    };
+    signals::end_at_once();
+    let urls = args.scenario.as_deref().map(secrets::mask);
+    Some(run::run(args.clone(), &registry, |info| info.with_command(line, urls.as_deref(), "Rust")))
 }
 
 /// The Python files and modules that a command line names.
@@ -128,11 +148,18 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let Some(code) = run_urls(&args, &line) {
+        return code;
+    }
+    if let Some((word, url)) = args.scenario.as_deref().and_then(|word| Some((word, url::without_scheme(word)?))) {
+        complain(&format!("`{word}` is no script, and a URL has a scheme: to request it, write `molotov {url}`"));
+        return 2;
+    }
     if args.scenario.is_none() && !Path::new(DEFAULT_SCRIPT).exists() {
         complain(&format!(
             "Cannot import '{DEFAULT_SCRIPT}', which runs when the command line names no script: there is no such file in \
-             this directory. Name a script, as in `molotov my_test.py` (`molotov --help` shows the options), or write \
-             one to begin with: `molostart --language python`"
+             this directory. Name a script, as in `molotov my_test.py` (`molotov --help` shows the options), write one to \
+             begin with: `molostart --language python`, or request a URL: `molotov http://127.0.0.1:8080/`"
         ));
         return 1;
     }

@@ -27,6 +27,15 @@ pub(super) fn parse(text: &str) -> Result<Duration, InvalidValue> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// Parses the duration of a run. curl's `-d` is the body of a request.
+pub(super) fn of_run(text: &str) -> Result<Duration, InvalidValue> {
+    let is_body = text.starts_with(['{', '[', '@', '"']) || text.contains('=');
+    parse(text).map_err(|error| match is_body {
+        true => "this is how long a worker runs; write the body of a request with `--body`".into(),
+        false => error,
+    })
+}
+
 fn wrong() -> InvalidValue {
     "write seconds (`90`, `0.5`) or numbers with units (`90s`, `1m30s`, `2h`, `250ms`)".into()
 }
@@ -85,6 +94,14 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
+    }
+
+    #[test]
+    fn bodies_are_no_durations() {
+        for text in [r#"{"a": 1}"#, "[1]", "@body.json", "a=1"] {
+            assert!(of_run(text).unwrap_err().to_string().ends_with("with `--body`"), "{text}");
+        }
+        assert_eq!((of_run("2s"), of_run("soon")), (parse("2s"), Err(wrong())));
     }
 
     #[test]

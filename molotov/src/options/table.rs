@@ -19,9 +19,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use http::Method;
+
 use super::{
     Arrivals, BaseUrl, Color, Cookie, Header, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold,
-    WebAddress, WhenBusy, scenarios,
+    WebAddress, WhenBusy, duration, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
     value::{Value, at_most, percent, positive, positive_rate},
@@ -38,9 +40,9 @@ const MAX_PROCESSES: usize = 1_024;
 macro_rules! option_table {
     ($consumer:ident) => {
         $consumer! {
-            /// Path or module name of a Python script.
+            /// Path or module name of a Python script, or URLs to request, separated by spaces.
             scenario: Option<String> = None, {
-                help: "Path or module of a Python script",
+                help: "Path or module of a Python script, or URLs to request",
                 default: Some("loadtest.py"),
                 group: Group::Selection,
                 original: true,
@@ -218,6 +220,24 @@ macro_rules! option_table {
             }
             { none: "`SessionOptions::cookie` sets cookies" }
 
+            /// The method of requests to URLs; `None`: GET, or POST with a body.
+            method: Option<Method> = None, {
+                help: "Method of requests to URLs",
+                default: Some("GET, or POST with a body"),
+                group: Group::Requests,
+                short: Some('X'),
+                value: "METHOD",
+            }
+            { none: "it is for requests without a scenario" }
+
+            /// The body of requests to URLs: a text, or `@` and the path of a file.
+            body: Option<String> = None, {
+                help: "Body of requests to URLs: a text, @FILE, or @- (stdin)",
+                group: Group::Requests,
+                value: "BODY",
+            }
+            { none: "it is for requests without a scenario" }
+
             /// Find the largest load the service can handle.
             sizing: bool = false, {
                 help: "Find the largest load the service can handle",
@@ -294,6 +314,7 @@ macro_rules! option_table {
 
             /// How long each worker runs, from its start.
             duration: Duration = Duration::from_secs(86_400), {
+                read: duration::of_run,
                 help: "How long a worker runs; 0: a single scenario",
                 group: Group::Stopping,
                 original: true,

@@ -86,6 +86,8 @@ fn values_of_options_can_be_read_back() {
         ("host", "http://h:81/api"),
         ("header", "A: b"),
         ("cookie", "c=d"),
+        ("method", "PUT"),
+        ("body", "x"),
         ("rate", "30/m"),
         ("stage", "30s:5/s"),
         ("stage", "1m:0/s,0s:7/s"),

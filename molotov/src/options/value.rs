@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use http::Method;
 use serde_json::Value as Json;
 
 use super::{BaseUrl, Cookie, Header, InvalidValue, Rate, ReportTarget, Threshold, WebAddress, duration};
@@ -102,6 +103,7 @@ single!(PathBuf, Text, |text: &str| Ok(text.into()), |value: &PathBuf| Json::fro
 single!(BaseUrl, Text, str::parse, |value: &BaseUrl| Json::from(value.as_str()));
 single!(Header, Text, str::parse, |value: &Header| Json::from(value.to_string()));
 single!(Cookie, Text, str::parse, |value: &Cookie| Json::from(value.to_string()));
+single!(Method, Text, method, |value: &Method| Json::from(value.as_str()));
 single!(Threshold, Text, |text: &str| Ok(text.parse()?), |value: &Threshold| Json::from(value.to_string()));
 single!(Rate, Text, str::parse, |value: &Rate| Json::from(value.to_string()));
 single!(ReportTarget, Text, str::parse, |value: &ReportTarget| Json::from(value.to_string()));
@@ -176,6 +178,18 @@ fn whole(text: &str) -> Result<u64, InvalidValue> {
         }
         _ => "write a whole number".into(),
     })
+}
+
+/// Parses a method. The standard ones may be in lower case.
+fn method(text: &str) -> Result<Method, InvalidValue> {
+    let upper = text.to_ascii_uppercase();
+    let standard = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    let text = if standard.contains(&&*upper) { &upper } else { text };
+    match Method::from_bytes(text.as_bytes()) {
+        Ok(Method::CONNECT) => Err("a CONNECT request opens a tunnel, which is not supported".into()),
+        Ok(method) => Ok(method),
+        Err(_) => Err("write a method: `POST`".into()),
+    }
 }
 
 fn size(text: &str) -> Result<usize, InvalidValue> {

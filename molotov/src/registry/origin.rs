@@ -45,6 +45,9 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.is_built_in() {
+            true => f.write_str(&self.file),
+            false => write!(f, "{}:{}", self.file, self.line),
+        }
     }
 }

@@ -1,11 +1,20 @@
 //! Options of requests.
 
 use super::Row;
-use crate::{LoadTestProgram, Output, Server};
+use crate::{LoadTestProgram, Output, Program, Server};
 
 /// Runs the scenario `browse` with paths instead of URLs.
 fn run(test: &LoadTestProgram, line: &str, server: &Server) -> Output {
     test.program(&format!("-s browse {line}"), server, "").env("TARGET", "").run().exited(0)
+}
+
+/// Requests the path `/ok/url`, without the load test of the program.
+fn request(test: &LoadTestProgram, line: &str) -> (Output, Server) {
+    let server = Server::new();
+    let line = format!("{}/ok/url -r 2 {line}", server.url());
+    let output = Program::new(&test.program, &line).in_directory(test.path()).run().exited(0);
+    assert_eq!((output.totals(), server.counts()["/ok/url"]), ((2, 0), 2), "{line}: {output:#?}");
+    (output, server)
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -33,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
                     server.url(),
                 ),
             );
-            let program = crate::Program::new(&test.program, "--config host.json -s cart").in_directory(test.path());
+            let program = Program::new(&test.program, "--config host.json -s cart").in_directory(test.path());
             assert_eq!(program.env("TARGET", "").run().exited(0).totals(), (1, 0));
             assert_eq!(server.counts()["/ok/cart"], 1);
         },
@@ -68,5 +77,39 @@ pub(super) const ROWS: &[Row] = &[
             assert!(!report.contains("hunter2"), "{report}");
         },
         bad: &[("--cookie id", 2, "'--cookie <COOKIE>': write `name=value`")],
+    },
+    Row {
+        option: "method",
+        good: |test| {
+            for (line, method) in [("", "GET"), ("-X put", "PUT"), ("--method=PURGE -p 1", "PURGE"), ("-XHEAD", "HEAD")]
+            {
+                let (output, server) = request(test, line);
+                assert!(server.arrivals().iter().all(|arrival| arrival.method == method), "{line}: {output:#?}");
+                assert!(output.stdout.contains(&format!("\n{method} /ok/url ")), "{line}: {output:#?}");
+            }
+        },
+        bad: &[
+            ("-X POST -r 1", 2, "`--method` is for requests without a script: name a URL"),
+            ("-X= -r 1", 2, "a value is required"),
+            ("-X CONNECT", 2, "'--method <METHOD>': a CONNECT request opens a tunnel"),
+        ],
+    },
+    Row {
+        option: "body",
+        good: |test| {
+            test.write("body.json", "{\"a\": [1]}");
+            for (line, body, kind) in [
+                ("--body a=1", "a=1", "application/x-www-form-urlencoded"),
+                ("--body=[1]", "[1]", "application/json"),
+                ("--body @body.json", "{\"a\": [1]}", "application/json"),
+                ("--body [1] -Hcontent-type:text/plain", "[1]", "text/plain"),
+            ] {
+                for arrival in request(test, line).1.arrivals() {
+                    assert_eq!((arrival.method.as_str(), &arrival.body[..]), ("POST", body.as_bytes()), "{line}");
+                    assert_eq!(arrival.headers["content-type"], kind, "{line}");
+                }
+            }
+        },
+        bad: &[("--body x", 2, "`--body` is for requests without a script: name a URL")],
     },
 ];

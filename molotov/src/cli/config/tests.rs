@@ -58,7 +58,7 @@ fn all_options_set_their_fields() {
         "duration": "1m30s", "max_runs": 9, "quiet": true, "exception": true, "fail": 4, "console": true, "statsd": true,
         "statsd_address": "udp://127.0.0.1:99", "uvloop": true, "use_extension": ["x", "y.py"], "force_shutdown": true,
         "threads": 2, "seed": 11, "report": "out.json", "threshold": ["failures < 1%", "p95 < 1s"], "list": true,
-        "color": "never", "host": "http://h:81/", "header": ["A: b"], "cookie": "c=d", "timeout": 10, "show_secrets": true, "rate": "30/m",
+        "color": "never", "host": "http://h:81/", "header": ["A: b"], "cookie": "c=d", "method": "PUT", "body": "x", "timeout": 10, "show_secrets": true, "rate": "30/m",
         "stage": ["30s:5/s", "1m:0/s,0s:7/s"], "arrivals": "poisson", "when_busy": "drop", "warm_up": "4s",
         "scenarios": {"a": {"rate": "9/s"}, "b": {"rate": null}, "c": {"delay": "1s..3s", "pacing": 10}}"#;
     let (options, warnings) = applied(all).unwrap();
@@ -104,6 +104,8 @@ fn all_options_set_their_fields() {
         host: Some("http://h:81".parse().unwrap()),
         header: vec!["A: b".parse().unwrap()],
         cookie: vec!["c=d".parse().unwrap()],
+        method: Some(http::Method::PUT),
+        body: Some("x".to_owned()),
         timeout: seconds(10.0),
         show_secrets: true,
         rate: Some(Rate::per_second(0.5)),
