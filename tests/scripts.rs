@@ -42,6 +42,8 @@ mod printing;
 mod processes;
 #[path = "scripts/rates.rs"]
 mod rates;
+#[path = "scripts/recordings.rs"]
+mod recordings;
 #[path = "scripts/signals.rs"]
 mod signals;
 #[path = "scripts/sizing.rs"]

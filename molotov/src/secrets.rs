@@ -137,7 +137,8 @@ pub(crate) fn is_secret_header_name(name: &str) -> bool {
     matches!(name, "cookie" | "set-cookie") || is_secret_name(name.strip_prefix("x-").unwrap_or(name))
 }
 
-fn is_secret_name(name: &str) -> bool {
+/// Returns whether the value of a query parameter, a member of JSON or a field of a form is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = normalized(&percent_encoding::percent_decode_str(name).decode_utf8_lossy());
     NAMES.contains(&name.as_str()) || ENDS.iter().any(|end| name.ends_with(end))
 }

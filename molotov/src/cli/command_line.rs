@@ -9,7 +9,11 @@ use clap::{
     parser::ValueSource,
 };
 
+#[cfg(feature = "command")]
+use super::convert;
 use super::{prefix, url};
+#[cfg(feature = "command")]
+use crate::notice::inform;
 use crate::{
     load::check_options,
     options::{Args, OPTIONS, OptionSpec, Options, Source, ValueKind},
@@ -55,6 +59,8 @@ pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Pars
     if let Some(name) = line.first().and_then(|program| PathBuf::from(program).file_stem().map(ToOwned::to_owned)) {
         command = command.bin_name(name.to_string_lossy().into_owned());
     }
+    #[cfg(feature = "command")]
+    let line = if entry_point == EntryPoint::Command { convert::with_joined_command(line) } else { line };
     let line = expand(line, &command)?;
     let matches = match command.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
@@ -70,6 +76,14 @@ pub(super) fn parse(line: Vec<OsString>, entry_point: EntryPoint) -> Result<Pars
         && let Some(text) = super::generated(&matches, &command)
     {
         return Ok(ParsedLine::Print(text));
+    }
+    #[cfg(feature = "command")]
+    if entry_point == EntryPoint::Command
+        && let Some(converted) = convert::converted(&matches)
+    {
+        let (script, notes) = converted.map_err(UsageError::new)?;
+        notes.iter().for_each(|note| inform(note));
+        return Ok(ParsedLine::Print(script));
     }
     if matches.get_flag("version") {
         return Ok(ParsedLine::Print(format!("{}\n", env!("CARGO_PKG_VERSION"))));
@@ -112,6 +126,8 @@ pub(super) fn command(entry_point: EntryPoint) -> Command {
             // The crates of users do not build it.
             #[cfg(feature = "command")]
             let command = super::with_generate(command).mut_arg("generate", |arg| arg.help_heading(OTHER));
+            #[cfg(feature = "command")]
+            let command = convert::with_options(command);
             command.about(concat!("Molotov ", env!("CARGO_PKG_VERSION"), ", a load-testing toolkit."))
         }
     };
@@ -217,7 +233,10 @@ fn add_urls(options: &mut Options, matches: &ArgMatches, command: &mut Command) 
 }
 
 fn expand(line: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, UsageError> {
-    let new: Vec<String> = line_options().filter(|entry| !entry.original).map(OptionSpec::long).collect();
+    let new = line_options().filter(|entry| !entry.original).map(OptionSpec::long);
+    #[cfg(feature = "command")]
+    let new = new.chain(convert::OPTIONS.map(str::to_owned));
+    let new: Vec<String> = new.collect();
     let named = command.get_arguments().filter_map(Arg::get_long);
     let (new, original): (Vec<_>, Vec<_>) = named.partition(|name| new.iter().any(|new| new == name));
     let mut arguments = line.into_iter();

@@ -5,6 +5,8 @@ mod command_line;
 mod companion;
 mod config;
 #[cfg(feature = "command")]
+mod convert;
+#[cfg(feature = "command")]
 mod generate;
 mod job_summary;
 mod open_files;

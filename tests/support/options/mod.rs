@@ -1,5 +1,6 @@
 //! Tests every option of the command line, with valid and invalid values. Rust load tests and Python scripts have the same rows.
 
+mod convert;
 mod load;
 mod other;
 mod output;
@@ -12,8 +13,16 @@ use std::collections::BTreeSet;
 
 use crate::{LoadTestProgram, load_test::Run};
 
-const GROUPS: [&[Row]; 7] =
-    [load::ROWS, requests::ROWS, selection::ROWS, stopping::ROWS, reports::ROWS, output::ROWS, other::ROWS];
+const GROUPS: [&[Row]; 8] = [
+    convert::ROWS,
+    load::ROWS,
+    requests::ROWS,
+    selection::ROWS,
+    stopping::ROWS,
+    reports::ROWS,
+    output::ROWS,
+    other::ROWS,
+];
 
 /// The error for a flag with the value `1`.
 const FLAG: &str = "unexpected value '1' for";
@@ -38,8 +47,9 @@ pub fn every_option(test: &LoadTestProgram) {
     let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.' | '`'));
     let options: BTreeSet<_> =
         words.filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty()).collect();
-    // Only the `molotov` command has `--generate`.
-    let rows = || GROUPS.into_iter().flatten().filter(|row| row.option != "generate" || test.script.is_some());
+    // Only the `molotov` command has these options.
+    let of_command = |option: &str| option == "generate" || convert::ROWS.iter().any(|row| row.option == option);
+    let rows = || GROUPS.into_iter().flatten().filter(|row| !of_command(row.option) || test.script.is_some());
     let tested: BTreeSet<_> = rows().map(|row| row.option).collect();
     assert_eq!(options, tested, "the options of the help, and the options with a row");
     for row in rows() {
