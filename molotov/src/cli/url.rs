@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{self, Read},
     path::Path,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use url::{Position, Url};
 use crate::{
     Result,
     failure::into_failure,
-    options::Args,
+    options::{Args, Delay},
     registry::{Need, Origin, Registry, Scenario, Setup, Slots},
     secrets,
     session::{Context, Session, SessionOptions},
@@ -184,8 +183,8 @@ impl Scenario for UrlScenario {
         self.weight
     }
 
-    fn delay(&self) -> Duration {
-        Duration::ZERO
+    fn delay(&self) -> Delay {
+        Delay::ZERO
     }
 
     fn origin(&self) -> &Origin {

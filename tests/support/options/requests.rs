@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         bad: &[
             ("-X POST -r 1", 2, "`--method` is for requests without a script: name a URL"),
-            ("-X= -r 1", 2, "a value is required"),
+            ("-X= -r 1", 2, "write a method: `POST`"),
             ("-X CONNECT", 2, "'--method <METHOD>': a CONNECT request opens a tunnel"),
         ],
     },
