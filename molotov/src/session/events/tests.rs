@@ -126,7 +126,8 @@ fn lateness(options: SessionOptions, script: Script) -> Vec<Duration> {
 fn events_have_the_time_at_which_they_arrived() {
     let reqwest = || SessionOptions::new().transport(Transport::Reqwest);
     let prior_knowledge = || SessionOptions::new().http2_prior_knowledge();
-    let cases: [(fn() -> SessionOptions, fn() -> Script); 4] = [
+    type Case = (fn() -> SessionOptions, fn() -> Script);
+    let cases: [Case; 4] = [
         (SessionOptions::new, Script::http1),
         (SessionOptions::new, Script::gzip),
         (reqwest, Script::http1),
