@@ -1,6 +1,7 @@
 //! The small server for the examples. It counts requests by path.
 
 mod chat;
+mod storefront;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -49,7 +50,8 @@ fn router(counter: Counter) -> Router {
         .route("/v1/chat/completions", post(chat::completion))
         .layer(from_fn_with_state(counter.clone(), count))
         .route("/__counts", get(async |State(counter): State<Counter>| Json(counter.counts())))
-        .with_state(counter)
+        .with_state(counter.clone())
+        .merge(storefront::router(counter))
 }
 
 impl Counter {

@@ -96,6 +96,41 @@ fn main() -> ExitCode {
             assert!(first["latency_ms"]["min"].as_f64().unwrap() >= 29.5, "{first}");
             Ok(())
         }),
+        Trial::test("storefront", || {
+            let target = Target::start()?;
+            let directory = tempfile::tempdir()?;
+            let lines = ["--host", &target.url, "-w", "3", "-r", "8", "--report", "run.json"].join(" ");
+            let program = Program::new(&example("storefront").to_string_lossy(), &lines);
+            let program = program.in_directory(directory.path()).env("MOLOTOV_LINES", &target.lines);
+            let output = program.run().exited(0);
+            assert_eq!(output.totals(), (24, 0), "{output:#?}");
+            let report = report(&fs::read_to_string(directory.path().join("run.json"))?);
+            let mut counts = target.counts()?;
+            let lines = counts.remove("lines");
+            let (events, messages) = (counts.remove("events"), counts.remove("messages"));
+            counts.retain(|what, _| what.starts_with("GET /shop") || what.starts_with("POST /shop"));
+            // The handshake has a row of its own.
+            let handshakes = counts.remove("GET /shop/live 101");
+            let mut measured = Counts::new();
+            for row in report["requests"].as_array().unwrap().iter().filter(|row| row["protocol"] == "HTTP") {
+                let name = row["name"].as_str().unwrap().trim_start_matches("checkout / ");
+                for (status, count) in row["statuses"].as_object().unwrap() {
+                    *measured.entry(format!("{name} {status}")).or_default() += count.as_u64().unwrap();
+                }
+            }
+            assert_eq!(measured, counts);
+            let row = |table: &str, name: &str, what: &str| {
+                let row = report[table].as_array().unwrap().iter().find(|row| row["name"] == name);
+                row.unwrap_or_else(|| panic!("{name}: {report:#}"))[what].as_u64()
+            };
+            let (stock, limited) = (row("requests", "LINE stock", "ok"), counts.get("GET /shop/search 429").copied());
+            assert_eq!((stock, row("counters", "limited", "count")), (lines, limited));
+            assert_eq!(row("requests", "WS connect /shop/live", "ok"), handshakes);
+            assert_eq!((row("checks", "echoes", "passed"), row("checks", "echoes", "failed")), (messages, Some(0)));
+            assert_eq!(row("checks", "paid", "passed"), counts.get("POST /shop/orders 201").copied());
+            assert_eq!(events, counts.get("GET /shop/events 200").map(|streams| streams * 3));
+            Ok(())
+        }),
         Trial::test("stages", || {
             let target = Target::start()?;
             // 10 starts while the rate rises, and then 20; beside them, 4 at a steady rate.
