@@ -106,7 +106,7 @@ fn split(command: &str) -> Result<Vec<String>, String> {
     shlex::split(&without_ansi_c(command)).ok_or_else(|| "a quote in the curl command is not closed".to_owned())
 }
 
-/// Replaces `$'...'` by `'...'`.
+/// Replaces `$'...'` by `'...'`, and joins continued lines.
 fn without_ansi_c(command: &str) -> String {
     let mut out = String::new();
     let mut quote = None;
@@ -123,8 +123,13 @@ fn without_ansi_c(command: &str) -> String {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
             (None | Some('"'), '\\') => {
-                out.push(c);
-                out.extend(chars.next());
+                // The next line continues this one.
+                let next = chars.next();
+                let next = if next == Some('\r') { chars.next_if_eq(&'\n') } else { next };
+                if next != Some('\n') {
+                    out.push(c);
+                    out.extend(next);
+                }
                 continue;
             }
             _ => {}
