@@ -47,6 +47,7 @@ struct Known {
     tokens: HashMap<String, u32>,
     issued: u64,
     searches: u64,
+    limited: u64,
     orders: u64,
 }
 
@@ -57,6 +58,7 @@ pub(super) fn router(counter: Counter) -> Router {
         .route("/shop/login", post(login))
         .route("/shop/refresh", post(refresh))
         .route("/shop/search", get(search))
+        .route("/shop/limited", get(limited))
         .route("/shop/orders", post(order))
         .route("/shop/orders/{id}", get(status))
         .route("/shop/avatar", post(avatar))
@@ -121,6 +123,16 @@ async fn search(State(shop): State<Shop>, headers: HeaderMap) -> Response {
     }
     Json(json!({"items": [{"id": 7, "name": "book", "price": 12.5}, {"id": 8, "name": "lamp", "price": 40.0}]}))
         .into_response()
+}
+
+/// Refuses every other request, because there are too many.
+async fn limited(State(shop): State<Shop>) -> Response {
+    let mut known = shop.known();
+    known.limited += 1;
+    match known.limited.is_multiple_of(2) {
+        true => Json(json!({"result": "OK"})).into_response(),
+        false => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response(),
+    }
 }
 
 /// Needs the cookie and the CSRF token.
