@@ -1,40 +1,41 @@
 //! Shoppers of a shop. `cargo run --example storefront -- --host http://127.0.0.1:8080 -w 4 -r 3`; the target server has the shop.
 
 use molotov::prelude::*;
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
     net::TcpStream,
 };
 
-/// What a worker knows after its login.
-struct Shopper {
-    token: String,
-    csrf: String,
+/// A row of the file, which a worker keeps.
+#[data("python/storefront.csv")]
+#[derive(Deserialize, Serialize)]
+struct User {
+    name: String,
+    password: String,
 }
 
+/// Attaches the tokens of the login to the worker.
 #[setup_session]
-async fn log_in(session: &Session, ctx: &Context) -> Result<()> {
-    let name = ["ada", "grace", "edsger"][ctx.worker_number() % 3];
-    let user = json!({"name": name, "password": name.chars().rev().collect::<String>()});
-    let tokens: Value = session.post("/shop/login").json(&user).send().await?.error_for_status()?.json().await?;
-    remember(ctx, &tokens);
+async fn log_in(session: &Session, ctx: &Context, user: &User) -> Result<()> {
+    ctx.attach::<Value>(session.post("/shop/login").json(user).send().await?.error_for_status()?.json().await?);
     Ok(())
 }
 
-fn remember(ctx: &Context, tokens: &Value) {
-    let text = |name: &str| tokens[name].as_str().unwrap_or_default().to_owned();
-    ctx.attach(Shopper { token: text("token"), csrf: text("csrf") });
+fn token(ctx: &Context, name: &str) -> Result<String> {
+    let tokens = ctx.attached::<Value>().context("there was no login")?;
+    Ok(tokens[name].as_str().context("there is no token")?.to_owned())
 }
 
 /// Searches, with a new token if the last one has expired, and later if there are too many requests.
 async fn search(session: &Session, ctx: &Context) -> Result<Value> {
     loop {
-        let token = ctx.attached::<Shopper>().context("no login")?.token.clone();
+        let token = token(ctx, "token")?;
         let request =
             session.get("/shop/search?q=book").bearer_auth(token).expect([200, 401, 429]).tag("page", "search");
         let response = request.send().await?;
         match response.status().as_u16() {
-            401 => remember(ctx, &session.post("/shop/refresh").send().await?.error_for_status()?.json().await?),
+            401 => ctx.attach::<Value>(session.post("/shop/refresh").send().await?.error_for_status()?.json().await?),
             429 => {
                 ctx.count("limited", 1);
                 let after = response.headers().get("retry-after").context("no Retry-After")?;
@@ -51,9 +52,8 @@ async fn buy(session: &Session, ctx: &Context) -> Result<()> {
     ctx.check("has items", found["items"].as_array().is_some_and(|items| !items.is_empty()));
     ctx.think(0.01..0.05).await;
     ctx.group("checkout", async {
-        let csrf = ctx.attached::<Shopper>().context("no login")?.csrf.clone();
         let item = json!({"item": found["items"][0]["id"], "reference": ctx.unique()});
-        let order = session.post("/shop/orders").header("x-csrf-token", csrf).json(&item).send().await?;
+        let order = session.post("/shop/orders").header("x-csrf-token", token(ctx, "csrf")?).json(&item).send().await?;
         let order: Value = order.error_for_status()?.json().await?;
         session.get(format!("/shop/orders/{}", order["id"])).send().await?.check("paid", |order| order.status() == 200);
         ctx.record("basket", found["items"][0]["price"].as_f64().unwrap_or_default());

@@ -98,6 +98,61 @@ fn requests_belong_to_the_group_of_their_task() {
     }
 }
 
+const OWN: &str = r#"
+import asyncio
+import molotov
+
+
+@molotov.setup_session()
+async def opened(worker_id, session):
+    molotov.count("opened")
+
+
+async def later():
+    molotov.record("basket", 7)
+    return molotov.check("known", None)
+
+
+@molotov.scenario()
+async def one(session):
+    step = molotov.get_context(session).step
+    assert molotov.check("even", step % 2 == 0, ValueError("step %d" % step)) is (step % 2 == 0)
+    assert await asyncio.create_task(later()) is False
+    molotov.count("steps", step)
+    molotov.record("basket", 1.5)
+    molotov.gauge("queue", step)
+"#;
+
+#[test]
+fn checks_and_values_of_scripts_are_reported() {
+    let scripts = Scripts::new(&[("loadtest.py", OWN)]);
+    for (line, processes) in [("-r 4", 1), ("-p 2 -r 4", 2), ("--rate 10/s -d 0.4 -w 1", 1)] {
+        let output = scripts.program(&format!("{line} -c --report run.json")).run().exited(0);
+        assert_eq!(output.totals(), (4 * processes, 0), "{output:#?}");
+        let report = molotov_tests::report(&scripts.written("run.json"));
+        let [even, known] = report["checks"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
+        assert_eq!(json!([even["passed"], even["failed"]]), json!([2 * processes, 2 * processes]), "{line}: {even:#}");
+        assert_eq!(json!([known["passed"], known["failed"]]), json!([0, 4 * processes]), "{line}: {known:#}");
+        let sample =
+            |check: &Value| json!([check["sample"]["scenario"], check["sample"]["message"], check["sample"]["place"]]);
+        assert_eq!(sample(even), json!(["one", "step 1", "loadtest.py:19"]), "{line}");
+        assert_eq!(sample(known), json!(["one", null, "loadtest.py:13"]), "{line}");
+        let of = |table: &str, what: [&str; 2]| {
+            let rows = report[table].as_array().unwrap().iter();
+            json!(rows.map(|row| json!([row["name"], row[what[0]], row[what[1]]])).collect::<Vec<_>>())
+        };
+        let counts: Vec<Value> =
+            (report["counters"].as_array().unwrap().iter()).map(|row| json!([row["name"], row["count"]])).collect();
+        assert_eq!(counts, [json!(["opened", processes]), json!(["steps", 10 * processes])], "{line}");
+        assert_eq!(
+            of("values", ["count", "sum"]),
+            json!([["basket", 8 * processes, 34.0 * processes as f64]]),
+            "{line}"
+        );
+        assert_eq!(of("gauges", ["last", "max"]), json!([["queue", 4.0, 4.0]]), "{line}");
+    }
+}
+
 const EXPECTED: &str = r#"
 import http, os
 import molotov

@@ -264,7 +264,6 @@ impl Registry {
         let mut factories = all_factories;
         one_each("session_factory", factories.iter().map(|one| (one.origin(), one.type_name())), &mut errors);
         one_each("data", self.data.iter().map(|one| (one.origin(), one.type_name())), &mut errors);
-        let data: Vec<_> = self.data.iter().filter(|data| needed.contains(&data.row_type())).cloned().collect();
         factories.retain(|factory| needed.contains(&SessionFactory::type_id(&**factory)));
 
         let (pickers, global_setups, setups): (Vec<_>, Vec<_>, Vec<_>) =
@@ -298,9 +297,14 @@ impl Registry {
             teardown_sessions.iter().map(|one| (one.origin(), session(&one.needs()))),
             &mut errors,
         );
-        let made = |needs: Vec<Need>| needs.iter().all(|need| needed.contains(&need.type_id));
+        // A row is made for a fixture, even if no scenario takes it.
+        let is_row = |need: &Need| self.data.iter().any(|data| data.row_type() == need.type_id);
+        let made = |needs: Vec<Need>| needs.iter().all(|need| needed.contains(&need.type_id) || is_row(need));
         setup_sessions.retain(|one| made(one.needs()));
         teardown_sessions.retain(|one| made(one.needs()));
+        needed.extend(setup_sessions.iter().flat_map(|one| one.needs()).map(|need| need.type_id));
+        needed.extend(teardown_sessions.iter().flat_map(|one| one.needs()).map(|need| need.type_id));
+        let data: Vec<_> = self.data.iter().filter(|data| needed.contains(&data.row_type())).cloned().collect();
 
         let http = TypeId::of::<Session>();
         let http =
