@@ -51,7 +51,7 @@ async def buy(session):
 @molotov.scenario(name="chat and upload")
 async def talk(session):
     await session.post("/shop/avatar", data={"file": open(__file__, "rb")}, raise_for_status=True)
-    async with session.ws_connect("/shop/live") as socket:
+    async with molotov.group("chat"), session.ws_connect("/shop/live") as socket:
         await socket.send_str("hello")
         molotov.check("echoes", await socket.receive_str() == "hello")
     async with molotov.operation("LINE", "stock") as operation:

@@ -24,7 +24,7 @@ def same_as_report(served, report):
                 measured[name] = measured.get(name, 0) + count
     rows = {row["name"]: row for table in ("requests", "checks") for row in report[table]}
     measured["lines"] = rows["LINE stock"]["ok"]
-    measured["GET /shop/live 101"] = rows["WS connect /shop/live"]["ok"]
+    measured["GET /shop/live 101"] = rows["chat / WS connect /shop/live"]["ok"]
     measured["messages"] = rows["echoes"]["passed"]
     measured["events"] = 3 * rows["is sent"]["passed"]
     return served == measured

@@ -224,7 +224,7 @@ impl Session {
         let (body, redirects, chunked, written, own) = (None, None, false, None, Own::new(None, None, None)?);
         let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults, own };
         let (request, ..) = parts.build(py, &self.inner.borrow(py))?;
-        Ok(websocket::connect(request, info, protocols, max_message_size))
+        Ok(websocket::connect(request::in_group(py, request), info, protocols, max_message_size))
     }
 
     /// The class that `isinstance` sees: aiohttp's, if the script has imported it.

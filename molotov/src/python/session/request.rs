@@ -88,18 +88,24 @@ fn is_plain(url: &str, has_base: bool) -> bool {
         && !url.ends_with('?')
 }
 
+/// Adds a request to the group of the code that runs.
+pub(super) fn in_group(py: Python<'_>, request: RequestBuilder) -> RequestBuilder {
+    match group::path(py) {
+        Some(group) => request.in_group(group),
+        None => request,
+    }
+}
+
 /// Sends a request until the head of its response, and follows up to `max_redirects` redirects.
 pub(super) fn send(
     py: Python<'_>,
-    mut request: RequestBuilder,
+    request: RequestBuilder,
     method: Method,
     raises: bool,
     info: Option<Py<PyAny>>,
     max_redirects: Option<usize>,
 ) -> Awaitable {
-    if let Some(group) = group::path(py) {
-        request = request.in_group(group);
-    }
+    let request = in_group(py, request);
     Awaitable::work(Box::pin(async move {
         let result = request.send().await;
         Python::attach(|py| match result {

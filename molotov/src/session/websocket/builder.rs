@@ -155,8 +155,9 @@ impl WebSocketBuilder {
         parts.expected = Some(StatusCode::SWITCHING_PROTOCOLS.into());
         parts.upgrade = Some(Rc::clone(&upgrade));
         let timeout = parts.timeout.or(session.0.options.timeout).unwrap_or(TIMEOUT);
+        let group = parts.group.clone();
         let response = session.send(parts).await?;
-        Ok(Handshake { session, response, accepted: upgrade.take(), name, max_message_size, timeout })
+        Ok(Handshake { session, response, accepted: upgrade.take(), group, name, max_message_size, timeout })
     }
 }
 
@@ -166,6 +167,8 @@ pub(crate) struct Handshake {
     pub(crate) response: Response,
     /// `None` if the status is not 101.
     pub(crate) accepted: Option<Result<Accepted, Fault>>,
+    /// The path of the group, if it differs from the context's.
+    group: Option<Rc<str>>,
     name: String,
     max_message_size: usize,
     timeout: Duration,
@@ -175,7 +178,7 @@ impl Handshake {
     /// Returns the open connection, and the subprotocol that the server has chosen.
     pub(crate) async fn open(&self, accepted: Accepted) -> (Rc<Socket>, Option<String>) {
         let Accepted { connection, protocol } = accepted;
-        let rows = Rows::new(self.session.context().clone(), self.name.clone());
+        let rows = Rows::new(self.session.context().clone(), self.group.clone(), self.name.clone());
         let socket = Socket::new(connection, rows, websocket_url(self.response.url()), self.max_message_size).await;
         (Rc::new(socket), protocol)
     }

@@ -34,9 +34,9 @@ pub(super) fn connect(name: &str) -> String {
 }
 
 impl Rows {
-    pub(super) fn new(context: Context, name: String) -> Rows {
+    pub(super) fn new(context: Context, group: Option<Rc<str>>, name: String) -> Rows {
         Rows {
-            group: context.group_path(),
+            group: group.or_else(|| context.group_path()),
             context,
             connect: connect(&name),
             sent: format!("{WEBSOCKET} {name} sent"),
