@@ -215,7 +215,8 @@ fn keys_apply_to_all_processes() {
     tmux.key("-");
     tmux.wait_for("WORKERS: 10 ");
     tmux.key("5");
-    tmux.wait_for("load generator is");
+    // Whether it is or was the bottleneck depends on the machine.
+    tmux.wait_for("load generator ");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
 }
@@ -238,7 +239,8 @@ fn a_killed_process_does_not_change_the_terminal() {
     tmux.wait_for("✗ LOST  measures were lost");
     requests_continue(&server);
     tmux.key("5");
-    tmux.wait_for("load generator is");
+    // Whether it is or was the bottleneck depends on the machine.
+    tmux.wait_for("load generator ");
     tmux.key("q");
     tmux.wait_for("*** Bye ***");
     tmux.line("echo code $?");

@@ -167,7 +167,7 @@ async def listen(event, **info):
 
 @molotov.scenario()
 async def one(session):
-    async with session.ws_connect("http://127.0.0.1:1/ws"):
+    async with session.ws_connect("http://127.0.0.1:1/ws", compress=15):
         pass
     await session.post("http://127.0.0.1:1/asks", data=b"x", expect100=True)
     try:
@@ -196,7 +196,7 @@ import molotov
 
 @molotov.scenario()
 async def one(session):
-    async with session.ws_connect("http://127.0.0.1:1/ws"):
+    async with session.ws_connect("http://127.0.0.1:1/ws", compress=15):
         pass
     await session.post("http://127.0.0.1:1/", data=b"x", expect100=True)
     await session.get("https://127.0.0.1:1/", proxy="http://127.0.0.1:1/")
@@ -212,7 +212,7 @@ class Connector:
     assert_eq!(output.totals(), (2, 0), "{output:#?}");
     let all = format!("{}{}", output.stdout, output.stderr);
     for what in [
-        "a WebSocket",
+        "a WebSocket with `compress`",
         "a request with `expect100`",
         "an HTTPS request through a proxy",
         "requests with a connector of the class Connector",

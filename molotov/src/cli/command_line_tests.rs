@@ -239,10 +239,12 @@ fn help() {
         (EntryPoint::Command, "command_80", 80),
     ] {
         let command = command(entry_point);
-        // The feature `command` adds an option, which the reference in the book shows.
-        #[cfg(feature = "python")]
+        // The feature `command` adds options, which the reference in the book shows.
+        #[cfg(feature = "command")]
         let command = match entry_point {
-            EntryPoint::Command => command.mut_arg("generate", |arg| arg.hide(true)),
+            EntryPoint::Command => ["generate", "from-curl", "from-har", "language", "output", "with-assets"]
+                .into_iter()
+                .fold(command, |command, added| command.mut_arg(added, |arg| arg.hide(true))),
             EntryPoint::Crate => command,
         };
         let text = command.bin_name("molotov").term_width(width).render_help().to_string();
