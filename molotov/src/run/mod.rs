@@ -24,6 +24,9 @@ mod verdict;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use self::standing::Standing;
+pub(crate) use self::stream_starts::StreamStarts;
+#[cfg(feature = "dashboard")]
+pub(crate) use self::timeline::COMPLETE_AFTER;
 pub use self::{
     conclusion::Conclusion,
     info::RunInfo,
@@ -37,4 +40,3 @@ pub use self::{
     totals::Totals,
     verdict::{FixtureFailure, Verdict},
 };
-pub(crate) use self::{stream_starts::StreamStarts, timeline::COMPLETE_AFTER};
