@@ -15,6 +15,9 @@ pages! {
     readme = "../README.md";
     sessions = "src/sessions.md";
     reference = "src/reference/rust.md";
+    data = "src/data.md";
+    measures = "src/measures.md";
+    websocket = "src/websocket.md";
     events = "src/events.md";
     protocols = "src/protocols.md";
     streaming = "src/streaming.md";

@@ -117,7 +117,7 @@ fn reference(kind: Kind, ty: &Type) -> Option<Error> {
     let Type::Reference(reference) = ty else { return None };
     let taken = match kind {
         Kind::Scenario | Kind::SetupSession | Kind::TeardownSession => {
-            "`&Session`, `&mut Session`, `&Context`, `&Args`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns"
+            "`&Session`, `&mut Session`, `&Context`, `&Args`, or `&T` and `&mut T` of a type that a `#[session_factory]` returns or that has `#[data]`"
         }
         Kind::Setup | Kind::Teardown | Kind::SessionFactory | Kind::ScenarioPicker => "`&Args` or `&Context`",
         Kind::GlobalSetup | Kind::GlobalTeardown => "`&Args`",
