@@ -11,6 +11,11 @@ from molotov._classes import passes_for
 from molotov._exceptions import errors
 
 
+def _code(number):
+    """Returns a close code of the engine's as aiohttp has it, if the script uses aiohttp."""
+    return getattr(imported(), "WSCloseCode", int)(number)
+
+
 class _WSMsgType(enum.IntEnum):
     """The types of messages, if aiohttp is not imported."""
 
@@ -284,11 +289,11 @@ class WebSocket:
             if not self._confirmed:
                 await self._socket.send_close(code, message.encode("utf-8") if isinstance(message, str) else message)
         except asyncio.CancelledError:
-            self._close_code = 1006
+            self._close_code = _code(1006)
             self._socket.abort()
             raise
         except Exception as error:
-            self._close_code = 1006
+            self._close_code = _code(1006)
             self._exception = error
             self._socket.abort()
             return True
@@ -298,11 +303,11 @@ class WebSocket:
             try:
                 kind, data, _ = await _within(self._read(), self._timeout)
             except asyncio.CancelledError:
-                self._close_code = 1006
+                self._close_code = _code(1006)
                 self._socket.abort()
                 raise
             except Exception as error:
-                self._close_code = 1006
+                self._close_code = _code(1006)
                 self._exception = error
                 self._socket.abort()
                 return True
@@ -330,10 +335,10 @@ class WebSocket:
                     if not waiting.done():
                         waiting.set_result(True)
             except (asyncio.CancelledError, asyncio.TimeoutError):
-                self._close_code = 1006
+                self._close_code = _code(1006)
                 raise
             except self._types[3]:
-                self._close_code = 1000
+                self._close_code = _code(1000)
                 await self.close()
                 return self._message(0x101)
             except self._types[2] as error:
@@ -367,8 +372,7 @@ class WebSocket:
         if kind == 0x101:
             raise self._types[3]()
         if kind == 0x102:
-            codes = getattr(imported(), "WSCloseCode", int)
-            raise self._types[2](codes(data), extra)
+            raise self._types[2](_code(data), extra)
         return received
 
     async def receive_str(self, *, timeout=None):
@@ -424,7 +428,7 @@ class WebSocket:
     def _pong_not_received(self):
         if not self._closed:
             self._closed = True
-            self._close_code = 1006
+            self._close_code = _code(1006)
             self._exception = asyncio.TimeoutError()
             self._socket.abort()
 
