@@ -352,7 +352,9 @@ fn the_first_failure_stops_all_processes() {
     let output = Program::new(TROUBLED, "-p 3 -w 1 -s third_refused -x -c").against(&server).run().exited(0);
     let (ok, failed) = output.totals();
     assert_eq!((failed, ok + failed), (1, server.served()), "{output:#?}");
-    assert_eq!(count(&output, "teardown"), 3);
+    // The failure may come before the last process has started its worker.
+    let started = output.stdout.matches("] Starting\n").count();
+    assert_eq!(count(&output, "teardown"), started, "{output:#?}");
 }
 
 #[test]
