@@ -197,22 +197,3 @@ fn a_queue_notes_once_when_its_rows_ran_out() {
     let note = rows.note(start).unwrap();
     assert!(note.starts_with("The 2 rows of users.csv ran out "), "{note}");
 }
-
-#[test]
-#[ignore = "a measurement: run it alone, with `--release --ignored --nocapture`"]
-fn a_million_rows() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut text = "name,age\n".to_owned();
-    (0..1_000_000).for_each(|row| text.push_str(&format!("user-{row}@example.com,{}\n", row % 100)));
-    fs::write(folder.path().join("users.csv"), text).unwrap();
-    let resident = || {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned()
-    };
-    let (start, before) = (std::time::Instant::now(), resident());
-    let rows = Rows::open("users.csv", Some(folder.path()), Order::Shuffle, None, &mut check).unwrap();
-    println!("opened in {:?}: {before} to {}", start.elapsed(), resident());
-    let start = std::time::Instant::now();
-    (0..1_000_000).for_each(|_| drop(rows.take(parse).unwrap()));
-    println!("taken in {:?}: {}", start.elapsed(), resident());
-}

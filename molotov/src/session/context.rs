@@ -537,16 +537,16 @@ impl StepOutcome for bool {
 
 /// The result of a [check](Context::check): `false`, `None` and `Err` are failures.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no result of a check",
+    message = "`{Self}` is not the result of a check",
     label = "neither `bool`, `Option` nor `Result`",
     note = "a check takes `bool`, `Option<T>`, or `Result<T, E>` whose error implements `std::fmt::Display`"
 )]
 pub trait CheckOutcome {
-    /// Returns what was wrong: a message, or nothing but that it was.
+    /// Returns whether the check passed.
     ///
     /// # Errors
     ///
-    /// Returns an error if the check failed.
+    /// Returns an error if it failed, with what was wrong if the value says so.
     fn outcome(self) -> Result<(), Option<String>>;
 }
 
