@@ -9,12 +9,15 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{Observer, Operation, Options, attach::Attachments, numbers::Numbers, thinking::Thinking};
+use super::{
+    CheckOutcome, Observer, Operation, Options, StepOutcome, attach::Attachments, numbers::Numbers, random::seeded,
+    step::Step, thinking::Thinking,
+};
 use crate::{
-    metrics::{Outcome, SEPARATOR},
+    metrics::SEPARATOR,
     options::{Args, Delay, WorkerId},
     statsd::Statsd,
 };
@@ -234,17 +237,9 @@ impl Context {
         F::Output: StepOutcome,
     {
         let name = self.within_group(name);
-        let mut running = Step {
-            context: self,
-            name: &name,
-            started: Instant::now(),
-            thought: self.thought(),
-            aside: Cell::default(),
-            outcome: Outcome::Interrupted,
-        };
-        let output = crate::backtrace::apart(&running.aside, step).await;
-        running.outcome = if output.succeeded() { Outcome::Ok } else { Outcome::Failed };
-        drop(running);
+        let running = Step::start(self, &name);
+        let output = crate::backtrace::apart(running.aside(), step).await;
+        running.end(output.succeeded());
         output
     }
 
@@ -505,69 +500,6 @@ impl fmt::Debug for Context {
     }
 }
 
-/// The result of a measured step: `Err`, `None` and `false` are failures, and all other values are successes.
-pub trait StepOutcome {
-    /// Returns whether the step succeeded.
-    fn succeeded(&self) -> bool;
-}
-
-impl<T, E> StepOutcome for Result<T, E> {
-    fn succeeded(&self) -> bool {
-        self.is_ok()
-    }
-}
-
-impl<T> StepOutcome for Option<T> {
-    fn succeeded(&self) -> bool {
-        self.is_some()
-    }
-}
-
-impl StepOutcome for () {
-    fn succeeded(&self) -> bool {
-        true
-    }
-}
-
-impl StepOutcome for bool {
-    fn succeeded(&self) -> bool {
-        *self
-    }
-}
-
-/// The result of a [check](Context::check): `false`, `None` and `Err` are failures.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the result of a check",
-    label = "neither `bool`, `Option` nor `Result`",
-    note = "a check takes `bool`, `Option<T>`, or `Result<T, E>` whose error implements `std::fmt::Display`"
-)]
-pub trait CheckOutcome {
-    /// Returns whether the check passed.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if it failed, with what was wrong if the value says so.
-    fn outcome(self) -> Result<(), Option<String>>;
-}
-
-impl CheckOutcome for bool {
-    fn outcome(self) -> Result<(), Option<String>> {
-        self.then_some(()).ok_or(None)
-    }
-}
-
-impl<T> CheckOutcome for Option<T> {
-    fn outcome(self) -> Result<(), Option<String>> {
-        self.map(|_| ()).ok_or(None)
-    }
-}
-
-impl<T, E: fmt::Display> CheckOutcome for Result<T, E> {
-    fn outcome(self) -> Result<(), Option<String>> {
-        self.map(|_| ()).map_err(|error| Some(error.to_string()))
-    }
-}
-
 /// A worker that thinks. Dropping it ends the time.
 pub(crate) struct Thought(Context);
 
@@ -591,67 +523,5 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.context.set_group_path(self.before.take());
-    }
-}
-
-/// A running step. Dropping it records it, so interrupted steps are counted too.
-struct Step<'a> {
-    context: &'a Context,
-    name: &'a str,
-    started: Instant,
-    /// The time that the worker had thought before.
-    thought: Duration,
-    /// The time spent describing errors, which the step does not include.
-    aside: Cell<Duration>,
-    outcome: Outcome,
-}
-
-impl Drop for Step<'_> {
-    fn drop(&mut self) {
-        // A panic is a failure. A step is interrupted only if its future is dropped.
-        let outcome = match self.outcome {
-            Outcome::Interrupted if std::thread::panicking() => Outcome::Failed,
-            outcome => outcome,
-        };
-        if let Some(observer) = self.context.observer() {
-            let apart = self.aside.get() + self.context.thought().saturating_sub(self.thought);
-            observer.step(self.name, outcome, self.started.elapsed().saturating_sub(apart));
-        }
-    }
-}
-
-/// Returns the generator of a worker. Different seeds, processes and workers have unrelated sequences, and so do workers with the
-/// same slot.
-fn seeded(seed: u64, process: usize, worker: WorkerId, predecessors: u32) -> fastrand::Rng {
-    let mut state = 0_u64;
-    // The first worker of a slot has the sequence without this part.
-    let later = (predecessors > 0).then_some(u64::from(predecessors));
-    for part in [seed, process as u64, worker.0 as u64].into_iter().chain(later) {
-        // Mix with the finaliser of SplitMix64 after each part: the plain sums of two workers may be equal.
-        state = state.wrapping_add(part).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        state ^= state >> 31;
-    }
-    fastrand::Rng::with_seed(state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_seed_repeats_and_workers_differ() {
-        let numbers = |seed, process, worker, predecessors| {
-            let mut rng = seeded(seed, process, WorkerId(worker), predecessors);
-            [rng.u64(..), rng.u64(..), rng.u64(..)]
-        };
-        assert_eq!(numbers(7, 0, 3, 1), numbers(7, 0, 3, 1));
-        let first = [numbers(7, 0, 0, 0), numbers(7, 0, 1, 0), numbers(7, 1, 0, 0), numbers(8, 0, 0, 0)];
-        let later = [numbers(7, 0, 0, 1), numbers(7, 0, 0, 2), numbers(7, 0, 1, 1)];
-        let all = [&first[..], &later].concat();
-        for (i, one) in all.iter().enumerate() {
-            assert!(!all[..i].contains(one), "generator {i} repeats an earlier one");
-        }
     }
 }

@@ -15,13 +15,16 @@ mod numbers;
 mod observer;
 mod operation;
 mod options;
+mod outcome;
 mod parts;
 mod pipeline;
 mod prepared;
+mod random;
 mod request;
 mod request_body;
 mod response;
 pub(crate) mod route;
+mod step;
 #[cfg(test)]
 mod tests;
 mod thinking;
@@ -48,13 +51,14 @@ pub(crate) use self::websocket::{ABNORMAL, Broken, Event, Fault, NO_STATUS, Sock
 pub use self::websocket::{Message, WebSocket, WebSocketBuilder, WebSocketRequest};
 pub use self::{
     builder::RequestBuilder,
-    context::{CheckOutcome, Context, StepOutcome},
+    context::Context,
     custom::Options,
     events::{ServerSentEvent, ServerSentEvents},
     expected::Expected,
     into_url::IntoUrl,
     operation::Operation,
     options::{SessionOptions, Transport},
+    outcome::{CheckOutcome, StepOutcome},
     prepared::PreparedRequest,
     request::Request,
     request_body::RequestBody,
