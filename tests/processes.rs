@@ -100,6 +100,24 @@ fn a_plan_ends_when_its_rows_have_run_out() {
     }
 }
 
+/// Only the first worker of each process runs before the rows have run out. The other workers start on other threads, many seconds
+/// later.
+#[test]
+fn threads_and_processes_learn_at_once_that_rows_have_run_out() {
+    for (rows, plan) in [
+        (rows(600), "-w 4 --ramp-up 80 -s queue"),
+        // Each thread has a start every 12 s.
+        (rows(1), "--rate 1/s -d 60 -s queue"),
+        // The only row belongs to the worker of one process. The first workers of the others find none.
+        (rows(1), "-w 4 --ramp-up 80 -r 1 -s kept"),
+    ] {
+        let output = run_on(&rows, plan);
+        assert!(output.took < Duration::from_secs(5), "{plan}: {output:#?}");
+        assert_eq!(output.totals().1, 0, "{plan}: {output:#?}");
+        assert!(output.stdout.contains(" of rows.csv ran out "), "{plan}: {output:#?}");
+    }
+}
+
 #[test]
 fn a_wrong_row_ends_the_run_before_workers_start() {
     let folder = rows(3);

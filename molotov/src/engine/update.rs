@@ -33,6 +33,8 @@ pub(crate) enum Update {
     Reported(Duration),
     /// A scenario failed in a run that stops on the first failure.
     StopOnFailure,
+    /// A data file had no row left for a worker of the stream with this index.
+    RowsRanOut { stream: usize },
     /// A session dropped the first cookie of the shard, or received the first 401 or 403 after that.
     CookieDropped(DroppedCookie),
     /// A fixture that the run needs failed.
@@ -65,4 +67,6 @@ pub(crate) enum Command {
     Pause(bool),
     /// Follow this plan from now on. It has the same streams as the one before.
     Load(Arc<Load>),
+    /// Start no more workers of the stream with this index, and no more scenarios if it has a rate.
+    EndStream(usize),
 }

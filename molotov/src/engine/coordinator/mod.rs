@@ -14,6 +14,7 @@ mod updates;
 mod watch;
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -95,6 +96,8 @@ struct Coordinator<'a> {
     warm_up_until: Duration,
     /// Why the run cannot continue.
     failed: Option<Verdict>,
+    /// The streams that ended because a data file had no row left.
+    ended_streams: HashSet<usize>,
     /// The exit code requested by `global_teardown`.
     exit: Option<u8>,
     lost: Option<String>,
@@ -138,6 +141,7 @@ impl<'a> Coordinator<'a> {
             warm_up: Snapshot { warm_up: true, ..Snapshot::default() },
             warm_up_until: Duration::ZERO,
             failed: None,
+            ended_streams: HashSet::new(),
             exit: None,
             lost: None,
             incomplete: Vec::new(),

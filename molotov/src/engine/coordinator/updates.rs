@@ -7,7 +7,7 @@ use crate::{
     engine::{
         Verdict,
         stop::Phase,
-        update::{MemberId, Update},
+        update::{Command, MemberId, Update},
     },
     format,
     metrics::Snapshot,
@@ -52,6 +52,11 @@ impl Coordinator<'_> {
                 self.lost.get_or_insert(how);
             }
             Update::StopOnFailure => self.raise(Phase::Stopping),
+            Update::RowsRanOut { stream } => {
+                if self.ended_streams.insert(stream) {
+                    self.members.send(Command::EndStream(stream));
+                }
+            }
             Update::FixtureFailed(failed) => {
                 self.failed.get_or_insert(Verdict::FixtureFailed(failed));
                 self.raise(Phase::Stopping);

@@ -32,8 +32,9 @@ impl ClosedLoop {
         self.model.borrow().workers.rise_above(number as u64, now)
     }
 
-    pub(super) fn end_early(&self) {
-        self.is_over.set(true);
+    /// Ends the plan. Returns whether it had not been ended before.
+    pub(super) fn end_early(&self) -> bool {
+        !self.is_over.replace(true)
     }
 
     pub(super) fn join(&self, worker: &mut WorkerPace, now: Duration) -> Duration {

@@ -156,8 +156,8 @@ impl Pacing {
         }
     }
 
-    /// Ends the plan at `now`: no worker starts any more, and rates start no scenarios.
-    pub(super) fn end_early(&self, now: Duration) {
+    /// Ends the plan at `now`: no worker starts any more, and rates start no scenarios. Returns whether it had not been ended before.
+    pub(super) fn end_early(&self, now: Duration) -> bool {
         match self {
             Pacing::Closed(closed) => closed.end_early(),
             Pacing::Open(open) => open.end_early(now),

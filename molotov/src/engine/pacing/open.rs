@@ -104,9 +104,12 @@ impl OpenLoop {
         self.state.borrow().end()
     }
 
-    /// Ends the plan. Starts after this time are not owed.
-    pub(super) fn end_early(&self, now: Duration) {
-        self.state.borrow_mut().over.get_or_insert(now);
+    /// Ends the plan. Starts after this time are not owed. Returns whether it had not been ended before.
+    pub(super) fn end_early(&self, now: Duration) -> bool {
+        let over = &mut self.state.borrow_mut().over;
+        let is_new = over.is_none();
+        over.get_or_insert(now);
+        is_new
     }
 
     pub(super) fn join(&self, now: Duration, setup: Duration) -> Duration {

@@ -197,6 +197,15 @@ impl Shard {
             .with_numbers(self.numbers.clone())
     }
 
+    /// Ends a stream early. Returns whether it had not been ended before.
+    pub(super) fn end_stream(&self, stream: usize) -> bool {
+        let is_new = self.streams[stream].pacing.end_early(self.clock.now());
+        if is_new {
+            self.stop.plan_changed();
+        }
+        is_new
+    }
+
     pub(super) fn worker_started(&self) {
         self.running.set(self.running.get() + 1);
         self.most.set(self.most.get().max(self.running.get()));

@@ -146,6 +146,9 @@ async fn run(prepared: PreparedShard) {
                 // The clock is paused already.
                 Command::Pause(_) => shard.stop.wake(),
                 Command::Load(load) => workers.change_plan(&load),
+                Command::EndStream(stream) => {
+                    shard.end_stream(stream);
+                }
             },
             () = shard.workers_wanted.notified() => workers.grow(),
             ended = workers.tasks.join_next(), if !workers.tasks.is_empty() => match ended {

@@ -19,6 +19,7 @@ use super::{
     sequence::{Next, ScenarioSequence},
     shard::Shard,
     status::{Activity, WorkerStatus},
+    update::Update,
 };
 use crate::{Failure, metrics::Outcome, options::WorkerId, registry::Slots, run::FixtureFailure, session::Context};
 
@@ -217,8 +218,10 @@ impl Worker {
     /// Ends the stream of the worker, because a data file has no row left for it.
     fn rows_ran_out(&self) {
         self.info("Found no row left in a data file");
-        self.pacing().end_early(self.shard.clock.now());
-        self.shard.stop.plan_changed();
+        if self.shard.end_stream(self.stream) {
+            // The other threads and processes do not notice it before one of their workers needs a row.
+            self.shard.outbox.send(Update::RowsRanOut { stream: self.stream });
+        }
     }
 
     /// Runs `setup` and opens the sessions.
