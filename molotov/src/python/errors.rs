@@ -76,13 +76,30 @@ pub(super) fn failure(error: PyErr) -> Failure {
             true => failure.by_interruption(),
             false => failure,
         };
-        let failure = match error.is_instance_of::<DataExhausted>(py) {
+        let failure = match is_end_of_rows(py, &error) {
             true => failure.by_end_of_rows(),
             false => failure,
         };
         let exit = exit(py, &error).map(|(code, _)| code);
         failure.with_exit(exit).with_cause(error.into_value(py))
     })
+}
+
+/// Whether rows have run out. Task groups raise a group of the exceptions of their tasks.
+fn is_end_of_rows(py: Python<'_>, error: &PyErr) -> bool {
+    if error.is_instance_of::<DataExhausted>(py) {
+        return true;
+    }
+    let only_others = || -> PyResult<bool> {
+        // Before Python 3.11, there are no groups.
+        let group = py.import(intern!(py, "builtins"))?.getattr(intern!(py, "BaseExceptionGroup"))?;
+        if !error.value(py).is_instance(&group)? {
+            return Ok(true);
+        }
+        let split = error.value(py).call_method1(intern!(py, "split"), (py.get_type::<DataExhausted>(),))?;
+        Ok(!split.get_item(1)?.is_none())
+    };
+    !only_others().unwrap_or(true)
 }
 
 /// The exit code of a `sys.exit()`, and its message if there is one. `None` for other exceptions.

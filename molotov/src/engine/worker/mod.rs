@@ -138,6 +138,12 @@ impl Worker {
             self.observer.starts(start.at);
             step += 1;
             match sequence.next(&self.context, step) {
+                // A picker in Python may take a row.
+                Next::Unknown(failure) if failure.is_end_of_rows() => {
+                    self.rows_ran_out();
+                    step -= 1;
+                    break Ended::Finished;
+                }
                 Next::Unknown(failure) => {
                     self.picker_failed(start.at, failure).await;
                     (now, delay) = (clock.now(), Duration::ZERO);
