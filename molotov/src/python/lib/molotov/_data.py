@@ -15,7 +15,10 @@ class Data:
         self._rows = rows
 
     def row(self):
-        """Returns the row of the worker: the same one until the worker ends or, with `each="run"`, in one run of a scenario."""
+        """Returns the row of the worker: the same one until the worker ends or, with `each="run"`, in one run of a scenario.
+
+        A worker that ends and starts again takes the next row.
+        """
         return self._rows.kept(_measures._worker("Data.row"))
 
     def next(self):
