@@ -201,16 +201,13 @@ fn entry(arguments: &Arguments, name: &Ident, cfgs: &[Attribute]) -> TokenStream
     let private = quote!(#molotov::__private);
     let text = name.unraw().to_string();
     // At the name, so that the compiler points at a type without `Deserialize`.
-    let parse = quote_spanned!(name.span()=> #private::parse_row::<#name>);
+    let row = quote_spanned!(name.span()=> #private::RowType::of::<#name>());
     let line = Span::call_site();
     let line = quote_spanned!(line=> ::core::line!());
     let cfgs = cfgs.iter();
     quote! {
         #(#cfgs)*
         const _: () = {
-            fn __row() -> (#private::TypeId, &'static #private::str) {
-                (#private::TypeId::of::<#name>(), ::core::any::type_name::<#name>())
-            }
             #private::inventory::submit! {
                 #private::Entry::new(
                     #text,
@@ -219,12 +216,11 @@ fn entry(arguments: &Arguments, name: &Ident, cfgs: &[Attribute]) -> TokenStream
                     #line,
                     ::core::option::Option::None,
                     #private::Call::Data(#private::DataFile {
-                        row: __row,
+                        row: #row,
                         path: #path,
                         folder: ::core::option_env!("CARGO_MANIFEST_DIR"),
                         each: #private::Each::#each,
                         order: #private::Order::#order,
-                        parse: #parse,
                     }),
                 )
             }

@@ -13,7 +13,7 @@ pub use std::{
 };
 
 pub use crate::{
-    data::{DataFile, Each, Order, Row, parse as parse_row},
+    data::{DataFile, Each, Order, Row, RowType},
     event::Event,
     failure::{Failure, IntoOutcome, Result},
     options::{Args, StepId},

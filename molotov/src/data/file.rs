@@ -3,6 +3,7 @@
 //! A row is parsed when it is handed out, so a million rows need no million allocations.
 
 use std::{
+    cell::Cell,
     fmt,
     io::{self, Cursor},
     path::{Path, PathBuf},
@@ -15,6 +16,11 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{DataError, RawRow, RowError};
+
+thread_local! {
+    /// The last record of this thread, whose memory the next one uses.
+    static RECORD: Cell<Option<StringRecord>> = const { Cell::new(None) };
+}
 
 /// A data file in memory.
 pub(crate) struct File {
@@ -97,14 +103,17 @@ impl File {
             Content::Csv { headers, reader } => {
                 let mut position = Position::new();
                 position.set_byte(offset);
-                let mut record = StringRecord::new();
+                // Taken, because parsing may run code that parses another row.
+                let mut record = RECORD.take().unwrap_or_default();
                 let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 let read = reader.seek(position).and_then(|()| reader.read_record(&mut record));
                 drop(reader);
-                match read {
+                let parsed = match read {
                     Ok(_) => parse(RawRow::Csv { record: &record, headers }),
                     Err(error) => return Err(self.csv_error(&error)),
-                }
+                };
+                RECORD.set(Some(record));
+                parsed
             }
         };
         parsed.map_err(|error| self.at(offset, error))
@@ -123,6 +132,14 @@ impl File {
                     self.place(0)
                 )));
             }
+        }
+        let (others, separator) = if delimiter == b',' { ([';', '\t'], "commas") } else { ([';', ','], "tabs") };
+        if headers.len() == 1 && headers[0].contains(others) {
+            let place = self.place(0);
+            let only = &headers[0];
+            return Err(DataError(format!(
+                "{place}: the header has only the column `{only}`: separate columns by {separator}"
+            )));
         }
         let mut all = builder.buffer_capacity(1 << 16).from_reader(Cursor::new(self.bytes.clone()));
         let mut record = StringRecord::new();

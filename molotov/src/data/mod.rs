@@ -16,5 +16,5 @@ pub use self::{
     error::{DataError, RowError},
     order::Order,
     row::RawRow,
-    source::{DataFile, Each, Row, Source, parse},
+    source::{DataFile, Each, Row, RowType, Source},
 };

@@ -1,7 +1,7 @@
 //! A data file of a run, which hands out its rows.
 
 use std::{
-    any::{Any, TypeId},
+    any::{Any, TypeId, type_name},
     path::Path,
     time::{Duration, Instant},
 };
@@ -39,24 +39,43 @@ impl<T: DeserializeOwned + 'static> Row for T {}
 #[allow(missing_docs)]
 #[derive(Clone, Copy)]
 pub struct DataFile {
-    pub row: fn() -> (TypeId, &'static str),
+    pub row: RowType,
     pub path: &'static str,
     /// The folder of the crate.
     pub folder: Option<&'static str>,
     pub each: Each,
     pub order: Order,
-    pub parse: ParseRow,
 }
 
-type ParseRow = fn(RawRow<'_>) -> Result<Box<dyn Any>, RowError>;
+/// The type of the rows of a file.
+#[derive(Clone, Copy)]
+pub struct RowType {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
+    parse: fn(RawRow<'_>) -> Result<Box<dyn Any>, RowError>,
+    check: fn(RawRow<'_>) -> Result<(), RowError>,
+}
 
-/// Parses a row of type `T`.
-///
-/// # Errors
-///
-/// Returns an error if the row has another type.
-pub fn parse<T: Row>(row: RawRow<'_>) -> Result<Box<dyn Any>, RowError> {
-    row.deserialize::<T>().map(|row| Box::new(row) as Box<dyn Any>)
+impl RowType {
+    /// Returns the type `T`.
+    pub const fn of<T: Row>() -> RowType {
+        RowType {
+            id: TypeId::of::<T>,
+            name: type_name::<T>,
+            parse: |row| row.deserialize::<T>().map(|row| Box::new(row) as Box<dyn Any>),
+            check: |row| row.deserialize::<T>().map(drop),
+        }
+    }
+
+    /// The identifier of the type.
+    pub(crate) fn id(&self) -> TypeId {
+        (self.id)()
+    }
+
+    /// The name of the type, for messages.
+    pub(crate) fn name(&self) -> &'static str {
+        (self.name)()
+    }
 }
 
 /// A file and the order of its rows. Forked processes share it.
@@ -131,8 +150,8 @@ impl Source {
     ///
     /// Returns an error if the file cannot be used.
     pub(crate) fn open(file: DataFile, seed: Option<u64>) -> Result<Source, DataError> {
-        let check: Check<'_> = &mut |row| (file.parse)(row).map(drop);
-        let rows = Rows::open(file.path, file.folder.map(Path::new), file.order, seed, check)?;
+        let mut check = file.row.check;
+        let rows = Rows::open(file.path, file.folder.map(Path::new), file.order, seed, &mut check)?;
         Ok(Source { file, rows })
     }
 
@@ -143,7 +162,7 @@ impl Source {
 
     /// The type of the rows.
     pub(crate) fn row_type(&self) -> TypeId {
-        (self.file.row)().0
+        self.file.row.id()
     }
 
     /// Takes the next row.
@@ -152,7 +171,7 @@ impl Source {
     ///
     /// Returns a failure if the rows have run out, which ends the worker.
     pub(crate) fn take(&self) -> Result<Box<dyn Any>, Failure> {
-        self.rows.take(self.file.parse)
+        self.rows.take(self.file.row.parse)
     }
 
     /// The note about rows that have run out in a run that began at `start`.

@@ -82,6 +82,12 @@ fn errors_name_the_file_the_line_and_the_column() {
             "a.csv:3: the row has 3 fields, but the header has 2 columns: quote fields that contain commas",
         ),
         ("a.csv", "name,name\nAda,1\n", "a.csv:1: the header has the column `name` twice: rename one"),
+        (
+            "a.csv",
+            "name;age\nAda;1\n",
+            "a.csv:1: the header has only the column `name;age`: separate columns by commas",
+        ),
+        ("a.tsv", "name,age\nAda,1\n", "a.tsv:1: the header has only the column `name,age`: separate columns by tabs"),
         ("a.csv", "name,age\n", "the data file `a.csv` has no rows below its header: write one into it"),
         ("a.csv", "", "the data file `a.csv` is empty: write a row into it"),
         ("a.csv", "\u{feff}\r\n", "the data file `a.csv` is empty: write a row into it"),
@@ -196,4 +202,41 @@ fn a_queue_notes_once_when_its_rows_ran_out() {
     }
     let note = rows.note(start).unwrap();
     assert!(note.starts_with("The 2 rows of users.csv ran out "), "{note}");
+}
+
+#[derive(Debug, Deserialize)]
+struct Number {
+    id: u32,
+}
+
+fn number(row: RawRow<'_>) -> Result<u32, RowError> {
+    row.deserialize::<Number>().map(|row| row.id)
+}
+
+#[test]
+fn rows_are_not_allocated_one_by_one() {
+    const ROWS: u32 = 30_000;
+    let csv: String = (0..ROWS).map(|id| format!("{id},some text\n")).collect();
+    let lines: String = (0..ROWS).map(|id| format!("{{\"id\": {id}, \"text\": \"some text\"}}\n")).collect();
+    let array = format!("[{}]", lines.trim_end().replace('\n', ","));
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("a.csv", format!("id,text\n{csv}")), ("a.jsonl", lines), ("a.json", array)] {
+        fs::write(folder.path().join(name), &content).unwrap();
+        let mut rows = None;
+        let check = &mut |row: RawRow<'_>| number(row).map(drop);
+        let opening = allocation_counter::measure(|| {
+            rows = Some(Rows::open(name, Some(folder.path()), Order::Queue, None, check).unwrap());
+        });
+        let rows = rows.unwrap();
+        assert!(opening.count_total < 200, "{name}: {opening:?}");
+        let kept = content.len() as i64 + 8 * i64::from(ROWS);
+        assert!((kept..kept + 10_000).contains(&opening.bytes_current), "{name}: {opening:?}");
+        assert_eq!(rows.take(number).unwrap(), 0);
+        let taking = allocation_counter::measure(|| {
+            for id in 1..ROWS {
+                assert_eq!(rows.take(number).unwrap(), id);
+            }
+        });
+        assert_eq!(taking.count_total, 0, "{name}: {taking:?}");
+    }
 }

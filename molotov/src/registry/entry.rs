@@ -121,12 +121,12 @@ impl Data {
 
     /// Returns the type of the rows.
     pub(super) fn row_type(&self) -> TypeId {
-        (self.file.row)().0
+        self.file.row.id()
     }
 
     /// Returns the name of the type of the rows.
     pub(super) fn type_name(&self) -> &'static str {
-        (self.file.row)().1
+        self.file.row.name()
     }
 }
 
