@@ -1,5 +1,6 @@
 //! The arguments of attributes: `weight = 40, name = "browse"`.
 
+use molotov_values::rate::{self, RateError};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{
@@ -9,10 +10,7 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::{
-    delay::{self, Delay},
-    rate,
-};
+use crate::delay::{self, Delay};
 
 /// The ten attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,7 +237,15 @@ fn rate(input: ParseStream<'_>) -> Result<u64> {
             ));
         }
     };
-    rate::parse(&text.value()).map_err(|why| Error::new(text.span(), format!("`rate` {why}")))
+    let error = |why: &str| Error::new(text.span(), format!("`rate` {why}"));
+    match rate::parse(&text.value()) {
+        Ok(0) | Err(RateError::Negative) => Err(error("must be higher than 0")),
+        Ok(rate) => Ok(rate),
+        Err(RateError::Malformed) => {
+            Err(error("is a number and a unit of time: write `rate = \"10/s\"`, `\"30/m\"` or `\"2000/h\"`"))
+        }
+        Err(RateError::TooHigh) => Err(error("is at most `\"1000000/s\"`")),
+    }
 }
 
 fn beside_a_rate(useless: &str) -> &'static str {

