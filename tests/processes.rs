@@ -104,7 +104,8 @@ fn a_plan_ends_when_its_rows_have_run_out() {
 #[test]
 fn workers_that_start_again_take_new_rows() {
     let folder = rows(10);
-    let line = "--use-extension data --threads 1 -w 2 --delay 0.02 --stage 200ms:0 --stage 100ms:0 --stage 200ms:2 -s kept -c";
+    let line =
+        "--use-extension data --threads 1 -w 2 --delay 0.02 --stage 200ms:0 --stage 100ms:0 --stage 200ms:2 -s kept -c";
     let output = Program::new(STEADY, line).in_directory(folder.path()).run().exited(0);
     assert!(taken(&output).into_keys().eq((0..4).map(|id| 1_000_000 + id)), "{output:#?}");
 }
