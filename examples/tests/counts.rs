@@ -73,6 +73,8 @@ fn main() -> ExitCode {
         trial("concurrency", good, |s| [of(s, "/"), of(s, "/users/7"), of(s, "/slow")] == [24; 3]),
         trial("json_lines", "SUCCESSES: 20 | FAILURES: 4", |s| of(s, "/flaky") == 24),
         trial("custom_session", good, |s| of(s, "lines") == 24 && sum(s) == 24),
+        // The five orders run out.
+        trial("data", "SUCCESSES: 5 | FAILURES: 0", |s| of(s, "/cart") == 5 && of(s, "POST /shop/login 200") == 4),
         trial("measure", good, |s| of(s, "/cart") == 24 && of(s, "/slow") == 24),
         Trial::test("chat_completions", || {
             let target = Target::start()?;
