@@ -1,7 +1,8 @@
 //! Parses JSON directly into Python objects.
 
-use std::fmt;
+use std::{cell::RefCell, fmt, hash::BuildHasher};
 
+use foldhash::fast::FixedState;
 use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyList, PyString},
@@ -79,10 +80,62 @@ impl<'de, 'py> Visitor<'de> for Value<'py> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let dict = PyDict::new(self.0);
-        while let Some(key) = items.next_key_seed(Value(self.0))? {
+        while let Some(key) = items.next_key_seed(Key(self.0))? {
             let value = items.next_value_seed(Value(self.0))?;
             dict.set_item(key, value).map_err(A::Error::custom)?;
         }
         Ok(dict.into_any())
     }
+}
+
+/// A key of an object.
+struct Key<'py>(Python<'py>);
+
+impl<'de, 'py> DeserializeSeed<'de> for Key<'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'py> Visitor<'_> for Key<'py> {
+    type Value = Bound<'py, PyString>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(string_of_key(self.0, key))
+    }
+}
+
+/// The number of keys that a thread remembers. Objects of one kind have the same keys, so most are found.
+const KEYS: usize = 512;
+
+/// The maximum length of a key that is remembered, in bytes.
+const MAX_KEY: usize = 64;
+
+thread_local! {
+    static KNOWN_KEYS: RefCell<Vec<Option<Py<PyString>>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Returns the string of a key. Its hash is known if the key has occurred before.
+fn string_of_key<'py>(py: Python<'py>, key: &str) -> Bound<'py, PyString> {
+    if key.len() > MAX_KEY {
+        return PyString::new(py, key);
+    }
+    KNOWN_KEYS.with_borrow_mut(|known| {
+        if known.is_empty() {
+            known.resize_with(KEYS, || None);
+        }
+        let slot = &mut known[FixedState::default().hash_one(key) as usize % KEYS];
+        if let Some(known) = slot
+            && known.bind(py).to_str().is_ok_and(|known| known == key)
+        {
+            return known.bind(py).clone();
+        }
+        slot.insert(PyString::new(py, key).unbind()).bind(py).clone()
+    })
 }
