@@ -148,12 +148,15 @@ impl<'a, 'py> EnteredTask<'a, 'py> {
     fn enter(worker: &'a Worker, py: Python<'py>) -> PyResult<EnteredTask<'a, 'py>> {
         asyncio::enter_task(py, worker.event_loop.asyncio(py), &worker.task)?;
         let variables = worker.parked.bind(py).get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
-        // SAFETY: a context that asyncio passed. `drop` leaves it.
-        let variables = variables.filter(|variables| unsafe { ffi::PyContext_Enter(variables.as_ptr()) == 0 });
-        if variables.is_none() {
-            // The coroutine runs inside itself and has entered the context before.
-            drop(PyErr::take(py));
-        }
+        let variables = variables.filter(|variables| {
+            // SAFETY: a context that asyncio passed. `drop` leaves it.
+            let is_entered = unsafe { ffi::PyContext_Enter(variables.as_ptr()) == 0 };
+            if !is_entered {
+                // The coroutine runs inside itself and has entered the context before.
+                drop(PyErr::take(py));
+            }
+            is_entered
+        });
         Ok(EnteredTask { worker, py, variables })
     }
 }
@@ -161,20 +164,16 @@ impl<'a, 'py> EnteredTask<'a, 'py> {
 impl Drop for EnteredTask<'_, '_> {
     fn drop(&mut self) {
         let py = self.py;
-        // Keep the exception that is being raised, if there is one.
-        let error = PyErr::take(py);
         if let Some(variables) = &self.variables {
             // SAFETY: `enter` has entered it.
-            unsafe { ffi::PyContext_Exit(variables.as_ptr()) };
-            drop(PyErr::take(py));
+            if unsafe { ffi::PyContext_Exit(variables.as_ptr()) } != 0 {
+                drop(PyErr::take(py));
+            }
         }
         let event_loop = self.worker.event_loop.asyncio(py);
         // This fails if the script has left the task, which does not change the coroutine's outcome.
         if let Err(error) = asyncio::leave_task(py, event_loop, &self.worker.task) {
             error.write_unraisable(py, Some(self.worker.task.bind(py)));
-        }
-        if let Some(error) = error {
-            error.restore(py);
         }
     }
 }
