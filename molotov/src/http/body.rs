@@ -148,6 +148,14 @@ impl ResponseBody {
         }
     }
 
+    /// Returns the whole body, if it has arrived and was not taken.
+    pub(crate) fn as_whole(&self) -> Option<&Bytes> {
+        match &self.state {
+            State::Whole(bytes) => Some(bytes),
+            State::Ended | State::Arriving(_) => None,
+        }
+    }
+
     /// Takes the connection of a response with status 101, which is no longer HTTP. The body has ended then.
     pub(crate) fn take_upgraded(&mut self) -> Option<Upgraded> {
         let State::Arriving(source) = &mut self.state else { return None };

@@ -19,6 +19,7 @@ mod host;
 mod interpreter;
 mod interrupts;
 mod json;
+mod lazy_attributes;
 mod measures;
 mod native;
 mod operation;

@@ -55,7 +55,9 @@ pub mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        awaitable::add_send_slot(module.py());
+        awaitable::add_slots(module.py());
+        Response::add_attributes(module.py())?;
+        Session::complete_class(module.py())?;
         module.add("DataExhausted", module.py().get_type::<errors::DataExhausted>())?;
         module.add("Interrupted", interrupted(module.py()))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))

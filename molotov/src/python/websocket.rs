@@ -3,6 +3,7 @@
 use std::{cell::Cell, rc::Rc, task::Poll};
 
 use futures_util::FutureExt;
+use http::Method;
 use pyo3::{
     exceptions::{PyConnectionResetError, PyValueError},
     prelude::*,
@@ -178,7 +179,7 @@ pub(super) fn connect(
             });
             let response = match Response::shared_with_listeners(py, &handshake.response) {
                 Some(known) => known.into_bound(py),
-                None => Bound::new(py, Response::new(handshake.response, "GET".to_owned(), info))?,
+                None => Bound::new(py, Response::new(py, handshake.response, Method::GET, info)?)?,
             };
             Ok((response, socket, fault).into_pyobject(py)?.into_any().unbind())
         })

@@ -53,6 +53,11 @@ impl Incoming {
         Incoming { source, kept: None, failed: None, deferred: None, measure, max_body }
     }
 
+    /// Returns a body that has ended.
+    pub(crate) fn ended() -> Self {
+        Incoming { source: Source::Ended, kept: None, failed: None, deferred: None, measure: None, max_body: 0 }
+    }
+
     /// Polls for the next part. Returns `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(kept) = self.kept.take() {
@@ -177,6 +182,19 @@ impl Incoming {
         let mut collected = Collected::default();
         while std::future::poll_fn(|cx| self.poll_collect(cx, &mut collected)).await? {}
         Ok(collected.into_bytes())
+    }
+
+    /// Returns the whole body if it has arrived and can be read again.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        if let Some(kept) = &self.kept {
+            return Some(kept.clone());
+        }
+        match &self.source {
+            Source::Raw(body) if self.measure.is_none() => {
+                body.as_whole().filter(|body| body.len() as u64 <= self.max_body).cloned()
+            }
+            _ => None,
+        }
     }
 
     /// Returns the maximum size of a body in memory, in bytes.

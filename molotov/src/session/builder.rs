@@ -11,7 +11,7 @@ use super::{
     request_body::RequestBody, route::Route,
 };
 use crate::{
-    http::{BoxError, Error, ErrorKind, request::Body},
+    http::{BoxError, Error, ErrorKind, request::Body, target::Target},
     secrets,
 };
 
@@ -43,7 +43,13 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(super) fn new(session: Session, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        let parts = url.into_target(session.0.base.as_deref()).map(|target| Parts {
+        let target = url.into_target(session.0.base.as_deref());
+        RequestBuilder::to(session, method, target)
+    }
+
+    /// Builds a request to a target, or one that fails with the error that there is instead.
+    pub(super) fn to(session: Session, method: Method, target: Result<Rc<Target>, Error>) -> RequestBuilder {
+        let parts = target.map(|target| Parts {
             method,
             headers: target.authorization.iter().map(|value| (header::AUTHORIZATION, value.clone())).collect(),
             target,

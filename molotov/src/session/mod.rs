@@ -68,7 +68,11 @@ pub(crate) use self::{numbers::Numbers, observer::Observer};
 use self::{route::Routes, transport::HttpTransport};
 #[doc(no_inline)]
 pub use crate::http::multipart;
-use crate::http::{Error, ErrorKind, cookies::Jar, target::Base};
+use crate::http::{
+    Error, ErrorKind,
+    cookies::Jar,
+    target::{Base, Target},
+};
 pub use crate::http::{
     proxy::Proxy,
     redirect::{Action, Attempt, Redirect},
@@ -215,6 +219,11 @@ impl Session {
     /// Builds a request with the given method.
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         RequestBuilder::new(self.clone(), method, url)
+    }
+
+    /// Builds a request to a target, or one that fails with the error that there is instead.
+    pub(crate) fn request_to(&self, method: Method, target: Result<Rc<Target>, Error>) -> RequestBuilder {
+        RequestBuilder::to(self.clone(), method, target)
     }
 
     /// Builds a GET request.

@@ -331,19 +331,33 @@ impl Response {
     /// A part that is read from one of them is not available to the other. [`buffered`](Self::buffered) keeps it for both.
     pub(crate) fn view(&self) -> Option<Response> {
         let Body::Shared(body) = &self.body else { return None };
-        Some(Response {
+        Some(self.with_body(Body::Shared(body.clone())))
+    }
+
+    /// Returns a response with the same head, and a body that has ended.
+    pub(crate) fn without_body(&self) -> Response {
+        self.with_body(Body::Owned(RefCell::new(Incoming::ended())))
+    }
+
+    /// Discards the rest of the body, which closes its connection unless the body has ended. The head stays available.
+    pub(crate) fn discard_body(&mut self) {
+        self.body = Body::Owned(RefCell::new(Incoming::ended()));
+    }
+
+    fn with_body(&self, body: Body) -> Response {
+        Response {
             method: self.method.clone(),
             version: self.version,
             status: self.status,
             headers: self.headers.clone(),
-            body: Body::Shared(body.clone()),
+            body,
             target: self.target.clone(),
             remote_addr: self.remote_addr,
             history: self.history.clone(),
             sent: self.sent.clone(),
             context: self.context.clone(),
             extension: RefCell::default(),
-        })
+        }
     }
 
     /// Lets [`view`](Self::view) make responses with this one's body.
@@ -357,6 +371,11 @@ impl Response {
     /// Returns the maximum size of a body in memory, in bytes.
     pub(crate) fn max_body(&self) -> u64 {
         self.body.cell().borrow().max_body()
+    }
+
+    /// Returns the whole body if it has arrived. The response keeps it, so it can be read again.
+    pub(crate) fn whole_body(&self) -> Option<Bytes> {
+        self.body.cell().borrow().whole()
     }
 
     /// Returns whether the body can be read without waiting.

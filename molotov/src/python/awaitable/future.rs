@@ -1,12 +1,13 @@
 //! The future that an [`Awaitable`](super::Awaitable) yields: the engine's work as asyncio sees it.
 
 use std::{
+    cell::RefCell,
     future::poll_fn,
     task::{Context, Poll},
 };
 
 use futures_util::future::LocalBoxFuture;
-use pyo3::prelude::*;
+use pyo3::{ffi, prelude::*};
 use tokio::task::AbortHandle;
 
 use crate::python::{
@@ -35,16 +36,43 @@ struct State {
     task: Option<AbortHandle>,
 }
 
+impl State {
+    fn new(work: Option<Work>) -> State {
+        State { work, result: None, cancelled: false, blocking: true, callbacks: Vec::new(), task: None }
+    }
+}
+
+/// The number of objects that a thread keeps for the next requests.
+const SPARE: usize = 64;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Py<EngineFuture>>> = const { RefCell::new(Vec::new()) };
+}
+
 impl EngineFuture {
-    pub(super) fn new(work: Work) -> EngineFuture {
-        EngineFuture(GilCell::new(State {
-            work: Some(work),
-            result: None,
-            cancelled: false,
-            blocking: true,
-            callbacks: Vec::new(),
-            task: None,
-        }))
+    /// Returns a future of `work`.
+    pub(super) fn of(py: Python<'_>, work: Work) -> PyResult<Bound<'_, EngineFuture>> {
+        match SPARES.with_borrow_mut(Vec::pop) {
+            Some(spare) => {
+                let spare = spare.into_bound(py);
+                spare.get().0.replace(py, State::new(Some(work)));
+                Ok(spare)
+            }
+            None => Bound::new(py, EngineFuture(GilCell::new(State::new(Some(work))))),
+        }
+    }
+
+    /// Keeps a future whose work has ended for the next request, unless something else refers to it.
+    pub(super) fn recycle(future: Bound<'_, EngineFuture>) {
+        // SAFETY: the object is alive.
+        if unsafe { ffi::Py_REFCNT(future.as_ptr()) } == 1 {
+            future.get().0.replace(future.py(), State::new(None));
+            SPARES.with_borrow_mut(|spares| {
+                if spares.len() < SPARE {
+                    spares.push(future.unbind());
+                }
+            });
+        }
     }
 
     /// Polls the work.

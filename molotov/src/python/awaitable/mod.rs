@@ -12,7 +12,7 @@ use pyo3::{
     exceptions::{PyAttributeError, PyRuntimeError, PyRuntimeWarning, PyTypeError},
     ffi, intern,
     prelude::*,
-    types::PyTuple,
+    sync::PyOnceLock,
 };
 
 pub(super) use self::future::{EngineFuture, Work};
@@ -28,13 +28,15 @@ enum State {
     Coroutine(Py<PyAny>, bool),
     Waiting(Py<EngineFuture>),
     Spent,
+    /// Returns `None` each time that it is awaited.
+    Nothing,
 }
 
 /// Releases the result of an `async with` at once. Returns `false` if the result's own `__aexit__` has to be awaited.
 pub(super) type Release = fn(&Bound<'_, PyAny>) -> bool;
 
 /// What a call returns to be awaited, alone or with `async with`.
-#[pyclass(frozen, weakref, module = "molotov._core")]
+#[pyclass(frozen, weakref, freelist = 256, module = "molotov._core")]
 pub(super) struct Awaitable {
     /// The function that returned this object. Set if a missing `await` is a mistake.
     function: Option<&'static str>,
@@ -51,6 +53,13 @@ impl Awaitable {
 
     pub(super) fn ready(result: PyResult<Py<PyAny>>) -> Awaitable {
         Awaitable::new(State::Ready(result))
+    }
+
+    /// The awaitable that returns `None` at once. All calls share it.
+    pub(super) fn nothing(py: Python<'_>) -> PyResult<Py<Awaitable>> {
+        static NOTHING: PyOnceLock<Py<Awaitable>> = PyOnceLock::new();
+        let shared = NOTHING.get_or_try_init(py, || Py::new(py, Awaitable::new(State::Nothing)));
+        shared.map(|shared| shared.clone_ref(py))
     }
 
     pub(super) fn coroutine(coroutine: Py<PyAny>) -> Awaitable {
@@ -88,7 +97,7 @@ impl Awaitable {
     fn step<'py>(slf: &Bound<'py, Awaitable>, thrown: Option<PyErr>) -> Step<'py> {
         let (py, this) = (slf.py(), slf.get());
         match (this.state.replace(py, State::Spent), thrown) {
-            (State::New(work), None) => match Bound::new(py, EngineFuture::new(work)) {
+            (State::New(work), None) => match EngineFuture::of(py, work) {
                 Ok(future) => {
                     this.state.replace(py, State::Waiting(future.clone().unbind()));
                     Step::Yielded(future.into_any())
@@ -97,7 +106,10 @@ impl Awaitable {
             },
             (State::Ready(result), None) => this.end(py, result),
             (State::Waiting(future), None) => match future.bind(py).get().take_result(py) {
-                Some(result) => this.end(py, result),
+                Some(result) => {
+                    EngineFuture::recycle(future.into_bound(py));
+                    this.end(py, result)
+                }
                 // Woken too early.
                 None => {
                     future.bind(py).get().block(py);
@@ -116,6 +128,13 @@ impl Awaitable {
             (State::Waiting(future), Some(error)) => {
                 future.bind(py).get().abandon(py);
                 Step::Raised(error)
+            }
+            (State::Nothing, thrown) => {
+                this.state.replace(py, State::Nothing);
+                match thrown {
+                    Some(error) => Step::Raised(error),
+                    None => Step::Returned(py.None().into_bound(py)),
+                }
             }
             (State::Spent, None) => {
                 Step::Raised(PyRuntimeError::new_err("this request has already been awaited; make another one"))
@@ -144,6 +163,10 @@ coroutine_methods! {
                     future.bind(py).get().abandon(py);
                     Ok(())
                 }
+                State::Nothing => {
+                    self.state.replace(py, State::Nothing);
+                    Ok(())
+                }
                 State::New(_) | State::Ready(_) | State::Spent => Ok(()),
             }
         }
@@ -168,16 +191,22 @@ coroutine_methods! {
             slf
         }
 
-        #[pyo3(signature = (*exception))]
-        fn __aexit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<Awaitable> {
-            let Some(result) = self.result.replace(py, None) else { return Ok(Awaitable::ready(Ok(py.None()))) };
+        fn __aexit__(
+            &self,
+            py: Python<'_>,
+            kind: &Bound<'_, PyAny>,
+            exception: &Bound<'_, PyAny>,
+            traceback: &Bound<'_, PyAny>,
+        ) -> PyResult<Py<Awaitable>> {
+            let Some(result) = self.result.replace(py, None) else { return Awaitable::nothing(py) };
             let result = result.bind(py);
             if self.release.is_some_and(|release| release(result)) {
-                return Ok(Awaitable::ready(Ok(py.None())));
+                return Awaitable::nothing(py);
             }
             // An object of aiohttp.
-            let exiting = result.call_method1(intern!(py, "__aexit__"), exception)?;
-            Ok(Awaitable::coroutine(exiting.call_method0(intern!(py, "__await__"))?.unbind()))
+            let exiting = result.call_method1(intern!(py, "__aexit__"), (kind, exception, traceback))?;
+            let exiting = exiting.call_method0(intern!(py, "__await__"))?.unbind();
+            Py::new(py, Awaitable::coroutine(exiting))
         }
     }
 }
@@ -237,11 +266,19 @@ unsafe extern "C" fn send(
     }
 }
 
-/// Fills the slot `am_send`, which PyO3 does not support.
-pub(super) fn add_send_slot(py: Python<'_>) {
+/// Called by `await`: an awaitable is its own iterator.
+unsafe extern "C" fn itself(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter through the slot of `Awaitable`'s type, with an object that is alive.
+    unsafe { ffi::Py_NewRef(this) }
+}
+
+/// Fills the slots of `Awaitable`'s type that PyO3 does not support (`am_send`), or would wrap (`am_await`).
+pub(super) fn add_slots(py: Python<'_>) {
     let kind = py.get_type::<Awaitable>();
     // SAFETY: PyO3's classes are heap types, so the type object is a `PyHeapTypeObject`. It is new and not in use yet.
     unsafe {
-        (*kind.as_ptr().cast::<ffi::PyHeapTypeObject>()).as_async.am_send = Some(send);
+        let slots = &mut (*kind.as_ptr().cast::<ffi::PyHeapTypeObject>()).as_async;
+        slots.am_send = Some(send);
+        slots.am_await = Some(itself);
     }
 }

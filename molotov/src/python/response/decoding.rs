@@ -17,29 +17,56 @@ pub(super) fn decode(py: Python<'_>, body: &[u8], encoding: Option<&str>, errors
 }
 
 /// The charset that a content type states.
-pub(super) fn charset(content_type: &str) -> Option<String> {
+pub(super) fn charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         let value = value.trim().trim_matches('"');
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.to_owned())
+        name.trim().eq_ignore_ascii_case("charset").then_some(value)
     })
 }
 
 /// The charset that a content type states, if Python has a codec with that name.
 pub(super) fn known_charset(py: Python<'_>, content_type: Option<&str>) -> Option<String> {
     let stated = charset(content_type?)?;
-    if stated.eq_ignore_ascii_case("utf-8") {
-        return Some(stated);
-    }
-    py.import("codecs").and_then(|codecs| codecs.call_method1("lookup", (&stated,))).is_ok().then_some(stated)
+    let is_known = stated.eq_ignore_ascii_case("utf-8")
+        || py.import("codecs").and_then(|codecs| codecs.call_method1("lookup", (stated,))).is_ok();
+    is_known.then(|| stated.to_owned())
 }
 
-/// Whether `json()` accepts a body with this content type.
-pub(super) fn is_expected(stated: Option<&str>, expected: &str) -> bool {
-    let Some(stated) = stated else { return false };
-    let kind = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if expected.eq_ignore_ascii_case("application/json") {
-        return kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+/// The content type that `json()` expects.
+pub(super) enum ExpectedType {
+    Any,
+    /// `application/json`, or another type of JSON.
+    Json,
+    /// Any type that contains this text, in lower case.
+    Containing(String),
+}
+
+impl ExpectedType {
+    /// Returns whether `json()` accepts a body with this content type.
+    pub(super) fn matches(&self, stated: Option<&str>) -> bool {
+        let (ExpectedType::Json | ExpectedType::Containing(_), Some(stated)) = (self, stated) else {
+            return matches!(self, ExpectedType::Any);
+        };
+        if let ExpectedType::Containing(text) = self {
+            return stated.to_ascii_lowercase().contains(text);
+        }
+        const APPLICATION: &str = "application/";
+        let kind = stated.split(';').next().unwrap_or_default().trim();
+        let Some((application, kind)) = kind.split_at_checked(APPLICATION.len()) else { return false };
+        application.eq_ignore_ascii_case(APPLICATION)
+            && (kind.eq_ignore_ascii_case("json") || kind.to_ascii_lowercase().ends_with("+json"))
     }
-    stated.to_ascii_lowercase().contains(&expected.to_ascii_lowercase())
+}
+
+impl<'py> FromPyObject<'_, 'py> for ExpectedType {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<ExpectedType> {
+        if given.is_none() {
+            return Ok(ExpectedType::Any);
+        }
+        let text = given.extract::<String>()?.to_ascii_lowercase();
+        Ok(if text == "application/json" { ExpectedType::Json } else { ExpectedType::Containing(text) })
+    }
 }

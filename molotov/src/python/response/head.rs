@@ -1,5 +1,7 @@
 //! The head of a response, as Python objects.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, StatusCode, header};
 use pyo3::{
     prelude::*,
@@ -41,7 +43,6 @@ fn reason(status: StatusCode) -> String {
 }
 
 /// The content type that the headers of a response state.
-pub(super) fn content_type(response: &session::Response) -> Option<String> {
-    let value = response.headers().get(header::CONTENT_TYPE)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+pub(super) fn content_type(response: &session::Response) -> Option<Cow<'_, str>> {
+    response.head().get(&header::CONTENT_TYPE).map(String::from_utf8_lossy)
 }

@@ -10,33 +10,34 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{Method, StatusCode};
 use pyo3::{
     intern,
     prelude::*,
-    types::{PyBytes, PyDict, PyTuple},
+    types::{PyBytes, PyDict, PyInt, PyTuple},
 };
 
-use self::decoding::{charset, decode, is_expected, known_charset};
-use super::{awaitable::Awaitable, classes::class_of, errors, gil_cell::GilCell, json, module};
+use self::decoding::{ExpectedType, charset, decode, known_charset};
+use super::{awaitable::Awaitable, classes::class_of, errors, gil_cell::GilCell, json, lazy_attributes, module};
 use crate::{ErrorKind, session};
 
 /// A response, with its body once it is read.
-#[pyclass(frozen, dict, weakref, subclass, name = "ClientResponse", module = "molotov.session")]
+#[pyclass(frozen, dict, weakref, subclass, freelist = 256, name = "ClientResponse", module = "molotov.session")]
 pub(super) struct Response {
+    /// As an object, which the interpreter reads without a call.
+    #[pyo3(get)]
+    status: Py<PyInt>,
     inner: GilCell<Inner>,
 }
 
 struct Inner {
-    /// `None` once it is released.
-    response: Option<Rc<session::Response>>,
-    status: u16,
-    /// The method of the request, as the script wrote it.
-    method: String,
+    /// Without its body once it is released.
+    response: Rc<session::Response>,
+    /// The method of the request, before redirects.
+    method: Method,
     body: OnceCell<Bytes>,
     /// The head as Python objects, once a script has used it.
     head: Option<Py<PyDict>>,
-    /// The content type of a released response.
-    content_type: Option<String>,
     request_info: Option<Py<PyAny>>,
     released: bool,
     /// The object that `content` returned.
@@ -44,24 +45,24 @@ struct Inner {
 }
 
 impl Response {
-    pub(super) fn new(response: session::Response, method: String, request_info: Option<Py<PyAny>>) -> Response {
-        Response::shared(Rc::new(response), method, request_info)
-    }
-
-    pub(super) fn shared(response: Rc<session::Response>, method: String, request_info: Option<Py<PyAny>>) -> Response {
-        Response {
+    pub(super) fn new(
+        py: Python<'_>,
+        response: session::Response,
+        method: Method,
+        request_info: Option<Py<PyAny>>,
+    ) -> PyResult<Response> {
+        Ok(Response {
+            status: response.status().as_u16().into_pyobject(py)?.unbind(),
             inner: GilCell::new(Inner {
-                status: response.status().as_u16(),
-                response: Some(response),
+                response: Rc::new(response),
                 method,
                 body: OnceCell::new(),
                 head: None,
-                content_type: None,
                 request_info,
                 released: false,
                 content: None,
             }),
-        }
+        })
     }
 
     /// The object that listeners received for this response.
@@ -70,28 +71,20 @@ impl Response {
         extension.as_ref()?.downcast_ref::<Py<Response>>().map(|known| known.clone_ref(py))
     }
 
-    /// Releases the response, and discards the rest of its body.
+    /// Releases the response, and discards the rest of its body. Scripts may still use the head.
     pub(super) fn release(slf: &Bound<'_, Response>) {
-        let py = slf.py();
-        let this = slf.get();
-        let mut inner = this.inner.borrow_mut(py);
+        let mut inner = slf.get().inner.borrow_mut(slf.py());
         if inner.released {
             return;
         }
         inner.released = true;
-        if let Some(response) = &inner.response
-            && (matches!(inner.status, 204 | 304) || response.method() == http::Method::HEAD)
-        {
+        if has_no_body(inner.response.status()) || inner.response.method() == Method::HEAD {
             let _ = inner.body.set(Bytes::new());
         }
-        // Scripts may still use the head. A body that has not been read is lost.
-        drop(inner);
-        if let Err(error) = this.load_head(py) {
-            error.write_unraisable(py, Some(slf));
-        }
-        let mut inner = this.inner.borrow_mut(py);
-        if let Some(response) = inner.response.take() {
-            inner.content_type = head::content_type(&response);
+        match Rc::get_mut(&mut inner.response) {
+            Some(response) => response.discard_body(),
+            // Something is reading the body.
+            None => inner.response = Rc::new(inner.response.without_body()),
         }
     }
 
@@ -109,37 +102,24 @@ impl Response {
             }
             inner.response.clone()
         };
-        let head = match &response {
-            Some(response) => head::to_dict(py, response)?,
-            None => PyDict::new(py),
-        };
+        let head = head::to_dict(py, &response)?;
         let head = head.unbind();
         self.inner.borrow_mut(py).head = Some(head.clone_ref(py));
         Ok(head)
     }
 
-    /// The response of the engine, whose body can be read.
-    pub(super) fn engine_response(&self, py: Python<'_>) -> PyResult<Rc<session::Response>> {
-        let response = self.inner.borrow(py).response.clone();
-        response.ok_or_else(|| match module(py, "_exceptions").and_then(|module| module.call_method0("released")) {
-            Ok(error) => PyErr::from_value(error),
-            Err(error) => error,
-        })
+    /// The response of the engine.
+    fn response(&self, py: Python<'_>) -> Rc<session::Response> {
+        self.inner.borrow(py).response.clone()
     }
 
-    /// The body, if it is available without waiting.
-    fn available_body(&self, py: Python<'_>) -> Option<Result<Bytes, PyErr>> {
+    /// The response of the engine, whose body can be read.
+    pub(super) fn engine_response(&self, py: Python<'_>) -> PyResult<Rc<session::Response>> {
         let inner = self.inner.borrow(py);
-        if let Some(body) = inner.body.get() {
-            return Some(Ok(body.clone()));
+        if inner.released {
+            return Err(released(py));
         }
-        match &inner.response {
-            Some(_) => None,
-            None => Some(Err(match module(py, "_exceptions").and_then(|module| module.call_method0("released")) {
-                Ok(error) => PyErr::from_value(error),
-                Err(error) => error,
-            })),
-        }
+        Ok(inner.response.clone())
     }
 
     /// Reads the body and converts it.
@@ -148,16 +128,23 @@ impl Response {
         convert: impl FnOnce(&Bound<'_, Response>, Bytes) -> PyResult<Py<PyAny>> + 'static,
     ) -> Awaitable {
         let (py, this) = (slf.py(), slf.get());
-        if let Some(body) = this.available_body(py) {
-            return Awaitable::ready(body.and_then(|body| convert(slf, body)));
-        }
-        let Some(response) = this.inner.borrow(py).response.clone() else {
-            return Awaitable::ready(Ok(py.None()));
+        let available = {
+            let inner = this.inner.borrow(py);
+            match inner.body.get() {
+                Some(body) => Some(body.clone()),
+                None if inner.released => return Awaitable::ready(Err(released(py))),
+                // Most bodies arrive with the head.
+                None if inner.content.is_none() => inner.response.whole_body().inspect(|body| {
+                    let _ = inner.body.set(body.clone());
+                }),
+                None => None,
+            }
         };
-        let mut reading = Box::pin({
-            let response = response.clone();
-            async move { response.buffered().await }
-        });
+        if let Some(body) = available {
+            return Awaitable::ready(convert(slf, body));
+        }
+        let response = this.inner.borrow(py).response.clone();
+        let mut reading = Box::pin(async move { response.buffered().await });
         let finish = |slf: &Bound<'_, Response>, read: Result<Bytes, crate::Error>| match read {
             Ok(body) => {
                 let py = slf.py();
@@ -171,7 +158,6 @@ impl Response {
             }
             Err(error) => Err(errors::exception(slf.py(), &error)),
         };
-        // Most bodies arrive with the head.
         let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(read) = reading.as_mut().poll(&mut cx) {
             return Awaitable::ready(finish(slf, read));
@@ -183,6 +169,22 @@ impl Response {
         }))
     }
 
+    /// Adds the attributes that scripts rarely use.
+    pub(super) fn add_attributes(py: Python<'_>) -> PyResult<()> {
+        lazy_attributes::add::<Response>(py, ATTRIBUTES, |response, name| {
+            Response::attribute(response.cast::<Response>()?, name)
+        })?;
+        lazy_attributes::add::<Response>(py, &["content"], |response, _| {
+            let (py, slf) = (response.py(), response.cast::<Response>()?);
+            if let Some(content) = &slf.get().inner.borrow(py).content {
+                return Ok(content.clone_ref(py));
+            }
+            let made = module(py, "_content")?.getattr("Content")?.call1((slf,))?.unbind();
+            slf.get().inner.borrow_mut(py).content = Some(made.clone_ref(py));
+            Ok(made)
+        })
+    }
+
     /// An attribute that `_responses` makes.
     fn attribute(slf: &Bound<'_, Response>, what: &str) -> PyResult<Py<PyAny>> {
         let py = slf.py();
@@ -191,6 +193,27 @@ impl Response {
         Ok(made.unbind())
     }
 }
+
+/// The attributes that `_responses` makes.
+const ATTRIBUTES: &[&str] = &[
+    "charset",
+    "connection",
+    "content_disposition",
+    "content_length",
+    "content_type",
+    "cookies",
+    "headers",
+    "history",
+    "host",
+    "links",
+    "raw_headers",
+    "real_url",
+    "reason",
+    "request",
+    "url",
+    "url_obj",
+    "version",
+];
 
 /// The body that is left after `content` has read part of it.
 fn after_content(slf: &Bound<'_, Response>, rest: Bytes) -> PyResult<Bytes> {
@@ -201,12 +224,16 @@ fn after_content(slf: &Bound<'_, Response>, rest: Bytes) -> PyResult<Bytes> {
     Ok(if left.is_empty() { rest } else { [left.as_slice(), &rest].concat().into() })
 }
 
-/// The content type that the response states.
-fn content_type(slf: &Bound<'_, Response>) -> Option<String> {
-    let inner = slf.get().inner.borrow(slf.py());
-    match &inner.response {
-        Some(response) => head::content_type(response),
-        None => inner.content_type.clone(),
+/// Whether responses with this status have no body.
+fn has_no_body(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// The exception of a body that a released response has lost.
+fn released(py: Python<'_>) -> PyErr {
+    match module(py, "_exceptions").and_then(|module| module.call_method0("released")) {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
     }
 }
 
@@ -215,11 +242,6 @@ const MAX_PART: usize = 256 * 1024;
 
 #[pymethods]
 impl Response {
-    #[getter]
-    fn status(&self, py: Python<'_>) -> u16 {
-        self.inner.borrow(py).status
-    }
-
     /// The class that `isinstance` sees: aiohttp's, if the script has imported it.
     #[getter(__class__)]
     fn class<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -228,7 +250,7 @@ impl Response {
 
     #[getter]
     fn ok(&self, py: Python<'_>) -> bool {
-        self.inner.borrow(py).status < 400
+        self.inner.borrow(py).response.status().as_u16() < 400
     }
 
     #[getter]
@@ -238,7 +260,7 @@ impl Response {
 
     #[getter(_asked_method)]
     fn asked_method(&self, py: Python<'_>) -> String {
-        self.inner.borrow(py).method.clone()
+        self.inner.borrow(py).method.to_string()
     }
 
     #[getter]
@@ -255,7 +277,7 @@ impl Response {
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
         let inner = self.inner.borrow(py);
-        inner.released || inner.body.get().is_some() || inner.response.as_ref().is_some_and(|one| one.is_complete())
+        inner.released || inner.body.get().is_some() || inner.response.is_complete()
     }
 
     #[getter(_released)]
@@ -268,50 +290,15 @@ impl Response {
         self.inner.borrow(py).body.get().map(|body| PyBytes::new(py, body).unbind())
     }
 
-    /// The attributes that scripts rarely use.
-    fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
-        match name {
-            "headers"
-            | "raw_headers"
-            | "cookies"
-            | "url"
-            | "real_url"
-            | "host"
-            | "reason"
-            | "history"
-            | "version"
-            | "content_type"
-            | "charset"
-            | "content_length"
-            | "content_disposition"
-            | "links"
-            | "request"
-            | "url_obj"
-            | "connection"
-            | "cookies_" => Response::attribute(slf, name),
-            "content" => {
-                let py = slf.py();
-                if let Some(content) = &slf.get().inner.borrow(py).content {
-                    return Ok(content.clone_ref(py));
-                }
-                let made = module(py, "_content")?.getattr("Content")?.call1((slf,))?.unbind();
-                slf.get().inner.borrow_mut(py).content = Some(made.clone_ref(py));
-                Ok(made)
-            }
-            _ => Response::attribute(slf, name),
-        }
-    }
-
     fn read(slf: &Bound<'_, Self>) -> Awaitable {
         let (py, this) = (slf.py(), slf.get());
         // As in aiohttp, a released response still has its text and its JSON, but not its bytes.
         let is_lost = {
             let inner = this.inner.borrow(py);
-            inner.released && inner.body.get().is_some() && !matches!(inner.status, 204 | 304)
+            inner.released && inner.body.get().is_some() && !has_no_body(inner.response.status())
         };
         if is_lost {
-            let error = module(py, "_exceptions").and_then(|module| module.call_method0("released"));
-            return Awaitable::ready(Err(error.map_or_else(|error| error, PyErr::from_value)));
+            return Awaitable::ready(Err(released(py)));
         }
         let read = Response::read_then(slf, |slf, body| Ok(PyBytes::new(slf.py(), &body).into_any().unbind()));
         read.of("response.read")
@@ -319,24 +306,26 @@ impl Response {
 
     #[pyo3(signature = (encoding=None, errors="strict".to_owned()))]
     fn text(slf: &Bound<'_, Self>, encoding: Option<String>, errors: String) -> Awaitable {
-        let encoding = encoding.or_else(|| known_charset(slf.py(), content_type(slf).as_deref()));
+        let encoding = encoding.or_else(|| {
+            let (py, response) = (slf.py(), slf.get().response(slf.py()));
+            known_charset(py, head::content_type(&response).as_deref())
+        });
         Response::read_then(slf, move |slf, body| decode(slf.py(), &body, encoding.as_deref(), &errors))
             .of("response.text")
     }
 
-    #[pyo3(signature = (*, encoding=None, loads=None, content_type=Some("application/json".to_owned())))]
+    #[pyo3(signature = (*, encoding=None, loads=None, content_type=ExpectedType::Json))]
     fn json(
         slf: &Bound<'_, Self>,
         encoding: Option<String>,
         loads: Option<Py<PyAny>>,
-        content_type: Option<String>,
+        content_type: ExpectedType,
     ) -> Awaitable {
-        let stated = self::content_type(slf);
         Response::read_then(slf, move |slf, body| {
             let py = slf.py();
-            if let Some(expected) = &content_type
-                && !is_expected(stated.as_deref(), expected)
-            {
+            let response = slf.get().response(py);
+            let stated = head::content_type(&response);
+            if !content_type.matches(stated.as_deref()) {
                 let error = module(py, "_exceptions")?.call_method1("wrong_content_type", (slf, stated))?;
                 return Err(PyErr::from_value(error));
             }
@@ -368,13 +357,10 @@ impl Response {
         if inner.body.get().is_some() {
             return Awaitable::ready(Ok(py.None()));
         }
-        let Some(response) = inner.response.clone() else {
-            drop(inner);
-            return Awaitable::ready(match this.available_body(py) {
-                Some(Err(error)) => Err(error),
-                _ => Ok(py.None()),
-            });
-        };
+        if inner.released {
+            return Awaitable::ready(Err(released(py)));
+        }
+        let response = inner.response.clone();
         Awaitable::work(Box::pin(async move {
             let part = response.chunk_shared(MAX_PART).await;
             Python::attach(|py| match part {
@@ -388,12 +374,13 @@ impl Response {
     /// How many bytes `content` may hold.
     #[getter(_max_body)]
     fn max_body(&self, py: Python<'_>) -> Option<u64> {
-        self.inner.borrow(py).response.as_ref().map(|response| response.max_body())
+        let inner = self.inner.borrow(py);
+        (!inner.released).then(|| inner.response.max_body())
     }
 
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        if slf.get().inner.borrow(py).status < 400 {
+        if slf.get().inner.borrow(py).response.status().as_u16() < 400 {
             return Ok(());
         }
         let error = module(py, "_responses")?.call_method1("bad_status", (slf,))?;
@@ -401,10 +388,9 @@ impl Response {
     }
 
     #[pyo3(name = "release")]
-    fn release_awaitable(slf: &Bound<'_, Self>) -> Awaitable {
-        let py = slf.py();
+    fn release_awaitable(slf: &Bound<'_, Self>) -> PyResult<Py<Awaitable>> {
         Response::release(slf);
-        Awaitable::ready(Ok(py.None()))
+        Awaitable::nothing(slf.py())
     }
 
     fn close(slf: &Bound<'_, Self>) {
@@ -412,7 +398,8 @@ impl Response {
     }
 
     fn get_encoding(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let stated = content_type(slf).as_deref().and_then(charset).unwrap_or_else(|| "utf-8".to_owned());
+        let response = slf.get().response(slf.py());
+        let stated = head::content_type(&response).as_deref().and_then(charset).unwrap_or("utf-8").to_owned();
         let found = slf.py().import("codecs")?.call_method1("lookup", (stated,));
         found.map_or_else(|_| Ok("utf-8".to_owned()), |found| found.getattr("name")?.extract())
     }
@@ -422,7 +409,7 @@ impl Response {
     }
 
     #[pyo3(signature = (*exception))]
-    fn __aexit__(slf: &Bound<'_, Self>, exception: &Bound<'_, PyTuple>) -> Awaitable {
+    fn __aexit__(slf: &Bound<'_, Self>, exception: &Bound<'_, PyTuple>) -> PyResult<Py<Awaitable>> {
         let _ = exception;
         Response::release_awaitable(slf)
     }

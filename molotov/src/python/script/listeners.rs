@@ -138,8 +138,8 @@ impl Listener {
                             let gone =
                                 || pyo3::exceptions::PyRuntimeError::new_err("the response has no body to share");
                             let view = response.view().ok_or_else(gone)?;
-                            let method = view.method().as_str().to_owned();
-                            let made = Bound::new(py, Response::new(view, method, None))?;
+                            let method = view.method().clone();
+                            let made = Bound::new(py, Response::new(py, view, method, None)?)?;
                             made.setattr("request", request.clone_ref(py))?;
                             *response.extension.borrow_mut() = Some(Box::new(made.clone().unbind()));
                             made

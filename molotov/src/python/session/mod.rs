@@ -1,11 +1,13 @@
 //! A worker's session: aiohttp's interface over a session of the engine.
 
 mod connections;
+mod get;
 mod jar;
 mod measure;
 mod options;
 mod own;
 mod request;
+mod targets;
 
 use http::Method;
 use pyo3::{
@@ -27,8 +29,15 @@ use self::{
     request::{Parts, WrittenBody},
 };
 use super::{
-    awaitable::Awaitable, classes::class_of, context::WorkerContext, errors, event_loop, gil_cell::GilCell, module,
-    response::Response, websocket,
+    awaitable::Awaitable,
+    classes::class_of,
+    context::WorkerContext,
+    errors, event_loop,
+    gil_cell::GilCell,
+    lazy_attributes::{self, Make},
+    module,
+    response::Response,
+    websocket,
 };
 use crate::session;
 
@@ -80,7 +89,52 @@ impl Session {
             options,
         })
     }
+
+    /// Adds the attributes that scripts rarely use, and a faster `get`.
+    pub(super) fn complete_class(py: Python<'_>) -> PyResult<()> {
+        get::replace(py)?;
+        let make: Make = |session, name| {
+            Ok(module(session.py(), "_sessions")?.call_method1("of_session", (session, name))?.unbind())
+        };
+        lazy_attributes::add::<Session>(py, ATTRIBUTES, make)?;
+        lazy_attributes::add::<Session>(py, CHANGEABLE, |session, name| {
+            session.cast::<Session>()?.get().changed.replace(session.py(), true);
+            Ok(module(session.py(), "_sessions")?.call_method1("of_session", (session, name))?.unbind())
+        })
+    }
 }
+
+/// The attributes that `_sessions` makes.
+const ATTRIBUTES: &[&str] = &[
+    "_auth",
+    "_auto_decompress",
+    "_base_url",
+    "_connector",
+    "_connector_owner",
+    "_cookie_jar",
+    "_json_serialize",
+    "_raise_for_status",
+    "_requote_redirect_url",
+    "_skip_auto_headers",
+    "_timeout",
+    "_trust_env",
+    "_version",
+    "auth",
+    "auto_decompress",
+    "connector",
+    "connector_owner",
+    "cookie_jar",
+    "json_serialize",
+    "raise_for_status",
+    "requote_redirect_url",
+    "skip_auto_headers",
+    "timeout",
+    "trust_env",
+    "version",
+];
+
+/// Those that scripts may change in place. Requests use them from then on.
+const CHANGEABLE: &[&str] = &["_default_headers", "_trace_configs", "headers", "trace_configs"];
 
 /// Sets an attribute as objects without `__setattr__` do; a null pointer deletes it.
 fn set_attribute(
@@ -298,17 +352,6 @@ impl Session {
         let text: String = module(py, "_sessions")?.call_method("printed", values, keywords)?.extract()?;
         self.context.bind(py).get().inner.borrow(py).print(text);
         Ok(())
-    }
-
-    /// The attributes that scripts rarely use.
-    fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
-        match name {
-            "headers" | "trace_configs" | "_default_headers" | "_trace_configs" => {
-                slf.get().changed.replace(slf.py(), true);
-                Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind())
-            }
-            _ => Ok(module(slf.py(), "_sessions")?.call_method1("of_session", (slf, name))?.unbind()),
-        }
     }
 
     /// Scripts replace methods and private attributes of aiohttp. Requests use them from then on.

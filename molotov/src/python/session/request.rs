@@ -15,6 +15,7 @@ use super::{
     connections::{Route, timeout_of},
     options::{Pairs, Timeouts},
     own::Own,
+    targets::plain_target,
 };
 use crate::{
     http::BoxError,
@@ -44,11 +45,10 @@ pub(super) fn start(
         && !*this.closed.borrow(py)
         && !*this.changed.borrow(py)
         && let Ok(url) = url.cast::<PyString>()
-        && let Ok(text) = url.to_str()
         && let session = this.inner.borrow(py)
-        && is_plain(text, session.0.base.is_some())
+        && let Some(target) = plain_target(url, session.0.base.as_ref())
     {
-        let mut request = session.request(method.clone(), text);
+        let mut request = session.request_to(method.clone(), target);
         if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
             request = request.header("content-type", "application/octet-stream").body(Bytes::new());
         } else if !matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
@@ -79,15 +79,6 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-/// Whether a URL can be sent unchanged: one with a host or, if the session has a base, a path. `_requests` quotes all others.
-fn is_plain(url: &str, has_base: bool) -> bool {
-    (url.starts_with("http://") || url.starts_with("https://") || has_base && url.starts_with('/'))
-        && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_~?=&,".contains(&byte))
-        // Segments of dots are resolved.
-        && !url.contains("/.")
-        && !url.ends_with('?')
-}
-
 /// Adds a request to the group of the code that runs.
 pub(super) fn in_group(py: Python<'_>, request: RequestBuilder) -> RequestBuilder {
     match group::path(py) {
@@ -115,7 +106,7 @@ pub(super) fn send(
                 let response = match Response::shared_with_listeners(py, &response) {
                     // The scenario and the listeners share the object.
                     Some(known) => known.into_bound(py),
-                    None => Bound::new(py, Response::new(response, method.as_str().to_owned(), info))?,
+                    None => Bound::new(py, Response::new(py, response, method, info)?)?,
                 };
                 if bad {
                     response.call_method0("raise_for_status")?;
