@@ -118,7 +118,7 @@ fn call(
                 Some(rate) => quote!(::core::option::Option::Some(#rate)),
                 None => quote!(::core::option::Option::None),
             };
-            let functions = in_slots(function, types, private, &outcome);
+            let functions = in_slots(function, types, private, &outcome, "runs", &quote!(Runs<'_>));
             quote! {
                 #functions
                 #private::Call::Scenario(#private::ScenarioEntry {
@@ -128,7 +128,7 @@ fn call(
                     pacing: #pacing,
                     rate: #rate,
                     needs: __needs,
-                    run: __run,
+                    runs: __run,
                 })
             }
         }
@@ -138,7 +138,8 @@ fn call(
             } else {
                 format_ident!("TeardownSession")
             };
-            let functions = in_slots(function, types, private, &outcome);
+            let future = quote!(LocalBoxFuture<'_, #private::Result>);
+            let functions = in_slots(function, types, private, &outcome, "call", &future);
             quote! {
                 #functions
                 #private::Call::#variant { needs: __needs, run: __run }
@@ -287,16 +288,24 @@ fn respan(tokens: &TokenStream, span: Span) -> TokenStream {
     tokens.clone().into_iter().map(at).collect()
 }
 
-/// The functions `__needs` and `__run` of a function that runs with the sessions of a worker.
-fn in_slots(function: &Ident, types: &[&Type], private: &TokenStream, outcome: &TokenStream) -> TokenStream {
-    let argument = format_ident!("SlotArg");
+/// The functions `__needs` and `__run` of a function that runs with the sessions of a worker. `call` of the SDK calls it, and
+/// returns a `result`.
+fn in_slots(
+    function: &Ident,
+    types: &[&Type],
+    private: &TokenStream,
+    outcome: &TokenStream,
+    call: &str,
+    result: &TokenStream,
+) -> TokenStream {
+    let (argument, call) = (format_ident!("SlotArg"), format_ident!("{call}"));
     let parameters: Vec<_> = types.iter().map(|ty| method(ty, &argument, "parameter", &quote!(()), private)).collect();
     quote! {
         fn __needs() -> #private::Vec<#private::Need> {
             #private::needs((#(#parameters,)*))
         }
-        fn __run(__slots: &#private::Slots) -> #private::LocalBoxFuture<'_, #private::Result> {
-            #private::call((#(#parameters,)*), #function, #outcome, __slots)
+        fn __run(__slots: &#private::Slots) -> #private::#result {
+            #private::#call((#(#parameters,)*), #function, #outcome, __slots)
         }
     }
 }

@@ -19,7 +19,7 @@ pub use crate::{
     options::{Args, StepId},
     registry::{
         Call, ContextArg, Entry, EntryDelay, EventArg, FactoryResult, FactoryValue, GlobalArg, IntoOptions, IntoPick,
-        Made, Need, ParameterNeeds, Parameters, PickerArg, ScenarioEntry, SlotArg, Slots,
+        Made, Need, ParameterNeeds, Parameters, PickerArg, Runs, ScenarioEntry, SlotArg, Slots,
     },
     session::{Context, SessionOptions},
 };
@@ -37,6 +37,11 @@ pub fn call<F, O, P: Parameters<F, O>>(
     slots: &Slots,
 ) -> LocalBoxFuture<'_, Result> {
     P::call(function, into, slots)
+}
+
+/// Returns the runs of a function with what its parameters take from a worker.
+pub fn runs<F: Copy, O, P: Parameters<F, O>>(_: P, function: F, into: fn(O) -> Result, slots: &Slots) -> Runs<'_> {
+    P::runs(function, into, slots)
 }
 
 /// Awaits a session factory, and converts its result.

@@ -16,7 +16,7 @@ use crate::{
     Result,
     failure::into_failure,
     options::{Args, Delay},
-    registry::{Need, Origin, Registry, Scenario, Setup, Slots},
+    registry::{Need, Origin, Registry, Runs, Scenario, Setup, Slots},
     secrets,
     session::{Context, Session, SessionOptions},
 };
@@ -195,8 +195,8 @@ impl Scenario for UrlScenario {
         vec![Need::of::<Session>(false)]
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-        Box::pin(async move {
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        Runs::of(slots, move || async move {
             let session = slots.borrow::<Session>()?.clone();
             self.request(&session).await.map_err(into_failure)
         })

@@ -62,7 +62,7 @@ impl AnnouncedPhase {
 /// The phase of a shard, and the wakers of its workers.
 ///
 /// Sleeps and requests register nothing. A change of the phase wakes every worker, and each checks the phase when it is polled.
-/// In the steady state this costs one comparison of wakers per poll.
+/// In the steady state this costs one comparison per poll.
 #[derive(Debug)]
 pub(crate) struct Stop {
     phase: Cell<Phase>,
@@ -147,21 +147,25 @@ impl Stop {
     }
 
     /// Runs a worker, whose waker is kept under its slot.
-    pub(crate) async fn watch<F: Future>(&self, slot: usize, worker: F) -> F::Output {
-        let mut worker = pin!(worker);
+    pub(crate) async fn watch<F: Future>(&self, slot: usize, mut worker: Pin<&mut F>) -> F::Output {
+        // While a waker is kept, no other one has its data. So comparing this reads nothing but the task.
+        let mut known = None;
         poll_fn(|cx| {
-            let mut workers = self.workers.borrow_mut();
-            if workers.len() <= slot {
-                workers.resize(slot + 1, None);
+            if known != Some(cx.waker().data()) {
+                known = Some(cx.waker().data());
+                self.keep(slot, cx.waker());
             }
-            let known = &mut workers[slot];
-            if !known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-                *known = Some(cx.waker().clone());
-            }
-            drop(workers);
             worker.as_mut().poll(cx)
         })
         .await
+    }
+
+    fn keep(&self, slot: usize, waker: &Waker) {
+        let mut workers = self.workers.borrow_mut();
+        if workers.len() <= slot {
+            workers.resize(slot + 1, None);
+        }
+        workers[slot] = Some(waker.clone());
     }
 
     /// Waits until this time on the run's clock. Returns early if the worker must stop or the plan changes.
@@ -258,13 +262,13 @@ mod tests {
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
                 async move {
-                    stop.watch(0, async {
+                    let worker = pin!(async {
                         let _ = started.send(());
                         let work = pin!(async { 7 });
                         stop.sleep_until(Duration::from_secs(3600)).await;
                         stop.cancellable(work).await
-                    })
-                    .await
+                    });
+                    stop.watch(0, worker).await
                 }
             });
             start.await.unwrap();
@@ -283,12 +287,12 @@ mod tests {
             let worker = tokio::task::spawn_local({
                 let stop = stop.clone();
                 async move {
-                    stop.watch(0, async {
+                    let worker = pin!(async {
                         let _ = started.send(());
                         let work = pin!(std::future::pending::<()>());
                         stop.cancellable(work).await
-                    })
-                    .await
+                    });
+                    stop.watch(0, worker).await
                 }
             });
             start.await.unwrap();
@@ -306,7 +310,10 @@ mod tests {
             let stop = Rc::new(Stop::new(clock.clone(), Arc::default()));
             let worker = tokio::task::spawn_local({
                 let (stop, clock) = (stop.clone(), clock.clone());
-                async move { stop.watch(0, stop.sleep_until(clock.now() + Duration::from_millis(30))).await }
+                async move {
+                    let sleep = pin!(stop.sleep_until(clock.now() + Duration::from_millis(30)));
+                    stop.watch(0, sleep).await
+                }
             });
             tokio::task::yield_now().await;
             clock.pause(true);

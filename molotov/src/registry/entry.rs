@@ -9,8 +9,8 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Scenario, SessionFactory, Setup, SetupSession, Slots,
-    Teardown, TeardownSession,
+    Events, GlobalSetup, GlobalTeardown, Need, Origin, Picker, Runs, Scenario, SessionFactory, Setup, SetupSession,
+    Slots, Teardown, TeardownSession,
 };
 use crate::{
     data::DataFile,
@@ -90,7 +90,7 @@ pub struct ScenarioEntry {
     /// In millionths of a start per hour.
     pub rate: Option<u64>,
     pub needs: fn() -> Vec<Need>,
-    pub run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result>,
+    pub runs: for<'a> fn(&'a Slots) -> Runs<'a>,
 }
 
 /// A delay in seconds, since constants cannot convert them to a `Duration`.
@@ -171,8 +171,8 @@ impl Scenario for Function<ScenarioEntry> {
         (self.call.needs)()
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-        (self.call.run)(slots)
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        (self.call.runs)(slots)
     }
 }
 

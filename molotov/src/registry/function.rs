@@ -4,7 +4,7 @@ use std::{borrow::Cow, marker::PhantomData, panic::Location};
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{Need, Origin, Parameter, Scenario, SlotArg, Slots};
+use super::{Need, Origin, Parameter, Runs, Scenario, SlotArg, Slots};
 use crate::{
     failure::{IntoOutcome, Result},
     options::Delay,
@@ -25,21 +25,47 @@ pub trait ScenarioFn<Parameters>: Send + Sync + 'static {
     /// Returns the session types that it takes.
     #[doc(hidden)]
     fn needs(&self) -> Vec<Need>;
-    /// Runs it once.
+    /// Returns its runs by a worker.
     #[doc(hidden)]
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a>;
 }
 
 /// The parameters of a function with an attribute, as a tuple of [`Parameter`]s.
 pub trait Parameters<Function, Output> {
     /// Takes the parameters from the worker and calls the function.
     fn call(function: Function, into: fn(Output) -> Result, slots: &Slots) -> LocalBoxFuture<'_, Result>;
+
+    /// Takes the parameters from the worker and calls the function for each run.
+    fn runs(function: Function, into: fn(Output) -> Result, slots: &Slots) -> Runs<'_>
+    where
+        Function: Copy;
 }
 
 /// The session types of the parameters of a function with an attribute.
 pub trait ParameterNeeds {
     /// Returns them in the order of the parameters.
     fn needs() -> Vec<Need>;
+}
+
+/// The runs of a function. Each takes the parameters from the worker, and evaluates the block.
+///
+/// This is not [`Runs::of`] with an `async` block, because the future of the block would be copied at the start of each run.
+macro_rules! runs {
+    ($slots:ident, [$($type:ident $name:ident),*] $run:block) => {
+        Runs::new($slots, async move {
+            loop {
+                #[allow(unused_labels, reason = "a function without parameters takes nothing")]
+                let result = 'run: {
+                    $(let mut $name = match $type::acquire($slots) {
+                        Ok(guard) => guard,
+                        Err(failure) => break 'run Err(failure),
+                    };)*
+                    $run
+                };
+                $slots.end_run(result).await;
+            }
+        })
+    };
 }
 
 // `ScenarioFn`: the first bound lets the compiler infer the types of the parameters, the second one lets them borrow from the
@@ -59,7 +85,7 @@ macro_rules! parameters {
             }
 
             #[allow(unused_variables, reason = "a scenario without parameters takes nothing")]
-            fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
+            fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
                 #[allow(clippy::too_many_arguments, reason = "as many as a scenario can have")]
                 async fn call<Run, Output, $($type),*>(run: &Run, $($name: $type),*) -> Output
                 where
@@ -67,8 +93,7 @@ macro_rules! parameters {
                 {
                     run($($name),*).await
                 }
-                Box::pin(async move {
-                    $(let mut $name = $type::acquire(slots)?;)*
+                runs!(slots, [$($type $name),*] {
                     call::<Run, Output, $($type::Value<'_>),*>(self, $($type::value(&mut $name)),*).await.into_outcome()
                 })
             }
@@ -91,6 +116,16 @@ macro_rules! parameters {
             fn call(function: Function, into: fn(Output) -> Result, slots: &Slots) -> LocalBoxFuture<'_, Result> {
                 Box::pin(async move {
                     $(let mut $name = $type::acquire(slots)?;)*
+                    into(function($($type::value(&mut $name)),*).await)
+                })
+            }
+
+            #[allow(unused_variables, reason = "a function without parameters takes nothing")]
+            fn runs(function: Function, into: fn(Output) -> Result, slots: &Slots) -> Runs<'_>
+            where
+                Function: Copy,
+            {
+                runs!(slots, [$($type $name),*] {
                     into(function($($type::value(&mut $name)),*).await)
                 })
             }
@@ -150,7 +185,7 @@ impl<F: ScenarioFn<P>, P> Scenario for FunctionScenario<F, P> {
         self.run.needs()
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-        self.run.run(slots)
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        self.run.runs(slots)
     }
 }

@@ -8,6 +8,7 @@ mod list;
 mod origin;
 mod outcome;
 mod pick;
+mod runs;
 mod slots;
 mod traits;
 mod validate;
@@ -20,6 +21,7 @@ pub use list::list;
 pub use origin::Origin;
 pub use outcome::{FactoryResult, FactoryValue, IntoOptions, IntoPick, Made};
 pub use pick::WeightTable;
+pub use runs::Runs;
 pub use slots::{Need, Slots};
 pub(crate) use traits::EventLoop;
 pub use traits::{

@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId, type_name},
-    cell::{Ref, RefCell, RefMut},
+    cell::{Cell, Ref, RefCell, RefMut},
     sync::Arc,
 };
 
@@ -37,18 +37,22 @@ pub struct Slots {
     sessions: Vec<(TypeId, RefCell<Box<dyn Any>>)>,
     /// The data files of the run.
     data: Arc<[Source]>,
+    /// The result of the run that has just ended.
+    result: Cell<Option<Result<(), Failure>>>,
 }
 
 impl Slots {
     /// Returns the slots of a worker, without sessions.
     pub fn new(context: Context) -> Slots {
-        Slots { context, sessions: Vec::new(), data: Arc::default() }
+        Slots { context, sessions: Vec::new(), data: Arc::default(), result: Cell::default() }
     }
 
     /// Adds the session that a factory returned, replacing an earlier one of the same type.
     pub fn insert(&mut self, session: Box<dyn Any>) {
         let type_id = (*session).type_id();
         self.sessions.retain(|(known, _)| *known != type_id);
+        // There may be many workers, and most have one session.
+        self.sessions.reserve_exact(1);
         self.sessions.push((type_id, RefCell::new(session)));
     }
 
@@ -64,6 +68,14 @@ impl Slots {
             Some(source) => source.take().map(|row| row.downcast().ok()),
             None => Ok(None),
         }
+    }
+
+    pub(super) fn set_result(&self, result: Result<(), Failure>) {
+        self.result.set(Some(result));
+    }
+
+    pub(super) fn take_result(&self) -> Option<Result<(), Failure>> {
+        self.result.take()
     }
 
     /// Returns the context of the worker.

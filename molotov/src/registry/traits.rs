@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{Need, Origin, Slots};
+use super::{Need, Origin, Runs, Slots};
 use crate::{
     event::Event,
     failure::Result,
@@ -35,8 +35,8 @@ pub trait Scenario: Send + Sync {
     fn origin(&self) -> &Origin;
     /// Returns the session types that it takes.
     fn needs(&self) -> Vec<Need>;
-    /// Runs it once.
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result>;
+    /// Returns its runs by a worker.
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a>;
 }
 
 /// A fixture that runs once, before anything else.

@@ -64,7 +64,7 @@ pub use self::{
     request_body::RequestBody,
     response::{Hop, Response},
 };
-pub(crate) use self::{numbers::Numbers, observer::Observer};
+pub(crate) use self::{context::Printer, numbers::Numbers, observer::Observer};
 use self::{route::Routes, transport::HttpTransport};
 #[doc(no_inline)]
 pub use crate::http::multipart;

@@ -34,7 +34,7 @@ use crate::{
     options::{Args, WorkerId},
     queue::Sender,
     run::{Line, LineKind},
-    session::{Context, Numbers},
+    session::{Context, Numbers, Printer},
     statsd::Statsd,
 };
 
@@ -64,6 +64,8 @@ pub(super) struct Shard {
     pub(super) last_turn: Cell<Duration>,
     pub(super) statsd: Option<Statsd>,
     pub(super) outbox: Outbox,
+    /// Prints what workers print.
+    printer: Printer,
     pub(super) running: Cell<usize>,
     /// The workers that run scenarios: they have set up their sessions, and their time is not over.
     pub(super) active: Cell<usize>,
@@ -155,6 +157,14 @@ impl Shard {
             };
             ShardStream { only, pacing }
         };
+        let printer = {
+            let (outbox, quiet) = (outbox.clone(), plan.args.quiet);
+            Rc::new(move |worker: WorkerId, text: String| {
+                if !quiet {
+                    outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
+                }
+            })
+        };
         Shard {
             streams: plan.load.streams.iter().zip(stream_ids).map(stream).collect(),
             plan: shard_plan,
@@ -171,6 +181,7 @@ impl Shard {
             last_turn: Cell::default(),
             statsd,
             outbox,
+            printer,
             running: Cell::new(0),
             active: Cell::new(0),
             most: Cell::new(0),
@@ -183,16 +194,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn context_of(self: &Rc<Self>, worker: WorkerId) -> Context {
-        let outbox = self.outbox.clone();
-        let quiet = self.args.quiet;
-        let printer = Rc::new(move |worker: WorkerId, text: String| {
-            if quiet {
-                return;
-            }
-            outbox.send(Update::Line(Line::print(text).by_worker(worker.0)));
-        });
-        Context::new(worker, self.process, self.args.clone(), Some(printer))
+    pub(super) fn context_of(&self, worker: WorkerId) -> Context {
+        Context::new(worker, self.process, self.args.clone(), Some(self.printer.clone()))
             .with_statsd(self.statsd.clone())
             .with_numbers(self.numbers.clone())
     }

@@ -71,8 +71,8 @@ impl Scenario for PanickingDelay {
         Vec::new()
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> {
-        self.0.run(slots)
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        self.0.runs(slots)
     }
 }
 

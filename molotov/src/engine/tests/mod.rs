@@ -29,7 +29,7 @@ use super::{Control, Plan, Summary, Verdict, run};
 use crate::{
     Failure,
     options::{Args, Delay, Options, Stage, Stages},
-    registry::{GlobalTeardown, Need, Origin, Registry, Scenario, Setup, SetupSession, Slots, Teardown},
+    registry::{GlobalTeardown, Need, Origin, Registry, Runs, Scenario, Setup, SetupSession, Slots, Teardown},
     run::{Line, Progress},
     session::{Context, SessionOptions},
     ui::{RunLimits, Screen},
@@ -101,8 +101,8 @@ impl Scenario for TestScenario {
         (self.needs)()
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result<(), Failure>> {
-        (self.body)(slots)
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        Runs::of(slots, move || (self.body)(slots))
     }
 }
 

@@ -293,10 +293,12 @@ impl Workers {
         self.tasks.spawn_local(async move {
             let pacing = &shard.streams[stream].pacing;
             loop {
-                let worker = Worker::new(shard.clone(), id, slot, stream);
-                let mut place = Place { shard: &shard, pacing, pace: WorkerPace::new(slot, number) };
-                let how = shard.stop.watch(slot, worker.run(&mut place.pace)).await;
-                drop(place);
+                let how = {
+                    let mut place = Place { shard: &shard, pacing, pace: WorkerPace::new(slot, number) };
+                    let worker = Worker::new(shard.clone(), id, slot, stream);
+                    let run = pin!(worker.run(&mut place.pace));
+                    shard.stop.watch(slot, run).await
+                };
                 if pacing.workers().is_none() {
                     ended.free.borrow_mut().push(slot);
                     return;

@@ -5,13 +5,18 @@
 //! stops. A worker is an `async fn` on the thread of its shard. Rust and Python scenarios run in the same loop: the worker sees
 //! a future that returns a result.
 
+mod kept_runs;
 mod scenario_run;
 
-use std::{any::Any, future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+use std::{any::Any, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
+use futures_util::{TryFutureExt, future::LocalBoxFuture};
 use tokio::task::coop;
 
-use self::scenario_run::{ForceDeadline, Start};
+use self::{
+    kept_runs::KeptRuns,
+    scenario_run::{ForceDeadline, Start},
+};
 use super::{
     observe::WorkerObserver,
     pacing::{Pace, Pacing, WorkerPace},
@@ -54,7 +59,7 @@ impl Worker {
     }
 
     /// Runs the worker from its start to its teardown.
-    pub(super) async fn run(self, pace: &mut WorkerPace) -> Ended {
+    pub(super) async fn run(&self, pace: &mut WorkerPace) -> Ended {
         let (shard, pacing) = (&*self.shard, self.pacing());
         let mut ended = Ended::NotNeeded;
         while let Some(start) = pacing.start_of(pace, shard.clock.now()) {
@@ -126,6 +131,7 @@ impl Worker {
         self.status.set_end(over);
         let mut deadline = ForceDeadline::new(clock, shard.args.force_shutdown.then_some(over));
         let mut sequence = ScenarioSequence::new(&shard.plan, shard.streams[self.stream].only, &shard.args);
+        let mut runs = KeptRuns::default();
         let (mut step, mut delay, mut now) = (0, Duration::ZERO, clock.now());
         let ended = loop {
             match self.wait(pace, now, delay).await {
@@ -145,11 +151,12 @@ impl Worker {
                     break Ended::Finished;
                 }
                 Next::Unknown(failure) => {
-                    self.picker_failed(start.at, failure).await;
+                    Box::pin(self.picker_failed(start.at, failure)).await;
                     (now, delay) = (clock.now(), Duration::ZERO);
                 }
                 Next::Scenario(index) => {
-                    let Some(ended) = self.run_scenario(slots, index, step, start, &mut deadline).await else {
+                    let Some(ended) = self.run_scenario(&mut runs, slots, index, step, start, &mut deadline).await
+                    else {
                         self.rows_ran_out();
                         step -= 1;
                         break Ended::Finished;
@@ -233,18 +240,15 @@ impl Worker {
     /// Runs `setup` and opens the sessions.
     async fn set_up(&self, rows: Vec<Box<dyn Any>>) -> Result<Slots, Aborted> {
         self.set_activity(Activity::Setup);
-        let open = self.shard.plan.open_sessions(&self.context, rows);
-        self.fixture("setup", open).await
+        self.fixture("setup", Box::pin(self.shard.plan.open_sessions(&self.context, rows))).await
     }
 
     async fn set_up_sessions(&self, slots: &Slots) -> Result<(), Aborted> {
         self.set_activity(Activity::SetupSession);
         for fixture in &self.shard.plan.selection.setup_sessions {
             self.info("Setting up session");
-            self.fixture("setup_session", async {
-                fixture.run(slots).await.map_err(|failure| ("setup_session", failure))
-            })
-            .await?;
+            let run = fixture.run(slots).map_err(|failure| ("setup_session", failure));
+            self.fixture("setup_session", Box::pin(run)).await?;
         }
         Ok(())
     }
@@ -269,13 +273,13 @@ impl Worker {
         }
     }
 
-    /// Runs a fixture that the worker needs. Its failure ends the run.
+    /// Runs a fixture that the worker needs. Its failure ends the run. The future is in a box, so that the one of the worker is
+    /// not larger than running scenarios requires.
     async fn fixture<T>(
         &self,
         name: &'static str,
-        work: impl Future<Output = Result<T, (&'static str, Failure)>>,
+        work: LocalBoxFuture<'_, Result<T, (&'static str, Failure)>>,
     ) -> Result<T, Aborted> {
-        let work: Pin<Box<dyn Future<Output = _> + '_>> = Box::pin(work);
         let mut work = CatchPanic::new(self.shard.backtraces, work);
         let (fixture, failure) = match self.shard.stop.cancellable(Pin::new(&mut work)).await {
             Ok(Ok(Ok(value))) => return Ok(value),

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Sleep;
 
-use super::Worker;
+use super::{Worker, kept_runs::KeptRuns};
 use crate::{
     Failure,
     engine::{
@@ -30,9 +30,10 @@ use crate::{
 impl Worker {
     /// Runs a scenario once, records its outcome, and returns when it ended. Returns `None` if a data file had no row left for it,
     /// which is not recorded.
-    pub(super) async fn run_scenario(
-        &self,
-        slots: &Slots,
+    pub(super) async fn run_scenario<'a>(
+        &'a self,
+        runs: &mut KeptRuns<'a>,
+        slots: &'a Slots,
         index: usize,
         step: u64,
         start: Start,
@@ -59,7 +60,8 @@ impl Worker {
             describing_errors: Cell::new(Duration::ZERO),
             ended: Cell::new(None),
         };
-        let mut work = CatchPanic::new(shard.backtraces, scenario.entry.run(slots));
+        let work = runs.get(index, || scenario.entry.runs(slots));
+        let mut work = CatchPanic::new(shard.backtraces, poll_fn(|cx| work.poll(cx)));
         let ended = poll_fn(|cx| {
             if shard.stop.phase() == Phase::Forced || deadline.is_over(cx) {
                 return Poll::Ready(None);
@@ -72,12 +74,15 @@ impl Worker {
                 // Dropped while the scenario still counts as running, so that its requests count as interrupted. A panic in a
                 // destructor is ignored.
                 shard.cancelling.set(true);
-                let _ = panic::catch(false, || drop(work));
+                let _ = panic::catch(false, || runs.drop(index));
                 shard.cancelling.set(false);
                 return Some(run.end(Outcome::Interrupted));
             }
             Some(Ok(result)) => result,
-            Some(Err(caught)) => Err(Failure::from(caught)),
+            Some(Err(caught)) => {
+                runs.drop(index);
+                Err(Failure::from(caught))
+            }
         };
 
         Some(match result {
@@ -102,7 +107,8 @@ impl Worker {
             }
             Err(failure) => {
                 let ended = run.end(Outcome::Failed);
-                shard.failed(self.id, &scenario.info, start.at, failure).await;
+                // In a box, so that failures do not make the future of every worker larger.
+                Box::pin(shard.failed(self.id, &scenario.info, start.at, failure)).await;
                 ended
             }
         })

@@ -2,15 +2,13 @@
 
 use std::{rc::Rc, time::Duration};
 
-use futures_util::future::LocalBoxFuture;
 use pyo3::prelude::*;
 
 use super::{function::Function, sessions::Sessions};
 use crate::{
-    Result,
     options::Delay,
     python::errors,
-    registry::{Need, Origin, Scenario, Slots},
+    registry::{Need, Origin, Runs, Scenario, Slots},
 };
 
 /// A scenario of a script.
@@ -49,8 +47,8 @@ impl Scenario for ScriptScenario {
         vec![Need::of::<Rc<Sessions>>(false)]
     }
 
-    fn run<'a>(&'a self, slots: &'a Slots) -> LocalBoxFuture<'a, Result> {
-        Box::pin(async move {
+    fn runs<'a>(&'a self, slots: &'a Slots) -> Runs<'a> {
+        Runs::of(slots, move || async move {
             let sessions = Rc::clone(&*slots.borrow::<Rc<Sessions>>()?);
             let coroutine = Python::attach(|py| {
                 let open = sessions.open.borrow();
