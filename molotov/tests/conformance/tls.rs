@@ -27,21 +27,21 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{BOTH, get, options, server::Server};
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn root(&self) -> Certificate {
+    pub(crate) fn root(&self) -> Certificate {
         Certificate::from_pem(self.0.pem().as_bytes()).unwrap()
     }
 
     /// Returns a certificate and its key for a name.
-    fn sign(&self, name: &str, expired: bool) -> (String, String) {
+    pub(crate) fn sign(&self, name: &str, expired: bool) -> (String, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         if expired {
             params.not_before = rcgen::date_time_ymd(2001, 1, 1);
@@ -52,8 +52,8 @@ impl Authority {
     }
 }
 
-/// Serves the paths of the misbehaving server over TLS.
-async fn serve((certificate, key): (String, String), clients: Option<&Authority>) -> SocketAddr {
+/// Returns the configuration of a server with a certificate and its key. With `clients`, it requires certificates of clients.
+pub(crate) fn config((certificate, key): (String, String), clients: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
     let builder = match clients {
@@ -66,8 +66,12 @@ async fn serve((certificate, key): (String, String), clients: Option<&Authority>
         }
     };
     let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-    let config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+}
+
+/// Serves the paths of the misbehaving server over TLS.
+async fn serve(certificate: (String, String), clients: Option<&Authority>) -> SocketAddr {
+    let acceptor = TlsAcceptor::from(Arc::new(config(certificate, clients)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::start().await;

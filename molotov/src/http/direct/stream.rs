@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 #[cfg(feature = "tls")]
-use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpSocket, TcpStream},
@@ -156,8 +156,15 @@ async fn secure(
     remote: SocketAddr,
 ) -> Result<Opened, Error> {
     let failed = |source: crate::http::BoxError| {
+        let hint = match (alert(&*source), version) {
+            (Some(AlertDescription::NoApplicationProtocol), HttpVersionPolicy::Http1Only) => {
+                "the server does not support HTTP/1.1, which this request requires"
+            }
+            (Some(AlertDescription::NoApplicationProtocol), _) => "the server supports none of the versions of HTTP",
+            _ => "check the certificate, or add its root to the session",
+        };
         Error::new(ErrorKind::Tls, format!("the TLS handshake with {}:{} failed: {source}", origin.host, origin.port))
-            .with_hint("check the certificate, or add its root to the session")
+            .with_hint(hint)
             .with_source(source)
     };
     let name = options.server_name.as_ref().unwrap_or(&origin.host).clone();
@@ -169,6 +176,15 @@ async fn secure(
         None => version == HttpVersionPolicy::Http2PriorKnowledge,
     };
     Ok(Opened { io: Io::Tls(Box::new(stream)), remote, http2 })
+}
+
+/// Returns the alert with which the server ended the TLS handshake.
+#[cfg(feature = "tls")]
+fn alert(error: &(dyn std::error::Error + 'static)) -> Option<AlertDescription> {
+    match error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
 }
 
 #[cfg(not(feature = "tls"))]
