@@ -158,11 +158,15 @@ fn aiohttp_text(broken: &Broken) -> String {
 /// Opens a WebSocket. The result is the response, the WebSocket if the server accepts it, and why its handshake is invalid.
 pub(super) fn connect(
     request: RequestBuilder,
+    name: Option<String>,
     info: Option<Py<PyAny>>,
     protocols: Vec<String>,
     max_message_size: usize,
 ) -> Awaitable {
-    let builder = WebSocketBuilder::of_request(request).subprotocols(protocols).max_message_size(max_message_size);
+    let mut builder = WebSocketBuilder::of_request(request).subprotocols(protocols).max_message_size(max_message_size);
+    if let Some(name) = name {
+        builder = builder.name(name);
+    }
     Awaitable::work(Box::pin(async move {
         let mut handshake = match builder.start(true).await {
             Ok(handshake) => handshake,

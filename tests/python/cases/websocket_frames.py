@@ -48,6 +48,9 @@ FRAMES = {
     "large": whole(TEXT, b"x" * 200),
     "fits": whole(TEXT, b"x" * 99) + closing(1000),
     "gone": whole(TEXT, b"last"),
+    "unfinished": frame(TEXT, b"one ") + closing(1000, b"bye"),
+    "cut": frame(TEXT, b"one "),
+    "extended": whole(TEXT, b"plain") + closing(1000),
 }
 HANDSHAKES = {
     "forbidden": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\nX-Why: because\r\n\r\nno",
@@ -75,12 +78,14 @@ def answer(connection):
     lines = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)
     key = next(line.split(b": ")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key"))
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    # The client has not offered it.
+    extension = b"Sec-WebSocket-Extensions: permessage-deflate\r\n" if name == "extended" else b""
     chosen = b"Sec-WebSocket-Protocol: two\r\n" if lines.get(b"sec-websocket-protocol") else b""
     connection.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\n" + chosen + b"\r\n" + FRAMES[name]
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n" + chosen + extension + b"\r\n" + FRAMES[name]
     )
-    if name != "gone":
+    if name not in ("gone", "cut"):
         while connection.recv(4096):
             pass
     connection.close()

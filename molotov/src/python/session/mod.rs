@@ -260,7 +260,7 @@ impl Session {
     }
 
     /// Opens a WebSocket with the request that `_requests` has prepared.
-    #[pyo3(signature = (url, headers, timeout, info, route, defaults, protocols, max_message_size))]
+    #[pyo3(signature = (url, headers, timeout, info, route, defaults, protocols, max_message_size, name=None))]
     #[expect(clippy::too_many_arguments, reason = "they are the parts of a request, prepared by the Python package")]
     fn _connect(
         &self,
@@ -273,12 +273,15 @@ impl Session {
         defaults: Option<Pairs>,
         protocols: Vec<String>,
         max_message_size: usize,
+        name: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Awaitable> {
         let method = "GET";
-        let (body, redirects, chunked, written, own) = (None, None, false, None, Own::new(None, None, None)?);
+        let own = Own::new(name, None, None)?;
+        let name = own.name.clone();
+        let (body, redirects, chunked, written) = (None, None, false, None);
         let parts = Parts { method, url, headers, body, timeout, redirects, chunked, written, route, defaults, own };
         let (request, ..) = parts.build(py, &self.inner.borrow(py))?;
-        Ok(websocket::connect(request::in_group(py, request), info, protocols, max_message_size))
+        Ok(websocket::connect(request::in_group(py, request), name, info, protocols, max_message_size))
     }
 
     /// The class that `isinstance` sees: aiohttp's, if the script has imported it.

@@ -264,7 +264,7 @@ async def _send(session, method, url, keywords, handshake=None):
     else:
         response = await _through_proxy(sending, keywords.get("proxy") or _environment.proxy(url)[0])
     if callable(raises):
-        await raises(response)
+        await raises(response if handshake is None else response[0])
     return response
 
 

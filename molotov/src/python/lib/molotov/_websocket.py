@@ -9,6 +9,7 @@ from molotov import _requests
 from molotov._aiohttp import fallback_session, imported, Unsupported
 from molotov._classes import passes_for
 from molotov._exceptions import errors
+from molotov._responses import too_many_redirects
 
 
 def _code(number):
@@ -62,6 +63,8 @@ def _types():
 
 _ARGUMENTS = frozenset(
     (
+        # aiohttp does not have it.
+        "name",
         "method",
         "protocols",
         "timeout",
@@ -85,6 +88,8 @@ _ARGUMENTS = frozenset(
         "max_msg_size",
     )
 )
+# aiohttp's limit of 10 counts the redirect that is one too many.
+_MAX_REDIRECTS = 9
 # The arguments of the handshake's request.
 _REQUEST = ("auth", "params", "headers", "proxy", "proxy_auth", "proxy_headers", "ssl", "verify_ssl", "ssl_context", "fingerprint", "server_hostname")
 
@@ -151,6 +156,7 @@ def _only_aiohttp(keywords):
 
 
 async def _open(session, url, keywords):
+    name = keywords.pop("name", None)
     odd = _only_aiohttp(keywords)
     if odd is not None:
         return await fallback_session(session, odd).ws_connect(url, **keywords)
@@ -164,10 +170,17 @@ async def _open(session, url, keywords):
     asked["headers"] = headers
     most = keywords.get("max_msg_size", 4 * 1024 * 1024)
 
-    def send(method, url, headers, body, timeout, redirects, raises, info, chunked, written, route, defaults, *own):
+    async def send(method, url, headers, body, timeout, redirects, raises, info, chunked, written, route, defaults, *own):
         # aiohttp refuses messages of the maximum size, too.
         limit = most - 1 if most else (1 << 63) - 1
-        return session._connect(url, headers, timeout, info, route, defaults, list(protocols), limit)
+        opened = await session._connect(url, headers, timeout, info, route, defaults, list(protocols), limit, name)
+        response = opened[0]
+        endless = too_many_redirects(response) if len(response.history) == _MAX_REDIRECTS else None
+        if endless is not None:
+            raise endless
+        if raises:
+            response.raise_for_status()
+        return opened
 
     try:
         response, socket, fault = await _requests.send_with(session, url, asked, send)
@@ -288,32 +301,22 @@ class WebSocket:
         try:
             if not self._confirmed:
                 await self._socket.send_close(code, message.encode("utf-8") if isinstance(message, str) else message)
+            while not self._close_code:
+                kind, data, _ = await _within(self._read(), self._timeout)
+                if kind == 0x8:
+                    self._close_code = data
+                    break
         except asyncio.CancelledError:
-            self._close_code = _code(1006)
-            self._socket.abort()
+            self._abort()
             raise
         except Exception as error:
-            self._close_code = _code(1006)
+            self._abort()
             self._exception = error
-            self._socket.abort()
-            return True
-        if self._close_code:
-            return True
-        while True:
-            try:
-                kind, data, _ = await _within(self._read(), self._timeout)
-            except asyncio.CancelledError:
-                self._close_code = _code(1006)
-                self._socket.abort()
-                raise
-            except Exception as error:
-                self._close_code = _code(1006)
-                self._exception = error
-                self._socket.abort()
-                return True
-            if kind == 0x8:
-                self._close_code = data
-                return True
+        return True
+
+    def _abort(self):
+        self._close_code = _code(1006)
+        self._socket.abort()
 
     async def receive(self, timeout=None):
         while True:
@@ -428,9 +431,8 @@ class WebSocket:
     def _pong_not_received(self):
         if not self._closed:
             self._closed = True
-            self._close_code = _code(1006)
             self._exception = asyncio.TimeoutError()
-            self._socket.abort()
+            self._abort()
 
 
 def _reset():
