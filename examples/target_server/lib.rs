@@ -1,6 +1,7 @@
 //! The small server for the examples. It counts requests by path.
 
 mod chat;
+mod echo;
 mod storefront;
 
 use std::{
@@ -48,6 +49,7 @@ fn router(counter: Counter) -> Router {
         .route("/slow", get(slow))
         .route("/freezing", get(freezing))
         .route("/v1/chat/completions", post(chat::completion))
+        .route("/chat", get(async |State(counter): State<Counter>, request: Request| echo::websocket(counter, request)))
         .layer(from_fn_with_state(counter.clone(), count))
         .route("/__counts", get(async |State(counter): State<Counter>| Json(counter.counts())))
         .with_state(counter.clone())
@@ -226,7 +228,7 @@ impl Target {
         }
     }
 
-    /// Returns the number of requests for each path, and of lines as `lines`.
+    /// Returns the number of requests for each path, of lines as `lines`, and of messages of WebSockets as `messages`.
     ///
     /// # Errors
     ///

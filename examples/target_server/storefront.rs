@@ -19,14 +19,10 @@ use axum::{
     },
     routing::{get, post},
 };
-use base64::prelude::{BASE64_STANDARD, Engine};
-use futures_util::{SinkExt, StreamExt, stream};
-use hyper_util::rt::TokioIo;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
-use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 
-use super::Counter;
+use super::{Counter, echo};
 
 /// How many requests a token allows.
 const USES: u32 = 5;
@@ -63,7 +59,10 @@ pub(super) fn router(counter: Counter) -> Router {
         .route("/shop/orders/{id}", get(status))
         .route("/shop/avatar", post(avatar))
         .route("/shop/events", get(events))
-        .route("/shop/live", get(live))
+        .route(
+            "/shop/live",
+            get(async |State(shop): State<Shop>, request: Request| echo::websocket(shop.counter, request)),
+        )
         .layer(from_fn_with_state(shop.clone(), count))
         .with_state(shop)
 }
@@ -172,32 +171,4 @@ async fn events(State(shop): State<Shop>) -> Response {
         }
     });
     Sse::new(events).into_response()
-}
-
-/// A WebSocket that sends back each message.
-async fn live(State(shop): State<Shop>, mut request: Request) -> Response {
-    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let accept = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    let accept = BASE64_STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, accept.as_bytes()));
-    let upgrade = hyper::upgrade::on(&mut request);
-    tokio::spawn(async move {
-        let Ok(stream) = upgrade.await else { return };
-        let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, None).await;
-        while let Some(Ok(message)) = socket.next().await {
-            if message.is_text() {
-                shop.counter.add("messages");
-                if socket.send(message).await.is_err() {
-                    break;
-                }
-            }
-        }
-    });
-    let headers = [
-        (header::UPGRADE, "websocket".to_owned()),
-        (header::CONNECTION, "Upgrade".to_owned()),
-        (header::SEC_WEBSOCKET_ACCEPT, accept),
-    ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }

@@ -10,6 +10,7 @@ use std::{
 use libtest_mimic::{Arguments, Trial};
 use molotov_examples::{Counts, Target, serve_if_asked};
 use molotov_tests::{Program, operations_are_measured, report};
+use serde_json::Value;
 
 /// Returns the path of an example. Cargo puts them beside the directory of this test.
 fn example(name: &str) -> PathBuf {
@@ -96,6 +97,32 @@ fn main() -> ExitCode {
             // The server waits 30 ms before the first token.
             let first = steps.iter().find(|step| step["name"].as_str().unwrap().ends_with("first event")).unwrap();
             assert!(first["latency_ms"]["min"].as_f64().unwrap() >= 29.5, "{first}");
+            Ok(())
+        }),
+        Trial::test("websocket", || {
+            for (load, runs) in [("-w 4 -r 6", 24), ("-p 2 -w 2 -r 6", 24), ("--rate 40/s -d 0.5", 20)] {
+                let target = Target::start()?;
+                let directory = tempfile::tempdir()?;
+                let line = format!("--host {} --report run.json {load}", target.url);
+                let program = Program::new(&example("websocket").to_string_lossy(), &line);
+                let output = program.in_directory(directory.path()).run().exited(0);
+                assert_eq!(output.totals(), (runs, 0), "{output:#?}");
+                let report = report(&fs::read_to_string(directory.path().join("run.json"))?);
+                let all = |table: &str| report[table].as_array().unwrap().clone();
+                let rows = |table: &str, what: &str| -> Vec<_> {
+                    let row = |row: &Value| (row["name"].as_str().unwrap().to_owned(), row[what].as_u64().unwrap());
+                    all(table).iter().map(row).collect()
+                };
+                let names = ["WS close chat", "WS connect chat", "WS ping chat", "WS say hello"];
+                assert_eq!(rows("requests", "ok"), names.map(|name| (name.to_owned(), runs)), "{load}");
+                assert!(all("requests").iter().all(|row| row["failed"] == 0), "{load}");
+                let names = ["WS chat received", "WS chat sent"];
+                assert_eq!(rows("counters", "count"), names.map(|name| (name.to_owned(), 6 * runs)), "{load}");
+                let names = ["gets all messages", "is greeted"];
+                assert_eq!(rows("checks", "passed"), names.map(|name| (name.to_owned(), runs)), "{load}");
+                let served = target.counts()?;
+                assert_eq!((of(&served, "/chat"), of(&served, "messages")), (runs, 6 * runs), "{load}");
+            }
             Ok(())
         }),
         Trial::test("storefront", || {
