@@ -1,6 +1,6 @@
 //! Functions and classes of asyncio that the engine uses often.
 
-use pyo3::{ffi, prelude::*, sync::PyOnceLock, types::PyDict};
+use pyo3::{ffi, prelude::*, sync::PyOnceLock};
 
 static CANCELLED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static ENTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -26,42 +26,12 @@ pub(super) fn cancelled_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 /// Makes a task the current task.
 pub(super) fn enter_task(py: Python<'_>, event_loop: &Bound<'_, PyAny>, task: &Py<PyAny>) -> PyResult<()> {
-    if let Some(current) = current_tasks(py)? {
-        let before = current.len();
-        // SAFETY: all objects are alive. The result is a borrowed reference, or null with an exception set.
-        let entered = unsafe { ffi::PyDict_SetDefault(current.as_ptr(), event_loop.as_ptr(), task.as_ptr()) };
-        if entered.is_null() {
-            return Err(PyErr::fetch(py));
-        }
-        if current.len() > before {
-            return Ok(());
-        }
-        // Another task is the current one, so the function raises an exception.
-    }
     call(py, &ENTER, "_enter_task", event_loop, task)
 }
 
 /// Ends what [`enter_task`] began.
 pub(super) fn leave_task(py: Python<'_>, event_loop: &Bound<'_, PyAny>, task: &Py<PyAny>) -> PyResult<()> {
-    if let Some(current) = current_tasks(py)?
-        && current.get_item(event_loop)?.is_some_and(|current| current.is(task))
-    {
-        return current.del_item(event_loop);
-    }
-    // Another task is the current one, so the function raises an exception.
     call(py, &LEAVE, "_leave_task", event_loop, task)
-}
-
-/// The current tasks by event loop. Newer versions of Python keep them elsewhere.
-fn current_tasks(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyDict>>> {
-    static CURRENT: PyOnceLock<Option<Py<PyDict>>> = PyOnceLock::new();
-    let known = CURRENT.get_or_try_init(py, || {
-        let tasks = py.import("asyncio.tasks")?;
-        let known = tasks.getattr("_current_tasks").and_then(|known| Ok(known.cast_into::<PyDict>()?.unbind()));
-        // The functions of later versions do not use it.
-        PyResult::Ok(known.ok().filter(|_| py.version_info() < (3, 14)))
-    })?;
-    Ok(known.as_ref().map(|known| known.bind(py)))
 }
 
 fn call(

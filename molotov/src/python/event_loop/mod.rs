@@ -1,5 +1,6 @@
 //! One event loop for asyncio and tokio: the tokio runtime runs inside asyncio's `select()`.
 
+mod current_task;
 mod runtime;
 mod shared;
 

@@ -11,13 +11,19 @@ use std::{
     time::Duration,
 };
 
-use pyo3::{exceptions::PyRuntimeError, ffi, intern, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::PyRuntimeError,
+    ffi, intern,
+    prelude::*,
+    types::{PyDict, PyList},
+};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     runtime::{Builder, LocalOptions, LocalRuntime},
     task::JoinHandle,
 };
 
+use super::current_task::CurrentTask;
 use crate::python::interrupts::{BREAK_IN, IDLE};
 
 thread_local! {
@@ -38,10 +44,11 @@ pub(in crate::python) struct AsyncioRuntime {
     /// The callbacks that asyncio calls next.
     ready: Py<PyAny>,
     /// The timers of asyncio.
-    scheduled: Py<PyAny>,
+    scheduled: Py<PyList>,
     /// The number of timers when asyncio computed its timeout. Cancelled timers count.
     timers: Cell<usize>,
     root: RefCell<Option<Waker>>,
+    current_task: CurrentTask,
     /// The runtime is running on this thread.
     inside: Cell<bool>,
     /// A script runs the loop inside itself.
@@ -71,9 +78,10 @@ impl AsyncioRuntime {
             asyncio: asyncio.clone().unbind(),
             call_soon: asyncio.getattr("call_soon")?.unbind(),
             ready: asyncio.getattr("_ready")?.unbind(),
-            scheduled: asyncio.getattr("_scheduled")?.unbind(),
+            scheduled: asyncio.getattr("_scheduled")?.cast_into::<PyList>()?.unbind(),
             timers: Cell::new(0),
             root: RefCell::default(),
+            current_task: CurrentTask::new(asyncio)?,
             inside: Cell::new(false),
             nested: Cell::new(false),
         });
@@ -93,6 +101,20 @@ impl AsyncioRuntime {
 
     pub(in crate::python) fn asyncio<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
         self.asyncio.bind(py)
+    }
+
+    /// Makes a worker's task the current task, until [`AsyncioRuntime::leave_task`].
+    pub(in crate::python) fn enter_task(&self, py: Python<'_>, task: &Py<PyAny>) -> PyResult<()> {
+        self.current_task.enter(py, task, self.inside.get())
+    }
+
+    pub(in crate::python) fn leave_task(&self, py: Python<'_>, task: &Py<PyAny>) -> PyResult<()> {
+        self.current_task.leave(py, task)
+    }
+
+    /// Prepares a call that makes asyncio step a task at once.
+    pub(in crate::python) fn let_asyncio_step(&self, py: Python<'_>) {
+        self.current_task.clear(py);
     }
 
     /// Has asyncio call `callback(argument)` in its next turn.
@@ -131,8 +153,7 @@ impl AsyncioRuntime {
     }
 
     fn has_work(&self, py: Python<'_>) -> bool {
-        self.ready.bind(py).len().is_ok_and(|ready| ready > 0)
-            || self.scheduled.bind(py).len().is_ok_and(|timers| timers != self.timers.get())
+        self.ready.bind(py).len().is_ok_and(|ready| ready > 0) || self.scheduled.bind(py).len() != self.timers.get()
     }
 
     /// Whether a script runs the loop inside itself, as `nest_asyncio` allows.
@@ -162,6 +183,7 @@ impl AsyncioRuntime {
             ));
         }
         let found = self.run_runtime(py, timeout);
+        self.current_task.clear(py);
         self.inside.set(false);
         Ok(found)
     }
@@ -175,7 +197,7 @@ impl AsyncioRuntime {
         if still {
             turns = Some(0);
         }
-        self.timers.set(self.scheduled.bind(py).len().unwrap_or(0));
+        self.timers.set(self.scheduled.bind(py).len());
         let found = self.runtime.block_on(async {
             let sleep = timeout
                 .filter(|_| turns.is_none())

@@ -18,7 +18,7 @@ use pyo3::{exceptions::PyRuntimeError, ffi, prelude::*, types::PyDict};
 
 pub(super) use self::parked::ParkedCoroutine;
 use self::{parked::State, run::CoroutineRun};
-use super::{asyncio, context::WorkerContext, event_loop::AsyncioRuntime, gil_cell::GilCell, module};
+use super::{context::WorkerContext, event_loop::AsyncioRuntime, gil_cell::GilCell, module};
 use crate::session::Context;
 
 /// A worker's task, and what scripts attach to the worker.
@@ -146,7 +146,7 @@ struct EnteredTask<'a, 'py> {
 
 impl<'a, 'py> EnteredTask<'a, 'py> {
     fn enter(worker: &'a Worker, py: Python<'py>) -> PyResult<EnteredTask<'a, 'py>> {
-        asyncio::enter_task(py, worker.event_loop.asyncio(py), &worker.task)?;
+        worker.event_loop.enter_task(py, &worker.task)?;
         let variables = worker.parked.bind(py).get().0.borrow(py).variables.as_ref().map(|known| known.clone_ref(py));
         let variables = variables.filter(|variables| {
             // SAFETY: a context that asyncio passed. `drop` leaves it.
@@ -170,9 +170,8 @@ impl Drop for EnteredTask<'_, '_> {
                 drop(PyErr::take(py));
             }
         }
-        let event_loop = self.worker.event_loop.asyncio(py);
         // This fails if the script has left the task, which does not change the coroutine's outcome.
-        if let Err(error) = asyncio::leave_task(py, event_loop, &self.worker.task) {
+        if let Err(error) = self.worker.event_loop.leave_task(py, &self.worker.task) {
             error.write_unraisable(py, Some(self.worker.task.bind(py)));
         }
     }

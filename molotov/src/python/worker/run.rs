@@ -165,6 +165,7 @@ impl<'a> CoroutineRun<'a> {
             return;
         }
         // Wake the task as asyncio would: its step yields what was handed over.
+        self.worker.event_loop.let_asyncio_step(py);
         if let Some(wake) = wake
             && let Err(error) = wake.bind(py).call1((parked,))
         {
