@@ -31,7 +31,12 @@ impl LazyHeaders {
             return map.get(name).map(HeaderValue::as_bytes);
         }
         let name = name.as_str().as_bytes();
-        lines(&self.raw).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        raw_lines(&self.raw).find_map(|line| {
+            // The colon is compared first, which rules out most lines.
+            let (key, rest) = line.split_at_checked(name.len())?;
+            let value = rest.strip_prefix(b":")?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+        })
     }
 
     /// Returns all headers. The first call builds the map.
@@ -95,14 +100,21 @@ impl fmt::Debug for LazyHeaders {
 
 /// Returns the names and values of a valid head.
 fn lines(raw: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    raw_lines(raw).map_while(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
+}
+
+/// Returns the header lines of a valid head.
+fn raw_lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     let start = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
     let mut rest = &raw[start..];
     std::iter::from_fn(move || {
         let end = memchr::memchr(b'\n', rest)?;
         let line = &rest[..end];
         rest = &rest[end + 1..];
-        let colon = memchr::memchr(b':', line)?;
-        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+        Some(line)
     })
 }
 

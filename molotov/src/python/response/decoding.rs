@@ -34,6 +34,7 @@ pub(super) fn known_charset(py: Python<'_>, content_type: Option<&str>) -> Optio
 }
 
 /// The content type that `json()` expects.
+#[derive(PartialEq)]
 pub(super) enum ExpectedType {
     Any,
     /// `application/json`, or another type of JSON.

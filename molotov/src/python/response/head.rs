@@ -46,3 +46,8 @@ fn reason(status: StatusCode) -> String {
 pub(super) fn content_type(response: &session::Response) -> Option<Cow<'_, str>> {
     response.head().get(&header::CONTENT_TYPE).map(String::from_utf8_lossy)
 }
+
+/// Whether the headers of a response state the content type that most JSON has.
+pub(super) fn is_plain_json(response: &session::Response) -> bool {
+    response.head().get(&header::CONTENT_TYPE) == Some(b"application/json")
+}

@@ -324,16 +324,20 @@ impl Response {
         Response::read_then(slf, move |slf, body| {
             let py = slf.py();
             let response = slf.get().response(py);
-            let stated = head::content_type(&response);
-            if !content_type.matches(stated.as_deref()) {
-                let error = module(py, "_exceptions")?.call_method1("wrong_content_type", (slf, stated))?;
-                return Err(PyErr::from_value(error));
-            }
+            let charset = if content_type == ExpectedType::Json && head::is_plain_json(&response) {
+                encoding
+            } else {
+                let stated = head::content_type(&response);
+                if !content_type.matches(stated.as_deref()) {
+                    let error = module(py, "_exceptions")?.call_method1("wrong_content_type", (slf, stated))?;
+                    return Err(PyErr::from_value(error));
+                }
+                encoding.or_else(|| known_charset(py, stated.as_deref()))
+            };
             let body = body.trim_ascii();
             if body.is_empty() {
                 return Ok(py.None());
             }
-            let charset = encoding.or_else(|| known_charset(py, stated.as_deref()));
             match (loads, &charset) {
                 (None, charset) if charset.as_deref().is_none_or(|known| known.eq_ignore_ascii_case("utf-8")) => {
                     Ok(json::loads(py, body)?.unbind())
