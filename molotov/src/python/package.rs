@@ -2,7 +2,10 @@
 
 use std::ffi::CString;
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyDict},
+};
 
 use super::native::_core;
 
@@ -52,6 +55,9 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov", include_str!("lib/molotov/__init__.py")),
 ];
 
+/// The modules as byte code, with the number of its format. Empty if there was no interpreter when this was built.
+const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/package.marshal"));
+
 /// Makes the package importable in an interpreter that this program has started, without installed files.
 ///
 /// It takes precedence over an installed package of that name, such as the original.
@@ -68,6 +74,6 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     let (_, finder) = SOURCES.iter().find(|(name, _)| *name == "molotov._finder").copied().unwrap_or_default();
     let finder = CString::new(finder)?;
     let finder = PyModule::from_code(py, &finder, c"molotov/_finder.py", c"molotov._finder")?;
-    finder.call_method1("install", (sources, core))?;
+    finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
     Ok(())
 }

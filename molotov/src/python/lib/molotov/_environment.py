@@ -1,16 +1,24 @@
 """Proxies and logins from the environment, for sessions with `trust_env`."""
 
-import netrc
 import os
-from urllib.request import getproxies, proxy_bypass
 
 from molotov._targets import relative
 
 _LOGINS = []
 
 
+def prepare():
+    """Imports modules that take time, before requests wait for them. Most sessions do not need them."""
+    import netrc
+    import urllib.request
+
+    return netrc, urllib.request
+
+
 def proxy(url):
     """Returns the proxy of a URL by `http_proxy`, `https_proxy` and `no_proxy`, and its login. Both are `None` without a proxy."""
+    from urllib.request import getproxies, proxy_bypass
+
     found = getproxies().get(url.scheme)
     if url.host is None or found is None or proxy_bypass(url.host):
         return None, None
@@ -30,6 +38,8 @@ def login(host):
 
 
 def _read_logins():
+    import netrc
+
     path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
     try:
         return netrc.netrc(path)

@@ -2,12 +2,14 @@
 
 import importlib.abc
 import importlib.util
+import marshal
 import sys
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    def __init__(self, sources):
+    def __init__(self, sources, compiled):
         self._sources = sources
+        self._codes = _codes(compiled)
 
     def find_spec(self, name, path=None, target=None):
         if name not in self._sources:
@@ -24,6 +26,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         return self._sources[name]
 
     def get_code(self, name):
+        if name in self._codes:
+            return marshal.loads(self._codes[name])
         # The name appears in tracebacks. There is no file with this name.
         return compile(self._sources[name], "<%s>" % name, "exec", dont_inherit=True)
 
@@ -31,9 +35,17 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         exec(self.get_code(module.__name__), module.__dict__)
 
 
-def install(sources, core):
+def _codes(compiled):
+    """Returns the compiled modules, if this interpreter can run them."""
+    if not compiled or sys.flags.optimize:
+        return {}
+    number, codes = marshal.loads(compiled)
+    return codes if number == importlib.util.MAGIC_NUMBER else {}
+
+
+def install(sources, compiled, core):
     """Makes the package importable, before any other with that name."""
-    sys.meta_path.insert(0, _Finder(sources))
+    sys.meta_path.insert(0, _Finder(sources, compiled))
     sys.modules["molotov._core"] = core
     import molotov
 

@@ -3,7 +3,7 @@
 import asyncio
 import json as _json
 
-from molotov import _connectors, _jars, api
+from molotov import _connectors, _environment, _jars, api
 from molotov._aiohttp import Unsupported
 from molotov._headers import basic, cookie_values, pairs_of
 from molotov._targets import relative
@@ -97,6 +97,8 @@ _ATTRIBUTES = {
 def opened(session):
     """Gives a new session the cookies that `setup` returned."""
     options = session._options
+    if options.get("trust_env"):
+        _environment.prepare()
     if options.get("cookie_jar") is not None:
         replaced(session, "_cookie_jar", options["cookie_jar"])
     for name, value in cookie_values(options.get("cookies") or {}).items():
