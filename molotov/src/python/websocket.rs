@@ -1,4 +1,4 @@
-//! WebSockets of scripts: the connection that `_websocket.py` gives aiohttp's interface.
+//! WebSockets of scripts. `_websocket.py` adds aiohttp's interface.
 
 use std::{cell::Cell, rc::Rc, task::Poll};
 
@@ -61,7 +61,7 @@ impl WebSocket {
         self.0.borrow(py).protocol.clone()
     }
 
-    /// The addresses of both ends: that of the server, and this one.
+    /// The address of the server, and that of this end if it is known.
     #[getter]
     fn addresses(&self, py: Python<'_>) -> ((String, u16), Option<(String, u16)>) {
         let (local, remote) = self.0.borrow(py).socket.addresses();
@@ -111,7 +111,7 @@ impl WebSocket {
         }))
     }
 
-    /// Has a waiting `receive` return at once.
+    /// Makes a waiting `receive` return at once.
     fn interrupt(&self, py: Python<'_>) {
         let state = self.0.borrow(py);
         state.interrupted.set(true);
@@ -155,7 +155,8 @@ fn aiohttp_text(broken: &Broken) -> String {
     }
 }
 
-/// Opens a WebSocket. The result is the response, the WebSocket if the server accepts it, and why its handshake is invalid.
+/// Opens a WebSocket. The result has three parts: the response, the WebSocket if the server accepts it, and the fault if the
+/// handshake is invalid.
 pub(super) fn connect(
     request: RequestBuilder,
     name: Option<String>,

@@ -135,7 +135,7 @@ impl ServerSentEvents {
         Poll::Ready(Ok(Some(event)))
     }
 
-    /// Adds to an error what had arrived before it.
+    /// Adds the number and the time of the events before an error.
     fn describe(&self, error: Error) -> Error {
         let since = |at: Instant| at.saturating_duration_since(self.started).as_secs_f64();
         error.after(&match (self.taken, self.last) {

@@ -1,4 +1,4 @@
-//! Streams of events from real servers: what is measured, when events arrived, and how streams end.
+//! Streams of events from real servers: their measures, the times of events, and the ends of streams.
 #![allow(clippy::unwrap_used)]
 
 mod servers;

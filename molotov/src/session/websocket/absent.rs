@@ -1,4 +1,4 @@
-//! Stands for WebSockets in builds without them.
+//! Replaces WebSockets in builds without the feature `websocket`.
 
 use crate::http::response::TransportResponse;
 

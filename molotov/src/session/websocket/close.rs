@@ -22,7 +22,7 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    /// Returns the close that a frame of the server asks for.
+    /// Returns the content of the server's close frame.
     pub(crate) fn by_server(frame: Option<&CloseFrame>) -> Close {
         let (code, reason) =
             frame.map_or((NO_STATUS, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
@@ -93,13 +93,13 @@ impl Broken {
         Broken { code: 1002, kind: ErrorKind::Protocol, message, hint: "look at the server" }
     }
 
-    /// Returns the end of a connection that this end gives up.
+    /// Returns the end of a connection that this end aborts.
     pub(crate) fn aborted(code: u16) -> Broken {
-        let message = "the WebSocket was given up".to_owned();
+        let message = "the connection of the WebSocket was aborted".to_owned();
         Broken { code, kind: ErrorKind::Closed, message, hint: "look at the server's log" }
     }
 
-    /// Returns what has happened.
+    /// Describes the end.
     #[cfg(feature = "python")]
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -109,7 +109,7 @@ impl Broken {
         Error::new(self.kind, self.message.clone()).with_hint(self.hint)
     }
 
-    /// Returns whether the connection is still there, so that a close frame can be sent.
+    /// Returns whether a close frame can still be sent.
     pub(crate) fn can_reply(&self) -> bool {
         self.code != ABNORMAL
     }
@@ -132,7 +132,7 @@ fn violation_of(violation: &Violation) -> String {
     }
 }
 
-/// Returns whether a received close frame had an invalid code, which `tungstenite` has replaced.
+/// Returns whether `tungstenite` has replaced an invalid code in a received close frame.
 pub(super) fn is_invalid(frame: &CloseFrame) -> bool {
     frame.code == CloseCode::Protocol && frame.reason.as_str() == "Protocol violation"
 }

@@ -8,10 +8,10 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::http::{Error, ErrorKind, response::TransportResponse, upgraded::Upgraded};
 
-/// What a server appends to the key before it hashes it.
+/// The text that a server appends to the key before it hashes both.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// What a request asks for if it opens a WebSocket, and what came of it.
+/// The handshake of a request that opens a WebSocket, and its result.
 pub(crate) struct Upgrade {
     key: String,
     protocols: Vec<String>,

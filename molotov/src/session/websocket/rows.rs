@@ -1,4 +1,4 @@
-//! What a WebSocket reports to the run.
+//! The rows and counters of a WebSocket in the results.
 
 use std::{
     cell::Cell,
@@ -12,7 +12,7 @@ use crate::{
     session::Context,
 };
 
-/// The rows of a connection, and what they have been given so far.
+/// The rows of a connection, and the bytes that have been added to them.
 pub(super) struct Rows {
     context: Context,
     /// The group in which it was opened.
@@ -53,7 +53,7 @@ impl Rows {
         &self.context
     }
 
-    /// Returns the name of the row of what this connection does.
+    /// Returns the name of a row of this connection: `of("ping")` is `ping /chat`.
     pub(super) fn of(&self, what: &str) -> String {
         format!("{what} {}", self.name)
     }
@@ -66,7 +66,7 @@ impl Rows {
         self.context.count(&self.received, 1);
     }
 
-    /// Adds bytes to the row of a request, so that the row of the connection does not get them.
+    /// Excludes the bytes of a request from the row of the connection, because the request has its own row.
     pub(super) fn belong_to_request(&self, bytes_in: u64, bytes_out: u64) {
         self.bytes_in.set(self.bytes_in.get() + bytes_in);
         self.bytes_out.set(self.bytes_out.get() + bytes_out);

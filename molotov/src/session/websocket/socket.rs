@@ -1,4 +1,4 @@
-//! A connection after the handshake, which several tasks of a worker may use at once.
+//! A connection after the handshake. Several tasks of a worker may use it at once.
 
 use std::{
     cell::{Cell, RefCell},
@@ -57,7 +57,7 @@ pub(crate) struct Socket {
 
 #[derive(Default)]
 struct State {
-    /// Messages that nobody has received yet.
+    /// Messages that no future has taken yet.
     inbox: VecDeque<Message>,
     inbox_size: usize,
     /// Requests without an answer, in the order in which they were sent.
@@ -231,7 +231,7 @@ impl Socket {
             self.rows.count_received();
         }
         self.account();
-        // What has arrived may be what another future waits for.
+        // Another future may wait for this event.
         if self.waiting.get() > 1 {
             self.readers.wake_all();
         }
@@ -256,7 +256,7 @@ impl Socket {
         Event::Close(close)
     }
 
-    /// Ends the connection because of an error, and tells the server why if it is still there.
+    /// Ends the connection because of an error. Sends the code to the server if it is still connected.
     fn break_off(&self, broken: Broken) -> Event {
         if broken.can_reply() {
             let frame = tungstenite::protocol::CloseFrame { code: broken.code.into(), reason: "".into() };
@@ -274,7 +274,7 @@ impl Socket {
         self.flush_now();
     }
 
-    /// Writes what waits to be written, as far as the socket accepts it at once.
+    /// Writes buffered frames, as far as the socket accepts them at once.
     fn flush_now(&self) {
         if let Some(stream) = self.stream.borrow_mut().as_mut() {
             let _ = std::pin::Pin::new(stream).poll_flush(&mut Context::from_waker(Waker::noop()));
@@ -295,7 +295,7 @@ impl Socket {
         self.readers.wake_all();
     }
 
-    /// Reads one event, and gives it to the future that waits for it. Returns `false` at the end of the connection.
+    /// Reads one event, and passes it to the future that waits for it. Returns `false` at the end of the connection.
     fn poll_dispatch(&self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         let event = ready!(self.poll_event(cx));
         let event = match event {
@@ -329,9 +329,9 @@ impl Socket {
         Poll::Ready(Ok(true))
     }
 
-    /// Gives a message to the first request that it answers. Returns it if there is none.
+    /// Passes a message to the first request that it answers. Returns it if there is none.
     fn answer_with(&self, message: Message) -> Option<Message> {
-        // A script's function decides, so the state must not be borrowed.
+        // The function of the scenario may use the socket, so the state must not be borrowed.
         let mut requests = std::mem::take(&mut self.state.borrow_mut().requests);
         let mut waiting = requests.iter_mut().filter(|request| request.answer.is_none());
         let asked = waiting.find_map(|request| {
@@ -367,7 +367,7 @@ impl Socket {
         }
     }
 
-    /// Notes that a request waits for an answer.
+    /// Registers a request that waits for its answer.
     pub(super) fn expect_answer(&self, matches: Option<Matches>) -> Expected<'_> {
         let mut state = self.state.borrow_mut();
         state.next_id += 1;
@@ -376,7 +376,7 @@ impl Socket {
         Expected { waiting: self.waits(), id }
     }
 
-    /// Notes that a ping waits for its pong.
+    /// Registers a ping that waits for its pong.
     pub(super) fn expect_pong(&self, data: Bytes) -> Expected<'_> {
         let mut state = self.state.borrow_mut();
         state.next_id += 1;
@@ -385,7 +385,7 @@ impl Socket {
         Expected { waiting: self.waits(), id }
     }
 
-    /// Notes that a future waits for messages.
+    /// Registers a future that waits for messages.
     pub(super) fn waits(&self) -> Waiting<'_> {
         self.waiting.set(self.waiting.get() + 1);
         Waiting(self)
@@ -404,7 +404,7 @@ impl Socket {
         if self.state.borrow().closing.is_none() {
             self.state.borrow_mut().closing = Some((Instant::now(), close));
             if self.send(tungstenite::Message::Close(frame)).await.is_err() {
-                // The server may have closed it meanwhile, which reading finds out.
+                // If the server has closed it meanwhile, the loop below reads its close frame.
                 self.state.borrow_mut().closing = None;
             }
         }
@@ -420,14 +420,14 @@ impl Socket {
         .await
     }
 
-    /// Notes that a close frame is about to be sent.
+    /// Stores the close frame that is about to be sent.
     #[cfg(feature = "python")]
     pub(crate) fn closes(&self, code: u16, reason: &str) {
         let close = Close { code, reason: reason.to_owned(), by_us: true };
         self.state.borrow_mut().closing.get_or_insert((Instant::now(), close));
     }
 
-    /// Has all futures that wait for messages look again.
+    /// Wakes all futures that wait for messages.
     #[cfg(feature = "python")]
     pub(crate) fn wake_readers(&self) {
         self.readers.wake_all();
@@ -456,7 +456,7 @@ impl Drop for Socket {
             Some((_, close)) => close,
             None => {
                 let frame = tungstenite::protocol::CloseFrame { code: 1000.into(), reason: "".into() };
-                // Within a runtime, or the socket cannot be used any more.
+                // Has no effect outside a runtime.
                 self.send_now(tungstenite::Message::Close(Some(frame)));
                 Close { code: 1000, reason: String::new(), by_us: true }
             }

@@ -27,5 +27,5 @@ async fn pair<A, B>(server: impl AsyncFnOnce(Peer) -> A, client: impl AsyncFnOnc
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it hangs")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it takes less than 20 s")
 }

@@ -155,7 +155,7 @@ async fn reserved_bits_and_opcodes_fail_the_connection() {
 }
 
 #[tokio::test]
-async fn fragments_are_joined_and_control_frames_come_between() {
+async fn fragments_are_joined_around_control_frames() {
     let text = |text: &str| (TEXT, text.as_bytes().to_vec());
     case("5.1", vec![part(PING, "fragment1"), last("fragment2")], 999, vec![], Failed(1002)).await;
     case("5.2", vec![part(PONG, "fragment1"), last("fragment2")], 999, vec![], Failed(1002)).await;

@@ -13,7 +13,7 @@ from molotov._responses import too_many_redirects
 
 
 def _code(number):
-    """Returns a close code of the engine's as aiohttp has it, if the script uses aiohttp."""
+    """Converts a close code to aiohttp's type, if the script uses aiohttp."""
     return getattr(imported(), "WSCloseCode", int)(number)
 
 
@@ -142,7 +142,7 @@ async def _connect(session, url, keywords):
 
 
 def _only_aiohttp(keywords):
-    """Returns which argument only aiohttp supports, or `None`."""
+    """Describes a WebSocket that only aiohttp supports. Returns `None` for others."""
     if keywords.get("compress"):
         return "a WebSocket with `compress`"
     for name in ("autoclose", "autoping"):
@@ -157,9 +157,9 @@ def _only_aiohttp(keywords):
 
 async def _open(session, url, keywords):
     name = keywords.pop("name", None)
-    odd = _only_aiohttp(keywords)
-    if odd is not None:
-        return await fallback_session(session, odd).ws_connect(url, **keywords)
+    unsupported = _only_aiohttp(keywords)
+    if unsupported is not None:
+        return await fallback_session(session, unsupported).ws_connect(url, **keywords)
     if session.closed:
         raise RuntimeError("Session is closed")
     protocols = tuple(keywords.get("protocols") or ())
@@ -184,8 +184,8 @@ async def _open(session, url, keywords):
 
     try:
         response, socket, fault = await _requests.send_with(session, url, asked, send)
-    except Unsupported as odd:
-        return await fallback_session(session, "a WebSocket: %s" % odd).ws_connect(url, **keywords)
+    except Unsupported as error:
+        return await fallback_session(session, "a WebSocket: %s" % error).ws_connect(url, **keywords)
     if socket is None:
         response.close()
         raise errors.WSServerHandshakeError(
