@@ -17,6 +17,7 @@ pages! {
     reference = "src/reference/rust.md";
     data = "src/data.md";
     measures = "src/measures.md";
+    open_and_closed = "src/open-and-closed.md";
     websocket = "src/websocket.md";
     events = "src/events.md";
     protocols = "src/protocols.md";
