@@ -17,6 +17,9 @@ pub(crate) const OTHER: &str = "other";
 /// The longest name, in bytes. Longer ones are cut.
 const MAX_NAME: usize = 512;
 
+/// How many numbers are remembered by the address of their name.
+const REMEMBERED: usize = 32;
+
 /// Numbers names in the order in which they are first used.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -24,16 +27,32 @@ pub(super) struct Names {
     names: Vec<Arc<str>>,
     index: HashMap<Arc<str>, usize, FixedState>,
     other: Option<usize>,
+    /// The last number of a name at an address with these lowest bits. Callers keep their names, so this usually is the number
+    /// of the next name, which a comparison confirms. Hashing it would take longer.
+    remembered: [usize; REMEMBERED],
 }
 
 impl Names {
     pub(super) fn new(limit: usize) -> Names {
-        Names { limit, names: Vec::new(), index: HashMap::default(), other: None }
+        Names { limit, names: Vec::new(), index: HashMap::default(), other: None, remembered: [0; REMEMBERED] }
     }
 
     /// Returns the number of a name, or that of [`OTHER`] past the limit. Numbers start at 0 and have no gaps.
     #[inline]
     pub(super) fn number(&mut self, name: &str) -> usize {
+        // Allocated names are at multiples of 16.
+        let remembered = name.as_ptr().addr() / 16 % REMEMBERED;
+        match self.names.get(self.remembered[remembered]) {
+            Some(known) if **known == *name => self.remembered[remembered],
+            _ => {
+                let number = self.find(name);
+                self.remembered[remembered] = number;
+                number
+            }
+        }
+    }
+
+    fn find(&mut self, name: &str) -> usize {
         let name = &name[..name.floor_char_boundary(MAX_NAME)];
         match self.index.get(name) {
             Some(number) => *number,
@@ -45,7 +64,7 @@ impl Names {
     fn add(&mut self, name: &str) -> usize {
         if let Cow::Owned(masked) = secrets::mask(name) {
             // Names that differ only in their secrets share a row.
-            let number = self.number(&masked);
+            let number = self.find(&masked);
             if self.index.len() < self.limit.saturating_mul(2) {
                 self.index.insert(name.into(), number);
             }
@@ -98,6 +117,18 @@ mod tests {
         assert_eq!([names.number("c"), names.number("d"), names.number("b")], [2, 2, 1]);
         assert!(names.exceeded());
         assert_eq!(&**names.name(2), OTHER);
+    }
+
+    #[test]
+    fn names_that_were_at_the_same_address_have_their_own_numbers() {
+        let (mut names, mut text) = (Names::new(100), String::with_capacity(16));
+        for _ in 0..2 {
+            for number in 0..100 {
+                text.clear();
+                text.push_str(&number.to_string());
+                assert_eq!(names.number(&text), number);
+            }
+        }
     }
 
     #[test]

@@ -389,6 +389,8 @@ impl Table {
 struct Row {
     /// The protocol of its operations, unless there are several.
     protocol: Option<Arc<str>>,
+    /// Whether the last operation was HTTP.
+    is_http: bool,
     has_several_protocols: bool,
     counts: Counts,
     latency: Counter,
@@ -446,7 +448,9 @@ impl Row {
     /// Notes the protocol of an operation that is recorded here.
     #[inline]
     fn belongs_to(&mut self, protocol: &str) {
-        if self.protocol.as_deref() != Some(protocol) {
+        // Compares constants for HTTP.
+        let known = if protocol == HTTP { self.is_http } else { self.protocol.as_deref() == Some(protocol) };
+        if !known {
             self.change_protocol(protocol);
         }
     }
@@ -457,6 +461,7 @@ impl Row {
         if !self.has_several_protocols {
             self.protocol = Some(protocol.into());
         }
+        self.is_http = protocol == HTTP;
     }
 
     #[inline]
