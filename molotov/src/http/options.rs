@@ -56,6 +56,42 @@ impl Default for TransportOptions {
 }
 
 impl TransportOptions {
+    /// Returns whether transports with these options can share them. Limits belong to one session.
+    pub(crate) fn is_same(&self, other: &TransportOptions) -> bool {
+        let TransportOptions {
+            connect_timeout,
+            tls,
+            http_version,
+            local_address,
+            resolve,
+            keep_alive,
+            retry,
+            pool_idle_timeout,
+            pool_max_idle_per_host,
+            max_connections,
+            shared_permits: _,
+            only_ipv6,
+            server_name,
+            tcp_nodelay,
+        } = other;
+        let limited = |options: &TransportOptions| options.permits().is_limited();
+        self.connect_timeout == *connect_timeout
+            && self.tls == *tls
+            && self.http_version == *http_version
+            && self.local_address == *local_address
+            && self.resolve == *resolve
+            && self.keep_alive == *keep_alive
+            && self.retry == *retry
+            && self.pool_idle_timeout == *pool_idle_timeout
+            && self.pool_max_idle_per_host == *pool_max_idle_per_host
+            && self.max_connections == *max_connections
+            && !limited(self)
+            && !limited(other)
+            && self.only_ipv6 == *only_ipv6
+            && self.server_name == *server_name
+            && self.tcp_nodelay == *tcp_nodelay
+    }
+
     /// Returns the limits on concurrent requests.
     pub(crate) fn permits(&self) -> Permits {
         self.shared_permits.clone().unwrap_or_else(|| Permits::new(self.max_connections, None))

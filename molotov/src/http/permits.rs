@@ -50,6 +50,11 @@ impl Permits {
         })))
     }
 
+    /// Returns whether there is a limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Waits for a permit, to be held until the request ends, and adds the time to `waited`. Returns `None` if there is no limit.
     pub(crate) async fn acquire(&self, origin: &Rc<Origin>, waited: &Cell<Duration>) -> Option<Permit> {
         let limited = self.0.as_ref()?;

@@ -47,6 +47,19 @@ impl Redirect {
         Redirect(Policy::Limited { most, returns_last: true })
     }
 
+    /// Returns whether another policy decides in the same way.
+    pub(crate) fn is_same(&self, other: &Redirect) -> bool {
+        match (&self.0, &other.0) {
+            (Policy::None, Policy::None) => true,
+            (
+                Policy::Limited { most, returns_last },
+                Policy::Limited { most: other_most, returns_last: other_returns_last },
+            ) => (most, returns_last) == (other_most, other_returns_last),
+            (Policy::Custom(decide), Policy::Custom(other)) => Rc::ptr_eq(decide, other),
+            _ => false,
+        }
+    }
+
     /// Calls a function to decide on each redirect.
     pub fn custom(decide: impl Fn(Attempt<'_>) -> Action + 'static) -> Redirect {
         Redirect(Policy::Custom(Rc::new(decide)))

@@ -24,6 +24,7 @@ mod request;
 mod request_body;
 mod response;
 pub(crate) mod route;
+mod shared;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -65,7 +66,7 @@ pub use self::{
     response::{Hop, Response},
 };
 pub(crate) use self::{context::Printer, numbers::Numbers, observer::Observer};
-use self::{route::Routes, transport::HttpTransport};
+use self::{route::Routes, shared::SharedOptions, transport::HttpTransport};
 #[doc(no_inline)]
 pub use crate::http::multipart;
 use crate::http::{
@@ -102,12 +103,12 @@ pub use crate::http::{
 pub struct Session(pub(crate) Rc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) options: SessionOptions,
+    pub(crate) options: Rc<SessionOptions>,
     transport: HttpTransport,
     /// The transports of requests that connect differently.
     routes: Routes,
     jar: RefCell<Rc<Jar>>,
-    pub(crate) defaults: HeaderMap,
+    pub(crate) defaults: Rc<HeaderMap>,
     /// The address that paths are added to.
     pub(crate) base: Option<Rc<Base>>,
     context: OnceCell<Context>,
@@ -130,12 +131,8 @@ impl Session {
                 .map_err(|error| Error::new(ErrorKind::Builder, format!("`{url}` is not a URL: {error}")))?;
             jar.add(cookie, &url)?;
         }
-        let mut options = options;
-        // The limits apply to all routes of the session together.
-        options.transport_options.shared_permits = Some(options.transport_options.permits());
-        let transport = HttpTransport::new(&options)?;
-        let defaults = options.all_headers();
-        let base = options.base_url.as_ref().map(Base::of);
+        let SharedOptions { options, transport, defaults, base } = SharedOptions::of(options);
+        let transport = HttpTransport::new(&options, transport)?;
         Ok(Session(Rc::new(Inner {
             options,
             transport,

@@ -132,6 +132,52 @@ impl SessionOptions {
         }
     }
 
+    /// Returns whether sessions with these options can share them. Limits and clients belong to one session.
+    pub(super) fn is_same(&self, other: &SessionOptions) -> bool {
+        let SessionOptions {
+            headers,
+            run_headers,
+            base_url,
+            cookies,
+            cookie_store,
+            cookies_of_addresses,
+            keep_coding_headers,
+            timeout,
+            read_timeout,
+            redirect,
+            decompression,
+            max_body,
+            expected,
+            transport_options,
+            #[cfg(feature = "reqwest")]
+            proxies,
+            #[cfg(feature = "reqwest")]
+            client,
+            transport,
+            error,
+        } = other;
+        #[cfg(feature = "reqwest")]
+        if !(self.proxies == *proxies && self.client.is_none() && client.is_none()) {
+            return false;
+        }
+        self.headers == *headers
+            && self.run_headers == *run_headers
+            && self.base_url == *base_url
+            && self.cookies == *cookies
+            && self.cookie_store == *cookie_store
+            && self.cookies_of_addresses == *cookies_of_addresses
+            && self.keep_coding_headers == *keep_coding_headers
+            && self.timeout == *timeout
+            && self.read_timeout == *read_timeout
+            && self.redirect.is_same(redirect)
+            && self.decompression == *decompression
+            && self.max_body == *max_body
+            && self.expected == *expected
+            && self.transport_options.is_same(transport_options)
+            && self.transport == *transport
+            && self.error == *error
+    }
+
     fn invalid(mut self, what: impl Into<String>) -> Self {
         self.error.get_or_insert_with(|| what.into());
         self

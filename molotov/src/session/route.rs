@@ -30,7 +30,9 @@ impl Routes {
                 if known.len() >= MAX_ROUTES {
                     known.remove(0);
                 }
-                Rc::new(HttpTransport::new(&options_of(route, options)?)?)
+                let options = options_of(route, options)?;
+                let transport_options = Rc::new(options.transport_options.clone());
+                Rc::new(HttpTransport::new(&options, transport_options)?)
             }
         };
         known.push((Rc::clone(route), Rc::clone(&transport)));

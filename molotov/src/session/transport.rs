@@ -5,7 +5,10 @@ use std::rc::Rc;
 use super::options::{SessionOptions, Transport};
 #[cfg(feature = "reqwest")]
 use crate::http::reqwest::ReqwestTransport;
-use crate::http::{Error, ErrorKind, direct::DirectTransport, request::TransportRequest, response::TransportResponse};
+use crate::http::{
+    Error, ErrorKind, direct::DirectTransport, options::TransportOptions, request::TransportRequest,
+    response::TransportResponse,
+};
 #[cfg(not(feature = "reqwest"))]
 use crate::missing::missing;
 
@@ -17,8 +20,12 @@ pub(crate) enum HttpTransport {
 }
 
 impl HttpTransport {
-    pub(crate) fn new(options: &SessionOptions) -> Result<HttpTransport, Error> {
-        let direct = || HttpTransport::Direct(DirectTransport::new(Rc::new(options.transport_options.clone())));
+    /// Returns the transport of these options. `transport_options` are among them, as sessions share them.
+    pub(crate) fn new(
+        options: &SessionOptions,
+        transport_options: Rc<TransportOptions>,
+    ) -> Result<HttpTransport, Error> {
+        let direct = || HttpTransport::Direct(DirectTransport::new(transport_options));
         #[cfg(feature = "reqwest")]
         {
             let needs_reqwest = !options.proxies.is_empty() || options.client.is_some();
