@@ -27,16 +27,19 @@ pub(crate) fn aside<T>(describe: impl FnOnce() -> T) -> T {
 /// Runs a future, and adds the time that it spends on describing errors to `spent`.
 pub(crate) async fn apart<F: Future>(spent: &Cell<Duration>, work: F) -> F::Output {
     let mut work = pin!(work);
-    poll_fn(|cx| {
-        let before = SPENT.get();
-        let poll = work.as_mut().poll(cx);
-        let after = SPENT.get();
-        if after != before {
-            spent.set(spent.get() + (after - before));
-        }
-        poll
-    })
-    .await
+    poll_fn(|cx| poll_apart(spent, || work.as_mut().poll(cx))).await
+}
+
+/// Does the same as [`apart`] for a single poll.
+#[inline]
+pub(crate) fn poll_apart<T>(spent: &Cell<Duration>, poll: impl FnOnce() -> T) -> T {
+    let before = SPENT.get();
+    let polled = poll();
+    let after = SPENT.get();
+    if after != before {
+        spent.set(spent.get() + (after - before));
+    }
+    polled
 }
 
 /// The frames above user code: the capture, the panic, the conversion of an error.

@@ -13,13 +13,8 @@ use tokio::time::Sleep;
 use super::{Worker, kept_runs::KeptRuns};
 use crate::{
     Failure,
-    engine::{
-        clock::Clock,
-        panic::{self, CatchPanic},
-        shard::Shard,
-        status::Activity,
-        stop::Phase,
-    },
+    backtrace::poll_apart,
+    engine::{clock::Clock, panic, shard::Shard, status::Activity, stop::Phase},
     event::Event,
     metrics::Outcome,
     registry::Slots,
@@ -61,14 +56,17 @@ impl Worker {
             ended: Cell::new(None),
         };
         let work = runs.get(index, || scenario.entry.runs(slots));
-        let mut work = CatchPanic::new(shard.backtraces, poll_fn(|cx| work.poll(cx)));
-        let ended = poll_fn(|cx| {
+        let result = poll_fn(|cx| {
             if shard.stop.phase() == Phase::Forced || deadline.is_over(cx) {
                 return Poll::Ready(None);
             }
-            Pin::new(&mut work).poll(cx).map(Some)
-        });
-        let result = crate::backtrace::apart(&run.describing_errors, ended).await;
+            let poll = || panic::catch(shard.backtraces, || work.poll(cx));
+            match poll_apart(&run.describing_errors, poll) {
+                Ok(poll) => poll.map(|result| Some(Ok(result))),
+                Err(caught) => Poll::Ready(Some(Err(caught))),
+            }
+        })
+        .await;
         let result = match result {
             None => {
                 // Dropped while the scenario still counts as running, so that its requests count as interrupted. A panic in a
