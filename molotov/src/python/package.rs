@@ -74,6 +74,13 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     let (_, finder) = SOURCES.iter().find(|(name, _)| *name == "molotov._finder").copied().unwrap_or_default();
     let finder = CString::new(finder)?;
     let finder = PyModule::from_code(py, &finder, c"molotov/_finder.py", c"molotov._finder")?;
+    // Modules are no garbage, and the collector would look for it several times while they are imported.
+    let collector = py.import("gc")?;
+    let collects = collector.call_method0("isenabled")?.is_truthy()?;
+    collector.call_method0("disable")?;
     finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
+    if collects {
+        collector.call_method0("enable")?;
+    }
     Ok(())
 }
