@@ -1,7 +1,7 @@
 //! Starts the requests of a session.
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use pyo3::{
     exceptions::PyValueError,
@@ -96,33 +96,42 @@ pub(super) fn send(
     info: Option<Py<PyAny>>,
     max_redirects: Option<usize>,
 ) -> Awaitable {
-    let request = in_group(py, request);
-    Awaitable::work(Box::pin(async move {
-        let result = request.send().await;
+    // Not an async block, which would contain the future of the request twice.
+    let sending = in_group(py, request).send().map(move |result| {
         Python::attach(|py| match result {
-            Ok(response) => {
-                let bad = raises && response.status().as_u16() >= 400;
-                let endless = max_redirects == Some(response.history().len()) && response.status().is_redirection();
-                let response = match Response::shared_with_listeners(py, &response) {
-                    // The scenario and the listeners share the object.
-                    Some(known) => known.into_bound(py),
-                    None => Bound::new(py, Response::new(py, response, method, info)?)?,
-                };
-                if bad {
-                    response.call_method0("raise_for_status")?;
-                }
-                if endless {
-                    let error = module(py, "_responses")?.call_method1("too_many_redirects", (&response,))?;
-                    if !error.is_none() {
-                        return Err(PyErr::from_value(error));
-                    }
-                }
-                Ok(response.into_any().unbind())
-            }
+            Ok(response) => answered(py, response, method, raises, info, max_redirects),
             Err(error) => Err(errors::exception(py, &error)),
         })
-    }))
-    .released_by(Response::release_now)
+    });
+    Awaitable::work(Box::pin(sending)).released_by(Response::release_now)
+}
+
+/// Returns the response to the script, or raises the exception that it has asked for.
+fn answered(
+    py: Python<'_>,
+    response: session::Response,
+    method: Method,
+    raises: bool,
+    info: Option<Py<PyAny>>,
+    max_redirects: Option<usize>,
+) -> PyResult<Py<PyAny>> {
+    let bad = raises && response.status().as_u16() >= 400;
+    let endless = response.status().is_redirection() && max_redirects == Some(response.history().len());
+    let response = match Response::shared_with_listeners(py, &response) {
+        // The scenario and the listeners share the object.
+        Some(known) => known.into_bound(py),
+        None => Bound::new(py, Response::new(py, response, method, info)?)?,
+    };
+    if bad {
+        response.call_method0("raise_for_status")?;
+    }
+    if endless {
+        let error = module(py, "_responses")?.call_method1("too_many_redirects", (&response,))?;
+        if !error.is_none() {
+            return Err(PyErr::from_value(error));
+        }
+    }
+    Ok(response.into_any().unbind())
 }
 
 /// A body that a task writes: its length, what starts the task, and what makes both again for a redirect.
