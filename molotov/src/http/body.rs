@@ -43,130 +43,106 @@ impl<S: Stream<Item = Result<Bytes, Error>> + Unpin> BodySource for S {
 
 /// The body of a response. Dropping it before its end closes its connection.
 pub(crate) struct ResponseBody {
-    state: State,
+    /// The whole body, if it has arrived. Its connection is back in the pool.
+    whole: Bytes,
+    /// Most bodies arrive with their head, so this is apart.
+    arriving: Option<Box<Arriving<dyn BodySource>>>,
     received: u64,
-    deadline: Option<Deadline>,
-    read_limit: Option<Box<ReadLimit>>,
 }
 
-enum State {
-    Ended,
-    /// The whole body has arrived, and its connection is back in the pool.
-    Whole(Bytes),
-    Arriving(Box<dyn BodySource>),
+/// A body that is still arriving.
+struct Arriving<S: ?Sized> {
+    deadline: Option<Deadline>,
+    read_limit: Option<ReadLimit>,
+    source: S,
 }
 
 impl ResponseBody {
     /// Returns a body that has arrived.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        let received = bytes.len() as u64;
-        let state = if bytes.is_empty() { State::Ended } else { State::Whole(bytes) };
-        Self { state, received, deadline: None, read_limit: None }
+    pub(crate) fn whole(whole: Bytes) -> Self {
+        let received = whole.len() as u64;
+        Self { whole, arriving: None, received }
     }
 
     /// Returns a body that is still arriving.
     pub(crate) fn arriving(source: impl BodySource + 'static) -> Self {
-        Self { state: State::Arriving(Box::new(source)), received: 0, deadline: None, read_limit: None }
+        let arriving: Box<Arriving<dyn BodySource>> = Box::new(Arriving { deadline: None, read_limit: None, source });
+        Self { whole: Bytes::new(), arriving: Some(arriving), received: 0 }
     }
 
     /// Sets the time at which the body must have arrived.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Deadline>) {
-        if !self.is_whole() {
-            self.deadline = deadline;
+        if let Some(arriving) = &mut self.arriving {
+            arriving.deadline = deadline;
         }
     }
 
     /// Sets how long each part of the body may take to arrive.
     pub(crate) fn set_read_timeout(&mut self, timeout: Option<Duration>) {
-        if !self.is_whole() {
-            self.read_limit = timeout.map(|timeout| Box::new(ReadLimit::new(timeout)));
+        if let Some(arriving) = &mut self.arriving {
+            arriving.read_limit = timeout.map(ReadLimit::new);
         }
     }
 
     /// Extends the deadline.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
-        if let Some(deadline) = &mut self.deadline {
-            deadline.postpone(time);
-        }
-        if let State::Arriving(source) = &mut self.state {
-            source.postpone_deadline(time);
+        if let Some(arriving) = &mut self.arriving {
+            if let Some(deadline) = &mut arriving.deadline {
+                deadline.postpone(time);
+            }
+            arriving.source.postpone_deadline(time);
         }
     }
 
     /// Polls for the next part. Returns `None` at the end, and after an error.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        let polled = match &mut self.state {
-            State::Ended => return Poll::Ready(None),
-            State::Whole(_) => return Poll::Ready(self.take_whole().map(Ok)),
-            State::Arriving(source) => source.poll_chunk(cx),
+        let Some(arriving) = &mut self.arriving else {
+            let whole = std::mem::take(&mut self.whole);
+            return Poll::Ready((!whole.is_empty()).then_some(Ok(whole)));
         };
-        match polled {
+        match arriving.source.poll_chunk(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.received += bytes.len() as u64;
-                if self.deadline.as_ref().is_some_and(Deadline::has_passed) {
-                    self.finish();
+                if arriving.deadline.as_ref().is_some_and(Deadline::has_passed) {
+                    self.abandon();
                     return Poll::Ready(Some(Err(body_timeout())));
                 }
-                if let Some(limit) = &mut self.read_limit {
+                if let Some(limit) = &mut arriving.read_limit {
                     limit.reset();
                 }
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(end) => {
-                self.finish();
+                self.abandon();
                 Poll::Ready(end)
             }
             Poll::Pending => {
-                let error = if self.deadline.as_mut().is_some_and(|deadline| deadline.poll(cx).is_ready()) {
+                let error = if arriving.deadline.as_mut().is_some_and(|deadline| deadline.poll(cx).is_ready()) {
                     body_timeout()
-                } else if self.read_limit.as_mut().is_some_and(|limit| limit.poll(cx).is_ready()) {
+                } else if arriving.read_limit.as_mut().is_some_and(|limit| limit.poll(cx).is_ready()) {
                     read_timeout()
                 } else {
                     return Poll::Pending;
                 };
-                self.finish();
+                self.abandon();
                 Poll::Ready(Some(Err(error)))
             }
         }
     }
 
-    fn finish(&mut self) {
-        self.state = State::Ended;
-        self.deadline = None;
-        self.read_limit = None;
-    }
-
     /// Takes the whole body, if it has arrived.
     pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Ended => Some(Bytes::new()),
-            State::Whole(bytes) => Some(bytes),
-            other => {
-                self.state = other;
-                None
-            }
-        }
-    }
-
-    /// Returns the whole body, if it has arrived and was not taken.
-    pub(crate) fn as_whole(&self) -> Option<&Bytes> {
-        match &self.state {
-            State::Whole(bytes) => Some(bytes),
-            State::Ended | State::Arriving(_) => None,
-        }
+        self.is_whole().then(|| std::mem::take(&mut self.whole))
     }
 
     /// Takes the connection of a response with status 101, which is no longer HTTP. The body has ended then.
     pub(crate) fn take_upgraded(&mut self) -> Option<Upgraded> {
-        let State::Arriving(source) = &mut self.state else { return None };
-        let upgraded = source.take_upgraded();
-        self.finish();
-        upgraded
+        self.arriving.take()?.source.take_upgraded()
     }
 
     /// Stops reading, and closes the connection if the body has not ended.
     pub(crate) fn abandon(&mut self) {
-        self.finish();
+        (self.whole, self.arriving) = (Bytes::new(), None);
     }
 
     /// Returns how many bytes of the body have arrived.
@@ -176,12 +152,12 @@ impl ResponseBody {
 
     /// Returns whether the body has ended: it was taken completely, or failed.
     pub(crate) fn is_end(&self) -> bool {
-        matches!(self.state, State::Ended)
+        self.is_whole() && self.whole.is_empty()
     }
 
     /// Returns whether the whole body has arrived or was taken.
     pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.state, State::Ended | State::Whole(_))
+        self.arriving.is_none()
     }
 }
 

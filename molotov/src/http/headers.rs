@@ -10,19 +10,21 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) struct LazyHeaders {
     /// A valid HTTP/1 head: status line, header lines and empty line, each terminated by CRLF or LF. No header is folded.
     raw: Bytes,
+    /// Whether a header may affect how the response is handled.
+    special: bool,
     map: OnceCell<Box<HeaderMap>>,
 }
 
 impl LazyHeaders {
-    /// Returns the headers of a head that the reader has validated.
-    pub(crate) fn from_head(raw: Bytes) -> Self {
-        Self { raw, map: OnceCell::new() }
+    /// Returns the headers of a head that the reader has validated. `special` is what [`is_special`] says about them.
+    pub(crate) fn from_head(raw: Bytes, special: bool) -> Self {
+        Self { raw, special, map: OnceCell::new() }
     }
 
     /// Returns headers from a map.
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "only the feature `http2` uses it"))]
     pub(crate) fn from_map(map: HeaderMap) -> Self {
-        Self { raw: Bytes::new(), map: OnceCell::from(Box::new(map)) }
+        Self { raw: Bytes::new(), special: true, map: OnceCell::from(Box::new(map)) }
     }
 
     /// Returns the first value of a header.
@@ -78,18 +80,25 @@ impl LazyHeaders {
         self.map.get_mut().expect("the map has just been made")
     }
 
-    /// Returns whether there may be a header that affects how the response is handled: a cookie, a compression or a
-    /// redirect. `false` is certain.
+    /// Returns whether there may be a header that affects how the response is handled. `false` is certain.
     pub(crate) fn has_special(&self) -> bool {
-        // Comparing lengths first rules out most headers.
-        self.map.get().is_some()
-            || lines(&self.raw).any(|(name, _)| match name.len() {
-                8 => name.eq_ignore_ascii_case(b"location"),
-                10 => name.eq_ignore_ascii_case(b"set-cookie"),
-                16 => name.eq_ignore_ascii_case(b"content-encoding"),
-                _ => false,
-            })
+        self.special
     }
+}
+
+/// Returns whether a header affects how a response is handled: a cookie, a compression or a redirect.
+pub(crate) fn is_special(name: &[u8]) -> bool {
+    is(name, b"location") || is(name, b"set-cookie") || is(name, b"content-encoding")
+}
+
+/// Returns whether the name of a header is this one, which is in lower case and has letters and hyphens only.
+///
+/// The length decides about most names, and all bytes are compared at once.
+#[inline]
+pub(crate) fn is<const N: usize>(name: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(name) = <&[u8; N]>::try_from(name) else { return false };
+    // This bit makes letters lower, does not change hyphens, and turns nothing else that a name may contain into one of them.
+    name.iter().zip(lower).fold(0, |differences, (byte, lower)| differences | ((byte | 0x20) ^ lower)) == 0
 }
 
 impl fmt::Debug for LazyHeaders {
@@ -126,7 +135,7 @@ mod tests {
     fn headers_are_found_without_a_map() {
         let head = LazyHeaders::from_head(Bytes::from_static(
             b"HTTP/1.1 200 OK\r\nContent-Type:  text/plain \r\nSet-Cookie: a=b\r\nset-cookie: c=d:e\r\nEmpty:\r\n\r\n",
-        ));
+        ), true);
         assert_eq!(head.get(&http::header::CONTENT_TYPE), Some(&b"text/plain"[..]));
         assert_eq!(head.get(&http::header::SET_COOKIE), Some(&b"a=b"[..]));
         assert_eq!(head.get(&http::header::LOCATION), None);

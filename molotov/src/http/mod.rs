@@ -26,7 +26,7 @@ pub(crate) mod reqwest;
 pub(crate) mod response;
 pub(crate) mod target;
 mod timeout;
-mod timer;
+pub(crate) mod timer;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 #[cfg(not(feature = "tls"))]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::{
     Error, ErrorKind,
@@ -84,11 +84,12 @@ impl ReqwestTransport {
         let unmeasured = std::cell::Cell::default();
         let waiting = self.permits.acquire(&request.target.origin, &unmeasured);
         let permit = within(&mut deadline, waiting).await.ok_or_else(late)?;
-        let mut built = self.client.request(method.clone(), url.clone()).headers(request.headers.clone());
-        let bytes_out = size(request.headers) + request.target.path_and_query.len() as u64;
-        if !self.keep_alive && !request.headers.contains_key(header::CONNECTION) {
-            built = built.header(header::CONNECTION, "close");
+        let mut headers = request.headers.to_map();
+        let bytes_out = size(&headers) + request.target.path_and_query.len() as u64;
+        if !self.keep_alive {
+            headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
         }
+        let mut built = self.client.request(method.clone(), url.clone()).headers(headers);
         let (body, mut pump) = pump::outgoing(request.body);
         built = match body {
             Outgoing::Whole(bytes) if bytes.is_empty() => built,

@@ -45,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) template: String,
     /// The default name of a GET request.
     get_name: OnceCell<Rc<str>>,
+    /// The part of a request for HTTP/1.1 between its method and its other headers.
+    encoded: OnceCell<Box<[u8]>>,
 }
 
 /// The address that paths are added to, with the targets under it.
@@ -68,6 +70,12 @@ impl Target {
     pub(crate) fn name(&self, method: &Method) -> Rc<str> {
         let name = || format!("{method} {}", self.template).into();
         if *method == Method::GET { self.get_name.get_or_init(name).clone() } else { name() }
+    }
+
+    /// Returns the first lines of a request for HTTP/1.1, without its method: a space, the rest of the request line, and `Host`.
+    pub(crate) fn encoded(&self) -> &[u8] {
+        let encode = || format!(" {} HTTP/1.1\r\nhost: {}\r\n", self.path_and_query, self.authority);
+        self.encoded.get_or_init(|| encode().into_bytes().into())
     }
 
     /// Returns the target of a URL in text form, from the cache if possible.
@@ -119,8 +127,8 @@ impl Target {
         };
         let origin = intern(Origin { https, host, port });
         let template = template(url.path());
-        let get_name = OnceCell::new();
-        Ok(Rc::new(Self { url, authorization, https, authority, path_and_query, origin, template, get_name }))
+        let (get_name, encoded) = (OnceCell::new(), OnceCell::new());
+        Ok(Rc::new(Self { url, authorization, https, authority, path_and_query, origin, template, get_name, encoded }))
     }
 }
 
@@ -148,6 +156,7 @@ impl Target {
             origin: Rc::clone(&self.origin),
             template: self.template.clone(),
             get_name: OnceCell::new(),
+            encoded: OnceCell::new(),
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{
     cell::RefCell,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -19,8 +22,8 @@ use tokio::{
 
 /// The resolution of the clock.
 const TICK: Duration = Duration::from_millis(50);
-/// The number of ticks without a deadline after which the clock stops.
-const UNUSED: usize = 100;
+/// The number of ticks after which the clock looks at every waiter, and stops if there is no deadline.
+const ROUND: usize = 100;
 /// Deadlines that are at least this far away use the clock.
 const FAR: Duration = Duration::from_secs(1);
 
@@ -33,7 +36,7 @@ pub(crate) struct Deadline {
 enum State {
     Unarmed,
     Near(Pin<Box<Sleep>>),
-    Far { clock: Arc<Clock>, key: usize },
+    Far(Alarm),
 }
 
 impl Deadline {
@@ -57,27 +60,66 @@ impl Deadline {
         if left.is_zero() {
             return Poll::Ready(());
         }
+        if matches!(self.state, State::Unarmed) {
+            self.state = if left < FAR { State::Near(Box::pin(sleep(left))) } else { State::Far(Alarm::default()) };
+        }
         match &mut self.state {
-            State::Unarmed if left < FAR => {
-                let mut sleep = Box::pin(sleep(left));
-                let polled = sleep.as_mut().poll(cx);
-                self.state = State::Near(sleep);
-                polled
-            }
-            State::Unarmed => {
-                let (clock, key) = Clock::insert(self.at, cx.waker().clone());
-                self.state = State::Far { clock, key };
-                Poll::Pending
-            }
+            State::Unarmed => Poll::Pending,
             State::Near(sleep) => sleep.as_mut().poll(cx),
-            State::Far { clock, key } => {
-                if let Some(waiter) = &mut clock.lock().slots[*key]
-                    && !waiter.waker.will_wake(cx.waker())
-                {
-                    waiter.waker.clone_from(cx.waker());
-                }
+            State::Far(alarm) => {
+                alarm.set(self.at, cx);
                 Poll::Pending
             }
+        }
+    }
+}
+
+/// Returns whether a timeout is so long that an [`Alarm`] is precise enough.
+pub(crate) fn is_distant(timeout: Duration) -> bool {
+    timeout >= FAR
+}
+
+/// Wakes a task at a distant time, up to a tick late. It can be set again for other times.
+///
+/// Setting it takes no lock, so that a connection can set its alarm for each request.
+#[derive(Default)]
+pub(crate) struct Alarm(Option<Registered>);
+
+struct Registered {
+    clock: Arc<Clock>,
+    waiter: Arc<Waiter>,
+    /// The same as the waiter's, for comparisons without the lock.
+    waker: Waker,
+}
+
+impl Alarm {
+    /// Wakes the task at this time. A later call replaces the time.
+    pub(crate) fn set(&mut self, at: Instant, cx: &Context<'_>) {
+        let registered = self.0.get_or_insert_with(|| {
+            let (clock, waiter) = Clock::register(cx.waker());
+            Registered { clock, waiter, waker: cx.waker().clone() }
+        });
+        if !registered.waker.will_wake(cx.waker()) {
+            registered.waker.clone_from(cx.waker());
+            *lock(&registered.waiter.waker) = cx.waker().clone();
+        }
+        registered.clock.set(&registered.waiter, nanoseconds(at));
+    }
+
+    /// Wakes nothing until the next time is set.
+    pub(crate) fn clear(&self) {
+        if let Some(registered) = &self.0 {
+            registered.waiter.at.store(NEVER, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(Registered { waiter, .. }) = &self.0 {
+            self.clear();
+            // The clock removes the waiter later, and a waker keeps the memory of its task.
+            *lock(&waiter.waker) = Waker::noop().clone();
         }
     }
 }
@@ -107,37 +149,37 @@ pub(crate) async fn within<T>(deadline: &mut Option<Deadline>, future: impl Futu
     .await
 }
 
-impl Drop for Deadline {
-    fn drop(&mut self) {
-        if let State::Far { clock, key } = &self.state {
-            clock.lock().remove(*key);
-        }
-    }
+/// A time that never comes.
+const NEVER: u64 = u64::MAX;
+
+/// Returns a time as a number, for atomics.
+fn nanoseconds(at: Instant) -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(at.saturating_duration_since(*START).as_nanos()).unwrap_or(NEVER)
 }
 
 /// The distant deadlines of one thread in one runtime.
 ///
-/// The lock is needed because the task that ticks may run on another thread of the runtime. It is rarely contended.
+/// The task that ticks may run on another thread of the runtime, so everything here is shared between threads. The lock is taken
+/// when an alarm is registered, and when a deadline is earlier than all others.
 struct Clock {
     runtime: Id,
+    /// No deadline is earlier, so most ticks check only this. The clock may have stopped if this is [`NEVER`].
+    earliest: AtomicU64,
     waiters: Mutex<Waiters>,
 }
 
 #[derive(Default)]
 struct Waiters {
-    slots: Vec<Option<Waiter>>,
-    free: Vec<usize>,
-    /// No deadline is earlier, so most ticks check only this.
-    earliest: Option<Instant>,
-    /// How many consecutive ticks found no deadline.
-    unused: usize,
+    all: Vec<Arc<Waiter>>,
+    /// The number of ticks since the last look at all waiters.
+    ticks: usize,
     ticking: bool,
 }
 
 struct Waiter {
-    at: Instant,
-    waker: Waker,
-    expired: bool,
+    at: AtomicU64,
+    waker: Mutex<Waker>,
 }
 
 thread_local! {
@@ -145,82 +187,81 @@ thread_local! {
 }
 
 impl Clock {
-    /// Adds a deadline to the clock of this thread and runtime, and starts the clock if necessary.
-    fn insert(at: Instant, waker: Waker) -> (Arc<Self>, usize) {
-        let handle = Handle::current();
-        let runtime = handle.id();
+    /// Adds a waiter to the clock of this thread and runtime.
+    fn register(waker: &Waker) -> (Arc<Self>, Arc<Waiter>) {
+        let runtime = Handle::current().id();
         let clock = CLOCK.with_borrow_mut(|kept| match kept {
             Some(clock) if clock.runtime == runtime => Arc::clone(clock),
             _ => {
-                let clock = Arc::new(Self { runtime, waiters: Mutex::default() });
+                let clock = Arc::new(Self { runtime, earliest: AtomicU64::new(NEVER), waiters: Mutex::default() });
                 *kept = Some(Arc::clone(&clock));
                 clock
             }
         });
-        // Both happen under one lock, so that the clock does not stop in between.
-        let mut waiters = clock.lock();
-        let key = waiters.insert(at, waker);
-        let ticking = std::mem::replace(&mut waiters.ticking, true);
-        drop(waiters);
-        if !ticking {
-            handle.spawn(tick(Ticking { clock: Arc::clone(&clock), stopped: false }));
-        }
-        (clock, key)
+        let waiter = Arc::new(Waiter { at: AtomicU64::new(NEVER), waker: Mutex::new(waker.clone()) });
+        lock(&clock.waiters).add(Arc::clone(&waiter));
+        (clock, waiter)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiters> {
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Sets the time of a waiter, and starts the clock if necessary.
+    #[inline]
+    fn set(self: &Arc<Self>, waiter: &Waiter, at: u64) {
+        // A look at all waiters first forgets the earliest time and then reads those of the waiters. In this order, it sees the
+        // new time, or the comparison sees that the earliest is unknown.
+        waiter.at.swap(at, Ordering::SeqCst);
+        if at < self.earliest.load(Ordering::SeqCst) {
+            self.becomes_earliest(at);
+        }
+    }
+
+    #[cold]
+    fn becomes_earliest(self: &Arc<Self>, at: u64) {
+        // The clock does not look or stop while the lock is held.
+        let mut waiters = lock(&self.waiters);
+        self.earliest.fetch_min(at, Ordering::SeqCst);
+        if !std::mem::replace(&mut waiters.ticking, true) {
+            waiters.ticks = 0;
+            drop(waiters);
+            Handle::current().spawn(tick(Ticking { clock: Arc::clone(self), stopped: false }));
+        }
+    }
+
+    /// Returns the wakers of waiters whose time has come, or `None` if the clock stops because there are no times.
+    fn tick(&self, now: u64) -> Option<Vec<Waker>> {
+        let waiters = &mut *lock(&self.waiters);
+        waiters.ticks += 1;
+        if waiters.ticks < ROUND && self.earliest.load(Ordering::SeqCst) > now {
+            return Some(Vec::new());
+        }
+        waiters.ticks = 0;
+        self.earliest.store(NEVER, Ordering::SeqCst);
+        let (mut due, mut earliest) = (Vec::new(), NEVER);
+        for waiter in &waiters.all {
+            let at = waiter.at.load(Ordering::SeqCst);
+            if at > now {
+                earliest = earliest.min(at);
+            } else if waiter.at.compare_exchange(at, NEVER, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                due.push(lock(&waiter.waker).clone());
+            }
+        }
+        self.earliest.fetch_min(earliest, Ordering::SeqCst);
+        waiters.ticking = earliest != NEVER || !due.is_empty();
+        waiters.ticking.then_some(due)
     }
 }
 
 impl Waiters {
-    fn insert(&mut self, at: Instant, waker: Waker) -> usize {
-        self.earliest = Some(self.earliest.map_or(at, |earliest| earliest.min(at)));
-        let waiter = Some(Waiter { at, waker, expired: false });
-        match self.free.pop() {
-            Some(key) => {
-                self.slots[key] = waiter;
-                key
-            }
-            None => {
-                self.slots.push(waiter);
-                self.slots.len() - 1
-            }
+    fn add(&mut self, waiter: Arc<Waiter>) {
+        if self.all.len() == self.all.capacity() {
+            // Remove those whose alarm has been dropped before the list grows.
+            self.all.retain(|waiter| Arc::strong_count(waiter) > 1);
         }
+        self.all.push(waiter);
     }
+}
 
-    fn remove(&mut self, key: usize) {
-        self.slots[key] = None;
-        self.free.push(key);
-    }
-
-    /// Returns the wakers of expired deadlines, or `None` if the clock stops because it has had no deadlines for a while.
-    fn tick(&mut self, now: Instant) -> Option<Vec<Waker>> {
-        self.unused = if self.free.len() == self.slots.len() { self.unused + 1 } else { 0 };
-        if self.unused >= UNUSED {
-            (self.unused, self.ticking) = (0, false);
-            return None;
-        }
-        Some(self.due(now))
-    }
-
-    /// Returns the wakers of expired deadlines, once for each.
-    fn due(&mut self, now: Instant) -> Vec<Waker> {
-        if self.earliest.is_none_or(|earliest| earliest > now) {
-            return Vec::new();
-        }
-        self.earliest = None;
-        let mut due = Vec::new();
-        for waiter in self.slots.iter_mut().flatten().filter(|waiter| !waiter.expired) {
-            if waiter.at <= now {
-                waiter.expired = true;
-                due.push(waiter.waker.clone());
-            } else {
-                self.earliest = Some(self.earliest.map_or(waiter.at, |earliest| earliest.min(waiter.at)));
-            }
-        }
-        due
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Notes that the clock has stopped if its task is dropped with the runtime.
@@ -233,7 +274,9 @@ struct Ticking {
 impl Drop for Ticking {
     fn drop(&mut self) {
         if !self.stopped {
-            self.clock.lock().ticking = false;
+            let mut waiters = lock(&self.clock.waiters);
+            self.clock.earliest.store(NEVER, Ordering::SeqCst);
+            waiters.ticking = false;
         }
     }
 }
@@ -241,7 +284,7 @@ impl Drop for Ticking {
 async fn tick(mut ticking: Ticking) {
     loop {
         sleep(TICK).await;
-        let due = ticking.clock.lock().tick(Instant::now());
+        let due = ticking.clock.tick(nanoseconds(Instant::now()));
         match due {
             Some(due) => due.into_iter().for_each(Waker::wake),
             None => {
@@ -279,36 +322,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slots_are_reused() {
+    async fn dropped_alarms_are_removed() {
         let far = Instant::now() + Duration::from_secs(300);
-        for _ in 0..3 {
+        for _ in 0..100 {
             let mut deadline = Deadline::new(far);
-            poll_fn(|cx| {
-                assert!(deadline.poll(cx).is_pending());
-                Poll::Ready(())
-            })
-            .await;
+            poll_fn(|cx| Poll::Ready(assert!(deadline.poll(cx).is_pending()))).await;
         }
-        let slots = CLOCK.with_borrow(|clock| clock.as_ref().map(|clock| clock.lock().slots.len()));
-        assert_eq!(slots, Some(1));
+        let waiters = CLOCK.with_borrow(|clock| clock.as_ref().map(|clock| lock(&clock.waiters).all.len()));
+        assert!(waiters.is_some_and(|waiters| waiters <= 8), "{waiters:?}");
     }
 
-    #[test]
-    fn new_deadlines_keep_the_clock_running_or_restart_it() {
-        let mut waiters = Waiters { ticking: true, ..Waiters::default() };
-        let now = Instant::now();
-        for _ in 1..UNUSED {
-            assert!(waiters.tick(now).is_some());
+    #[tokio::test]
+    async fn alarms_wake_the_last_task_at_the_last_time() {
+        let start = Instant::now();
+        let mut alarm = Alarm::default();
+        poll_fn(|cx| Poll::Ready(alarm.set(start + Duration::from_secs(300), cx))).await;
+        let task = tokio::spawn(async move {
+            poll_fn(|cx| match start.elapsed() {
+                passed if passed >= Duration::from_millis(100) => Poll::Ready(passed),
+                _ => {
+                    alarm.set(start + Duration::from_millis(100), cx);
+                    Poll::Pending
+                }
+            })
+            .await
+        });
+        let passed = tokio::time::timeout(Duration::from_secs(10), task).await.expect("not woken").expect("a panic");
+        assert!(passed >= Duration::from_millis(100));
+    }
+
+    #[tokio::test]
+    async fn the_clock_stops_without_deadlines_and_starts_with_the_next_one() {
+        let (clock, waiter) = Clock::register(Waker::noop());
+        let is_ticking = || lock(&clock.waiters).ticking;
+        assert!(!is_ticking());
+        clock.set(&waiter, 1_000);
+        assert!(is_ticking());
+        // Before the end of a round, only the earliest time counts, even if its waiter was set to another.
+        clock.set(&waiter, 2_000);
+        assert_eq!(clock.tick(999).map(|due| due.len()), Some(0));
+        assert_eq!(clock.tick(1_000).map(|due| due.len()), Some(0));
+        assert_eq!(clock.earliest.load(Ordering::SeqCst), 2_000);
+        assert_eq!(clock.tick(2_000).map(|due| due.len()), Some(1), "the time has come");
+        for _ in 1..ROUND {
+            assert_eq!(clock.tick(2_001).map(|due| due.len()), Some(0), "it wakes once");
         }
-        // A deadline before the last tick keeps the clock running ...
-        let key = waiters.insert(now + FAR, Waker::noop().clone());
-        assert!(waiters.tick(now).is_some_and(|due| due.is_empty()) && waiters.ticking);
-        assert_eq!(waiters.tick(now + FAR).map(|due| due.len()), Some(1));
-        waiters.remove(key);
-        for _ in 1..UNUSED {
-            assert!(waiters.tick(now).is_some());
-        }
-        // ... and one after it finds the clock stopped, so that it is restarted.
-        assert!(waiters.tick(now).is_none() && !waiters.ticking);
+        assert!(clock.tick(2_001).is_none() && !is_ticking());
+        clock.set(&waiter, 3_000);
+        assert!(is_ticking());
     }
 }

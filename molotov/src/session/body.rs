@@ -16,21 +16,27 @@ use crate::http::{
 
 /// A body that is read once, or read by a listener and kept for the scenario.
 pub(crate) struct Incoming {
+    /// The body that has arrived, or that a listener read, for the scenario to read again.
+    whole: Option<Bytes>,
+    /// Most bodies arrive with their head, so this is apart.
+    arriving: Option<Box<Arriving>>,
+    /// The maximum size of a body in memory, in bytes.
+    max_body: u64,
+}
+
+/// A body that has not arrived completely, or has to be decoded.
+struct Arriving {
     source: Source,
-    /// The body that a listener read, for the scenario to read again.
-    kept: Option<Bytes>,
     /// The error that a listener got, for the scenario to get again.
     failed: Option<(ErrorKind, String)>,
     /// An error after a part that has to be returned first.
     deferred: Option<Error>,
     measure: Option<Measure>,
-    /// The maximum size of a body in memory, in bytes.
-    max_body: u64,
 }
 
 enum Source {
     Raw(ResponseBody),
-    Decoded(Box<Decoded>),
+    Decoded(Decoded),
     /// The body cannot be read, for this reason.
     Unreadable(Error),
     Ended,
@@ -39,30 +45,139 @@ enum Source {
 impl Incoming {
     /// Returns a body that decodes `codings` until `deadline`. `measure` is `None` if the request has been measured.
     pub(crate) fn new(
-        body: ResponseBody,
+        mut body: ResponseBody,
         codings: Option<Result<Vec<Coding>, Error>>,
         deadline: Option<Instant>,
         measure: Option<Measure>,
         max_body: u64,
     ) -> Self {
         let source = match codings {
-            None => Source::Raw(body),
-            Some(Ok(codings)) => Source::Decoded(Box::new(Decoded::new(body, &codings, deadline))),
+            None => match body.take_whole() {
+                Some(whole) => {
+                    return Incoming { whole: Some(whole), arriving: None, max_body };
+                }
+                None => Source::Raw(body),
+            },
+            Some(Ok(codings)) => Source::Decoded(Decoded::new(body, &codings, deadline)),
             Some(Err(error)) => Source::Unreadable(error),
         };
-        Incoming { source, kept: None, failed: None, deferred: None, measure, max_body }
+        let arriving = Arriving { source, failed: None, deferred: None, measure };
+        Incoming { whole: None, arriving: Some(Box::new(arriving)), max_body }
     }
 
     /// Returns a body that has ended.
     pub(crate) fn ended() -> Self {
-        Incoming { source: Source::Ended, kept: None, failed: None, deferred: None, measure: None, max_body: 0 }
+        Incoming { whole: None, arriving: None, max_body: 0 }
     }
 
     /// Polls for the next part. Returns `None` at the end.
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        if let Some(kept) = self.kept.take() {
-            return Poll::Ready((!kept.is_empty()).then_some(Ok(kept)));
+        match (self.whole.take(), &mut self.arriving) {
+            (Some(whole), _) => Poll::Ready((!whole.is_empty()).then_some(Ok(whole))),
+            (None, Some(arriving)) => arriving.poll_chunk(cx),
+            (None, None) => Poll::Ready(None),
         }
+    }
+
+    /// Polls for the next parts, joined: those that have arrived, up to about `most` bytes. Returns `None` at the end.
+    pub(crate) fn poll_chunks(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
+        let first = match ready!(self.poll_chunk(cx)) {
+            Some(Ok(first)) => first,
+            other => return Poll::Ready(other),
+        };
+        let mut collected = Collected::default();
+        collected.push(first);
+        while collected.len() < most {
+            match self.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(part))) => collected.push(part),
+                Poll::Ready(Some(Err(error))) => {
+                    if let Some(arriving) = &mut self.arriving {
+                        arriving.deferred = Some(error);
+                    }
+                    break;
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Some(Ok(collected.into_bytes())))
+    }
+
+    /// Excludes time that has passed from the duration of the request and from its timeout.
+    pub(crate) fn leave_out(&mut self, time: Duration) {
+        let Some(arriving) = &mut self.arriving else { return };
+        match &mut arriving.source {
+            Source::Raw(body) => body.postpone_deadline(time),
+            Source::Decoded(body) => body.postpone_deadline(time),
+            Source::Unreadable(_) | Source::Ended => {}
+        }
+        if let Some(measure) = &mut arriving.measure {
+            measure.leave_out(time);
+        }
+    }
+
+    /// Adds the next part to `collected`. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body is incomplete or larger than the limit.
+    pub(crate) fn poll_collect(
+        &mut self,
+        cx: &mut Context<'_>,
+        collected: &mut Collected,
+    ) -> Poll<Result<bool, Error>> {
+        let part = match ready!(self.poll_chunk(cx)) {
+            Some(part) => part?,
+            None => return Poll::Ready(Ok(false)),
+        };
+        if (collected.len() as u64).saturating_add(part.len() as u64) > self.max_body {
+            let what = format!("the body is larger than `max_body`, which is {} bytes", self.max_body);
+            let error = Error::new(ErrorKind::TooLarge, what).with_hint("raise it, or read the body in parts");
+            let ended = || Box::new(Arriving { source: Source::Ended, failed: None, deferred: None, measure: None });
+            self.arriving.get_or_insert_with(ended).end(Some(&error));
+            return Poll::Ready(Err(error));
+        }
+        collected.push(part);
+        Poll::Ready(Ok(true))
+    }
+
+    /// Reads the whole body.
+    pub(crate) async fn read(&mut self) -> Result<Bytes, Error> {
+        if let Some(whole) = self.whole.take_if(|whole| whole.len() as u64 <= self.max_body) {
+            return Ok(whole);
+        }
+        let mut collected = Collected::default();
+        while std::future::poll_fn(|cx| self.poll_collect(cx, &mut collected)).await? {}
+        Ok(collected.into_bytes())
+    }
+
+    /// Returns the whole body if it has arrived. It can still be read.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        self.whole.as_ref().filter(|whole| whole.len() as u64 <= self.max_body).cloned()
+    }
+
+    /// Returns the maximum size of a body in memory, in bytes.
+    pub(crate) fn max_body(&self) -> u64 {
+        self.max_body
+    }
+
+    /// Returns whether the body can be read without waiting.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.whole.is_some()
+            || match self.arriving.as_ref().map(|arriving| &arriving.source) {
+                Some(Source::Raw(body)) => body.is_whole(),
+                Some(Source::Decoded(_) | Source::Unreadable(_)) => false,
+                Some(Source::Ended) | None => true,
+            }
+    }
+
+    /// Puts back the body that was read, for the next reader.
+    pub(crate) fn keep(&mut self, bytes: Bytes) {
+        self.whole = Some(bytes);
+    }
+}
+
+impl Arriving {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(error) = self.deferred.take() {
             return Poll::Ready(Some(Err(error)));
         }
@@ -95,27 +210,6 @@ impl Incoming {
         }
     }
 
-    /// Polls for the next parts, joined: those that have arrived, up to about `most` bytes. Returns `None` at the end.
-    pub(crate) fn poll_chunks(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<Bytes, Error>>> {
-        let first = match ready!(self.poll_chunk(cx)) {
-            Some(Ok(first)) => first,
-            other => return Poll::Ready(other),
-        };
-        let mut collected = Collected::default();
-        collected.push(first);
-        while collected.len() < most {
-            match self.poll_chunk(cx) {
-                Poll::Ready(Some(Ok(part))) => collected.push(part),
-                Poll::Ready(Some(Err(error))) => {
-                    self.deferred = Some(error);
-                    break;
-                }
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        Poll::Ready(Some(Ok(collected.into_bytes())))
-    }
-
     /// Updates the number of received bytes in the measure.
     fn count(&mut self) {
         if let Some(measure) = &mut self.measure {
@@ -125,18 +219,6 @@ impl Incoming {
                 Source::Unreadable(_) | Source::Ended => return,
             };
             measure.body_in(received);
-        }
-    }
-
-    /// Excludes time that has passed from the duration of the request and from its timeout.
-    pub(crate) fn leave_out(&mut self, time: Duration) {
-        match &mut self.source {
-            Source::Raw(body) => body.postpone_deadline(time),
-            Source::Decoded(body) => body.postpone_deadline(time),
-            Source::Unreadable(_) | Source::Ended => {}
-        }
-        if let Some(measure) = &mut self.measure {
-            measure.leave_out(time);
         }
     }
 
@@ -151,70 +233,6 @@ impl Incoming {
             (Some(measure), None) => measure.completed(Instant::now()),
             (None, _) => {}
         }
-    }
-
-    /// Adds the next part to `collected`. Returns whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the body is incomplete or larger than the limit.
-    pub(crate) fn poll_collect(
-        &mut self,
-        cx: &mut Context<'_>,
-        collected: &mut Collected,
-    ) -> Poll<Result<bool, Error>> {
-        let part = match ready!(self.poll_chunk(cx)) {
-            Some(part) => part?,
-            None => return Poll::Ready(Ok(false)),
-        };
-        if (collected.len() as u64).saturating_add(part.len() as u64) > self.max_body {
-            let what = format!("the body is larger than `max_body`, which is {} bytes", self.max_body);
-            let error = Error::new(ErrorKind::TooLarge, what).with_hint("raise it, or read the body in parts");
-            self.end(Some(&error));
-            return Poll::Ready(Err(error));
-        }
-        collected.push(part);
-        Poll::Ready(Ok(true))
-    }
-
-    /// Reads the whole body.
-    pub(crate) async fn read(&mut self) -> Result<Bytes, Error> {
-        let mut collected = Collected::default();
-        while std::future::poll_fn(|cx| self.poll_collect(cx, &mut collected)).await? {}
-        Ok(collected.into_bytes())
-    }
-
-    /// Returns the whole body if it has arrived and can be read again.
-    pub(crate) fn whole(&self) -> Option<Bytes> {
-        if let Some(kept) = &self.kept {
-            return Some(kept.clone());
-        }
-        match &self.source {
-            Source::Raw(body) if self.measure.is_none() => {
-                body.as_whole().filter(|body| body.len() as u64 <= self.max_body).cloned()
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns the maximum size of a body in memory, in bytes.
-    pub(crate) fn max_body(&self) -> u64 {
-        self.max_body
-    }
-
-    /// Returns whether the body can be read without waiting.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.kept.is_some()
-            || match &self.source {
-                Source::Raw(body) => body.is_whole() || body.is_end(),
-                Source::Decoded(_) | Source::Unreadable(_) => false,
-                Source::Ended => true,
-            }
-    }
-
-    /// Puts back the body that was read, for the next reader.
-    pub(crate) fn keep(&mut self, bytes: Bytes) {
-        self.kept = Some(bytes);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, rc::Rc, time::Duration};
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use serde::Serialize;
 
@@ -49,26 +49,7 @@ impl RequestBuilder {
 
     /// Builds a request to a target, or one that fails with the error that there is instead.
     pub(super) fn to(session: Session, method: Method, target: Result<Rc<Target>, Error>) -> RequestBuilder {
-        let parts = target.map(|target| Parts {
-            method,
-            headers: target.authorization.iter().map(|value| (header::AUTHORIZATION, value.clone())).collect(),
-            target,
-            body: Body::Empty,
-            version: None,
-            timeout: None,
-            connect_timeout: None,
-            read_timeout: None,
-            redirect: None,
-            name: None,
-            group: None,
-            tags: None,
-            expected: None,
-            streamed: false,
-            renew: None,
-            has_defaults: false,
-            route: None,
-            upgrade: None,
-        });
+        let parts = target.map(|target| Parts::new(method, target));
         RequestBuilder { session, parts }
     }
 
@@ -138,7 +119,7 @@ impl RequestBuilder {
     /// Sets a function that creates the body again for redirects that need it.
     pub(crate) fn renewed_by(self, mut make: impl FnMut() -> Result<RequestBody, BoxError> + 'static) -> Self {
         self.change(|parts| {
-            parts.renew = Some(Box::new(move || make().map(|body| body.0)));
+            parts.settings_mut().renew = Some(Box::new(move || make().map(|body| body.0)));
             Ok(())
         })
     }
@@ -207,8 +188,8 @@ impl RequestBuilder {
     /// Sets the timeouts of connecting and of each read, instead of the session's.
     pub(crate) fn partial_timeouts(self, connect: Duration, read: Duration) -> Self {
         self.change(|parts| {
-            parts.connect_timeout = Some(connect);
-            parts.read_timeout = Some(read);
+            let settings = parts.settings_mut();
+            (settings.connect_timeout, settings.read_timeout) = (Some(connect), Some(read));
             Ok(())
         })
     }
@@ -226,7 +207,7 @@ impl RequestBuilder {
     /// Sets the route of this request and of its redirects, instead of the session's.
     pub(crate) fn route(self, route: Rc<Route>) -> Self {
         self.change(|parts| {
-            parts.route = Some(route);
+            parts.settings_mut().route = Some(route);
             Ok(())
         })
     }
@@ -247,7 +228,7 @@ impl RequestBuilder {
     /// Sets which redirects are followed, instead of the session's setting.
     pub fn redirect(self, redirect: Redirect) -> Self {
         self.change(|parts| {
-            parts.redirect = Some(redirect);
+            parts.settings_mut().redirect = Some(redirect);
             Ok(())
         })
     }
@@ -272,7 +253,7 @@ impl RequestBuilder {
     /// Sets the path of the group, instead of the context's.
     pub(crate) fn in_group(self, group: Rc<str>) -> Self {
         self.change(|parts| {
-            parts.group = Some(group);
+            parts.settings_mut().group = Some(group);
             Ok(())
         })
     }
@@ -282,7 +263,8 @@ impl RequestBuilder {
     pub fn tag(self, name: impl fmt::Display, value: impl fmt::Display) -> Self {
         self.change(|parts| {
             let tag: Rc<str> = format!("{name}={value}").into();
-            parts.tags = Some(parts.tags.iter().flat_map(|tags| tags.iter().cloned()).chain([tag]).collect());
+            let tags = &mut parts.settings_mut().tags;
+            *tags = Some(tags.iter().flat_map(|tags| tags.iter().cloned()).chain([tag]).collect());
             Ok(())
         })
     }
@@ -300,7 +282,7 @@ impl RequestBuilder {
     /// ```
     pub fn expect(self, statuses: impl Into<Expected>) -> Self {
         self.change(|parts| {
-            parts.expected = Some(statuses.into());
+            parts.settings_mut().expected = Some(statuses.into());
             Ok(())
         })
     }
@@ -316,8 +298,11 @@ impl RequestBuilder {
     ///
     /// Returns an error if the request is invalid, there is no response, or a redirect cannot be followed. A status of 400
     /// or above is not an error; see [`Response::error_for_status`].
-    pub async fn send(self) -> Result<Response, Error> {
-        self.session.send(self.parts?).await
+    pub fn send(self) -> impl Future<Output = Result<Response, Error>> {
+        match self.parts {
+            Ok(parts) => Either::Left(self.session.send(parts)),
+            Err(error) => Either::Right(ready(Err(error))),
+        }
     }
 }
 

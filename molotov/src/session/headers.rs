@@ -50,15 +50,15 @@ pub(super) fn add_missing(headers: &mut HeaderMap, defaults: &HeaderMap) {
 }
 
 /// Adds the cookies of a jar to those of the default headers. A cookie of the jar replaces a default with the same name.
-pub(super) fn add_cookies(headers: &mut HeaderMap, jar: HeaderValue) {
+pub(super) fn add_cookies(headers: &mut HeaderMap, jar: &HeaderValue) {
     let Some(defaults) = headers.get(header::COOKIE) else {
-        headers.insert(header::COOKIE, jar);
+        headers.insert(header::COOKIE, jar.clone());
         return;
     };
     let name = |pair: &&[u8]| pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii().to_vec();
     let pairs =
         |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let newer = pairs(&jar);
+    let newer = pairs(jar);
     let replaced: Vec<_> = newer.iter().map(|pair| name(&pair.as_slice())).collect();
     let kept = pairs(defaults).into_iter().filter(|pair| !replaced.contains(&name(&pair.as_slice())));
     let all: Vec<_> = kept.chain(newer).map(|pair| pair.trim_ascii().to_vec()).collect();

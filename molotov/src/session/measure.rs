@@ -9,7 +9,7 @@ use std::{
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::{Expected, Observer, parts::Tags};
+use super::{Observer, parts::Tags};
 use crate::metrics::{HTTP, OperationSample, Outcome, Status, WEBSOCKET};
 
 /// Measures an HTTP request, and records it when dropped.
@@ -17,25 +17,32 @@ pub(crate) struct Measure {
     observer: Rc<dyn Observer>,
     /// The group in which it started.
     group: Option<Rc<str>>,
-    protocol: &'static str,
     name: Rc<str>,
+    protocol: &'static str,
     /// The tags, such as `region=eu`.
     tags: Option<Tags>,
-    expected: Expected,
     /// The name in statsd.
-    metric: Option<String>,
+    metric: Option<Box<str>>,
     started: Instant,
     /// How long it waited for connections.
     waited: Cell<Duration>,
-    status: Option<StatusCode>,
-    first_byte: Option<Duration>,
+    answer: Option<Answer>,
     /// Bytes of heads, and of the bodies of earlier hops.
     bytes_in: u64,
     body_in: u64,
     bytes_out: u64,
     retried: Cell<u32>,
     outcome: Option<Outcome>,
-    ended: Option<Instant>,
+    /// The duration of the request, if it has ended.
+    total: Option<Duration>,
+}
+
+/// The head of the final response.
+struct Answer {
+    status: StatusCode,
+    /// Whether the status is a success.
+    is_expected: bool,
+    first_byte: Duration,
 }
 
 impl Measure {
@@ -43,33 +50,25 @@ impl Measure {
         Measure {
             observer,
             group,
-            protocol: HTTP,
             name,
+            protocol: HTTP,
             tags: None,
-            expected: Expected::default(),
             metric: None,
             started: Instant::now(),
             waited: Cell::new(Duration::ZERO),
-            status: None,
-            first_byte: None,
+            answer: None,
             bytes_in: 0,
             body_in: 0,
             bytes_out: 0,
             retried: Cell::new(0),
             outcome: None,
-            ended: None,
+            total: None,
         }
     }
 
     /// Adds tags.
     pub(crate) fn with_tags(mut self, tags: Option<Tags>) -> Measure {
         self.tags = tags;
-        self
-    }
-
-    /// Sets the statuses that are successes.
-    pub(crate) fn expecting(mut self, expected: Expected) -> Measure {
-        self.expected = expected;
         self
     }
 
@@ -103,17 +102,6 @@ impl Measure {
         &self.waited
     }
 
-    /// Notes the method and URL that led to the final response.
-    pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
-        self.metric = match self.protocol {
-            HTTP => self.observer.request_metric(method, url),
-            protocol => self.observer.operation_metric(protocol, &self.name),
-        };
-        if !self.waited.get().is_zero() {
-            self.observer.connected(url);
-        }
-    }
-
     /// Adds the bytes of one hop: those sent, and those received before the body.
     pub(crate) fn hop(&mut self, bytes_out: u64, bytes_in: u64) {
         self.bytes_out += bytes_out;
@@ -125,16 +113,34 @@ impl Measure {
         self.body_in = bytes;
     }
 
-    /// Notes the head of the final response.
-    pub(crate) fn answered(&mut self, status: StatusCode, first_byte: Instant) {
-        self.status = Some(status);
-        self.first_byte = Some(first_byte.saturating_duration_since(self.started));
+    /// Notes the method and URL that led to the final response.
+    pub(crate) fn answered_to(&mut self, method: &Method, url: &Url) {
+        let metric = match self.protocol {
+            HTTP => self.observer.request_metric(method, url),
+            protocol => self.observer.operation_metric(protocol, &self.name),
+        };
+        self.metric = metric.map(String::into_boxed_str);
+        if !self.waited.get().is_zero() {
+            self.observer.connected(url);
+        }
+    }
+
+    /// Notes the head of the final response, and whether its status is a success.
+    pub(crate) fn answered(&mut self, status: StatusCode, first_byte: Instant, is_expected: bool) {
+        let first_byte = first_byte.saturating_duration_since(self.started);
+        self.answer = Some(Answer { status, is_expected, first_byte });
     }
 
     /// Records a complete response that ended at a known time.
     pub(crate) fn completed(mut self, at: Instant) {
         self.outcome = Some(self.by_status());
-        self.ended = Some(at);
+        self.total = Some(at.saturating_duration_since(self.started));
+    }
+
+    /// Records a response whose body arrived with its head.
+    pub(crate) fn completed_at_once(mut self) {
+        self.outcome = Some(self.by_status());
+        self.total = self.answer.as_ref().map(|answer| answer.first_byte);
     }
 
     /// Records a failure.
@@ -143,8 +149,8 @@ impl Measure {
     }
 
     fn by_status(&self) -> Outcome {
-        match self.status {
-            Some(status) if self.expected.contains(status) => Outcome::Ok,
+        match self.answer {
+            Some(Answer { is_expected: true, .. }) => Outcome::Ok,
             _ => Outcome::Failed,
         }
     }
@@ -155,15 +161,14 @@ impl Drop for Measure {
         let outcome = self.outcome.unwrap_or_else(|| {
             // A request that is dropped before its response, or by force, is interrupted. If a scenario leaves a part of
             // the body unread, the status decides.
-            if self.status.is_none() || self.observer.is_cutting() { Outcome::Interrupted } else { self.by_status() }
+            if self.answer.is_none() || self.observer.is_cutting() { Outcome::Interrupted } else { self.by_status() }
         });
-        let ended = self.ended.unwrap_or_else(Instant::now);
         let sample = OperationSample {
             outcome,
-            status: self.status.map(|status| Status::Code(status.as_u16())),
+            status: self.answer.as_ref().map(|answer| Status::Code(answer.status.as_u16())),
             connect: Some(self.waited.get()).filter(|waited| !waited.is_zero()),
-            first_byte: self.first_byte,
-            total: ended.saturating_duration_since(self.started),
+            first_byte: self.answer.as_ref().map(|answer| answer.first_byte),
+            total: self.total.unwrap_or_else(|| self.started.elapsed()),
             bytes_in: self.bytes_in + self.body_in,
             bytes_out: self.bytes_out,
             retried: self.retried.get(),

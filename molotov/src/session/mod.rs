@@ -42,7 +42,7 @@ use std::{
     rc::Rc,
 };
 
-use http::{HeaderMap, Method};
+use http::Method;
 
 #[cfg(all(test, feature = "websocket"))]
 pub(crate) use self::websocket::accept_key as websocket_accept_key;
@@ -72,6 +72,7 @@ pub use crate::http::multipart;
 use crate::http::{
     Error, ErrorKind,
     cookies::Jar,
+    request::DefaultHeaders,
     target::{Base, Target},
 };
 pub use crate::http::{
@@ -108,7 +109,7 @@ pub(crate) struct Inner {
     /// The transports of requests that connect differently.
     routes: Routes,
     jar: RefCell<Rc<Jar>>,
-    pub(crate) defaults: Rc<HeaderMap>,
+    pub(crate) defaults: Rc<DefaultHeaders>,
     /// The address that paths are added to.
     pub(crate) base: Option<Rc<Base>>,
     context: OnceCell<Context>,
@@ -176,8 +177,8 @@ impl Session {
         let _ = self.0.context.set(context);
     }
 
-    pub(crate) fn observer(&self) -> Option<Rc<dyn Observer>> {
-        self.0.context.get()?.observer().cloned()
+    pub(crate) fn observer(&self) -> Option<&Rc<dyn Observer>> {
+        self.0.context.get()?.observer()
     }
 
     /// Returns the context of the worker. Outside a run, it belongs to this session only.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::Url;
 
@@ -124,37 +123,6 @@ impl Session {
     ///
     /// Returns the errors of [`RequestBuilder::send`].
     pub async fn execute(&self, request: PreparedRequest) -> Result<Response, Error> {
-        self.send(request.0).await
-    }
-}
-
-impl Parts {
-    /// A copy, unless the body is a stream.
-    fn try_clone(&self) -> Option<Parts> {
-        let body = match &self.body {
-            Body::Empty => Body::Empty,
-            Body::Bytes(bytes) => Body::Bytes(Bytes::clone(bytes)),
-            Body::Stream { .. } => return None,
-        };
-        Some(Parts {
-            method: self.method.clone(),
-            target: self.target.clone(),
-            headers: self.headers.clone(),
-            body,
-            version: self.version,
-            timeout: self.timeout,
-            connect_timeout: self.connect_timeout,
-            read_timeout: self.read_timeout,
-            redirect: self.redirect.clone(),
-            group: None,
-            name: self.name.clone(),
-            tags: self.tags.clone(),
-            expected: self.expected.clone(),
-            streamed: false,
-            renew: None,
-            has_defaults: self.has_defaults,
-            route: self.route.clone(),
-            upgrade: None,
-        })
+        self.clone().send(request.0).await
     }
 }

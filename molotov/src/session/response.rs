@@ -137,6 +137,7 @@ impl Response {
         remote_addr: Option<SocketAddr>,
         history: Vec<Hop>,
         sent: Sent,
+        context: Option<Context>,
     ) -> Response {
         Response {
             method,
@@ -148,15 +149,9 @@ impl Response {
             remote_addr,
             history,
             sent,
-            context: None,
+            context,
             extension: RefCell::default(),
         }
-    }
-
-    /// Makes it a response to a worker.
-    pub(super) fn of_worker(mut self, context: Option<&Context>) -> Response {
-        self.context = context.cloned();
-        self
     }
 
     /// Checks a condition on the response without ending the scenario, and returns whether it holds; see
@@ -262,9 +257,14 @@ impl Response {
     ///
     /// Returns an error if the body is incomplete, times out, cannot be decompressed, or is larger than
     /// [`max_body`](super::SessionOptions::max_body).
-    pub async fn bytes(self) -> Result<Bytes, Error> {
-        match self.body {
-            Body::Owned(body) => body.into_inner().read().await.map_err(|error| error.at_url(&self.target.url)),
+    pub fn bytes(mut self) -> impl Future<Output = Result<Bytes, Error>> {
+        async move { self.read().await }
+    }
+
+    /// Reads the whole body. Only views of a shared body can read it again.
+    async fn read(&mut self) -> Result<Bytes, Error> {
+        match &mut self.body {
+            Body::Owned(body) => body.get_mut().read().await.map_err(|error| error.at_url(&self.target.url)),
             Body::Shared(_) => self.buffered().await,
         }
     }
@@ -274,8 +274,8 @@ impl Response {
     /// # Errors
     ///
     /// Returns the errors of [`bytes`](Self::bytes).
-    pub async fn text(self) -> Result<String, Error> {
-        self.text_with_charset("utf-8").await
+    pub fn text(self) -> impl Future<Output = Result<String, Error>> {
+        self.text_with_charset("utf-8")
     }
 
     /// Reads the whole body as text, like [`text`](Self::text), with a different default charset.
@@ -283,17 +283,19 @@ impl Response {
     /// # Errors
     ///
     /// Returns the errors of [`bytes`](Self::bytes), and an error if the charset is unknown.
-    pub async fn text_with_charset(self, default: &str) -> Result<String, Error> {
-        let stated = self.headers.get(&header::CONTENT_TYPE).and_then(|kind| {
-            let kind = std::str::from_utf8(kind).ok()?;
-            let charset = kind.split(';').skip(1).find_map(|parameter| {
-                let (name, value) = parameter.split_once('=')?;
-                name.trim().eq_ignore_ascii_case("charset").then_some(value)
-            })?;
-            Some(charset.trim().trim_matches('"').to_owned())
-        });
-        let bytes = self.bytes().await?;
-        decode(&bytes, stated.as_deref(), default)
+    pub fn text_with_charset(mut self, default: &str) -> impl Future<Output = Result<String, Error>> {
+        async move {
+            let bytes = self.read().await?;
+            let stated = self.headers.get(&header::CONTENT_TYPE).and_then(|kind| {
+                let kind = std::str::from_utf8(kind).ok()?;
+                let charset = kind.split(';').skip(1).find_map(|parameter| {
+                    let (name, value) = parameter.split_once('=')?;
+                    name.trim().eq_ignore_ascii_case("charset").then_some(value)
+                })?;
+                Some(charset.trim().trim_matches('"'))
+            });
+            decode(&bytes, stated, default)
+        }
     }
 
     /// Reads the whole body and parses it as JSON.
@@ -301,14 +303,15 @@ impl Response {
     /// # Errors
     ///
     /// Returns the errors of [`bytes`](Self::bytes), and an error if the body is not valid JSON for `T`.
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let target = self.target.clone();
-        let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).escape_debug().to_string();
-            let what = format!("the body is not the expected JSON; it starts with `{shown}`");
-            Error::new(ErrorKind::Decode, what).with_source(error).at_url(&target.url)
-        })
+    pub fn json<T: DeserializeOwned>(mut self) -> impl Future<Output = Result<T, Error>> {
+        async move {
+            let bytes = self.read().await?;
+            serde_json::from_slice(&bytes).map_err(|error| {
+                let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).escape_debug().to_string();
+                let what = format!("the body is not the expected JSON; it starts with `{shown}`");
+                Error::new(ErrorKind::Decode, what).with_source(error).at_url(&self.target.url)
+            })
+        }
     }
 
     /// Reads the next part of the body, or `None` at its end. The size of the body is not limited.

@@ -2,17 +2,15 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use http::HeaderMap;
-
 use super::SessionOptions;
-use crate::http::{options::TransportOptions, target::Base};
+use crate::http::{options::TransportOptions, request::DefaultHeaders, target::Base};
 
 /// The options of sessions, and what follows from them. Clones share them.
 #[derive(Clone)]
 pub(super) struct SharedOptions {
     pub(super) options: Rc<SessionOptions>,
     pub(super) transport: Rc<TransportOptions>,
-    pub(super) defaults: Rc<HeaderMap>,
+    pub(super) defaults: Rc<DefaultHeaders>,
     pub(super) base: Option<Rc<Base>>,
 }
 
@@ -35,7 +33,7 @@ impl SharedOptions {
         options.transport_options.shared_permits = Some(options.transport_options.permits());
         SharedOptions {
             transport: Rc::new(options.transport_options.clone()),
-            defaults: Rc::new(options.all_headers()),
+            defaults: Rc::new(DefaultHeaders::new(options.all_headers())),
             base: options.base_url.as_ref().map(Base::of),
             options: Rc::new(options),
         }

@@ -499,3 +499,40 @@ async fn headers_and_cookies_of_the_run_are_defaults() {
     let head = sent(session.get("/").header("cookie", "only=this")).await;
     assert!(head.contains("\ncookie: only=this\n"), "{head}");
 }
+
+/// A plain GET allocates nothing if its body is dropped or read as bytes, and the futures of requests are small.
+#[test]
+fn plain_requests_allocate_nothing() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        while stream.read(&mut request).is_ok_and(|read| read > 0) {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nServer: test\r\n\r\nbody").unwrap();
+        }
+    });
+    let session = Session::new(SessionOptions::new()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let send = |requests: usize| {
+        runtime.block_on(async {
+            for number in 0..requests {
+                let response = session.get(url.as_str()).send().await.unwrap();
+                assert_eq!(response.status(), 200);
+                if number % 2 == 0 {
+                    assert_eq!(response.bytes().await.unwrap(), "body");
+                }
+            }
+        });
+    };
+    // This opens the connection and fills the caches.
+    send(10);
+    let counted = allocation_counter::measure(|| send(100));
+    // The runtime may allocate now and then.
+    assert!(counted.count_total < 5, "{counted:?}");
+
+    let future = session.get(url.as_str()).send();
+    assert!(size_of_val(&future) <= 1024, "{} bytes", size_of_val(&future));
+}

@@ -2,6 +2,9 @@
 
 use std::rc::Rc;
 
+#[cfg(feature = "reqwest")]
+use futures_util::future::Either;
+
 use super::options::{SessionOptions, Transport};
 #[cfg(feature = "reqwest")]
 use crate::http::reqwest::ReqwestTransport;
@@ -62,12 +65,19 @@ impl HttpTransport {
         }
     }
 
-    pub(crate) async fn execute(&self, request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
+    /// Sends a request and reads at least the head of its response.
+    pub(crate) fn execute<'a>(
+        &'a self,
+        request: TransportRequest<'a>,
+    ) -> impl Future<Output = Result<TransportResponse, Error>> + 'a {
         match self {
-            HttpTransport::Direct(direct) => direct.execute(request).await,
+            #[cfg(feature = "reqwest")]
+            HttpTransport::Direct(direct) => Either::Left(direct.execute(request)),
+            #[cfg(not(feature = "reqwest"))]
+            HttpTransport::Direct(direct) => direct.execute(request),
             // Boxed, so that it does not make the future of the direct transport larger.
             #[cfg(feature = "reqwest")]
-            HttpTransport::Reqwest(reqwest) => Box::pin(reqwest.execute(request)).await,
+            HttpTransport::Reqwest(reqwest) => Either::Right(Box::pin(reqwest.execute(request))),
         }
     }
 }

@@ -23,9 +23,10 @@ use crate::http::{Error, ErrorKind, body::BodySource, permits::Permit, target::T
 ///
 /// It owns its connection, and returns it to the pool at its end. Dropping it before that closes the connection.
 pub(crate) struct Http1Body {
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connection: Option<Box<Connection>>,
     pub(crate) decoder: Decoder,
-    pub(crate) upload: Upload,
+    /// What is still to be sent of the request.
+    pub(crate) upload: Option<Box<Upload>>,
     pub(crate) keep: bool,
     pub(crate) pool: Rc<Pool>,
     pub(crate) target: Rc<Target>,
@@ -57,11 +58,13 @@ impl BodySource for Http1Body {
     }
 
     fn postpone_deadline(&mut self, time: Duration) {
-        self.upload.postpone_deadline(time);
+        if let Some(upload) = &mut self.upload {
+            upload.postpone_deadline(time);
+        }
     }
 
     fn take_upgraded(&mut self) -> Option<Upgraded> {
-        let Connection { io, remote, buffer } = self.connection.take()?;
+        let Connection { io, remote, buffer, .. } = *self.connection.take()?;
         Some(Upgraded::new(io, buffer, remote, self.permit.take()))
     }
 }
@@ -69,12 +72,12 @@ impl BodySource for Http1Body {
 impl Http1Body {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
-        if !self.upload.is_done()
-            && let Poll::Ready(Err(_)) = self.upload.poll(&mut connection.io, cx)
+        if let Some(upload) = &mut self.upload
+            && let Poll::Ready(sent) = upload.poll(&mut connection.io, cx)
         {
+            self.upload = None;
             // The server has responded, and may not want the rest of the request.
-            self.upload.stop();
-            self.keep = false;
+            self.keep &= sent.is_ok();
         }
         loop {
             if self.decoder.is_end() {
@@ -137,7 +140,7 @@ impl Http1Body {
     fn finish(&mut self) {
         if let Some(connection) = self.connection.take()
             && self.keep
-            && self.upload.is_done()
+            && self.upload.is_none()
         {
             self.pool.put(&self.target.origin, connection, Instant::now());
         }

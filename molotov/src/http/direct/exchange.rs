@@ -9,29 +9,30 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{
-    connection::{Connection, SCRATCH},
+    connection::{Arena, Connection, Reader, SCRATCH, Scratch},
     framing::{Decoder, Framing, MAX_HEAD},
     head::{self, Head},
     malformed::Malformed,
     retry::{Failed, Retry},
-    upload::{self, Upload, UploadError},
+    stream::Io,
+    upload::{self, Upload, UploadError, Wishes},
 };
 use crate::http::{
     Error, ErrorKind,
-    request::{Body, TransportRequest},
+    request::TransportRequest,
     timeout::{self, ReadLimit},
-    timer,
+    timer::{self, Deadline},
 };
 
 /// The maximum number of interim responses (1xx) before the final one.
-const MAX_INTERIM: usize = 64;
+const MAX_INTERIM: u32 = 64;
 
 /// The maximum number of times that an incomplete head is parsed.
-const MAX_PARSES: usize = 64;
+const MAX_PARSES: u32 = 64;
 
 /// A response, with as much of its body as arrived together with its head.
 pub(crate) struct Received {
@@ -40,54 +41,87 @@ pub(crate) struct Received {
     /// The whole body, or the decoder for the rest of it.
     pub(crate) body: Result<Bytes, Decoder>,
     pub(crate) first_byte: Instant,
-    pub(crate) upload: Upload,
+    /// Bytes of the request that were written so far.
+    pub(crate) written: u64,
+    /// What is still to be sent of the request.
+    pub(crate) upload: Option<Box<Upload>>,
     /// Whether the connection can be used again after the body.
     pub(crate) keep: bool,
 }
 
 impl Connection {
-    /// Sends a request and reads at least the head of its response.
-    pub(crate) async fn exchange(
-        &mut self,
-        request: &mut TransportRequest<'_>,
+    /// Sends a request and reads at least the head of its response. Fails at the deadline of the request.
+    pub(crate) fn exchange<'a>(
+        &'a mut self,
+        request: &'a mut TransportRequest<'_>,
         keep_alive: bool,
-    ) -> Result<Received, Failed> {
-        let mut exchange = Exchange::new(request.method, request.headers.contains_key(header::UPGRADE));
-        let mut limit = request.read_timeout.map(ReadLimit::new);
-        poll_fn(|cx| {
+    ) -> impl Future<Output = Result<Received, Failed>> + 'a {
+        let mut exchange = Exchange::new(request.method);
+        poll_fn(move |cx| {
             let polled = exchange.poll(self, request, keep_alive, cx);
-            // The server need not respond while the request is being sent.
-            if polled.is_pending()
-                && let Some(limit) = &mut limit
-                && exchange.upload.as_ref().is_some_and(Upload::is_done)
-                && limit.poll(cx).is_ready()
-            {
-                return Poll::Ready(Err(Failed { error: timeout::read_timeout(), retry: Retry::Never }));
+            if polled.is_ready() {
+                self.alarm.clear();
+                return polled;
             }
-            polled
+            match exchange.poll_timeouts(self, request, cx) {
+                Poll::Ready(error) => Poll::Ready(Err(Failed { error, retry: Retry::Never })),
+                Poll::Pending => Poll::Pending,
+            }
         })
-        .await
     }
 }
 
 /// A request and the head of its response.
 pub(crate) struct Exchange<'a> {
     method: &'a Method,
+    stage: Stage,
     /// Whether the request asks to switch to another protocol.
     upgrade: bool,
-    upload: Option<Upload>,
-    first_byte: Option<Instant>,
-    interim: usize,
-    /// How often an incomplete head was parsed.
-    parses: usize,
     keep: bool,
+    /// Bytes of the request that were written, without those of `upload`.
+    written: u64,
+    upload: Option<Box<Upload>>,
+    first_byte: Option<Instant>,
+    interim: u32,
+    /// How often an incomplete head was parsed.
+    parses: u32,
     /// The error of a failed write. The server may have responded before it closed the connection.
     write_error: Option<io::Error>,
+    /// The timers of short timeouts, which few requests have.
+    timers: Option<Box<Timers>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// Nothing was sent.
+    New,
+    /// The head was sent.
+    Sent,
+    /// The response has not arrived at once, so that there are timers.
+    Waiting,
+}
+
+#[derive(Default)]
+struct Timers {
+    deadline: Option<Deadline>,
+    read_limit: Option<ReadLimit>,
 }
 
 impl<'a> Exchange<'a> {
-    pub(crate) fn new(method: &'a Method, upgrade: bool) -> Self {
-        Self { method, upgrade, upload: None, first_byte: None, interim: 0, parses: 0, keep: true, write_error: None }
+    pub(crate) fn new(method: &'a Method) -> Self {
+        Self {
+            method,
+            stage: Stage::New,
+            upgrade: false,
+            keep: true,
+            written: 0,
+            upload: None,
+            first_byte: None,
+            interim: 0,
+            parses: 0,
+            write_error: None,
+            timers: None,
+        }
     }
 
     fn poll(
@@ -97,33 +131,40 @@ impl<'a> Exchange<'a> {
         keep_alive: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Received, Failed>> {
-        if self.upload.is_none() {
-            let started = SCRATCH.with_borrow_mut(|scratch| {
-                self.keep = upload::head(&mut scratch.output, request, keep_alive);
-                let upload = self.upload.insert(Upload::new(request.body, request.deadline));
-                upload.start(&mut connection.io, cx, &scratch.output)
+        if self.stage == Stage::New {
+            self.stage = Stage::Sent;
+            let started = SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
+                Wishes { keep: self.keep, upgrade: self.upgrade } = upload::head(output, request, keep_alive);
+                upload::start(&mut connection.io, cx, output, request.body, request.deadline)
             });
-            self.after_write(started)?;
+            match started {
+                Ok(started) => (self.written, self.upload) = (started.written, started.rest),
+                Err(error) => self.after_write(Err(error))?,
+            }
         }
         if let Some(upload) = &mut self.upload
-            && !upload.is_done()
             && let Poll::Ready(result) = upload.poll(&mut connection.io, cx)
         {
+            self.written = upload.written();
+            self.upload = None;
             self.after_write(result)?;
         }
         loop {
-            let step = SCRATCH.with_borrow_mut(|scratch| {
-                let mut input = ReadBuf::new(&mut scratch.input);
+            let step = SCRATCH.with_borrow_mut(|Scratch { input, reader, .. }| {
+                let mut input = ReadBuf::new(input);
+                let is_plain = matches!(connection.io, Io::Plain(_));
                 match Pin::new(&mut connection.io).poll_read(cx, &mut input) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.closed(Some(error)))),
-                    Poll::Ready(Ok(())) if input.filled().is_empty() => return Poll::Ready(Err(self.closed(None))),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(self.closed(is_plain, Some(error)))),
+                    Poll::Ready(Ok(())) if input.filled().is_empty() => {
+                        return Poll::Ready(Err(self.closed(is_plain, None)));
+                    }
                     Poll::Ready(Ok(())) => {}
                 }
                 if self.first_byte.is_none() {
                     self.first_byte = Some(Instant::now());
                 }
-                Poll::Ready(self.receive(&mut connection.buffer, input.filled()))
+                Poll::Ready(self.receive(&mut connection.buffer, input.filled(), reader))
             });
             match step {
                 Poll::Pending => return Poll::Pending,
@@ -136,6 +177,40 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Returns the error of a timeout that has expired, and otherwise has the task woken when one expires.
+    fn poll_timeouts(
+        &mut self,
+        connection: &mut Connection,
+        request: &TransportRequest<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Error> {
+        let is_first = std::mem::replace(&mut self.stage, Stage::Waiting) != Stage::Waiting;
+        match request.deadline {
+            Some(at) if request.is_distant => {
+                // Most requests wait once, long before the deadline.
+                if !is_first && Instant::now() >= at {
+                    return Poll::Ready(timeout::response_timeout());
+                }
+                connection.alarm.set(at, cx);
+            }
+            Some(at) => {
+                let deadline = self.timers.get_or_insert_default().deadline.get_or_insert_with(|| Deadline::new(at));
+                if deadline.poll(cx).is_ready() {
+                    return Poll::Ready(timeout::response_timeout());
+                }
+            }
+            None => {}
+        }
+        // The server need not respond while the request is being sent.
+        if let Some(limit) = request.read_timeout
+            && self.upload.is_none()
+        {
+            let limit = self.timers.get_or_insert_default().read_limit.get_or_insert_with(|| ReadLimit::new(limit));
+            return limit.poll(cx).map(|()| timeout::read_timeout());
+        }
+        Poll::Pending
+    }
+
     /// Remembers a failed write until reading fails too. A failed body ends the request.
     fn after_write(&mut self, result: Result<(), UploadError>) -> Result<(), Failed> {
         match result {
@@ -143,9 +218,6 @@ impl<'a> Exchange<'a> {
             Err(UploadError::Io(error)) => {
                 self.write_error = Some(error);
                 self.keep = false;
-                if let Some(upload) = &mut self.upload {
-                    upload.stop();
-                }
                 Ok(())
             }
             Err(UploadError::Body(source)) => Err(Failed {
@@ -156,7 +228,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn closed(&mut self, read_error: Option<io::Error>) -> Failed {
+    fn closed(&mut self, is_plain: bool, read_error: Option<io::Error>) -> Failed {
         let message = match self.first_byte {
             None => "the server closed the connection without a response",
             Some(_) => "the server closed the connection within the head of its response",
@@ -165,18 +237,27 @@ impl<'a> Exchange<'a> {
         if let Some(source) = read_error.or(self.write_error.take()) {
             error = error.with_source(source);
         }
-        let retry = match &self.upload {
-            _ if self.first_byte.is_some() || self.interim > 0 => Retry::Never,
-            Some(upload) if upload.is_unsent() => Retry::Always,
-            _ => Retry::IfIdempotent,
+        let written = self.upload.as_ref().map_or(self.written, |upload| upload.written());
+        let retry = if self.first_byte.is_some() || self.interim > 0 {
+            Retry::Never
+        } else if is_plain && written == 0 {
+            Retry::Always
+        } else {
+            // TLS may have sent bytes that it does not count as written.
+            Retry::IfIdempotent
         };
         Failed { error, retry }
     }
 
     /// Processes bytes that were read. Returns `None` if the response needs more of them.
-    pub(crate) fn receive(&mut self, buffer: &mut BytesMut, fresh: &[u8]) -> Result<Option<Received>, Failed> {
+    pub(crate) fn receive(
+        &mut self,
+        buffer: &mut BytesMut,
+        fresh: &[u8],
+        reader: &mut Reader,
+    ) -> Result<Option<Received>, Failed> {
         if buffer.is_empty() {
-            let (response, used) = self.parse(fresh)?;
+            let (response, used) = self.parse(fresh, reader)?;
             buffer.extend_from_slice(&fresh[used..]);
             return Ok(response);
         }
@@ -190,7 +271,7 @@ impl<'a> Exchange<'a> {
             }
             self.parses += 1;
         }
-        let (response, used) = self.parse(buffer)?;
+        let (response, used) = self.parse(buffer, reader)?;
         buffer.advance(used);
         if buffer.is_empty() {
             *buffer = BytesMut::new();
@@ -199,11 +280,11 @@ impl<'a> Exchange<'a> {
     }
 
     /// Parses one final response, if it is there, and returns how many bytes were consumed.
-    fn parse(&mut self, bytes: &[u8]) -> Result<(Option<Received>, usize), Failed> {
+    fn parse(&mut self, bytes: &[u8], reader: &mut Reader) -> Result<(Option<Received>, usize), Failed> {
         let mut start = 0;
         loop {
             let rest = &bytes[start..];
-            let Some(mut head) = head::parse(rest, self.method)? else {
+            let Some(mut head) = reader.heads.parse(rest, self.method)? else {
                 if rest.is_empty() {
                     self.first_byte = None;
                 } else {
@@ -227,14 +308,15 @@ impl<'a> Exchange<'a> {
                 self.first_byte = None;
                 continue;
             }
-            let (mut raw, body, used) = body(rest, &head)?;
+            let (mut raw, body, used) = body(rest, &head, &mut reader.arena)?;
             if head.folded {
                 let mut unfolded = Vec::from(raw);
                 head::unfold(&mut unfolded);
                 raw = unfolded.into();
             }
-            let upload = self.upload.take().unwrap_or_else(|| Upload::new(&mut Body::Empty, None));
+            let upload = self.upload.take();
             let response = Received {
+                written: upload.as_ref().map_or(self.written, |upload| upload.written()),
                 keep: self.keep && head.keep_alive,
                 head,
                 raw,
@@ -250,27 +332,28 @@ impl<'a> Exchange<'a> {
 type Split = (Bytes, Result<Bytes, Decoder>, usize);
 
 /// Separates head and body, with a single copy if both are complete.
-fn body(bytes: &[u8], head: &Head) -> Result<Split, Malformed> {
+fn body(bytes: &[u8], head: &Head, arena: &mut Arena) -> Result<Split, Malformed> {
     let available = bytes.len() - head.length;
     match head.framing {
         Framing::Length(length) if length <= available as u64 => {
             // It is at most the number of bytes in memory, so it fits a usize.
             let end = head.length + length as usize;
-            let mut raw = Bytes::copy_from_slice(&bytes[..end]);
+            let mut raw = arena.copy(&bytes[..end]);
             let body = if length == 0 { Bytes::new() } else { raw.split_off(head.length) };
             Ok((raw, Ok(body), end))
         }
         Framing::Chunked if available > 0 => {
             let mut decoder = Decoder::new(Framing::Chunked);
-            let mut all = BytesMut::with_capacity(bytes.len());
-            all.extend_from_slice(&bytes[..head.length]);
             let mut at = head.length;
-            while at < bytes.len() && !decoder.is_end() {
-                let decoded = decoder.decode(&bytes[at..])?;
-                all.extend_from_slice(&bytes[at..][decoded.data]);
-                at += decoded.consumed;
-            }
-            let mut raw = all.freeze();
+            let mut raw = arena.build(bytes.len(), |all| {
+                all.extend_from_slice(&bytes[..head.length]);
+                while at < bytes.len() && !decoder.is_end() {
+                    let decoded = decoder.decode(&bytes[at..])?;
+                    all.extend_from_slice(&bytes[at..][decoded.data]);
+                    at += decoded.consumed;
+                }
+                Ok(())
+            })?;
             let body = raw.split_off(head.length);
             if decoder.is_end() {
                 return Ok((raw, Ok(body), at));
@@ -278,6 +361,6 @@ fn body(bytes: &[u8], head: &Head) -> Result<Split, Malformed> {
             // This is rare: the body is incomplete, and is decoded again from its start.
             Ok((raw, Err(Decoder::new(Framing::Chunked)), head.length))
         }
-        framing => Ok((Bytes::copy_from_slice(&bytes[..head.length]), Err(Decoder::new(framing)), head.length)),
+        framing => Ok((arena.copy(&bytes[..head.length]), Err(Decoder::new(framing)), head.length)),
     }
 }

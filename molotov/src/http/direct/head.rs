@@ -11,12 +11,59 @@ use super::{
     framing::{Framing, MAX_HEAD},
     malformed::Malformed,
 };
+use crate::http::headers::{is, is_special};
 
 /// The maximum number of headers.
 const MAX_HEADERS: usize = 256;
 
+/// The number of heads that a thread remembers, and the length of the longest one.
+const KNOWN_HEADS: usize = 4;
+const LONGEST_KNOWN: usize = 1024;
+
+/// The last heads of a thread that were parsed.
+///
+/// The responses to a load test often have equal heads, except that the date changes once a second. Comparing bytes is far cheaper
+/// than parsing them. What a complete head means depends only on its bytes, and on whether the method is HEAD.
+#[derive(Default)]
+pub(crate) struct Heads {
+    known: Vec<KnownHead>,
+    /// The one to replace next.
+    oldest: usize,
+}
+
+struct KnownHead {
+    bytes: Vec<u8>,
+    is_bodiless: bool,
+    head: Head,
+}
+
+impl Heads {
+    /// Parses a head, like [`parse`].
+    pub(crate) fn parse(&mut self, bytes: &[u8], method: &Method) -> Result<Option<Head>, Malformed> {
+        let is_bodiless = *method == Method::HEAD;
+        let is_known = |known: &&KnownHead| known.is_bodiless == is_bodiless && bytes.starts_with(&known.bytes);
+        if let Some(known) = self.known.iter().find(is_known) {
+            return Ok(Some(known.head));
+        }
+        let parsed = parse(bytes, method)?;
+        if let Some(head) = parsed
+            && head.length <= LONGEST_KNOWN
+        {
+            if self.known.len() < KNOWN_HEADS {
+                self.known.push(KnownHead { bytes: Vec::with_capacity(LONGEST_KNOWN), is_bodiless, head });
+            }
+            let known = &mut self.known[self.oldest];
+            known.bytes.clear();
+            known.bytes.extend_from_slice(&bytes[..head.length]);
+            (known.is_bodiless, known.head) = (is_bodiless, head);
+            self.oldest = (self.oldest + 1) % KNOWN_HEADS;
+        }
+        Ok(parsed)
+    }
+}
+
 /// A complete head.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
@@ -27,6 +74,8 @@ pub(crate) struct Head {
     pub(crate) keep_alive: bool,
     /// Whether a header continues on further lines; see [`unfold`].
     pub(crate) folded: bool,
+    /// Whether a header affects how the response is handled; see [`is_special`].
+    pub(crate) special: bool,
 }
 
 /// Unfolds headers in place: each line break becomes spaces (RFC 9112, section 5.2).
@@ -53,13 +102,22 @@ pub(crate) fn has_empty_line(bytes: &[u8]) -> bool {
 
 /// Parses a head. Returns `None` if it is incomplete.
 pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malformed> {
+    match parse_lines(bytes, method, false) {
+        // Folded headers are rare, so that only a head that is invalid without them is searched for them.
+        Err(_) if memchr::memchr_iter(b'\n', bytes).any(|at| is_fold(bytes, at)) => parse_lines(bytes, method, true),
+        parsed => parsed,
+    }
+}
+
+/// Parses a head whose headers may be folded.
+fn parse_lines(bytes: &[u8], method: &Method, may_fold: bool) -> Result<Option<Head>, Malformed> {
     if bytes.first().is_some_and(|first| *first != b'H') {
         return Err(Malformed("it does not start with `HTTP/`"));
     }
     let mut headers = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default()
-        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(may_fold)
         .parse_response_with_uninit_headers(&mut response, bytes, &mut headers);
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
@@ -68,7 +126,7 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
         Err(error) => return Err(Malformed(reason(error))),
     };
     let bytes = &bytes[..length];
-    let folded = memchr::memchr_iter(b'\n', bytes).any(|at| is_fold(bytes, at));
+    let folded = may_fold && memchr::memchr_iter(b'\n', bytes).any(|at| is_fold(bytes, at));
     let version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let status = response
         .code
@@ -77,36 +135,33 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
 
     let mut content_length = None;
     let mut chunked = false;
-    let (mut close, mut keep) = (false, false);
+    let (mut close, mut keep, mut special) = (false, false, false);
     for header in response.headers.iter() {
         if folded && is_folded_framing(header, bytes) {
             return Err(Malformed("its Content-Length or Transfer-Encoding is folded"));
         }
-        // The length of the name rules out most headers.
-        match header.name.len() {
-            14 if header.name.eq_ignore_ascii_case("content-length") => {
-                // The same length may be repeated, on one line or on several.
-                for length in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                    let length = decimal(length).ok_or(Malformed("its Content-Length is not a number"))?;
-                    if content_length.is_some_and(|other| other != length) {
-                        return Err(Malformed("it has two different values of Content-Length"));
-                    }
-                    content_length = Some(length);
+        let name = header.name.as_bytes();
+        if is(name, b"content-length") {
+            // The same length may be repeated, on one line or on several.
+            for length in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                let length = decimal(length).ok_or(Malformed("its Content-Length is not a number"))?;
+                if content_length.is_some_and(|other| other != length) {
+                    return Err(Malformed("it has two different values of Content-Length"));
                 }
+                content_length = Some(length);
             }
-            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                if chunked || !header.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Malformed("its Transfer-Encoding is not just `chunked`"));
-                }
-                chunked = true;
+        } else if is(name, b"transfer-encoding") {
+            if chunked || !header.value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Malformed("its Transfer-Encoding is not just `chunked`"));
             }
-            10 if header.name.eq_ignore_ascii_case("connection") => {
-                for token in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                    close |= token.eq_ignore_ascii_case(b"close");
-                    keep |= token.eq_ignore_ascii_case(b"keep-alive");
-                }
+            chunked = true;
+        } else if is(name, b"connection") {
+            for token in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                close |= is(token, b"close");
+                keep |= is(token, b"keep-alive");
             }
-            _ => {}
+        } else {
+            special |= is_special(name);
         }
     }
     if chunked && content_length.is_some() {
@@ -126,7 +181,7 @@ pub(crate) fn parse(bytes: &[u8], method: &Method) -> Result<Option<Head>, Malfo
         None => Framing::Close,
     };
     let keep_alive = framing != Framing::Close && !close && (version == Version::HTTP_11 || keep);
-    Ok(Some(Head { version, status, length, framing, keep_alive, folded }))
+    Ok(Some(Head { version, status, length, framing, keep_alive, folded, special }))
 }
 
 /// Returns whether a header that frames the body is folded.
@@ -203,6 +258,26 @@ mod tests {
         unfold(&mut head);
         assert_eq!(head, *b"HTTP/1.1 200 OK\r\nA: b  \tc  d\r\nE:   f\r\n\r\n");
         assert!(!parse(&head, &Method::GET).unwrap().unwrap().folded);
+    }
+
+    #[test]
+    fn known_heads_mean_the_same_as_new_ones() {
+        let mut heads = Heads::default();
+        for round in 0..3 {
+            for n in 0..2 * KNOWN_HEADS {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\nHTTP/1.1 {round}");
+                for method in [Method::GET, Method::HEAD] {
+                    for _ in 0..2 {
+                        assert_eq!(heads.parse(head.as_bytes(), &method), parse(head.as_bytes(), &method));
+                    }
+                }
+            }
+        }
+        assert_eq!(heads.known.len(), KNOWN_HEADS);
+        assert_eq!(heads.parse(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r", &Method::GET), Ok(None));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(LONGEST_KNOWN));
+        assert!(heads.parse(long.as_bytes(), &Method::GET).is_ok_and(|head| head.is_some()));
+        assert!(heads.known.iter().all(|known| known.bytes.len() <= LONGEST_KNOWN));
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Connection {
 
 fn head(request: &TransportRequest<'_>, body: Outgoing) -> Result<Request<Outgoing>, Error> {
     let target = request.target;
-    let mut headers = request.headers.clone();
+    let mut headers = request.headers.to_map();
     let authority = match headers.remove(header::HOST) {
         Some(host) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
         None => target.authority.clone(),

@@ -19,7 +19,7 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{cell::Cell, future::poll_fn, rc::Rc, task::Poll, time::Instant};
+use std::{cell::Cell, rc::Rc, time::Instant};
 
 use http::{Method, Version};
 
@@ -37,7 +37,7 @@ use super::{
     headers::LazyHeaders,
     options::TransportOptions,
     permits::Permit,
-    request::{Body, TransportRequest},
+    request::TransportRequest,
     response::TransportResponse,
     target::Target,
     timeout,
@@ -53,8 +53,17 @@ pub(crate) struct DirectTransport {
 
 /// The connection that a request is sent on.
 enum Acquired {
-    Http1 { connection: Connection, reused: bool },
+    Http1 { connection: Box<Connection>, reused: bool },
     Http2 { connection: http2::Connection },
+}
+
+/// What became of earlier attempts to send a request.
+#[derive(Clone, Copy, Default)]
+struct Attempts {
+    /// Whether one has failed, so that the next one opens a connection.
+    fresh: bool,
+    /// Whether the server may have received the request.
+    sent: bool,
 }
 
 impl DirectTransport {
@@ -63,28 +72,67 @@ impl DirectTransport {
     }
 
     /// Sends a request and reads at least the head of its response.
-    pub(crate) async fn execute(&self, mut request: TransportRequest<'_>) -> Result<TransportResponse, Error> {
+    ///
+    /// Nearly all requests of a load test find an idle HTTP/1.1 connection. Everything else is boxed, so that it does not make
+    /// the futures of the scenarios larger. For the same reason, the request is not moved.
+    pub(crate) fn execute<'a>(
+        &'a self,
+        mut request: TransportRequest<'a>,
+    ) -> impl Future<Output = Result<TransportResponse, Error>> + 'a {
+        async move {
+            let Some(mut connection) = self.idle_connection(&request) else {
+                return Box::pin(self.execute_slowly(request, Attempts::default())).await;
+            };
+            let failed = match connection.exchange(&mut request, self.pool.options.keep_alive).await {
+                Ok(received) => return Ok(self.response(&request, connection, received, None)),
+                Err(failed) => failed,
+            };
+            drop(connection);
+            if !self.may_retry(&request, failed.retry) {
+                return Err(failed.error.at(request.method, &request.target.url));
+            }
+            let attempts = Attempts { fresh: true, sent: failed.retry == Retry::IfIdempotent };
+            Box::pin(self.execute_slowly(request, attempts)).await
+        }
+    }
+
+    /// Takes an idle HTTP/1.1 connection, if the request needs nothing else: neither HTTP/2 nor a permit.
+    fn idle_connection(&self, request: &TransportRequest<'_>) -> Option<Box<Connection>> {
+        let version = self.version(request).ok()?;
+        if version == HttpVersionPolicy::Http2PriorKnowledge
+            || self.pool.permits.is_limited()
+            || *request.method == Method::CONNECT
+        {
+            return None;
+        }
+        let origin = &request.target.origin;
+        if version == HttpVersionPolicy::Auto && self.pool.has_http2(origin) {
+            return None;
+        }
+        self.pool.take(origin, request.now, self.is_repeatable(request))
+    }
+
+    /// Does the same as [`execute`](Self::execute), if a permit or a connection may have to be waited for.
+    async fn execute_slowly(
+        &self,
+        mut request: TransportRequest<'_>,
+        attempts: Attempts,
+    ) -> Result<TransportResponse, Error> {
         let (method, target) = (request.method, request.target);
         let mut deadline = request.deadline.map(Deadline::new);
         let connecting = Cell::new(false);
-        let result = match within(&mut deadline, self.run(&mut request, &connecting)).await {
+        let result = match within(&mut deadline, self.run(&mut request, attempts, &connecting)).await {
             Some(result) => result,
             None if connecting.get() => Err(timed_out_connecting(target, "raise the timeout, or check the address")),
             None => Err(timeout::response_timeout()),
         };
-        match result {
-            Ok(mut response) => {
-                response.body.set_deadline(deadline);
-                response.body.set_read_timeout(request.read_timeout);
-                Ok(response)
-            }
-            Err(error) => Err(error.at(method, &target.url)),
-        }
+        result.map_err(|error| error.at(method, &target.url))
     }
 
     async fn run(
         &self,
         request: &mut TransportRequest<'_>,
+        mut attempts: Attempts,
         connecting: &Cell<bool>,
     ) -> Result<TransportResponse, Error> {
         if *request.method == Method::CONNECT {
@@ -92,17 +140,9 @@ impl DirectTransport {
         }
         let origin = &request.target.origin;
         let mut permit = self.pool.permits.acquire(origin, request.waited).await;
-        let replayable = !matches!(request.body, Body::Stream { .. });
-        let repeatable = replayable && self.pool.options.retry && is_idempotent(request.method);
-        let may_retry = |retry| match retry {
-            Retry::Never => false,
-            Retry::IfIdempotent => repeatable,
-            Retry::Always => replayable,
-        };
-        let (mut fresh, mut sent) = (false, false);
         loop {
-            let acquired = self.acquire(request, repeatable, fresh, connecting).await?;
-            if sent {
+            let acquired = self.acquire(request, attempts.fresh, connecting).await?;
+            if attempts.sent {
                 request.retried.set(request.retried.get() + 1);
             }
             let failed = match acquired {
@@ -115,19 +155,52 @@ impl DirectTransport {
                     }
                 }
                 Acquired::Http2 { mut connection } => match connection.send(request, &mut permit).await {
-                    Ok(response) => return Ok(response),
+                    Ok(mut response) => {
+                        limit_body(&mut response.body, request);
+                        return Ok(response);
+                    }
                     Err(failed) => {
-                        if may_retry(failed.retry) {
+                        if self.may_retry(request, failed.retry) {
                             self.pool.drop_http2(origin);
                         }
                         failed
                     }
                 },
             };
-            if fresh || !may_retry(failed.retry) {
+            if attempts.fresh || !self.may_retry(request, failed.retry) {
                 return Err(failed.error);
             }
-            (fresh, sent) = (true, failed.retry == Retry::IfIdempotent);
+            attempts = Attempts { fresh: true, sent: failed.retry == Retry::IfIdempotent };
+        }
+    }
+
+    /// Returns whether a failed request may be sent again. A body that was a stream has been taken from the request.
+    fn may_retry(&self, request: &TransportRequest<'_>, retry: Retry) -> bool {
+        match retry {
+            Retry::Never => false,
+            Retry::IfIdempotent => self.is_repeatable(request),
+            Retry::Always => !request.streamed,
+        }
+    }
+
+    /// Returns whether a request may be sent again although the server may have received it.
+    fn is_repeatable(&self, request: &TransportRequest<'_>) -> bool {
+        !request.streamed && self.pool.options.retry && is_idempotent(request.method)
+    }
+
+    /// Returns the versions of HTTP that a request may use.
+    fn version(&self, request: &TransportRequest<'_>) -> Result<HttpVersionPolicy, Error> {
+        match request.version {
+            None => Ok(self.pool.options.http_version),
+            Some(Version::HTTP_2) if !cfg!(feature = "http2") => {
+                Err(Error::new(ErrorKind::Builder, missing("HTTP/2 is not supported", "http2")))
+            }
+            Some(Version::HTTP_2) => Ok(HttpVersionPolicy::Http2PriorKnowledge),
+            Some(Version::HTTP_09 | Version::HTTP_3) => {
+                Err(Error::new(ErrorKind::Request, "this version of HTTP is not supported")
+                    .with_hint("use HTTP/1.0, 1.1 or 2"))
+            }
+            Some(_) => Ok(HttpVersionPolicy::Http1Only),
         }
     }
 
@@ -135,23 +208,11 @@ impl DirectTransport {
     async fn acquire(
         &self,
         request: &TransportRequest<'_>,
-        repeatable: bool,
         fresh: bool,
         connecting: &Cell<bool>,
     ) -> Result<Acquired, Error> {
         let (pool, origin) = (&self.pool, &request.target.origin);
-        let version = match request.version {
-            Some(Version::HTTP_2) if !cfg!(feature = "http2") => {
-                return Err(Error::new(ErrorKind::Builder, missing("HTTP/2 is not supported", "http2")));
-            }
-            Some(Version::HTTP_2) => HttpVersionPolicy::Http2PriorKnowledge,
-            Some(Version::HTTP_09 | Version::HTTP_3) => {
-                return Err(Error::new(ErrorKind::Request, "this version of HTTP is not supported")
-                    .with_hint("use HTTP/1.0, 1.1 or 2"));
-            }
-            Some(_) => HttpVersionPolicy::Http1Only,
-            None => pool.options.http_version,
-        };
+        let version = self.version(request)?;
         let now = Instant::now();
         if version != HttpVersionPolicy::Http1Only
             && !fresh
@@ -159,11 +220,11 @@ impl DirectTransport {
         {
             return Ok(Acquired::Http2 { connection });
         }
-        if version != HttpVersionPolicy::Http2PriorKnowledge && !fresh {
-            let idle = poll_fn(|cx| Poll::Ready(pool.take(origin, now, repeatable, cx))).await;
-            if let Some(connection) = idle {
-                return Ok(Acquired::Http1 { connection, reused: true });
-            }
+        if version != HttpVersionPolicy::Http2PriorKnowledge
+            && !fresh
+            && let Some(connection) = pool.take(origin, now, self.is_repeatable(request))
+        {
+            return Ok(Acquired::Http1 { connection, reused: true });
         }
         let limit = request.connect_timeout.or(pool.options.connect_timeout);
         let mut limit = timeout::deadline_after(limit);
@@ -196,41 +257,51 @@ impl DirectTransport {
     fn response(
         &self,
         request: &TransportRequest<'_>,
-        connection: Connection,
+        connection: Box<Connection>,
         received: Received,
         permit: Option<Permit>,
     ) -> TransportResponse {
-        let Received { head, raw, body, first_byte, upload, keep } = received;
-        let (remote_addr, bytes_out) = (Some(connection.remote), upload.written);
+        let Received { head, raw, body, first_byte, written, upload, keep } = received;
+        let remote_addr = Some(connection.remote);
         let body = match body {
             Ok(bytes) => {
-                if keep && upload.is_done() {
+                if keep && upload.is_none() {
                     self.pool.put(&request.target.origin, connection, first_byte);
                 }
                 ResponseBody::whole(bytes)
             }
-            Err(decoder) => ResponseBody::arriving(Http1Body {
-                connection: Some(connection),
-                decoder,
-                upload,
-                keep,
-                pool: Rc::clone(&self.pool),
-                target: Rc::clone(request.target),
-                method: request.method.clone(),
-                permit,
-            }),
+            Err(decoder) => {
+                let mut body = ResponseBody::arriving(Http1Body {
+                    connection: Some(connection),
+                    decoder,
+                    upload,
+                    keep,
+                    pool: Rc::clone(&self.pool),
+                    target: Rc::clone(request.target),
+                    method: request.method.clone(),
+                    permit,
+                });
+                limit_body(&mut body, request);
+                body
+            }
         };
         TransportResponse {
             version: head.version,
             status: head.status,
-            headers: LazyHeaders::from_head(raw),
+            headers: LazyHeaders::from_head(raw, head.special),
             body,
             first_byte,
-            bytes_out,
+            bytes_out: written,
             head_bytes: head.length as u64,
             remote_addr,
         }
     }
+}
+
+/// Sets the timeouts of a body that is still arriving.
+fn limit_body(body: &mut ResponseBody, request: &TransportRequest<'_>) {
+    body.set_deadline(request.deadline.map(Deadline::new));
+    body.set_read_timeout(request.read_timeout);
 }
 
 fn timed_out_connecting(target: &Target, hint: &'static str) -> Error {

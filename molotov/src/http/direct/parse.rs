@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::Method;
 
-use super::{exchange::Exchange, malformed::Malformed};
+use super::{connection::Reader, exchange::Exchange, malformed::Malformed};
 
 /// The result of [`parse_response`].
 #[doc(hidden)]
@@ -30,12 +30,12 @@ pub struct Parsed {
 pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool) -> Result<Option<Parsed>, String> {
     let mut pieces = bytes.chunks(piece.max(1));
     let mut buffer = BytesMut::new();
-    let mut exchange = Exchange::new(method, false);
+    let (mut exchange, mut reader) = (Exchange::new(method), Reader::default());
     let mut read = 0;
     let response = loop {
         let Some(fresh) = pieces.next() else { return Ok(None) };
         read += fresh.len();
-        match exchange.receive(&mut buffer, fresh) {
+        match exchange.receive(&mut buffer, fresh, &mut reader) {
             Ok(Some(response)) => break response,
             Ok(None) => {}
             Err(failed) => return Err(failed.error.to_string()),

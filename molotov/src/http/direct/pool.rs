@@ -27,14 +27,15 @@ pub(crate) struct Pool {
 
 struct Idle {
     origins: Vec<IdleAt>,
-    swept: Instant,
+    /// When the next search for closed and expired connections is due.
+    sweep_at: Instant,
 }
 
 /// The idle connections to one origin. The next sweep removes it if there are none.
 struct IdleAt {
     origin: Rc<Origin>,
     /// In the order of their return. The last one is taken first.
-    http1: Vec<(Connection, Instant)>,
+    http1: Vec<(Box<Connection>, Instant)>,
     http2: Option<Box<Http2>>,
 }
 
@@ -47,29 +48,24 @@ struct Http2 {
 impl Pool {
     pub(crate) fn new(options: Rc<TransportOptions>) -> Rc<Self> {
         let permits = options.permits();
-        let idle = RefCell::new(Idle { origins: Vec::new(), swept: Instant::now() });
+        let idle = RefCell::new(Idle { origins: Vec::new(), sweep_at: Instant::now() + SWEEP_INTERVAL });
         Rc::new(Self { options, permits, idle })
     }
 
     /// Takes a connection that is open, as far as is known.
-    pub(crate) fn take(
-        &self,
-        origin: &Rc<Origin>,
-        now: Instant,
-        repeatable: bool,
-        cx: &mut Context<'_>,
-    ) -> Option<Connection> {
+    pub(crate) fn take(&self, origin: &Rc<Origin>, now: Instant, repeatable: bool) -> Option<Box<Connection>> {
+        let mut cx = Context::from_waker(Waker::noop());
         let mut idle = self.idle.borrow_mut();
         let kept = &mut idle.find(origin)?.http1;
         while let Some((mut connection, since)) = kept.pop() {
-            if self.is_expired(since, now) {
+            let idle_for = now.saturating_duration_since(since);
+            if self.options.pool_idle_timeout.is_some_and(|timeout| idle_for > timeout) {
                 // The remaining ones have been idle for longer.
                 kept.clear();
                 return None;
             }
-            let idle_for = now.saturating_duration_since(since);
-            let gone =
-                connection.io.is_stale(cx) || (!repeatable && idle_for > RECHECK_AFTER && connection.io.is_closed());
+            let gone = connection.io.is_stale(&mut cx)
+                || (!repeatable && idle_for > RECHECK_AFTER && connection.io.is_closed());
             if !gone {
                 return Some(connection);
             }
@@ -78,7 +74,7 @@ impl Pool {
     }
 
     /// Returns a connection to the pool, and drops those that have expired or were closed by their server.
-    pub(crate) fn put(&self, origin: &Rc<Origin>, connection: Connection, now: Instant) {
+    pub(crate) fn put(&self, origin: &Rc<Origin>, connection: Box<Connection>, now: Instant) {
         if !connection.is_clean() || !self.options.keep_alive {
             return;
         }
@@ -92,6 +88,11 @@ impl Pool {
             kept.push((connection, now));
         }
         self.sweep_if_due(&mut idle, now);
+    }
+
+    /// Returns whether there is an HTTP/2 connection to an origin.
+    pub(crate) fn has_http2(&self, origin: &Rc<Origin>) -> bool {
+        self.idle.borrow_mut().find(origin).is_some_and(|at| at.http2.is_some())
     }
 
     /// Returns the HTTP/2 connection to an origin.
@@ -126,10 +127,10 @@ impl Pool {
 
     /// Checks every idle connection. This needs no system call unless the runtime knows that a connection is readable.
     fn sweep_if_due(&self, idle: &mut Idle, now: Instant) {
-        if now.saturating_duration_since(idle.swept) < SWEEP_INTERVAL {
+        if now < idle.sweep_at {
             return;
         }
-        idle.swept = now;
+        idle.sweep_at = now + SWEEP_INTERVAL;
         let mut cx = Context::from_waker(Waker::noop());
         idle.origins.retain_mut(|at| {
             at.http1

@@ -4,7 +4,7 @@
 mod http2;
 mod idle;
 
-use std::{cell::Cell, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
+use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::http::target::Target;
+use crate::http::{
+    request::{Body, RequestHeaders},
+    target::Target,
+};
 
 async fn send(direct: &DirectTransport, method: Method, url: &str, mut body: Body) -> Result<TransportResponse, Error> {
     let deadline = Some(Instant::now() + Duration::from_secs(20));
@@ -32,13 +35,17 @@ async fn send_until(
 ) -> Result<TransportResponse, Error> {
     let target = Target::parse(url).unwrap();
     let headers = HeaderMap::new();
+    let streamed = matches!(body, Body::Stream { .. });
     let request = TransportRequest {
         method: &method,
         target: &target,
-        headers: &headers,
+        headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
         body,
+        streamed,
+        now: Instant::now(),
         version: None,
         deadline,
+        is_distant: false,
         connect_timeout: None,
         read_timeout: None,
         retried: &Cell::new(0),
@@ -114,10 +121,13 @@ async fn only_requests_without_an_idle_connection_wait() {
         let request = TransportRequest {
             method: &Method::GET,
             target: &target,
-            headers: &headers,
+            headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
             body: &mut Body::Empty,
+            streamed: false,
             version: None,
+            now: Instant::now(),
             deadline: None,
+            is_distant: false,
             connect_timeout: None,
             read_timeout: None,
             retried: &Cell::new(0),

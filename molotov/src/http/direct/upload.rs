@@ -14,7 +14,7 @@ use tokio::io::AsyncWrite;
 use super::stream::Io;
 use crate::http::{
     BoxError, length,
-    request::{Body, LocalByteStream, TransportRequest},
+    request::{Body, LocalByteStream, TransportRequest, encode},
     timer,
 };
 
@@ -27,14 +27,12 @@ pub(crate) enum UploadError {
     Body(BoxError),
 }
 
-/// The part of a request that is still to be sent.
+/// The part of a request that was not sent with its head. Most requests have none.
 pub(crate) struct Upload {
     /// The part that is being written.
     part: Bytes,
     rest: Rest,
-    pub(crate) written: u64,
-    /// Whether the stream is plain. TLS may send bytes that it does not count as written.
-    plain: bool,
+    written: u64,
     deadline: Option<Instant>,
 }
 
@@ -45,57 +43,61 @@ enum Rest {
     Done,
 }
 
-impl Upload {
-    /// Takes the body from the request if it is a stream.
-    pub(crate) fn new(body: &mut Body, deadline: Option<Instant>) -> Self {
-        let rest = match body {
-            Body::Empty => Rest::Flush,
-            Body::Bytes(bytes) if bytes.len() <= SMALL => Rest::Flush,
-            Body::Bytes(bytes) => Rest::Bytes(bytes.clone()),
-            Body::Stream { .. } => match std::mem::take(body) {
-                Body::Stream { stream, length } => Rest::Stream { stream, left: length },
-                _ => Rest::Flush,
-            },
-        };
-        Self { part: Bytes::new(), rest, written: 0, plain: false, deadline }
-    }
+/// What came of sending the head.
+pub(crate) struct Started {
+    pub(crate) written: u64,
+    /// What is still to be sent.
+    pub(crate) rest: Option<Box<Upload>>,
+}
 
-    /// Writes the head, and keeps the bytes that the socket does not accept.
-    pub(crate) fn start(&mut self, io: &mut Io, cx: &mut Context<'_>, head: &[u8]) -> Result<(), UploadError> {
-        self.plain = matches!(io, Io::Plain(_));
-        let sent = match Pin::new(&mut *io).poll_write(cx, head) {
-            Poll::Ready(sent) => sent.map_err(UploadError::Io)?,
-            Poll::Pending => 0,
-        };
-        self.written += sent as u64;
-        if sent < head.len() {
-            self.part = Bytes::copy_from_slice(&head[sent..]);
-        } else if self.plain && matches!(self.rest, Rest::Flush) {
-            self.rest = Rest::Done;
+/// Writes the head, which may contain a small body. Takes the body from the request if it is a stream.
+pub(crate) fn start(
+    io: &mut Io,
+    cx: &mut Context<'_>,
+    head: &[u8],
+    body: &mut Body,
+    deadline: Option<Instant>,
+) -> Result<Started, UploadError> {
+    let sent = match Pin::new(&mut *io).poll_write(cx, head) {
+        Poll::Ready(sent) => sent.map_err(UploadError::Io)?,
+        Poll::Pending => 0,
+    };
+    let written = sent as u64;
+    let rest = match body {
+        Body::Empty => Rest::Flush,
+        Body::Bytes(bytes) if bytes.len() <= SMALL => Rest::Flush,
+        Body::Bytes(bytes) => Rest::Bytes(bytes.clone()),
+        Body::Stream { .. } => match std::mem::take(body) {
+            Body::Stream { stream, length } => Rest::Stream { stream, left: length },
+            _ => Rest::Flush,
+        },
+    };
+    if sent == head.len() && matches!(rest, Rest::Flush) {
+        // Plain streams have nothing to flush, and most flushes of others do not wait.
+        match Pin::new(io).poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                flushed.map_err(UploadError::Io)?;
+                return Ok(Started { written, rest: None });
+            }
+            Poll::Pending => {}
         }
-        Ok(())
     }
+    let part = Bytes::copy_from_slice(&head[sent..]);
+    Ok(Started { written, rest: Some(Box::new(Upload { part, rest, written, deadline })) })
+}
 
+impl Upload {
     /// Extends the deadline.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
         self.deadline = self.deadline.and_then(|deadline| deadline.checked_add(time));
     }
 
-    /// Returns whether no byte of the request was sent.
-    pub(crate) fn is_unsent(&self) -> bool {
-        self.plain && self.written == 0
+    /// Returns how many bytes were written, with those of the head.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self.rest, Rest::Done)
-    }
-
-    /// Stops sending.
-    pub(crate) fn stop(&mut self) {
-        self.rest = Rest::Done;
-        self.part = Bytes::new();
-    }
-
+    /// Sends as much as possible. Returns `Ready` when everything was sent.
     pub(crate) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), UploadError>> {
         loop {
             while !self.part.is_empty() {
@@ -152,40 +154,30 @@ impl Upload {
     }
 }
 
-/// Encodes the head of a request, and a small body. Returns whether the request lets the connection be kept.
-pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> bool {
-    let target = request.target;
-    let old = request.version == Some(Version::HTTP_10);
-    let (mut named, mut keep, mut connection) = (false, keep_alive && !old, false);
+/// What the head of a request says about its connection.
+pub(crate) struct Wishes {
+    /// Whether the connection can be kept.
+    pub(crate) keep: bool,
+    /// Whether the connection may switch to another protocol.
+    pub(crate) upgrade: bool,
+}
+
+/// Encodes the head of a request, and a small body.
+pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> Wishes {
     out.clear();
     out.extend_from_slice(request.method.as_str().as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(target.path_and_query.as_bytes());
-    out.extend_from_slice(if old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
-    for (name, value) in request.headers {
-        if *name == header::HOST {
-            if std::mem::replace(&mut named, true) {
-                continue;
+    let wishes = match request.headers.encoded_defaults() {
+        Some((defaults, own)) if keep_alive && request.version != Some(Version::HTTP_10) => {
+            out.extend_from_slice(request.target.encoded());
+            own.iter().for_each(|(name, value)| encode(out, name, value));
+            out.extend_from_slice(defaults);
+            if let Some(cookies) = request.headers.cookies {
+                encode(out, &header::COOKIE, cookies);
             }
-        } else if *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING {
-            continue;
-        } else if *name == header::CONNECTION {
-            connection = true;
-            keep &= !value.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close");
+            Wishes { keep: true, upgrade: false }
         }
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    if !named {
-        out.extend_from_slice(b"host: ");
-        out.extend_from_slice(target.authority.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    if !keep_alive && !connection {
-        out.extend_from_slice(b"connection: close\r\n");
-    }
+        _ => lines(out, request, keep_alive),
+    };
     let length = match &*request.body {
         Body::Empty if [Method::POST, Method::PUT, Method::PATCH].contains(request.method) => Some(0),
         Body::Empty => None,
@@ -207,5 +199,42 @@ pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive
     {
         out.extend_from_slice(bytes);
     }
-    keep
+    wishes
+}
+
+/// Encodes the rest of the request line, and the headers except those that frame the body.
+fn lines(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> Wishes {
+    let target = request.target;
+    let old = request.version == Some(Version::HTTP_10);
+    let (mut named, mut connection) = (false, false);
+    let mut wishes = Wishes { keep: keep_alive && !old, upgrade: false };
+    out.push(b' ');
+    out.extend_from_slice(target.path_and_query.as_bytes());
+    out.extend_from_slice(if old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
+    // It comes first (RFC 9112, section 3.2).
+    request.headers.for_each(|name, value| {
+        if *name == header::HOST && !std::mem::replace(&mut named, true) {
+            encode(out, name, value);
+        }
+    });
+    if !named {
+        out.extend_from_slice(b"host: ");
+        out.extend_from_slice(target.authority.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    request.headers.for_each(|name, value| {
+        if *name == header::HOST || *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING {
+            return;
+        }
+        if *name == header::CONNECTION {
+            connection = true;
+            wishes.keep &= !value.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close");
+        }
+        wishes.upgrade |= *name == header::UPGRADE;
+        encode(out, name, value);
+    });
+    if !keep_alive && !connection {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    wishes
 }

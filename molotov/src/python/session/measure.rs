@@ -9,12 +9,16 @@ use super::own::Own;
 use crate::{
     http::target::Target,
     python::{context::WorkerContext, gil_cell::GilCell, group},
-    session,
+    session::{self, Expected},
 };
 
 /// The measure of one request. Dropped before the response, it counts as interrupted.
 #[pyclass(frozen, module = "molotov._core")]
-pub(in crate::python) struct Measure(GilCell<Option<session::measure::Measure>>);
+pub(in crate::python) struct Measure {
+    measure: GilCell<Option<session::measure::Measure>>,
+    /// The statuses that are successes.
+    expected: GilCell<Expected>,
+}
 
 #[pymethods]
 impl Measure {
@@ -43,34 +47,35 @@ impl Measure {
             };
             let tags = own.tags.iter().map(|(name, value)| format!("{name}={value}").into());
             let tags = (!own.tags.is_empty()).then(|| tags.collect());
-            let measure = session::measure::Measure::start(observer, group, name).with_tags(tags);
-            Some(measure.expecting(own.expected.unwrap_or_default()))
+            Some(session::measure::Measure::start(observer, group, name).with_tags(tags))
         });
-        Ok(Measure(GilCell::new(measure)))
+        let expected = GilCell::new(own.expected.unwrap_or_default());
+        Ok(Measure { measure: GilCell::new(measure), expected })
     }
 
     /// Excludes a time in seconds from the request's duration.
     fn leave_out(&self, py: Python<'_>, seconds: f64) {
-        if let Some(measure) = &mut *self.0.borrow_mut(py) {
+        if let Some(measure) = &mut *self.measure.borrow_mut(py) {
             measure.leave_out(Duration::try_from_secs_f64(seconds).unwrap_or_default());
         }
     }
 
     /// Records the head of the final response.
     fn answered(&self, py: Python<'_>, method: &str, url: &str, status: u16) {
-        let mut measure = self.0.borrow_mut(py);
+        let mut measure = self.measure.borrow_mut(py);
         let Some(measure) = &mut *measure else { return };
         if let (Ok(method), Ok(target)) = (Method::from_bytes(method.as_bytes()), Target::parse(url)) {
             measure.answered_to(&method, &target.url);
         }
         if let Ok(status) = StatusCode::from_u16(status) {
-            measure.answered(status, Instant::now());
+            let is_expected = self.expected.borrow(py).contains(status);
+            measure.answered(status, Instant::now(), is_expected);
         }
     }
 
     /// Records the end of the response. The sizes are in bytes.
     fn completed(&self, py: Python<'_>, bytes_out: u64, head: u64, body: u64) {
-        if let Some(mut measure) = self.0.replace(py, None) {
+        if let Some(mut measure) = self.measure.replace(py, None) {
             measure.hop(bytes_out, head);
             measure.body_in(body);
             measure.completed(Instant::now());
@@ -79,7 +84,7 @@ impl Measure {
 
     /// Records a failed request.
     fn failed(&self, py: Python<'_>) {
-        if let Some(measure) = self.0.replace(py, None) {
+        if let Some(measure) = self.measure.replace(py, None) {
             measure.failed();
         }
     }

@@ -143,7 +143,8 @@ impl WebSocketBuilder {
         let WebSocketBuilder { request, name, protocols, max_message_size } = self;
         let session = request.session;
         let mut parts = request.parts?;
-        let supported = session.can_upgrade() && parts.route.as_ref().is_none_or(|route| route.proxy.is_none());
+        let route = parts.settings().and_then(|settings| settings.route.as_ref());
+        let supported = session.can_upgrade() && route.is_none_or(|route| route.proxy.is_none());
         if !supported {
             return Err(Fault::Transport.into_error().at(&parts.method, &parts.target.url));
         }
@@ -152,11 +153,12 @@ impl WebSocketBuilder {
         let name = name.unwrap_or_else(|| parts.target.template.clone());
         parts.name = Some(rows::connect(&name).into());
         parts.version = Some(Version::HTTP_11);
-        parts.expected = Some(StatusCode::SWITCHING_PROTOCOLS.into());
-        parts.upgrade = Some(Rc::clone(&upgrade));
+        let settings = parts.settings_mut();
+        settings.expected = Some(StatusCode::SWITCHING_PROTOCOLS.into());
+        settings.upgrade = Some(Rc::clone(&upgrade));
+        let group = settings.group.clone();
         let timeout = parts.timeout.or(session.0.options.timeout).unwrap_or(TIMEOUT);
-        let group = parts.group.clone();
-        let response = session.send(parts).await?;
+        let response = session.clone().send(parts).await?;
         Ok(Handshake { session, response, accepted: upgrade.take(), group, name, max_message_size, timeout })
     }
 }
