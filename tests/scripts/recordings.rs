@@ -19,13 +19,15 @@ fn a_recording_becomes_a_script_that_runs() {
     std::fs::write(scripts.directory.path().join("shop.har"), har).unwrap();
     let output = scripts.program("--from-har shop.har --output shop.py").run().exited(0);
     for note in [
-        "left out 1 requests for images, styles, fonts and scripts",
-        "left out 1 requests that are not HTTP",
+        "left out 1 request for images, styles, fonts and scripts",
+        "left out 1 request that is not HTTP",
         "secrets are `***` in the script; `--show-secrets` keeps them",
         "wrote `shop.py`",
     ] {
         assert!(output.stderr.contains(note), "{note}: {output:#?}");
     }
+    // A pause is think time, which is in no latency.
+    assert!(scripts.written("shop.py").contains("    await molotov.think(0.3)\n"), "{}", scripts.written("shop.py"));
     let output = scripts.program("shop.py --single-run -v").run().exited(0);
     assert_eq!(output.totals(), (1, 0), "{output:#?}");
     let arrivals = scripts.server.arrivals();
@@ -50,4 +52,7 @@ fn a_recording_becomes_a_rust_program_that_compiles() {
     std::fs::write(scripts.directory.path().join("shop.har"), HAR.replace("HOST", "http://127.0.0.1:8080")).unwrap();
     let written = scripts.program("--from-har shop.har --language rust").run().exited(0).stdout;
     assert!(written == RUST, "`tests/scripts/recorded.rs` must be:\n{written}");
+    let output = scripts.program("--from-har shop.har --output shop.rs").run().exited(0);
+    let next = "make it the `src/main.rs` of a crate that depends on `molotov`, and run it once with `cargo run -- --single-run`";
+    assert!(output.stderr.contains(next), "{output:#?}");
 }

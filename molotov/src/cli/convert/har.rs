@@ -10,6 +10,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Body, Part, Recorded, Recording, is_automatic};
+use crate::format::plural;
 
 #[derive(Deserialize)]
 struct Har {
@@ -145,12 +146,14 @@ fn recording(har: Har, assets: bool) -> Result<Recording, String> {
     }
     if left_out > 0 {
         let what = "images, styles, fonts and scripts";
-        recording.notes.push(format!("left out {left_out} requests for {what}; `--with-assets` keeps them"));
-    }
-    if others > 0 {
         recording
             .notes
-            .push(format!("left out {others} requests that are not HTTP, or that browsers send by themselves"));
+            .push(format!("left out {} for {what}; `--with-assets` keeps them", plural(left_out, "request")));
+    }
+    if others > 0 {
+        let is = if others == 1 { "is" } else { "are" };
+        let what = plural(others, "request");
+        recording.notes.push(format!("left out {what} that {is} not HTTP, or that the browser sends by itself"));
     }
     Ok(recording)
 }

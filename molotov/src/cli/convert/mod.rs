@@ -123,8 +123,14 @@ fn write(mut recording: Recording, matches: &ArgMatches, shows_secrets: bool) ->
     let script = if language == "rust" { rust::script(&recording) } else { python::script(&recording) };
     let Some(file) = output else { return Ok((script, recording.notes)) };
     create(file, &script)?;
-    let next = if language == "rust" { "cargo run".to_owned() } else { format!("molotov {}", file.display()) };
-    recording.notes.push(format!("wrote `{}`; run it once with `{next} --single-run`", file.display()));
+    let file = file.display();
+    recording.notes.push(match language {
+        "rust" => format!(
+            "wrote `{file}`; make it the `src/main.rs` of a crate that depends on `molotov`, and run it once with `cargo run -- \
+             --single-run`"
+        ),
+        _ => format!("wrote `{file}`; run it once with `molotov {file} --single-run`"),
+    });
     Ok((String::new(), recording.notes))
 }
 

@@ -12,9 +12,6 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 pub(super) fn script(recording: &Recording) -> String {
     let requests = &recording.requests;
     let mut text = "\"\"\"A load test, written by Molotov from recorded requests.\"\"\"\n\n".to_owned();
-    if requests.iter().any(|request| !request.pause.is_zero()) {
-        text += "import asyncio\n";
-    }
     if requests.iter().any(|request| request.basic.is_some()) {
         text += "import base64\n";
     }
@@ -42,7 +39,7 @@ pub(super) fn script(recording: &Recording) -> String {
 
 fn add(request: &Recorded, recording: &Recording, text: &mut String) {
     if request.pause > Duration::ZERO {
-        *text += &format!("    await asyncio.sleep({:.1})\n", request.pause.as_secs_f64());
+        *text += &format!("    await molotov.think({:.1})\n", request.pause.as_secs_f64());
     }
     let url = match recording.path(&request.url) {
         Some(path) => format!("HOST + {}", quoted(path)),
