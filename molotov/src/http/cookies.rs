@@ -78,6 +78,10 @@ impl Cookies {
         match self.store.insert(cookie.into_owned(), url) {
             Ok(StoreAction::Inserted) => {
                 self.set.retain(|other| !known(other));
+                if self.set.capacity() == 0 {
+                    // There may be many workers, and most have one cookie.
+                    self.set.reserve_exact(1);
+                }
                 self.set.push_back(key);
             }
             // A cookie from the user remains one.
