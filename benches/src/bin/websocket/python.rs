@@ -24,7 +24,8 @@ pub(crate) fn run(plan: Plan, url: &str, molotov: &str) -> Measured {
     let report = std::fs::read(&path).expect("the command writes its report");
     let _ = std::fs::remove_file(&path);
     let report: Value = serde_json::from_slice(&report).expect("JSON");
-    assert!(ended.success(), "the script failed: {report:#}");
+    let errors = &report["errors"];
+    assert!(ended.success() && errors.as_array().is_some_and(Vec::is_empty), "the script failed: {errors:#}");
     let row = |table: &str, name: &str| {
         let row = report[table].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == name));
         row.unwrap_or_else(|| panic!("no {name} in {report:#}")).clone()
