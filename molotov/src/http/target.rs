@@ -59,9 +59,45 @@ pub(crate) struct Base {
 /// The maximum number of addresses in the cache of a thread.
 const BASES: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// The targets of URLs, by their text.
+struct Targets {
+    /// The last one, which is found without a hash. It is the most recently used of all.
+    last: Option<(String, Rc<Target>)>,
+    all: LruCache<String, Rc<Target>>,
+}
+
+impl Targets {
+    fn get(&mut self, url: &str) -> Option<Rc<Target>> {
+        if let Some((last, target)) = &self.last
+            && last == url
+        {
+            return Some(Rc::clone(target));
+        }
+        let target = Rc::clone(self.all.get(url)?);
+        self.set_last(url, Rc::clone(&target));
+        Some(target)
+    }
+
+    fn put(&mut self, url: &str, target: Rc<Target>) {
+        self.all.put(url.to_owned(), Rc::clone(&target));
+        self.set_last(url, target);
+    }
+
+    fn set_last(&mut self, url: &str, target: Rc<Target>) {
+        match &mut self.last {
+            Some(last) => {
+                last.0.clear();
+                last.0.push_str(url);
+                last.1 = target;
+            }
+            None => self.last = Some((url.to_owned(), target)),
+        }
+    }
+}
+
 thread_local! {
     static KNOWN_BASES: RefCell<LruCache<BaseUrl, Rc<Base>>> = RefCell::new(LruCache::sparse(BASES));
-    static TARGETS: RefCell<LruCache<String, Rc<Target>>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
+    static TARGETS: RefCell<Targets> = RefCell::new(Targets { last: None, all: LruCache::sparse(CACHE_SIZE) });
     static ORIGINS: RefCell<LruCache<Rc<Origin>, ()>> = RefCell::new(LruCache::sparse(CACHE_SIZE));
 }
 
@@ -80,7 +116,7 @@ impl Target {
 
     /// Returns the target of a URL in text form, from the cache if possible.
     pub(crate) fn parse(url: &str) -> Result<Rc<Self>, Error> {
-        if let Some(target) = TARGETS.with_borrow_mut(|kept| kept.get(url).cloned()) {
+        if let Some(target) = TARGETS.with_borrow_mut(|known| known.get(url)) {
             return Ok(target);
         }
         let parsed = Url::parse(url).map_err(|error| {
@@ -89,7 +125,7 @@ impl Target {
                 .with_source(error)
         })?;
         let target = Self::from_url(parsed)?;
-        TARGETS.with_borrow_mut(|kept| kept.put(url.to_owned(), Rc::clone(&target)));
+        TARGETS.with_borrow_mut(|known| known.put(url, Rc::clone(&target)));
         Ok(target)
     }
 
@@ -322,7 +358,7 @@ mod tests {
             assert!(Rc::ptr_eq(&first, &used), "after {n} others");
             assert!(Rc::ptr_eq(&first.origin, &intern(origin())), "after {n} others");
         }
-        assert_eq!(TARGETS.with_borrow(LruCache::len), CACHE_SIZE.get());
+        assert_eq!(TARGETS.with_borrow(|known| known.all.len()), CACHE_SIZE.get());
         assert_eq!(ORIGINS.with_borrow(LruCache::len), CACHE_SIZE.get());
     }
 

@@ -19,7 +19,7 @@ use super::{
     malformed::Malformed,
     retry::{Failed, Retry},
     stream::Io,
-    upload::{self, Upload, UploadError, Wishes},
+    upload::{self, ConnectionOptions, Upload, UploadError},
 };
 use crate::http::{
     Error, ErrorKind,
@@ -134,7 +134,8 @@ impl<'a> Exchange<'a> {
         if self.stage == Stage::New {
             self.stage = Stage::Sent;
             let started = SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
-                Wishes { keep: self.keep, upgrade: self.upgrade } = upload::head(output, request, keep_alive);
+                ConnectionOptions { keep: self.keep, upgrade: self.upgrade } =
+                    upload::head(output, request, keep_alive);
                 upload::start(&mut connection.io, cx, output, request.body, request.deadline)
             });
             match started {

@@ -105,11 +105,8 @@ impl DirectTransport {
         {
             return None;
         }
-        let origin = &request.target.origin;
-        if version == HttpVersionPolicy::Auto && self.pool.has_http2(origin) {
-            return None;
-        }
-        self.pool.take(origin, request.now, self.is_repeatable(request))
+        let prefers_http2 = version == HttpVersionPolicy::Auto;
+        self.pool.take(&request.target.origin, request.now, self.is_repeatable(request), prefers_http2)
     }
 
     /// Does the same as [`execute`](Self::execute), if a permit or a connection may have to be waited for.
@@ -222,7 +219,7 @@ impl DirectTransport {
         }
         if version != HttpVersionPolicy::Http2PriorKnowledge
             && !fresh
-            && let Some(connection) = pool.take(origin, now, self.is_repeatable(request))
+            && let Some(connection) = pool.take(origin, now, self.is_repeatable(request), false)
         {
             return Ok(Acquired::Http1 { connection, reused: true });
         }

@@ -52,11 +52,22 @@ impl Pool {
         Rc::new(Self { options, permits, idle })
     }
 
-    /// Takes a connection that is open, as far as is known.
-    pub(crate) fn take(&self, origin: &Rc<Origin>, now: Instant, repeatable: bool) -> Option<Box<Connection>> {
+    /// Takes an HTTP/1.1 connection that is open, as far as is known. Takes none if there is an HTTP/2 connection and
+    /// `prefers_http2` is set.
+    pub(crate) fn take(
+        &self,
+        origin: &Rc<Origin>,
+        now: Instant,
+        repeatable: bool,
+        prefers_http2: bool,
+    ) -> Option<Box<Connection>> {
         let mut cx = Context::from_waker(Waker::noop());
         let mut idle = self.idle.borrow_mut();
-        let kept = &mut idle.find(origin)?.http1;
+        let at = idle.find(origin)?;
+        if prefers_http2 && at.http2.is_some() {
+            return None;
+        }
+        let kept = &mut at.http1;
         while let Some((mut connection, since)) = kept.pop() {
             let idle_for = now.saturating_duration_since(since);
             if self.options.pool_idle_timeout.is_some_and(|timeout| idle_for > timeout) {
@@ -88,11 +99,6 @@ impl Pool {
             kept.push((connection, now));
         }
         self.sweep_if_due(&mut idle, now);
-    }
-
-    /// Returns whether there is an HTTP/2 connection to an origin.
-    pub(crate) fn has_http2(&self, origin: &Rc<Origin>) -> bool {
-        self.idle.borrow_mut().find(origin).is_some_and(|at| at.http2.is_some())
     }
 
     /// Returns the HTTP/2 connection to an origin.

@@ -155,7 +155,7 @@ impl Upload {
 }
 
 /// What the head of a request says about its connection.
-pub(crate) struct Wishes {
+pub(crate) struct ConnectionOptions {
     /// Whether the connection can be kept.
     pub(crate) keep: bool,
     /// Whether the connection may switch to another protocol.
@@ -163,10 +163,10 @@ pub(crate) struct Wishes {
 }
 
 /// Encodes the head of a request, and a small body.
-pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> Wishes {
+pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> ConnectionOptions {
     out.clear();
     out.extend_from_slice(request.method.as_str().as_bytes());
-    let wishes = match request.headers.encoded_defaults() {
+    let options = match request.headers.encoded_defaults() {
         Some((defaults, own)) if keep_alive && request.version != Some(Version::HTTP_10) => {
             out.extend_from_slice(request.target.encoded());
             own.iter().for_each(|(name, value)| encode(out, name, value));
@@ -174,7 +174,7 @@ pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive
             if let Some(cookies) = request.headers.cookies {
                 encode(out, &header::COOKIE, cookies);
             }
-            Wishes { keep: true, upgrade: false }
+            ConnectionOptions { keep: true, upgrade: false }
         }
         _ => lines(out, request, keep_alive),
     };
@@ -199,15 +199,15 @@ pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive
     {
         out.extend_from_slice(bytes);
     }
-    wishes
+    options
 }
 
 /// Encodes the rest of the request line, and the headers except those that frame the body.
-fn lines(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> Wishes {
+fn lines(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> ConnectionOptions {
     let target = request.target;
     let old = request.version == Some(Version::HTTP_10);
     let (mut named, mut connection) = (false, false);
-    let mut wishes = Wishes { keep: keep_alive && !old, upgrade: false };
+    let mut options = ConnectionOptions { keep: keep_alive && !old, upgrade: false };
     out.push(b' ');
     out.extend_from_slice(target.path_and_query.as_bytes());
     out.extend_from_slice(if old { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
@@ -228,13 +228,13 @@ fn lines(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) ->
         }
         if *name == header::CONNECTION {
             connection = true;
-            wishes.keep &= !value.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close");
+            options.keep &= !value.as_bytes().to_ascii_lowercase().windows(5).any(|word| word == b"close");
         }
-        wishes.upgrade |= *name == header::UPGRADE;
+        options.upgrade |= *name == header::UPGRADE;
         encode(out, name, value);
     });
     if !keep_alive && !connection {
         out.extend_from_slice(b"connection: close\r\n");
     }
-    wishes
+    options
 }
