@@ -36,7 +36,7 @@ enum State {
 pub(super) type Release = fn(&Bound<'_, PyAny>) -> bool;
 
 /// What a call returns to be awaited, alone or with `async with`.
-#[pyclass(frozen, weakref, freelist = 256, module = "molotov._core")]
+#[pyclass(frozen, weakref, module = "molotov._core")]
 pub(super) struct Awaitable {
     /// The function that returned this object. Set if a missing `await` is a mistake.
     function: Option<&'static str>,

@@ -22,7 +22,7 @@ use super::{awaitable::Awaitable, classes::class_of, errors, gil_cell::GilCell, 
 use crate::{ErrorKind, session};
 
 /// A response, with its body once it is read.
-#[pyclass(frozen, dict, weakref, subclass, freelist = 256, name = "ClientResponse", module = "molotov.session")]
+#[pyclass(frozen, dict, weakref, subclass, name = "ClientResponse", module = "molotov.session")]
 pub(super) struct Response {
     /// As an object, which the interpreter reads without a call.
     #[pyo3(get)]
