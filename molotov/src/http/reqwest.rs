@@ -1,6 +1,6 @@
 //! The `reqwest` transport: for proxies, and for clients of the user.
 
-use std::time::Instant;
+use std::{pin::pin, time::Instant};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -83,7 +83,7 @@ impl ReqwestTransport {
         let late = || timeout::response_timeout().at(method, url);
         let unmeasured = std::cell::Cell::default();
         let waiting = self.permits.acquire(&request.target.origin, &unmeasured);
-        let permit = within(&mut deadline, waiting).await.ok_or_else(late)?;
+        let permit = within(&mut deadline, pin!(waiting)).await.ok_or_else(late)?;
         let mut headers = request.headers.to_map();
         let bytes_out = size(&headers) + request.target.path_and_query.len() as u64;
         if !self.keep_alive {
@@ -100,7 +100,7 @@ impl ReqwestTransport {
             built = built.version(version);
         }
         let sending = pump.until(built.send(), request.read_timeout);
-        let response = within(&mut deadline, sending).await.ok_or_else(late)?;
+        let response = within(&mut deadline, pin!(sending)).await.ok_or_else(late)?;
         let response = response.map_err(|error| error.at(method, url))?;
         let response = response.map_err(|error| explain(error).at(method, url))?;
         let (first_byte, bytes_out) = (Instant::now(), bytes_out + pump.moved());

@@ -6,7 +6,7 @@
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -135,8 +135,12 @@ pub(crate) fn has_passed(at: Option<Instant>, cx: &Context<'_>) -> bool {
 }
 
 /// Returns the output of a future, or `None` if the deadline passes first.
-pub(crate) async fn within<T>(deadline: &mut Option<Deadline>, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
+///
+/// The caller pins the future. Otherwise, the future of this function would contain it twice.
+pub(crate) async fn within<T>(
+    deadline: &mut Option<Deadline>,
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
@@ -297,6 +301,8 @@ async fn tick(mut ticking: Ticking) {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test]
@@ -318,7 +324,7 @@ mod tests {
                 tokio::task::coop::consume_budget().await;
             }
         };
-        assert_eq!(within(&mut deadline, busy).await, None);
+        assert_eq!(within(&mut deadline, pin!(busy)).await, None);
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ mod stream;
 mod tests;
 mod upload;
 
-use std::{cell::Cell, rc::Rc, time::Instant};
+use std::{cell::Cell, pin::pin, rc::Rc, time::Instant};
 
 use http::{Method, Version};
 
@@ -118,7 +118,8 @@ impl DirectTransport {
         let (method, target) = (request.method, request.target);
         let mut deadline = request.deadline.map(Deadline::new);
         let connecting = Cell::new(false);
-        let result = match within(&mut deadline, self.run(&mut request, attempts, &connecting)).await {
+        let run = pin!(self.run(&mut request, attempts, &connecting));
+        let result = match within(&mut deadline, run).await {
             Some(result) => result,
             None if connecting.get() => Err(timed_out_connecting(target, "raise the timeout, or check the address")),
             None => Err(timeout::response_timeout()),
@@ -225,7 +226,7 @@ impl DirectTransport {
         }
         let limit = request.connect_timeout.or(pool.options.connect_timeout);
         let mut limit = timeout::deadline_after(limit);
-        let open = async {
+        let open = pin!(async {
             let opened = stream::open(origin, &pool.options, version).await?;
             if !opened.http2 {
                 let connection = Connection::new(opened.io, opened.remote);
@@ -238,7 +239,7 @@ impl DirectTransport {
             let connection = http2::Connection::new(opened).await?;
             pool.keep_http2(origin, connection.clone(), Instant::now());
             Ok(Acquired::Http2 { connection })
-        };
+        });
         connecting.set(true);
         let opened = within(&mut limit, open).await;
         connecting.set(false);
