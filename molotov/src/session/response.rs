@@ -61,7 +61,6 @@ pub struct Response {
 }
 
 /// The body, which one response owns or several views of one share.
-#[expect(clippy::large_enum_variant, reason = "most responses own their body")]
 enum Body {
     Owned(RefCell<Incoming>),
     Shared(Rc<RefCell<Incoming>>),
@@ -257,6 +256,7 @@ impl Response {
     ///
     /// Returns an error if the body is incomplete, times out, cannot be decompressed, or is larger than
     /// [`max_body`](super::SessionOptions::max_body).
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would store the response twice")]
     pub fn bytes(mut self) -> impl Future<Output = Result<Bytes, Error>> {
         async move { self.read().await }
     }
@@ -283,6 +283,7 @@ impl Response {
     /// # Errors
     ///
     /// Returns the errors of [`bytes`](Self::bytes), and an error if the charset is unknown.
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would store the response twice")]
     pub fn text_with_charset(mut self, default: &str) -> impl Future<Output = Result<String, Error>> {
         async move {
             let bytes = self.read().await?;
@@ -303,6 +304,7 @@ impl Response {
     /// # Errors
     ///
     /// Returns the errors of [`bytes`](Self::bytes), and an error if the body is not valid JSON for `T`.
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would store the response twice")]
     pub fn json<T: DeserializeOwned>(mut self) -> impl Future<Output = Result<T, Error>> {
         async move {
             let bytes = self.read().await?;

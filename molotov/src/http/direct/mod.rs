@@ -75,6 +75,7 @@ impl DirectTransport {
     ///
     /// Nearly all requests of a load test find an idle HTTP/1.1 connection. Everything else is boxed, so that it does not make
     /// the futures of the scenarios larger. For the same reason, the request is not moved.
+    #[allow(clippy::manual_async_fn, reason = "an `async fn` would store the request twice")]
     pub(crate) fn execute<'a>(
         &'a self,
         mut request: TransportRequest<'a>,
