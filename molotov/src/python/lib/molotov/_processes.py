@@ -2,12 +2,14 @@
 
 import gc
 import io
+import sys
 import threading
 
 
 def flush():
     """Flushes open files. Otherwise every process would write the same buffers."""
-    for stream in gc.get_objects():
+    # The collector ignores objects that are older than the package, such as the standard streams.
+    for stream in (sys.__stdout__, sys.__stderr__, *gc.get_objects()):
         # Check the class, not the object: looking at proxies of libraries may do work.
         if issubclass(type(stream), io.IOBase):
             try:
