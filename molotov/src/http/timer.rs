@@ -332,7 +332,7 @@ mod tests {
         let far = Instant::now() + Duration::from_secs(300);
         for _ in 0..100 {
             let mut deadline = Deadline::new(far);
-            poll_fn(|cx| Poll::Ready(assert!(deadline.poll(cx).is_pending()))).await;
+            assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
         }
         let waiters = CLOCK.with_borrow(|clock| clock.as_ref().map(|clock| lock(&clock.waiters).all.len()));
         assert!(waiters.is_some_and(|waiters| waiters <= 8), "{waiters:?}");
@@ -342,7 +342,11 @@ mod tests {
     async fn alarms_wake_the_last_task_at_the_last_time() {
         let start = Instant::now();
         let mut alarm = Alarm::default();
-        poll_fn(|cx| Poll::Ready(alarm.set(start + Duration::from_secs(300), cx))).await;
+        poll_fn(|cx| {
+            alarm.set(start + Duration::from_secs(300), cx);
+            Poll::Ready(())
+        })
+        .await;
         let task = tokio::spawn(async move {
             poll_fn(|cx| match start.elapsed() {
                 passed if passed >= Duration::from_millis(100) => Poll::Ready(passed),
