@@ -87,6 +87,33 @@ fn every_run_of_every_process_is_counted() {
     assert_eq!(output.stdout.matches("\ncounted ").count(), 4, "{output:#?}");
 }
 
+/// Buffers are written before a fork, since each process would write them, and at the end of each process.
+#[test]
+fn text_that_waits_in_a_buffer_is_written_once() {
+    let buffers = r#"
+import sys
+import molotov
+
+FILE = open("out.txt", "a")
+
+def write(text):
+    for stream in (sys.__stdout__, FILE):
+        stream.write(text + "\n")
+
+write("before the fork")
+
+@molotov.teardown_session()
+async def end(worker, session):
+    write("by a child")
+"#;
+    let scripts = Scripts::new(&[("loadtest.py", &format!("{COUNTING}{buffers}"))]);
+    let output = scripts.program("-p 3 -w 2 -r 2 -c").run().exited(0);
+    for text in [output.stdout, scripts.written("out.txt")] {
+        let count = |line: &str| text.matches(line).count();
+        assert_eq!((count("before the fork"), count("by a child")), (1, 6), "{text}");
+    }
+}
+
 #[test]
 fn a_killed_process_is_reported_and_the_others_continue() {
     let scripts = Scripts::new(&[("loadtest.py", COUNTING)]);
