@@ -79,8 +79,6 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     let collects = collector.call_method0("isenabled")?.is_truthy()?;
     collector.call_method0("disable")?;
     finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
-    // Nor are they later. The collector need not look at them while the script runs, nor when the interpreter ends.
-    collector.call_method0("freeze")?;
     if collects {
         collector.call_method0("enable")?;
     }

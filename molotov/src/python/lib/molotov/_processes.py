@@ -8,7 +8,7 @@ import threading
 
 def flush():
     """Flushes open files. Otherwise every process would write the same buffers."""
-    # The collector ignores objects that are older than the package, such as the standard streams.
+    # A script may have frozen its objects, so that the collector does not list the standard streams.
     for stream in (sys.__stdout__, sys.__stderr__, *gc.get_objects()):
         # Check the class, not the object: looking at proxies of libraries may do work.
         if issubclass(type(stream), io.IOBase):
