@@ -58,6 +58,10 @@ pub mod _core {
         awaitable::add_slots(module.py());
         Response::add_attributes(module.py())?;
         Session::complete_class(module.py())?;
+        for class in [module.py().get_type::<Session>(), module.py().get_type::<Response>()] {
+            // The name in the messages of `AttributeError` is without its module then, as those of classes in Python are.
+            class.setattr("__name__", class.name()?)?;
+        }
         module.add("DataExhausted", module.py().get_type::<errors::DataExhausted>())?;
         module.add("Interrupted", interrupted(module.py()))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
             test.write("page.har", &HAR.replace("HOST", &server.url()));
             let line = "--from-har page.har --output page.py";
             let output = Program::new(&test.program, line).in_directory(test.path()).run().exited(0);
-            let what = "left out 1 requests for images, styles, fonts and scripts; `--with-assets` keeps them\n";
+            let what = "left out 1 request for images, styles, fonts and scripts; `--with-assets` keeps them\n";
             assert_eq!(
                 output.stderr,
                 format!("{what}wrote `page.py`; run it once with `molotov page.py --single-run`\n")

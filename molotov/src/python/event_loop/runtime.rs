@@ -19,7 +19,7 @@ use pyo3::{
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    runtime::{Builder, LocalOptions, LocalRuntime},
+    runtime::{Builder, EnterGuard, LocalOptions, LocalRuntime},
     task::JoinHandle,
 };
 
@@ -137,6 +137,11 @@ impl AsyncioRuntime {
             error.write_unraisable(py, Some(argument));
         }
         self.nudge(py);
+    }
+
+    /// Enters the context of the runtime, which timers require. Tasks of scripts run between the turns of the runtime.
+    pub(in crate::python) fn context(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
 
     pub(in crate::python) fn spawn(&self, work: impl Future<Output = ()> + 'static) -> JoinHandle<()> {

@@ -18,7 +18,10 @@ use pyo3::{
 };
 
 use self::decoding::{ExpectedType, charset, decode, known_charset};
-use super::{awaitable::Awaitable, classes::class_of, errors, gil_cell::GilCell, json, lazy_attributes, module};
+use super::{
+    awaitable::Awaitable, classes::class_of, errors, event_loop::AsyncioRuntime, gil_cell::GilCell, json,
+    lazy_attributes, module,
+};
 use crate::{ErrorKind, session};
 
 /// A response, with its body once it is read.
@@ -158,8 +161,12 @@ impl Response {
             }
             Err(error) => Err(errors::exception(slf.py(), &error)),
         };
-        let mut cx = Context::from_waker(Waker::noop());
-        if let Poll::Ready(read) = reading.as_mut().poll(&mut cx) {
+        let runtime = AsyncioRuntime::current();
+        let polled = {
+            let _context = runtime.as_deref().map(AsyncioRuntime::context);
+            reading.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        if let Poll::Ready(read) = polled {
             return Awaitable::ready(finish(slf, read));
         }
         let this = slf.clone().unbind();
