@@ -11,6 +11,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["prelude", "private"],
     &["cli"],
+    &["cluster"],
     &["python"],
     &["blocking", "load_test"],
     &["engine"],

@@ -117,6 +117,7 @@
 //! | `zstd` | no | responses compressed with zstd; needs a C compiler |
 //! | `cookies` | yes | cookies that servers set |
 //! | `charset` | yes | responses in other character sets than UTF-8 |
+//! | `cluster` | no | runs on many machines: `--join` and `--cluster` |
 //! | `reqwest` | no | proxies, and your own `reqwest` client as the transport |
 //! | `python` | no | Python scripts of the original Molotov; links libpython |
 //!
@@ -135,6 +136,9 @@ mod backtrace;
 mod blocking;
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "cluster")]
+#[allow(dead_code, reason = "the parts that use it are being written")]
+mod cluster;
 #[doc(hidden)]
 pub mod data;
 #[doc(hidden)]

@@ -14,7 +14,7 @@ pub(super) const VERSION: u16 = 3;
 
 /// An update that a member sends to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     /// The first field, so that it can be read whatever follows.
     version: u16,
     member: MemberId,

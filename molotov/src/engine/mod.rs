@@ -22,6 +22,9 @@ mod pacing;
 mod panic;
 mod plan;
 mod processes;
+#[cfg(feature = "cluster")]
+#[allow(dead_code, reason = "the parts that use it are being written")]
+pub(crate) mod remote;
 mod sequence;
 mod shard;
 mod shard_plan;
