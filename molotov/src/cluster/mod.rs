@@ -9,4 +9,5 @@
 //! An agent starts a new process of its own program for each run. It passes messages between the coordinator and that process, and
 //! knows little of what is in them: it keeps what the process sends until the broker has acknowledged it.
 
+mod archive;
 mod protocol;

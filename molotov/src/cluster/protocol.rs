@@ -16,7 +16,7 @@
 //! The stream of a run is `molotov-RUN`, and its object store `molotov-RUN` holds files by their SHA-256. Both are deleted when
 //! the run ends: by the coordinator, or by the agents if it has gone.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,28 @@ pub(super) struct AgentId(pub(super) String);
 /// The SHA-256 of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Sha256(pub(super) [u8; 32]);
+
+impl Sha256 {
+    /// The hash of a text or file in memory.
+    pub(super) fn of(bytes: &[u8]) -> Sha256 {
+        Sha256::from(ring::digest::digest(&ring::digest::SHA256, bytes))
+    }
+}
+
+impl From<ring::digest::Digest> for Sha256 {
+    fn from(digest: ring::digest::Digest) -> Sha256 {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.as_ref());
+        Sha256(bytes)
+    }
+}
+
+/// Shows the hash as hexadecimal digits.
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// A coordinator seeks agents.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,6 +124,8 @@ pub(super) struct Assignment {
     pub(super) task: Task,
     /// The archive of files to unpack, in whose folder the run works.
     pub(super) files: Option<Object>,
+    /// The folder in the archive that the run works in.
+    pub(super) directory: String,
     /// The program, if the agent does not have it.
     pub(super) program: Option<Object>,
     /// The requirements file in the archive whose packages are installed before.
