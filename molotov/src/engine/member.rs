@@ -1,20 +1,23 @@
 //! Members generate the load of a run. A member is a thread of this process or another process.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration, time::Instant};
+use std::{collections::BTreeMap, io, time::Duration, time::Instant};
 
 use super::{
     message::Message,
     update::{Command, MemberId, Update},
 };
-use crate::{queue::Sender, run::Incomplete};
+use crate::{
+    queue::Sender,
+    run::{Incomplete, MemberLabel},
+};
 
 /// A member of a run, as its coordinator sees it. It reports by [`Update`]s.
 pub(super) trait Member: Send {
     /// Its name in messages: `thread 3`, `the process 4711`.
     fn name(&self) -> String;
 
-    /// Its label in tables; `None` for a thread of the coordinator's process.
-    fn label(&self) -> Option<Arc<str>> {
+    /// Its label in tables and lines; `None` for a thread of the coordinator's process.
+    fn label(&self) -> Option<MemberLabel> {
         None
     }
 
@@ -176,7 +179,7 @@ impl MemberState {
         self.member.name()
     }
 
-    pub(super) fn label(&self) -> Option<Arc<str>> {
+    pub(super) fn label(&self) -> Option<MemberLabel> {
         self.member.label()
     }
 

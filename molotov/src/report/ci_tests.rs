@@ -255,7 +255,8 @@ fn scenarios_do_not_fail_if_another_condition_limits_their_failures() {
 #[test]
 fn junit_has_an_error_or_a_skipped_case_if_the_run_did_not_end_normally() {
     let fixture = FixtureFailure { fixture: "setup".into(), message: "no database".to_owned(), exit: None };
-    let incomplete = Incomplete { process: 1, pid: Some(4711), thread: None, since: Duration::from_secs(3) };
+    let incomplete =
+        Incomplete { agent: None, process: 1, pid: Some(4711), thread: None, since: Duration::from_secs(3) };
     for (summary, result, part) in [
         (Summary { verdict: Verdict::FixtureFailed(fixture), ..summary() }, "error", "no database"),
         (Summary { incomplete: vec![incomplete], verdict: Verdict::Ended, ..summary() }, "error", "Measures were lost"),

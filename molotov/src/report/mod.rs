@@ -37,7 +37,7 @@ pub(crate) use threshold::Custom;
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
     Capacity, Conclusion, CourseBin, Courses, ErrorKey, Incomplete, LatencySource, Light, Limit, Limiter, LoadUnit,
-    Point, PointStarts, RunInfo, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StepVerdict, Summary,
+    MemberLabel, Point, PointStarts, RunInfo, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StepVerdict, Summary,
     ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]

@@ -130,7 +130,8 @@ mod tests {
             let lost = Summary { verdict: Verdict::ProcessLost(how.to_owned()), ..interrupted.clone() };
             assert_eq!(of(&lost), ("lost", "Process 1 was killed. 3 of 10 scenarios failed.".to_owned()));
         }
-        let loss = |process| Incomplete { process, pid: Some(7), thread: None, since: Duration::from_secs(3) };
+        let loss =
+            |process| Incomplete { agent: None, process, pid: Some(7), thread: None, since: Duration::from_secs(3) };
         let lost = |incomplete| Summary {
             verdict: Verdict::ProcessLost("process 1 was killed; its counts are incomplete since 3.0 s".to_owned()),
             incomplete,

@@ -1,12 +1,17 @@
 //! Lines of text that a run shows.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::MemberLabel;
 use crate::format;
 
 /// A message of a run. Its text may have several lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
+    /// The agent it comes from, if it comes from one.
+    pub agent: Option<Arc<str>>,
     /// The process it comes from, if the run has several.
     pub pid: Option<u32>,
     /// The worker it comes from, if it comes from one.
@@ -35,7 +40,7 @@ pub enum LineKind {
 impl Line {
     /// A line of the run itself.
     pub fn info(text: impl Into<String>) -> Line {
-        Line { pid: None, worker: None, kind: LineKind::Info, text: text.into() }
+        Line { agent: None, pid: None, worker: None, kind: LineKind::Info, text: text.into() }
     }
 
     /// A warning of the run itself.
@@ -74,5 +79,14 @@ impl Line {
     #[must_use]
     pub fn by_process(self, pid: u32) -> Line {
         Line { pid: Some(pid), ..self }
+    }
+
+    /// The same line, from a member of the run.
+    #[must_use]
+    pub fn by_member(self, member: &MemberLabel) -> Line {
+        match member {
+            MemberLabel::Process(pid) => self.by_process(*pid),
+            MemberLabel::Agent(name) => Line { agent: Some(Arc::clone(name)), ..self },
+        }
     }
 }

@@ -12,6 +12,7 @@ mod info;
 mod limit;
 mod limitations;
 mod line;
+mod member_label;
 mod progress;
 mod sizing;
 mod stalls;
@@ -32,6 +33,7 @@ pub use self::{
     info::RunInfo,
     limit::{Limit, Limiter},
     line::{Line, LineKind},
+    member_label::MemberLabel,
     progress::{PlanProgress, Progress},
     sizing::{Capacity, LoadUnit, SearchEnd, SizingProgress, SizingResult, SizingStep, StepVerdict},
     stalls::{Stall, Stalls},

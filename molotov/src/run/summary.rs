@@ -123,15 +123,17 @@ impl ThresholdResult {
     }
 }
 
-/// A process or thread whose last measures are missing from the totals, because it was killed, panicked or did not end.
+/// An agent, process or thread whose last measures are missing from the totals, because it was killed or cut off, panicked or did not end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Incomplete {
-    /// The number of the process, from 0.
+    /// The agent; `None` on the machine of the coordinator.
+    pub agent: Option<Arc<str>>,
+    /// The number of the process, from 0; 0 if a whole agent was lost.
     pub process: usize,
-    /// Its process id; `None` if the run has one process.
+    /// Its process ID; `None` if the machine has one process, or a whole agent was lost.
     pub pid: Option<u32>,
-    /// The number of the thread in the process, from 0; `None` if the whole process was lost.
+    /// The number of the thread in the process, from 0; `None` if a whole process or agent was lost.
     pub thread: Option<usize>,
     /// The time of the run up to which the counts are complete.
     pub since: Duration,
@@ -146,7 +148,8 @@ impl fmt::Display for Incomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let process = self.pid.map(|pid| format!("process {} (pid {pid})", self.process));
         let thread = self.thread.map(|thread| format!("thread {thread}"));
-        let who = thread.into_iter().chain(process).collect::<Vec<_>>().join(" of ");
+        let agent = self.agent.as_ref().map(|agent| format!("agent {agent}"));
+        let who = thread.into_iter().chain(process).chain(agent).collect::<Vec<_>>().join(" of ");
         let since = format::elapsed(self.since);
         write!(f, "Counts of {who} are incomplete since {since}: what it measured later is lost.")
     }

@@ -15,7 +15,7 @@ pub enum Verdict {
     TooManyFailures,
     /// A threshold was broken, which the summary lists, or a search for the capacity found no load that meets the thresholds.
     ThresholdBroken,
-    /// A process ended before its work was done, as this sentence describes.
+    /// A process or an agent ended before its work was done, as this sentence describes.
     ProcessLost(String),
     /// A fixture failed, which ended the run.
     FixtureFailed(FixtureFailure),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     metrics::Snapshot,
     queue::{Receiver, Sender, queue},
-    run::{Line, Progress, Summary},
+    run::{Line, MemberLabel, Progress, Summary},
 };
 
 /// The largest number of lines that are written together.
@@ -83,6 +83,7 @@ fn show<S: Screen>(screen: &Shared<S>) {
                     match other {
                         ScreenEvent::Progress(progress) => screen.progress(&progress),
                         ScreenEvent::Measures(member, measures) => screen.measures(member.as_ref(), &measures),
+                        ScreenEvent::Workers(member, running) => screen.workers(&member, running),
                         ScreenEvent::Finish(summary) => return screen.finish(&summary),
                         ScreenEvent::Line(_) | ScreenEvent::End => return,
                     }
@@ -125,9 +126,15 @@ impl<S: Screen + 'static> Screen for Background<S> {
         self.send(ScreenEvent::Progress(*progress));
     }
 
-    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+    fn measures(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         if self.measured {
             self.send(ScreenEvent::Measures(member.cloned(), Box::new(measures.clone())));
+        }
+    }
+
+    fn workers(&mut self, member: &MemberLabel, running: usize) {
+        if self.measured {
+            self.send(ScreenEvent::Workers(member.clone(), running));
         }
     }
 

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use super::{
     background::Background,
     log::Log,
+    origin::origin,
     screen::{RunLimits, Screen},
     unicode::{shows_unicode, to_ascii},
 };
@@ -23,7 +24,7 @@ use crate::{
     metrics::Snapshot,
     options::Color,
     report::{layout, text},
-    run::{Line, LineKind, Progress, Summary},
+    run::{Line, LineKind, MemberLabel, Progress, Summary},
 };
 
 /// The width of a pipe, or of a terminal whose width is unknown.
@@ -191,7 +192,7 @@ impl<W: Write> Console<W> {
             lines.push('\n');
             return;
         }
-        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
+        let origin = origin(line);
         // What a scenario prints gets no prefix.
         let worker = line.worker.filter(|_| line.kind != LineKind::Print);
         let mut prefix = worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
@@ -210,7 +211,7 @@ impl<W: Write> Console<W> {
             let text = format!("{}{text}", std::mem::take(&mut prefix));
             let text = if style == Style::new() { text } else { self.paint(style, &text) };
             // Writing to a string cannot fail.
-            let _ = writeln!(lines, "{process}{text}");
+            let _ = writeln!(lines, "{origin}{text}");
         }
     }
 
@@ -287,7 +288,7 @@ impl<W: Write + Send> Screen for Console<W> {
         self.put(&text);
     }
 
-    fn measures(&mut self, _: Option<&Arc<str>>, measures: &Snapshot) {
+    fn measures(&mut self, _: Option<&MemberLabel>, measures: &Snapshot) {
         if let Some(log) = &mut self.log {
             log.measures(measures);
         }

@@ -6,6 +6,7 @@ mod console;
 mod dashboard;
 mod exit;
 mod log;
+mod origin;
 mod quiet;
 mod screen;
 mod screen_event;

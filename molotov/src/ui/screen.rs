@@ -6,7 +6,7 @@ use crate::{
     load::Load,
     metrics::Snapshot,
     options::Threshold,
-    run::{Line, Progress, RunInfo, Summary},
+    run::{Line, MemberLabel, Progress, RunInfo, Summary},
 };
 
 /// Shows a run.
@@ -25,8 +25,13 @@ pub trait Screen: Send {
     fn progress(&mut self, progress: &Progress);
 
     /// Takes what was measured since the previous call: by the member of the run with this label, or by this process.
-    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+    fn measures(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         let _ = (member, measures);
+    }
+
+    /// Takes the number of workers that the member with this label runs now.
+    fn workers(&mut self, member: &MemberLabel, running: usize) {
+        let _ = (member, running);
     }
 
     /// Prepares for a fork. The screen must not start threads before [`begin`](Self::begin).

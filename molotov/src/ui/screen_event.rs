@@ -1,12 +1,10 @@
 //! The events that a screen on its own thread receives.
 
-use std::sync::Arc;
-
 use crate::{
     format,
     metrics::Snapshot,
     queue::Item,
-    run::{Line, Progress, Summary},
+    run::{Line, MemberLabel, Progress, Summary},
 };
 
 /// A call of a method of [`Screen`](super::Screen), as data.
@@ -15,7 +13,9 @@ pub(super) enum ScreenEvent {
     /// A line to show.
     Line(Line),
     /// Measures since the previous ones. In a run with several members, they are those of the named member.
-    Measures(Option<Arc<str>>, Box<Snapshot>),
+    Measures(Option<MemberLabel>, Box<Snapshot>),
+    /// The number of workers that a member runs now.
+    Workers(MemberLabel, usize),
     /// The progress of the run.
     Progress(Progress),
     /// The run has ended with this summary.
@@ -39,6 +39,11 @@ impl Item for ScreenEvent {
                 if *member == newer_member && measures.belongs_with(&newer, exact) =>
             {
                 measures.merge(&newer);
+            }
+            (ScreenEvent::Workers(member, running), ScreenEvent::Workers(newer_member, newer))
+                if *member == newer_member =>
+            {
+                *running = newer;
             }
             (ScreenEvent::Progress(progress), ScreenEvent::Progress(newer)) => *progress = newer,
             (_, newer) => return Some(newer),

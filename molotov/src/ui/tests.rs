@@ -9,7 +9,7 @@ use std::{
 use super::*;
 use crate::{
     metrics::{Limits, Outcome, Recorder},
-    run::{Line, PlanProgress, Progress, Summary, Totals},
+    run::{Line, MemberLabel, PlanProgress, Progress, Summary, Totals},
 };
 
 /// The bytes written so far, shared with the console.
@@ -82,6 +82,7 @@ fn run(screen: &mut dyn Screen) {
     screen.line(&Line::print("hello\tfrom \x1b[31mscenario").by_worker(0));
     screen.line(&Line::failure("assertion failed: it is not\n  left: 1\n right: 2\n").by_worker(1));
     screen.line(&Line::info("Running scenarios").by_worker(0).by_process(4321));
+    screen.line(&Line::print("from afar").by_worker(1).by_member(&MemberLabel::Agent("load-\x1b2".into())));
     screen.line(&Line::failure("first\nsecond").by_worker(1).by_process(4321));
     screen.line(&Line::warning("this is an unoptimised build"));
     screen.line(&Line::print(""));

@@ -6,6 +6,7 @@ use crate::{
     engine::{control::Control, member::Member, update::Update},
     options::Args,
     registry::Registry,
+    run::{MemberLabel, Progress},
     ui::Quiet,
 };
 
@@ -15,6 +16,10 @@ struct Agent;
 impl Member for Agent {
     fn name(&self) -> String {
         "the agent on db2".to_owned()
+    }
+
+    fn label(&self) -> Option<MemberLabel> {
+        Some(MemberLabel::Agent("db2".into()))
     }
 
     fn send(&mut self, _: Command) {}
@@ -30,7 +35,7 @@ impl Member for Agent {
     }
 
     fn incomplete(&self, since: Duration) -> Incomplete {
-        Incomplete { process: 4, pid: None, thread: None, since }
+        Incomplete { agent: Some("db2".into()), process: 0, pid: None, thread: None, since }
     }
 
     fn release(self: Box<Self>) {}
@@ -42,11 +47,64 @@ fn measures(runs: u64) -> Update {
     Update::Measures(Box::new(measures))
 }
 
-#[test]
-fn lost_updates_make_counts_incomplete() {
+fn registry() -> Registry {
     let mut registry = Registry::new();
     registry.add_scenario_fn("browse", async |_: &crate::session::Session| Ok::<_, Failure>(()));
-    let plan = Plan::new(Args::default(), &registry).unwrap();
+    registry
+}
+
+/// A screen that keeps what it is shown.
+#[derive(Default)]
+struct Kept {
+    lines: Vec<Line>,
+    workers: Vec<(String, usize)>,
+}
+
+impl Screen for Kept {
+    fn line(&mut self, line: &Line) {
+        self.lines.push(line.clone());
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn workers(&mut self, member: &MemberLabel, running: usize) {
+        self.workers.push((member.to_string(), running));
+    }
+
+    fn finish(&mut self, _: &Summary) {}
+}
+
+#[test]
+fn lines_losses_and_workers_of_agents_name_them() {
+    let plan = Plan::new(Args::default(), &registry()).unwrap();
+    let (mut screen, (_control, inbox)) = (Kept::default(), Control::new());
+    let mut coordinator = Coordinator::new(plan, &mut screen, inbox);
+    let id = coordinator.members.next_id();
+    coordinator.members.join(id, Box::new(Agent));
+    let lost = Incomplete { agent: None, process: 1, pid: Some(4711), thread: Some(2), since: Duration::from_secs(3) };
+    for update in [
+        Update::Line(Line::print("hello").by_process(4711).by_worker(7)),
+        Update::Workers { running: 20, most: 30 },
+        Update::Incomplete(lost),
+    ] {
+        coordinator.update(id, update);
+    }
+    let incomplete = coordinator.finish().incomplete;
+    assert_eq!(
+        incomplete.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "Counts of thread 2 of process 1 (pid 4711) of agent db2 are incomplete since 3.0 s: what it measured later is \
+             lost."
+        ]
+    );
+    let Line { agent, pid, worker, .. } = &screen.lines[0];
+    assert_eq!((agent.as_deref(), *pid, *worker), (Some("db2"), Some(4711), Some(7)));
+    assert_eq!(screen.workers, [("agent db2".to_owned(), 20)]);
+}
+
+#[test]
+fn lost_updates_make_counts_incomplete() {
+    let plan = Plan::new(Args::default(), &registry()).unwrap();
     let (mut screen, (_control, inbox)) = (Quiet, Control::new());
     let mut coordinator = Coordinator::new(plan, &mut screen, inbox);
     let ids = [coordinator.members.next_id(), coordinator.members.next_id()];
@@ -65,7 +123,7 @@ fn lost_updates_make_counts_incomplete() {
     coordinator.update(ids[1], Update::Lost("the agent on db2 failed at its end".to_owned()));
     let summary = coordinator.finish();
     assert_eq!(summary.totals.successes, 6, "what comes after the end of a member does not count");
-    let incomplete = Incomplete { process: 4, pid: None, thread: None, since };
+    let incomplete = Incomplete { agent: Some("db2".into()), process: 0, pid: None, thread: None, since };
     assert_eq!(summary.incomplete, [incomplete.clone(), incomplete]);
     assert_eq!(summary.totals.elapsed, over);
     let Verdict::ProcessLost(how) = summary.verdict else { panic!("{:?}", summary.verdict) };

@@ -1,6 +1,6 @@
 //! Updates of members, as the coordinator handles them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::Coordinator;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
     format,
     metrics::Snapshot,
-    run::Line,
+    run::{Incomplete, Line, MemberLabel},
 };
 
 impl Coordinator<'_> {
@@ -23,7 +23,10 @@ impl Coordinator<'_> {
             return;
         }
         match update {
-            Update::Line(line) => self.screen.line(&line),
+            Update::Line(line) => self.screen.line(&match member.label() {
+                Some(agent) if agent.is_agent() => line.by_member(&agent),
+                _ => line,
+            }),
             Update::Measures(measures) => {
                 let label = member.label();
                 self.measured(label.as_ref(), &measures);
@@ -33,7 +36,10 @@ impl Coordinator<'_> {
                 self.incomplete.push(member.incomplete());
                 self.gave_up = true;
             }
-            Update::Incomplete(incomplete) => self.incomplete.push(incomplete),
+            Update::Incomplete(incomplete) => {
+                let agent = member.incomplete().agent;
+                self.incomplete.push(Incomplete { agent, ..incomplete });
+            }
             Update::Missing { updates } => {
                 let (name, incomplete) = (member.name(), member.incomplete());
                 let (count, since) = (format::plural(updates, "update"), format::elapsed(incomplete.since));
@@ -71,7 +77,12 @@ impl Coordinator<'_> {
                 tracing::debug!(member = member.name(), ?elapsed, "a member has ended");
                 self.work_ended(elapsed, paused);
             }
-            Update::Workers { .. } | Update::Reported(_) | Update::Closed => {}
+            Update::Workers { running, .. } => {
+                if let Some(label) = member.label() {
+                    self.screen.workers(&label, running);
+                }
+            }
+            Update::Reported(_) | Update::Closed => {}
         }
     }
 
@@ -83,7 +94,7 @@ impl Coordinator<'_> {
     }
 
     /// Adds measures to the totals, the timeline and the screen.
-    pub(super) fn measured(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+    pub(super) fn measured(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         self.screen.measures(member, measures);
         if let Some(sizing) = &mut self.sizing {
             sizing.measured(measures);

@@ -4,7 +4,6 @@ use std::{
     io,
     net::Shutdown,
     os::unix::net::UnixStream,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -28,7 +27,7 @@ use crate::{
         update::{Command, MemberId, Update},
     },
     queue::Sender,
-    run::{Incomplete, Line},
+    run::{Incomplete, Line, MemberLabel},
 };
 
 /// How long a child must be stopped before the run reports it. Ctrl-Z and `fg` stop and resume all processes.
@@ -138,8 +137,8 @@ impl Member for Child {
         format!("the process {}", self.pid())
     }
 
-    fn label(&self) -> Option<Arc<str>> {
-        Some(self.pid().to_string().into())
+    fn label(&self) -> Option<MemberLabel> {
+        Some(MemberLabel::Process(self.pid()))
     }
 
     fn begin(&mut self, sender: &Sender<Message>, epoch: Instant) -> io::Result<()> {
@@ -215,7 +214,7 @@ impl Member for Child {
     }
 
     fn incomplete(&self, since: Duration) -> Incomplete {
-        Incomplete { process: self.number, pid: Some(self.pid()), thread: None, since }
+        Incomplete { agent: None, process: self.number, pid: Some(self.pid()), thread: None, since }
     }
 
     fn release(self: Box<Self>) {

@@ -102,7 +102,7 @@ impl Member for Thread {
     }
 
     fn incomplete(&self, since: Duration) -> Incomplete {
-        Incomplete { process: 0, pid: None, thread: Some(self.number), since }
+        Incomplete { agent: None, process: 0, pid: None, thread: Some(self.number), since }
     }
 
     /// Joins a thread that has ended. A thread that was given up keeps running: nothing outside can stop it.

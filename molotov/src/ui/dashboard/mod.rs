@@ -30,7 +30,7 @@ use crate::{
     metrics::Snapshot,
     options::Color,
     queue::{Receiver, Sender, queue},
-    run::{Line, LineKind, Progress, Summary},
+    run::{Line, LineKind, MemberLabel, Progress, Summary},
 };
 
 /// The number of lines that are printed if the run is abandoned.
@@ -110,8 +110,12 @@ impl Screen for Dashboard {
         self.show(ScreenEvent::Progress(*progress));
     }
 
-    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+    fn measures(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         self.send(ScreenEvent::Measures(member.cloned(), Box::new(measures.clone())));
+    }
+
+    fn workers(&mut self, member: &MemberLabel, running: usize) {
+        self.send(ScreenEvent::Workers(member.clone(), running));
     }
 
     fn before_fork(&mut self) {

@@ -119,7 +119,7 @@ impl State {
                 // Until then, the last second is not complete.
                 self.tick(progress.totals.elapsed.saturating_sub(COMPLETE_AFTER).as_secs());
             }
-            ScreenEvent::Finish(_) | ScreenEvent::End => {}
+            ScreenEvent::Workers(..) | ScreenEvent::Finish(_) | ScreenEvent::End => {}
         }
     }
 

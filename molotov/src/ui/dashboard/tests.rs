@@ -22,7 +22,7 @@ use crate::{
     load::{ClosedModel, Levels, Load, Model, Stream},
     metrics::{ErrorSample, HTTP, Health, Limits, OperationSample, Outcome, Recorder, Snapshot, Stats, Status},
     report::open_tests,
-    run::{COMPLETE_AFTER, Line, PlanProgress, Progress, SizingProgress, Totals},
+    run::{COMPLETE_AFTER, Line, MemberLabel, PlanProgress, Progress, SizingProgress, Totals},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -86,7 +86,7 @@ fn after(seconds: u64, failing: u64, processes: &[u32]) -> State {
             [] => None,
             many => Some(many[second as usize % many.len()]),
         };
-        state.apply(ScreenEvent::Measures(process.map(|pid: u32| pid.to_string().into()), Box::new(measures)));
+        state.apply(ScreenEvent::Measures(process.map(MemberLabel::Process), Box::new(measures)));
         let line =
             Line::print(format!("printed \u{1b}[31m 漢字 🦀 in second {second}")).by_worker(second as usize % 10);
         state.apply(ScreenEvent::Line(process.into_iter().fold(line, Line::by_process)));

@@ -67,7 +67,7 @@ impl LiveRun {
 
     fn apply(&mut self, event: ScreenEvent) {
         match event {
-            ScreenEvent::Line(_) | ScreenEvent::End => {}
+            ScreenEvent::Line(_) | ScreenEvent::Workers(..) | ScreenEvent::End => {}
             ScreenEvent::Measures(_, measures) => match &mut self.pending {
                 Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
                 _ => {

@@ -30,7 +30,7 @@ use crate::{
     metrics::Snapshot,
     options::WebAddress,
     queue::{Receiver, Sender, queue},
-    run::{Line, Progress, Summary},
+    run::{Line, MemberLabel, Progress, Summary},
 };
 
 /// The socket of a live page that is not served yet. Browsers that connect wait until the run begins.
@@ -113,10 +113,14 @@ impl Screen for Web {
         self.events.send(ScreenEvent::Progress(*progress));
     }
 
-    fn measures(&mut self, member: Option<&Arc<str>>, measures: &Snapshot) {
+    fn measures(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         self.screen.measures(member, measures);
-        // The page does not tell members apart, so all that wait can merge.
-        self.events.send(ScreenEvent::Measures(None, Box::new(measures.clone())));
+        self.events.send(ScreenEvent::Measures(member.cloned(), Box::new(measures.clone())));
+    }
+
+    fn workers(&mut self, member: &MemberLabel, running: usize) {
+        self.screen.workers(member, running);
+        self.events.send(ScreenEvent::Workers(member.clone(), running));
     }
 
     fn before_fork(&mut self) {

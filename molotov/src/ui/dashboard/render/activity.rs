@@ -10,6 +10,7 @@ use crate::{
     format,
     report::layout::{cut, harmless, width},
     run::LineKind,
+    ui::origin::origin,
 };
 
 /// Draws the lines of the run, the newest last.
@@ -32,9 +33,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
             LineKind::Info => palette.faint(),
             LineKind::Print => Style::new(),
         };
-        let process = line.pid.map(|pid| format!("[P:{pid}] ")).unwrap_or_default();
         let worker = line.worker.map(|worker| format!("[W:{worker}] ")).unwrap_or_default();
-        let mut prefix = process + &worker;
+        let mut prefix = origin(line) + &worker;
         let mut texts = Vec::new();
         let mut more = match (entry.more, line.kind) {
             (0, _) => String::new(),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     format,
     metrics::{Health, Histogram, ThreadHealth},
-    report::layout::{fitting, wrap},
+    report::layout::{fitting, harmless, wrap},
 };
 
 const COLUMNS: [Column; 8] = [
@@ -164,7 +164,7 @@ fn percent(share: f64) -> String {
 fn rows(state: &State, palette: &Palette) -> Vec<(Row, Style)> {
     let mut rows = Vec::new();
     for (process, recent) in &state.generator.processes {
-        let name = process.as_deref().map_or("this process".to_owned(), |pid| format!("process {pid}"));
+        let name = process.as_ref().map_or("this process".to_owned(), |label| harmless(&label.to_string()));
         let Some(health) = recent.health() else {
             rows.push((Row { name, cells: vec![("ended".to_owned(), palette.faint())] }, Style::new()));
             continue;

@@ -1,11 +1,11 @@
 //! The state of the load generator: of its processes over the last seconds, and its course over time.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::metrics::{Health, Histogram, Snapshot};
+use crate::{
+    metrics::{Health, Histogram, Snapshot},
+    run::MemberLabel,
+};
 
 /// The number of seconds over which the health of a process is shown.
 const RECENT: u64 = 5;
@@ -16,7 +16,7 @@ const POINTS: usize = 120;
 #[derive(Debug, Default)]
 pub(in super::super) struct Generator {
     /// By process ID; `None` is this process.
-    pub(in super::super) processes: BTreeMap<Option<Arc<str>>, Recent>,
+    pub(in super::super) processes: BTreeMap<Option<MemberLabel>, Recent>,
     /// The CPU time of the machine and the quota, without the other figures.
     pub(in super::super) machine: Recent,
     points: VecDeque<GeneratorPoint>,
@@ -68,7 +68,7 @@ impl Recent {
 
 impl Generator {
     /// Adds the health of a process, and of the machine.
-    pub(super) fn add(&mut self, second: u64, process: Option<Arc<str>>, measures: &Snapshot) {
+    pub(super) fn add(&mut self, second: u64, process: Option<MemberLabel>, measures: &Snapshot) {
         let health = &measures.health;
         let send_lag = measures.all_starts().lag;
         self.pending.merge(health);

@@ -44,7 +44,7 @@ fn cuts_no_numbers() {
     measures.health.quota.periods = 1_000;
     measures.health.quota.throttled_periods = 987;
     measures.health.machine.total = Duration::from_secs(2);
-    state.apply(ScreenEvent::Measures(Some("1234567".into()), Box::new(measures)));
+    state.apply(ScreenEvent::Measures(Some(MemberLabel::Process(1_234_567)), Box::new(measures)));
     for view in View::ALL {
         state.view = view;
         // The numbers on an axis depend on its height.
