@@ -1,8 +1,9 @@
-//! Tells the crate whether it is built without optimisation, and compiles the Python part of the package.
+//! Tells the crate its platform and whether it is built without optimisation, and compiles the Python part of the package.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(unoptimized)");
+    println!("cargo::rustc-env=MOLOTOV_TARGET={}", std::env::var("TARGET").expect("cargo sets TARGET"));
     // Debug assertions say nothing about it: profiles combine them freely.
     if std::env::var("OPT_LEVEL").is_ok_and(|level| level == "0") {
         println!("cargo::rustc-cfg=unoptimized");

@@ -10,4 +10,7 @@
 //! knows little of what is in them: it keeps what the process sends until the broker has acknowledged it.
 
 mod archive;
+mod cache;
+mod program;
 mod protocol;
+mod trust;
