@@ -11,6 +11,10 @@
 
 mod archive;
 mod cache;
+mod connection;
 mod program;
 mod protocol;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod test_server;
 mod trust;
