@@ -12,7 +12,8 @@ use super::{STEADY, TROUBLED};
 ///
 /// If a test fails here, a field of the JSON report has changed: raise the version in `report/json.rs`, name the file of the schema
 /// after it, describe the change in the changelog, and add a line.
-const VERSIONS: &[(&str, u64)] = &[("molotov-report/3", 9_677_743_075_664_439_093)];
+const VERSIONS: &[(&str, u64)] =
+    &[("molotov-report/3", 9_677_743_075_664_439_093), ("molotov-report/4", 3_306_882_164_003_008_329)];
 
 /// The FNV-1a hash of a text, which is the same on all systems.
 fn hash(text: &str) -> u64 {
@@ -85,7 +86,7 @@ fn every_field_is_required(whole: &mut Value, place: &str) {
 #[test]
 fn the_schema_allows_no_other_fields() {
     let server = Server::new();
-    let line = "-d 0.3 --rate 50/s --threshold successes==9 --report json:- -s browse";
+    let line = "-p 2 -d 0.3 --rate 50/s --threshold successes==9 --report json:- -s browse";
     let output = Program::new(STEADY, line).env("DO", "custom").against(&server).run().exited(1);
     every_field_is_required(&mut report(&output.stdout), "");
 }
@@ -182,6 +183,27 @@ fn checks_and_own_values_are_exact_over_shards_and_processes() {
             output.stdout
         );
     }
+}
+
+#[test]
+fn each_process_has_its_part_of_the_counts() {
+    let (server, directory) = (Server::new(), tempfile::tempdir().unwrap());
+    let line = "-s cart -p 3 -w 2 -r 5 --report out.json --report out.html";
+    let output = Program::new(STEADY, line).against(&server).in_directory(directory.path()).run().exited(0);
+    let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    let report = report(&read("out.json"));
+    let members = report["members"].as_array().unwrap();
+    assert_eq!(members.len(), 3, "{}", report["members"]);
+    for member in members {
+        assert_eq!((&member["kind"], &member["workers"]), (&"process".into(), &2.into()), "{member}");
+        assert_eq!(member["scenarios"]["successes"], 10, "{member}");
+        assert!(member["name"].as_str().unwrap().parse::<u32>().is_ok(), "{member}");
+        assert!(member["generator"]["cpu"].as_f64().unwrap() > 0.0, "{member}");
+    }
+    let requests = members.iter().map(|member| member["requests"]["successes"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(requests, server.served());
+    assert!(read("out.html").contains("<section id=\"processes\">"));
+    assert!(!output.stdout.contains("lag p95"), "processes that do not differ are not compared: {}", output.stdout);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 /// The JSON Schema of the current version of reports, as the book publishes it.
-pub const REPORT_SCHEMA: &str = include_str!("../../book/src/reference/report-3.schema.json");
+pub const REPORT_SCHEMA: &str = include_str!("../../book/src/reference/report-4.schema.json");
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     let schema = serde_json::from_str(REPORT_SCHEMA).expect("the schema is JSON");

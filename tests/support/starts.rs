@@ -18,7 +18,7 @@ pub fn reports_agree_about_starts(test: &LoadTestProgram) {
         let report = crate::report(&read("out.json"));
         let starts = &report["starts"];
         let count = |name: &str| starts[name].as_u64().unwrap_or_else(|| panic!("no {name} in {starts}"));
-        assert_eq!((&report["schema"], &report["load"]["model"]), (&"molotov-report/3".into(), &"open".into()));
+        assert_eq!((&report["schema"], &report["load"]["model"]), (&"molotov-report/4".into(), &"open".into()));
         let (asked, achieved) = (starts["asked"].as_f64(), starts["achieved"].as_f64());
         assert!(asked.is_some_and(|asked| (asked - 200.0).abs() < 1e-6), "{line}: {starts}");
         let expected = count("started") as f64 / 1.5;

@@ -142,8 +142,8 @@ pub struct Quota {
     pub throttled: Duration,
 }
 
-/// What made the generator the bottleneck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What made the generator the bottleneck, in the order in which causes are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Bottleneck {
     /// The number of open files reached its limit.
@@ -325,7 +325,7 @@ impl Health {
     }
 
     /// Returns what was wrong with the generator and what to do about it, without a subject.
-    pub(super) fn reason(&self, subject: &str, measured: &Histogram) -> Option<String> {
+    pub(crate) fn reason(&self, subject: &str, measured: &Histogram) -> Option<String> {
         let percent = |share: f64| format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0));
         let millis = |time: Duration| format!("{:.*} ms", usize::from(time < LATE), time.as_secs_f64() * 1e3);
         let late = || {

@@ -26,6 +26,7 @@ pub use errors::ErrorGroup;
 pub use health::{Bottleneck, Health, Machine, Quota, ThreadHealth};
 pub use histogram::Histogram;
 pub use sample::Outcome;
+pub(crate) use snapshot::LatencySubject;
 pub use snapshot::{Counts, Snapshot, Stats};
 pub use starts::Starts;
 pub use values::{Gauge, Values};

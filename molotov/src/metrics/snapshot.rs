@@ -231,24 +231,28 @@ impl Snapshot {
     /// Returns one sentence that names the bottleneck in the load generator and what to do about it; `None` if there is none.
     pub fn advice(&self) -> Option<String> {
         let (subject, latency) = self.measured();
-        self.health.advice(subject, &latency)
+        self.health.advice(subject.name(), &latency)
     }
 
     /// Returns [`advice`](Self::advice) if the load generator delayed its own measurements, and not only shared a busy machine.
     pub(crate) fn distortion(&self) -> Option<String> {
         let (subject, latency) = self.measured();
-        self.health.delays(&latency).then(|| self.health.advice(subject, &latency)).flatten()
+        self.health.delays(&latency).then(|| self.health.advice(subject.name(), &latency)).flatten()
     }
 
     /// Returns what was wrong with the load generator and what to do about it, without a subject.
     pub(crate) fn bottleneck_reason(&self) -> Option<String> {
         let (subject, latency) = self.measured();
-        self.health.reason(subject, &latency)
+        self.health.reason(subject.name(), &latency)
     }
 
     /// Returns the latencies of requests, or else of steps, or else of scenarios, and which of them.
-    fn measured(&self) -> (&'static str, Histogram) {
-        let kinds = [("requests", &self.requests), ("steps", &self.steps), ("scenarios", &self.scenarios)];
+    pub(crate) fn measured(&self) -> (LatencySubject, Histogram) {
+        let kinds = [
+            (LatencySubject::Requests, &self.requests),
+            (LatencySubject::Steps, &self.steps),
+            (LatencySubject::Scenarios, &self.scenarios),
+        ];
         let (subject, rows) = kinds.into_iter().find(|(_, rows)| !rows.is_empty()).unwrap_or(kinds[0]);
         let mut latency = Histogram::default();
         rows.values().for_each(|stats| latency.merge(&stats.latency));
@@ -267,6 +271,25 @@ impl Snapshot {
             2 * size_of::<Stats>() + name.len() + stats.statuses.len() * 32 + histograms
         });
         rows.sum::<usize>() + self.health.lag.memory()
+    }
+}
+
+/// Which latencies the load generator is compared with. Later ones are preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum LatencySubject {
+    #[default]
+    Scenarios,
+    Steps,
+    Requests,
+}
+
+impl LatencySubject {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            LatencySubject::Scenarios => "scenarios",
+            LatencySubject::Steps => "steps",
+            LatencySubject::Requests => "requests",
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Cell {
     pub(super) alarming: bool,
 }
 
-const fn column(head: &'static str, rank: u8) -> Column {
+pub(super) const fn column(head: &'static str, rank: u8) -> Column {
     Column { head, rank }
 }
 
@@ -78,14 +78,19 @@ pub(super) fn sections(summary: &Summary) -> impl Iterator<Item = Section> {
 }
 
 impl Section {
-    /// Leaves out rows if there are more than `most` apart from the sum, and returns how many. Failed checks stay.
+    /// Leaves out rows if there are more than `most` apart from the sum, and returns how many. Rows with failures stay.
     pub(super) fn limit(&mut self, most: usize) -> usize {
         let most = most + usize::from(self.rows.iter().any(|row| row.total));
         let left_out = self.rows.len().saturating_sub(most);
         if left_out > 0 {
-            self.rows.sort_by_key(|row| Reverse((row.total, row.sample.is_some())));
-            self.rows.truncate(most);
-            self.rows.sort_by(|a, b| (a.total, &a.name).cmp(&(b.total, &b.name)));
+            let mut rows: Vec<_> = std::mem::take(&mut self.rows).into_iter().enumerate().collect();
+            rows.sort_by_key(|(_, row)| {
+                let alarming = row.cells.iter().filter(|cell| cell.alarming).count();
+                Reverse((row.total, row.sample.is_some(), alarming))
+            });
+            rows.truncate(most);
+            rows.sort_by_key(|(index, _)| *index);
+            self.rows = rows.into_iter().map(|(_, row)| row).collect();
         }
         left_out
     }
@@ -141,7 +146,7 @@ fn plain(name: &Arc<str>, cells: Vec<Cell>) -> Row {
     Row { name: Arc::clone(name), cells, total: false, sample: None }
 }
 
-fn count(count: u64) -> Cell {
+pub(super) fn count(count: u64) -> Cell {
     Cell { text: format::count(count), value: Some(count as f64), alarming: false }
 }
 

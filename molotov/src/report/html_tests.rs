@@ -267,7 +267,7 @@ fn page_needs_no_network() {
 fn json_report() {
     let summary = summary(3);
     let report: serde_json::Value = serde_json::from_str(&json(&summary)).unwrap();
-    assert_eq!(report["schema"], "molotov-report/3");
+    assert_eq!(report["schema"], "molotov-report/4");
     assert_eq!(report["totals"]["successes"], summary.totals.successes);
     let row = &report["requests"][0];
     assert_eq!((&row["count"], &row["failed"]), (&60.into(), &6.into()));

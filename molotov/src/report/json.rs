@@ -1,4 +1,4 @@
-//! The report as JSON, in the schema `molotov-report/3`: `book/src/reference/report-3.schema.json`.
+//! The report as JSON, in the schema `molotov-report/4`: `book/src/reference/report-4.schema.json`.
 //!
 //! Durations have their unit in the name, `_ms` or `_s`, with fractions. Points in time are seconds since the start (`at_s`), or RFC
 //! 3339 in UTC. A change of a field needs a new version of the schema.
@@ -15,13 +15,13 @@ use crate::{
     metrics::{Bottleneck, Counts, ErrorGroup, Histogram, Stats},
     options::{Rate, Threshold},
     run::{
-        Capacity, CourseBin, Courses, ErrorKey, Incomplete, LoadUnit, Point, PointStarts, RunInfo, SearchEnd,
-        SizingResult, SizingStep, Stall, Stalls, StreamStarts, Summary, ThresholdResult,
+        Capacity, CourseBin, Courses, ErrorKey, Incomplete, LoadUnit, MemberSummary, Point, PointStarts, RunInfo,
+        SearchEnd, SizingResult, SizingStep, Stall, Stalls, StreamStarts, Summary, ThresholdResult,
     },
 };
 
 /// The name and the version of the schema.
-const SCHEMA: &str = "molotov-report/3";
+const SCHEMA: &str = "molotov-report/4";
 
 /// Formats a run as JSON.
 ///
@@ -31,13 +31,14 @@ const SCHEMA: &str = "molotov-report/3";
 /// use molotov::report::{Summary, json};
 ///
 /// let report: serde_json::Value = serde_json::from_str(&json(&Summary::default()))?;
-/// assert_eq!(report["schema"], "molotov-report/3");
+/// assert_eq!(report["schema"], "molotov-report/4");
 /// assert_eq!(report["conclusion"]["name"], "passed");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub fn json(summary: &Summary) -> String {
     let snapshot = &summary.snapshot;
     let health = &snapshot.health;
+    let generator = summary.generator_limit();
     let mut report = json!({
         "schema": SCHEMA,
         "version": summary.version,
@@ -62,6 +63,7 @@ pub fn json(summary: &Summary) -> String {
         "scenarios": rows(&snapshot.scenarios, summary.totals.active()),
         "requests": rows(&snapshot.requests, summary.totals.active()),
         "steps": rows(&snapshot.steps, summary.totals.active()),
+        "members": summary.members.iter().map(|one| member(one, summary)).collect::<Vec<_>>(),
         "stalls": summary.stalls.as_ref().map(stalls),
         "incomplete": summary.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "names_exceeded": snapshot.names_exceeded,
@@ -81,8 +83,8 @@ pub fn json(summary: &Summary) -> String {
             "open_files": health.open_files,
             "open_files_limit": health.open_files_limit,
             "connections": health.connections,
-            "bottleneck": snapshot.bottleneck().map(Bottleneck::name),
-            "advice": snapshot.advice(),
+            "bottleneck": generator.as_ref().map(|limit| limit.bottleneck.name()),
+            "advice": generator.map(|limit| limit.to_string()),
         },
         "notes": summary.notes,
         "timeline_latency": summary.timeline.latency_source().name(),
@@ -254,8 +256,41 @@ fn error(group: &ErrorGroup) -> Value {
     })
 }
 
+fn member(member: &MemberSummary, summary: &Summary) -> Value {
+    let MemberSummary { label, workers, health, starts, .. } = member;
+    json!({
+        "kind": label.kind(),
+        "name": label.name(),
+        "workers": workers,
+        "incomplete_since_s": summary.loss_of(member).map(|loss| loss.since.as_secs_f64()),
+        "scenarios": counts(&member.scenarios),
+        "requests": counts(&member.requests),
+        "latency": member.subject.name(),
+        "latency_ms": percentiles(&member.latency),
+        "starts": (!starts.is_empty()).then(|| json!({
+            "started": starts.started,
+            "late": starts.late,
+            "dropped": starts.dropped,
+            "unstarted": starts.unstarted,
+            "lag_ms": percentiles(&starts.lag),
+        })),
+        "generator": {
+            "cpu": health.cpu(),
+            "cpu_wait": health.cpu_wait(),
+            "cores": health.cores(),
+            "machine_cpu": (!health.machine.total.is_zero()).then(|| health.machine.busy_share()),
+            "lag_ms": percentiles(&health.lag),
+            "open_files": health.open_files,
+            "connections": health.connections,
+            "bottleneck": member.bottleneck().map(Bottleneck::name),
+            "reason": member.reason(),
+        },
+    })
+}
+
 fn incomplete(incomplete: &Incomplete) -> Value {
     json!({
+        "agent": incomplete.agent,
         "process": incomplete.process,
         "pid": incomplete.pid,
         "thread": incomplete.thread,
@@ -341,19 +376,20 @@ fn point(point: &Point) -> Value {
 }
 
 fn point_starts(starts: &PointStarts) -> Value {
-    let times = |times: &Histogram| {
-        let at = |percent| times.percentile_if_enough(percent).map(millis);
-        json!({ "p50": at(50.0), "p95": at(95.0), "p99": at(99.0), "max": at(100.0) })
-    };
     json!({
         "asked": starts.asked,
         "started": starts.started,
         "late": starts.late,
         "dropped": starts.dropped,
-        "lag_ms": times(&starts.lag),
-        "response_ms": times(&starts.response),
-        "service_ms": times(&starts.service),
+        "lag_ms": percentiles(&starts.lag),
+        "response_ms": percentiles(&starts.response),
+        "service_ms": percentiles(&starts.service),
     })
+}
+
+fn percentiles(times: &Histogram) -> Value {
+    let at = |percent| times.percentile_if_enough(percent).map(millis);
+    json!({ "p50": at(50.0), "p95": at(95.0), "p99": at(99.0), "max": at(100.0) })
 }
 
 fn courses(courses: &Courses) -> Value {

@@ -11,6 +11,7 @@ use std::{
 use super::{
     custom::{Column, Row, Section, sections},
     layout::{cut, harmless},
+    members::members,
     text::sizing,
 };
 use crate::{
@@ -55,6 +56,7 @@ pub fn markdown(summary: &Summary) -> String {
     rows(&mut text, "Tags", &snapshot.tags, active, false);
     sections(summary).for_each(|section| custom(&mut text, section));
     errors(&mut text, &snapshot.errors);
+    members(summary).filter(|_| summary.compares_members()).into_iter().for_each(|section| custom(&mut text, section));
     notes(&mut text, summary);
     text
 }
@@ -92,6 +94,9 @@ fn facts(text: &mut String, summary: &Summary) {
     facts.push(format::plural(summary.workers as u64, "worker"));
     if summary.processes > 1 {
         facts.push(format::plural(summary.processes as u64, "process"));
+    }
+    if summary.agents() > 0 {
+        facts.push(format::plural(summary.agents() as u64, "agent"));
     }
     if let Some(started) = summary.started {
         facts.push(format!("started {}", format::seconds(started)));

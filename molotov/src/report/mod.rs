@@ -13,6 +13,10 @@ mod junit;
 pub(crate) mod layout;
 mod markdown;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod member_tests;
+mod members;
+#[cfg(test)]
 pub(crate) mod open_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -37,8 +41,8 @@ pub(crate) use threshold::Custom;
 pub use crate::options::{ReportTarget, Threshold, ThresholdError};
 pub use crate::run::{
     Capacity, Conclusion, CourseBin, Courses, ErrorKey, Incomplete, LatencySource, Light, Limit, Limiter, LoadUnit,
-    MemberLabel, Point, PointStarts, RunInfo, SearchEnd, SizingResult, SizingStep, Stall, Stalls, StepVerdict, Summary,
-    ThresholdResult, Timeline, Totals, Verdict,
+    MemberLabel, MemberSummary, Point, PointStarts, RunInfo, SearchEnd, SizingResult, SizingStep, Stall, Stalls,
+    StepVerdict, Summary, ThresholdResult, Timeline, Totals, Verdict,
 };
 #[doc(hidden)]
 pub use crate::run::{Line, LineKind, PlanProgress, Progress, SizingProgress};

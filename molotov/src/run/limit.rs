@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{StreamStarts, Summary};
+use super::{GeneratorLimit, StreamStarts, Summary};
 use crate::{
     format,
     metrics::{Bottleneck, Histogram, Snapshot, Starts},
@@ -30,7 +30,7 @@ pub struct Limit {
     /// Whether the run had several processes, so that `--workers` is the number of each.
     several_processes: bool,
     /// What was wrong with the load generator, and what to do about it.
-    reason: Option<String>,
+    generator: Option<GeneratorLimit>,
 }
 
 /// What limited a run whose scenarios start at a rate.
@@ -65,7 +65,7 @@ impl Summary {
         let limit = self.limit();
         // The sentence about a limit of the load generator says the same.
         let named = limit.as_ref().is_some_and(|limit| matches!(limit.limiter, Limiter::Generator(_)));
-        let advice = self.snapshot.advice().filter(|_| !named);
+        let advice = self.generator_limit().filter(|_| !named).map(|limit| limit.to_string());
         limit.map(|limit| limit.to_string()).into_iter().chain(advice).collect()
     }
 
@@ -78,11 +78,9 @@ impl Summary {
         if missing <= 1 || starts.started as f64 >= ENOUGH * starts.planned() as f64 {
             return None;
         }
-        let limiter = limiter(&self.snapshot, &starts);
-        let reason = match limiter {
-            Limiter::Generator(_) => self.snapshot.bottleneck_reason(),
-            Limiter::Workers | Limiter::Setup | Limiter::Unknown => None,
-        };
+        let generator = self.generator_limit();
+        let limiter = limiter(generator.as_ref().map(|limit| limit.bottleneck), &starts);
+        let generator = generator.filter(|_| matches!(limiter, Limiter::Generator(_)));
         let needed = (asked * mean_service_time(&self.snapshot).as_secs_f64()).ceil() as usize;
         let workers_needed = (needed > self.workers).then(|| needed.div_ceil(self.processes.max(1)));
         let several_processes = self.processes > 1;
@@ -94,16 +92,16 @@ impl Summary {
             workers: self.workers,
             workers_needed,
             several_processes,
-            reason,
+            generator,
         })
     }
 }
 
 /// A generator without CPU time also keeps its workers busy, so it is named first. Code that blocks its threads also delays setups.
-fn limiter(snapshot: &Snapshot, starts: &Starts) -> Limiter {
+fn limiter(bottleneck: Option<Bottleneck>, starts: &Starts) -> Limiter {
     let not_in_time = starts.late + starts.dropped + starts.unstarted;
     let most_waited_for_setup = starts.setting_up > 0 && 2 * starts.setting_up >= not_in_time;
-    match snapshot.bottleneck() {
+    match bottleneck {
         Some(bottleneck @ (Bottleneck::Cpu | Bottleneck::Quota | Bottleneck::OpenFiles)) => {
             Limiter::Generator(bottleneck)
         }
@@ -138,7 +136,7 @@ impl fmt::Display for Limit {
         let counts =
             counts.map(|(count, what)| format!("{} {what}", format::count(count))).collect::<Vec<_>>().join(", ");
         write!(f, "Scenarios started at {achieved}/s instead of {asked}/s ({counts}), ")?;
-        match (self.limiter, &self.reason) {
+        match (self.limiter, &self.generator) {
             (Limiter::Workers, _) => {
                 let workers = match self.workers {
                     1 => "the only worker was".to_owned(),
@@ -158,7 +156,9 @@ impl fmt::Display for Limit {
                  beginning of the run with `--warm-up`.",
                 format::plural(self.starts.setting_up, "start")
             ),
-            (_, Some(reason)) => write!(f, "because the load generator was the bottleneck: {reason}."),
+            (_, Some(GeneratorLimit { place, reason, .. })) => {
+                write!(f, "because the load generator was the bottleneck{place}: {reason}.")
+            }
             (_, None) => {
                 write!(f, "for a reason that Molotov does not measure: look for code in scenarios that blocks.")
             }

@@ -8,11 +8,13 @@
 //! - [`Report`](crate::Report) wraps a summary in methods, so that the tests of a user name no fields.
 
 mod conclusion;
+mod generator;
 mod info;
 mod limit;
 mod limitations;
 mod line;
 mod member_label;
+mod member_summary;
 mod progress;
 mod sizing;
 mod stalls;
@@ -25,7 +27,6 @@ mod verdict;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use self::standing::Standing;
-pub(crate) use self::stream_starts::StreamStarts;
 #[cfg(feature = "dashboard")]
 pub(crate) use self::timeline::COMPLETE_AFTER;
 pub use self::{
@@ -34,6 +35,7 @@ pub use self::{
     limit::{Limit, Limiter},
     line::{Line, LineKind},
     member_label::MemberLabel,
+    member_summary::MemberSummary,
     progress::{PlanProgress, Progress},
     sizing::{Capacity, LoadUnit, SearchEnd, SizingProgress, SizingResult, SizingStep, StepVerdict},
     stalls::{Stall, Stalls},
@@ -42,3 +44,4 @@ pub use self::{
     totals::Totals,
     verdict::{FixtureFailure, Verdict},
 };
+pub(crate) use self::{generator::GeneratorLimit, stream_starts::StreamStarts};

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunInfo, SizingResult, Stalls, Timeline, Totals, Verdict};
+use super::{MemberSummary, RunInfo, SizingResult, Stalls, Timeline, Totals, Verdict};
 use crate::{format, load::Load, metrics::Snapshot};
 
 /// The result of a run. Every report is a function of it.
@@ -52,7 +52,9 @@ pub struct Summary {
     pub started: Option<SystemTime>,
     /// The course of the run.
     pub timeline: Timeline,
-    /// The processes and threads whose counts are incomplete.
+    /// What each agent measured, or each process if there are several, in the order of their labels. Empty in a run of one process.
+    pub members: Vec<MemberSummary>,
+    /// The agents, processes and threads whose counts are incomplete.
     pub incomplete: Vec<Incomplete>,
     /// The stalls that a closed loop hides; `None` if there were none, or if scenarios started at a rate.
     pub stalls: Option<Stalls>,

@@ -60,6 +60,7 @@ impl Coordinator<'_> {
             thresholds: Vec::new(),
             started: self.started,
             timeline: std::mem::take(&mut self.timeline),
+            members: std::mem::take(&mut self.measured),
             incomplete: std::mem::take(&mut self.incomplete),
             notes: (self.cookies.end().into_iter().chain(self.load_notes()))
                 .chain(stalls.as_ref().map(ToString::to_string))

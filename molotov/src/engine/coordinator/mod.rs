@@ -27,7 +27,7 @@ use super::{
 use crate::{
     load::Load,
     metrics::{MachineProbe, ProcessProbe, Snapshot},
-    run::{Incomplete, Line, Timeline},
+    run::{Incomplete, Line, MemberSummary, Timeline},
     ui::Screen,
 };
 
@@ -101,6 +101,8 @@ struct Coordinator<'a> {
     /// The exit code requested by `global_teardown`.
     exit: Option<u8>,
     lost: Option<String>,
+    /// What each member with a label measured.
+    measured: Vec<MemberSummary>,
     incomplete: Vec<Incomplete>,
     cookies: CookieWarning,
     timeline: Timeline,
@@ -144,6 +146,7 @@ impl<'a> Coordinator<'a> {
             ended_streams: HashSet::new(),
             exit: None,
             lost: None,
+            measured: Vec::new(),
             incomplete: Vec::new(),
             cookies: CookieWarning::default(),
             timeline: Timeline::default(),

@@ -11,7 +11,7 @@ use crate::{
     },
     format,
     metrics::Snapshot,
-    run::{Incomplete, Line, MemberLabel},
+    run::{Incomplete, Line, MemberLabel, MemberSummary},
 };
 
 impl Coordinator<'_> {
@@ -27,8 +27,12 @@ impl Coordinator<'_> {
                 Some(agent) if agent.is_agent() => line.by_member(&agent),
                 _ => line,
             }),
-            Update::Measures(measures) => {
+            Update::Measures(mut measures) => {
                 let label = member.label();
+                // The numbers of threads are unique on one machine only.
+                if label.as_ref().is_some_and(MemberLabel::is_agent) {
+                    measures.health.threads.clear();
+                }
                 self.measured(label.as_ref(), &measures);
             }
             Update::Bins(bins) => self.stalls.add(&bins),
@@ -77,8 +81,9 @@ impl Coordinator<'_> {
                 tracing::debug!(member = member.name(), ?elapsed, "a member has ended");
                 self.work_ended(elapsed, paused);
             }
-            Update::Workers { running, .. } => {
+            Update::Workers { running, most } => {
                 if let Some(label) = member.label() {
+                    MemberSummary::of(&mut self.measured, &label).ran(most);
                     self.screen.workers(&label, running);
                 }
             }
@@ -96,6 +101,9 @@ impl Coordinator<'_> {
     /// Adds measures to the totals, the timeline and the screen.
     pub(super) fn measured(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
         self.screen.measures(member, measures);
+        if let Some(label) = member {
+            MemberSummary::of(&mut self.measured, label).add(measures);
+        }
         if let Some(sizing) = &mut self.sizing {
             sizing.measured(measures);
         }

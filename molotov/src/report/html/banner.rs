@@ -91,6 +91,9 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
     if summary.processes > 1 {
         load += &format!(" in {}", format::plural(summary.processes as u64, "process"));
     }
+    if summary.agents() > 0 {
+        load += &format!(" on {}", format::plural(summary.agents() as u64, "agent"));
+    }
     facts.push(("Load", load));
     let targets: Vec<String> = summary.snapshot.targets.iter().map(|target| harmless(target)).collect();
     if !targets.is_empty() {

@@ -39,7 +39,7 @@ pub(super) struct Page {
     /// The group with the latencies of the charts: `requests` or `scenarios`.
     source: &'static str,
     pub(super) groups: Vec<Group>,
-    /// Tags, checks, counters, values and gauges.
+    /// Tags, checks, counters, values, gauges, and agents or processes.
     pub(super) custom: Vec<Table>,
     pub(super) errors: Vec<ErrorRow>,
     pub(super) generator: String,

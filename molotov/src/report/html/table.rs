@@ -11,6 +11,7 @@ use crate::{
     report::{
         custom::{self, Column, Section},
         layout::harmless,
+        members::members,
     },
     run::{Light, LoadUnit, SizingResult, StepVerdict, StreamStarts, Summary, ThresholdResult},
 };
@@ -56,9 +57,9 @@ pub(super) fn tables(summary: &Summary, running: bool) -> Vec<Table> {
     [thresholds(summary, running), capacity(summary), starts(summary)].into_iter().flatten().collect()
 }
 
-/// The tables of tags, checks and values, whose rows the script can sort.
+/// The tables of tags, checks, values and members, whose rows the script can sort.
 pub(super) fn custom(summary: &Summary) -> Vec<Table> {
-    tags(summary).into_iter().chain(custom::sections(summary).map(section)).collect()
+    tags(summary).into_iter().chain(custom::sections(summary).chain(members(summary)).map(section)).collect()
 }
 
 fn section(section: Section) -> Table {
@@ -76,6 +77,8 @@ fn section(section: Section) -> Table {
         "Checks" => "checks",
         "Counters" => "counters",
         "Values" => "values",
+        "Agents" => "agents",
+        "Processes" => "processes",
         _ => "gauges",
     };
     Table { id, title: section.title, columns, rows: section.rows.into_iter().map(row).collect(), total }

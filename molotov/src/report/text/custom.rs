@@ -1,4 +1,4 @@
-//! Checks, counters, values and gauges.
+//! Checks, counters, values and gauges, and the members of the run.
 
 use super::{
     MAX_ROWS,
@@ -10,6 +10,7 @@ use crate::{
     report::{
         custom::{Column, Section, sections},
         layout::{cut, harmless, left, right, shorten, width, wrap},
+        members::members,
     },
     run::Summary,
 };
@@ -28,6 +29,14 @@ impl Page {
         for section in sections {
             self.section(section, longest);
         }
+    }
+
+    /// Writes a row for each agent, or for each process if some were the bottleneck or lost measures and others did not.
+    pub(super) fn members(&mut self, summary: &Summary) {
+        let Some(section) = members(summary).filter(|_| summary.compares_members()) else { return };
+        let names = section.rows.iter().map(|row| width(&harmless(&row.name)));
+        let longest = names.max().unwrap_or(0).max(width(section.title));
+        self.section(section, longest);
     }
 
     fn section(&mut self, mut section: Section, longest: usize) {

@@ -26,8 +26,8 @@ use crate::{
 /// The number of rows in a section without `-v`.
 const MAX_ROWS: usize = 40;
 
-/// Formats the measures of a run: scenarios, requests, steps, tags, checks, own values, status codes, errors, and whether the load
-/// generator was the bottleneck.
+/// Formats the measures of a run: scenarios, requests, steps, tags, checks, own values, status codes, errors, agents, and whether the
+/// load generator was the bottleneck.
 ///
 /// The table is at most `width` columns wide, but at least 40. Less important columns are left out if they do not fit. The text
 /// ends with a newline, or is empty if nothing was measured.
@@ -67,6 +67,7 @@ fn table_with_losses(summary: &Summary, losses: Vec<String>, width: usize, color
     page.custom(summary);
     page.statuses(&snapshot.requests);
     page.errors(&snapshot.errors);
+    page.members(summary);
     page.thresholds(&summary.thresholds);
     page.notes(summary, losses);
     page.end_section();
@@ -104,6 +105,9 @@ impl Page {
         }
         if summary.processes > 1 {
             parts.push(format::plural(summary.processes as u64, "process"));
+        }
+        if summary.agents() > 0 {
+            parts.push(format::plural(summary.agents() as u64, "agent"));
         }
         let per_second = |count: u64| format::rate(if seconds > 0.0 { count as f64 / seconds } else { 0.0 });
         parts.push(format!("{} scenarios/s", per_second(ended)));

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use self::{activity::Activity, generator::Generator, table::Table, trend::Trend};
 pub(super) use self::{
-    generator::GeneratorPoint,
+    generator::{GeneratorPoint, Recent},
     table::{Kind, LAST_SECONDS, RowId, Sort, ended},
     trend::TrendPoint,
 };
 use crate::{
     metrics::{Check, ErrorGroup, Snapshot},
-    run::{COMPLETE_AFTER, ErrorKey, Progress, ThresholdResult, Timeline},
+    run::{COMPLETE_AFTER, ErrorKey, GeneratorLimit, MemberSummary, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -78,6 +78,8 @@ pub(super) struct State {
     /// The thresholds, judged on the measures so far.
     pub(super) thresholds: Vec<ThresholdResult>,
     pub(super) generator: Generator,
+    /// What each agent or process measured.
+    pub(super) members: Vec<MemberSummary>,
     pub(super) trend: Trend,
     /// Changes with what views show.
     revision: u64,
@@ -101,13 +103,16 @@ impl State {
                     self.revise();
                 }
             }
-            ScreenEvent::Measures(process, measures) => {
+            ScreenEvent::Measures(member, measures) => {
+                if let Some(label) = &member {
+                    MemberSummary::of(&mut self.members, label).add(&measures);
+                }
                 if !measures.warm_up {
                     self.totals.merge(&measures);
                 }
                 self.timeline.add(&measures);
                 self.table.add(&measures);
-                self.generator.add(self.second, process, &measures);
+                self.generator.add(self.second, member, &measures);
             }
             ScreenEvent::Progress(progress) => {
                 self.progress = progress;
@@ -119,13 +124,19 @@ impl State {
                 // Until then, the last second is not complete.
                 self.tick(progress.totals.elapsed.saturating_sub(COMPLETE_AFTER).as_secs());
             }
-            ScreenEvent::Workers(..) | ScreenEvent::Finish(_) | ScreenEvent::End => {}
+            ScreenEvent::Workers(member, running) => self.generator.set_workers(member, running),
+            ScreenEvent::Finish(_) | ScreenEvent::End => {}
         }
     }
 
     /// Notes that views show something new.
     pub(super) fn revise(&mut self) {
         self.revision += 1;
+    }
+
+    /// The seconds of the run that are complete.
+    pub(super) fn second(&self) -> u64 {
+        self.second
     }
 
     /// A number that changes with what views show. The numbers around the views change more often.
@@ -229,6 +240,16 @@ impl State {
             true => "rate",
             false => "workers",
         }
+    }
+
+    /// What in the load generator limits the run or distorts its measurements, if anything does.
+    pub(super) fn generator_limit(&self) -> Option<GeneratorLimit> {
+        GeneratorLimit::of(&self.totals, &self.members)
+    }
+
+    /// Whether agents generate the load.
+    pub(super) fn has_agents(&self) -> bool {
+        self.members.iter().any(|member| member.label.is_agent())
     }
 
     /// The number of rows of the view.

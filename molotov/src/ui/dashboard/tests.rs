@@ -155,6 +155,55 @@ fn run_with_several_processes() {
     check("processes", state, &[View::Live, View::Generator, View::Activity], &[(80, 24), (200, 60)]);
 }
 
+/// The state of a run on `count` agents. One uses all of its CPU, and one was cut off after five seconds.
+fn on_agents(count: usize) -> State {
+    let mut state = State::new(limits(), true);
+    for second in 1..=12 {
+        for agent in 0..count {
+            let label = MemberLabel::Agent(format!("load-{agent}").into());
+            if agent == 2 && second > 5 {
+                continue;
+            }
+            let busy = agent == 1;
+            let recorder = Recorder::new(Limits::default());
+            let browse = recorder.scenario_id("browse");
+            (0..20).for_each(|n| recorder.scenario(browse, Outcome::Ok, Duration::from_millis(20 + n)));
+            let mut measures = recorder.take();
+            measures.until = Duration::from_secs(second);
+            let millis = Duration::from_millis;
+            measures.health = Health::default();
+            measures.health.threads_cpu = millis(if busy { 1_940 } else { 600 });
+            measures.health.threads_wall = millis(2_000);
+            measures.health.saturated = millis(if busy { 2_000 } else { 0 });
+            measures.health.process_cpu = millis(2_000);
+            measures.health.process_wall = millis(1_000);
+            measures.health.machine.busy = millis(if busy { 3_800 } else { 700 });
+            measures.health.machine.total = millis(4_000);
+            measures.health.lag = (0..40).map(|n| Duration::from_micros(if busy { 9_000 } else { 800 + n })).collect();
+            measures.health.connections = 10;
+            state.apply(ScreenEvent::Workers(label.clone(), 25));
+            state.apply(ScreenEvent::Measures(Some(label), Box::new(measures)));
+        }
+        state.apply(ScreenEvent::Progress(Progress {
+            totals: Totals { elapsed: Duration::from_secs(second) + COMPLETE_AFTER, ..Totals::default() },
+            workers: 25 * count,
+            processes: 1,
+            ..Progress::default()
+        }));
+    }
+    state
+}
+
+#[test]
+fn run_on_agents_names_the_slow_one_and_the_silent_one() {
+    check("agents", on_agents(3), &[View::Generator], &[(80, 24), (120, 36)]);
+    let mut many = on_agents(100);
+    (many.view, many.scroll) = (View::Generator, 97);
+    let text = screen(&many, (80, 24));
+    assert!(text.contains("load-99") && !text.contains("load-96 "), "{text}");
+    assert!(text.contains("bottleneck on agent load-1:"), "{text}");
+}
+
 /// The state after `seconds` of the plan of [`open_tests::load`], of which the first two are the warm-up.
 fn at_a_rate(seconds: u64) -> State {
     let load = Arc::new(open_tests::load());

@@ -9,7 +9,7 @@ use crate::{
     metrics::Snapshot,
     options::Threshold,
     queue::{ReceiveError, Receiver},
-    run::{Progress, Summary},
+    run::{MemberSummary, Progress, Summary},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -67,14 +67,22 @@ impl LiveRun {
 
     fn apply(&mut self, event: ScreenEvent) {
         match event {
-            ScreenEvent::Line(_) | ScreenEvent::Workers(..) | ScreenEvent::End => {}
-            ScreenEvent::Measures(_, measures) => match &mut self.pending {
-                Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
-                _ => {
-                    self.add_pending();
-                    self.pending = Some(measures);
+            ScreenEvent::Line(_) | ScreenEvent::End => {}
+            ScreenEvent::Measures(member, measures) => {
+                if let Some(label) = member {
+                    MemberSummary::of(&mut self.summary.members, &label).add(&measures);
                 }
-            },
+                match &mut self.pending {
+                    Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
+                    _ => {
+                        self.add_pending();
+                        self.pending = Some(measures);
+                    }
+                }
+            }
+            ScreenEvent::Workers(member, running) => {
+                MemberSummary::of(&mut self.summary.members, &member).ran(running);
+            }
             ScreenEvent::Progress(progress) => self.progress(&progress),
             ScreenEvent::Finish(summary) => {
                 self.summary = *summary;

@@ -1,4 +1,5 @@
-//! The view of the load generator: whether it is the bottleneck, its course over time, and its processes and threads.
+//! The view of the load generator: whether it is the bottleneck, its course over time, and its agents or
+//! processes.
 
 use ratatui::{
     Frame,
@@ -10,7 +11,7 @@ use ratatui::{
 };
 
 use super::{
-    super::state::{GeneratorPoint, State},
+    super::state::{GeneratorPoint, Recent, State},
     chart::{Chart, Curve, Scale, Values},
     columns::{Column, Row, draw_styled},
     style::{BOLD, Palette, block},
@@ -19,6 +20,7 @@ use crate::{
     format,
     metrics::{Health, Histogram, ThreadHealth},
     report::layout::{fitting, harmless, wrap},
+    run::MemberLabel,
 };
 
 const COLUMNS: [Column; 8] = [
@@ -30,6 +32,18 @@ const COLUMNS: [Column; 8] = [
     ("Open files", 4),
     ("Preempted/s", 7),
     ("Cores", 5),
+];
+
+/// The columns of agents, whose threads are not shown.
+const AGENT_COLUMNS: [Column; 8] = [
+    ("Workers", 2),
+    ("CPU", 0),
+    ("CPU wait", 3),
+    ("Loop lag", 1),
+    ("Send lag", 5),
+    ("Sockets", 4),
+    ("Machine", 6),
+    ("Cores", 7),
 ];
 
 /// The smallest height of a chart.
@@ -60,8 +74,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
 
 /// Whether the generator is the bottleneck.
 fn sentence(state: &State, palette: &Palette) -> (String, Style) {
-    if let Some(advice) = state.totals.advice() {
-        return (advice, palette.odd().patch(BOLD));
+    if let Some(limit) = state.generator_limit() {
+        return (harmless(&limit.to_string()), palette.odd().patch(BOLD));
     }
     let health = &state.totals.health;
     let Some(lag) = health.lag.percentile_if_enough(95.0) else {
@@ -160,11 +174,14 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", (share * 100.0).clamp(0.0, 100.0))
 }
 
-/// The rows of the table: each process, followed by its threads.
+/// The rows of the table: each agent, or each process, followed by its threads.
 fn rows(state: &State, palette: &Palette) -> Vec<(Row, Style)> {
+    if state.has_agents() {
+        return agent_rows(state, palette);
+    }
     let mut rows = Vec::new();
-    for (process, recent) in &state.generator.processes {
-        let name = process.as_ref().map_or("this process".to_owned(), |label| harmless(&label.to_string()));
+    for (process, recent) in &state.generator.members {
+        let name = process.as_ref().map_or("this process".to_owned(), MemberLabel::to_string);
         let Some(health) = recent.health() else {
             rows.push((Row { name, cells: vec![("ended".to_owned(), palette.faint())] }, Style::new()));
             continue;
@@ -175,13 +192,48 @@ fn rows(state: &State, palette: &Palette) -> Vec<(Row, Style)> {
     rows
 }
 
+fn agent_rows(state: &State, palette: &Palette) -> Vec<(Row, Style)> {
+    let agents = state.generator.members.iter().filter_map(|(label, recent)| Some((label.as_ref()?, recent)));
+    let row = |(label, recent): (&MemberLabel, &Recent)| {
+        let workers = recent.workers.map_or("–".to_owned(), |workers| format::count(workers as u64));
+        let mut cells = vec![(workers, Style::new())];
+        match recent.health() {
+            Some(health) => cells.extend(agent_cells(&health, &recent.send_lag(), palette)),
+            None if recent.workers == Some(0) => cells.push(("ended".to_owned(), palette.faint())),
+            None => cells.push((format!("silent {}s", recent.silent(state.second())), palette.bad())),
+        }
+        (Row { name: harmless(&label.name()), cells }, Style::new())
+    };
+    agents.map(row).collect()
+}
+
+fn agent_cells(health: &Health, send_lag: &Histogram, palette: &Palette) -> [(String, Style); 7] {
+    let plain = |text| (text, Style::new());
+    let machine = match health.machine.total.is_zero() {
+        true => plain("–".to_owned()),
+        false => share_cell(health.machine.busy_share(), 0.85, palette),
+    };
+    [
+        share_cell(health.cpu(), 0.9, palette),
+        share_cell(health.cpu_wait(), 0.1, palette),
+        plain(p95(&health.lag)),
+        plain(p95(send_lag)),
+        plain(format::count(health.connections)),
+        machine,
+        plain(format!("{:.2}", health.cores())),
+    ]
+}
+
+fn p95(times: &Histogram) -> String {
+    times.percentile_if_enough(95.0).map_or("–".to_owned(), format::latency)
+}
+
 fn share_cell(share: f64, much: f64, palette: &Palette) -> (String, Style) {
     (percent(share), if share >= much { palette.bad() } else { Style::new() })
 }
 
 fn process_row(name: String, health: &Health, send_lag: &Histogram, palette: &Palette) -> Row {
     let plain = |text| (text, Style::new());
-    let p95 = |times: &Histogram| times.percentile_if_enough(95.0).map_or("–".to_owned(), format::latency);
     let limit = health.open_files_limit.map(|limit| format!(" of {}", format::count(limit))).unwrap_or_default();
     Row {
         name,
@@ -217,11 +269,16 @@ fn thread_row(thread: &ThreadHealth, palette: &Palette) -> Row {
 }
 
 fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, rows: &[(Row, Style)], columns: usize) {
-    let titles = [" Processes and threads, the last 5 s ", " Last 5 s "].map(str::to_owned);
+    let (titles, name, shown) = match state.has_agents() {
+        true => ([" Agents, the last 5 s ", " Last 5 s "], "Agent", &AGENT_COLUMNS),
+        false => ([" Processes and threads, the last 5 s ", " Last 5 s "], "Process", &COLUMNS),
+    };
+    let titles = titles.map(str::to_owned);
     let mut block = block(fitting(titles, columns));
     let mut machine = Vec::new();
     if let Some(Health { machine: cpus, quota, .. }) = state.generator.machine.health() {
-        let mut all = vec![format!("machine: CPUs {} busy", percent(cpus.busy_share()))];
+        let whose = if state.has_agents() { "machines" } else { "machine" };
+        let mut all = vec![format!("{whose}: CPUs {} busy", percent(cpus.busy_share()))];
         all.push(format!("{} stolen", percent(cpus.stolen_share())));
         if quota.throttled_periods > 0 {
             all.insert(1, format!("CPU quota used up in {} of its periods", percent(quota.throttled_share())));
@@ -230,5 +287,5 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, rows: &[(Row, St
     }
     block = block.title_bottom(Span::raw(fitting(machine, columns)));
     let first = state.scroll.min(rows.len().saturating_sub(1));
-    draw_styled(frame, area, block, "Process", &COLUMNS, rows, first);
+    draw_styled(frame, area, block, name, shown, rows, first);
 }

@@ -1,4 +1,4 @@
-//! The state of the load generator: of its processes over the last seconds, and its course over time.
+//! The state of the load generator: of its agents and processes over the last seconds, and its course over time.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,16 +7,16 @@ use crate::{
     run::MemberLabel,
 };
 
-/// The number of seconds over which the health of a process is shown.
+/// The number of seconds over which the health of an agent or a process is shown.
 const RECENT: u64 = 5;
 /// The number of seconds of the charts.
 const POINTS: usize = 120;
 
-/// The load generator, as its processes report it.
+/// The load generator, as its agents and processes report it.
 #[derive(Debug, Default)]
 pub(in super::super) struct Generator {
-    /// By process ID; `None` is this process.
-    pub(in super::super) processes: BTreeMap<Option<MemberLabel>, Recent>,
+    /// By agent or process; `None` is this process.
+    pub(in super::super) members: BTreeMap<Option<MemberLabel>, Recent>,
     /// The CPU time of the machine and the quota, without the other figures.
     pub(in super::super) machine: Recent,
     points: VecDeque<GeneratorPoint>,
@@ -25,7 +25,7 @@ pub(in super::super) struct Generator {
     pending_send_lag: Histogram,
 }
 
-/// A second of the load generator, all processes together.
+/// A second of the load generator, all agents and processes together.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(in super::super) struct GeneratorPoint {
     /// Its end, in seconds since the start of the run.
@@ -46,29 +46,46 @@ pub(in super::super) struct GeneratorPoint {
     pub(in super::super) open_files: u64,
 }
 
-/// The health of a process or of the machine over the last seconds.
+/// The health of an agent, of a process or of the machine over the last seconds.
 #[derive(Debug, Default)]
-pub(in super::super) struct Recent(VecDeque<(u64, Health, Histogram)>);
+pub(in super::super) struct Recent {
+    /// The second of each report, its health, and the times from planned starts to the real ones.
+    reports: VecDeque<(u64, Health, Histogram)>,
+    /// The second of the last report.
+    last: u64,
+    /// How many workers it runs; `None` if it did not report it.
+    pub(in super::super) workers: Option<usize>,
+}
 
 impl Recent {
     /// The merged health; `None` if nothing was received in the last seconds.
     pub(in super::super) fn health(&self) -> Option<Health> {
-        let mut all = self.0.front()?.1.clone();
-        self.0.iter().skip(1).for_each(|(_, health, _)| all.merge(health));
+        let mut all = self.reports.front()?.1.clone();
+        self.reports.iter().skip(1).for_each(|(_, health, _)| all.merge(health));
         Some(all)
+    }
+
+    fn add(&mut self, second: u64, health: Health, send_lag: Histogram) {
+        self.last = second;
+        self.reports.push_back((second, health, send_lag));
+    }
+
+    /// For how many seconds nothing was received.
+    pub(in super::super) fn silent(&self, second: u64) -> u64 {
+        second.saturating_sub(self.last)
     }
 
     /// The times from planned starts to the real ones.
     pub(in super::super) fn send_lag(&self) -> Histogram {
         let mut all = Histogram::default();
-        self.0.iter().for_each(|(_, _, lag)| all.merge(lag));
+        self.reports.iter().for_each(|(_, _, lag)| all.merge(lag));
         all
     }
 }
 
 impl Generator {
-    /// Adds the health of a process, and of the machine.
-    pub(super) fn add(&mut self, second: u64, process: Option<MemberLabel>, measures: &Snapshot) {
+    /// Adds the health of an agent or a process, and of the machine.
+    pub(super) fn add(&mut self, second: u64, member: Option<MemberLabel>, measures: &Snapshot) {
         let health = &measures.health;
         let send_lag = measures.all_starts().lag;
         self.pending.merge(health);
@@ -76,17 +93,22 @@ impl Generator {
         // With several processes, the health of the machine comes from the coordinator.
         if !health.machine.total.is_zero() {
             let machine = Health { machine: health.machine, quota: health.quota, ..Health::default() };
-            self.machine.0.push_back((second, machine, Histogram::default()));
+            self.machine.add(second, machine, Histogram::default());
         }
         if !(health.process_wall + health.threads_wall).is_zero() {
-            self.processes.entry(process).or_default().0.push_back((second, health.clone(), send_lag));
+            self.members.entry(member).or_default().add(second, health.clone(), send_lag);
         }
+    }
+
+    /// Notes how many workers a member runs.
+    pub(super) fn set_workers(&mut self, member: MemberLabel, running: usize) {
+        self.members.entry(Some(member)).or_default().workers = Some(running);
     }
 
     /// Ends a second, in which the p95 of the measured latencies was `measured`, in seconds.
     pub(super) fn tick(&mut self, second: u64, measured: Option<f64>) {
-        for recent in self.processes.values_mut().chain([&mut self.machine]) {
-            recent.0.retain(|(at, _, _)| at + RECENT >= second);
+        for recent in self.members.values_mut().chain([&mut self.machine]) {
+            recent.reports.retain(|(at, _, _)| at + RECENT >= second);
         }
         let health = std::mem::take(&mut self.pending);
         let send_lag = std::mem::take(&mut self.pending_send_lag);
@@ -110,10 +132,10 @@ impl Generator {
         }
     }
 
-    /// The number of processes and their threads.
+    /// The number of agents, processes and threads.
     pub(super) fn rows(&self) -> usize {
-        let threads = |recent: &Recent| recent.0.back().map_or(0, |(_, health, _)| health.threads.len());
-        self.processes.values().map(|recent| 1 + threads(recent)).sum()
+        let threads = |recent: &Recent| recent.reports.back().map_or(0, |(_, health, _)| health.threads.len());
+        self.members.values().map(|recent| 1 + threads(recent)).sum()
     }
 
     /// The last seconds, in order.
