@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use crate::{
     data::{DataError, Source},
-    load::{Load, check_options, check_scenarios},
+    load::{Load, Part, check_options, check_scenarios},
     options::Args,
     registry::{Data, Registry, RegistryError, Selection},
     run::RunInfo,
@@ -26,6 +26,8 @@ pub struct Plan {
     pub(crate) scope: Arc<Scope>,
     /// The address of the statsd server, with `--statsd`.
     pub(crate) statsd: Option<SocketAddr>,
+    /// The part of this machine, in a run on several machines.
+    pub(crate) part: Option<Part>,
 }
 
 impl Plan {
@@ -40,7 +42,8 @@ impl Plan {
         let load = Arc::new(load);
         let (args, selection) = (Arc::new(args), Arc::new(selection));
         let info = Arc::new(RunInfo::new(&args));
-        let plan = Plan { args, info, load, selection, data: Arc::default(), scope: Arc::default(), statsd: None };
+        let plan =
+            Plan { args, info, load, selection, data: Arc::default(), scope: Arc::default(), statsd: None, part: None };
         Ok(plan.with_variables(Arc::default()))
     }
 

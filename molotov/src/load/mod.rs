@@ -5,6 +5,7 @@
 
 mod conflicts;
 mod levels;
+mod part;
 mod plan;
 mod schedule;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 pub(crate) use self::{
     conflicts::{check_options, check_scenarios},
     levels::Levels,
+    part::Part,
     plan::{ClosedModel, FOREVER, Load, Model, OpenModel, Stream},
-    schedule::{Arrival, Schedule, Share},
+    schedule::{Arrival, Schedule},
 };

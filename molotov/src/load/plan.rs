@@ -103,12 +103,11 @@ impl Load {
     }
 
     /// Returns the most threads that a process can have if each has a worker of every stream. A search for the capacity
-    /// (`is_search`) may need more workers of a closed loop than it begins with.
-    pub(crate) fn most_threads(&self, is_search: bool) -> usize {
+    /// (`is_search`) may need more workers of a closed loop than it begins with. `workers` returns the workers of the process.
+    pub(crate) fn most_threads(&self, is_search: bool, workers: impl Fn(&Model) -> usize) -> usize {
         let workers = |stream: &Stream| match &stream.model {
-            Model::Open(open) => open.workers,
             Model::Closed(_) if is_search => usize::MAX,
-            Model::Closed(closed) => usize::try_from(closed.workers.max()).unwrap_or(usize::MAX),
+            model => workers(model),
         };
         self.streams.iter().map(workers).min().unwrap_or(1)
     }

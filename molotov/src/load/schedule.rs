@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Levels, OpenModel, levels::DoubleArea};
+use super::{Levels, OpenModel, Part, levels::DoubleArea};
 use crate::options::Arrivals;
 
 /// Twice the area under a rate for one start: a millionth per hour, in nanoseconds.
 const START: DoubleArea = 2 * 1_000_000 * 3_600 * 1_000_000_000;
-
-/// The part of a schedule that a shard takes: the starts `shard`, `shard + shards`, and so on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Share {
-    pub(crate) shard: u64,
-    pub(crate) shards: u64,
-}
 
 /// A planned start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +19,14 @@ pub(crate) struct Arrival {
 
 /// The planned starts of a shard, in order.
 ///
-/// The plan alone determines the time of start number `k`. All shards compute the same schedule, and each takes its share.
+/// The plan alone determines the time of start number `k`. All shards compute the same schedule, and each takes its part.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     rate: Levels,
-    share: Share,
+    /// The numbers of the starts that the shard takes.
+    part: Part,
     spacing: Spacing,
-    /// The next start of the share.
+    /// The next start of the part.
     next: Option<Arrival>,
 }
 
@@ -46,29 +40,29 @@ enum Spacing {
 }
 
 impl Schedule {
-    pub(crate) fn new(model: &OpenModel, share: Share) -> Schedule {
+    pub(crate) fn new(model: &OpenModel, part: Part) -> Schedule {
         let spacing = match model.arrivals {
-            Arrivals::Even => Spacing::Even { number: share.shard },
+            Arrivals::Even => Spacing::Even { number: part.number as u64 },
             Arrivals::Poisson => {
                 let mut spacing = Spacing::Poisson { rng: fastrand::Rng::with_seed(model.seed), position: 0.0 };
-                spacing.skip(share.shard + 1);
+                spacing.skip(part.number as u64 + 1);
                 spacing
             }
         };
-        let mut schedule = Schedule { rate: model.rate.clone(), share, spacing, next: None };
+        let mut schedule = Schedule { rate: model.rate.clone(), part, spacing, next: None };
         schedule.next = schedule.arrival(schedule.spacing.position());
         schedule
     }
 
-    /// Returns the next start of the share; `None` if no more are planned.
+    /// Returns the next start of the part; `None` if no more are planned.
     pub(crate) fn peek(&self) -> Option<Arrival> {
         self.next
     }
 
-    /// Takes the next start of the share.
+    /// Takes the next start of the part.
     pub(crate) fn take(&mut self) -> Option<Arrival> {
         let taken = self.next?;
-        self.spacing.skip(self.share.shards);
+        self.spacing.skip(self.part.of as u64);
         self.next = self.arrival(self.spacing.position());
         Some(taken)
     }
@@ -84,10 +78,10 @@ impl Schedule {
         self.arrival(arrival.position)
     }
 
-    /// Returns about how many starts of the share are planned between two times.
+    /// Returns about how many starts of the part are planned between two times.
     pub(crate) fn starts_between(&self, from: Duration, to: Duration) -> usize {
         let starts = starts_before(&self.rate, to).saturating_sub(starts_before(&self.rate, from));
-        usize::try_from(starts / self.share.shards).unwrap_or(usize::MAX)
+        usize::try_from(starts / self.part.of as u64).unwrap_or(usize::MAX)
     }
 
     fn arrival(&self, position: DoubleArea) -> Option<Arrival> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Levels, Load, Model, OpenModel, Schedule, Share, levels::DoubleArea, plan::MAX_OPEN_WORKERS};
+use super::{Levels, Load, Model, OpenModel, Part, Schedule, levels::DoubleArea, plan::MAX_OPEN_WORKERS};
 use crate::options::{Args, Arrivals, Options, Rate, Stage, Stages, WhenBusy};
 
 const PER_SECOND: u64 = 3_600_000_000;
@@ -27,8 +27,8 @@ fn model(rate: Levels, arrivals: Arrivals) -> OpenModel {
     OpenModel { rate, arrivals, when_busy: WhenBusy::Wait, workers: 10, seed: 42 }
 }
 
-fn all(model: &OpenModel, shard: u64, shards: u64) -> Vec<Duration> {
-    let mut schedule = Schedule::new(model, Share { shard, shards });
+fn all(model: &OpenModel, shard: usize, shards: usize) -> Vec<Duration> {
+    let mut schedule = Schedule::new(model, Part { number: shard, of: shards });
     std::iter::from_fn(|| schedule.take()).map(|arrival| arrival.at).collect()
 }
 
@@ -68,7 +68,7 @@ proptest! {
 
     /// Each start belongs to exactly one shard, and has the same time in all divisions.
     #[test]
-    fn shards_share_one_schedule(pieces in any_rate(), shards in 1_u64..8, poisson: bool) {
+    fn shards_share_one_schedule(pieces in any_rate(), shards in 1_usize..8, poisson: bool) {
         let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Even };
         let open = model(levels(&pieces, PER_SECOND), arrivals);
         let mut union: Vec<Duration> = (0..shards).flat_map(|shard| all(&open, shard, shards)).collect();
@@ -81,7 +81,7 @@ proptest! {
     fn changes_keep_earlier_starts(pieces in any_rate(), at in 0_u64..4_000, factor in 0.0_f64..3.0, poisson: bool) {
         let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Even };
         let before = model(levels(&pieces, PER_SECOND), arrivals);
-        let mut schedule = Schedule::new(&before, Share { shard: 0, shards: 1 });
+        let mut schedule = Schedule::new(&before, Part::WHOLE);
         let mut starts: Vec<Duration> = Vec::new();
         while schedule.peek().is_some_and(|next| next.at < ms(at)) {
             starts.extend(schedule.take().map(|arrival| arrival.at));
@@ -171,8 +171,7 @@ fn counts_are_exact_at_the_ends_of_pieces() {
     let day = Levels::constant(20_000 * PER_SECOND, Duration::from_secs(86_400));
     let area: DoubleArea = day.double_area(Duration::from_secs(86_400));
     assert_eq!(area, 2 * 20_000 * 3_600_000_000 * 86_400 * 1_000_000_000);
-    let mut schedule =
-        Schedule::new(&model(day, Arrivals::Even), Share { shard: 1_727_999_999, shards: 1_728_000_000 });
+    let mut schedule = Schedule::new(&model(day, Arrivals::Even), Part { number: 1_727_999_999, of: 1_728_000_000 });
     let last = schedule.take().map(|arrival| arrival.at);
     assert_eq!(last, Some(Duration::from_secs(86_400) - Duration::from_micros(50)));
     assert!(schedule.take().is_none());
@@ -211,8 +210,13 @@ fn streams_with_the_same_rate_start_at_their_own_times() {
 
 #[test]
 fn every_thread_has_a_worker_of_each_stream() {
-    let threads =
-        |args: &Args, own: &[(String, Rate)], is_search| Load::new(args, own, true, None).most_threads(is_search);
+    let workers = |model: &Model| match model {
+        Model::Open(open) => open.workers,
+        Model::Closed(closed) => usize::try_from(closed.workers.max()).unwrap(),
+    };
+    let threads = |args: &Args, own: &[(String, Rate)], is_search| {
+        Load::new(args, own, true, None).most_threads(is_search, workers)
+    };
     let with_workers =
         |args: Args, workers| Args { workers, given: Options { workers: Some(workers), ..Options::default() }, ..args };
     let [closed, open] = [None, Some(Rate::per_second(10))].map(|rate| Args { rate, ..Args::default() });

@@ -131,7 +131,7 @@ impl Context {
         self.0.worker
     }
 
-    /// Returns the number of the process, from 0.
+    /// Returns the number of the process, from 0. It is unique over all machines of the run.
     pub fn process(&self) -> usize {
         self.0.process
     }

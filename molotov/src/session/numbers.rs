@@ -5,37 +5,38 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::options::WorkerId;
+use crate::{load::Part, options::WorkerId};
 
 /// The numbers of one process. Those of other processes differ.
 #[derive(Debug)]
 pub(crate) struct Numbers {
-    /// The number of the process, and how many there are.
-    process: u64,
-    processes: u64,
+    /// The process among those of all machines.
+    process: Part,
+    /// Whether the numbers of workers are unique over all processes.
+    has_unique_workers: bool,
     /// How many numbers the process has given.
     given: AtomicU64,
 }
 
 impl Numbers {
-    pub(crate) fn new(process: usize, processes: usize) -> Numbers {
-        Numbers { process: process as u64, processes: processes.max(1) as u64, given: AtomicU64::new(0) }
+    pub(crate) fn new(process: Part, has_unique_workers: bool) -> Numbers {
+        Numbers { process, has_unique_workers, given: AtomicU64::new(0) }
     }
 
     /// Returns the numbers of contexts outside a run.
     pub(crate) fn outside() -> Arc<Numbers> {
-        static OUTSIDE: LazyLock<Arc<Numbers>> = LazyLock::new(|| Arc::new(Numbers::new(0, 1)));
+        static OUTSIDE: LazyLock<Arc<Numbers>> = LazyLock::new(|| Arc::new(Numbers::new(Part::WHOLE, false)));
         OUTSIDE.clone()
     }
 
     /// Returns a number for the first time.
     pub(crate) fn unique(&self) -> u64 {
-        self.given.fetch_add(1, Ordering::Relaxed) * self.processes + self.process
+        self.given.fetch_add(1, Ordering::Relaxed) * self.process.of as u64 + self.process.number as u64
     }
 
     /// Returns the number of a worker among those of all processes.
     pub(crate) fn worker(&self, worker: WorkerId) -> usize {
-        worker.0 * self.processes as usize + self.process as usize
+        if self.has_unique_workers { worker.0 } else { self.process.nth(worker.0) }
     }
 }
 
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn processes_and_threads_share_no_number() {
-        let processes = [0, 1, 2].map(|process| Arc::new(Numbers::new(process, 3)));
+        let processes = [0, 1, 2].map(|process| Arc::new(Numbers::new(Part::WHOLE.part(process, 3), false)));
         let threads: Vec<_> = (processes.iter().chain(&processes).cloned())
             .map(|numbers| std::thread::spawn(move || (0..1_000).map(|_| numbers.unique()).collect::<Vec<_>>()))
             .collect();

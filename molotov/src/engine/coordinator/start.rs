@@ -14,6 +14,7 @@ use crate::{
         listeners::RunListeners,
         panic, processes,
         sizing::Sizing,
+        split::Split,
         stop::Phase,
         threads::{self, StartedThreads, no_thread},
     },
@@ -165,7 +166,7 @@ impl Coordinator<'_> {
         self.clock = Arc::new(Clock::new(Instant::now()));
         self.started = Some(SystemTime::now());
         self.follow_warm_up();
-        self.least_workers = threads::per_process(&self.plan);
+        self.least_workers = threads::per_process(&self.plan, Split::of(&self.plan, 0));
         match self.members.is_empty() {
             true => self.work_here(scope),
             false => self.work_apart(),

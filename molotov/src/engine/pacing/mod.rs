@@ -32,7 +32,7 @@ pub(super) enum Pace {
 pub(super) struct WorkerPace {
     /// Its slot in the shard.
     slot: usize,
-    /// Its number among the workers of its stream in the process.
+    /// Its number among the workers of its stream.
     number: usize,
     /// Whether it has set up its sessions.
     joined: bool,

@@ -8,7 +8,7 @@ use std::{cell::RefCell, collections::HashSet, time::Duration};
 
 use super::{Pace, Planned, WorkerPace};
 use crate::{
-    load::{OpenModel, Schedule, Share},
+    load::{OpenModel, Part, Schedule},
     metrics::{StartSample, WaitedFor},
     options::WhenBusy,
 };
@@ -58,7 +58,7 @@ struct State {
 
 /// How a shard takes part in an open model.
 pub(in crate::engine) struct OpenShard {
-    pub(in crate::engine) share: Share,
+    pub(in crate::engine) part: Part,
     /// The most workers of the shard.
     pub(in crate::engine) limit: usize,
     pub(in crate::engine) record: Box<dyn Fn(Duration, StartSample)>,
@@ -68,10 +68,10 @@ pub(in crate::engine) struct OpenShard {
 
 impl OpenLoop {
     pub(in crate::engine) fn new(model: &OpenModel, shard: OpenShard) -> OpenLoop {
-        let OpenShard { share, limit, record, wake, grow } = shard;
+        let OpenShard { part, limit, record, wake, grow } = shard;
         let state = State {
             model: model.clone(),
-            schedule: Schedule::new(model, share),
+            schedule: Schedule::new(model, part),
             limit,
             changes: 0,
             workers: 0,

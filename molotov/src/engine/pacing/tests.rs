@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::{ClosedLoop, OpenLoop, OpenShard, Pace, WorkerPace};
 use crate::{
-    load::{ClosedModel, Levels, OpenModel, Schedule, Share},
+    load::{ClosedModel, Levels, OpenModel, Part, Schedule},
     metrics::{StartSample, WaitedFor},
     options::{Arrivals, WhenBusy},
 };
@@ -54,13 +54,13 @@ enum Doing {
 }
 
 impl Simulation {
-    fn new(model: &OpenModel, share: Share, limit: usize, setup: Duration, service: Duration) -> Simulation {
+    fn new(model: &OpenModel, part: Part, limit: usize, setup: Duration, service: Duration) -> Simulation {
         let (samples, woken) = (Rc::<RefCell<Vec<_>>>::default(), Rc::<RefCell<Vec<_>>>::default());
         let (recorded, waking) = (samples.clone(), woken.clone());
         let open = OpenLoop::new(
             model,
             OpenShard {
-                share,
+                part,
                 limit,
                 record: Box::new(move |_planned, sample| recorded.borrow_mut().push(sample)),
                 wake: Box::new(move |slot| waking.borrow_mut().push(slot)),
@@ -135,9 +135,9 @@ impl Simulation {
     }
 }
 
-/// The planned starts of a share before a time.
-fn planned(model: &OpenModel, share: Share, end: Duration) -> Vec<Duration> {
-    let mut schedule = Schedule::new(model, share);
+/// The planned starts of a part before a time.
+fn planned(model: &OpenModel, part: Part, end: Duration) -> Vec<Duration> {
+    let mut schedule = Schedule::new(model, part);
     std::iter::from_fn(|| schedule.take()).map(|arrival| arrival.at).take_while(|at| *at < end).collect()
 }
 
@@ -158,8 +158,8 @@ fn any_plan() -> impl Strategy<Value = OpenModel> {
     })
 }
 
-fn shares(shards: u64) -> impl Iterator<Item = Share> {
-    (0..shards).map(move |shard| Share { shard, shards })
+fn parts(shards: usize) -> impl Iterator<Item = Part> {
+    (0..shards).map(move |shard| Part { number: shard, of: shards })
 }
 
 proptest! {
@@ -169,13 +169,13 @@ proptest! {
     #[test]
     fn starts_follow_the_plan(
         model in any_plan(),
-        shards in prop_oneof![Just(1_u64), Just(2), Just(7)],
+        shards in prop_oneof![Just(1_usize), Just(2), Just(7)],
         service in 0_u64..400,
         stop in 1_u64..6_000,
     ) {
         let (mut starts, stop) = (Vec::new(), ms(stop));
-        for share in shares(shards) {
-            let mut simulation = Simulation::new(&model, share, usize::MAX, Duration::ZERO, ms(service));
+        for part in parts(shards) {
+            let mut simulation = Simulation::new(&model, part, usize::MAX, Duration::ZERO, ms(service));
             simulation.run_until(stop);
             simulation.stop(stop);
             prop_assert_eq!(simulation.count(|sample| !matches!(sample, StartSample::Started { .. })), 0);
@@ -187,20 +187,20 @@ proptest! {
             starts.append(&mut simulation.starts);
         }
         starts.sort();
-        prop_assert_eq!(starts, planned(&model, Share { shard: 0, shards: 1 }, stop));
+        prop_assert_eq!(starts, planned(&model, Part::WHOLE, stop));
     }
 
     /// With few workers, each start happens as soon as one is free, in the order of the plan.
     #[test]
     fn starts_wait_for_a_free_worker(model in any_plan(), limit in 1_usize..5, service in 0_u64..400) {
-        let share = Share { shard: 0, shards: 1 };
+        let part = Part::WHOLE;
         let (end, service) = (model.rate.end(), ms(service));
-        let mut simulation = Simulation::new(&model, share, limit, Duration::ZERO, service);
+        let mut simulation = Simulation::new(&model, part, limit, Duration::ZERO, service);
         simulation.run_until(Duration::MAX);
         simulation.stop(Duration::MAX);
         let mut free = BinaryHeap::from(vec![Reverse(Duration::ZERO); limit]);
         let (mut expected, mut unstarted) = (Vec::new(), 0);
-        for at in planned(&model, share, Duration::MAX) {
+        for at in planned(&model, part, Duration::MAX) {
             let Reverse(worker) = free.pop().expect("there are workers");
             let start = worker.max(at);
             // Nothing starts after the end of the plan.
@@ -216,15 +216,15 @@ proptest! {
     /// With `drop`, a start without a free worker is dropped.
     #[test]
     fn starts_are_dropped_without_a_free_worker(model in any_plan(), limit in 1_usize..5, service in 10_u64..400) {
-        let share = Share { shard: 0, shards: 1 };
+        let part = Part::WHOLE;
         let model = OpenModel { when_busy: WhenBusy::Drop, ..model };
         let (end, service) = (model.rate.end(), ms(service));
-        let mut simulation = Simulation::new(&model, share, limit, Duration::ZERO, service);
+        let mut simulation = Simulation::new(&model, part, limit, Duration::ZERO, service);
         simulation.run_until(Duration::MAX);
         simulation.stop(Duration::MAX);
         let mut free = BinaryHeap::from(vec![Reverse(Duration::ZERO); limit]);
         let (mut expected, mut dropped) = (Vec::new(), 0);
-        for at in planned(&model, share, Duration::MAX) {
+        for at in planned(&model, part, Duration::MAX) {
             let Reverse(worker) = free.pop().expect("there are workers");
             let start = worker.max(at);
             let starts = start <= at + MOMENT && (start < end || start == at);
@@ -239,7 +239,7 @@ proptest! {
     #[test]
     fn changes_of_the_plan_lose_nothing(
         model in any_plan(),
-        shards in 1_u64..4,
+        shards in 1_usize..4,
         limit in 1_usize..20,
         service in 0_u64..300,
         at in 1_u64..3_000,
@@ -247,15 +247,15 @@ proptest! {
     ) {
         let changed = OpenModel { rate: model.rate.scaled_after(ms(at), factor), ..model.clone() };
         let mut samples = 0;
-        for share in shares(shards) {
-            let mut simulation = Simulation::new(&model, share, limit, Duration::ZERO, ms(service));
+        for part in parts(shards) {
+            let mut simulation = Simulation::new(&model, part, limit, Duration::ZERO, ms(service));
             simulation.run_until(ms(at));
             simulation.change(&changed, ms(at));
             simulation.run_until(Duration::MAX);
             simulation.stop(Duration::MAX);
             samples += simulation.samples.borrow().len();
         }
-        let expected = planned(&changed, Share { shard: 0, shards: 1 }, Duration::MAX).len();
+        let expected = planned(&changed, Part::WHOLE, Duration::MAX).len();
         // A start just before the change may be planned just after the end by rounding.
         prop_assert!(samples.abs_diff(expected) <= 1, "{samples} of {expected}");
     }
@@ -270,10 +270,10 @@ proptest! {
             workers: usize::MAX,
             seed: 0,
         };
-        let mut simulation = Simulation::new(&model, Share { shard: 0, shards: 1 }, usize::MAX, ms(setup), ms(service));
+        let mut simulation = Simulation::new(&model, Part::WHOLE, usize::MAX, ms(setup), ms(service));
         simulation.run_until(Duration::MAX);
         simulation.stop(Duration::MAX);
-        let plan = planned(&model, Share { shard: 0, shards: 1 }, Duration::MAX);
+        let plan = planned(&model, Part::WHOLE, Duration::MAX);
         prop_assert_eq!(simulation.starts.len(), plan.len());
         let late = simulation.starts.iter().zip(&plan).filter(|(start, at)| start.saturating_sub(**at) > ms(1));
         let last = late.map(|(_, at)| *at).max().unwrap_or_default();
@@ -297,7 +297,7 @@ proptest! {
             seed: 0,
         };
         let mut simulation =
-            Simulation::new(&model, Share { shard: 0, shards: 1 }, limit, ms(5_000), Duration::ZERO);
+            Simulation::new(&model, Part::WHOLE, limit, ms(5_000), Duration::ZERO);
         simulation.run_until(ms(2_000));
         simulation.stop(ms(2_000));
         let expected = match drop {

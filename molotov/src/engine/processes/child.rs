@@ -8,15 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    fork,
-    link::{Reader, Writer},
-};
+use super::fork;
 use crate::{
     engine::{
         clock::Clock,
         control::Inbox,
         envelope::EnvelopeWriter,
+        link::{Reader, Writer},
         member::Members,
         message::Message,
         plan::Plan,

@@ -16,10 +16,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::link::{Reader, Writer};
 use crate::{
     engine::{
         envelope::{Envelope, EnvelopeReader},
+        link::{Reader, Writer},
         member::Member,
         message::Message,
         shard::TEARDOWN_GRACE,

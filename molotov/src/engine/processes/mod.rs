@@ -5,15 +5,19 @@
 
 mod child;
 mod fork;
-mod link;
 mod member;
 mod other_threads;
 
 use std::{io, os::unix::net::UnixStream, sync::Arc, time::Instant};
 
-use self::link::{Reader, Writer};
 pub(super) use self::{member::Child, other_threads::other_threads};
-use super::{control::Inbox, member::Member, plan::Plan, update::MemberId};
+use super::{
+    control::Inbox,
+    link::{Reader, Writer},
+    member::Member,
+    plan::Plan,
+    update::MemberId,
+};
 use crate::vars::Scope;
 
 /// Forks the children of a run, one for each id. Returns in the parent only.

@@ -16,26 +16,23 @@ use crate::{
         envelope::Envelope,
         update::{Command, MemberId},
     },
-    load::Load,
+    load::{Load, Part},
     run::{FixtureFailure, Line},
 };
 
 /// Variables that fixtures set, by name, each as a JSON text.
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// The part of a run that one machine takes. Its workers and starts are those whose number is `number` modulo `of`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Part {
-    pub(crate) number: usize,
-    pub(crate) of: usize,
-}
-
 /// What a process is told before it loads a script and takes part in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Task {
     /// Its id among the members of the run.
     pub(crate) member: MemberId,
+    /// The part of the workers, starts and rows of the run that this machine has.
     pub(crate) part: Part,
+    /// A random number that all machines of the run have. It replaces those that a machine would draw to order rows and starts,
+    /// unless `--seed` is given.
+    pub(crate) seed: u64,
     /// The options of the run that are given, as a JSON object like a test of a `molotov.json`.
     pub(crate) options: String,
 }

@@ -3,4 +3,4 @@
 mod message;
 
 #[allow(unused_imports, reason = "the parts that use them are being written")]
-pub(crate) use self::message::{Failed, FromRun, Part, Ready, Task, ToRun, Variables};
+pub(crate) use self::message::{Failed, FromRun, Ready, Task, ToRun, Variables};

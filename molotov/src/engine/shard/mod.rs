@@ -23,13 +23,14 @@ use super::{
     pacing::{ClosedLoop, OpenLoop, OpenShard, Pacing},
     plan::Plan,
     shard_plan::ShardPlan,
+    split::Split,
     stall::BinRecorder,
     status::StatusTable,
     stop::{AnnouncedPhase, Stop},
     update::{MemberId, Update},
 };
 use crate::{
-    load::{Model, Share, Stream},
+    load::{ClosedModel, Levels, Model, Part, Stream},
     metrics::{Limits, StreamId},
     options::{Args, WorkerId},
     queue::Sender,
@@ -50,7 +51,7 @@ pub(super) struct Shard {
     pub(super) stop: Rc<Stop>,
     pub(super) statuses: Arc<StatusTable>,
     pub(super) clock: Arc<Clock>,
-    /// The number of its process.
+    /// The number of its process among those of all machines.
     process: usize,
     numbers: Arc<Numbers>,
     /// Whether failures carry backtraces.
@@ -86,6 +87,14 @@ pub(super) struct ShardStream {
     pub(super) pacing: Pacing,
 }
 
+impl ShardStream {
+    /// A stream whose workers are all in other processes.
+    fn idle(only: Option<usize>) -> ShardStream {
+        let model = ClosedModel { workers: Levels::default(), span: None, runs: None, delay: Duration::ZERO };
+        ShardStream { only, pacing: Pacing::Closed(ClosedLoop::new(&model)) }
+    }
+}
+
 /// Sends a shard's updates to the coordinator.
 #[derive(Clone)]
 pub(super) struct Outbox {
@@ -104,11 +113,10 @@ impl Outbox {
 #[derive(Clone)]
 pub(super) struct ProcessContext {
     pub(super) clock: Arc<Clock>,
-    /// The number of the process, from 0.
-    pub(super) number: usize,
-    /// How many shards the process has, and how many processes the run has.
+    /// The part of the process in the load.
+    pub(super) split: Split,
+    /// How many shards the process has.
     pub(super) shards: usize,
-    pub(super) processes: usize,
     pub(super) statsd: Option<Statsd>,
     /// The unique numbers of the process.
     pub(super) numbers: Arc<Numbers>,
@@ -126,8 +134,8 @@ impl Shard {
         statuses: Arc<StatusTable>,
         announced: Arc<AnnouncedPhase>,
     ) -> Shard {
-        let ProcessContext { clock, number: process_number, shards, processes, statsd, numbers, stopped: _ } = process;
-        let limits = Limits::for_shards(shards * processes);
+        let ProcessContext { clock, split, shards, statsd, numbers, stopped: _ } = process;
+        let limits = Limits::for_shards(shards * split.process.of);
         let (recorders, (shard_plan, stream_ids)) = Recorders::new(limits, plan.args.warm_up, |recorder| {
             let id = |stream: &Stream| recorder.stream_id(stream.scenario.as_deref().unwrap_or_default());
             (ShardPlan::new(&plan, recorder), plan.load.streams.iter().map(id).collect::<Vec<_>>())
@@ -140,14 +148,13 @@ impl Shard {
                 Model::Closed(model) => Pacing::Closed(ClosedLoop::new(model)),
                 Model::Open(model) => {
                     let (recorders, stop, wanted) = (recorders.clone(), stop.clone(), workers_wanted.clone());
+                    let Some((starts, workers)) = split.starts(model) else { return ShardStream::idle(only) };
+                    let shard = Part::WHOLE.part(number, shards);
                     Pacing::Open(Box::new(OpenLoop::new(
                         model,
                         OpenShard {
-                            share: Share {
-                                shard: (process_number * shards + number) as u64,
-                                shards: (processes * shards) as u64,
-                            },
-                            limit: share_of(model.workers, number, shards),
+                            part: starts.part(number, shards),
+                            limit: shard.count(workers).max(1),
                             record: Box::new(move |planned, sample| recorders.at(planned).start(id, sample)),
                             wake: Box::new(move |slot| stop.wake_one(slot)),
                             grow: Box::new(move || wanted.notify_one()),
@@ -172,7 +179,7 @@ impl Shard {
             statuses,
             due: Cell::new(clock.epoch() + REPORT_PERIOD),
             clock,
-            process: process_number,
+            process: split.process.number,
             numbers,
             backtraces: plan.args.verbose > 0,
             recorders,
@@ -236,9 +243,4 @@ impl Shard {
         }
         self.outbox.send(Update::Line(Line { kind, ..Line::info(text) }.by_worker(worker.0)));
     }
-}
-
-/// The part of the workers of a process that a shard runs.
-pub(super) fn share_of(workers: usize, number: usize, shards: usize) -> usize {
-    workers.saturating_sub(number).div_ceil(shards).max(1)
 }

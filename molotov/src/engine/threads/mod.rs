@@ -19,6 +19,7 @@ use super::{
     member::Members,
     plan::Plan,
     shard::{Outbox, ProcessContext},
+    split::Split,
 };
 use crate::{options::Args, registry::EventLoop, session::Numbers, statsd::Statsd, vars::Scope};
 
@@ -47,7 +48,8 @@ pub(super) fn start(
     process: usize,
     members: &mut Members,
 ) -> StartedThreads {
-    let threads = per_process(plan);
+    let split = Split::of(plan, process);
+    let threads = per_process(plan, split);
     let (statsd, mut refused) = match plan.statsd.map(Statsd::open).transpose() {
         Ok(statsd) => (statsd, None),
         Err(error) => {
@@ -59,11 +61,10 @@ pub(super) fn start(
     tracing::debug!(load = ?plan.load, threads, process, "the workers are started");
     let context = ProcessContext {
         clock: clock.clone(),
-        number: process,
+        split,
         shards: threads,
-        processes: plan.args.processes,
         statsd,
-        numbers: Arc::new(Numbers::new(process, plan.args.processes)),
+        numbers: Arc::new(Numbers::new(split.process, split.has_unique_workers())),
         stopped: inbox.stopped.clone(),
     };
     let state = Arc::new(ProcessState {
@@ -102,9 +103,9 @@ pub(crate) fn no_thread(error: &io::Error) -> String {
     )
 }
 
-/// How many threads each process of a run has.
-pub(super) fn per_process(plan: &Plan) -> usize {
-    let workers = plan.load.most_threads(plan.args.searches_capacity());
+/// How many threads a process of a run has.
+pub(super) fn per_process(plan: &Plan, split: Split) -> usize {
+    let workers = plan.load.most_threads(plan.args.searches_capacity(), |model| split.most_workers(model));
     if plan.selection.event_loop.is_some() { 1 } else { threads_for(&plan.args, workers) }
 }
 

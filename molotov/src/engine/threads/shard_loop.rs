@@ -25,13 +25,13 @@ use crate::{
         pacing::{Pacing, WorkerPace},
         panic,
         plan::Plan,
-        shard::{Outbox, ProcessContext, Shard, TEARDOWN_GRACE, share_of},
+        shard::{Outbox, ProcessContext, Shard, TEARDOWN_GRACE},
         status::{StatusTable, left_running},
         stop::{AnnouncedPhase, Phase},
         update::{Command, Update},
         worker::{Ended, Worker},
     },
-    load::Load,
+    load::{Load, Part},
     options::WorkerId,
     vars::Scope,
 };
@@ -122,16 +122,16 @@ impl PreparedShard {
 
 async fn run(prepared: PreparedShard) {
     let PreparedShard { plan, scope: _, statuses, announced, outbox, process, number, inbox: mut commands } = prepared;
-    let (process_number, shards) = (process.number, process.shards);
+    let (split, shards) = (process.split, process.shards);
     let shard = Rc::new(Shard::new(plan, process, number, outbox, statuses, announced));
     crate::failure::capture_backtraces(shard.backtraces);
 
-    let mut workers = Workers::new(shard.clone(), number, shards);
+    let mut workers = Workers::new(shard.clone(), split.workers().part(number, shards));
     workers.follow_plan();
 
     // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
     let mut sampled = JoinSet::new();
-    let seed = shard.args.seed.unwrap_or_default() ^ ((process_number as u64) << 32) ^ number as u64;
+    let seed = shard.args.seed.unwrap_or_default() ^ ((split.process.number as u64) << 32) ^ number as u64;
     sampled.spawn_local(lag::record(shard.recorders.run().clone(), seed));
 
     let mut forced_at = None;
@@ -200,9 +200,8 @@ struct Workers {
     /// The slots of the workers of closed loops, by stream.
     slots: Vec<Vec<usize>>,
     ended: Rc<EndedWorkers>,
-    /// The number of the shard in its process, and how many there are.
-    number: usize,
-    shards: usize,
+    /// The numbers of its workers.
+    part: Part,
 }
 
 /// The slots of workers that have ended.
@@ -215,9 +214,9 @@ struct EndedWorkers {
 }
 
 impl Workers {
-    fn new(shard: Rc<Shard>, number: usize, shards: usize) -> Workers {
+    fn new(shard: Rc<Shard>, part: Part) -> Workers {
         let slots = vec![Vec::new(); shard.streams.len()];
-        Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), number, shards }
+        Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), part }
     }
 
     /// Whether all workers have ended and no more will start.
@@ -244,7 +243,7 @@ impl Workers {
     fn follow_plan(&mut self) {
         for stream in 0..self.slots.len() {
             let Some(workers) = self.shard.streams[stream].pacing.workers() else { continue };
-            for index in 0..share_of(workers, self.number, self.shards) {
+            for index in 0..self.part.count(workers) {
                 let known = self.slots[stream].get(index).copied();
                 // A worker that the plan did not need is started again; one that has finished is not.
                 let is_needed = known.is_none_or(|slot| self.ended.not_needed.borrow_mut().remove(&slot));
@@ -253,7 +252,7 @@ impl Workers {
                     self.slots[stream].push(slot);
                 }
                 if is_needed {
-                    self.start(stream, slot, self.number + index * self.shards);
+                    self.start(stream, slot, self.part.nth(index));
                 }
             }
         }
@@ -279,7 +278,7 @@ impl Workers {
     }
 
     fn id(&self, slot: usize) -> WorkerId {
-        WorkerId(self.number + slot * self.shards)
+        WorkerId(self.part.nth(slot))
     }
 
     /// Adds a slot.
@@ -287,7 +286,7 @@ impl Workers {
         self.shard.statuses.add(|slot| self.id(slot))
     }
 
-    /// Starts a worker with this number among those of its stream and process. A worker that the plan needs again later runs again.
+    /// Starts a worker with this number among those of its stream. A worker that the plan needs again later runs again.
     fn start(&mut self, stream: usize, slot: usize, number: usize) {
         let (shard, ended, id) = (self.shard.clone(), self.ended.clone(), self.id(slot));
         self.tasks.spawn_local(async move {

@@ -12,18 +12,18 @@ const MAX_LENGTH: usize = 1 << 30;
 
 /// The writing end of a link.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     stream: UnixStream,
     buffer: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn new(stream: UnixStream) -> Writer {
+    pub(crate) fn new(stream: UnixStream) -> Writer {
         Writer { stream, buffer: Vec::new() }
     }
 
     /// Sends a message. Blocks while the other side does not read.
-    pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+    pub(crate) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         buffer.extend_from_slice(&[0; 4]);
@@ -38,24 +38,24 @@ impl Writer {
 
 /// The reading end of a link.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     stream: BufReader<UnixStream>,
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    pub(super) fn new(stream: UnixStream) -> Reader {
+    pub(crate) fn new(stream: UnixStream) -> Reader {
         Reader { stream: BufReader::with_capacity(1 << 16, stream), buffer: Vec::new() }
     }
 
     /// Returns the next message, or `None` if the other side has closed the link, even in the middle of a message.
-    pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    pub(crate) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let bytes = self.receive_bytes()?;
         bytes.map(|bytes| postcard::from_bytes(bytes).map_err(io::Error::other)).transpose()
     }
 
     /// Like [`receive`](Self::receive), but returns the bytes of the message.
-    pub(super) fn receive_bytes(&mut self) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn receive_bytes(&mut self) -> io::Result<Option<&[u8]>> {
         let mut length = [0; 4];
         if !self.fill(&mut length)? {
             return Ok(None);
