@@ -22,6 +22,16 @@ pub(crate) struct Scope {
     vars: RwLock<HashMap<String, (Value, &'static str)>>,
     show_secrets: AtomicBool,
     requests: RwLock<RequestDefaults>,
+    rows: OnceLock<RowsPart>,
+}
+
+/// The rows of data files that this machine hands out: those whose number is `number` modulo `of`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowsPart {
+    pub(crate) number: usize,
+    pub(crate) of: usize,
+    /// The seed of their order, which all machines have, unless `--seed` is given.
+    pub(crate) seed: u64,
 }
 
 /// What the options of a run say about its requests.
@@ -82,6 +92,17 @@ impl Scope {
         self.show_secrets(args.show_secrets);
         let defaults = RequestDefaults { host: args.host.clone(), headers: args.default_headers() };
         *self.requests.write().unwrap_or_else(PoisonError::into_inner) = defaults;
+    }
+
+    /// Sets the rows that this machine hands out. Only the first call has an effect.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_rows(&self, part: RowsPart) {
+        let _ = self.rows.set(part);
+    }
+
+    /// Returns the rows that this machine hands out; `None` in a run on one machine.
+    pub(crate) fn rows(&self) -> Option<RowsPart> {
+        self.rows.get().copied()
     }
 
     /// Returns the defaults of requests that belong to no session.

@@ -11,6 +11,8 @@ mod generate;
 mod job_summary;
 mod open_files;
 mod prefix;
+#[cfg(feature = "cluster")]
+mod remote;
 mod run;
 #[cfg_attr(feature = "python", path = "python.rs")]
 #[cfg_attr(not(feature = "python"), path = "no_python.rs")]
@@ -70,6 +72,10 @@ pub fn main() -> ExitCode {
 }
 
 fn of_crate(line: Vec<OsString>) -> u8 {
+    #[cfg(feature = "cluster")]
+    if let Some(code) = remote::take_part(&line, EntryPoint::Crate) {
+        return code;
+    }
     let mut args = match read(line.clone(), EntryPoint::Crate) {
         Ok(args) => args,
         Err(code) => return code,
@@ -146,6 +152,10 @@ pub fn command() -> ExitCode {
 
 /// As [`command`], with a given command line. Python starts the command this way.
 pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
+    #[cfg(feature = "cluster")]
+    if let Some(code) = remote::take_part(&line, EntryPoint::Command) {
+        return code;
+    }
     let mut args = match read(line.clone(), EntryPoint::Command) {
         Ok(args) => args,
         Err(code) => return code,

@@ -14,12 +14,27 @@ pub(super) fn load(
     _extensions: &[String],
     _line: &[OsString],
 ) -> Result<Registry, u8> {
-    complain(&format!(
+    complain(&unsupported(script));
+    Err(2)
+}
+
+/// Reports to the coordinator that the program cannot run scripts.
+#[cfg(feature = "cluster")]
+pub(super) fn load_for_a_coordinator(
+    _args: &Args,
+    script: Option<&str>,
+    _extensions: &[String],
+    _line: &[OsString],
+) -> Result<Registry, String> {
+    Err(unsupported(script))
+}
+
+fn unsupported(script: Option<&str>) -> String {
+    format!(
         "`{}`: this program is built without Python; build it with the feature `python` of the crate `molotov`, or \
          omit the script (`--single-mode NAME` selects a scenario, `--list` shows them)",
         script.unwrap_or_default()
-    ));
-    Err(2)
+    )
 }
 
 /// No script can stop the run.

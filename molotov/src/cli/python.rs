@@ -32,14 +32,7 @@ pub(super) fn load(
     extensions: &[String],
     line: &[OsString],
 ) -> Result<Registry, u8> {
-    // The interpreter installs signal handlers as soon as it starts.
-    let blocked = block_signals();
-    let started = python::start(line);
-    signals::end_at_once();
-    python::restore_handlers();
-    drop(blocked);
-    let loaded = started.and_then(|()| python::load(args, script, extensions));
-    loaded.map_err(|error| match error {
+    try_load(args, script, extensions, line).map_err(|error| match error {
         LoadError::Missing(message) => {
             complain(&message);
             1
@@ -50,6 +43,40 @@ pub(super) fn load(
         }
         LoadError::Exit(code) => code,
     })
+}
+
+/// Loads the extensions and the script of a run whose coordinator is on another machine.
+///
+/// # Errors
+///
+/// Returns the reason, for the coordinator.
+#[cfg(feature = "cluster")]
+pub(super) fn load_for_a_coordinator(
+    args: &Args,
+    script: Option<&str>,
+    extensions: &[String],
+    line: &[OsString],
+) -> Result<Registry, String> {
+    try_load(args, script, extensions, line).map_err(|error| match error {
+        LoadError::Missing(message) => message,
+        LoadError::Raised(traceback) => secrets::mask(traceback.trim_end()).into_owned(),
+        LoadError::Exit(code) => format!("the script exits with code {code} when it is loaded"),
+    })
+}
+
+fn try_load(
+    args: &Args,
+    script: Option<&str>,
+    extensions: &[String],
+    line: &[OsString],
+) -> Result<Registry, LoadError> {
+    // The interpreter installs signal handlers as soon as it starts.
+    let blocked = block_signals();
+    let started = python::start(line);
+    signals::end_at_once();
+    python::restore_handlers();
+    drop(blocked);
+    started.and_then(|()| python::load(args, script, extensions))
 }
 
 /// Runs the command line of a command beside `molotov`; `None` if there is none with this name.

@@ -186,7 +186,7 @@ fn announce(web: &WebListener, args: &Args) {
 }
 
 /// Resolves the address of statsd; `None` without `--statsd`.
-fn statsd_socket(args: &Args) -> Option<Result<SocketAddr, String>> {
+pub(super) fn statsd_socket(args: &Args) -> Option<Result<SocketAddr, String>> {
     let parsed = args.statsd.then(|| statsd_address::parse(&args.statsd_address));
     parsed.map(|address| statsd::resolve(address.map_err(|error| error.to_string())?))
 }

@@ -1,7 +1,7 @@
 //! Counts the rows that were handed out, in memory that forked processes share.
 //!
-//! The count is exact over threads and processes because all of them add to the same number. Machines share no memory: each will
-//! need a part of the rows, and this is where they would be divided.
+//! The count is exact over threads and processes because all of them add to the same number. Machines share no memory, so each
+//! takes a part of the numbers (`order.rs`).
 #![allow(unsafe_code, reason = "shared memory is mapped and read through a pointer")]
 
 use std::{

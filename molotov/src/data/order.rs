@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::counter::Counter;
+use crate::load::Part;
 
 /// The order in which the rows of a file are handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(crate) struct Sequence {
     order: Order,
     rows: u32,
     seed: u64,
+    /// The numbers that this machine takes.
+    part: Part,
     counter: Counter,
     /// The orders of the last two passes of [`Order::Shuffle`]: while one ends, the next one begins.
     passes: [Mutex<Option<Pass>>; 2],
@@ -59,18 +62,18 @@ struct Pass {
 }
 
 impl Sequence {
-    /// Returns the sequence of a file with this number of rows, which is not 0.
+    /// Returns the sequence of a file with this number of rows, which is not 0. Different parts of it have different numbers.
     ///
     /// # Errors
     ///
     /// Returns an error if the system has no memory to share.
-    pub(crate) fn new(order: Order, rows: u32, seed: u64) -> io::Result<Sequence> {
-        Ok(Sequence { order, rows: rows.max(1), seed, counter: Counter::new()?, passes: Default::default() })
+    pub(crate) fn new(order: Order, rows: u32, seed: u64, part: Part) -> io::Result<Sequence> {
+        Ok(Sequence { order, rows: rows.max(1), seed, part, counter: Counter::new()?, passes: Default::default() })
     }
 
     /// Takes the number of the next row; `None` after the last one of a queue.
     pub(crate) fn take(&self) -> Option<u32> {
-        let taken = self.counter.take();
+        let taken = self.part.number as u64 + self.part.of as u64 * self.counter.take();
         let (pass, at) = (taken / u64::from(self.rows), (taken % u64::from(self.rows)) as u32);
         match self.order {
             Order::Queue if pass > 0 => {

@@ -13,7 +13,7 @@ use super::{
     file::{Check, File},
     order::Sequence,
 };
-use crate::{failure::Failure, format};
+use crate::{failure::Failure, format, load::Part, vars::Scope};
 
 /// When a worker gets a new row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +99,10 @@ impl Rows {
         check: Check<'_>,
     ) -> Result<Rows, DataError> {
         let file = File::open(path, folder, check)?;
-        let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-        let sequence = Sequence::new(order, file.rows(), seed)
+        let part = Scope::current().rows();
+        let seed = seed.or(part.map(|part| part.seed)).unwrap_or_else(|| fastrand::u64(..));
+        let part = part.map_or(Part::WHOLE, |part| Part { number: part.number, of: part.of });
+        let sequence = Sequence::new(order, file.rows(), seed, part)
             .map_err(|error| DataError(format!("cannot share the rows of `{path}` among processes: {error}")))?;
         Ok(Rows { file, sequence })
     }

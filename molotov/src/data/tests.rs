@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 use serde::Deserialize;
 
 use super::{Order, RawRow, RowError, file::File, order::Sequence, source::Rows};
+use crate::load::Part;
 
 #[derive(Debug, Deserialize, PartialEq, Clone)]
 struct User {
@@ -137,7 +138,7 @@ fn a_missing_file_is_named_with_the_places_that_were_tried() {
 
 /// How often each of 10,000 rows is handed out to four threads in this many calls.
 fn counts(order: Order, calls: usize) -> (BTreeMap<u32, usize>, usize) {
-    let sequence = Arc::new(Sequence::new(order, 10_000, 7).unwrap());
+    let sequence = Arc::new(Sequence::new(order, 10_000, 7, Part::WHOLE).unwrap());
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let sequence = sequence.clone();
@@ -172,7 +173,7 @@ fn orders_hold_over_threads() {
 #[test]
 fn a_seed_repeats_the_sequence() {
     let sequence = |order, seed| {
-        let sequence = Sequence::new(order, 100, seed).unwrap();
+        let sequence = Sequence::new(order, 100, seed, Part::WHOLE).unwrap();
         (0..300).map(|_| sequence.take().unwrap()).collect::<Vec<_>>()
     };
     for order in [Order::Shuffle, Order::Random] {
@@ -183,6 +184,21 @@ fn a_seed_repeats_the_sequence() {
     assert_ne!(shuffled[..100], shuffled[100..200], "each pass has another order");
     assert_ne!(shuffled[..100], (0..100).collect::<Vec<_>>());
     assert_eq!(sequence(Order::Circular, 1), sequence(Order::Circular, 2));
+}
+
+#[test]
+fn machines_take_each_row_once() {
+    for order in [Order::Queue, Order::Circular, Order::Shuffle] {
+        let machine = |number| {
+            let sequence = Sequence::new(order, 100, 7, Part { number, of: 3 }).unwrap();
+            std::iter::from_fn(move || sequence.take()).take(if number == 0 { 34 } else { 33 })
+        };
+        let mut rows: Vec<_> = (0..3).flat_map(machine).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..100).collect::<Vec<_>>(), "{order:?}");
+    }
+    let last = Sequence::new(Order::Queue, 100, 7, Part { number: 2, of: 3 }).unwrap();
+    assert_eq!(std::iter::from_fn(|| last.take()).count(), 33, "a machine ends with its own rows");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::update::{MemberId, Update};
 
 /// The version of the protocol between members and the coordinator. It changes with [`Update`], `Command` and the types in them.
-pub(super) const VERSION: u16 = 3;
+pub(super) const VERSION: u16 = 4;
 
 /// An update that a member sends to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
@@ -130,7 +130,7 @@ mod tests {
         bytes.truncate(2);
         let error = Envelope::read(&bytes).unwrap_err().to_string();
         assert!(
-            error.starts_with("uses version 9 of the protocol between members, and the coordinator version 3;"),
+            error.starts_with("uses version 9 of the protocol between members, and the coordinator version 4;"),
             "{error}"
         );
         assert!(matches!(Envelope::read(&[]), Err(EnvelopeError::Malformed(_))));

@@ -7,6 +7,7 @@ use super::{
     update::{Command, MemberId, Update},
 };
 use crate::{
+    format,
     queue::Sender,
     run::{Incomplete, MemberLabel},
 };
@@ -67,6 +68,7 @@ pub(super) struct MemberState {
     reported: Duration,
     /// Whether its work is done or it was given up.
     done: bool,
+    given_up: bool,
     lost: bool,
 }
 
@@ -81,7 +83,15 @@ impl Members {
     pub(super) fn join(&mut self, id: MemberId, member: Box<dyn Member>) {
         self.members.insert(
             id,
-            MemberState { member, running: 0, most: 0, reported: Duration::ZERO, done: false, lost: false },
+            MemberState {
+                member,
+                running: 0,
+                most: 0,
+                reported: Duration::ZERO,
+                done: false,
+                given_up: false,
+                lost: false,
+            },
         );
     }
 
@@ -163,8 +173,11 @@ impl MemberState {
         let is_lost = matches!(update, Update::Lost(_));
         let is_news = is_lost && !self.lost;
         self.lost |= is_lost;
+        self.given_up |= matches!(update, Update::Abandoned);
         if self.done {
-            return is_news;
+            // `global_teardown` of another machine runs after the work is done.
+            let is_late = matches!(update, Update::Line(_) | Update::Note(_) | Update::Exit(_));
+            return is_news || is_late && !self.lost && !self.given_up;
         }
         match update {
             Update::Workers { running, most } => (self.running, self.most) = (*running, *most),
@@ -186,6 +199,12 @@ impl MemberState {
     /// Whether its work is done or it was given up.
     pub(super) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Describes that this many of its updates were lost on the way.
+    pub(super) fn missing(&self, updates: u64) -> String {
+        let (count, since) = (format::plural(updates, "update"), format::elapsed(self.incomplete().since));
+        format!("{count} of {} were lost on the way: its counts are incomplete since {since}", self.name())
     }
 
     /// Describes that its counts are incomplete since its last report.

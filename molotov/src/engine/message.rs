@@ -1,6 +1,6 @@
 //! Messages to the coordinator: control from outside, which is urgent, and telemetry from members, which is bounded.
 
-use super::update::{MemberId, Update};
+use super::update::{Command, MemberId, Update};
 use crate::{format, queue::Item, run::Line};
 
 /// A message to the coordinator.
@@ -10,6 +10,8 @@ pub(crate) enum Message {
     Update(MemberId, Update),
     /// A line of the listeners of the run.
     Line(Line),
+    /// A command of the coordinator, in a process that takes part in its run.
+    Command(Command),
     /// Pause or resume the workers.
     Pause(bool),
     /// Add a tenth of the workers, or remove it.
@@ -22,7 +24,10 @@ pub(crate) enum Message {
 
 impl Item for Message {
     fn is_urgent(&self) -> bool {
-        matches!(self, Message::Pause(_) | Message::ChangeWorkers(_) | Message::Stop | Message::Force)
+        matches!(
+            self,
+            Message::Command(_) | Message::Pause(_) | Message::ChangeWorkers(_) | Message::Stop | Message::Force
+        )
     }
 
     fn droppable(&self) -> Option<usize> {

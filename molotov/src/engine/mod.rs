@@ -13,6 +13,7 @@ mod control;
 mod cookies;
 mod coordinator;
 mod envelope;
+mod global_fixtures;
 mod lag;
 pub(crate) mod link;
 mod listeners;
@@ -23,6 +24,7 @@ mod pacing;
 mod panic;
 mod plan;
 mod processes;
+mod relay;
 #[cfg(feature = "cluster")]
 #[allow(dead_code, reason = "the parts that use it are being written")]
 pub(crate) mod remote;

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+#[cfg(feature = "cluster")]
+use crate::vars::RowsPart;
 use crate::{
     data::{DataError, Source},
     load::{Load, Part, check_options, check_scenarios},
@@ -28,6 +30,8 @@ pub struct Plan {
     pub(crate) statsd: Option<SocketAddr>,
     /// The part of this machine, in a run on several machines.
     pub(crate) part: Option<Part>,
+    /// Replaces `--seed` where all machines and processes need the same random numbers.
+    pub(super) seed: u64,
 }
 
 impl Plan {
@@ -37,13 +41,34 @@ impl Plan {
     ///
     /// Returns every conflict among the registered items, and between them and the options.
     pub fn new(args: Args, registry: &Registry) -> Result<Plan, Vec<RegistryError>> {
+        Plan::with_seed(args, registry, fastrand::u64(..))
+    }
+
+    /// Plans the part of a machine in a run. All machines have the same `seed`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_machine(
+        args: Args,
+        registry: &Registry,
+        part: Part,
+        seed: u64,
+    ) -> Result<Plan, Vec<RegistryError>> {
+        let plan = Plan { part: Some(part), ..Plan::with_seed(args, registry, seed)? };
+        plan.scope.set_rows(RowsPart { number: part.number, of: part.of, seed });
+        Ok(plan)
+    }
+
+    fn with_seed(args: Args, registry: &Registry, seed: u64) -> Result<Plan, Vec<RegistryError>> {
         let selection = registry.validate(&args)?;
-        let load = load(&args, &selection).map_err(|error| vec![RegistryError::Options(error)])?;
+        let load = load(&args, &selection, seed).map_err(|error| vec![RegistryError::Options(error)])?;
         let load = Arc::new(load);
         let (args, selection) = (Arc::new(args), Arc::new(selection));
         let info = Arc::new(RunInfo::new(&args));
-        let plan =
-            Plan { args, info, load, selection, data: Arc::default(), scope: Arc::default(), statsd: None, part: None };
+        let (data, scope) = (Arc::default(), Arc::default());
+        let plan = Plan { args, info, load, selection, data, scope, statsd: None, part: None, seed };
         Ok(plan.with_variables(Arc::default()))
     }
 
@@ -65,7 +90,7 @@ impl Plan {
         let mut selection = Selection::clone(&self.selection);
         selection.set_rates(&args);
         self.selection = Arc::new(selection);
-        self.load = Arc::new(load(&args, &self.selection)?);
+        self.load = Arc::new(load(&args, &self.selection, self.seed)?);
         self.info = Arc::new(RunInfo::clone(&self.info).with_options(&args));
         self.scope.set_args(&args);
         self.args = Arc::new(args);
@@ -107,11 +132,12 @@ impl Plan {
 }
 
 /// The load of a run, or why the options do not fit the scenarios.
-fn load(args: &Args, selection: &Selection) -> Result<Load, String> {
+fn load(args: &Args, selection: &Selection, seed: u64) -> Result<Load, String> {
     let rates: Vec<_> =
         (selection.rates.iter()).map(|(index, rate)| (selection.scenarios[*index].name().to_owned(), *rate)).collect();
     let weighted = &selection.weighted;
     check_scenarios(args, &rates, !weighted.is_empty())?;
     let runs = if args.single_run { Some(weighted.len() as u64) } else { args.max_runs };
+    let args = &Args { seed: args.seed.or(Some(seed)), ..args.clone() };
     Ok(Load::new(args, &rates, !weighted.is_empty(), runs))
 }

@@ -30,8 +30,8 @@ impl Split {
         if self.is_shared { self.process } else { Part::WHOLE }
     }
 
-    /// Whether the numbers of workers are unique over all processes.
-    pub(super) fn has_unique_workers(self) -> bool {
+    /// Whether the load is that of all machines, so that the numbers of workers are unique over all processes.
+    pub(super) fn is_shared(self) -> bool {
         self.is_shared
     }
 
@@ -83,7 +83,7 @@ mod tests {
 
     fn threads(args: &Args, machines: &[usize]) -> Vec<Thread> {
         let mut registry = Registry::new();
-        registry.add_scenario_fn("browse", async || crate::Result::Ok(()));
+        registry.add_scenario_fn("browse", async || crate::Result::<()>::Ok(()));
         let mut all = Vec::new();
         for (machine, threads) in machines.iter().enumerate() {
             let args = Args { threads: Some(*threads), seed: Some(7), ..args.clone() };
@@ -156,7 +156,7 @@ mod tests {
     fn processes_of_one_machine_have_all_workers_each() {
         let args = with_workers(Args { processes: 2, threads: Some(2), ..Args::default() }, 5);
         let mut registry = Registry::new();
-        registry.add_scenario_fn("browse", async || crate::Result::Ok(()));
+        registry.add_scenario_fn("browse", async || crate::Result::<()>::Ok(()));
         let plan = Plan::new(args, &registry).unwrap();
         for process in [0, 1] {
             let split = Split::of(&plan, process);

@@ -41,10 +41,19 @@ pub(crate) enum Update {
     FixtureFailed(FixtureFailure),
     /// The member is stuck or has panicked. What it measured since its last report is lost.
     Abandoned,
+    /// How late the shards of the member began to start workers, measured from the start of the run.
+    Began { first: Duration, last: Duration },
+    /// A note for the summary.
+    Note(String),
+    /// `global_teardown` of the member requested this exit code.
+    Exit(u8),
     /// The run cannot continue, for a reason outside of fixtures and scenarios, given in one sentence.
     SystemFailed(String),
     /// A part of the member has lost measures.
     Incomplete(Incomplete),
+    /// A process of the member disappeared before its work was done, for this reason. Its counts are incomplete, unless it had
+    /// sent all of them.
+    LostPart { how: String, incomplete: Option<Incomplete> },
     /// Updates were lost on the way.
     Missing { updates: u64 },
     /// The member disappeared before its work was done, for this reason.

@@ -210,6 +210,36 @@ fn object<'a>(what: &str, json: &'a str) -> Result<BTreeMap<String, &'a RawValue
 }
 
 impl Args {
+    /// Returns the options that are given, as a JSON object.
+    #[cfg(feature = "cluster")]
+    #[allow(dead_code, reason = "the coordinator that uses it is being written")]
+    pub(crate) fn to_json(&self) -> String {
+        let given = self.given_values().map(|(name, value)| (name.to_owned(), value));
+        let extra = self.extra.iter().map(|(name, value)| (name.clone(), value.clone()));
+        serde_json::Value::Object(given.chain(extra).collect()).to_string()
+    }
+
+    /// Returns the options that [`to_json`](Self::to_json) has written.
+    ///
+    /// # Errors
+    ///
+    /// If a value is invalid.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn from_json(json: &str) -> Result<Args, String> {
+        let mut options = Options::default();
+        for (name, value) in object("the options", json).map_err(|error| error.message)? {
+            match super::OPTIONS.iter().find(|entry| entry.name == name) {
+                _ if JsonKind::of(value.get()) == JsonKind::Null => {}
+                Some(entry) => options.add(entry.read_json(value.get()).map_err(|error| error.message)?),
+                None => {
+                    let value = serde_json::from_str(value.get()).map_err(|error| format!("`{name}`: {error}"))?;
+                    options.extra.insert(name, value);
+                }
+            }
+        }
+        Ok(options.resolve())
+    }
+
     /// Sets an option to a JSON value; `null` removes a limit.
     ///
     /// # Errors

@@ -4,24 +4,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::Coordinator;
 use crate::{
-    engine::{Summary, Verdict, message::Message, panic, sizing::Sizing, stop::Phase},
+    engine::{Summary, Verdict, global_fixtures, message::Message, sizing::Sizing, stop::Phase},
     format,
     metrics::Stats,
-    run::{Line, SizingResult, Totals},
+    run::{SizingResult, Totals},
 };
 
 impl Coordinator<'_> {
     /// Runs the `global_teardown` fixtures.
     pub(super) fn global_teardown(&mut self) {
-        for fixture in &self.plan.selection.global_teardowns {
-            let outcome = panic::catch(self.plan.args.verbose > 0, || fixture.run(&self.plan.args));
-            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
-            self.screen.line(&match failure.exit() {
-                Some(code) => Line::info(format!("`global_teardown` exits with code {code}")),
-                None => Line::warning(failure.describe("global_teardown", self.plan.args.verbose > 0)),
-            });
-            self.exit = failure.exit().or(self.exit);
-        }
+        let exit = global_fixtures::tear_down(&self.plan, self.screen);
+        self.exit = exit.or(self.exit);
     }
 
     /// Sums up the run and shows the result.
@@ -65,6 +58,7 @@ impl Coordinator<'_> {
             notes: (self.cookies.end().into_iter().chain(self.load_notes()))
                 .chain(stalls.as_ref().map(ToString::to_string))
                 .chain(self.plan.selection.event_loop.iter().flat_map(|one| one.notes(self.clock.epoch())))
+                .chain(std::mem::take(&mut self.notes))
                 .chain(self.plan.data.iter().filter_map(|source| source.note(self.clock.epoch())))
                 .collect(),
             stalls,

@@ -103,6 +103,8 @@ struct Coordinator<'a> {
     lost: Option<String>,
     /// What each member with a label measured.
     measured: Vec<MemberSummary>,
+    /// Notes of members for the summary.
+    notes: Vec<String>,
     incomplete: Vec<Incomplete>,
     cookies: CookieWarning,
     timeline: Timeline,
@@ -147,6 +149,7 @@ impl<'a> Coordinator<'a> {
             exit: None,
             lost: None,
             measured: Vec::new(),
+            notes: Vec::new(),
             incomplete: Vec::new(),
             cookies: CookieWarning::default(),
             timeline: Timeline::default(),

@@ -11,8 +11,9 @@ use crate::{
     engine::{
         Verdict,
         clock::Clock,
+        global_fixtures,
         listeners::RunListeners,
-        panic, processes,
+        processes,
         sizing::Sizing,
         split::Split,
         stop::Phase,
@@ -20,8 +21,7 @@ use crate::{
     },
     format,
     metrics::{MachineProbe, ProcessProbe},
-    options::Args,
-    run::{FixtureFailure, Line},
+    run::Line,
     ui::RunLimits,
     vars::Scope,
 };
@@ -34,46 +34,16 @@ const MIN_LOG_INTERVAL: Duration = Duration::from_secs(1);
 impl Coordinator<'_> {
     /// Runs the `global_setup` fixtures. Returns `false` if one failed, which ends the run.
     pub(super) fn global_setup(&mut self) -> bool {
-        let selection = self.plan.selection.clone();
-        let mut args = Args::clone(&self.plan.args);
-        for fixture in &selection.global_setups {
-            let backtraces = args.verbose > 0;
-            let outcome = panic::catch(backtraces, || fixture.run(&mut args));
-            let Err(failure) = outcome.unwrap_or_else(|caught| Err(caught.into())) else { continue };
-            match failure.exit() {
-                _ if failure.is_interruption() => {
-                    self.screen.line(&Line::failure(failure.describe("global_setup", backtraces)));
-                    self.raise(Phase::Stopping);
-                }
-                Some(code) => {
-                    self.screen.line(&Line::info(format!("`global_setup` exits with code {code}")));
-                    self.raise(Phase::Stopping);
-                }
-                None => {
-                    let text = failure.describe("global_setup", backtraces);
-                    self.screen.line(&Line::failure(text));
-                    self.raise(Phase::Stopping);
-                }
-            }
-            let (message, exit) = (failure.to_string(), failure.exit());
-            self.failed =
-                Some(Verdict::FixtureFailed(FixtureFailure { fixture: "global_setup".into(), message, exit }));
+        let args = self.plan.args.clone();
+        if let Err(failure) = global_fixtures::set_up(&mut self.plan, self.screen) {
+            self.raise(Phase::Stopping);
+            self.failed = Some(Verdict::FixtureFailed(failure));
             return false;
         }
-        match self.set_args(args) {
-            Ok(()) => true,
-            Err(why) => {
-                let message = format!("it changed the options of the run: {why}");
-                self.screen.line(&Line::failure(format!("`global_setup` changed the options of the run: {why}")));
-                self.raise(Phase::Stopping);
-                self.failed = Some(Verdict::FixtureFailed(FixtureFailure {
-                    fixture: "global_setup".into(),
-                    message,
-                    exit: None,
-                }));
-                false
-            }
+        if self.plan.args != args {
+            self.sizing = Sizing::of(&self.plan);
         }
+        true
     }
 
     /// Opens the data files, which `global_setup` may have written. The run ends if one cannot be used.
@@ -83,17 +53,6 @@ impl Coordinator<'_> {
         {
             self.system_failed(error.to_string());
         }
-    }
-
-    /// Takes over options that `global_setup` changed.
-    fn set_args(&mut self, args: Args) -> Result<(), String> {
-        if args == *self.plan.args {
-            return Ok(());
-        }
-        crate::failure::capture_backtraces(args.verbose > 0);
-        self.plan.set_args(args)?;
-        self.sizing = Sizing::of(&self.plan);
-        Ok(())
     }
 
     /// Stops the run for a reason outside of fixtures and scenarios.
@@ -111,31 +70,9 @@ impl Coordinator<'_> {
         if self.phase != Phase::Running {
             return;
         }
-        let number = self.plan.args.processes;
-        let others = processes::other_threads();
-        if !others.is_empty() {
-            let names = others.join(", ");
-            if self.plan.selection.event_loop.is_none() {
-                let message = format!(
-                    "cannot fork while other threads are alive: {names}; end them in `global_setup`, or use `--threads` \
-                     instead of `--processes`"
-                );
-                self.system_failed(message);
-                return;
-            }
-            // Like the original: scripts import libraries that start threads.
-            let text = format!("other threads are alive and will not exist in the forked processes: {names}");
-            self.screen.line(&Line::warning(text));
-        }
-        self.screen.line(&Line::info(format!("Forking {number} processes")));
-        self.screen.before_fork();
-        let ids: Vec<_> = (0..number).map(|_| self.members.next_id()).collect();
-        let in_child = &mut || self.screen.in_child();
-        match processes::fork(&self.plan, &self.plan.scope, &mut self.inbox, &ids, in_child) {
-            Ok(children) => children.into_iter().for_each(|child| self.members.join(child.id(), Box::new(child))),
-            Err(error) => {
-                self.system_failed(format!("cannot fork {number} processes: {error}; try a lower `--processes`"));
-            }
+        let forked = processes::join(&self.plan, &mut self.inbox, &mut self.members, self.screen);
+        if let Err(why) = forked {
+            self.system_failed(why);
         }
     }
 

@@ -45,9 +45,7 @@ impl Coordinator<'_> {
                 self.incomplete.push(Incomplete { agent, ..incomplete });
             }
             Update::Missing { updates } => {
-                let (name, incomplete) = (member.name(), member.incomplete());
-                let (count, since) = (format::plural(updates, "update"), format::elapsed(incomplete.since));
-                let text = format!("{count} of {name} were lost on the way: its counts are incomplete since {since}");
+                let (text, incomplete) = (member.missing(updates), member.incomplete());
                 self.screen.line(&Line::warning(text));
                 self.incomplete.push(incomplete);
             }
@@ -61,6 +59,23 @@ impl Coordinator<'_> {
                 self.screen.line(&Line::failure(how.clone()));
                 self.lost.get_or_insert(how);
             }
+            Update::LostPart { mut how, incomplete } => {
+                if let Some(incomplete) = incomplete {
+                    how = format!("{how}; its counts are incomplete since {}", format::elapsed(incomplete.since));
+                    self.incomplete.push(Incomplete { agent: member.incomplete().agent, ..incomplete });
+                }
+                let line = Line::failure(how.clone());
+                self.screen.line(&member.label().map_or(line.clone(), |label| line.by_member(&label)));
+                self.lost.get_or_insert(how);
+            }
+            Update::Note(note) => {
+                let note = match member.label() {
+                    Some(label) if label.is_agent() => format!("{}: {note}", capitalized(&label.to_string())),
+                    _ => note,
+                };
+                self.notes.push(note);
+            }
+            Update::Exit(code) => self.exit = self.exit.or(Some(code)),
             Update::StopOnFailure => self.raise(Phase::Stopping),
             Update::RowsRanOut { stream } => {
                 if self.ended_streams.insert(stream) {
@@ -87,7 +102,7 @@ impl Coordinator<'_> {
                     self.screen.workers(&label, running);
                 }
             }
-            Update::Reported(_) | Update::Closed => {}
+            Update::Began { .. } | Update::Reported(_) | Update::Closed => {}
         }
     }
 
@@ -113,4 +128,10 @@ impl Coordinator<'_> {
         }
         self.timeline.add(measures);
     }
+}
+
+/// The same text with a capital letter at its begin.
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

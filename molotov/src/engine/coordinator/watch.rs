@@ -101,6 +101,8 @@ impl Coordinator<'_> {
                 self.raise(Phase::Forced);
             }
             Message::Update(member, update) => self.update(member, update),
+            // Only relays receive commands.
+            Message::Command(_) => {}
         }
     }
 

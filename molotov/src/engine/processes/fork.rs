@@ -65,7 +65,7 @@ pub(super) fn was_terminated() -> bool {
 }
 
 /// Exits a child without running the exit handlers of the parent.
-pub(super) fn leave(code: i32) -> ! {
+pub(in crate::engine) fn leave(code: i32) -> ! {
     let _ = io::stdout().flush();
     let _ = io::stderr().flush();
     // SAFETY: the first flushes all of C's streams; the second ends the process and cannot fail.

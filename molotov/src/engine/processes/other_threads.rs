@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The names of the other threads of this process. In a child, locks that they hold would never open.
-pub(in crate::engine) fn other_threads() -> Vec<String> {
+pub(super) fn other_threads() -> Vec<String> {
     // A thread that was just joined may still be listed for a moment.
     let until = Instant::now() + Duration::from_secs(1);
     loop {

@@ -64,7 +64,7 @@ pub(super) fn start(
         split,
         shards: threads,
         statsd,
-        numbers: Arc::new(Numbers::new(split.process, split.has_unique_workers())),
+        numbers: Arc::new(Numbers::new(split.process, split.is_shared())),
         stopped: inbox.stopped.clone(),
     };
     let state = Arc::new(ProcessState {

@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     engine::{
+        alarm::Alarms,
         lag,
         pacing::{Pacing, WorkerPace},
         panic,
@@ -127,6 +128,9 @@ async fn run(prepared: PreparedShard) {
     crate::failure::capture_backtraces(shard.backtraces);
 
     let mut workers = Workers::new(shard.clone(), split.workers().part(number, shards));
+    if split.is_shared() {
+        workers.wait_for_the_run(&mut commands).await;
+    }
     workers.follow_plan();
 
     // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
@@ -140,16 +144,7 @@ async fn run(prepared: PreparedShard) {
         let mut tick = pin!(tokio::time::sleep_until(workers.next_turn().into()));
         tokio::select! {
             biased;
-            Some(command) = commands.recv() => match command {
-                Command::Stop => shard.stop.raise(Phase::Stopping),
-                Command::Force => shard.stop.raise(Phase::Forced),
-                // The clock is paused already.
-                Command::Pause(_) => shard.stop.wake(),
-                Command::Load(load) => workers.change_plan(&load),
-                Command::EndStream(stream) => {
-                    shard.end_stream(stream);
-                }
-            },
+            Some(command) = commands.recv() => workers.obey(command),
             () = shard.workers_wanted.notified() => workers.grow(),
             ended = workers.tasks.join_next(), if !workers.tasks.is_empty() => match ended {
                 Some(Ok(())) => {}
@@ -217,6 +212,37 @@ impl Workers {
     fn new(shard: Rc<Shard>, part: Part) -> Workers {
         let slots = vec![Vec::new(); shard.streams.len()];
         Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), part }
+    }
+
+    /// Waits until the run starts on all machines, or is stopped before, and reports how late the shard is.
+    async fn wait_for_the_run(&mut self, commands: &mut UnboundedReceiver<Command>) {
+        let (shard, alarms) = (self.shard.clone(), Alarms::default());
+        while shard.stop.may_run() {
+            let left = shard.clock.epoch().saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let late = shard.clock.real();
+                shard.outbox.send(Update::Began { first: late, last: late });
+                return;
+            }
+            tokio::select! {
+                biased;
+                Some(command) = commands.recv() => self.obey(command),
+                () = alarms.sleep(left) => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Stop => self.shard.stop.raise(Phase::Stopping),
+            Command::Force => self.shard.stop.raise(Phase::Forced),
+            // The clock is paused already.
+            Command::Pause(_) => self.shard.stop.wake(),
+            Command::Load(load) => self.change_plan(&load),
+            Command::EndStream(stream) => {
+                self.shard.end_stream(stream);
+            }
+        }
     }
 
     /// Whether all workers have ended and no more will start.

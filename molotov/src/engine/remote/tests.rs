@@ -1,0 +1,162 @@
+//! A coordinator plays with the run of this process over a pair of sockets.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    os::unix::net::UnixStream,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use super::*;
+use crate::{
+    Failure,
+    engine::{
+        control::Control,
+        envelope::EnvelopeReader,
+        link::{Reader, Writer},
+        plan::Plan,
+        update::{Command, MemberId, Update},
+    },
+    load::Part,
+    metrics::Snapshot,
+    options::{Args, Options, WorkerId},
+    registry::Registry,
+};
+
+/// The coordinator's end of a link.
+struct Coordinator {
+    reader: Reader,
+    writer: Writer,
+    incoming: EnvelopeReader,
+}
+
+impl Coordinator {
+    fn receive(&mut self) -> Option<FromRun> {
+        self.reader.receive().unwrap()
+    }
+
+    /// All updates until the process closes the link.
+    fn updates(&mut self) -> Vec<Update> {
+        let mut updates = Vec::new();
+        while let Some(message) = self.receive() {
+            let FromRun::Update(envelope) = message else { panic!("{message:?}") };
+            updates.extend(self.incoming.open(envelope));
+        }
+        updates
+    }
+
+    fn set_up(&mut self) -> Ready {
+        self.writer.send(&ToRun::SetUp { variables: Variables::new() }).unwrap();
+        loop {
+            match self.receive() {
+                Some(FromRun::Ready(ready)) => return ready,
+                Some(FromRun::Line(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// Starts the part of a machine on another thread.
+fn machine(args: Args, registry: Registry, part: Part) -> (Coordinator, thread::JoinHandle<()>) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let plan = Plan::of_machine(args, &registry, part, 7).unwrap();
+    let process = thread::spawn(move || {
+        let (_control, inbox) = Control::new();
+        if let Some(prepared) = prepare(plan, MemberId(3), Link::new(theirs).unwrap(), inbox) {
+            prepared.run();
+        }
+    });
+    let (reader, writer) = (Reader::new(ours.try_clone().unwrap()), Writer::new(ours));
+    (Coordinator { reader, writer, incoming: EnvelopeReader::new(MemberId(3)) }, process)
+}
+
+fn args(workers: usize) -> Args {
+    let given = Options { workers: Some(workers), max_runs: Some(Some(2)), ..Options::default() };
+    given.resolve()
+}
+
+fn measured(updates: &[Update]) -> Snapshot {
+    let mut sum = Snapshot::default();
+    for update in updates {
+        if let Update::Measures(measures) = update {
+            sum.merge(measures);
+        }
+    }
+    sum
+}
+
+#[test]
+fn machines_run_each_worker_once_and_report_everything() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let begin = monotonic() + Duration::from_millis(300);
+    let mut machines = Vec::new();
+    for (number, threads) in [(0, 1), (1, 3)] {
+        let mut registry = Registry::new();
+        let seen = seen.clone();
+        registry.add_scenario_fn("browse", async move |WorkerId(worker): WorkerId| {
+            seen.lock().unwrap().push((worker, monotonic()));
+            Ok::<_, Failure>(())
+        });
+        let args = Args { threads: Some(threads), ..args(5) };
+        let (mut coordinator, process) = machine(args, registry, Part { number, of: 2 });
+        let ready = coordinator.set_up();
+        assert_eq!(ready.threads, if number == 0 { 1 } else { 2 }, "every thread has a worker");
+        assert_eq!(ready.load.workers_at(Duration::ZERO), 5.0, "the load is that of the whole run");
+        machines.push((coordinator, process));
+    }
+    for (coordinator, _) in &mut machines {
+        coordinator.writer.send(&ToRun::Begin { at: begin }).unwrap();
+    }
+    let mut runs = Vec::new();
+    for (mut coordinator, process) in machines {
+        let updates = coordinator.updates();
+        process.join().unwrap();
+        runs.push(measured(&updates).totals().ok);
+        let began: Vec<_> = updates
+            .iter()
+            .filter_map(|update| if let Update::Began { last, .. } = update { Some(last) } else { None })
+            .collect();
+        assert!(!began.is_empty());
+        assert!(matches!(updates.last(), Some(Update::Done { .. })), "{:?}", updates.last());
+    }
+    assert_eq!(runs, [6, 4], "three and two workers with two runs each");
+    let seen = seen.lock().unwrap();
+    let mut counts = BTreeMap::new();
+    for (worker, at) in &*seen {
+        assert!(*at >= begin, "no worker starts before the run");
+        *counts.entry(*worker).or_insert(0) += 1;
+    }
+    assert_eq!(counts, (0..5).map(|worker| (worker, 2)).collect());
+}
+
+#[test]
+fn a_stop_before_the_start_ends_the_part() {
+    let ran = Arc::new(Mutex::new(HashSet::new()));
+    let mut registry = Registry::new();
+    let seen = ran.clone();
+    registry.add_scenario_fn("browse", async move |WorkerId(worker): WorkerId| {
+        seen.lock().unwrap().insert(worker);
+        Ok::<_, Failure>(())
+    });
+    let (mut coordinator, process) = machine(args(2), registry, Part { number: 0, of: 1 });
+    coordinator.set_up();
+    coordinator.writer.send(&ToRun::Begin { at: monotonic() + Duration::from_secs(600) }).unwrap();
+    coordinator.writer.send(&ToRun::Command(Command::Stop)).unwrap();
+    let updates = coordinator.updates();
+    process.join().unwrap();
+    assert!(matches!(updates.last(), Some(Update::Done { .. })), "{updates:?}");
+    assert!(ran.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_part_without_a_begin_ends() {
+    let mut registry = Registry::new();
+    registry.add_scenario_fn("browse", async || Ok::<_, Failure>(()));
+    let (mut coordinator, process) = machine(args(2), registry, Part { number: 0, of: 1 });
+    coordinator.set_up();
+    coordinator.writer.send(&ToRun::Command(Command::Stop)).unwrap();
+    assert_eq!(coordinator.updates().len(), 0);
+    process.join().unwrap();
+}
