@@ -11,6 +11,7 @@ use std::{
     thread,
 };
 
+use molotov::python::environment::{ChildError, Runner};
 use rustix::process::{self, Pid, Signal};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
@@ -18,16 +19,7 @@ use signal_hook::{
     low_level::siginfo::Cause,
 };
 
-/// Why a program failed.
-#[derive(Debug)]
-pub(super) enum ChildError {
-    /// The program cannot be started.
-    Start(io::Error),
-    /// The program exited with an error.
-    Failed(ExitStatus),
-    /// This command received a signal that stops it.
-    Stopped(i32),
-}
+use super::print;
 
 /// Runs programs, one at a time. While it exists, signals that would end this process are forwarded to the running program.
 pub(super) struct Children {
@@ -65,28 +57,6 @@ impl Children {
             command.process_group(0);
         }
         command.spawn().map_err(ChildError::Start)
-    }
-
-    /// Runs a program that must succeed.
-    pub(super) fn run_checked(&mut self, command: &mut Command) -> Result<(), ChildError> {
-        let status = self.run(command)?;
-        self.check(status)
-    }
-
-    /// Runs a program and returns its result, and its standard output followed by its standard error.
-    pub(super) fn output(&mut self, command: &mut Command) -> Result<(Result<(), ChildError>, String), ChildError> {
-        let mut child = self.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-        let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
-        let readers = pipes.into_iter().flatten().map(|pipe| {
-            let thread = thread::Builder::new().name("moloslave-output".to_owned());
-            thread
-                .spawn(move || read(File::from(pipe)))
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))
-        });
-        let readers: io::Result<Vec<_>> = readers.collect();
-        let status = self.wait(&mut child).map_err(ChildError::Start)?;
-        let output = readers.map_err(ChildError::Start)?.into_iter().filter_map(|reader| reader.join().ok()).collect();
-        Ok((self.check(status), output))
     }
 
     fn check(&self, status: ExitStatus) -> Result<(), ChildError> {
@@ -130,6 +100,32 @@ impl Children {
             true => process::kill_process_group(pid, signal),
             false => process::kill_process(pid, signal),
         };
+    }
+}
+
+impl Runner for Children {
+    fn print(&mut self, text: &str) {
+        print(text);
+    }
+
+    fn run_checked(&mut self, command: &mut Command) -> Result<(), ChildError> {
+        let status = self.run(command)?;
+        self.check(status)
+    }
+
+    fn output(&mut self, command: &mut Command) -> Result<(Result<(), ChildError>, String), ChildError> {
+        let mut child = self.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
+        let readers = pipes.into_iter().flatten().map(|pipe| {
+            let thread = thread::Builder::new().name("moloslave-output".to_owned());
+            thread
+                .spawn(move || read(File::from(pipe)))
+                .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread: {error}")))
+        });
+        let readers: io::Result<Vec<_>> = readers.collect();
+        let status = self.wait(&mut child).map_err(ChildError::Start)?;
+        let output = readers.map_err(ChildError::Start)?.into_iter().filter_map(|reader| reader.join().ok()).collect();
+        Ok((self.check(status), output))
     }
 }
 

@@ -1,10 +1,10 @@
 //! `moloslave`: clones a git repository, installs the requirements of a test, and runs it.
 
 mod children;
-mod environment;
 mod repository;
 
 use std::{
+    env,
     ffi::OsString,
     fs,
     io::{self, Write},
@@ -13,12 +13,12 @@ use std::{
 };
 
 use clap::Parser;
-use molotov::cli::{Program, TestConfig, Wheel, masked, test_config};
-
-use self::{
-    children::{ChildError, Children},
-    environment::{Creator, Environment},
+use molotov::{
+    cli::{Program, TestConfig, Wheel, masked, test_config},
+    python::environment::{self, Creator, Environment, Error},
 };
+
+use self::children::Children;
 use crate::{parse, print_error};
 
 inventory::submit! {
@@ -57,26 +57,6 @@ pub struct Slave {
     /// virtualenv to create it with, instead of Python's venv
     #[arg(long, value_name = "PROGRAM")]
     virtualenv: Option<PathBuf>,
-}
-
-/// Why the test did not run.
-#[derive(Debug)]
-enum Error {
-    /// A message to print.
-    Message(String),
-    /// The number of the signal that stopped this command.
-    Stopped(i32),
-}
-
-impl Error {
-    /// The error of a program that failed. `what` says what could not be done.
-    fn from_child(error: ChildError, program: &str, what: &str) -> Error {
-        match error {
-            ChildError::Start(error) => Error::Message(format!("{what}: cannot start `{program}`: {error}")),
-            ChildError::Failed(status) => Error::Message(format!("{what}: `{program}` failed with {status}")),
-            ChildError::Stopped(signal) => Error::Stopped(signal),
-        }
-    }
 }
 
 /// Prints a message to standard error, with secrets masked. A closed pipe is not an error.
@@ -189,7 +169,11 @@ impl Slave {
             _ => Some(self.environment(children, top, test, wheel)?),
         };
         match (is_crate, environment) {
-            (false, Some(environment)) => environment::molotov(wheel, &environment),
+            (false, Some(environment)) => {
+                let installed = env::current_exe().ok().map(|program| program.with_file_name("molotov"));
+                let installed = installed.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("molotov"));
+                Ok(environment::molotov(wheel, &environment, &installed))
+            }
             (_, environment) => {
                 let mut command = Command::new("cargo");
                 command.args(["run", "--quiet", "--release", "--manifest-path"]).arg(&manifest).arg("--");

@@ -6,10 +6,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
-    Error,
-    children::{ChildError, Children},
-};
+use molotov::python::environment::{ChildError, Error, Runner};
+
+use super::children::Children;
 
 /// The supported transports. Others, such as `ext::`, run commands from the address.
 const TRANSPORTS: [&str; 5] = ["file", "git", "http", "https", "ssh"];

@@ -1,13 +1,12 @@
 //! What the commands `molostart` and `moloslave` share with `molotov`.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+#[cfg(feature = "python")]
+use std::ffi::OsString;
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use super::config;
+#[cfg(feature = "python")]
+use crate::python::Wheel;
 use crate::secrets;
 
 /// A test of a `molotov.json`, with what has to be installed before it runs.
@@ -35,6 +34,7 @@ pub fn test_config(path: &Path, test: &str) -> Result<TestConfig, String> {
 }
 
 /// A command that the wheel installs beside `molotov`. [`inventory`] collects them.
+#[cfg(feature = "python")]
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Program {
@@ -44,16 +44,7 @@ pub struct Program {
     pub run: fn(Vec<OsString>, Option<Wheel>) -> u8,
 }
 
-/// The Python that has started a command.
-#[doc(hidden)]
-#[derive(Debug, Clone)]
-pub struct Wheel {
-    /// The interpreter.
-    pub python: PathBuf,
-    /// The directory with the package `molotov`.
-    pub packages: PathBuf,
-}
-
+#[cfg(feature = "python")]
 inventory::collect!(Program);
 
 /// Masks the passwords and tokens in the URLs of a text.

@@ -29,12 +29,18 @@ use std::{
 
 use args::read;
 use command_line::EntryPoint;
+#[cfg(feature = "python")]
 #[doc(hidden)]
-pub use companion::{Program, TestConfig, Wheel, masked, test_config};
+pub use companion::Program;
+#[doc(hidden)]
+pub use companion::{TestConfig, masked, test_config};
 #[cfg(feature = "command")]
 #[doc(hidden)]
 pub use generate::{generated, with_generate};
 
+#[cfg(feature = "python")]
+#[doc(hidden)]
+pub use crate::python::Wheel;
 use crate::{notice::complain, options::Args, registry::Registry, secrets};
 
 /// The script that the `molotov` command runs by default.

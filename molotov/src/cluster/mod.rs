@@ -14,6 +14,8 @@ mod cache;
 mod connection;
 mod program;
 mod protocol;
+#[cfg(feature = "python")]
+mod requirements;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod test_server;

@@ -18,3 +18,13 @@ pub(super) fn host() -> &'static Host {
     #[allow(clippy::expect_used, reason = "the crate that holds this registers one")]
     inventory::iter::<Host>().next().expect("the command line registers it")
 }
+
+/// The Python that has started a command.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Wheel {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// The directory with the package `molotov`.
+    pub packages: PathBuf,
+}

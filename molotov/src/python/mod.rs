@@ -11,6 +11,9 @@ mod context;
 mod coroutine;
 mod data;
 mod delay;
+#[cfg(feature = "cluster")]
+#[doc(hidden)]
+pub mod environment;
 mod errors;
 mod event_loop;
 mod gil_cell;
@@ -38,6 +41,8 @@ mod worker;
 use pyo3::prelude::*;
 
 pub(crate) use host::Host;
+#[doc(hidden)]
+pub use host::Wheel;
 pub(crate) use interpreter::restore_handlers;
 #[doc(hidden)]
 pub use interpreter::version;

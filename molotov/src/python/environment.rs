@@ -1,4 +1,4 @@
-//! The virtual environment of a test: creates it, installs requirements, and runs molotov in it.
+//! The virtual environment of a load test: creates it, installs requirements, and runs molotov in it.
 
 use std::{
     env,
@@ -6,33 +6,109 @@ use std::{
     fs, io,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
+use pyo3::prelude::*;
+
 use super::{
-    Error,
-    children::{ChildError, Children},
-    print,
+    host::Wheel,
+    interpreter::{self, version},
 };
+
+/// Runs the programs that create an environment.
+pub trait Runner {
+    /// Shows what is being done.
+    fn print(&mut self, text: &str);
+
+    /// Runs a program that must succeed.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started, fails or is stopped.
+    fn run_checked(&mut self, command: &mut Command) -> Result<(), ChildError>;
+
+    /// Runs a program and returns its result, and its standard output followed by its standard error.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    fn output(&mut self, command: &mut Command) -> Result<(Result<(), ChildError>, String), ChildError>;
+}
+
+/// Why a program failed.
+#[derive(Debug)]
+pub enum ChildError {
+    /// The program cannot be started.
+    Start(io::Error),
+    /// The program exited with an error.
+    Failed(ExitStatus),
+    /// A signal with this number asked to stop.
+    Stopped(i32),
+}
+
+/// Why there is no environment.
+#[derive(Debug)]
+pub enum Error {
+    /// A message to print.
+    Message(String),
+    /// The number of the signal that asked to stop.
+    Stopped(i32),
+}
+
+impl Error {
+    /// The error of a program that failed. `what` says what could not be done.
+    pub fn from_child(error: ChildError, program: &str, what: &str) -> Error {
+        match error {
+            ChildError::Start(error) => Error::Message(format!("{what}: cannot start `{program}`: {error}")),
+            ChildError::Failed(status) => Error::Message(format!("{what}: `{program}` failed with {status}")),
+            ChildError::Stopped(signal) => Error::Stopped(signal),
+        }
+    }
+}
+
+impl Wheel {
+    /// The Python that has started this program; `None` if the program has an interpreter in itself.
+    ///
+    /// # Errors
+    ///
+    /// If the interpreter does not know its path.
+    pub(crate) fn current() -> Result<Option<Wheel>, String> {
+        if interpreter::is_ours() || !interpreter::is_started() {
+            return Ok(None);
+        }
+        let find = |py: Python<'_>| -> PyResult<Wheel> {
+            let python: PathBuf = py.import("sys")?.getattr("executable")?.extract()?;
+            let package: PathBuf = py.import("molotov")?.getattr("__file__")?.extract()?;
+            let packages = package.ancestors().nth(2).unwrap_or(&package).to_owned();
+            Ok(Wheel { python, packages })
+        };
+        Python::attach(find).map(Some).map_err(|error| format!("cannot find the Python of this program: {error}"))
+    }
+}
 
 /// Creates virtual environments.
 #[derive(Debug)]
-pub(super) struct Creator {
+pub struct Creator {
     /// An interpreter of the version that runs the tests.
-    pub(super) python: PathBuf,
+    pub python: PathBuf,
     /// The `virtualenv` to use instead of Python's `venv`.
-    pub(super) virtualenv: Option<PathBuf>,
+    pub virtualenv: Option<PathBuf>,
 }
 
 impl Creator {
     /// Finds an interpreter of the right version: the requested one, or that of this command, or one on the `PATH`.
-    pub(super) fn find(
-        children: &mut Children,
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn find(
+        runner: &mut dyn Runner,
         requested: Option<PathBuf>,
         own: Option<&Path>,
         virtualenv: Option<PathBuf>,
     ) -> Result<Creator, Error> {
-        let wanted = molotov::python::version();
+        let wanted = version();
         let candidates = match (requested, own) {
             (Some(requested), _) => vec![requested],
             (None, Some(own)) => vec![own.to_owned()],
@@ -42,7 +118,7 @@ impl Creator {
         for python in candidates {
             let mut command = Command::new(&python);
             command.args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).stdin(Stdio::null());
-            match children.output(&mut command) {
+            match runner.output(&mut command) {
                 Ok((Ok(()), version)) if version.trim() == wanted => return Ok(Creator { python, virtualenv }),
                 Ok((Ok(()), version)) => seen.push(format!("{} is {}", python.display(), version.trim())),
                 Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => {
@@ -60,8 +136,12 @@ impl Creator {
     }
 
     /// Creates an environment in a directory.
-    pub(super) fn create(&self, children: &mut Children, directory: &Path) -> Result<Environment, Error> {
-        print(&format!("Creating a virtual environment in {}", directory.display()));
+    ///
+    /// # Errors
+    ///
+    /// If Python fails, or was asked to stop.
+    pub fn create(&self, runner: &mut dyn Runner, directory: &Path) -> Result<Environment, Error> {
+        runner.print(&format!("Creating a virtual environment in {}", directory.display()));
         let mut command = match &self.virtualenv {
             Some(virtualenv) => {
                 let mut command = Command::new(virtualenv);
@@ -76,10 +156,10 @@ impl Creator {
         };
         let program = command.get_program().to_string_lossy().into_owned();
         let to_error = |error| Error::from_child(error, &program, "cannot create the virtual environment");
-        let (result, output) = children.output(command.arg(directory).stdin(Stdio::null())).map_err(to_error)?;
+        let (result, output) = runner.output(command.arg(directory).stdin(Stdio::null())).map_err(to_error)?;
         // Its output is not shown if a signal stopped it.
         if let Err(ChildError::Failed(_)) = result {
-            print(output.trim());
+            runner.print(output.trim());
         }
         result.map_err(to_error)?;
         Ok(Environment { directory: directory.to_owned() })
@@ -88,18 +168,25 @@ impl Creator {
 
 /// A virtual environment.
 #[derive(Debug)]
-pub(super) struct Environment {
+pub struct Environment {
     directory: PathBuf,
 }
 
 impl Environment {
+    /// An environment that exists.
+    #[must_use]
+    pub fn at(directory: PathBuf) -> Environment {
+        Environment { directory }
+    }
+
     /// The path of its interpreter.
-    pub(super) fn python(&self) -> PathBuf {
+    #[must_use]
+    pub fn python(&self) -> PathBuf {
         self.directory.join("bin/python3")
     }
 
     /// Makes a command run in the environment.
-    pub(super) fn activate(&self, command: &mut Command) {
+    pub fn activate(&self, command: &mut Command) {
         let paths = env::var_os("PATH").unwrap_or_default();
         let all = std::iter::once(self.directory.join("bin")).chain(env::split_paths(&paths));
         // Fails only if the directory contains a colon.
@@ -118,14 +205,18 @@ impl Environment {
     }
 
     /// Installs the packages of a requirements file of the repository, except Molotov, which is already installed.
-    pub(super) fn install(&self, children: &mut Children, top: &Path, shown: &str) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or pip fails or was asked to stop.
+    pub fn install(&self, runner: &mut dyn Runner, top: &Path, shown: &str) -> Result<(), Error> {
         let file = top.join(shown);
-        print(&format!("Installing {shown}"));
+        runner.print(&format!("Installing {shown}"));
         let text = fs::read_to_string(&file)
             .map_err(|error| Error::Message(format!("cannot read the requirements `{shown}`: {error}")))?;
         let (rest, skipped) = without_molotov(&text);
         for line in &skipped {
-            print(&format!("Skipping the requirement `{line}`: Molotov is already installed"));
+            runner.print(&format!("Skipping the requirement `{line}`: Molotov is already installed"));
         }
         // In the same directory, because the file may include others by relative paths.
         let directory = file.parent().unwrap_or(Path::new("."));
@@ -136,27 +227,31 @@ impl Environment {
         let mut option = OsString::from("--requirement=");
         option.push(filtered.path());
         // Paths of packages in it are relative to the top of the repository.
-        let result = children.run_checked(self.pip().arg(option).current_dir(top));
+        let result = runner.run_checked(self.pip().arg(option).current_dir(top));
         result.map_err(|error| Error::from_child(error, "pip", &format!("cannot install the requirements `{shown}`")))
     }
 
     /// Installs aiohttp if it is missing: scripts may import it, since the original Molotov depends on it.
-    pub(super) fn install_aiohttp(&self, children: &mut Children) -> Result<(), Error> {
+    ///
+    /// # Errors
+    ///
+    /// If pip was asked to stop.
+    pub fn install_aiohttp(&self, runner: &mut dyn Runner) -> Result<(), Error> {
         let mut import = Command::new(self.python());
         self.activate(import.args(["-c", "import aiohttp"]).stdin(Stdio::null()));
-        match children.output(&mut import) {
+        match runner.output(&mut import) {
             Ok((Ok(()), _)) => return Ok(()),
             Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => {
                 return Err(Error::Stopped(signal));
             }
             _ => {}
         }
-        match children.output(self.pip().arg("aiohttp")) {
+        match runner.output(self.pip().arg("aiohttp")) {
             Ok((Ok(()), _)) => Ok(()),
             Ok((Err(ChildError::Stopped(signal)), _)) | Err(ChildError::Stopped(signal)) => Err(Error::Stopped(signal)),
             // Most scripts do not import it.
             _ => {
-                print("warning: cannot install aiohttp; scripts that import it will fail");
+                runner.print("warning: cannot install aiohttp; scripts that import it will fail");
                 Ok(())
             }
         }
@@ -164,7 +259,11 @@ impl Environment {
 }
 
 /// Checks that a requirements file exists and is inside the repository.
-pub(super) fn check_requirements(top: &Path, shown: &str) -> Result<(), Error> {
+///
+/// # Errors
+///
+/// If not.
+pub fn check_requirements(top: &Path, shown: &str) -> Result<(), Error> {
     let unreadable = |error| Error::Message(format!("cannot read the requirements `{shown}`: {error}"));
     let top = top.canonicalize().map_err(unreadable)?;
     // Follows links, which may lead outside.
@@ -223,8 +322,9 @@ fn is_molotov(name: &str) -> bool {
     matches!(name.as_str(), "molotov" | "molotov-rs")
 }
 
-/// The command that starts `molotov` with the packages of an environment.
-pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environment) -> Result<Command, Error> {
+/// The command that starts `molotov` with the packages of an environment. `installed` is the program without a wheel.
+#[must_use]
+pub fn molotov(wheel: Option<&Wheel>, environment: &Environment, installed: &Path) -> Command {
     let mut command = match wheel {
         Some(wheel) => {
             // `import molotov` finds the wheel's package; other packages come from the environment first.
@@ -234,13 +334,10 @@ pub(super) fn molotov(wheel: Option<&molotov::cli::Wheel>, environment: &Environ
             command.args([OsStr::new("-c"), OsStr::new(begin), wheel.packages.as_os_str()]);
             command
         }
-        None => {
-            let installed = env::current_exe().ok().map(|program| program.with_file_name("molotov"));
-            Command::new(installed.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("molotov")))
-        }
+        None => Command::new(installed),
     };
     environment.activate(&mut command);
-    Ok(command)
+    command
 }
 
 #[cfg(test)]
