@@ -227,6 +227,11 @@ impl RunId {
         format!("molotov.run.{}.beat", self.0)
     }
 
+    /// Where another coordinator asks whether the coordinator of this run is alive.
+    pub(super) fn alive(&self) -> String {
+        format!("molotov.run.{}.alive", self.0)
+    }
+
     pub(super) fn agent_beat(&self, number: usize) -> String {
         format!("molotov.run.{}.beat.{number}", self.0)
     }

@@ -45,6 +45,8 @@ mod update;
 mod worker;
 
 pub(crate) use self::threads::no_thread;
+#[cfg(feature = "cluster")]
+pub(crate) use self::update::Command;
 pub use self::{
     control::{Control, Inbox},
     coordinator::{PreparedRun, prepare, run},
