@@ -142,7 +142,7 @@ impl Histogram {
 
     /// Returns its size in memory, in bytes.
     #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         size_of::<Self>() + self.packed.capacity()
     }
 

@@ -122,3 +122,64 @@ impl Summary {
                 || differ(&|member| self.loss_of(member).is_some()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::metrics::{HTTP, Limits, OperationSample, Outcome, Recorder};
+
+    /// A second with 50 names of requests, whose durations vary.
+    fn second(number: u64) -> Snapshot {
+        let recorder = Recorder::new(Limits::default());
+        for name in 0..50 {
+            for n in 0..20_u64 {
+                let sample = OperationSample {
+                    outcome: Outcome::Ok,
+                    status: None,
+                    connect: None,
+                    first_byte: None,
+                    total: Duration::from_micros(500 + (number * 7_919 + name * 613 + n * n * 97) % 400_000),
+                    bytes_in: 1,
+                    bytes_out: 1,
+                    retried: 0,
+                };
+                recorder.operation(HTTP, &format!("GET /{name}"), &sample);
+            }
+        }
+        recorder.take()
+    }
+
+    #[test]
+    fn memory_of_a_member_does_not_grow_with_names_and_time() {
+        let mut members = Vec::new();
+        let member = MemberSummary::of(&mut members, &MemberLabel::Process(1));
+        let seconds: Vec<_> = (0..20).map(second).collect();
+        let mut after = |rounds: usize| {
+            (0..rounds).for_each(|_| seconds.iter().for_each(|measures| member.add(measures)));
+            member.latency.memory()
+        };
+        let (short, long) = (after(1), after(10));
+        assert!(long <= 2 * short && long < 16 << 10, "{short} bytes, then {long}");
+        assert_eq!(member.requests.ok, 11 * 20 * 50 * 20);
+        assert_eq!(member.latency.count(), member.requests.ok);
+    }
+
+    #[test]
+    fn latency_is_that_of_requests_if_there_are_any() {
+        let scenarios = || {
+            let recorder = Recorder::new(Limits::default());
+            recorder.scenario(recorder.scenario_id("browse"), Outcome::Ok, Duration::from_secs(2));
+            recorder.take()
+        };
+        let mut members = Vec::new();
+        let member = MemberSummary::of(&mut members, &MemberLabel::Process(1));
+        member.add(&scenarios());
+        assert_eq!((member.subject.name(), member.latency.count()), ("scenarios", 1));
+        member.add(&second(1));
+        member.add(&scenarios());
+        assert_eq!((member.subject.name(), member.latency.count()), ("requests", 1_000));
+        assert!(member.latency.max() < Duration::from_secs(1));
+    }
+}

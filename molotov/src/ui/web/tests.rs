@@ -254,6 +254,27 @@ fn abandoned_runs_have_no_verdict() {
 }
 
 #[test]
+fn page_has_a_row_for_each_agent_while_they_run() {
+    let mut run = Run::begin();
+    for (name, workers, number) in [("load-2", 7, 3), ("load-10", 9, 4), ("load-2", 5, 1)] {
+        let agent = MemberLabel::Agent(name.into());
+        let recorder = Recorder::new(Limits::default());
+        let id = recorder.scenario_id("browse");
+        (0..number).for_each(|_| recorder.scenario(id, Outcome::Ok, Duration::from_millis(3)));
+        run.screen.workers(&agent, workers);
+        run.screen.measures(Some(&agent), &recorder.take());
+    }
+    let mut viewer = run.view();
+    run.measure(1);
+    let data = viewer.next().unwrap();
+    let table = data["custom"].as_array().unwrap().iter().find(|table| table["id"] == "agents").unwrap();
+    let cell = |row: usize, column: usize| table["rows"][row][column]["text"].as_str().unwrap();
+    assert_eq!([cell(0, 0), cell(0, 1), cell(0, 2)], ["load-2", "7", "4"]);
+    assert_eq!([cell(1, 0), cell(1, 1), cell(1, 2)], ["load-10", "9", "4"]);
+    run.finish();
+}
+
+#[test]
 fn thresholds_without_measures_are_not_broken_yet() {
     let listener = WebListener::bind(0.into()).unwrap();
     let address = listener.address;
