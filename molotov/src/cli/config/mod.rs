@@ -26,6 +26,9 @@ pub(crate) struct Config {
     pub(crate) env: BTreeMap<String, String>,
     /// The file that lists the packages to install before.
     pub(crate) requirements: Option<String>,
+    /// The files that a run on other machines needs, instead of the folder of its script. Relative to the folder of this file.
+    #[allow(dead_code, reason = "runs on other machines need them")]
+    pub(crate) files: Option<Vec<String>>,
     /// The places of the tests, by name.
     tests: BTreeMap<String, Range<usize>>,
     /// The place of the object `tests`.
@@ -89,7 +92,7 @@ impl Config {
                 "`molotov` is missing",
             ));
         };
-        let (mut env, mut requirements, mut tests) = (BTreeMap::new(), None, None);
+        let (mut env, mut requirements, mut files, mut tests) = (BTreeMap::new(), None, None, None);
         let place = molotov.value.place();
         for member in molotov.value.members("`molotov`", &mut warnings)? {
             match &*member.name {
@@ -101,6 +104,8 @@ impl Config {
                 }
                 "requirements" if member.value.is_null() => {}
                 "requirements" => requirements = Some(member.value.text("`requirements`")?),
+                "files" if member.value.is_null() => {}
+                "files" => files = Some(member.value.texts("`files`")?),
                 "tests" => {
                     let mut known = BTreeMap::new();
                     for test in member.value.members("`tests`", &mut warnings)? {
@@ -110,13 +115,13 @@ impl Config {
                     }
                     tests = Some((known, member.value.place()));
                 }
-                _ => warnings.push(unknown(&member, &["env", "requirements", "tests"])),
+                _ => warnings.push(unknown(&member, &["env", "files", "requirements", "tests"])),
             }
         }
         let Some((tests, place)) = tests else {
             return Err(source.error("there are no `tests` in `molotov`", place, "`tests` is missing"));
         };
-        Ok(Config { env, requirements, tests, place, warnings, source })
+        Ok(Config { env, requirements, files, tests, place, warnings, source })
     }
 
     /// Returns the options of a test, and warnings about the file.

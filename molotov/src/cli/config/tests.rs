@@ -159,7 +159,15 @@ fn null_is_not_given() {
 fn environment_and_requirements_are_read() {
     let config = parse(r#"{"molotov": {"env": {"A": "b"}, "requirements": "r.txt", "tests": {}}}"#).unwrap();
     assert_eq!(config.env, BTreeMap::from([("A".to_owned(), "b".to_owned())]));
-    assert_eq!(config.requirements.as_deref(), Some("r.txt"));
+    assert_eq!((config.requirements.as_deref(), config.files), (Some("r.txt"), None));
+}
+
+#[test]
+fn files_are_a_list_of_texts() {
+    let config = parse(r#"{"molotov": {"files": ["load.py", "data"], "tests": {}}}"#).unwrap();
+    assert_eq!((config.files, config.warnings), (Some(vec!["load.py".to_owned(), "data".to_owned()]), Vec::new()));
+    let error = parse(r#"{"molotov": {"files": "load.py", "tests": {}}}"#).unwrap_err().to_string();
+    assert!(error.starts_with("`files` must be an array of strings"), "{error}");
 }
 
 #[test]

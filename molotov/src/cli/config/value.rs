@@ -119,6 +119,11 @@ impl<'a> Value<'a> {
         Ok(known)
     }
 
+    pub(super) fn texts(&self, what: &str) -> Result<Vec<String>, ConfigError> {
+        let wrong = |_| self.refused(&InvalidJson::kind(what, "an array of strings", self.json()));
+        serde_json::from_str(self.json()).map_err(wrong)
+    }
+
     pub(super) fn text(&self, what: &str) -> Result<String, ConfigError> {
         let wrong = |_| self.refused(&InvalidJson::kind(what, "a string", self.json()));
         serde_json::from_str(self.json()).map_err(wrong)
