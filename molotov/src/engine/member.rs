@@ -132,6 +132,12 @@ impl Members {
         self.members.values().filter(|state| !state.done).count()
     }
 
+    /// How many agents have not ended.
+    pub(super) fn living_agents(&self) -> usize {
+        let is_agent = |state: &MemberState| state.label().is_some_and(|label| label.is_agent());
+        self.members.values().filter(|state| !state.done && is_agent(state)).count()
+    }
+
     /// How many workers are running.
     pub(super) fn running(&self) -> usize {
         self.members.values().map(|state| state.running).sum()

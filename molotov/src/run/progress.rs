@@ -13,7 +13,9 @@ pub struct Progress {
     pub workers: usize,
     /// Processes running now.
     pub processes: usize,
-    /// Whether measures of a process or a thread were lost, so that the counts are incomplete.
+    /// Agents that have not ended; 0 in a run of one machine.
+    pub agents: usize,
+    /// Whether measures of an agent, a process or a thread were lost, so that the counts are incomplete.
     pub measures_lost: bool,
     /// Scenarios that ended in the last second, including those of the warm-up.
     pub rate: f64,

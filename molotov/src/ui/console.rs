@@ -259,7 +259,9 @@ impl<W: Write + Send> Screen for Console<W> {
             (1, format!("FAILURES: {}", progress.totals.failures)),
             (4, format!("WORKERS: {}", progress.workers)),
         ];
-        if progress.processes > 1 {
+        if progress.agents > 0 {
+            parts.push((6, format!("AGENTS: {}", progress.agents)));
+        } else if progress.processes > 1 {
             parts.push((6, format!("PROCESSES: {}", progress.processes)));
         }
         if let Some(sizing) = progress.sizing {

@@ -179,7 +179,9 @@ impl Log {
     /// The parts of a line of progress. None contains `SUCCESSES: ` or `FAILURES: `, because scripts look for these words.
     fn parts(&self, progress: &Progress) -> Vec<String> {
         let mut parts = vec![format::plural(progress.workers as u64, "worker")];
-        if progress.processes > 1 {
+        if progress.agents > 0 {
+            parts.push(format::plural(progress.agents as u64, "agent"));
+        } else if progress.processes > 1 {
             parts.push(format::plural(progress.processes as u64, "process"));
         }
         if progress.totals.elapsed < progress.warm_up_until {

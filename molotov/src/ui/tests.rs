@@ -87,6 +87,7 @@ fn run(screen: &mut dyn Screen) {
     screen.line(&Line::warning("this is an unoptimised build"));
     screen.line(&Line::print(""));
     screen.progress(&Progress { processes: 3, ..progress(8) });
+    screen.progress(&Progress { agents: 3, ..progress(8) });
     screen.line(&Line::info("Ran 5 scenarios").by_worker(0));
     screen.finish(&summary());
 }

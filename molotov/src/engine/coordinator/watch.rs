@@ -172,6 +172,7 @@ impl Coordinator<'_> {
             },
             workers: self.running(),
             processes: if self.plan.args.processes > 1 { self.members.living() } else { 1 },
+            agents: self.members.living_agents(),
             measures_lost: self.lost.is_some() || !self.incomplete.is_empty(),
             sizing: self.sizing.as_ref().map(Sizing::progress),
             plan,

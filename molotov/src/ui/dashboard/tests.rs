@@ -188,6 +188,7 @@ fn on_agents(count: usize) -> State {
             totals: Totals { elapsed: Duration::from_secs(second) + COMPLETE_AFTER, ..Totals::default() },
             workers: 25 * count,
             processes: 1,
+            agents: count,
             ..Progress::default()
         }));
     }

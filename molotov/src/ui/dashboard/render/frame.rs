@@ -108,7 +108,14 @@ pub(super) fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State) {
         ),
         (1, format!(" FAILED: {} ", format::count(progress.totals.failures)), failed),
         (4, format!(" WORKERS: {} ", format::count(progress.workers as u64)), BOLD),
-        (6, format!(" PROCESSES: {} ", progress.processes), BOLD),
+        (
+            6,
+            match progress.agents {
+                0 => format!(" PROCESSES: {} ", progress.processes),
+                agents => format!(" AGENTS: {agents} "),
+            },
+            BOLD,
+        ),
         (3, format!(" {}/s scenarios ", format::rate(progress.rate)), Style::new()),
     ];
     if let Some(sizing) = progress.sizing {
