@@ -95,3 +95,82 @@ async fn a_broken_body_says_where_it_came_from() {
         }
     }
 }
+
+/// Returns bytes in which each has a different neighborhood.
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect()
+}
+
+/// A server that keeps its connections, and answers `/FRAMING/SIZE/CUT` in two parts: `CUT` bytes of the response, and the rest.
+async fn large_server() -> SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(async move {
+                let mut request = vec![0; 4096];
+                loop {
+                    let Ok(length @ 1..) = stream.read(&mut request).await else { return };
+                    let line = String::from_utf8_lossy(&request[..length]).into_owned();
+                    let mut parts = line.split([' ', '/']).skip(2);
+                    let framing = parts.next().unwrap();
+                    let [size, cut] = [(); 2].map(|()| parts.next().unwrap().parse::<usize>().unwrap());
+                    let body = pattern(size);
+                    let mut response = match framing {
+                        "length" => format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").into_bytes(),
+                        "chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+                        _ => b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec(),
+                    };
+                    if framing == "chunked" {
+                        for chunk in body.chunks(9_000) {
+                            response.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                            response.extend_from_slice(chunk);
+                            response.extend_from_slice(b"\r\n");
+                        }
+                        response.extend_from_slice(b"0\r\n\r\n");
+                    } else {
+                        response.extend_from_slice(&body);
+                    }
+                    let (first, rest) = response.split_at(cut.min(response.len()));
+                    for part in [first, rest] {
+                        if stream.write_all(part).await.is_err() {
+                            return;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                    if framing == "close" {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn large_bodies_arrive_unchanged_in_any_parts() {
+    let address = large_server().await;
+    let session = session(Transport::Direct);
+    for size in [16_383, 16_384, 65_000, 100_000, 262_144, 262_145, 700_000] {
+        let whole = pattern(size);
+        for framing in ["length", "chunked", "close"] {
+            for cut in [1, 70, 1_000, 30_000, 90_000, 262_144, 1 << 20] {
+                let url = format!("http://{address}/{framing}/{size}/{cut}");
+                let read = session.get(&url).send().await.unwrap().bytes().await.unwrap();
+                assert!(read == whole, "{url}");
+                let mut response = session.get(&url).send().await.unwrap();
+                // What was read so far is kept while more is read.
+                let mut chunks = Vec::new();
+                while let Some(chunk) = response.chunk().await.unwrap() {
+                    chunks.push(chunk);
+                }
+                assert!(chunks.concat() == whole && read == whole, "{url}");
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 
 use super::{
@@ -23,6 +23,20 @@ use super::{
 pub(crate) trait BodySource {
     /// Polls for the next part of the body, without its framing. Returns `None` at the end.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>>;
+
+    /// Returns whether [`poll_append`](Self::poll_append) can read the rest of the body, after `received` bytes of it.
+    fn appends(&self, received: usize) -> bool {
+        let _ = received;
+        false
+    }
+
+    /// Polls for the next part like [`poll_chunk`](Self::poll_chunk), and appends it to the body. Returns its length.
+    fn poll_append(&mut self, cx: &mut Context<'_>, body: &mut BytesMut) -> Poll<Option<Result<usize, Error>>> {
+        self.poll_chunk(cx).map_ok(|chunk| {
+            body.extend_from_slice(&chunk);
+            chunk.len()
+        })
+    }
 
     /// Extends any deadline that the source checks itself.
     fn postpone_deadline(&mut self, time: Duration) {
@@ -100,9 +114,37 @@ impl ResponseBody {
             let whole = std::mem::take(&mut self.whole);
             return Poll::Ready((!whole.is_empty()).then_some(Ok(whole)));
         };
-        match arriving.source.poll_chunk(cx) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.received += bytes.len() as u64;
+        let polled = arriving.source.poll_chunk(cx);
+        self.after(cx, polled, Bytes::len)
+    }
+
+    /// Returns whether [`poll_append`](Self::poll_append) can read the rest of the body, after `received` bytes of it.
+    pub(crate) fn appends(&self, received: usize) -> bool {
+        self.arriving.as_ref().is_some_and(|arriving| arriving.source.appends(received))
+    }
+
+    /// Polls for the next part, and appends it to the body. Returns its length, or `None` at the end and after an error.
+    pub(crate) fn poll_append(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut BytesMut,
+    ) -> Poll<Option<Result<usize, Error>>> {
+        let Some(arriving) = &mut self.arriving else { return Poll::Ready(None) };
+        let polled = arriving.source.poll_append(cx, body);
+        self.after(cx, polled, |length| *length)
+    }
+
+    /// Counts a part, and checks the timeouts.
+    fn after<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<Option<Result<T, Error>>>,
+        length: impl FnOnce(&T) -> usize,
+    ) -> Poll<Option<Result<T, Error>>> {
+        let Some(arriving) = &mut self.arriving else { return polled };
+        match polled {
+            Poll::Ready(Some(Ok(part))) => {
+                self.received += length(&part) as u64;
                 if arriving.deadline.as_ref().is_some_and(Deadline::has_passed) {
                     self.abandon();
                     return Poll::Ready(Some(Err(body_timeout())));
@@ -110,7 +152,7 @@ impl ResponseBody {
                 if let Some(limit) = &mut arriving.read_limit {
                     limit.reset();
                 }
-                Poll::Ready(Some(Ok(bytes)))
+                Poll::Ready(Some(Ok(part)))
             }
             Poll::Ready(end) => {
                 self.abandon();

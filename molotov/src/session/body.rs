@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::measure::Measure;
 use crate::http::{
@@ -125,18 +125,31 @@ impl Incoming {
         cx: &mut Context<'_>,
         collected: &mut Collected,
     ) -> Poll<Result<bool, Error>> {
-        let part = match ready!(self.poll_chunk(cx)) {
+        let length = match &mut self.arriving {
+            Some(arriving) if self.whole.is_none() && arriving.appends(collected.len()) => {
+                collected.appended().map(|appended| arriving.poll_append(cx, appended))
+            }
+            _ => None,
+        };
+        let part = match length {
+            Some(length) => ready!(length).map(|length| length.map(|_| None)),
+            None => ready!(self.poll_chunk(cx)).map(|part| part.map(Some)),
+        };
+        let part = match part {
             Some(part) => part?,
             None => return Poll::Ready(Ok(false)),
         };
-        if (collected.len() as u64).saturating_add(part.len() as u64) > self.max_body {
+        let more = part.as_ref().map_or(0, Bytes::len);
+        if (collected.len() as u64).saturating_add(more as u64) > self.max_body {
             let what = format!("the body is larger than `max_body`, which is {} bytes", self.max_body);
             let error = Error::new(ErrorKind::TooLarge, what).with_hint("raise it, or read the body in parts");
             let ended = || Box::new(Arriving { source: Source::Ended, failed: None, deferred: None, measure: None });
             self.arriving.get_or_insert_with(ended).end(Some(&error));
             return Poll::Ready(Err(error));
         }
-        collected.push(part);
+        if let Some(part) = part {
+            collected.push(part);
+        }
         Poll::Ready(Ok(true))
     }
 
@@ -193,11 +206,28 @@ impl Arriving {
             },
             Source::Ended => return Poll::Ready(None),
         };
+        self.after(polled)
+    }
+
+    /// Returns whether [`poll_append`](Self::poll_append) can read the rest of the body, after `received` bytes of it.
+    fn appends(&self, received: usize) -> bool {
+        let Source::Raw(body) = &self.source else { return false };
+        self.deferred.is_none() && self.failed.is_none() && body.appends(received)
+    }
+
+    fn poll_append(&mut self, cx: &mut Context<'_>, body: &mut BytesMut) -> Poll<Option<Result<usize, Error>>> {
+        let Source::Raw(source) = &mut self.source else { return Poll::Ready(None) };
+        let polled = source.poll_append(cx, body);
+        self.after(polled)
+    }
+
+    /// Counts a part, and ends the body after its end or an error.
+    fn after<T>(&mut self, polled: Poll<Option<Result<T, Error>>>) -> Poll<Option<Result<T, Error>>> {
         match polled {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(bytes))) => {
+            Poll::Ready(Some(Ok(part))) => {
                 self.count();
-                Poll::Ready(Some(Ok(bytes)))
+                Poll::Ready(Some(Ok(part)))
             }
             Poll::Ready(Some(Err(error))) => {
                 self.end(Some(&error));
@@ -238,34 +268,63 @@ impl Arriving {
 
 /// The parts of a body, joined as they arrive so that the body is in memory only once.
 #[derive(Default)]
-pub(crate) struct Collected {
+pub(crate) enum Collected {
+    #[default]
+    Nothing,
     /// The first part. Most bodies have only one, which is not copied.
-    first: Bytes,
-    joined: Vec<u8>,
+    First(Bytes),
+    Joined(Vec<u8>),
+    /// Parts that were read into the place where they are kept.
+    Appended(BytesMut),
 }
 
 impl Collected {
     fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
+        match self {
+            Self::Nothing => 0,
+            Self::First(first) => first.len(),
+            Self::Joined(joined) => joined.len(),
+            Self::Appended(appended) => appended.len(),
+        }
+    }
+
+    /// Returns the parts to append the next one to, unless they are kept in another way.
+    fn appended(&mut self) -> Option<&mut BytesMut> {
+        if let Self::Nothing = self {
+            *self = Self::Appended(BytesMut::new());
+        }
+        match self {
+            Self::Appended(appended) => Some(appended),
+            _ => None,
+        }
     }
 
     fn push(&mut self, part: Bytes) {
         if self.len() == 0 {
-            self.first = part;
+            *self = Self::First(part);
             return;
         }
-        let first = std::mem::take(&mut self.first);
+        let (first, mut joined) = match std::mem::take(self) {
+            Self::Joined(joined) => (Bytes::new(), joined),
+            other => (other.into_bytes(), Vec::new()),
+        };
         let more = first.len() + part.len();
-        if self.joined.capacity() - self.joined.len() < more {
+        if joined.capacity() - joined.len() < more {
             // Large vectors grow by a quarter instead of doubling. The system moves their pages without copying.
-            let ahead = self.joined.capacity().clamp(4096, 1 << 20).max(self.joined.capacity() / 4);
-            self.joined.reserve_exact(more.max(ahead));
+            let ahead = joined.capacity().clamp(4096, 1 << 20).max(joined.capacity() / 4);
+            joined.reserve_exact(more.max(ahead));
         }
-        self.joined.extend_from_slice(&first);
-        self.joined.extend_from_slice(&part);
+        joined.extend_from_slice(&first);
+        joined.extend_from_slice(&part);
+        *self = Self::Joined(joined);
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.into() }
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::First(first) => first,
+            Self::Joined(joined) => joined.into(),
+            Self::Appended(appended) => appended.freeze(),
+        }
     }
 }

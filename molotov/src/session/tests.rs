@@ -536,3 +536,38 @@ fn plain_requests_allocate_nothing() {
     let future = session.get(url.as_str()).send();
     assert!(size_of_val(&future) <= 1024, "{} bytes", size_of_val(&future));
 }
+
+#[test]
+fn large_bodies_are_read_into_memory_that_is_used_again() {
+    use std::io::{Read, Write};
+
+    const SIZE: usize = 100 * 1024;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut response = format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\n\r\n").into_bytes();
+        response.resize(response.len() + SIZE, b'x');
+        let mut request = [0; 4096];
+        while stream.read(&mut request).is_ok_and(|read| read > 0) {
+            let (first, rest) = response.split_at(40_000);
+            stream.write_all(first).unwrap();
+            std::thread::yield_now();
+            stream.write_all(rest).unwrap();
+        }
+    });
+    let session = Session::new(SessionOptions::new()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let send = |requests: u64| {
+        runtime.block_on(async {
+            for _ in 0..requests {
+                let response = session.get(url.as_str()).send().await.unwrap();
+                assert_eq!(response.bytes().await.unwrap().len(), SIZE);
+            }
+        });
+    };
+    send(10);
+    let counted = allocation_counter::measure(|| send(100));
+    assert!(counted.bytes_total < 100 * 4096, "{counted:?}");
+}

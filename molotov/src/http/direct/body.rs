@@ -1,17 +1,19 @@
 //! The body of an HTTP/1.1 response that did not arrive together with its head.
 
 use std::{
+    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http::Method;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use super::{
+    blocks::{BLOCK, LARGE},
     connection::{Connection, SCRATCH},
     framing::Decoder,
     pool::Pool,
@@ -37,24 +39,16 @@ pub(crate) struct Http1Body {
 impl BodySource for Http1Body {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let polled = self.poll_data(cx);
-        match polled {
-            Poll::Ready(Some(Ok(bytes))) => {
-                if self.decoder.is_end() {
-                    self.finish();
-                }
-                Poll::Ready(Some(Ok(bytes)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                self.connection = None;
-                self.permit = None;
-                Poll::Ready(Some(Err(error.at(&self.method, &self.target.url))))
-            }
-            Poll::Ready(None) => {
-                self.finish();
-                Poll::Ready(None)
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.after(polled)
+    }
+
+    fn appends(&self, received: usize) -> bool {
+        self.decoder.remaining().is_some_and(|remaining| remaining.saturating_add(received as u64) <= BLOCK as u64)
+    }
+
+    fn poll_append(&mut self, cx: &mut Context<'_>, body: &mut BytesMut) -> Poll<Option<Result<usize, Error>>> {
+        let polled = self.poll_appended(cx, body);
+        self.after(polled)
     }
 
     fn postpone_deadline(&mut self, time: Duration) {
@@ -70,15 +64,74 @@ impl BodySource for Http1Body {
 }
 
 impl Http1Body {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
-        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
-        if let Some(upload) = &mut self.upload
+    /// Ends the body after its last part or an error.
+    fn after<T>(&mut self, polled: Poll<Option<Result<T, Error>>>) -> Poll<Option<Result<T, Error>>> {
+        match polled {
+            Poll::Ready(Some(Ok(part))) => {
+                if self.decoder.is_end() {
+                    self.finish();
+                }
+                Poll::Ready(Some(Ok(part)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.connection = None;
+                self.permit = None;
+                Poll::Ready(Some(Err(error.at(&self.method, &self.target.url))))
+            }
+            Poll::Ready(None) => {
+                self.finish();
+                Poll::Ready(None)
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Continues to send the request.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let (Some(connection), Some(upload)) = (&mut self.connection, &mut self.upload)
             && let Poll::Ready(sent) = upload.poll(&mut connection.io, cx)
         {
             self.upload = None;
             // The server has responded, and may not want the rest of the request.
             self.keep &= sent.is_ok();
         }
+    }
+
+    /// Reads the next part into the place where the body is kept.
+    fn poll_appended(&mut self, cx: &mut Context<'_>, body: &mut BytesMut) -> Poll<Option<Result<usize, Error>>> {
+        self.poll_upload(cx);
+        let (Some(connection), Some(remaining)) = (&mut self.connection, self.decoder.remaining()) else {
+            return Poll::Ready(None);
+        };
+        let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+        let known = body.len();
+        let buffer = &mut connection.buffer;
+        if body.is_empty() && !buffer.is_empty() && buffer.len() <= remaining {
+            *body = std::mem::take(buffer);
+        } else {
+            if body.capacity() - known < remaining {
+                let mut whole = SCRATCH.with_borrow_mut(|scratch| scratch.input.buffer(known + remaining));
+                whole.extend_from_slice(body);
+                *body = whole;
+            }
+            if buffer.is_empty() {
+                match poll_read_buf(Pin::new(&mut connection.io), cx, &mut (&mut *body).limit(remaining)) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(incomplete(Some(error))))),
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(incomplete(None)))),
+                    Poll::Ready(Ok(_)) => {}
+                }
+            } else {
+                body.extend_from_slice(&buffer.split_to(buffer.len().min(remaining)));
+            }
+        }
+        let decoded = self.decoder.decode(&body[known..]);
+        Poll::Ready(Some(decoded.map(|decoded| decoded.consumed).map_err(Error::from)))
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        self.poll_upload(cx);
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         loop {
             if self.decoder.is_end() {
                 return Poll::Ready(None);
@@ -98,31 +151,26 @@ impl Http1Body {
                 continue;
             }
             let step = SCRATCH.with_borrow_mut(|scratch| {
-                let mut input = ReadBuf::new(&mut scratch.input);
-                let closed = match Pin::new(&mut connection.io).poll_read(cx, &mut input) {
+                let input = scratch.input.input();
+                match poll_read_buf(Pin::new(&mut connection.io), cx, input) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(error)) => Some(Some(error)),
-                    Poll::Ready(Ok(())) if input.filled().is_empty() => Some(None),
-                    Poll::Ready(Ok(())) => None,
-                };
-                let Some(closed) = closed else {
-                    let input = input.filled();
-                    return Poll::Ready(match self.decoder.decode(input) {
-                        Ok(decoded) => {
-                            connection.buffer.extend_from_slice(&input[decoded.consumed..]);
-                            Ok(Some(Bytes::copy_from_slice(&input[decoded.data])))
-                        }
-                        Err(malformed) => Err(malformed.into()),
-                    });
-                };
-                if closed.is_none() && self.decoder.close() {
-                    return Poll::Ready(Ok(None));
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(incomplete(Some(error)))),
+                    Poll::Ready(Ok(0)) if self.decoder.close() => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(incomplete(None))),
+                    Poll::Ready(Ok(_)) => {}
                 }
-                let mut error = Error::new(ErrorKind::Body, "the server closed the connection within the body");
-                if let Some(source) = closed {
-                    error = error.with_source(source);
+                if input.len() >= LARGE {
+                    // It stays in its block.
+                    connection.buffer = input.split();
+                    return Poll::Ready(Ok(Some(Bytes::new())));
                 }
-                Poll::Ready(Err(error.with_hint("look at the server's log")))
+                Poll::Ready(match self.decoder.decode(input) {
+                    Ok(decoded) => {
+                        connection.buffer.extend_from_slice(&input[decoded.consumed..]);
+                        Ok(Some(Bytes::copy_from_slice(&input[decoded.data])))
+                    }
+                    Err(malformed) => Err(malformed.into()),
+                })
             });
             match step {
                 Poll::Pending => return Poll::Pending,
@@ -146,4 +194,13 @@ impl Http1Body {
         }
         self.permit = None;
     }
+}
+
+fn incomplete(source: Option<io::Error>) -> Error {
+    let error = Error::new(ErrorKind::Body, "the server closed the connection within the body");
+    let error = match source {
+        Some(source) => error.with_source(source),
+        None => error,
+    };
+    error.with_hint("look at the server's log")
 }

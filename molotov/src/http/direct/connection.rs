@@ -4,7 +4,7 @@ use std::{cell::RefCell, net::SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{head::Heads, stream::Io};
+use super::{blocks::Blocks, head::Heads, stream::Io};
 use crate::http::timer::Alarm;
 
 /// The buffers that all connections of a thread read into and write from.
@@ -12,7 +12,7 @@ use crate::http::timer::Alarm;
 /// A connection keeps bytes only while a response is incomplete, so an idle one needs little memory.
 pub(crate) struct Scratch {
     pub(crate) output: Vec<u8>,
-    pub(crate) input: Box<[u8]>,
+    pub(crate) input: Blocks,
     pub(crate) reader: Reader,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Reader {
 thread_local! {
     pub(crate) static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         output: Vec::with_capacity(4096),
-        input: vec![0; 64 * 1024].into(),
+        input: Blocks::default(),
         reader: Reader::default(),
     });
 }

@@ -10,11 +10,12 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Method, StatusCode};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use super::{
+    blocks::{BLOCK, LARGE},
     connection::{Arena, Connection, Reader, SCRATCH, Scratch},
-    framing::{Decoder, Framing, MAX_HEAD},
+    framing::{Decoded, Decoder, Framing, MAX_HEAD},
     head::{self, Head},
     malformed::Malformed,
     retry::{Failed, Retry},
@@ -152,20 +153,18 @@ impl<'a> Exchange<'a> {
         }
         loop {
             let step = SCRATCH.with_borrow_mut(|Scratch { input, reader, .. }| {
-                let mut input = ReadBuf::new(input);
+                let input = input.input();
                 let is_plain = matches!(connection.io, Io::Plain(_));
-                match Pin::new(&mut connection.io).poll_read(cx, &mut input) {
+                match poll_read_buf(Pin::new(&mut connection.io), cx, input) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(self.closed(is_plain, Some(error)))),
-                    Poll::Ready(Ok(())) if input.filled().is_empty() => {
-                        return Poll::Ready(Err(self.closed(is_plain, None)));
-                    }
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.closed(is_plain, None))),
+                    Poll::Ready(Ok(_)) => {}
                 }
                 if self.first_byte.is_none() {
                     self.first_byte = Some(Instant::now());
                 }
-                Poll::Ready(self.receive(&mut connection.buffer, input.filled(), reader))
+                Poll::Ready(self.receive(&mut connection.buffer, input, reader))
             });
             match step {
                 Poll::Pending => return Poll::Pending,
@@ -254,13 +253,17 @@ impl<'a> Exchange<'a> {
     pub(crate) fn receive(
         &mut self,
         buffer: &mut BytesMut,
-        fresh: &[u8],
+        fresh: &mut BytesMut,
         reader: &mut Reader,
     ) -> Result<Option<Received>, Failed> {
         if buffer.is_empty() {
-            let (response, used) = self.parse(fresh, reader)?;
-            buffer.extend_from_slice(&fresh[used..]);
-            return Ok(response);
+            let parsed = self.parse(fresh, reader);
+            if !fresh.is_empty()
+                && let Ok(response) = &parsed
+            {
+                keep_rest(response.as_ref(), fresh, buffer);
+            }
+            return parsed;
         }
         let known = buffer.len();
         buffer.extend_from_slice(fresh);
@@ -272,26 +275,24 @@ impl<'a> Exchange<'a> {
             }
             self.parses += 1;
         }
-        let (response, used) = self.parse(buffer, reader)?;
-        buffer.advance(used);
+        let parsed = self.parse(buffer, reader);
         if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
-        Ok(response)
+        parsed
     }
 
-    /// Parses one final response, if it is there, and returns how many bytes were consumed.
-    fn parse(&mut self, bytes: &[u8], reader: &mut Reader) -> Result<(Option<Received>, usize), Failed> {
-        let mut start = 0;
+    /// Parses one final response, if it is there, and takes it from the bytes.
+    #[inline]
+    fn parse(&mut self, bytes: &mut BytesMut, reader: &mut Reader) -> Result<Option<Received>, Failed> {
         loop {
-            let rest = &bytes[start..];
-            let Some(mut head) = reader.heads.parse(rest, self.method)? else {
-                if rest.is_empty() {
+            let Some(mut head) = reader.heads.parse(bytes, self.method)? else {
+                if bytes.is_empty() {
                     self.first_byte = None;
                 } else {
                     self.first_byte.get_or_insert_with(Instant::now);
                 }
-                return Ok((None, start));
+                return Ok(None);
             };
             if head.status == StatusCode::SWITCHING_PROTOCOLS {
                 if !self.upgrade {
@@ -304,12 +305,12 @@ impl<'a> Exchange<'a> {
                 if self.interim > MAX_INTERIM {
                     return Err(Malformed("more than 64 interim responses come before it").into());
                 }
-                start += head.length;
+                bytes.advance(head.length);
                 // The first byte of the final response counts, not that of an interim one.
                 self.first_byte = None;
                 continue;
             }
-            let (mut raw, body, used) = body(rest, &head, &mut reader.arena)?;
+            let (mut raw, body) = body(bytes, &head, &mut reader.arena)?;
             if head.folded {
                 let mut unfolded = Vec::from(raw);
                 head::unfold(&mut unfolded);
@@ -325,23 +326,51 @@ impl<'a> Exchange<'a> {
                 first_byte: self.first_byte.unwrap_or_else(Instant::now),
                 upload,
             };
-            return Ok((Some(response), start + used));
+            return Ok(Some(response));
         }
     }
 }
 
-type Split = (Bytes, Result<Bytes, Decoder>, usize);
+/// Moves what was read after the head, or an incomplete head, from the block to the connection.
+#[cold]
+fn keep_rest(response: Option<&Received>, fresh: &mut BytesMut, buffer: &mut BytesMut) {
+    if fresh.len() < LARGE {
+        buffer.extend_from_slice(fresh);
+        return;
+    }
+    // If the rest of the body fits the block, it is read there as well.
+    let remaining = match response {
+        Some(Received { body: Err(decoder), .. }) => decoder.remaining().unwrap_or(0),
+        _ => 0,
+    };
+    let size = if remaining <= BLOCK as u64 { fresh.len().max(remaining as usize) } else { fresh.len() };
+    let others = fresh.split_off(size.min(fresh.capacity()));
+    *buffer = std::mem::replace(fresh, others);
+}
 
-/// Separates head and body, with a single copy if both are complete.
-fn body(bytes: &[u8], head: &Head, arena: &mut Arena) -> Result<Split, Malformed> {
+/// The head, and the whole body or the decoder for the rest of it.
+type Split = (Bytes, Result<Bytes, Decoder>);
+
+/// Separates head and body. A small body is copied once, together with its head. A large one stays in its block.
+fn body(bytes: &mut BytesMut, head: &Head, arena: &mut Arena) -> Result<Split, Malformed> {
     let available = bytes.len() - head.length;
     match head.framing {
         Framing::Length(length) if length <= available as u64 => {
             // It is at most the number of bytes in memory, so it fits a usize.
-            let end = head.length + length as usize;
+            let length = length as usize;
+            if length >= LARGE {
+                let raw = take_head(bytes, head, arena);
+                return Ok((raw, Ok(bytes.split_to(length).freeze())));
+            }
+            let end = head.length + length;
             let mut raw = arena.copy(&bytes[..end]);
+            consume(bytes, end);
             let body = if length == 0 { Bytes::new() } else { raw.split_off(head.length) };
-            Ok((raw, Ok(body), end))
+            Ok((raw, Ok(body)))
+        }
+        Framing::Chunked if available >= LARGE => {
+            let raw = take_head(bytes, head, arena);
+            Ok((raw, join_chunks(bytes)?.ok_or_else(|| Decoder::new(Framing::Chunked))))
         }
         Framing::Chunked if available > 0 => {
             let mut decoder = Decoder::new(Framing::Chunked);
@@ -357,11 +386,49 @@ fn body(bytes: &[u8], head: &Head, arena: &mut Arena) -> Result<Split, Malformed
             })?;
             let body = raw.split_off(head.length);
             if decoder.is_end() {
-                return Ok((raw, Ok(body), at));
+                consume(bytes, at);
+                return Ok((raw, Ok(body)));
             }
             // This is rare: the body is incomplete, and is decoded again from its start.
-            Ok((raw, Err(Decoder::new(Framing::Chunked)), head.length))
+            bytes.advance(head.length);
+            Ok((raw, Err(Decoder::new(Framing::Chunked))))
         }
-        framing => Ok((arena.copy(&bytes[..head.length]), Err(Decoder::new(framing)), head.length)),
+        framing => Ok((take_head(bytes, head, arena), Err(Decoder::new(framing)))),
     }
+}
+
+fn take_head(bytes: &mut BytesMut, head: &Head, arena: &mut Arena) -> Bytes {
+    let raw = arena.copy(&bytes[..head.length]);
+    consume(bytes, head.length);
+    raw
+}
+
+/// Removes bytes from the start. If these are all, the same place can be read into again.
+fn consume(bytes: &mut BytesMut, size: usize) {
+    if size == bytes.len() {
+        bytes.clear();
+    } else {
+        bytes.advance(size);
+    }
+}
+
+/// Takes a chunked body from the bytes, and removes its framing in place. Returns `None` if the body is incomplete.
+fn join_chunks(bytes: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
+    let (mut decoder, mut end) = (Decoder::new(Framing::Chunked), 0);
+    while end < bytes.len() && !decoder.is_end() {
+        end += decoder.decode(&bytes[end..])?.consumed;
+    }
+    if !decoder.is_end() {
+        return Ok(None);
+    }
+    let mut body = bytes.split_to(end);
+    let (mut decoder, mut at, mut length) = (Decoder::new(Framing::Chunked), 0, 0);
+    while at < end {
+        let Decoded { consumed, data } = decoder.decode(&body[at..])?;
+        let size = data.len();
+        body.copy_within(at + data.start..at + data.end, length);
+        (at, length) = (at + consumed, length + size);
+    }
+    body.truncate(length);
+    Ok(Some(body.freeze()))
 }

@@ -69,6 +69,14 @@ impl Decoder {
         self.state == State::Ended
     }
 
+    /// Returns how many bytes are left, if the server has stated the length of the body.
+    pub(crate) fn remaining(&self) -> Option<u64> {
+        match self.state {
+            State::Data(remaining) => Some(remaining),
+            _ => None,
+        }
+    }
+
     /// Notes that the server closed the connection. Returns whether the body is complete.
     pub(crate) fn close(&mut self) -> bool {
         if self.state == State::Close {

@@ -1,5 +1,6 @@
 //! The direct transport opens its own connections, and implements HTTP/1.1.
 
+mod blocks;
 mod body;
 mod connection;
 mod exchange;

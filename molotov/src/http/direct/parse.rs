@@ -35,7 +35,7 @@ pub fn parse_response(bytes: &[u8], method: &Method, piece: usize, closed: bool)
     let response = loop {
         let Some(fresh) = pieces.next() else { return Ok(None) };
         read += fresh.len();
-        match exchange.receive(&mut buffer, fresh, &mut reader) {
+        match exchange.receive(&mut buffer, &mut BytesMut::from(fresh), &mut reader) {
             Ok(Some(response)) => break response,
             Ok(None) => {}
             Err(failed) => return Err(failed.error.to_string()),
