@@ -10,9 +10,13 @@ mod process;
 mod publisher;
 mod run;
 mod signals;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -63,7 +67,7 @@ pub(crate) fn join(settings: Settings<'_>) -> u8 {
             return code;
         }
     };
-    let ended = runtime.block_on(serve(&broker, trust, machine, signals));
+    let ended = runtime.block_on(serve(&broker, trust, machine, None, signals));
     // A download or an installation may still run.
     runtime.shutdown_background();
     match ended {
@@ -75,11 +79,12 @@ pub(crate) fn join(settings: Settings<'_>) -> u8 {
     }
 }
 
-/// Connects, and takes part in one run after the other until a signal arrives.
+/// Connects, and takes part in one run after the other until a signal arrives. Tests give the program of the runs.
 async fn serve(
     broker: &Broker,
     trust: Trust,
     machine: Machine,
+    program: Option<&Path>,
     mut signals: mpsc::UnboundedReceiver<i32>,
 ) -> Result<(), ConnectionError> {
     let connection = tokio::select! {
@@ -108,7 +113,7 @@ async fn serve(
             _ = signals.recv() => break,
         };
         inform(&format!("Run {}: takes part as {}", assignment.run.0, assignment.name));
-        let outcome = run::take_part(&connection, assignment, &trust, &mut signals).await;
+        let outcome = run::take_part(&connection, assignment, &trust, program, &mut signals).await;
         state.lock().run = None;
         if outcome != Outcome::Free {
             break;

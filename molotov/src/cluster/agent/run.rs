@@ -1,6 +1,9 @@
 //! The part of an agent in one run, from its assignment to its end.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use tokio::{
     sync::mpsc,
@@ -10,7 +13,7 @@ use tokio::{
 
 use super::{
     orders::{self, Received},
-    prepare::{self, Prepared},
+    prepare::{self, Packages, Prepared, Stop},
     process::RunProcess,
     publisher::Publisher,
 };
@@ -65,13 +68,13 @@ pub(super) async fn take_part(
     connection: &Connection,
     assignment: Assignment,
     trust: &Trust,
+    program: Option<&Path>,
     signals: &mut mpsc::UnboundedReceiver<i32>,
 ) -> Outcome {
     let name = assignment.run.0.clone();
     let mut part = Part::new(connection.clone(), assignment, trust);
-    let ended = part.run(signals).await;
-    part.process = None;
-    part.folder = None;
+    let ended = part.run(program.map(Path::to_owned), signals).await;
+    part.release();
     inform(&format!("Run {name}: {ended}"));
     match part.signal {
         Some(signal) => Outcome::Signal(signal),
@@ -89,6 +92,9 @@ struct Part {
     _tasks: JoinSet<()>,
     process: Option<RunProcess>,
     folder: Option<tempfile::TempDir>,
+    packages: Packages,
+    /// Stops an installation of packages.
+    installing: Stop,
     /// Orders that arrived before the process was started.
     early: Vec<ToRun>,
     heard: Instant,
@@ -117,6 +123,8 @@ impl Part {
             _tasks: tasks,
             process: None,
             folder: None,
+            packages: None,
+            installing: Stop::default(),
             early: Vec::new(),
             heard: Instant::now(),
             deadlines: None,
@@ -127,10 +135,12 @@ impl Part {
     }
 
     /// Runs until the agent is free. Returns how the run has ended, for the console.
-    async fn run(&mut self, signals: &mut mpsc::UnboundedReceiver<i32>) -> String {
+    async fn run(&mut self, program: Option<PathBuf>, signals: &mut mpsc::UnboundedReceiver<i32>) -> String {
         let (say, mut said) = mpsc::unbounded_channel();
         let (connection, assignment) = (self.connection.clone(), self.assignment.clone());
-        let preparing = async move { prepare::prepare(&connection, &assignment, &say).await };
+        let stop = self.installing.clone();
+        let preparing =
+            async move { prepare::prepare(&connection, &assignment, program.as_deref(), &say, &stop).await };
         let mut preparing = Some(Box::pin(preparing));
         let mut looks = interval(LOOK_PERIOD);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -290,8 +300,9 @@ impl Part {
 
     /// Starts the process of a run that is prepared.
     fn start(&mut self, prepared: Result<Prepared, String>) {
-        let started = prepared.and_then(|Prepared { command, folder }| {
+        let started = prepared.and_then(|Prepared { command, folder, packages }| {
             self.folder = Some(folder);
+            self.packages = packages;
             RunProcess::start(command, &self.assignment.task)
                 .map_err(|error| format!("cannot start the process of the run: {error}"))
         });
@@ -340,10 +351,17 @@ impl Part {
         self.end(problem, &how);
     }
 
-    /// Notes that nothing remains to do, except for messages that wait for the broker.
-    fn end(&mut self, problem: Option<String>, how: &str) {
+    /// Ends what belongs to the run on this machine.
+    fn release(&mut self) {
+        self.installing.stop();
         self.process = None;
         self.folder = None;
+        self.packages = None;
+    }
+
+    /// Notes that nothing remains to do, except for messages that wait for the broker.
+    fn end(&mut self, problem: Option<String>, how: &str) {
+        self.release();
         if self.ended.is_none() {
             self.publisher.send(FromAgent::Ended { problem });
             self.ended = Some((Instant::now(), how.to_owned()));
