@@ -4,6 +4,10 @@
 #     docker build --tag molotov .
 #     docker run --rm --env TEST_REPO=https://git.example.com/shop.git --env TEST_NAME=smoke molotov
 #
+# It also runs agents, which wait for load tests on several machines (`molotov --generate kubernetes` shows more):
+#
+#     docker run --rm --init --entrypoint molotov molotov --join nats://broker.example.com:4222
+#
 # `--target crates` builds an image that also contains cargo, for load tests written in Rust.
 
 FROM rust:1.95.0-slim-bookworm AS toolchain

@@ -23,3 +23,6 @@ mod shipment;
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod test_server;
 mod trust;
+
+#[cfg(feature = "command")]
+pub(crate) use self::trust::new_key;

@@ -24,8 +24,6 @@ pub(crate) enum KeyError {
     Secret,
     #[error("`{0}` is not the public NKey of a user, which begins with `U`; `molotov --generate key` makes a pair")]
     NotPublic(String),
-    #[error("cannot make a key: {0}")]
-    Make(nkeys::error::Error),
     #[error("cannot sign a message: {0}")]
     Sign(nkeys::error::Error),
 }
@@ -160,13 +158,11 @@ pub(crate) struct NewKey {
 }
 
 /// Makes a key from random numbers of the system.
-///
-/// # Errors
-///
-/// If the system has no random numbers.
-pub(crate) fn new_key() -> Result<NewKey, KeyError> {
+pub(crate) fn new_key() -> NewKey {
     let pair = KeyPair::new_user();
-    let (seed, public) = (pair.seed().map_err(KeyError::Make)?, pair.public_key());
+    #[allow(clippy::expect_used, reason = "a new key is complete")]
+    let seed = pair.seed().expect("the key has a seed");
+    let public = pair.public_key();
     let file = format!(
         "# Secret: whoever has this seed can run code on all agents that trust it.\n\
          #   molotov --cluster URL --signing-key FILE ...\n\
@@ -174,7 +170,7 @@ pub(crate) fn new_key() -> Result<NewKey, KeyError> {
          # The public key, for agents:\n\
          #   molotov --join URL --trust {public}\n"
     );
-    Ok(NewKey { file, public })
+    NewKey { file, public }
 }
 
 #[cfg(test)]
@@ -195,7 +191,7 @@ mod tests {
     /// A key as it is read from a file.
     fn key() -> SigningKey {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let NewKey { file: text, public } = new_key().unwrap();
+        let NewKey { file: text, public } = new_key();
         fs::write(file.path(), text).unwrap();
         let key = SigningKey::read(file.path()).unwrap();
         assert_eq!(key.public(), public);

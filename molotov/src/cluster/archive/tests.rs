@@ -87,6 +87,7 @@ fn leaves_out_what_can_be_made_again() {
         "crate/Cargo.toml",
         "crate/target/debug/x",
         "report.json",
+        "..2026_11_26/loadtest.py",
     ]);
     fs::create_dir(top.path().join(".pytest_cache")).unwrap();
     fs::write(top.path().join(".pytest_cache/CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n#").unwrap();

@@ -1,11 +1,19 @@
-//! Generates man pages, shell completions and reference pages from the definition of a command line.
+//! Generates man pages, shell completions and reference pages from the definition of a command line, files that start agents, and
+//! keys.
 
 use std::fmt::Write as _;
 
-use clap::{Arg, ArgMatches, Command, ValueEnum, builder::EnumValueParser};
+use clap::{
+    Arg, ArgMatches, Command, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use clap_complete::Shell;
 
+use crate::{cluster, notice::inform};
+
 const NAME: &str = "generate";
+/// The command that runs agents.
+const MOLOTOV: &str = "molotov";
 
 /// What can be generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +21,18 @@ enum Kind {
     Man,
     Markdown,
     Completions(Shell),
+    /// A pair of keys for `--signing-key` and `--trust`.
+    Key,
+    /// A file that starts agents, with its name and text.
+    Deployment(&'static str, &'static str),
 }
+
+/// The files that start agents.
+const DEPLOYMENTS: [Kind; 3] = [
+    Kind::Deployment("kubernetes", include_str!("kubernetes.yaml")),
+    Kind::Deployment("compose", include_str!("compose.yaml")),
+    Kind::Deployment("systemd", include_str!("systemd.service")),
+];
 
 impl ValueEnum for Kind {
     fn value_variants<'a>() -> &'a [Kind] {
@@ -25,6 +44,10 @@ impl ValueEnum for Kind {
             Kind::Completions(Shell::Fish),
             Kind::Completions(Shell::PowerShell),
             Kind::Completions(Shell::Zsh),
+            Kind::Key,
+            DEPLOYMENTS[0],
+            DEPLOYMENTS[1],
+            DEPLOYMENTS[2],
         ]
     }
 
@@ -33,18 +56,35 @@ impl ValueEnum for Kind {
             Kind::Man => Some("man".into()),
             Kind::Markdown => Some("markdown".into()),
             Kind::Completions(shell) => shell.to_possible_value(),
+            Kind::Key => Some("key".into()),
+            Kind::Deployment(name, _) => Some((*name).into()),
         }
+    }
+}
+
+impl Kind {
+    /// Whether a command can generate it.
+    fn is_of(self, command: &str) -> bool {
+        command == MOLOTOV || !matches!(self, Kind::Key | Kind::Deployment(..))
     }
 }
 
 /// Adds the option `--generate` to a command.
 #[doc(hidden)]
 pub fn with_generate(command: Command) -> Command {
-    let kinds = EnumValueParser::<Kind>::new();
-    let names: Vec<_> = Kind::value_variants().iter().filter_map(Kind::to_possible_value).collect();
-    let names: Vec<_> = names.iter().map(clap::builder::PossibleValue::get_name).collect();
-    let (last, first) = names.split_last().unwrap_or((&"", &[]));
-    let help = format!("Print the man page, or completions for a shell: {} or {last}", first.join(", "));
+    let kinds = Kind::value_variants().iter().filter(|kind| kind.is_of(command.get_name()));
+    let values: Vec<_> = kinds.filter_map(Kind::to_possible_value).collect();
+    let names: Vec<_> = values.iter().map(|value| value.get_name().to_owned()).collect();
+    let what = match command.get_name() {
+        MOLOTOV => "Print the man page, completions for a shell, a key that signs runs, or files that start agents",
+        _ => "Print the man page, or completions for a shell",
+    };
+    let help = match names.split_last() {
+        Some((last, first)) => format!("{what}: {} or {last}", first.join(", ")),
+        None => what.to_owned(),
+    };
+    let parse = |name: String| Kind::from_str(&name, false);
+    let kinds = PossibleValuesParser::new(names).try_map(parse);
     command.arg(
         Arg::new(NAME)
             .long(NAME)
@@ -70,6 +110,13 @@ pub fn generated(matches: &ArgMatches, command: &Command) -> Option<String> {
             clap_complete::generate(*shell, &mut command, name, &mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         }
+        Kind::Key => {
+            let key = cluster::new_key();
+            // The file of the key may be standard output.
+            inform(&format!("agents trust the key with `--trust {}`", key.public));
+            key.file
+        }
+        Kind::Deployment(_, text) => text.replace(":0.1.0", concat!(":", env!("CARGO_PKG_VERSION"))),
     })
 }
 
