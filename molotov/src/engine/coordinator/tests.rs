@@ -84,6 +84,7 @@ fn lines_losses_and_workers_of_agents_name_them() {
     let lost = Incomplete { agent: None, process: 1, pid: Some(4711), thread: Some(2), since: Duration::from_secs(3) };
     for update in [
         Update::Line(Line::print("hello").by_process(4711).by_worker(7)),
+        Update::Line(Line::warning("the agent on db2 is silent")),
         Update::Workers { running: 20, most: 30 },
         Update::Incomplete(lost),
     ] {
@@ -99,6 +100,7 @@ fn lines_losses_and_workers_of_agents_name_them() {
     );
     let Line { agent, pid, worker, .. } = &screen.lines[0];
     assert_eq!((agent.as_deref(), *pid, *worker), (Some("db2"), Some(4711), Some(7)));
+    assert_eq!(screen.lines[1].agent, None, "its text names it");
     assert_eq!(screen.workers, [("agent db2".to_owned(), 20)]);
 }
 

@@ -24,7 +24,8 @@ impl Coordinator<'_> {
         }
         match update {
             Update::Line(line) => self.screen.line(&match member.label() {
-                Some(agent) if agent.is_agent() => line.by_member(&agent),
+                // What its coordinator says about it names it.
+                Some(agent) if agent.is_agent() && !line.text.contains(&member.name()) => line.by_member(&agent),
                 _ => line,
             }),
             Update::Measures(mut measures) => {
