@@ -147,6 +147,10 @@ fn works(option: &str) -> bool {
         ("statsd", cfg!(not(feature = "statsd"))),
         ("statsd_address", cfg!(not(feature = "statsd"))),
         ("web", cfg!(not(feature = "web"))),
+        ("cluster", cfg!(not(feature = "cluster"))),
+        ("agents", cfg!(not(feature = "cluster"))),
+        ("on_lost", cfg!(not(feature = "cluster"))),
+        ("signing_key", cfg!(not(feature = "cluster"))),
     ];
     !missing.contains(&(option, true))
 }
@@ -263,10 +267,22 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
         return Err(UsageError::new(format!(
             "`{option}` is for requests without a script: name a URL, as in `molotov {option} … http://127.0.0.1:8080/`"
         )));
+    } else if args.agents.is_none()
+        && let Some(option) = ["cluster", "on_lost", "signing_key"].into_iter().find(|option| is_given(args, option))
+    {
+        let option_name = args.name(option);
+        return Err(UsageError::new(match option {
+            "cluster" => format!("{option_name} needs the number of machines: add `--agents N`"),
+            _ => format!("{option_name} is for runs on several machines: add `--agents N`, or leave it out"),
+        }));
     } else {
         return check_options(args).map_err(UsageError::new);
     };
     Err(UsageError { message: message.to_owned(), exit_code: 1 })
+}
+
+fn is_given(args: &Args, option: &str) -> bool {
+    args.given_values().any(|(name, _)| name == option)
 }
 
 /// Returns an option for requests to URLs, if the command line names no URL.

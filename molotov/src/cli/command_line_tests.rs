@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::options::{Arrivals, Color, Level, Rate, Stage, WhenBusy};
+use crate::options::{Arrivals, Color, Level, OPTIONS, Rate, Stage, WhenBusy};
 
 fn request(line: &str) -> Result<ParsedLine, UsageError> {
     let words = line.split(' ').filter(|word| !word.is_empty());
@@ -122,6 +122,7 @@ fn all_options_are_on_the_command_line() {
             "http://h",
             "a: b",
             "c=d",
+            "stop",
         ];
         let value = values.into_iter().find(|value| (entry.read)(value).is_ok()).unwrap_or("2");
         let line = match entry.kind {
@@ -247,6 +248,9 @@ fn help() {
                 .fold(command, |command, added| command.mut_arg(added, |arg| arg.hide(true))),
             EntryPoint::Crate => command,
         };
+        // So does the feature `cluster`.
+        let command = (OPTIONS.iter().filter(|entry| entry.group.title() == "Many machines"))
+            .fold(command, |command, entry| command.mut_arg(entry.name, |arg| arg.hide(true)));
         let text = command.bin_name("molotov").term_width(width).render_help().to_string();
         assert!(text.lines().all(|line| line.chars().count() <= width), "wider than {width}:\n{text}");
         insta::assert_snapshot!(name, text);

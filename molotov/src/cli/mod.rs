@@ -1,6 +1,9 @@
 //! The command line of a load test, from `argv` to an exit code.
 
 mod args;
+#[cfg_attr(feature = "cluster", path = "cluster.rs")]
+#[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
+mod cluster;
 mod command_line;
 mod companion;
 mod config;
@@ -42,6 +45,15 @@ pub use generate::{generated, with_generate};
 #[doc(hidden)]
 pub use crate::python::Wheel;
 use crate::{notice::complain, options::Args, registry::Registry, secrets};
+
+/// What a run runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// A script or URLs, which the command `molotov` runs.
+    Command,
+    /// The scenarios of this program.
+    Program,
+}
 
 /// The script that the `molotov` command runs by default.
 const DEFAULT_SCRIPT: &str = "loadtest.py";
@@ -93,12 +105,12 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     let scripts = Scripts::named(&mut args, &registry);
     if scripts.is_empty() {
         signals::end_at_once();
-        return run::run(args, &registry, |info| info.with_command(&line, None, "Rust"));
+        return run::run(args, &registry, Subject::Program, |info| info.with_command(&line, None, "Rust"));
     }
     let code = match scripts::load(&args, scripts.script.as_deref(), &scripts.extensions, &line) {
         Ok(loaded) => {
             registry.extend(loaded);
-            run::run(args, &registry, |info| info.with_command(&line, None, "Rust and Python"))
+            run::run(args, &registry, Subject::Program, |info| info.with_command(&line, None, "Rust and Python"))
         }
         Err(code) => code,
     };
@@ -120,7 +132,7 @@ fn run_urls(args: &Args, line: &[OsString]) -> Option<u8> {
     };
     signals::end_at_once();
     let urls = args.scenario.as_deref().map(secrets::mask);
-    Some(run::run(args.clone(), &registry, |info| info.with_command(line, urls.as_deref(), "Rust")))
+    Some(run::run(args.clone(), &registry, Subject::Command, |info| info.with_command(line, urls.as_deref(), "Rust")))
 }
 
 /// The Python files and modules that a command line names.
@@ -189,7 +201,9 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
             complain("You need at least one scenario. No scenario was found: write one with `@molotov.scenario()`");
             1
         }
-        Ok(registry) => run::run(args, &registry, |info| info.with_command(&line, scripts.script.as_deref(), "Python")),
+        Ok(registry) => run::run(args, &registry, Subject::Command, |info| {
+            info.with_command(&line, scripts.script.as_deref(), "Python")
+        }),
         Err(code) => code,
     };
     scripts::finish();

@@ -9,7 +9,7 @@ use std::{
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use super::{Program, Wheel, signals};
-pub(super) use crate::python::{finish, set_control, set_ended};
+pub(super) use crate::python::{finish, set_control, set_ended, version};
 use crate::{
     notice::complain,
     options::Args,

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::{config, job_summary, open_files, scripts, show, signals};
+use super::{Subject, cluster, config, job_summary, open_files, scripts, show, signals};
 #[cfg(feature = "dashboard")]
 use crate::ui::{ControlAction, Dashboard};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Runs the registered scenarios, and returns the exit code. `describe` adds what only the command line knows.
-pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo) -> RunInfo) -> u8 {
+pub(super) fn run(args: Args, registry: &Registry, subject: Subject, describe: impl FnOnce(RunInfo) -> RunInfo) -> u8 {
     let plan = match Plan::new(args.clone(), registry) {
         Ok(plan) => plan.with_info(describe),
         Err(errors) => {
@@ -72,6 +72,13 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
         }
     };
     let plan = plan.with_statsd(statsd);
+    let agents = match cluster::agents(&plan, subject) {
+        Ok(agents) => agents,
+        Err(error) => {
+            complain(&error);
+            return 2;
+        }
+    };
     if args.debug {
         #[cfg(feature = "tracing-subscriber")]
         trace(args.color);
@@ -86,7 +93,7 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
     }
     // Many workers need many connections.
     let allowed = open_files::raise();
-    if !args.quiet {
+    if !args.quiet && agents.is_none() {
         warn_about_the_build();
         if let Some(shortage) = open_files::shortage(plan.load.expected_workers(&args), allowed) {
             note(&shortage);
@@ -120,7 +127,7 @@ pub(super) fn run(args: Args, registry: &Registry, describe: impl FnOnce(RunInfo
     if let Some(web) = web {
         screen = web.over(screen);
     }
-    let prepared = engine::prepare(&plan, &mut *screen, inbox);
+    let prepared = engine::prepare_with(&plan, &mut *screen, inbox, agents);
     let listening = listen(signals);
     let summary = prepared.run();
     scripts::set_control(None);

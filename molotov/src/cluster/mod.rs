@@ -14,6 +14,7 @@ pub(crate) mod agent;
 mod archive;
 mod cache;
 mod connection;
+pub(crate) mod coordinator;
 mod program;
 mod protocol;
 #[cfg(feature = "python")]

@@ -9,6 +9,7 @@
 //! molotov.run.RUN.clock.NUMBER   empty, a request; the reply is a ClockReading
 //! molotov.run.RUN.beat           Beat        coordinator, once a second
 //! molotov.run.RUN.beat.NUMBER    Beat        agent, once a second
+//! molotov.run.RUN.alive          empty, a request by other coordinators; the reply is empty
 //! molotov.run.RUN.down.NUMBER    Signed<ToAgent>   in the stream of the run
 //! molotov.run.RUN.up.NUMBER      FromAgent         in the stream of the run, numbered by `Nats-Msg-Id`
 //! ```
@@ -227,6 +228,11 @@ impl RunId {
         format!("molotov.run.{}.beat", self.0)
     }
 
+    /// The beats of all agents.
+    pub(super) fn agent_beats(&self) -> String {
+        format!("molotov.run.{}.beat.*", self.0)
+    }
+
     /// Where another coordinator asks whether the coordinator of this run is alive.
     pub(super) fn alive(&self) -> String {
         format!("molotov.run.{}.alive", self.0)
@@ -238,6 +244,16 @@ impl RunId {
 
     pub(super) fn down(&self, number: usize) -> String {
         format!("molotov.run.{}.down.{number}", self.0)
+    }
+
+    /// The orders to all agents.
+    pub(super) fn down_all(&self) -> String {
+        format!("molotov.run.{}.down.*", self.0)
+    }
+
+    /// The messages of all agents.
+    pub(super) fn up_all(&self) -> String {
+        format!("molotov.run.{}.up.*", self.0)
     }
 
     pub(super) fn up(&self, number: usize) -> String {

@@ -70,20 +70,20 @@ impl EnvelopeWriter {
 
 /// Takes a member's updates out of envelopes.
 #[derive(Debug)]
-pub(super) struct EnvelopeReader {
+pub(crate) struct EnvelopeReader {
     member: MemberId,
     /// The sequence number of the next envelope.
     next: u64,
 }
 
 impl EnvelopeReader {
-    pub(super) fn new(member: MemberId) -> EnvelopeReader {
+    pub(crate) fn new(member: MemberId) -> EnvelopeReader {
         EnvelopeReader { member, next: 0 }
     }
 
     /// Returns the update of an envelope, preceded by [`Update::Missing`] if updates were lost before it. Returns nothing for
     /// a repeated envelope and for that of another member.
-    pub(super) fn open(&mut self, envelope: Envelope) -> impl Iterator<Item = Update> {
+    pub(crate) fn open(&mut self, envelope: Envelope) -> impl Iterator<Item = Update> {
         let Envelope { member, sequence, elapsed, update, .. } = envelope;
         let is_new = member == self.member && sequence >= self.next;
         let missing = if is_new { sequence - self.next } else { 0 };

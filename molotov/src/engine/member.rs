@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A member of a run, as its coordinator sees it. It reports by [`Update`]s.
-pub(super) trait Member: Send {
+pub(crate) trait Member: Send {
     /// Its name in messages: `thread 3`, `the process 4711`.
     fn name(&self) -> String;
 
@@ -39,6 +39,11 @@ pub(super) trait Member: Send {
 
     /// Whether it is about to end. If so, `look_after` is called sooner.
     fn is_ending(&self) -> bool {
+        false
+    }
+
+    /// Whether it cannot be reached at the moment.
+    fn is_cut_off(&self) -> bool {
         false
     }
 
@@ -160,7 +165,10 @@ impl Members {
 
     /// The time up to which all members have reported.
     pub(super) fn reported_until(&self) -> Duration {
-        let reported = |done| self.members.values().filter(move |state| state.done == done).map(|state| state.reported);
+        let reported = |done| {
+            let counts = move |state: &&MemberState| state.done == done && !state.member.is_cut_off();
+            self.members.values().filter(counts).map(|state| state.reported)
+        };
         reported(false).min().or_else(|| reported(true).max()).unwrap_or_default()
     }
 

@@ -7,6 +7,8 @@
 //!     worker    an async fn: sets up, runs scenarios, tears down
 //! ```
 
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "there are no other machines"))]
+mod agents;
 mod alarm;
 mod clock;
 mod control;
@@ -44,9 +46,15 @@ mod transcript;
 mod update;
 mod worker;
 
-pub(crate) use self::threads::no_thread;
+pub(crate) use self::{agents::Agents, coordinator::prepare_with, threads::no_thread};
 #[cfg(feature = "cluster")]
-pub(crate) use self::update::Command;
+pub(crate) use self::{
+    agents::{Gathered, Reports},
+    envelope::EnvelopeReader,
+    member::Member,
+    message::Message,
+    update::{Command, MemberId, Update},
+};
 pub use self::{
     control::{Control, Inbox},
     coordinator::{PreparedRun, prepare, run},

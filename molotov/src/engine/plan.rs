@@ -125,6 +125,11 @@ impl Plan {
         Plan { statsd, ..self }
     }
 
+    /// How many times the load of a closed loop runs: once for each process, unless agents share it.
+    pub(super) fn copies(&self) -> usize {
+        if self.args.agents.is_some() { 1 } else { self.args.processes }
+    }
+
     /// The names of the scenarios. Their order gives each the index that a [`StatusTable`](super::status::StatusTable) holds.
     pub(super) fn names(&self) -> Vec<String> {
         self.selection.scenarios.iter().map(|scenario| scenario.name().to_owned()).collect()

@@ -16,7 +16,7 @@ use crate::{
 /// A worker of a run is identified by its member and its number. Members number their own workers, because scripts expect
 /// numbers from 0 in each process, and because a member may get more workers at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct MemberId(pub(super) u32);
+pub(crate) struct MemberId(pub(crate) u32);
 
 /// An update from a member to the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ pub(crate) enum Update {
     Missing { updates: u64 },
     /// The member disappeared before its work was done, for this reason.
     Lost(String),
+    /// The member was asked to leave before its work was done, and has sent all of its measures.
+    Left(String),
     /// The workers of the member have ended and all measures have been sent. `elapsed` is the time of the run at which its work
     /// was done, and `paused` how long the run was paused until then.
     Done { elapsed: Duration, paused: Duration },

@@ -76,3 +76,5 @@ named!(WhenBusy, "write `wait` or `drop`", {
     "wait" => WhenBusy::Wait,
     "drop" => WhenBusy::Drop,
 });
+
+pub(super) use named;

@@ -11,6 +11,7 @@ mod duration;
 mod headers;
 mod invalid;
 pub(crate) mod json;
+mod on_lost;
 mod rate;
 pub(crate) mod report_target;
 mod scenarios;
@@ -32,6 +33,7 @@ pub use self::{
     delay::Delay,
     headers::{Cookie, Header},
     invalid::InvalidValue,
+    on_lost::OnLost,
     rate::Rate,
     report_target::ReportTarget,
     scenarios::ScenarioOptions,

@@ -16,6 +16,7 @@ pub(crate) enum Group {
     Stopping,
     Reports,
     Output,
+    Machines,
     Python,
 }
 
@@ -28,6 +29,7 @@ impl Group {
             Group::Stopping => "Stopping",
             Group::Reports => "Reports and thresholds",
             Group::Output => "Output",
+            Group::Machines => "Many machines",
             Group::Python => "Python",
         }
     }

@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use http::Method;
 
 use super::{
-    Arrivals, BaseUrl, Color, Cookie, Header, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold,
+    Arrivals, BaseUrl, Color, Cookie, Header, OnLost, Rate, ReportTarget, ScenarioOptions, Sources, Stages, Threshold,
     WebAddress, WhenBusy, duration, scenarios,
     schema::{Description, Group, OptionSpec, define},
     statsd_address,
@@ -35,6 +35,8 @@ pub(super) const MAX_WORKERS: usize = 10_000_000;
 const MAX_THREADS: usize = 4_096;
 /// More processes than any machine has cores.
 const MAX_PROCESSES: usize = 1_024;
+/// More machines than one coordinator can direct.
+const MAX_AGENTS: usize = 10_000;
 
 /// Passes the table to a macro.
 macro_rules! option_table {
@@ -501,6 +503,39 @@ macro_rules! option_table {
                 original: true,
             }
             { none: "a program sets up its own subscriber of `tracing`" }
+
+            /// The broker of a run on several machines; `None`: the run starts one if `agents` is given.
+            cluster: Option<String> = None, {
+                help: "NATS server through which the machines are reached",
+                group: Group::Machines,
+                value: "URL",
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
+            /// The number of machines that run the load; `None`: this one runs it.
+            agents: Option<usize> = None, {
+                help: "Run the load on N other machines",
+                group: Group::Machines,
+                value: "N",
+                check: |agents| at_most(*agents, MAX_AGENTS),
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
+            /// What happens to the run if an agent is lost.
+            on_lost: OnLost = OnLost::Stop, {
+                help: "If an agent is lost: stop or continue",
+                group: Group::Machines,
+                value: "WHAT",
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
+            /// The file of the key that signs what agents run.
+            signing_key: Option<PathBuf> = None, {
+                help: "Sign what agents run with the key in this file",
+                group: Group::Machines,
+                value: "FILE",
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
 
             /// Use uvloop, in Python scripts.
             uvloop: bool = false, {

@@ -91,6 +91,9 @@ fn values_of_options_can_be_read_back() {
         ("rate", "30/m"),
         ("stage", "30s:5/s"),
         ("stage", "1m:0/s,0s:7/s"),
+        ("cluster", "nats://127.0.0.1:4222"),
+        ("agents", "3"),
+        ("signing_key", "seed.nk"),
     ]);
     let args = given.resolve();
     for entry in OPTIONS {

@@ -2,6 +2,7 @@
 
 mod convert;
 mod load;
+mod machines;
 mod other;
 mod output;
 mod reports;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::{LoadTestProgram, load_test::Run};
 
-const GROUPS: [&[Row]; 8] = [
+const GROUPS: [&[Row]; 9] = [
     convert::ROWS,
     load::ROWS,
     requests::ROWS,
@@ -21,6 +22,7 @@ const GROUPS: [&[Row]; 8] = [
     stopping::ROWS,
     reports::ROWS,
     output::ROWS,
+    machines::ROWS,
     other::ROWS,
 ];
 
@@ -47,8 +49,9 @@ pub fn every_option(test: &LoadTestProgram) {
     let words = help.split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | '.' | '`'));
     let options: BTreeSet<_> =
         words.filter_map(|word| word.strip_prefix("--")).filter(|word| !word.is_empty()).collect();
-    // Only the `molotov` command has these options.
-    let of_command = |option: &str| option == "generate" || convert::ROWS.iter().any(|row| row.option == option);
+    // Only the `molotov` command has these options. A crate has those of several machines with the feature `cluster`.
+    let others = || convert::ROWS.iter().chain(machines::ROWS);
+    let of_command = |option: &str| option == "generate" || others().any(|row| row.option == option);
     let rows = || GROUPS.into_iter().flatten().filter(|row| !of_command(row.option) || test.script.is_some());
     let tested: BTreeSet<_> = rows().map(|row| row.option).collect();
     assert_eq!(options, tested, "the options of the help, and the options with a row");

@@ -137,6 +137,7 @@ fn all_options_are_accepted() {
             "\"http://h\"",
             "\"a: b\"",
             "\"c=d\"",
+            "\"stop\"",
             "{\"a\": {\"rate\": \"5/s\"}}",
         ];
         let given = values.iter().find_map(|value| applied(&format!("\"{}\": {value}", entry.name)).ok());

@@ -21,8 +21,8 @@ use std::{
 
 use self::rate::Rate;
 use super::{
-    Summary, Verdict, clock::Clock, control::Inbox, cookies::CookieWarning, listeners::RunListeners, member::Members,
-    panic, plan::Plan, sizing::Sizing, stall::StallDetector, stop::Phase, update::Command,
+    Summary, Verdict, agents::Agents, clock::Clock, control::Inbox, cookies::CookieWarning, listeners::RunListeners,
+    member::Members, panic, plan::Plan, sizing::Sizing, stall::StallDetector, stop::Phase, update::Command,
 };
 use crate::{
     load::Load,
@@ -42,10 +42,25 @@ pub fn run(plan: &Plan, screen: &mut dyn Screen, inbox: Inbox) -> Summary {
 ///
 /// With several processes, the calling thread must be the only one until this function returns. It returns in the parent only.
 pub fn prepare<'a>(plan: &'a Plan, screen: &'a mut dyn Screen, inbox: Inbox) -> PreparedRun<'a> {
+    prepare_with(plan, screen, inbox, None)
+}
+
+/// Prepares a run whose members are on other machines, if there are agents. `global_setup` runs there.
+pub(crate) fn prepare_with<'a>(
+    plan: &'a Plan,
+    screen: &'a mut dyn Screen,
+    inbox: Inbox,
+    agents: Option<Box<dyn Agents>>,
+) -> PreparedRun<'a> {
     panic::install_hook();
     let _entered = plan.scope.enter();
     crate::failure::capture_backtraces(plan.args.verbose > 0);
     let mut coordinator = Coordinator::new(plan.clone(), screen, inbox);
+    if agents.is_some() {
+        coordinator.agents = agents;
+        coordinator.set_up = true;
+        return PreparedRun(coordinator);
+    }
     coordinator.set_up = coordinator.global_setup();
     if coordinator.set_up {
         coordinator.open_data();
@@ -68,7 +83,10 @@ impl PreparedRun<'_> {
         let _entered = scope.enter();
         if coordinator.set_up {
             coordinator.work(&scope);
-            coordinator.global_teardown();
+            match coordinator.agents.take() {
+                Some(mut agents) => coordinator.notes.extend(agents.dismiss()),
+                None => coordinator.global_teardown(),
+            }
         }
         coordinator.finish()
     }
@@ -87,6 +105,8 @@ struct Coordinator<'a> {
     elapsed: Duration,
     paused: Duration,
     members: Members,
+    /// What runs the members, if they are on other machines.
+    agents: Option<Box<dyn Agents>>,
     listeners: Option<RunListeners>,
     phase: Phase,
     measures: Snapshot,
@@ -103,7 +123,7 @@ struct Coordinator<'a> {
     lost: Option<String>,
     /// What each member with a label measured.
     measured: Vec<MemberSummary>,
-    /// Notes of members for the summary.
+    /// Notes of members and agents for the summary.
     notes: Vec<String>,
     incomplete: Vec<Incomplete>,
     cookies: CookieWarning,
@@ -139,6 +159,7 @@ impl<'a> Coordinator<'a> {
             elapsed: Duration::ZERO,
             paused: Duration::ZERO,
             members: Members::default(),
+            agents: None,
             listeners: None,
             phase: Phase::Running,
             measures: Snapshot::default(),
@@ -188,7 +209,7 @@ impl<'a> Coordinator<'a> {
 
     /// Adds a tenth of the load, or removes it.
     fn change_load(&mut self, more: bool) {
-        if self.phase != Phase::Running {
+        if self.phase != Phase::Running || self.started.is_none() {
             return;
         }
         if self.sizing.as_ref().is_some_and(Sizing::is_search) {

@@ -10,6 +10,7 @@ use super::Coordinator;
 use crate::{
     engine::{
         Verdict,
+        agents::{Agents, Gathered, Reports},
         clock::Clock,
         global_fixtures,
         listeners::RunListeners,
@@ -30,6 +31,10 @@ use crate::{
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest one.
 const MIN_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the run checks whether its agents are ready.
+const GATHER_PERIOD: Duration = Duration::from_millis(20);
+/// Longer than agents are waited for.
+const FAR: Duration = Duration::from_secs(365 * 86_400);
 
 impl Coordinator<'_> {
     /// Runs the `global_setup` fixtures. Returns `false` if one failed, which ends the run.
@@ -98,15 +103,73 @@ impl Coordinator<'_> {
             Err(error) => self.warn_of_listeners(&error),
         }
         self.screen.begin(&self.limits());
+        let Some(epoch) = self.gather() else { return };
         // The resources used by `global_setup` do not count.
         (self.probe, self.machine) = (ProcessProbe::start(), MachineProbe::start());
-        self.clock = Arc::new(Clock::new(Instant::now()));
-        self.started = Some(SystemTime::now());
+        self.clock = Arc::new(Clock::new(epoch));
+        self.started = Some(SystemTime::now() + epoch.saturating_duration_since(Instant::now()));
         self.follow_warm_up();
-        self.least_workers = threads::per_process(&self.plan, Split::of(&self.plan, 0));
+        if self.agents.is_none() {
+            self.least_workers = threads::per_process(&self.plan, Split::of(&self.plan, 0));
+        }
         match self.members.is_empty() {
             true => self.work_here(scope),
             false => self.work_apart(),
+        }
+    }
+
+    /// Waits for the agents of the run, if it has any. Returns when the workers start; `None` if they do not.
+    fn gather(&mut self) -> Option<Instant> {
+        let Some(mut agents) = self.agents.take() else { return Some(Instant::now()) };
+        let gathered = self.gather_from(&mut *agents);
+        self.agents = Some(agents);
+        let gathered = match gathered? {
+            Ok(gathered) => gathered,
+            Err(verdict) => {
+                if let Verdict::SystemFailed(why) = verdict {
+                    self.system_failed(why);
+                } else {
+                    self.failed = Some(verdict);
+                    self.raise(Phase::Stopping);
+                }
+                return None;
+            }
+        };
+        self.plan.load = Arc::new(gathered.load);
+        self.sizing = Sizing::of(&self.plan);
+        self.least_workers = gathered.threads.max(1);
+        gathered.members.into_iter().for_each(|(id, member)| self.members.join(id, member));
+        Some(gathered.epoch)
+    }
+
+    /// Shows what the agents report until they are ready; `None` if the user stops the run before.
+    fn gather_from(&mut self, agents: &mut dyn Agents) -> Option<Result<Gathered, Verdict>> {
+        // It shows zero until the run begins.
+        self.clock = Arc::new(Clock::new(Instant::now() + FAR));
+        if let Err(why) = agents.gather(Reports::new(self.inbox.sender.clone())) {
+            return Some(Err(Verdict::SystemFailed(why)));
+        }
+        let period = self.plan.args.console_update.max(GATHER_PERIOD);
+        let (mut next_progress, mut next_look) = (Instant::now(), Instant::now());
+        loop {
+            let now = Instant::now();
+            if now >= next_progress {
+                self.show_progress();
+                next_progress = now + period;
+            }
+            if now >= next_look {
+                if let Some(gathered) = agents.gathered() {
+                    self.drain();
+                    return (self.phase == Phase::Running).then_some(gathered);
+                }
+                next_look = now + GATHER_PERIOD;
+            }
+            if let Ok(message) = self.inbox.receiver.receive_until(next_progress.min(next_look)) {
+                self.handle(message);
+            }
+            if self.phase != Phase::Running {
+                return None;
+            }
         }
     }
 
@@ -122,7 +185,7 @@ impl Coordinator<'_> {
         let limited = args.max_runs.is_some() || args.single_run || args.sizing || !args.stage.0.is_empty();
         (!limited && args.given.duration.is_none()).then(|| {
             let load = match self.plan.load.is_closed() {
-                true => format::plural((args.workers * args.processes) as u64, "worker"),
+                true => format::plural((args.workers * self.plan.copies()) as u64, "worker"),
                 false => self.plan.load.describe(Duration::ZERO),
             };
             let limit = if self.plan.load.is_open() { "`-d TIME`" } else { "`-d TIME` or `-r N`" };
@@ -133,7 +196,7 @@ impl Coordinator<'_> {
     /// When the run ends.
     fn limits(&self) -> RunLimits {
         let args = &self.plan.args;
-        let workers = (args.workers * args.processes) as u64;
+        let workers = (args.workers * self.plan.copies()) as u64;
         let runs = if args.single_run { Some(self.plan.selection.weighted.len() as u64) } else { args.max_runs };
         let duration = self.plan.load.end().or_else(|| {
             // The last worker starts one step before the end of the ramp-up.
@@ -154,7 +217,7 @@ impl Coordinator<'_> {
             load: self.plan.load.clone(),
             // A rate makes as many workers as it needs.
             workers: (!self.plan.load.is_open() || args.given.workers.is_some())
-                .then(|| self.plan.load.expected_workers(args).saturating_mul(args.processes)),
+                .then(|| self.plan.load.expected_workers(args).saturating_mul(self.plan.copies())),
             verbose: args.verbose > 0,
             log_interval: args.given.console_update.map_or(LOG_INTERVAL, |given| given.max(MIN_LOG_INTERVAL)),
         }

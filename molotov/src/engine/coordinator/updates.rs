@@ -11,6 +11,7 @@ use crate::{
     },
     format,
     metrics::Snapshot,
+    options::OnLost,
     run::{Incomplete, Line, MemberLabel, MemberSummary},
 };
 
@@ -59,6 +60,16 @@ impl Coordinator<'_> {
                 }
                 self.screen.line(&Line::failure(how.clone()));
                 self.lost.get_or_insert(how);
+                self.one_fewer();
+            }
+            Update::Left(how) => {
+                self.screen.line(&Line::warning(how.clone()));
+                if self.plan.args.on_lost == OnLost::Stop && self.phase == Phase::Running {
+                    self.lost.get_or_insert(how);
+                } else {
+                    self.notes.push(how);
+                }
+                self.one_fewer();
             }
             Update::LostPart { mut how, incomplete } => {
                 if let Some(incomplete) = incomplete {
@@ -104,6 +115,13 @@ impl Coordinator<'_> {
                 }
             }
             Update::Began { .. } | Update::Reported(_) | Update::Closed => {}
+        }
+    }
+
+    /// Stops a run on several machines that has lost one, unless it continues without it.
+    fn one_fewer(&mut self) {
+        if self.agents.is_some() && self.plan.args.on_lost == OnLost::Stop {
+            self.raise(Phase::Stopping);
         }
     }
 

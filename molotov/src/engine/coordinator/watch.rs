@@ -75,11 +75,11 @@ impl Coordinator<'_> {
         }
     }
 
-    fn handle(&mut self, message: Message) {
+    pub(super) fn handle(&mut self, message: Message) {
         match message {
             Message::Line(line) => self.screen.line(&line),
             Message::Pause(paused) => {
-                if self.phase == Phase::Running && self.clock.is_paused() != paused {
+                if self.phase == Phase::Running && self.started.is_some() && self.clock.is_paused() != paused {
                     self.clock.pause(paused);
                     self.sizing.iter_mut().for_each(Sizing::disturbed);
                     let text = if paused { "Paused: running scenarios finish" } else { "Resumed" };
@@ -144,19 +144,28 @@ impl Coordinator<'_> {
 
     /// Samples this process and the machine, and tells the listeners how many workers run.
     fn sample(&mut self) {
+        if self.agents.is_some() {
+            // The machines that run the load report for themselves.
+            self.tell_listeners();
+            return;
+        }
         let mut health = self.machine.sample();
         if self.plan.args.processes == 1 {
             health.merge(&self.probe.sample());
         }
         let warm_up = self.clock.is_sample_of(self.plan.args.warm_up);
         self.measured(None, &Snapshot { until: self.clock.real(), warm_up, health, ..Snapshot::default() });
+        self.tell_listeners();
+    }
+
+    fn tell_listeners(&self) {
         if let Some(listeners) = &self.listeners {
             listeners.workers(self.running());
         }
     }
 
     /// Feeds the progress of the run to the screen.
-    fn show_progress(&mut self) {
+    pub(super) fn show_progress(&mut self) {
         let elapsed = self.clock.real();
         let plan = self.plan_progress(elapsed);
         let (counts, warm_up) = (self.measures.totals(), self.warm_up.totals());

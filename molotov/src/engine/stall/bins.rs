@@ -11,7 +11,7 @@ pub(in crate::engine) const BIN: Duration = Duration::from_millis(200);
 ///
 /// The bins of several shards, and of several reports, merge exactly.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(in crate::engine) struct Bins(BTreeMap<u32, Bin>);
+pub(crate) struct Bins(BTreeMap<u32, Bin>);
 
 /// A fifth of a second of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

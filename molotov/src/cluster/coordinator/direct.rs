@@ -1,0 +1,61 @@
+//! A run from its creation at the broker to its deletion.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    Settings, conduct,
+    gather::Crew,
+    run::{self, Run},
+    shared::Shared,
+};
+use crate::{
+    cluster::protocol::Order,
+    engine::{Gathered, Reports},
+    run::Verdict,
+};
+
+/// How long agents may take to end, at the end of a run.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Directs a run until it is dismissed. Returns facts about it.
+pub(super) async fn direct(
+    settings: Settings,
+    reports: Reports,
+    shared: Arc<Shared>,
+    gathered: mpsc::Sender<Result<Gathered, Verdict>>,
+    mut dismissed: oneshot::Receiver<()>,
+) -> Vec<String> {
+    let opened = tokio::select! {
+        opened = Run::open(&settings, &shared) => opened,
+        _ = &mut dismissed => return Vec::new(),
+    };
+    let run = match opened {
+        Ok(run) => run,
+        Err(why) => {
+            let _ = gathered.send(Err(Verdict::SystemFailed(why)));
+            return Vec::new();
+        }
+    };
+    tokio::spawn(run::watch_broker(run.clone(), shared.clone(), reports.clone()));
+    tokio::spawn(run.clone().delete_abandoned());
+    tokio::spawn(run::beat(run.clone()));
+    let mut crew = Crew::new(run.clone(), settings, shared.clone(), reports);
+    tokio::select! {
+        Err(verdict) = conduct::conduct(&mut crew, &gathered) => {
+            let _ = gathered.send(Err(verdict));
+            let _ = (&mut dismissed).await;
+        }
+        _ = &mut dismissed => {}
+    }
+    for agent in crew.agents() {
+        agent.orders.send(Order::Leave);
+    }
+    let _ = tokio::time::timeout(LEAVE_TIMEOUT, crew.until_all_ended()).await;
+    run.delete().await;
+    crew.notes()
+}

@@ -1,0 +1,79 @@
+//! What the thread that talks to the broker and the members of a run both know.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The state of the connection and of the agents.
+#[derive(Debug)]
+pub(super) struct Shared(Mutex<State>);
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Since when the broker can be reached without a break; `Err` holds since when it cannot.
+    pub(super) broker: Result<Instant, Instant>,
+    /// The agents, by number.
+    pub(super) agents: Vec<AgentState>,
+    /// Since when no agent is at work.
+    pub(super) idle_since: Option<Instant>,
+    /// When the run began.
+    pub(super) epoch: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct AgentState {
+    pub(super) name: String,
+    /// When it was last heard.
+    pub(super) heard: Option<Instant>,
+    /// It has been silent for too long.
+    pub(super) is_cut_off: bool,
+    /// It sends nothing more.
+    pub(super) has_ended: bool,
+    /// It ended before its work was done, and did not report all of its measures.
+    pub(super) is_lost: bool,
+    /// How late its first and its last thread began.
+    pub(super) began: Option<(Duration, Duration)>,
+    /// It has left before its work was done.
+    pub(super) has_left: bool,
+}
+
+impl Shared {
+    pub(super) fn new(agents: usize) -> Shared {
+        let agents = vec![AgentState::default(); agents];
+        Shared(Mutex::new(State { broker: Ok(Instant::now()), agents, idle_since: None, epoch: None }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that an agent was heard.
+    pub(super) fn heard(&self, number: usize) {
+        if let Some(agent) = self.lock().agents.get_mut(number) {
+            agent.heard = Some(Instant::now());
+        }
+    }
+}
+
+impl State {
+    /// How long an agent has been silent although the broker could be reached.
+    pub(super) fn silence(&self, number: usize) -> Duration {
+        let (Ok(up_since), Some(agent)) = (self.broker, self.agents.get(number)) else { return Duration::ZERO };
+        agent.heard.map_or(up_since, |heard| heard.max(up_since)).elapsed()
+    }
+
+    /// Notes the state of an agent, and whether any agent is still at work.
+    pub(super) fn change(&mut self, number: usize, change: impl FnOnce(&mut AgentState)) {
+        if let Some(agent) = self.agents.get_mut(number) {
+            change(agent);
+        }
+        let is_idle = self.agents.iter().all(|agent| agent.has_ended || agent.is_cut_off);
+        self.idle_since = is_idle.then(|| self.idle_since.unwrap_or_else(Instant::now));
+    }
+
+    /// The time of the run at a moment.
+    pub(super) fn time(&self, moment: Instant) -> Duration {
+        self.epoch.map_or(Duration::ZERO, |epoch| moment.saturating_duration_since(epoch))
+    }
+}

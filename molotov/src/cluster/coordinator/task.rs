@@ -1,0 +1,89 @@
+//! What agents are told about the run.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use super::{Cluster, Settings};
+use crate::{
+    cluster::{
+        connection::Broker,
+        program,
+        protocol::{Object, Sha256, Work},
+        trust::SigningKey,
+    },
+    options::Args,
+};
+
+/// Options that only the coordinator uses.
+const OF_THE_COORDINATOR: [&str; 10] =
+    ["agents", "cluster", "config", "console", "list", "on_lost", "report", "signing_key", "web", "debug"];
+
+/// What agents receive besides the task.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shipped {
+    /// The archive of files, with its hash.
+    pub(super) files: Option<(Object, Arc<Vec<u8>>)>,
+    /// This program, packed, for agents that have another one.
+    pub(super) program: Option<(Object, Arc<Vec<u8>>)>,
+    /// The folder in the archive that the run works in.
+    pub(super) directory: String,
+    pub(super) requirements: Option<String>,
+    pub(super) env: Vec<(String, String)>,
+}
+
+/// What a run on several machines runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// A script or URLs, which the command `molotov` runs.
+    Command {
+        /// The version of Python that runs scripts here, such as `3.11`.
+        python: Option<String>,
+    },
+    /// The scenarios of this program.
+    Program,
+}
+
+/// Prepares the agents of a run; `None` if it runs on this machine only.
+///
+/// # Errors
+///
+/// Returns a sentence that says what is wrong with the options.
+pub(crate) fn prepare(args: &Args, subject: Subject, sets_up_once: bool) -> Result<Option<Cluster>, String> {
+    let Some(agents) = args.agents else { return Ok(None) };
+    let mut shipped = Shipped::default();
+    let work = match subject {
+        Subject::Command { python } => Work::Command { python },
+        Subject::Program => {
+            let packed = program::packed()?;
+            let object = Object { hash: Sha256::of(&packed), size: packed.len() as u64 };
+            shipped.program = Some((object, Arc::new(packed)));
+            program::own_work()?
+        }
+    };
+    let key = args.signing_key.as_ref().map(|path| SigningKey::read(path).map(Arc::new)).transpose();
+    let key = key.map_err(|error| error.to_string())?;
+    let Some(url) = &args.cluster else {
+        return Err("`--agents` needs a broker: add `--cluster nats://HOST:4222`".to_owned());
+    };
+    let broker = Broker::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    Ok(Some(Cluster::new(Settings {
+        broker,
+        agents,
+        on_lost: args.on_lost,
+        work,
+        key,
+        seed: fastrand::u64(..),
+        options: options(args),
+        sets_up_once,
+        shipped,
+    })))
+}
+
+/// The given options that concern the load, as a test of a `molotov.json`.
+fn options(args: &Args) -> String {
+    let mut options: Map<String, Json> = args.extra.clone().into_iter().collect();
+    let given = args.given_values().filter(|(name, _)| !OF_THE_COORDINATOR.contains(name));
+    options.extend(given.map(|(name, value)| (name.to_owned(), value)));
+    Json::Object(options).to_string()
+}
