@@ -50,6 +50,7 @@ impl Kind {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Kind::Scenario => &["weight", "delay", "pacing", "rate", "name", "extension", "crate"],
+            Kind::GlobalSetup => &["once", "extension", "crate"],
             _ => &["extension", "crate"],
         }
     }
@@ -63,6 +64,8 @@ pub(crate) struct Arguments {
     /// In millionths of a start per hour.
     pub(crate) rate: Option<u64>,
     pub(crate) name: Option<LitStr>,
+    /// Whether the fixture runs once for all machines.
+    pub(crate) once: bool,
     pub(crate) extension: Option<LitStr>,
     pub(crate) molotov: TokenStream,
 }
@@ -82,6 +85,7 @@ impl Arguments {
             pacing: None,
             rate: None,
             name: None,
+            once: false,
             extension: None,
             molotov: quote!(::molotov),
         };
@@ -110,6 +114,15 @@ impl Arguments {
             if seen.contains(&name) {
                 return Err(Error::new(key.span(), format!("`{name}` is given twice: keep one")));
             }
+            if name == "once" {
+                if input.peek(Token![=]) {
+                    return Err(Error::new(key.span(), "`once` takes no value: write `once`"));
+                }
+                self.once = true;
+                seen.push(name);
+                separator(input)?;
+                continue;
+            }
             if !input.peek(Token![=]) {
                 return Err(Error::new(key.span(), format!("`{name}` needs a value: write `{}`", example(&name))));
             }
@@ -135,15 +148,21 @@ impl Arguments {
                 }
             }
             seen.push(name);
-            if !input.is_empty() {
-                if !input.peek(Token![,]) {
-                    return Err(input.error("arguments are separated by `,`"));
-                }
-                input.parse::<Token![,]>()?;
-            }
+            separator(input)?;
         }
         Ok(())
     }
+}
+
+/// Parses the comma after an argument.
+fn separator(input: ParseStream<'_>) -> Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    if !input.peek(Token![,]) {
+        return Err(input.error("arguments are separated by `,`"));
+    }
+    input.parse::<Token![,]>().map(drop)
 }
 
 fn example(name: &str) -> &'static str {
@@ -166,6 +185,9 @@ fn listing(kind: Kind) -> String {
 fn unknown(kind: Kind, name: &str) -> String {
     if kind != Kind::Scenario && Kind::Scenario.arguments().contains(&name) {
         return format!("`{name}` is an argument of `scenario`; {}", listing(kind));
+    }
+    if name == "once" {
+        return format!("`once` is an argument of `global_setup`; {}", listing(kind));
     }
     let nearest = kind.arguments().iter().map(|known| (distance(name, known), known)).min();
     match nearest {

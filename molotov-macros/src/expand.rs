@@ -146,8 +146,11 @@ fn call(
             }
         }
         Kind::GlobalSetup | Kind::GlobalTeardown => {
-            let variant =
-                if kind == Kind::GlobalSetup { format_ident!("GlobalSetup") } else { format_ident!("GlobalTeardown") };
+            let variant = match kind {
+                Kind::GlobalSetup if arguments.once => format_ident!("GlobalSetupOnce"),
+                Kind::GlobalSetup => format_ident!("GlobalSetup"),
+                _ => format_ident!("GlobalTeardown"),
+            };
             quote! {
                 fn __run(__args: &#private::Args) -> #private::Result {
                     #outcome(#call)

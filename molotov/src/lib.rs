@@ -87,7 +87,7 @@
 //! - [`prelude`]: everything that a load test usually needs.
 //! - [`session`]: requests, responses and session options, similar to those of `reqwest`; [`http`]: errors and certificates.
 //! - [`options`]: the options of a run, as fixtures and scenarios see them; [`event`]: what listeners receive.
-//! - [`set_var`], [`get_var`]: values that all workers share; [`request`], [`json_request`]: requests outside of scenarios.
+//! - [`set_var`], [`get_var`]: values that all workers share; [`set_shared_var`], [`get_shared_var`]: those that all machines share; [`request`], [`json_request`]: requests outside of scenarios.
 //! - [`statsd`]: your own metrics.
 //! - [`load_test`]: load tests from code; [`metrics`], [`report`]: measurements, thresholds, tables and report files.
 //!
@@ -199,4 +199,4 @@ pub use molotov_macros::{
     teardown, teardown_session,
 };
 pub use options::{Arrivals, Level, Rate, Stage, WhenBusy};
-pub use vars::{get_var, get_var_or_init, set_var};
+pub use vars::{SharedValue, SharedVar, get_shared_var, get_var, get_var_or_init, set_shared_var, set_var};

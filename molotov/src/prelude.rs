@@ -18,5 +18,5 @@ pub use crate::{
     load_test::secs,
     options::{Args, Rate, Stage, StepId, WorkerId},
     session::{Context, Response, Session, SessionOptions},
-    vars::{get_var, get_var_or_init, set_var},
+    vars::{get_shared_var, get_var, get_var_or_init, set_shared_var, set_var},
 };

@@ -3,7 +3,7 @@
 use std::{
     any::{Any, type_name},
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -23,6 +23,10 @@ pub(crate) struct Scope {
     show_secrets: AtomicBool,
     requests: RwLock<RequestDefaults>,
     rows: OnceLock<RowsPart>,
+    /// The variables that all machines have, each as a JSON text.
+    shared: RwLock<BTreeMap<String, String>>,
+    /// Whether a fixture runs that runs once for all machines.
+    runs_once: AtomicBool,
 }
 
 /// The rows of data files that this machine hands out: those whose number is `number` modulo `of`.
@@ -118,6 +122,46 @@ impl Scope {
         })
     }
 
+    /// Runs fixtures that run once for all machines. They can only set variables that other machines receive.
+    pub(crate) fn run_once<T>(&self, fixtures: impl FnOnce() -> T) -> T {
+        self.runs_once.store(true, Ordering::Relaxed);
+        let result = fixtures();
+        self.runs_once.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Returns the variables that all machines have, each as a JSON text.
+    pub(crate) fn shared(&self) -> BTreeMap<String, String> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the variables that all machines have.
+    pub(crate) fn set_shared(&self, variables: BTreeMap<String, String>) {
+        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = variables;
+    }
+
+    /// Sets a variable that all machines have, as a JSON text.
+    ///
+    /// # Panics
+    ///
+    /// If no fixture runs that runs once.
+    pub(crate) fn share(&self, name: &str, json: String) {
+        assert!(
+            self.runs_once.load(Ordering::Relaxed),
+            "the shared variable `{name}` was set outside of a `global_setup` that runs once: other machines would not \
+             receive it; set it in a function with `#[global_setup(once)]`"
+        );
+        self.shared.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), json);
+    }
+
+    fn refuse_in_once(&self, name: &str) {
+        assert!(
+            !self.runs_once.load(Ordering::Relaxed),
+            "the variable `{name}` was set in `#[global_setup(once)]`, and would not exist on other machines; use \
+             `molotov::set_shared_var`"
+        );
+    }
+
     fn set(&self, name: String, value: Value, kind: &'static str) {
         self.vars.write().unwrap_or_else(PoisonError::into_inner).insert(name, (value, kind));
     }
@@ -138,8 +182,79 @@ impl Scope {
 /// assert_eq!(molotov::get_var::<String>("endpoint").as_deref(), Some("http://localhost:8080"));
 /// ```
 pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
-    Scope::current().set(name.into(), Arc::new(value), type_name::<T>());
+    let (scope, name) = (Scope::current(), name.into());
+    scope.refuse_in_once(&name);
+    scope.set(name, Arc::new(value), type_name::<T>());
 }
+
+/// Sets a variable that all machines of the run have. Call it in a function with
+/// [`#[global_setup(once)]`](macro@crate::global_setup).
+///
+/// The value is sent as JSON, also if the run has only one machine.
+///
+/// # Panics
+///
+/// Panics outside of such a function, or if JSON cannot represent the value. The fixture then fails.
+///
+/// ```no_run
+/// #[molotov::global_setup(once)]
+/// fn create_account() {
+///     molotov::set_shared_var("token", &"secret");
+/// }
+///
+/// #[molotov::setup]
+/// async fn log_in() {
+///     let token: Option<String> = molotov::get_shared_var("token");
+/// }
+/// ```
+pub fn set_shared_var<T: SharedValue + ?Sized>(name: &str, value: &T) {
+    let json = serde_json::to_string(value);
+    let json = json.unwrap_or_else(|error| panic!("JSON cannot represent the shared variable `{name}`: {error}"));
+    Scope::current().share(name, json);
+}
+
+/// Returns a variable that [`set_shared_var`] has set on any machine of the run, or `None` if it is not set.
+///
+/// Each call reads the value from JSON, so keep it rather than calling this function in a scenario.
+///
+/// # Panics
+///
+/// Panics if the variable has another type than `T`.
+///
+/// ```
+/// assert_eq!(molotov::get_shared_var::<Vec<String>>("unset"), None);
+/// ```
+pub fn get_shared_var<T: SharedVar>(name: &str) -> Option<T> {
+    let scope = Scope::current();
+    let shared = scope.shared.read().unwrap_or_else(PoisonError::into_inner);
+    let json = shared.get(name)?;
+    let value = serde_json::from_str(json);
+    Some(value.unwrap_or_else(|error| {
+        panic!("the shared variable `{name}` cannot be read as a `{}`: {error}", type_name::<T>())
+    }))
+}
+
+/// A value that can be sent to other machines: any type that implements `serde::Serialize`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to other machines",
+    label = "does not implement `serde::Serialize`",
+    note = "add `#[derive(serde::Serialize)]` to it, and `serde = {{ version = \"1\", features = [\"derive\"] }}` to Cargo.toml"
+)]
+pub trait SharedValue: serde::Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::Serialize + ?Sized> SharedValue for T {}
+
+/// A value that can be received from another machine: any type that implements `serde::Deserialize` and borrows nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be received from another machine",
+    label = "does not implement `serde::Deserialize`",
+    note = "add `#[derive(serde::Deserialize)]` to it, and `serde = {{ version = \"1\", features = [\"derive\"] }}` to Cargo.toml"
+)]
+pub trait SharedVar: serde::de::DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: serde::de::DeserializeOwned> SharedVar for T {}
 
 /// Returns a clone of a variable, or `None` if it is not set. Wrap values that are expensive to clone in an [`Arc`].
 ///
@@ -173,6 +288,7 @@ pub fn get_var_or_init<T: Any + Clone + Send + Sync>(name: &str, init: impl FnOn
     if let Some(value) = scope.get(name) {
         return value;
     }
+    scope.refuse_in_once(name);
     // `init` runs outside the lock, since it may use variables. If several threads run it, the first value is kept.
     let made = init();
     let mut vars = scope.vars.write().unwrap_or_else(PoisonError::into_inner);

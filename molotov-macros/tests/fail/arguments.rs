@@ -59,5 +59,9 @@ async fn delay_of_no_kind() {}
 async fn no_pacing() {}
 #[scenario(pacing = "10s", rate = "10/s")]
 async fn pacing_and_rate() {}
+#[global_setup(once = true)]
+fn once_with_a_value() {}
+#[setup(once)]
+async fn once_of_another() -> SessionOptions { SessionOptions::new() }
 
 fn main() {}

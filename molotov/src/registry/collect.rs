@@ -5,7 +5,7 @@ use std::{panic::Location, sync::Arc};
 use super::{
     Call, Data, Entry, EventLoop, Events, GlobalSetup, GlobalTeardown, Origin, Picker, Scenario, ScenarioFn,
     SessionFactory, Setup, SetupSession, Teardown, TeardownSession,
-    entry::{Begin, End, Factory, Function, SessionFixture},
+    entry::{Begin, End, Factory, Function, Once, SessionFixture},
     function::FunctionScenario,
 };
 
@@ -62,6 +62,7 @@ impl Registry {
             Call::Scenario(call) => self.scenarios.push(function(entry, call)),
             Call::Picker(call) => self.pickers.push(function(entry, call)),
             Call::GlobalSetup(call) => self.global_setups.push(function(entry, Begin(call))),
+            Call::GlobalSetupOnce(call) => self.global_setups.push(function(entry, Once(call))),
             Call::GlobalTeardown(call) => self.global_teardowns.push(function(entry, End(call))),
             Call::Setup(call) => self.setups.push(function(entry, call)),
             Call::SetupSession { needs, run } => {

@@ -62,6 +62,7 @@ pub enum Call {
     Scenario(ScenarioEntry),
     Picker(fn(&Context, StepId) -> Result<String>),
     GlobalSetup(fn(&Args) -> Result),
+    GlobalSetupOnce(fn(&Args) -> Result),
     GlobalTeardown(fn(&Args) -> Result),
     Setup(SetUp),
     SetupSession { needs: fn() -> Vec<Need>, run: for<'a> fn(&'a Slots) -> LocalBoxFuture<'a, Result> },
@@ -191,13 +192,28 @@ macro_rules! fixture {
     };
 }
 
-/// Two kinds have the same function type; these types distinguish them.
+/// Several kinds have the same function type; these types distinguish them.
 pub(super) struct Begin(pub(super) fn(&Args) -> Result);
+pub(super) struct Once(pub(super) fn(&Args) -> Result);
 pub(super) struct End(pub(super) fn(&Args) -> Result);
 
 impl GlobalSetup for Function<Begin> {
     fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    fn run(&self, args: &mut Args) -> Result {
+        (self.call.0)(args)
+    }
+}
+
+impl GlobalSetup for Function<Once> {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn runs_once(&self) -> bool {
+        true
     }
 
     fn run(&self, args: &mut Args) -> Result {

@@ -43,6 +43,14 @@ pub trait Scenario: Send + Sync {
 pub trait GlobalSetup: Send + Sync {
     /// Returns its location.
     fn origin(&self) -> &Origin;
+    /// Returns whether it runs once for all machines of a run, before the others. It cannot change the options of the run then.
+    fn runs_once(&self) -> bool {
+        false
+    }
+    /// Takes over the variables that it has set, on this machine or on another one, if it runs once.
+    fn adopt_variables(&self) -> Result {
+        Ok(())
+    }
     /// Runs it. It may change the options of the run.
     fn run(&self, args: &mut Args) -> Result;
 }

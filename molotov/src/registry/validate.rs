@@ -270,7 +270,9 @@ impl Registry {
             (active!(pickers), active!(global_setups), active!(setups));
         let (teardowns, global_teardowns): (Vec<_>, Vec<_>) = (active!(teardowns), active!(global_teardowns));
         one_each("scenario_picker", pickers.iter().map(|one| (one.origin(), "")), &mut errors);
-        one_each("global_setup", global_setups.iter().map(|one| (one.origin(), "")), &mut errors);
+        let (once, everywhere): (Vec<_>, Vec<_>) = global_setups.iter().partition(|one| one.runs_once());
+        one_each("global_setup(once)", once.iter().map(|one| (one.origin(), "")), &mut errors);
+        one_each("global_setup", everywhere.iter().map(|one| (one.origin(), "")), &mut errors);
         one_each("setup", setups.iter().map(|one| (one.origin(), "")), &mut errors);
         one_each("teardown", teardowns.iter().map(|one| (one.origin(), "")), &mut errors);
         one_each("global_teardown", global_teardowns.iter().map(|one| (one.origin(), "")), &mut errors);

@@ -40,7 +40,9 @@ impl Coordinator<'_> {
     /// Runs the `global_setup` fixtures. Returns `false` if one failed, which ends the run.
     pub(super) fn global_setup(&mut self) -> bool {
         let args = self.plan.args.clone();
-        if let Err(failure) = global_fixtures::set_up(&mut self.plan, self.screen) {
+        let set_up = global_fixtures::set_up_once(&self.plan, self.screen)
+            .and_then(|variables| global_fixtures::set_up(&mut self.plan, variables, self.screen));
+        if let Err(failure) = set_up {
             self.raise(Phase::Stopping);
             self.failed = Some(Verdict::FixtureFailed(failure));
             return false;

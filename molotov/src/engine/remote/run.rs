@@ -66,15 +66,21 @@ pub(crate) fn prepare(mut plan: Plan, member: MemberId, mut link: Link, mut inbo
 
 /// Runs the fixtures that the coordinator asks for. Returns whether the run can begin.
 fn set_up(plan: &mut Plan, link: &mut Link) -> bool {
-    loop {
+    let variables = loop {
         match link.receive() {
-            Some(ToRun::SetUpOnce) => link.send(&FromRun::SetUpOnce { variables: super::Variables::new() }),
-            Some(ToRun::SetUp { variables: _ }) => break,
+            Some(ToRun::SetUpOnce) => match global_fixtures::set_up_once(plan, link) {
+                Ok(variables) => link.send(&FromRun::SetUpOnce { variables }),
+                Err(failure) => {
+                    link.fail(Failed::Fixture(failure));
+                    return false;
+                }
+            },
+            Some(ToRun::SetUp { variables }) => break variables,
             Some(ToRun::Command(Command::Stop | Command::Force) | ToRun::Begin { .. }) | None => return false,
             Some(ToRun::Command(_)) => {}
         }
-    }
-    match global_fixtures::set_up(plan, link) {
+    };
+    match global_fixtures::set_up(plan, variables, link) {
         Ok(()) => true,
         Err(failure) => {
             link.fail(Failed::Fixture(failure));

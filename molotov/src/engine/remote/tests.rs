@@ -21,7 +21,8 @@ use crate::{
     load::Part,
     metrics::Snapshot,
     options::{Args, Options, WorkerId},
-    registry::Registry,
+    registry::{GlobalSetup, Origin, Registry},
+    vars::{get_shared_var, set_shared_var, set_var},
 };
 
 /// The coordinator's end of a link.
@@ -47,7 +48,11 @@ impl Coordinator {
     }
 
     fn set_up(&mut self) -> Ready {
-        self.writer.send(&ToRun::SetUp { variables: Variables::new() }).unwrap();
+        self.set_up_with(BTreeMap::new())
+    }
+
+    fn set_up_with(&mut self, variables: BTreeMap<String, String>) -> Ready {
+        self.writer.send(&ToRun::SetUp { variables }).unwrap();
         loop {
             match self.receive() {
                 Some(FromRun::Ready(ready)) => return ready,
@@ -159,4 +164,89 @@ fn a_part_without_a_begin_ends() {
     coordinator.writer.send(&ToRun::Command(Command::Stop)).unwrap();
     assert_eq!(coordinator.updates().len(), 0);
     process.join().unwrap();
+}
+
+/// A fixture that runs once for all machines.
+struct Once(Origin, fn() -> crate::Result);
+
+impl Once {
+    fn new(run: fn() -> crate::Result) -> Once {
+        let origin = Origin {
+            function: "create".into(),
+            module: "shop".into(),
+            file: "main.rs".into(),
+            line: 1,
+            extension: None,
+        };
+        Once(origin, run)
+    }
+}
+
+impl GlobalSetup for Once {
+    fn origin(&self) -> &Origin {
+        &self.0
+    }
+
+    fn runs_once(&self) -> bool {
+        true
+    }
+
+    fn run(&self, _: &mut Args) -> crate::Result {
+        (self.1)()
+    }
+}
+
+#[test]
+fn variables_of_a_fixture_that_ran_once_reach_all_machines() {
+    let registry = || {
+        let mut registry = Registry::new();
+        registry.add_global_setup(Once::new(|| {
+            set_shared_var("users", &["Ada", "Grace"]);
+            Ok(())
+        }));
+        registry.add_scenario_fn("browse", async || {
+            let users: Option<Vec<String>> = get_shared_var("users");
+            match users.as_deref() {
+                Some([first, _]) if first == "Ada" => Ok(()),
+                _ => Err(Failure::msg(format!("{users:?}"))),
+            }
+        });
+        registry
+    };
+    let mut machines = [0, 1].map(|number| machine(args(4), registry(), Part { number, of: 2 }));
+    let first = &mut machines[0].0;
+    first.writer.send(&ToRun::SetUpOnce).unwrap();
+    let Some(FromRun::SetUpOnce { variables }) = first.receive() else { panic!("the fixture has not run") };
+    assert_eq!(variables["users"], r#"["Ada","Grace"]"#);
+    for (coordinator, _) in &mut machines {
+        coordinator.set_up_with(variables.clone());
+        coordinator.writer.send(&ToRun::Begin { at: monotonic() }).unwrap();
+    }
+    for (mut coordinator, process) in machines {
+        let counts = measured(&coordinator.updates()).totals();
+        process.join().unwrap();
+        assert_eq!((counts.ok, counts.failed), (4, 0));
+    }
+}
+
+#[test]
+fn a_variable_that_would_stay_on_one_machine_fails_the_fixture() {
+    let mut registry = Registry::new();
+    registry.add_global_setup(Once::new(|| {
+        set_var("token", 3);
+        Ok(())
+    }));
+    registry.add_scenario_fn("browse", async || Ok::<_, Failure>(()));
+    let (mut coordinator, process) = machine(args(1), registry, Part { number: 0, of: 1 });
+    coordinator.writer.send(&ToRun::SetUpOnce).unwrap();
+    let failed = loop {
+        match coordinator.receive() {
+            Some(FromRun::Line(_)) => {}
+            Some(FromRun::Failed(Failed::Fixture(failure))) => break failure,
+            other => panic!("{other:?}"),
+        }
+    };
+    process.join().unwrap();
+    assert_eq!(failed.fixture, "global_setup");
+    assert!(failed.message.contains("use `molotov::set_shared_var`"), "{}", failed.message);
 }

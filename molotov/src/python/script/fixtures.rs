@@ -1,6 +1,6 @@
 //! The fixtures of a script, and its function that picks scenarios.
 
-use std::{io::Write, rc::Rc};
+use std::{collections::HashMap, io::Write, rc::Rc};
 
 use futures_util::future::LocalBoxFuture;
 use pyo3::{prelude::*, types::PyDict};
@@ -18,6 +18,7 @@ use crate::{
     },
     registry::{GlobalSetup, GlobalTeardown, Need, Origin, Picker, Setup, SetupSession, Slots, Teardown},
     session::{Context, SessionOptions},
+    vars::Scope,
 };
 
 /// `global_setup` or `global_teardown`.
@@ -39,20 +40,55 @@ impl GlobalSetup for GlobalFixture {
     }
 
     fn run(&self, args: &mut Args) -> Result {
-        Python::attach(|py| {
-            let namespace = options::args(py).into_bound(py);
-            let before = options::ArgsSnapshot::new(&namespace)?;
-            let call = || run_state::in_global_setup(|| self.0.function.bind(py).call1((&namespace,)));
-            match interrupts::fixture(py, call)? {
-                (Err(error), Some(signal)) => {
-                    // Nothing has run, so the program exits as if the signal had ended it.
-                    let code = u8::try_from(128 + signal).ok();
-                    Ok(Err(errors::failure(error).by_interruption().with_exit(code)))
-                }
-                (ended, _) => ended.and_then(|_| before.apply_changes(&namespace, args)).map(Ok),
+        run_global_setup(args, |py, namespace| self.0.function.bind(py).call1((namespace,)).map(drop))
+    }
+}
+
+/// Calls a `global_setup` with the options, which it may change.
+fn run_global_setup(args: &mut Args, call: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<()>) -> Result {
+    Python::attach(|py| {
+        let namespace = options::args(py).into_bound(py);
+        let before = options::ArgsSnapshot::new(&namespace)?;
+        let call = || run_state::in_global_setup(|| call(py, &namespace));
+        match interrupts::fixture(py, call)? {
+            (Err(error), Some(signal)) => {
+                // Nothing has run, so the program exits as if the signal had ended it.
+                let code = u8::try_from(128 + signal).ok();
+                Ok(Err(errors::failure(error).by_interruption().with_exit(code)))
             }
+            (ended, _) => ended.and_then(|()| before.apply_changes(&namespace, args)).map(Ok),
+        }
+    })
+    .unwrap_or_else(|error| Err(GlobalFixture::failure(error)))
+}
+
+/// A `global_setup` that runs once for all machines.
+pub(super) struct OnceFixture(pub(super) Function);
+
+impl GlobalSetup for OnceFixture {
+    fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
+    fn runs_once(&self) -> bool {
+        true
+    }
+
+    fn run(&self, args: &mut Args) -> Result {
+        run_global_setup(args, |py, namespace| {
+            let variables = module(py, "util")?.call_method1("_call_once", (self.0.function.bind(py), namespace))?;
+            let scope = Scope::current();
+            for (name, value) in variables.extract::<HashMap<String, String>>()? {
+                scope.share(&name, value);
+            }
+            Ok(())
         })
-        .unwrap_or_else(|error| Err(GlobalFixture::failure(error)))
+    }
+
+    fn adopt_variables(&self) -> Result {
+        let variables: HashMap<_, _> = Scope::current().shared().into_iter().collect();
+        let adopted = Python::attach(|py| module(py, "util")?.call_method1("_adopt", (variables,)).map(drop));
+        adopted.map_err(GlobalFixture::failure)
     }
 }
 

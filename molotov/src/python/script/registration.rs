@@ -3,7 +3,7 @@
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use super::{
-    fixtures::{GlobalFixture, ScriptPicker, SetupFixture, SetupSessionFixture, TeardownFixture},
+    fixtures::{GlobalFixture, OnceFixture, ScriptPicker, SetupFixture, SetupSessionFixture, TeardownFixture},
     function::Function,
     listeners::Listener,
     scenario::ScriptScenario,
@@ -56,6 +56,9 @@ pub(super) fn registry(py: Python<'_>, args: &Args) -> PyResult<Registry> {
     let fixture = |name: &str| -> PyResult<Option<Function>> {
         fixtures.get_item(name)?.map(|function| Function::new(py, &function)).transpose()
     };
+    if let Some(function) = fixture("global_setup_once")? {
+        registry.add_global_setup(OnceFixture(function));
+    }
     if let Some(function) = fixture("global_setup")? {
         registry.add_global_setup(GlobalFixture(function));
     }

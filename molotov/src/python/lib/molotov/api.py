@@ -72,7 +72,24 @@ def _fixture(kind, is_coroutine):
     return fixture
 
 
-global_setup = _fixture("global_setup", False)
+_global_setup = _fixture("global_setup", False)
+_global_setup_once = _fixture("global_setup_once", False)
+
+
+def global_setup(func=None, *, once=False):
+    """Registers `def f(args)`, which is called once, before workers start.
+
+    `args` has the options of the command line as attributes, such as `args.workers`. Changes to them take effect. If the function
+    raises an exception, the run does not start.
+
+    With `once=True`, only one machine of a run on several machines calls the function, before the others. What it sets with
+    `set_var` exists on all machines; the values are sent as JSON. It cannot change `args`.
+
+    `func` is the function: `@global_setup` and `@global_setup()` are equivalent.
+    """
+    return (_global_setup_once if once else _global_setup)(func)
+
+
 setup = _fixture("setup", True)
 setup_session = _fixture("setup_session", True)
 teardown_session = _fixture("teardown_session", True)
@@ -85,10 +102,6 @@ _BOTH = """
     `func` is the function: `@%s` and `@%s()` are equivalent.
     """
 
-global_setup.__doc__ = """Registers `def f(args)`, which is called once, before workers start.
-
-    `args` has the options of the command line as attributes, such as `args.workers`. Changes to them take effect. If the function
-    raises an exception, the run does not start.""" + _BOTH % (("global_setup",) * 2)
 setup.__doc__ = """Registers `async def f(worker_id, args)`, which is called for each worker before its session opens.
 
     `worker_id` counts from 0. `args` has the options of the run. The function returns a dict with options of

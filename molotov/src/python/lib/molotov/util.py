@@ -7,6 +7,8 @@ import time
 from molotov import _core
 
 _VARS = {}
+# The variables that a `global_setup` sets that runs once for all machines; `None` while none runs.
+_SHARED = None
 _TIMER = None
 _REASONS = []
 
@@ -16,8 +18,13 @@ class OptionError(Exception):
 
 
 def set_var(name, value):
-    """Sets the variable `name` to `value` for all workers of this process."""
+    """Sets the variable `name` to `value` for all workers of this process.
+
+    In a `global_setup(once=True)`, it is set on all machines of the run.
+    """
     _VARS[name] = value
+    if _SHARED is not None:
+        _SHARED[name] = value
 
 
 def get_var(name, factory=None):
@@ -25,6 +32,34 @@ def get_var(name, factory=None):
     if name not in _VARS and factory is not None:
         _VARS[name] = factory()
     return _VARS.get(name)
+
+
+def _call_once(function, args):
+    """Calls a `global_setup` that runs once for all machines. Returns the variables that it has set, each as JSON."""
+    global _SHARED
+    _SHARED = {}
+    try:
+        function(args)
+        return {name: _to_json(name, value) for name, value in _SHARED.items()}
+    finally:
+        _SHARED = None
+
+
+def _to_json(name, value):
+    if not isinstance(name, str):
+        raise TypeError("the name of a variable that `global_setup(once=True)` sets must be a string, not %r" % (name,))
+    try:
+        return _json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            "the variable %r that `global_setup(once=True)` has set cannot be sent to other machines: %s" % (name, error)
+        ) from error
+
+
+def _adopt(variables):
+    """Sets the variables of a `global_setup` that has run on some machine."""
+    for name, value in variables.items():
+        _VARS[name] = _json.loads(value)
 
 
 def now():
