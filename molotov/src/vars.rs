@@ -199,7 +199,7 @@ pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
 /// ```no_run
 /// #[molotov::global_setup(once)]
 /// fn create_account() {
-///     molotov::set_shared_var("token", &"secret");
+///     molotov::set_shared_var("token", "secret");
 /// }
 ///
 /// #[molotov::setup]

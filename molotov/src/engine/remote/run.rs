@@ -23,6 +23,7 @@ use crate::{
         global_fixtures,
         link::{Reader, Writer},
         member::Members,
+        message::Message,
         panic,
         plan::Plan,
         processes,
@@ -198,6 +199,12 @@ fn work(plan: Plan, member: MemberId, mut members: Members, mut inbox: Inbox, en
     let notes = notes.chain(plan.data.iter().filter_map(|source| source.note(clock.epoch())));
     notes.for_each(|note| _ = updates.send(Update::Note(note)));
     let exit = global_fixtures::tear_down(&plan, &mut ToCoordinator(updates.clone()));
+    // What `global_teardown` has printed.
+    while let Ok(message) = inbox.receiver.try_receive() {
+        if let Message::Line(line) = message {
+            updates.send(Update::Line(line));
+        }
+    }
     exit.into_iter().for_each(|code| _ = updates.send(Update::Exit(code)));
     drop(updates);
     let _ = written.join();
