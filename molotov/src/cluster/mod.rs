@@ -25,5 +25,6 @@ mod shipment;
 mod test_server;
 mod trust;
 
+pub(crate) use self::shipment::Sources;
 #[cfg(feature = "command")]
 pub(crate) use self::trust::new_key;

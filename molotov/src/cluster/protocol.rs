@@ -43,7 +43,7 @@ pub(super) struct AgentId(pub(super) String);
 
 /// The SHA-256 of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Sha256(pub(super) [u8; 32]);
+pub(crate) struct Sha256(pub(crate) [u8; 32]);
 
 impl Sha256 {
     /// The hash of a text or file in memory.

@@ -27,7 +27,7 @@ pub(crate) struct Config {
     /// The file that lists the packages to install before.
     pub(crate) requirements: Option<String>,
     /// The files that a run on other machines needs, instead of the folder of its script. Relative to the folder of this file.
-    #[allow(dead_code, reason = "runs on other machines need them")]
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "runs on other machines need them"))]
     pub(crate) files: Option<Vec<String>>,
     /// The places of the tests, by name.
     tests: BTreeMap<String, Range<usize>>,

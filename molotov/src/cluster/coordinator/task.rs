@@ -10,6 +10,7 @@ use crate::{
         connection::Broker,
         program,
         protocol::{Object, Sha256, Work},
+        shipment::{Shipment, Sources},
         trust::SigningKey,
     },
     options::Args,
@@ -49,9 +50,22 @@ pub(crate) enum Subject {
 /// # Errors
 ///
 /// Returns a sentence that says what is wrong with the options.
-pub(crate) fn prepare(args: &Args, subject: Subject, sets_up_once: bool) -> Result<Option<Cluster>, String> {
+pub(crate) fn prepare(
+    args: &Args,
+    subject: Subject,
+    sources: Sources,
+    sets_up_once: bool,
+) -> Result<Option<Cluster>, String> {
     let Some(agents) = args.agents else { return Ok(None) };
-    let mut shipped = Shipped::default();
+    let directory = std::env::current_dir().map_err(|error| format!("cannot find the working directory: {error}"))?;
+    let shipment = sources.pack(&directory).map_err(|error| error.to_string())?;
+    let options = options(args, &shipment);
+    let mut shipped = Shipped { requirements: shipment.requirements, env: shipment.env, ..Shipped::default() };
+    if let Some(archive) = shipment.archive {
+        let object = Object { hash: archive.hash, size: archive.bytes.len() as u64 };
+        shipped.files = Some((object, Arc::new(archive.bytes)));
+        shipped.directory = archive.directory;
+    }
     let work = match subject {
         Subject::Command { python } => Work::Command { python },
         Subject::Program => {
@@ -74,16 +88,22 @@ pub(crate) fn prepare(args: &Args, subject: Subject, sets_up_once: bool) -> Resu
         work,
         key,
         seed: fastrand::u64(..),
-        options: options(args),
+        options,
         sets_up_once,
         shipped,
     })))
 }
 
-/// The given options that concern the load, as a test of a `molotov.json`.
-fn options(args: &Args) -> String {
+/// The given options that concern the load, as a test of a `molotov.json`. Scripts have the paths that agents find them at.
+fn options(args: &Args, shipment: &Shipment) -> String {
     let mut options: Map<String, Json> = args.extra.clone().into_iter().collect();
     let given = args.given_values().filter(|(name, _)| !OF_THE_COORDINATOR.contains(name));
     options.extend(given.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(script) = &shipment.script {
+        options.insert("scenario".to_owned(), script.as_str().into());
+    }
+    if !shipment.extensions.is_empty() {
+        options.insert("use_extension".to_owned(), shipment.extensions.clone().into());
+    }
     Json::Object(options).to_string()
 }
