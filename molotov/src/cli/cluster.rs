@@ -23,7 +23,8 @@ pub(super) fn agents(plan: &Plan, subject: Subject) -> Result<Option<Box<dyn Age
         Subject::Command => coordinator::Subject::Command { python: python() },
         Subject::Program => coordinator::Subject::Program,
     };
-    let cluster = coordinator::prepare(&plan.args, subject, sources, false)?;
+    let once = plan.selection.global_setups.iter().any(|fixture| fixture.runs_once());
+    let cluster = coordinator::prepare(&plan.args, subject, sources, once)?;
     Ok(cluster.map(|cluster| Box::new(cluster) as Box<dyn Agents>))
 }
 
