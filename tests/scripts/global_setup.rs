@@ -54,6 +54,45 @@ fn changed_options_take_effect() {
     }
 }
 
+/// A script with a fixture that runs once for all machines, which sets a variable to this value.
+fn once(value: &str) -> Scripts {
+    let script = format!(
+        r#"
+import molotov
+
+@molotov.global_setup()
+def everywhere(args):
+    print("everywhere", molotov.get_var("token"))
+
+@molotov.global_setup(once=True)
+def once(args):
+    molotov.set_var("token", {value})
+
+@molotov.scenario()
+async def one(session):
+    print("one", molotov.get_var("token"))
+"#
+    );
+    Scripts::new(&[("loadtest.py", &script)])
+}
+
+#[test]
+fn a_fixture_that_runs_once_comes_first_and_its_variables_are_json() {
+    for line in ["-r 1", "-r 1 -p 2"] {
+        let output = once("{'a': (1, 2)}").program(&format!("{line} -c")).run().exited(0);
+        for printed in ["everywhere {'a': [1, 2]}", "one {'a': [1, 2]}"] {
+            assert!(output.stdout.contains(printed), "{line}: {output:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_cannot_be_sent_to_other_machines_fails_the_fixture() {
+    let output = once("object()").program("-r 1 -c").run().exited(1);
+    let said = "the variable 'token' that `global_setup(once=True)` has set cannot be sent to other machines";
+    assert!(output.stderr.contains(said), "{output:#?}");
+}
+
 #[test]
 fn invalid_changes_are_rejected_and_useless_ones_warned_about() {
     for (work, said) in [
