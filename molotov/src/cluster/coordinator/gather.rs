@@ -268,6 +268,8 @@ impl Crew {
         let Answer { number, candidate, name, accepted } = answer;
         if let Err(why) = accepted {
             self.slots[number] = Slot::Free;
+            // Nobody waits for its end.
+            self.shared.lock().change(number, |agent| agent.name.clear());
             self.show_once(format!("the agent {} does not take part: {why}", candidate.name));
             return;
         }
@@ -307,6 +309,7 @@ impl Crew {
         agent.orders.send(Order::Leave);
         self.reports.line(Line::warning(format!("the agent {} {why}; waiting for another", agent.name)));
         self.slots[number] = Slot::Free;
+        self.shared.lock().change(number, |agent| agent.name.clear());
     }
 
     /// Runs the fixtures of all agents. Returns the report of each.
