@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DEFAULT_SCRIPT, Subject, config, url};
 use crate::{
-    cluster::{Sources, coordinator},
+    cluster::{Sources, agent, coordinator},
     engine::{Agents, Plan},
     options::Args,
 };
@@ -57,4 +57,14 @@ fn python() -> Option<String> {
     return Some(super::scripts::version());
     #[cfg(not(feature = "python"))]
     None
+}
+
+/// Waits for runs, if the command line asks for it. Returns the exit code.
+pub(super) fn join(args: &Args) -> Option<u8> {
+    let url = args.join.as_deref()?;
+    #[cfg(feature = "tracing-subscriber")]
+    if args.debug {
+        super::run::trace(args.color);
+    }
+    Some(agent::join(agent::Settings { url, name: args.agent_name.clone(), trust: &args.trust }))
 }

@@ -22,6 +22,9 @@ use crate::{
 /// The heading of options that print something and run nothing.
 const OTHER: &str = "Other";
 
+/// The options that may be given with `--join`.
+const OF_AGENTS: [&str; 6] = ["join", "trust", "agent_name", "debug", "color", "show_secrets"];
+
 /// Which program the command line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EntryPoint {
@@ -151,6 +154,9 @@ fn works(option: &str) -> bool {
         ("agents", cfg!(not(feature = "cluster"))),
         ("on_lost", cfg!(not(feature = "cluster"))),
         ("signing_key", cfg!(not(feature = "cluster"))),
+        ("join", cfg!(not(feature = "cluster"))),
+        ("trust", cfg!(not(feature = "cluster"))),
+        ("agent_name", cfg!(not(feature = "cluster"))),
     ];
     !missing.contains(&(option, true))
 }
@@ -266,6 +272,20 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
     } else if let Some(option) = without_url(args) {
         return Err(UsageError::new(format!(
             "`{option}` is for requests without a script: name a URL, as in `molotov {option} … http://127.0.0.1:8080/`"
+        )));
+    } else if args.join.is_some()
+        && let Some((option, _)) = args.given_values().find(|(option, _)| !OF_AGENTS.contains(option))
+    {
+        return Err(UsageError::new(format!(
+            "{} has no effect with `--join`: a run brings its options, so give them to `molotov --cluster`",
+            args.name(option)
+        )));
+    } else if args.join.is_none()
+        && let Some(option) = ["trust", "agent_name"].into_iter().find(|option| is_given(args, option))
+    {
+        return Err(UsageError::new(format!(
+            "{} is for machines that wait for runs: add `--join URL`, or leave it out",
+            args.name(option)
         )));
     } else if args.agents.is_none()
         && let Some(option) = ["cluster", "on_lost", "signing_key"].into_iter().find(|option| is_given(args, option))

@@ -98,6 +98,9 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let Some(code) = cluster::join(&args) {
+        return code;
+    }
     if let Some(code) = run_urls(&args, &line) {
         return code;
     }
@@ -178,6 +181,9 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let Some(code) = cluster::join(&args) {
+        return code;
+    }
     if let Some(code) = run_urls(&args, &line) {
         return code;
     }

@@ -4,6 +4,8 @@ use super::Subject;
 use crate::{
     engine::{Agents, Plan},
     missing::missing,
+    notice::complain,
+    options::Args,
 };
 
 /// Reports that the program cannot run on several machines.
@@ -12,4 +14,11 @@ pub(super) fn agents(plan: &Plan, _subject: Subject) -> Result<Option<Box<dyn Ag
         None => Ok(None),
         Some(_) => Err(missing("`--agents` does not work", "cluster")),
     }
+}
+
+/// Reports that the program cannot wait for runs, if the command line asks for it.
+pub(super) fn join(args: &Args) -> Option<u8> {
+    args.join.as_ref()?;
+    complain(&missing("`--join` does not work", "cluster"));
+    Some(2)
 }

@@ -239,7 +239,7 @@ fn warn_about_the_build() {
 
 /// Writes the traces of the engine and its libraries to standard error.
 #[cfg(feature = "tracing-subscriber")]
-fn trace(color: crate::options::Color) {
+pub(super) fn trace(color: crate::options::Color) {
     let ansi = color.is_on(io::IsTerminal::is_terminal(&io::stderr()));
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(ansi);
     // Fails if the program has installed its own subscriber, which stays.

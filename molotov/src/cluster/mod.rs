@@ -9,7 +9,6 @@
 //! An agent starts a new process of its own program for each run. It passes messages between the coordinator and that process, and
 //! knows little of what is in them: it keeps what the process sends until the broker has acknowledged it.
 
-#[allow(dead_code, reason = "the command line does not use it yet")]
 pub(crate) mod agent;
 mod archive;
 mod cache;

@@ -537,6 +537,34 @@ macro_rules! option_table {
             }
             { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
 
+            /// The broker at which this machine waits for runs; `None`: it runs the load itself.
+            join: Option<String> = None, {
+                help: "Wait for runs at a NATS server, as one of their machines",
+                group: Group::Machines,
+                value: "URL",
+                in_file: false,
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
+            /// The public keys whose runs this machine takes part in; empty: all runs.
+            trust: Vec<String> = Vec::new(), {
+                help: "With --join: run only what is signed by this public key",
+                group: Group::Machines,
+                value: "KEY",
+                in_file: false,
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
+            /// The name of this machine in the tables of runs; `None`: that of the host.
+            agent_name: Option<String> = None, {
+                help: "With --join: the name of this machine in tables",
+                default: Some("the host's name"),
+                group: Group::Machines,
+                value: "NAME",
+                in_file: false,
+            }
+            { none: "an agent runs the scenarios of a program or a script, not of code that builds a run" }
+
             /// Use uvloop, in Python scripts.
             uvloop: bool = false, {
                 help: "For Python scripts; no effect in Rust",

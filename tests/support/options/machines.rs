@@ -52,4 +52,36 @@ pub(super) const ROWS: &[Row] = &[
             "`--signing-key` is for runs on several machines: add `--agents N`, or leave it out",
         )],
     },
+    Row {
+        option: "join",
+        good: |test| {
+            let output = test.run_at("", "--join nats://127.0.0.1:1?creds=/none").output;
+            assert_eq!(output.code, Some(1), "{output:#?}");
+            assert!(output.stderr.contains("cannot read the credentials file `/none`"), "{output:#?}");
+        },
+        bad: &[
+            ("--join http://127.0.0.1", 2, "the URL of the broker has the unknown scheme `http`"),
+            ("--join nats://127.0.0.1 -w 2", 2, "`--workers` has no effect with `--join`"),
+        ],
+    },
+    Row {
+        option: "trust",
+        good: |test| {
+            let key = "UDOOVQUXC6ZWWTATZ3AQ4RSMWCDVELTIWIJ2GTRRFVDKTKEKG4FIRXXZ";
+            let output = test.run_at("", &format!("--join nats://127.0.0.1:1?creds=/none --trust {key}")).output;
+            assert_eq!(output.code, Some(1), "{output:#?}");
+        },
+        bad: &[
+            ("--join nats://127.0.0.1 --trust me", 2, "`me` is not the public NKey of a user"),
+            ("--trust U", 2, "`--trust` is for machines that wait for runs: add `--join URL`, or leave it out"),
+        ],
+    },
+    Row {
+        option: "agent-name",
+        good: |test| {
+            let output = test.run_at("", "--join nats://127.0.0.1:1?creds=/none --agent-name one").output;
+            assert_eq!(output.code, Some(1), "{output:#?}");
+        },
+        bad: &[("--agent-name one", 2, "`--agent-name` is for machines that wait for runs: add `--join URL`")],
+    },
 ];
