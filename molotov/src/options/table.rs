@@ -548,7 +548,7 @@ macro_rules! option_table {
 
             /// The public keys whose runs this machine takes part in; empty: all runs.
             trust: Vec<String> = Vec::new(), {
-                help: "With --join: run only what is signed by this public key",
+                help: "Run only what is signed by this public key, with --join",
                 group: Group::Machines,
                 value: "KEY",
                 in_file: false,
@@ -557,7 +557,7 @@ macro_rules! option_table {
 
             /// The name of this machine in the tables of runs; `None`: that of the host.
             agent_name: Option<String> = None, {
-                help: "With --join: the name of this machine in tables",
+                help: "Name of this machine in tables, with --join",
                 default: Some("the host's name"),
                 group: Group::Machines,
                 value: "NAME",
