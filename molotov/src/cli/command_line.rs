@@ -276,9 +276,12 @@ pub(super) fn refuse_contradictions(args: &Args) -> Result<(), UsageError> {
     } else if args.join.is_some()
         && let Some((option, _)) = args.given_values().find(|(option, _)| !OF_AGENTS.contains(option))
     {
+        let (given, its) = match option {
+            "scenario" => ("a script".to_owned(), "script"),
+            _ => (args.name(option), "options"),
+        };
         return Err(UsageError::new(format!(
-            "{} has no effect with `--join`: a run brings its options, so give them to `molotov --cluster`",
-            args.name(option)
+            "{given} has no effect with `--join`: each run brings its {its} from its `molotov --cluster`"
         )));
     } else if args.join.is_none()
         && let Some(option) = ["trust", "agent_name"].into_iter().find(|option| is_given(args, option))
