@@ -250,3 +250,28 @@ fn a_variable_that_would_stay_on_one_machine_fails_the_fixture() {
     assert_eq!(failed.fixture, "global_setup");
     assert!(failed.message.contains("use `molotov::set_shared_var`"), "{}", failed.message);
 }
+
+#[test]
+fn a_machine_without_workers_ends_with_nothing_measured() {
+    let rate = Options { rate: Some(Some("100/s".parse().unwrap())), ..Options::default() };
+    let duration = Options { duration: Some(Duration::from_millis(300)), ..Options::default() };
+    let limited = Options { workers: Some(1), ..Options::default() };
+    let open = limited.clone().over(rate).over(duration).resolve();
+    for (args, runs) in [(args(1), 2), (open, 30)] {
+        let machines = [0, 1].map(|number| {
+            let mut registry = Registry::new();
+            registry.add_scenario_fn("browse", async || Ok::<_, Failure>(()));
+            let (mut coordinator, process) = machine(args.clone(), registry, Part { number, of: 2 });
+            coordinator.set_up();
+            coordinator.writer.send(&ToRun::Begin { at: monotonic() }).unwrap();
+            (coordinator, process)
+        });
+        let counts = machines.map(|(mut coordinator, process)| {
+            let updates = coordinator.updates();
+            process.join().unwrap();
+            assert!(matches!(updates.last(), Some(Update::Done { .. })), "{updates:?}");
+            measured(&updates).totals().total()
+        });
+        assert_eq!(counts, [runs, 0], "the only worker runs everything");
+    }
+}
