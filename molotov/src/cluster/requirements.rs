@@ -61,13 +61,7 @@ impl Installed {
 /// If the Python that has started this program is not known.
 pub(super) fn molotov() -> Result<Command, String> {
     Ok(match Wheel::current()? {
-        Some(wheel) => {
-            let begin =
-                "import sys; sys.path.append(sys.argv.pop(1)); import molotov.run; sys.exit(molotov.run.main())";
-            let mut command = Command::new(&wheel.python);
-            command.args(["-c", begin]).arg(&wheel.packages);
-            command
-        }
+        Some(wheel) => wheel.molotov(&wheel.python),
         None => Command::new("/proc/self/exe"),
     })
 }

@@ -68,6 +68,16 @@ impl Error {
 }
 
 impl Wheel {
+    /// The command that starts `molotov` with an interpreter.
+    pub(crate) fn molotov(&self, python: &Path) -> Command {
+        // `import molotov` finds the wheel's package; other packages come from the interpreter first.
+        let begin = "import sys; home = sys.argv.pop(1); sys.path[0] = home; import molotov.run; del sys.path[0]; \
+                     sys.path.append(home); sys.exit(molotov.run.main())";
+        let mut command = Command::new(python);
+        command.args([OsStr::new("-c"), OsStr::new(begin), self.packages.as_os_str()]);
+        command
+    }
+
     /// The Python that has started this program; `None` if the program has an interpreter in itself.
     ///
     /// # Errors
@@ -326,14 +336,7 @@ fn is_molotov(name: &str) -> bool {
 #[must_use]
 pub fn molotov(wheel: Option<&Wheel>, environment: &Environment, installed: &Path) -> Command {
     let mut command = match wheel {
-        Some(wheel) => {
-            // `import molotov` finds the wheel's package; other packages come from the environment first.
-            let begin = "import sys; home = sys.argv.pop(1); sys.path[0] = home; import molotov.run; del sys.path[0]; \
-                         sys.path.append(home); sys.exit(molotov.run.main())";
-            let mut command = Command::new(environment.python());
-            command.args([OsStr::new("-c"), OsStr::new(begin), wheel.packages.as_os_str()]);
-            command
-        }
+        Some(wheel) => wheel.molotov(&environment.python()),
         None => Command::new(installed),
     };
     environment.activate(&mut command);
