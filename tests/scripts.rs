@@ -24,6 +24,8 @@ mod global_setup;
 mod hosts;
 #[path = "scripts/loading.rs"]
 mod loading;
+#[path = "scripts/machines.rs"]
+mod machines;
 #[path = "scripts/measures.rs"]
 mod measures;
 #[path = "scripts/mistakes.rs"]

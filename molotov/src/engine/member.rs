@@ -210,6 +210,10 @@ impl MemberState {
         self.member.label()
     }
 
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.member.is_cut_off()
+    }
+
     /// Whether its work is done or it was given up.
     pub(super) fn is_done(&self) -> bool {
         self.done

@@ -109,7 +109,7 @@ fn pass_on(crew: &Crew, readers: &mut [EnvelopeReader], number: usize, message: 
             let mut state = crew.shared.lock();
             let at = format::elapsed(state.time(Instant::now()));
             state.change(number, |agent| agent.has_left = true);
-            crew.reports.update(id, Update::Left(format!("the agent {} was asked to leave at {at}", agent.name)));
+            crew.reports.update(id, Update::Left(format!("The agent {} was asked to leave at {at}.", agent.name)));
         }
         FromAgent::Refused(why) => crew.ended(number, Some(why)),
         FromAgent::Ended { problem } => crew.ended(number, problem),

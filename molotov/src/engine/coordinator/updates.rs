@@ -53,10 +53,13 @@ impl Coordinator<'_> {
             }
             Update::Lost(mut how) => {
                 if !was_done {
+                    // The run waits for a member that is cut off after its work was done.
+                    let waited = member.is_cut_off();
                     let incomplete = member.incomplete();
                     how = format!("{how}; its counts are incomplete since {}", format::elapsed(incomplete.since));
+                    let ended = if waited { incomplete.since } else { self.clock.real() };
                     self.incomplete.push(incomplete);
-                    self.work_ended(self.clock.real(), self.clock.paused());
+                    self.work_ended(ended, self.clock.paused());
                 }
                 self.screen.line(&Line::failure(how.clone()));
                 self.lost.get_or_insert(how);
