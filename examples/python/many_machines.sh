@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs `quickstart.py` on three agents of this machine: `sh examples/python/many_machines.sh [OPTION...]`.
+# It needs `molotov` and `nats-server`, and the target server of the examples.
+set -eu
+port=${BROKER_PORT:-4222}
+script=$(dirname "$0")/quickstart.py
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
+
+nats-server -a 127.0.0.1 -p "$port" -js -sd "$work" >"$work/nats-server.log" 2>&1 &
+for agent in one two three; do
+    molotov --join "nats://127.0.0.1:$port" --agent-name "$agent" >"$work/$agent.log" 2>&1 &
+done
+molotov --cluster "nats://127.0.0.1:$port" --agents 3 -w 30 -d 5 "$@" "$script"
