@@ -18,6 +18,7 @@ mod program;
 mod protocol;
 #[cfg(feature = "python")]
 mod requirements;
+mod server;
 mod shipment;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

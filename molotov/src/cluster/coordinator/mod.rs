@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use self::shared::Shared;
 use self::task::Shipped;
 pub(crate) use self::task::{Subject, prepare};
-use super::{connection::Broker, protocol::Work, trust::SigningKey};
+use super::{connection::Broker, protocol::Work, server::Server, trust::SigningKey};
 use crate::{
     engine::{Agents, Gathered, Reports, no_thread},
     options::OnLost,
@@ -60,6 +60,8 @@ struct Settings {
 pub(crate) struct Cluster {
     settings: Settings,
     running: Option<Running>,
+    /// The broker of a run that names none. It ends with this.
+    _server: Option<Server>,
 }
 
 /// A run that has a thread.
@@ -72,8 +74,8 @@ struct Running {
 }
 
 impl Cluster {
-    fn new(settings: Settings) -> Cluster {
-        Cluster { settings, running: None }
+    fn new(settings: Settings, server: Option<Server>) -> Cluster {
+        Cluster { settings, running: None, _server: server }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         connection::Broker,
         program,
         protocol::{Object, Sha256, Work},
+        server::Server,
         shipment::{Shipment, Sources},
         trust::SigningKey,
     },
@@ -77,11 +78,21 @@ pub(crate) fn prepare(
     };
     let key = args.signing_key.as_ref().map(|path| SigningKey::read(path).map(Arc::new)).transpose();
     let key = key.map_err(|error| error.to_string())?;
-    let Some(url) = &args.cluster else {
-        return Err("`--agents` needs a broker: add `--cluster nats://HOST:4222`".to_owned());
+    let (broker, server) = match &args.cluster {
+        Some(url) => (Broker::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?, None),
+        None => {
+            let server = Server::start()?;
+            let program = match work {
+                Work::Command { .. } => "molotov",
+                Work::Program { ref name, .. } => name.as_str(),
+            };
+            // The line contains the token, which the agents need.
+            let line = format!("Started a broker. On each machine: {program} --join {}\n", server.url());
+            let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), line.as_bytes());
+            (server.broker()?, Some(server))
+        }
     };
-    let broker = Broker::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
-    Ok(Some(Cluster::new(Settings {
+    let settings = Settings {
         broker,
         agents,
         on_lost: args.on_lost,
@@ -91,7 +102,8 @@ pub(crate) fn prepare(
         options,
         sets_up_once,
         shipped,
-    })))
+    };
+    Ok(Some(Cluster::new(settings, server)))
 }
 
 /// The given options that concern the load, as a test of a `molotov.json`. Scripts have the paths that agents find them at.
