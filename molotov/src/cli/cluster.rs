@@ -62,9 +62,5 @@ fn python() -> Option<String> {
 /// Waits for runs, if the command line asks for it. Returns the exit code.
 pub(super) fn join(args: &Args) -> Option<u8> {
     let url = args.join.as_deref()?;
-    #[cfg(feature = "tracing-subscriber")]
-    if args.debug {
-        super::run::trace(args.color);
-    }
     Some(agent::join(agent::Settings { url, name: args.agent_name.clone(), trust: &args.trust }))
 }

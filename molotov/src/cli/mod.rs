@@ -98,7 +98,7 @@ fn of_crate(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
-    if let Some(code) = cluster::join(&args) {
+    if let Some(code) = join(&args) {
         return code;
     }
     if let Some(code) = run_urls(&args, &line) {
@@ -120,6 +120,15 @@ fn of_crate(line: Vec<OsString>) -> u8 {
     drop(registry);
     scripts::finish();
     code
+}
+
+/// Waits for runs, if a command line asks for it. Returns the exit code.
+fn join(args: &Args) -> Option<u8> {
+    #[cfg(feature = "tracing-subscriber")]
+    if args.join.is_some() && args.debug {
+        run::trace(args.color);
+    }
+    cluster::join(args)
 }
 
 /// Runs the URLs that a command line names instead of scenarios; `None` if it names none.
@@ -181,7 +190,7 @@ pub(crate) fn command_line(line: Vec<OsString>) -> u8 {
         Ok(args) => args,
         Err(code) => return code,
     };
-    if let Some(code) = cluster::join(&args) {
+    if let Some(code) = join(&args) {
         return code;
     }
     if let Some(code) = run_urls(&args, &line) {
