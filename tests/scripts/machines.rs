@@ -173,3 +173,21 @@ fn all_measures_arrive_after_the_broker_was_away() {
     assert_eq!(output.totals(), (scripts.server.served(), 0), "{output:#?}");
     assert!(output.stdout.contains("3 of 3 agents, nothing missing."), "{output:#?}");
 }
+
+#[test]
+fn agents_stop_and_clean_up_after_the_coordinator_was_killed() {
+    let (scripts, broker, elsewhere) = place();
+    let agents = agents(&scripts, &broker, &elsewhere);
+    let run = start(&scripts, &broker, "-w 6 -d 300");
+    until("requests arrive", || scripts.server.served() > 100);
+    assert!(broker.streams() > 0);
+    run.signal(Signal::KILL);
+    for agent in &agents {
+        until("the agent notices", || agent.errors().contains("the coordinator has gone"));
+    }
+    until("the stream is deleted", || broker.streams() == 0);
+    let served = scripts.server.served();
+    agents.iter().for_each(|agent| agent.signal(Signal::TERM));
+    agents.into_iter().for_each(|agent| _ = agent.wait().exited(0));
+    assert_eq!(scripts.server.served(), served);
+}
