@@ -46,6 +46,8 @@ mod processes;
 mod rates;
 #[path = "scripts/recordings.rs"]
 mod recordings;
+#[path = "scripts/shipping.rs"]
+mod shipping;
 #[path = "scripts/signals.rs"]
 mod signals;
 #[path = "scripts/sizing.rs"]

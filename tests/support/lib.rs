@@ -1,5 +1,6 @@
 //! Shared by the end-to-end tests: a server that counts requests, and programs that run against it.
 
+mod broker;
 mod crowd;
 mod event_server;
 mod freezing;
@@ -21,6 +22,7 @@ mod threads;
 mod tmux;
 mod warm_up;
 
+pub use broker::NatsServer;
 pub use crowd::a_shared_cpu_is_named_as_the_bottleneck;
 pub use event_server::EventServer;
 pub use inside::{asked, note, target};
