@@ -137,7 +137,6 @@ mod blocking;
 #[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "cluster")]
-#[allow(dead_code, reason = "the parts that use it are being written")]
 mod cluster;
 #[doc(hidden)]
 pub mod data;

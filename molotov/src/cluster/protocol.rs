@@ -11,7 +11,7 @@
 //! molotov.run.RUN.beat.NUMBER    Beat        agent, once a second
 //! molotov.run.RUN.alive          empty, a request by other coordinators; the reply is empty
 //! molotov.run.RUN.down.NUMBER    Signed<ToAgent>   in the stream of the run
-//! molotov.run.RUN.up.NUMBER      FromAgent         in the stream of the run, numbered by `Nats-Msg-Id`
+//! molotov.run.RUN.up.NUMBER      FromAgent         in the stream of the run, numbered by `Nats-Msg-Id`; in parts if it is large
 //! ```
 //!
 //! The stream of a run is `molotov-RUN`, and its object store `molotov-RUN` holds files by their SHA-256. Both are deleted when
@@ -205,6 +205,10 @@ pub(super) struct Beat {
 pub(super) struct ClockReading {
     pub(super) monotonic: Duration,
 }
+
+/// The header of a part of a message that is larger than the broker accepts: the number of the part, from 0, and how many there are, as
+/// in `0/3`. A whole message has none.
+pub(super) const PART: &str = "Molotov-Part";
 
 /// The subject of offers.
 pub(super) const OFFERS: &str = "molotov.offer";

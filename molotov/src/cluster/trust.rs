@@ -149,6 +149,7 @@ impl Trust {
 }
 
 /// A new key.
+#[cfg_attr(not(feature = "command"), allow(dead_code, reason = "the command generates keys"))]
 #[derive(Debug)]
 pub(crate) struct NewKey {
     /// The contents of a file for `--signing-key`.
@@ -158,6 +159,7 @@ pub(crate) struct NewKey {
 }
 
 /// Makes a key from random numbers of the system.
+#[cfg_attr(not(feature = "command"), allow(dead_code, reason = "the command generates keys"))]
 pub(crate) fn new_key() -> NewKey {
     let pair = KeyPair::new_user();
     #[allow(clippy::expect_used, reason = "a new key is complete")]

@@ -28,7 +28,6 @@ mod plan;
 mod processes;
 mod relay;
 #[cfg(feature = "cluster")]
-#[allow(dead_code, reason = "the parts that use it are being written")]
 pub(crate) mod remote;
 mod sequence;
 mod shard;

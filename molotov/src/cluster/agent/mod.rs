@@ -226,12 +226,17 @@ async fn answer_offers(connection: Connection, state: Arc<State>) {
 /// Accepts or refuses assignments.
 async fn accept_assignments(connection: Connection, state: Arc<State>, sender: mpsc::UnboundedSender<Assignment>) {
     let Ok(mut requests) = connection.client.subscribe(state.machine.agent.assign()).await else { return };
+    let mut refused = None;
     while let Some(request) = requests.next().await {
         let Some(reply) = request.reply else { continue };
         let accepted = state.accept(&request.payload);
-        if let Err(why) = &accepted {
+        // A run that seeks agents asks again and again.
+        if let Err(why) = &accepted
+            && refused.as_ref() != Some(why)
+        {
             note(&format!("refused a run: {why}"));
         }
+        refused = accepted.as_ref().err().cloned();
         let answer: Result<(), String> = accepted.as_ref().map(|_| ()).map_err(Clone::clone);
         if let Ok(answer) = postcard::to_allocvec(&answer) {
             let _ = connection.client.publish(reply, answer.into()).await;

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cluster::{
     connection::Connection,
-    protocol::{AgentId, FromAgent, RunId},
+    protocol::{AgentId, FromAgent, PART, RunId},
 };
 
 /// The wait before another attempt to publish.
@@ -93,11 +93,10 @@ impl Task {
                     continue;
                 }
             };
-            tokio::select! {
-                () = self.deliver(payload) => {}
+            self.counter = tokio::select! {
+                next = self.deliver_parts(payload) => next,
                 () = self.acknowledged.closed() => return,
-            }
-            self.counter += 1;
+            };
             self.acknowledged.send_replace(self.taken);
         }
     }
@@ -107,7 +106,7 @@ impl Task {
         let message = self.waiting.pop_front()?;
         self.taken += 1;
         let FromAgent::Run(mut batch) = message else { return Some(message) };
-        let limit = BATCH_SIZE.min(self.connection.client.max_payload().saturating_sub(OVERHEAD));
+        let limit = BATCH_SIZE.min(self.part_size());
         let mut size: usize = batch.iter().map(Vec::len).sum();
         while let Some(FromAgent::Run(more)) = self.waiting.front() {
             size += more.iter().map(|message| message.len() + 4).sum::<usize>();
@@ -122,12 +121,32 @@ impl Task {
         Some(FromAgent::Run(batch))
     }
 
-    /// Publishes a message until the broker has acknowledged it.
+    /// The largest payload that the broker accepts, in bytes.
+    fn part_size(&self) -> usize {
+        self.connection.client.max_payload().saturating_sub(OVERHEAD).max(1)
+    }
+
+    /// Publishes a message, in parts if the broker does not accept all of it at once. Returns the number of the next message.
+    async fn deliver_parts(&self, mut payload: Bytes) -> u64 {
+        let (size, mut counter) = (self.part_size(), self.counter);
+        let parts = payload.len().div_ceil(size).max(1);
+        for number in 0..parts {
+            let part = payload.split_to(payload.len().min(size));
+            self.deliver(counter, part, (parts > 1).then_some((number, parts))).await;
+            counter += 1;
+        }
+        counter
+    }
+
+    /// Publishes a message or a part of one until the broker has acknowledged it.
     ///
     /// The next one follows only then, so the broker has all messages in order.
-    async fn deliver(&self, payload: Bytes) {
+    async fn deliver(&self, counter: u64, payload: Bytes, part: Option<(usize, usize)>) {
         let mut headers = HeaderMap::new();
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}-{}", self.id, self.counter).as_str());
+        if let Some((number, parts)) = part {
+            headers.insert(PART, format!("{number}/{parts}").as_str());
+        }
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, format!("{}-{counter}", self.id).as_str());
         let mut is_up = self.connection.is_up();
         loop {
             if is_up.wait_for(|up| *up).await.is_err() {

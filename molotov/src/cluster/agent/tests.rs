@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::{super::test_server::TestServer, *};
+use super::{super::test_server::TestServer, publisher::Publisher, *};
 use crate::{
+    cluster::coordinator::read_agents,
     cluster::protocol::{
-        Candidate, ClockReading, FromAgent, Object, Order, RunId, Sha256, Signed, ToAgent, VERSION, Work,
+        AgentId, Candidate, ClockReading, FromAgent, Object, Order, RunId, Sha256, Signed, ToAgent, VERSION, Work,
     },
     engine::{
         Command,
@@ -286,6 +287,31 @@ fn messages_arrive_once_and_in_order_although_the_broker_restarts() {
     expected.extend((0..300).map(|stream| format!("EndStream({stream})")));
     expected.extend(["last".to_owned(), "ended: None".to_owned()]);
     assert_eq!(received, expected);
+}
+
+#[test]
+fn messages_larger_than_the_broker_accepts_arrive_whole() {
+    let server = TestServer::start();
+    runtime().block_on(async {
+        let coordinator = Coordinator::open(&server, "large").await;
+        let mut received = read_agents(&coordinator.connection, &coordinator.run);
+        let largest = coordinator.connection.client.max_payload();
+        let agent = AgentId("a".to_owned());
+        let mut publisher = Publisher::start(&coordinator.connection, &coordinator.run, 0, &agent);
+        let large = (0..largest * 3).map(|n| (n % 251) as u8).collect::<Vec<_>>();
+        for message in [&b"before"[..], &large, b"after"] {
+            publisher.send(FromAgent::Run(vec![message.to_vec()]));
+        }
+        let mut messages = Vec::new();
+        while messages.len() < 3 {
+            let next = tokio::time::timeout(Duration::from_secs(10), received.recv()).await;
+            let Ok(Some((0, FromAgent::Run(batch)))) = next else { panic!("{next:?} after {}", messages.len()) };
+            messages.extend(batch);
+        }
+        assert_eq!(messages.iter().map(Vec::len).collect::<Vec<_>>(), [6, largest * 3, 5]);
+        assert!(messages[1] == large, "the content is the same");
+        coordinator.close().await;
+    });
 }
 
 #[test]

@@ -7,7 +7,6 @@ mod unpack;
 
 use std::{fmt, io, path::PathBuf};
 
-#[allow(unused_imports, reason = "the parts that use them are being written")]
 pub(crate) use self::{
     pack::{Archive, Contents, pack},
     unpack::unpack,

@@ -23,6 +23,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+#[cfg(test)]
+pub(super) use self::reader::start as read_agents;
 use self::shared::Shared;
 use self::task::Shipped;
 pub(crate) use self::task::{Subject, prepare};

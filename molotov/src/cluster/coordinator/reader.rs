@@ -1,6 +1,6 @@
 //! Reads what agents have put into the stream of a run, in order and each message once.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use futures_util::StreamExt;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::super::{
     connection::Connection,
-    protocol::{FromAgent, RunId},
+    protocol::{FromAgent, PART, RunId},
 };
 
 /// How many messages wait for the engine, at most.
@@ -21,14 +21,36 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 const PURGE_PERIOD: Duration = Duration::from_secs(2);
 
 /// A message of an agent, by the agent's number.
-pub(super) type Received = (usize, FromAgent);
+pub(in crate::cluster) type Received = (usize, FromAgent);
 
 /// Starts the task that reads.
-pub(super) fn start(connection: &Connection, run: &RunId) -> mpsc::Receiver<Received> {
+pub(in crate::cluster) fn start(connection: &Connection, run: &RunId) -> mpsc::Receiver<Received> {
     let (sender, receiver) = mpsc::channel(CAPACITY);
-    let reader = Reader { connection: connection.clone(), run: run.clone(), last: 0, purged: 0, sender };
+    let reader =
+        Reader { connection: connection.clone(), run: run.clone(), last: 0, purged: 0, parts: HashMap::new(), sender };
     tokio::spawn(reader.read());
     receiver
+}
+
+/// The place of a part in its message.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    number: usize,
+    parts: usize,
+}
+
+impl Part {
+    fn read(text: &str) -> Option<Part> {
+        let (number, parts) = text.split_once('/')?;
+        Some(Part { number: number.parse().ok()?, parts: parts.parse().ok()? })
+    }
+}
+
+/// The first parts of a message.
+#[derive(Debug, Default)]
+struct Parts {
+    bytes: Vec<u8>,
+    received: usize,
 }
 
 struct Reader {
@@ -38,6 +60,8 @@ struct Reader {
     last: u64,
     /// The last one that was deleted.
     purged: u64,
+    /// The parts of messages whose last part has not arrived, by the agent's number.
+    parts: HashMap<usize, Parts>,
     sender: mpsc::Sender<Received>,
 }
 
@@ -91,15 +115,16 @@ impl Reader {
                     delivered += 1;
                     let sequence = info.stream_sequence;
                     let number = message.subject.rsplit('.').next().and_then(|number| number.parse().ok());
-                    match (number, postcard::from_bytes(&message.payload)) {
-                        (Some(number), Ok(received)) => {
-                            if self.sender.send((number, received)).await.is_err() {
-                                return Ok(());
-                            }
-                        }
-                        (_, decoded) => {
-                            let error = decoded.err();
-                            tracing::warn!(subject = %message.subject, ?error, "a message of an agent cannot be read");
+                    let part = message.headers.as_ref().and_then(|headers| Part::read(headers.get(PART)?.as_str()));
+                    let received = number.and_then(|number| Some((number, self.join(number, &message.payload, part)?)));
+                    match received {
+                        None => {}
+                        Some((number, Ok(received))) => match self.sender.send((number, received)).await {
+                            Ok(()) => {}
+                            Err(_) => return Ok(()),
+                        },
+                        Some((_, Err(error))) => {
+                            tracing::warn!(subject = %message.subject, %error, "a message of an agent cannot be read");
                         }
                     }
                     self.last = sequence;
@@ -119,5 +144,21 @@ impl Reader {
                 () = self.sender.closed() => return Ok(()),
             }
         }
+    }
+
+    /// Returns a whole message: after its last part if it arrives in parts.
+    fn join(&mut self, agent: usize, payload: &[u8], part: Option<Part>) -> Option<postcard::Result<FromAgent>> {
+        let Some(part) = part else { return Some(postcard::from_bytes(payload)) };
+        let parts = self.parts.entry(agent).or_default();
+        // The broker may have stored a part twice, long after the first time.
+        if part.number != parts.received {
+            return None;
+        }
+        parts.bytes.extend_from_slice(payload);
+        parts.received += 1;
+        if parts.received < part.parts {
+            return None;
+        }
+        self.parts.remove(&agent).map(|whole| postcard::from_bytes(&whole.bytes))
     }
 }

@@ -64,6 +64,7 @@ pub(crate) fn prepare(
     let mut shipped = Shipped { requirements: shipment.requirements, env: shipment.env, ..Shipped::default() };
     if let Some(archive) = shipment.archive {
         let object = Object { hash: archive.hash, size: archive.bytes.len() as u64 };
+        tracing::debug!(files = ?archive.files, size = object.size, "the files for the agents are packed");
         shipped.files = Some((object, Arc::new(archive.bytes)));
         shipped.directory = archive.directory;
     }

@@ -10,7 +10,6 @@ mod tests;
 
 use std::{io, os::unix::net::UnixStream, process::Command, time::Duration};
 
-#[allow(unused_imports, reason = "the coordinator that uses them is being written")]
 pub(crate) use self::{
     link::Link,
     message::{Failed, FromRun, Ready, Task, ToRun, Variables},
