@@ -131,6 +131,33 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// Adds the latencies of many histograms. This takes less time than to add each of them to a large one.
+    pub(crate) fn merge_all<'a>(&mut self, others: impl IntoIterator<Item = &'a Histogram>) {
+        let mut all = Histogram { min: u64::MAX, ..Histogram::default() };
+        let mut buckets: Vec<(usize, u64)> = Vec::new();
+        for other in others {
+            if other.compact || other.is_empty() {
+                self.merge(other);
+                continue;
+            }
+            buckets.extend(other.buckets());
+            all.count = all.count.saturating_add(other.count);
+            all.sum = all.sum.saturating_add(other.sum);
+            all.min = all.min.min(other.min);
+            all.max = all.max.max(other.max);
+        }
+        buckets.sort_unstable_by_key(|(bucket, _)| *bucket);
+        buckets.dedup_by(|(bucket, count), (before, sum)| {
+            let is_same = bucket == before;
+            if is_same {
+                *sum = sum.saturating_add(*count);
+            }
+            is_same
+        });
+        all.packed = pack(0, buckets.into_iter());
+        self.merge(&all);
+    }
+
     /// Makes it about ten times smaller. From then on, percentiles are at most 1 % too high, including those of latencies that
     /// are merged later. The minimum, maximum, sum and count stay exact.
     pub(crate) fn make_compact(&mut self) {
@@ -282,6 +309,11 @@ struct Unpacker<'a> {
 
 impl Unpacker<'_> {
     fn number(&mut self) -> Option<u128> {
+        // Most numbers have one byte.
+        if let [byte @ 0..0x80, rest @ ..] = self.bytes {
+            self.bytes = rest;
+            return Some(u128::from(*byte));
+        }
         let (mut number, mut shift) = (0u128, 0);
         loop {
             let (&byte, rest) = self.bytes.split_first()?;
@@ -376,6 +408,16 @@ mod tests {
             right.merge(&ours(&b));
             right.merge(&ours(&a));
             prop_assert_eq!(&right, &together);
+            let mut all = Histogram::default();
+            all.merge_all([&ours(&a), &Histogram::default(), &ours(&b), &ours(&c)]);
+            prop_assert_eq!(&all, &together);
+            let mut compact = ours(&b);
+            compact.make_compact();
+            all = ours(&a);
+            all.merge_all([&compact, &ours(&c)]);
+            let mut together = compact;
+            together.merge(&ours(&[a, c].concat()));
+            prop_assert_eq!(&all, &together);
         }
 
         /// Making histograms compact at any time loses no count, keeps the minimum, maximum and mean exact, and makes percentiles

@@ -15,6 +15,7 @@ mod recorder;
 mod sample;
 mod snapshot;
 mod starts;
+mod sum;
 mod system;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -40,3 +41,4 @@ pub(crate) use probe::{MachineProbe, ProcessProbe};
 pub(crate) use recorder::{Limits, Recorder, SEPARATOR, ScenarioId, StreamId};
 pub(crate) use sample::{HTTP, OperationSample, Status, WEBSOCKET};
 pub(crate) use starts::{StartSample, WaitedFor};
+pub(crate) use sum::Sum;

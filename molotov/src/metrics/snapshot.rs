@@ -255,7 +255,7 @@ impl Snapshot {
         ];
         let (subject, rows) = kinds.into_iter().find(|(_, rows)| !rows.is_empty()).unwrap_or(kinds[0]);
         let mut latency = Histogram::default();
-        rows.values().for_each(|stats| latency.merge(&stats.latency));
+        latency.merge_all(rows.values().map(|stats| &stats.latency));
         (subject, latency)
     }
 

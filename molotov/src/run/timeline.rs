@@ -11,7 +11,7 @@ pub use self::{
     courses::{CourseBin, Courses, ErrorKey},
     point::{Point, PointStarts},
 };
-use crate::metrics::{Histogram, Snapshot, Stats};
+use crate::metrics::{Histogram, Snapshot};
 
 /// The most points. A longer run merges neighbours: its points are seconds up to one hour, then two seconds up to two hours, and
 /// so on.
@@ -142,7 +142,7 @@ impl Timeline {
                 point.bytes_out += stats.bytes_out;
                 point.retried += stats.retried;
             }
-            timed.values().for_each(|stats: &Stats| point.latency.merge(&stats.latency));
+            point.latency.merge_all(timed.values().map(|stats| &stats.latency));
             if !measures.starts.is_empty() || measures.scenarios.values().any(|stats| !stats.service.is_empty()) {
                 point.starts_mut().add(measures);
             }

@@ -9,7 +9,7 @@ use std::{
 use super::screen::RunLimits;
 use crate::{
     format,
-    metrics::{Check, ErrorGroup, Histogram, Snapshot, Stats},
+    metrics::{Check, ErrorGroup, Histogram, Snapshot, Stats, Sum},
     report::layout::{cut, harmless, harmless_lines},
     run::{Light, Line, LineKind, PlanProgress, Progress},
 };
@@ -47,10 +47,14 @@ pub(super) struct Log {
     /// Whether failures were left out since the last line of progress.
     failures_hidden: bool,
     warnings_hidden: u64,
-    /// What was measured since the last line of progress.
+    /// What has arrived since the last line of progress.
+    arrived: Sum,
+    /// The same, for a line that is being made.
     recent: Snapshot,
-    /// What was measured since the warm-up, if there are thresholds.
+    /// What was measured from the warm-up to the last line of progress, if there are thresholds.
     total: Snapshot,
+    /// What was measured later.
+    later: Sum,
 }
 
 /// How many of the lines of workers a log contains.
@@ -75,7 +79,9 @@ impl Log {
             texts: HashMap::new(),
             failures_hidden: false,
             warnings_hidden: 0,
+            arrived: Sum::default(),
             recent: Snapshot::default(),
+            later: Sum::default(),
             total: Snapshot::default(),
         }
     }
@@ -138,9 +144,9 @@ impl Log {
     }
 
     pub(super) fn measures(&mut self, measures: &Snapshot) {
-        self.recent.merge(measures);
+        self.arrived.add(measures.clone());
         if !self.limits.thresholds.is_empty() && !measures.warm_up {
-            self.total.merge(measures);
+            self.later.add(measures.clone());
         }
     }
 
@@ -150,6 +156,8 @@ impl Log {
         if elapsed < self.next {
             return None;
         }
+        self.recent = self.arrived.take();
+        self.total.merge(&self.later.take());
         let interval = self.limits.log_interval.max(Duration::from_millis(1));
         while self.next <= elapsed {
             self.next += interval;
@@ -219,7 +227,7 @@ impl Log {
             false => (&self.recent.requests, "requests"),
         };
         let mut all = Histogram::default();
-        timed.values().for_each(|stats| all.merge(&stats.latency));
+        all.merge_all(timed.values().map(|stats| &stats.latency));
         Some(format!("p95 of {name} {}", format::latency(all.percentile_if_enough(95.0)?)))
     }
 

@@ -63,7 +63,7 @@ impl Coordinator<'_> {
                 .collect(),
             stalls,
             verbose: args.verbose,
-            snapshot: std::mem::take(&mut self.measures),
+            snapshot: self.measures.take(),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
             planned_time,
         };

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     load::Load,
-    metrics::{MachineProbe, ProcessProbe, Snapshot},
+    metrics::{MachineProbe, ProcessProbe, Snapshot, Sum},
     run::{Incomplete, Line, MemberSummary, Timeline},
     ui::Screen,
 };
@@ -109,7 +109,7 @@ struct Coordinator<'a> {
     agents: Option<Box<dyn Agents>>,
     listeners: Option<RunListeners>,
     phase: Phase,
-    measures: Snapshot,
+    measures: Sum,
     /// The measures of the warm-up.
     warm_up: Snapshot,
     /// When the warm-up ends, in real time from the start of the workers.
@@ -162,7 +162,7 @@ impl<'a> Coordinator<'a> {
             agents: None,
             listeners: None,
             phase: Phase::Running,
-            measures: Snapshot::default(),
+            measures: Sum::default(),
             warm_up: Snapshot { warm_up: true, ..Snapshot::default() },
             warm_up_until: Duration::ZERO,
             failed: None,

@@ -35,7 +35,7 @@ impl Coordinator<'_> {
                 if label.as_ref().is_some_and(MemberLabel::is_agent) {
                     measures.health.threads.clear();
                 }
-                self.measured(label.as_ref(), &measures);
+                self.measured(label.as_ref(), *measures);
             }
             Update::Bins(bins) => self.stalls.add(&bins),
             Update::Abandoned => {
@@ -136,19 +136,19 @@ impl Coordinator<'_> {
     }
 
     /// Adds measures to the totals, the timeline and the screen.
-    pub(super) fn measured(&mut self, member: Option<&MemberLabel>, measures: &Snapshot) {
-        self.screen.measures(member, measures);
+    pub(super) fn measured(&mut self, member: Option<&MemberLabel>, measures: Snapshot) {
+        self.screen.measures(member, &measures);
         if let Some(label) = member {
-            MemberSummary::of(&mut self.measured, label).add(measures);
+            MemberSummary::of(&mut self.measured, label).add(&measures);
         }
         if let Some(sizing) = &mut self.sizing {
-            sizing.measured(measures);
+            sizing.measured(&measures);
         }
+        self.timeline.add(&measures);
         match measures.warm_up {
-            true => self.warm_up.merge(measures),
-            false => self.measures.merge(measures),
+            true => self.warm_up.merge(&measures),
+            false => self.measures.add(measures),
         }
-        self.timeline.add(measures);
     }
 }
 

@@ -154,7 +154,7 @@ impl Coordinator<'_> {
             health.merge(&self.probe.sample());
         }
         let warm_up = self.clock.is_sample_of(self.plan.args.warm_up);
-        self.measured(None, &Snapshot { until: self.clock.real(), warm_up, health, ..Snapshot::default() });
+        self.measured(None, Snapshot { until: self.clock.real(), warm_up, health, ..Snapshot::default() });
         self.tell_listeners();
     }
 
