@@ -64,6 +64,10 @@ impl TestServer {
         self.port
     }
 
+    pub(super) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }

@@ -52,17 +52,17 @@ pub(super) enum EnvelopeError {
 
 /// Puts a member's updates into envelopes.
 #[derive(Debug)]
-pub(super) struct EnvelopeWriter {
+pub(crate) struct EnvelopeWriter {
     member: MemberId,
     sequence: u64,
 }
 
 impl EnvelopeWriter {
-    pub(super) fn new(member: MemberId) -> EnvelopeWriter {
+    pub(crate) fn new(member: MemberId) -> EnvelopeWriter {
         EnvelopeWriter { member, sequence: 0 }
     }
 
-    pub(super) fn seal(&mut self, elapsed: Duration, update: Update) -> Envelope {
+    pub(crate) fn seal(&mut self, elapsed: Duration, update: Update) -> Envelope {
         self.sequence += 1;
         Envelope { version: VERSION, member: self.member, sequence: self.sequence - 1, elapsed, update }
     }

@@ -45,6 +45,8 @@ mod transcript;
 mod update;
 mod worker;
 
+#[cfg(all(test, feature = "cluster"))]
+pub(crate) use self::envelope::EnvelopeWriter;
 pub(crate) use self::{agents::Agents, coordinator::prepare_with, threads::no_thread};
 #[cfg(feature = "cluster")]
 pub(crate) use self::{

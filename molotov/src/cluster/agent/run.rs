@@ -377,7 +377,7 @@ async fn receive(process: &mut Option<RunProcess>) -> Option<Vec<u8>> {
 }
 
 /// Receives the beats of the coordinator.
-async fn hear(connection: Connection, subject: String, heard: mpsc::UnboundedSender<()>) {
+pub(super) async fn hear(connection: Connection, subject: String, heard: mpsc::UnboundedSender<()>) {
     use futures_util::StreamExt;
 
     let Ok(mut beats) = connection.client.subscribe(subject).await else { return };
@@ -389,7 +389,7 @@ async fn hear(connection: Connection, subject: String, heard: mpsc::UnboundedSen
 }
 
 /// Shows the coordinator that this agent is alive.
-async fn beat(connection: Connection, subject: String) {
+pub(super) async fn beat(connection: Connection, subject: String) {
     let mut ticks = interval(BEAT_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0.. {
@@ -404,7 +404,7 @@ async fn beat(connection: Connection, subject: String) {
 }
 
 /// Answers the questions of the coordinator for the clock of this machine.
-async fn answer_clock(connection: Connection, subject: String) {
+pub(super) async fn answer_clock(connection: Connection, subject: String) {
     use futures_util::StreamExt;
 
     let Ok(mut questions) = connection.client.subscribe(subject).await else { return };
