@@ -123,7 +123,6 @@ struct Sample {
     broker_cpu: f64,
     /// In KiB.
     memory: u64,
-    broker_memory: u64,
 }
 
 /// How the coordinator was doing after its start.
@@ -175,7 +174,7 @@ impl Coordinator {
     fn look(&mut self, broker: u32) {
         let (cpu, memory) = usage(self.process.id());
         let (broker_cpu, broker_memory) = usage(broker);
-        let sample = Sample { at: self.started.elapsed(), cpu, broker_cpu, memory, broker_memory };
+        let sample = Sample { at: self.started.elapsed(), cpu, broker_cpu, memory };
         if let Some(before) = self.samples.last() {
             let time = (sample.at - before.at).as_secs_f64();
             println!(
