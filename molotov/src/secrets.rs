@@ -237,8 +237,8 @@ fn authority(text: &str, colon: usize, secrets: &mut Vec<Range<usize>>) -> usize
     let Some(at) = authority.rfind('@') else { return start };
     let password = match authority[..at].find(':') {
         Some(colon) => colon + 1..at,
-        // Some services accept a token as the user. With SSH, the user is only a name.
-        None if ends_with_http(&text[..colon]) => 0..at,
+        // Some services and brokers accept a token as the user. With SSH, the user is only a name.
+        None if accepts_tokens(&text[..colon]) => 0..at,
         None => return start,
     };
     let password = start + password.start..start + password.end;
@@ -248,9 +248,10 @@ fn authority(text: &str, colon: usize, secrets: &mut Vec<Range<usize>>) -> usize
     start + at
 }
 
-fn ends_with_http(text: &str) -> bool {
+/// Returns whether a text ends with a scheme whose user may be a token.
+fn accepts_tokens(text: &str) -> bool {
     let scheme = &text[text.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1)..];
-    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    ["http", "https", "nats", "tls", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// Returns whether a character can precede or follow a URL in a text, but is never a part of it.
@@ -272,6 +273,7 @@ mod tests {
             ("http://ada:p@w@host/", "http://ada:***@host/"),
             ("(https://ghp_123@github.com/a/b.git)", "(https://***@github.com/a/b.git)"),
             ("git+https://x:tok@github.com/a", "git+https://x:***@github.com/a"),
+            ("--join nats://s3cr3t@broker:4222", "--join nats://***@broker:4222"),
             ("ssh://git@host/x and git@host:x", "ssh://git@host/x and git@host:x"),
             ("`http://ada:pa/ss@host` is not a URL", "`http://ada:***@host` is not a URL"),
             ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),

@@ -94,6 +94,8 @@ fn values_of_options_can_be_read_back() {
         ("cluster", "nats://127.0.0.1:4222"),
         ("agents", "3"),
         ("signing_key", "seed.nk"),
+        ("join", "nats://127.0.0.1:4222"),
+        ("agent_name", "load-1"),
     ]);
     let args = given.resolve();
     for entry in OPTIONS {

@@ -53,7 +53,11 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         option: "signing-key",
-        good: |test| seeks_the_broker(test, "--agents 2"),
+        good: |test| {
+            let run = test.run_at("", &format!("--agents 2 --signing-key /none {NO_BROKER}"));
+            let output = &run.output;
+            assert!(output.code != Some(0) && output.stderr.contains("`/none`"), "{output:#?}");
+        },
         bad: &[(
             "--signing-key seed.nk",
             2,

@@ -139,7 +139,9 @@ impl Crew {
             _ => format!("{here} sent all of their measures."),
         }];
         let began = || state.agents.iter().filter_map(|agent| agent.began);
-        if let (Some(first), Some(last)) = (began().map(|(first, _)| first).min(), began().map(|(_, last)| last).max())
+        if all > 1
+            && let Some(first) = began().map(|(first, _)| first).min()
+            && let Some(last) = began().map(|(_, last)| last).max()
         {
             let (spread, error) = (format::latency(last.saturating_sub(first)), format::latency(error));
             let agents = format::plural(began().count() as u64, "agent");
