@@ -197,14 +197,17 @@ pub fn set_var<T: Any + Send + Sync>(name: impl Into<String>, value: T) {
 /// Panics outside of such a function, or if JSON cannot represent the value. The fixture then fails.
 ///
 /// ```no_run
-/// #[molotov::global_setup(once)]
+/// use molotov::prelude::*;
+///
+/// #[global_setup(once)]
 /// fn create_account() {
 ///     molotov::set_shared_var("token", "secret");
 /// }
 ///
-/// #[molotov::setup]
-/// async fn log_in() {
-///     let token: Option<String> = molotov::get_shared_var("token");
+/// #[setup]
+/// async fn log_in() -> SessionOptions {
+///     let token: String = molotov::get_shared_var("token").unwrap_or_default();
+///     SessionOptions::new().bearer_auth(token)
 /// }
 /// ```
 pub fn set_shared_var<T: SharedValue + ?Sized>(name: &str, value: &T) {
