@@ -14,6 +14,7 @@ mod archive;
 mod cache;
 mod connection;
 pub(crate) mod coordinator;
+mod delivery;
 mod program;
 mod protocol;
 #[cfg(feature = "python")]

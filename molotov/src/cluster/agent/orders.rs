@@ -1,25 +1,16 @@
 //! The orders of the coordinator, read from the stream of the run: verified, in order, and each once.
 
-use std::time::Duration;
-
-use async_nats::jetstream::{
-    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
-    context::GetStreamErrorKind,
-};
+use async_nats::jetstream::{consumer::PullConsumer, context::GetStreamErrorKind};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::cluster::{
     connection::Connection,
+    delivery::{self, HEARTBEAT, RETRY},
     protocol::{AgentId, Order, RunId, Signed, ToAgent},
     trust::Trust,
 };
-
-/// The wait before another attempt to read.
-const RETRY: Duration = Duration::from_millis(200);
-/// How often the broker shows that it has no message.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// What arrives from the stream.
 pub(super) enum Received {
@@ -88,18 +79,8 @@ impl Reader {
                 return Err(error.into());
             }
         };
-        let config = pull::Config {
-            deliver_policy: match self.last {
-                0 => DeliverPolicy::All,
-                last => DeliverPolicy::ByStartSequence { start_sequence: last + 1 },
-            },
-            ack_policy: AckPolicy::None,
-            filter_subject: self.run.down(self.number),
-            inactive_threshold: Duration::from_secs(30),
-            memory_storage: true,
-            ..pull::Config::default()
-        };
-        let consumer: PullConsumer = stream.create_consumer(config).await?;
+        let consumer: PullConsumer =
+            stream.create_consumer(delivery::after(self.last, self.run.down(self.number))).await?;
         let mut messages = consumer.stream().heartbeat(HEARTBEAT).messages().await?;
         let mut delivered = 0;
         loop {

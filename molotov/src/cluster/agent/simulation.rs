@@ -65,7 +65,7 @@ struct Sent {
     wire_in: AtomicU64,
 }
 
-/// The coordinator's process takes less than a fifth of a core for 100 agents, its memory does not grow, and it counts everything.
+/// On average, the coordinator's process takes less than a fifth of a core for 100 agents, its memory does not grow, and it counts everything.
 ///
 /// `MOLOTOV_AGENTS` and `MOLOTOV_SECONDS` change the number of agents and the length of the run.
 #[test]

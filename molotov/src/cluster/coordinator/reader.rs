@@ -2,21 +2,18 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::consumer::PullConsumer;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::super::{
     connection::Connection,
+    delivery::{self, HEARTBEAT, RETRY},
     protocol::{FromAgent, PART, RunId},
 };
 
 /// How many messages wait for the engine, at most.
 const CAPACITY: usize = 1_024;
-/// The wait before another attempt to read.
-const RETRY: Duration = Duration::from_millis(200);
-/// How often the broker shows that it has no message.
-const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How often messages that were read are deleted.
 const PURGE_PERIOD: Duration = Duration::from_secs(2);
 
@@ -81,25 +78,12 @@ impl Reader {
     }
 
     /// Reads until a message may have been lost on the way, which is an error, or the run has ended.
-    ///
-    /// The broker keeps no record of what was read, so nothing is delivered out of order after a break.
     async fn read_unbroken(&mut self) -> Result<(), async_nats::Error> {
         let mut is_up = self.connection.is_up();
         // A change before this is in the past.
         is_up.borrow_and_update();
         let stream = self.connection.jetstream.get_stream_no_info(self.run.stream()).await?;
-        let config = pull::Config {
-            deliver_policy: match self.last {
-                0 => DeliverPolicy::All,
-                last => DeliverPolicy::ByStartSequence { start_sequence: last + 1 },
-            },
-            ack_policy: AckPolicy::None,
-            filter_subject: self.run.up_all(),
-            inactive_threshold: Duration::from_secs(30),
-            memory_storage: true,
-            ..pull::Config::default()
-        };
-        let consumer: PullConsumer = stream.create_consumer(config).await?;
+        let consumer: PullConsumer = stream.create_consumer(delivery::after(self.last, self.run.up_all())).await?;
         let mut messages = consumer.stream().heartbeat(HEARTBEAT).messages().await?;
         let mut delivered = 0;
         let mut purge = tokio::time::interval(PURGE_PERIOD);

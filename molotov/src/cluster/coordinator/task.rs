@@ -1,4 +1,4 @@
-//! What agents are told about the run.
+//! What the coordinator sends to agents about a run: the task, the files and the program.
 
 use std::sync::Arc;
 

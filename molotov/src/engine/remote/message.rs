@@ -23,7 +23,7 @@ use crate::{
 /// Variables that fixtures set, by name, each as a JSON text.
 pub(crate) type Variables = BTreeMap<String, String>;
 
-/// What a process is told before it loads a script and takes part in a run.
+/// The first message to a process: its part in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Task {
     /// Its id among the members of the run.
