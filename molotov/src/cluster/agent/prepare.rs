@@ -145,7 +145,7 @@ async fn of_command(
 /// Stops an installation.
 #[cfg(not(feature = "python"))]
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stop;
+pub(super) struct Stop(());
 
 #[cfg(not(feature = "python"))]
 impl Stop {
