@@ -212,8 +212,12 @@ impl Snapshot {
     /// Returns whether both may be merged while they wait for the coordinator or a screen. Measures of the warm-up and of the run
     /// stay apart, and with `exact`, those of different seconds do too.
     pub(crate) fn belongs_with(&self, other: &Snapshot, exact: bool) -> bool {
-        let second = |until: Duration| until.saturating_sub(Duration::from_nanos(1)).as_secs();
-        self.warm_up == other.warm_up && (!exact || second(self.until) == second(other.until))
+        self.warm_up == other.warm_up && (!exact || self.second() == other.second())
+    }
+
+    /// Returns the number of the second in which it was measured. The end of a second belongs to it.
+    pub(crate) fn second(&self) -> u64 {
+        self.until.saturating_sub(Duration::from_nanos(1)).as_secs()
     }
 
     /// Returns the counts of all scenarios together.

@@ -63,7 +63,7 @@ impl Coordinator<'_> {
                 .collect(),
             stalls,
             verbose: args.verbose,
-            snapshot: self.measures.take(),
+            snapshot: std::mem::take(&mut self.measures),
             warm_up: (!args.warm_up.is_zero()).then(|| Box::new(std::mem::take(&mut self.warm_up))),
             planned_time,
         };

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     load::Load,
-    metrics::{MachineProbe, ProcessProbe, Snapshot, Sum},
+    metrics::{MachineProbe, ProcessProbe, Seconds, Snapshot},
     run::{Incomplete, Line, MemberSummary, Timeline},
     ui::Screen,
 };
@@ -109,7 +109,9 @@ struct Coordinator<'a> {
     agents: Option<Box<dyn Agents>>,
     listeners: Option<RunListeners>,
     phase: Phase,
-    measures: Sum,
+    /// What is not yet in the totals and the timeline.
+    arriving: Seconds,
+    measures: Snapshot,
     /// The measures of the warm-up.
     warm_up: Snapshot,
     /// When the warm-up ends, in real time from the start of the workers.
@@ -162,7 +164,8 @@ impl<'a> Coordinator<'a> {
             agents: None,
             listeners: None,
             phase: Phase::Running,
-            measures: Sum::default(),
+            arriving: Seconds::default(),
+            measures: Snapshot::default(),
             warm_up: Snapshot { warm_up: true, ..Snapshot::default() },
             warm_up_until: Duration::ZERO,
             failed: None,

@@ -10,7 +10,7 @@ use crate::{
         update::{Command, MemberId, Update},
     },
     format,
-    metrics::Snapshot,
+    metrics::{Counts, Snapshot, Starts},
     options::OnLost,
     run::{Incomplete, Line, MemberLabel, MemberSummary},
 };
@@ -135,7 +135,7 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Adds measures to the totals, the timeline and the screen.
+    /// Adds measures to the screen, and keeps them for the totals and the timeline.
     pub(super) fn measured(&mut self, member: Option<&MemberLabel>, measures: Snapshot) {
         self.screen.measures(member, &measures);
         if let Some(label) = member {
@@ -144,11 +144,34 @@ impl Coordinator<'_> {
         if let Some(sizing) = &mut self.sizing {
             sizing.measured(&measures);
         }
-        self.timeline.add(&measures);
-        match measures.warm_up {
-            true => self.warm_up.merge(&measures),
-            false => self.measures.add(measures),
+        self.arriving.add(measures);
+    }
+
+    /// Adds the measures of seconds to the totals and the timeline.
+    pub(super) fn complete(&mut self, seconds: Vec<Snapshot>) {
+        for measures in seconds {
+            self.timeline.add(&measures);
+            match measures.warm_up {
+                true => self.warm_up.merge(&measures),
+                false => self.measures.merge(&measures),
+            }
         }
+    }
+
+    /// Returns the counts of scenarios after the warm-up, and of those in it.
+    pub(super) fn counts(&self) -> (Counts, Counts) {
+        let (mut counts, mut warm_up) = (self.measures.totals(), self.warm_up.totals());
+        counts.merge(&self.arriving.totals(false));
+        warm_up.merge(&self.arriving.totals(true));
+        (counts, warm_up)
+    }
+
+    /// Returns the starts at all rates after the warm-up, and those in it.
+    pub(super) fn starts(&self) -> (Starts, Starts) {
+        let (mut starts, mut warm_up) = (self.measures.all_starts(), self.warm_up.all_starts());
+        starts.merge(&self.arriving.all_starts(false));
+        warm_up.merge(&self.arriving.all_starts(true));
+        (starts, warm_up)
     }
 }
 

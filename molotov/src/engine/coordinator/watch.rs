@@ -15,7 +15,7 @@ use crate::{
         update::{Command, Update},
     },
     metrics::Snapshot,
-    run::{Line, PlanProgress, Progress, Totals},
+    run::{COMPLETE_AFTER, Line, PlanProgress, Progress, Totals},
 };
 
 impl Coordinator<'_> {
@@ -58,6 +58,8 @@ impl Coordinator<'_> {
         let end = self.load_time();
         self.followed.get_or_insert(end);
         self.note_planned_starts(self.elapsed);
+        let seconds = self.arriving.take();
+        self.complete(seconds);
         self.timeline.end(self.elapsed);
         self.most_workers = self.members.most();
         self.members.release();
@@ -112,6 +114,8 @@ impl Coordinator<'_> {
         let elapsed = self.clock.real();
         self.follow_warm_up();
         self.note_planned_starts(elapsed);
+        let seconds = self.arriving.take_complete(elapsed.saturating_sub(COMPLETE_AFTER));
+        self.complete(seconds);
         self.timeline.tick(elapsed, workers);
         self.size(workers);
         for (member, update) in self.members.look_after() {
@@ -133,9 +137,10 @@ impl Coordinator<'_> {
         if self.phase != Phase::Running || self.clock.is_paused() {
             return;
         }
+        let (counts, _) = self.counts();
         let Some(sizing) = &mut self.sizing else { return };
         let moment = Moment { now: self.clock.now(), reported: self.members.reported_until(), workers };
-        match sizing.advance(moment, self.measures.totals(), &self.plan.load) {
+        match sizing.advance(moment, counts, &self.plan.load) {
             Some(Action::Load(load)) => self.set_load(Arc::new(load)),
             Some(Action::Stop) => self.raise(Phase::Stopping),
             None => {}
@@ -168,7 +173,7 @@ impl Coordinator<'_> {
     pub(super) fn show_progress(&mut self) {
         let elapsed = self.clock.real();
         let plan = self.plan_progress(elapsed);
-        let (counts, warm_up) = (self.measures.totals(), self.warm_up.totals());
+        let (counts, warm_up) = self.counts();
         let ended = counts.ok + counts.failed + warm_up.ok + warm_up.failed;
         self.screen.progress(&Progress {
             totals: Totals {
@@ -200,9 +205,9 @@ impl Coordinator<'_> {
     /// The plan of the load so far, if scenarios start at a rate.
     fn plan_progress(&mut self, elapsed: Duration) -> Option<PlanProgress> {
         let load = &self.plan.load;
-        let (now, starts) = (self.load_time(), self.measures.all_starts());
+        let (now, (starts, in_warm_up)) = (self.load_time(), self.starts());
         let rate = load.rate_at(now)?;
-        let started_in_all = starts.started + self.warm_up.all_starts().started;
+        let started_in_all = starts.started + in_warm_up.started;
         let planned_in_all = load.starts_before(now);
         Some(PlanProgress {
             // The plan does not advance in a pause.

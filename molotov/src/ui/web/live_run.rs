@@ -1,15 +1,12 @@
 //! The run so far, as the summary of a run.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use crate::{
-    metrics::Snapshot,
+    metrics::{Seconds, Snapshot},
     options::Threshold,
     queue::{ReceiveError, Receiver},
-    run::{MemberSummary, Progress, Summary},
+    run::{COMPLETE_AFTER, MemberSummary, Progress, Summary},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
 
@@ -17,8 +14,8 @@ use crate::{
 pub(super) struct LiveRun {
     received: Receiver<ScreenEvent>,
     thresholds: Arc<[Threshold]>,
-    /// Measures of one second that are not in the summary. It costs less to merge them with each other first, since there are few.
-    pending: Option<Box<Snapshot>>,
+    /// Measures that are not in the summary.
+    arriving: Seconds,
     summary: Summary,
     ended: bool,
 }
@@ -33,7 +30,7 @@ impl LiveRun {
             processes: 1,
             ..Summary::default()
         };
-        LiveRun { received, thresholds: limits.thresholds, pending: None, summary, ended: false }
+        LiveRun { received, thresholds: limits.thresholds, arriving: Seconds::default(), summary, ended: false }
     }
 
     /// Applies the events that have arrived.
@@ -49,7 +46,8 @@ impl LiveRun {
     /// The run as a summary: that of its end if it has ended.
     pub(super) fn summary(&mut self) -> &Summary {
         if !self.ended {
-            self.add_pending();
+            let seconds = self.arriving.take();
+            self.complete(seconds);
             let Summary { snapshot, totals, .. } = &mut self.summary;
             // Measures arrive more often than the progress.
             let counts = snapshot.totals();
@@ -72,13 +70,7 @@ impl LiveRun {
                 if let Some(label) = member {
                     MemberSummary::of(&mut self.summary.members, &label).add(&measures);
                 }
-                match &mut self.pending {
-                    Some(pending) if pending.belongs_with(&measures, true) => pending.merge(&measures),
-                    _ => {
-                        self.add_pending();
-                        self.pending = Some(measures);
-                    }
-                }
+                self.arriving.add(*measures);
             }
             ScreenEvent::Workers(member, running) => {
                 MemberSummary::of(&mut self.summary.members, &member).ran(running);
@@ -91,22 +83,21 @@ impl LiveRun {
         }
     }
 
-    fn add_pending(&mut self) {
-        let Some(measures) = self.pending.take() else { return };
-        self.summary.timeline.add(&measures);
-        match measures.warm_up {
-            true => self.summary.warm_up.get_or_insert_default().merge(&measures),
-            false => self.summary.snapshot.merge(&measures),
+    fn complete(&mut self, seconds: Vec<Snapshot>) {
+        for measures in seconds {
+            self.summary.timeline.add(&measures);
+            match measures.warm_up {
+                true => self.summary.warm_up.get_or_insert_default().merge(&measures),
+                false => self.summary.snapshot.merge(&measures),
+            }
         }
     }
 
     fn progress(&mut self, progress: &Progress) {
         let Progress { totals, workers, processes, warm_up_until, plan, .. } = *progress;
         // Before the timeline completes their second.
-        let second = |time: Duration| time.saturating_sub(Duration::from_nanos(1)).as_secs();
-        if self.pending.as_ref().is_some_and(|measures| second(measures.until) < second(totals.elapsed)) {
-            self.add_pending();
-        }
+        let seconds = self.arriving.take_complete(totals.elapsed.saturating_sub(COMPLETE_AFTER));
+        self.complete(seconds);
         let summary = &mut self.summary;
         summary.totals = totals;
         summary.workers = summary.workers.max(workers);
