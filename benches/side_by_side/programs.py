@@ -1,5 +1,5 @@
 """The programs that are compared, and how each of them is asked for the same load."""
-import os, pathlib, platform, re, shutil, subprocess
+import os, pathlib, platform, re, shutil, subprocess, tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -46,6 +46,9 @@ class User(FastHttpUser):
             assert response.status_code == 200
 """
 RUST, PYTHON, WRK, OHA, ORIGINAL, LOCUST = "Molotov, Rust", "Molotov, Python", "wrk", "oha", "original", "locust"
+# Libraries, by the name of their crate, and the programs in `peers` that use them.
+GOOSE, RLT = "goose", "rlt"
+PEERS = {GOOSE: "goose-get", RLT: "rlt-get"}
 
 
 class Programs:
@@ -62,15 +65,22 @@ class Programs:
         for path, text in ((self.script, SCRIPT), (self.locustfile, LOCUSTFILE), (self.post, WRK_POST)):
             path.write_text(text)
 
-    def build(self, rust=("get", "post", "download"), python=True):
-        """Builds Molotov as it is distributed."""
-        if self.built:
-            return
-        packages = ["-p", "molotov-benches", *(f"--bin={name}" for name in rust)] if rust else []
-        for package in (packages, ["-p", "molotov-cli", "--bin=molotov"] if python else []):
-            if package:
-                subprocess.check_call(["cargo", "build", "--locked", "--profile", "dist", *package], cwd=ROOT)
-        self.built = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "dist")
+    def build(self, rust=("get", "post", "download"), python=True, peers=False):
+        """Builds Molotov as it is distributed, and the programs in `peers` with the same profile. With `built`, only looks for them."""
+        if not self.built:
+            target = pathlib.Path(ROOT, os.environ.get("CARGO_TARGET_DIR", "target"))
+            packages = ["-p", "molotov-benches", *(f"--bin={name}" for name in rust)] if rust else []
+            for package in (packages, ["-p", "molotov-cli", "--bin=molotov"] if python else []):
+                if package:
+                    subprocess.check_call(["cargo", "build", "--locked", "--profile", "dist", *package], cwd=ROOT)
+            if peers:
+                subprocess.check_call(["cargo", "build", "--locked", "--profile", "dist", "--target-dir", str(target)], cwd=HERE / "peers")
+            self.built = target / "dist"
+        for name, program in PEERS.items() if peers else ():
+            if (self.built / program).exists():
+                self.found[name] = str(self.built / program)
+            else:
+                print(f"{name} is left out: {self.built} has no {program}", flush=True)
 
     def commands(self, row, url, certificate, seconds):
         """Returns the commands that make the load of a row, by program. `wrk` does not verify certificates."""
@@ -82,11 +92,16 @@ class Programs:
         if row.rust == "post":
             wrk, oha = [*wrk, "-s", str(self.post)], [*oha, "-m", "POST", "-d", BODY]
         users = ["-u", str(row.connections), "-r", str(row.connections)]
+        # `goose` starts its users within 0.1 s. Its metrics of transactions and scenarios repeat those of the requests.
+        goose = ["-u", str(row.connections), "-r", str(10 * row.connections), "-t", str(seconds), "-q"]
+        goose += ["--no-reset-metrics", "--no-transaction-metrics", "--no-scenario-metrics", "--no-telnet"]
         commands = {
             WRK: [*wrk, url],
             RUST: [str(self.built / row.rust), *load],
             PYTHON: [str(self.built / "molotov"), *load, str(self.script)],
             OHA: [*oha, url],
+            GOOSE: [self.found.get(GOOSE), *goose],
+            RLT: [self.found.get(RLT), "-q", "-c", str(row.connections), "-d", f"{seconds}s"],
             ORIGINAL: [self.found[ORIGINAL], "-c", *load, str(self.script)],
             LOCUST: [self.found[LOCUST], "-f", str(self.locustfile), "--headless", "--only-summary", *users, "-t", f"{seconds}s"],
         }
@@ -107,6 +122,8 @@ class Programs:
             if command[0]:
                 told = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
                 versions[name] = re.search(r"\d+\.\d+(\.\d+)*[-\w.+]*", told)[0]
+        packages = tomllib.loads((HERE / "peers/Cargo.lock").read_text())["package"]
+        versions |= {package["name"]: package["version"] for package in packages if self.found.get(package["name"]) and package["name"] in PEERS}
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True, capture_output=True).stdout.strip()
         versions["Molotov"] += f" (commit {commit})" if commit else ""
         return versions
