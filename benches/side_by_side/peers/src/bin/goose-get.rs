@@ -13,7 +13,8 @@ async fn main() -> Result<(), GooseError> {
     GooseAttack::initialize()?
         // A failed check sets the exit code.
         .set_default(GooseDefault::Threshold, "error-rate<=0%")?
-        // Goose advises to share the client where users have no cookies. Each user still has a connection.
+        // The documentation of goose recommends a shared client for many users without state. At the start, its pool opens a few more
+        // connections than there are users.
         .set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies().gzip(false))?
         .register_scenario(scenario!("get").set_host(&target).register_transaction(transaction!(get)))
         .execute()
