@@ -27,6 +27,8 @@ impl Coordinator<'_> {
                 _ => {}
             }
         }
+        let seconds = self.arriving.take();
+        self.complete(seconds);
         let args = self.plan.args.clone();
         let counts = self.measures.totals();
         // A run that never started has followed no plan.

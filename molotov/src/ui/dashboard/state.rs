@@ -14,7 +14,7 @@ pub(super) use self::{
     trend::TrendPoint,
 };
 use crate::{
-    metrics::{Check, ErrorGroup, Seconds, Snapshot},
+    metrics::{Check, ErrorGroup, Snapshot},
     run::{COMPLETE_AFTER, ErrorKey, GeneratorLimit, MemberSummary, Progress, ThresholdResult, Timeline},
     ui::{RunLimits, screen_event::ScreenEvent},
 };
@@ -72,8 +72,6 @@ pub(super) struct State {
     /// The terminal shows ASCII only.
     pub(super) ascii: bool,
     pub(super) activity: Activity,
-    /// What views do not show yet.
-    arriving: Seconds,
     pub(super) totals: Snapshot,
     pub(super) progress: Progress,
     pub(super) timeline: Timeline,
@@ -109,8 +107,12 @@ impl State {
                 if let Some(label) = &member {
                     MemberSummary::of(&mut self.members, label).add(&measures);
                 }
+                if !measures.warm_up {
+                    self.totals.merge(&measures);
+                }
+                self.timeline.add(&measures);
+                self.table.add(&measures);
                 self.generator.add(self.second, member, &measures);
-                self.arriving.add(*measures);
             }
             ScreenEvent::Progress(progress) => {
                 self.progress = progress;
@@ -118,26 +120,12 @@ impl State {
                 if let Some(plan) = &progress.plan {
                     self.timeline.planned(progress.totals.elapsed, plan.planned_in_all);
                 }
-                // Until then, the last second is not complete.
-                let complete_until = progress.totals.elapsed.saturating_sub(COMPLETE_AFTER);
-                let seconds = self.arriving.take_complete(complete_until);
-                self.complete(seconds);
                 self.timeline.tick(progress.totals.elapsed, progress.workers);
-                self.tick(complete_until.as_secs());
+                // Until then, the last second is not complete.
+                self.tick(progress.totals.elapsed.saturating_sub(COMPLETE_AFTER).as_secs());
             }
             ScreenEvent::Workers(member, running) => self.generator.set_workers(member, running),
             ScreenEvent::Finish(_) | ScreenEvent::End => {}
-        }
-    }
-
-    /// Adds the measures of seconds to what views show.
-    fn complete(&mut self, seconds: Vec<Snapshot>) {
-        for measures in seconds {
-            if !measures.warm_up {
-                self.totals.merge(&measures);
-            }
-            self.timeline.add(&measures);
-            self.table.add(&measures);
         }
     }
 
