@@ -68,7 +68,7 @@ async def one(session):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        await session.get(os.environ["TARGET"] + "/ok")
+        await session.get(os.environ["OTHER"])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 "#;
@@ -76,11 +76,13 @@ async def one(session):
 #[test]
 fn too_many_open_files_are_reported_with_the_limit_to_raise() {
     let scripts = Scripts::new(&[("loadtest.py", OUT_OF_FILES)]);
-    let output = scripts.program("-r 1 --report out.json").run().exited(0);
-    let report = molotov_tests::report(&scripts.written("out.json"));
-    let message = report["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("Too many open files; raise the limit (ulimit -n)"), "{output:#?}");
-    assert!(message.contains("127.0.0.1") && !message.contains("/tmp"), "{message}");
+    for (url, host) in [("http://127.0.0.1:9/ok", "127.0.0.1:9"), ("http://[::1]:9/ok", "::1:9")] {
+        let output = scripts.program("-r 1 --report out.json").env("OTHER", url).run().exited(0);
+        let report = molotov_tests::report(&scripts.written("out.json"));
+        let message = report["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("Too many open files; raise the limit (ulimit -n)"), "{output:#?}");
+        assert!(message.contains(&format!("Cannot connect to host {host} ")) && !message.contains("/tmp"), "{message}");
+    }
 }
 
 #[test]

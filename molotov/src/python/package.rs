@@ -26,10 +26,12 @@ const SOURCES: &[(&str, &str)] = &[
     ("molotov._bodies", include_str!("lib/molotov/_bodies.py")),
     ("molotov._classes", include_str!("lib/molotov/_classes.py")),
     ("molotov._connectors", include_str!("lib/molotov/_connectors.py")),
+    ("molotov._contexts", include_str!("lib/molotov/_contexts.py")),
     ("molotov._content", include_str!("lib/molotov/_content.py")),
     ("molotov._events", include_str!("lib/molotov/_events.py")),
     ("molotov._exceptions", include_str!("lib/molotov/_exceptions.py")),
     ("molotov._headers", include_str!("lib/molotov/_headers.py")),
+    ("molotov._imports", include_str!("lib/molotov/_imports.py")),
     ("molotov._data", include_str!("lib/molotov/_data.py")),
     ("molotov._measures", include_str!("lib/molotov/_measures.py")),
     ("molotov._jars", include_str!("lib/molotov/_jars.py")),
@@ -79,6 +81,9 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     let collects = collector.call_method0("isenabled")?.is_truthy()?;
     collector.call_method0("disable")?;
     finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
+    // This moves all objects to the oldest generation. The collector would take several rounds to do so.
+    collector.call_method0("freeze")?;
+    collector.call_method0("unfreeze")?;
     if collects {
         collector.call_method0("enable")?;
     }

@@ -1,10 +1,42 @@
 """Converts the options of a run that a program starts to a command line."""
 
-import argparse
+from molotov import _imports
 
 
-class Args(argparse.Namespace):
+class _Namespace:
+    """Replaces `argparse.Namespace` until something imports `argparse`, which takes long."""
+
+    def __init__(self, **attributes):
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def __repr__(self):
+        return _namespace().__repr__(self)
+
+    def __eq__(self, other):
+        return _namespace().__eq__(self, other)
+
+    __hash__ = None
+
+    def __contains__(self, name):
+        return name in self.__dict__
+
+
+def _namespace():
+    from argparse import Namespace
+
+    return Namespace
+
+
+class Args(_Namespace):
     """The options of a run as fixtures receive them: an attribute for each option of the command line, such as `args.max_runs`."""
+
+
+def _inherit():
+    Args.__bases__ = (_namespace(),)
+
+
+_imports.after("argparse", _inherit)
 
 
 # By kind: the attributes that the original's command line sets, and those that only ours sets.

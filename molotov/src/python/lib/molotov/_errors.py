@@ -1,7 +1,6 @@
 """Exceptions with aiohttp's names and bases, used if aiohttp is not imported."""
 
 import asyncio
-import ssl
 
 
 class ClientError(Exception):
@@ -71,14 +70,6 @@ class ClientSSLError(ClientConnectorError):
     pass
 
 
-class ClientConnectorSSLError(ClientSSLError, ssl.SSLError):
-    pass
-
-
-class ClientConnectorCertificateError(ClientSSLError, ssl.SSLCertVerificationError):
-    pass
-
-
 class ServerConnectionError(ClientConnectionError):
     pass
 
@@ -110,3 +101,16 @@ class InvalidURL(ClientError, ValueError):
     @property
     def url(self):
         return self.args[0]
+
+
+def __getattr__(name):
+    """Makes the exceptions that inherit from those of `ssl`, whose import takes long."""
+    if name not in _OF_SSL:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    import ssl
+
+    made = globals()[name] = type(name, (ClientSSLError, getattr(ssl, _OF_SSL[name])), {"__module__": __name__})
+    return made
+
+
+_OF_SSL = {"ClientConnectorSSLError": "SSLError", "ClientConnectorCertificateError": "SSLCertVerificationError"}

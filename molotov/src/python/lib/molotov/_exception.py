@@ -1,6 +1,5 @@
 """Describes exceptions of scripts for the console and the reports."""
 
-import ast
 import functools
 import linecache
 import os
@@ -51,8 +50,11 @@ def _source(path, number):
     """Returns the `assert` at a line, on one line. Without an `assert`, returns the line."""
     source = "".join(linecache.getlines(path))
     try:
+        import ast
+
         nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, OSError):
+        # There may be no file descriptor to import with.
         nodes = []
     for node in nodes:
         if isinstance(node, ast.Assert) and node.lineno <= number <= node.end_lineno:

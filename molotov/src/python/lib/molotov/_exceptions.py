@@ -1,8 +1,8 @@
 """Converts errors of the engine to aiohttp's exceptions."""
 
 import asyncio
+import re
 from collections import namedtuple
-from urllib.parse import urlsplit
 
 from molotov._aiohttp import imported
 from molotov._types import info_of, URL
@@ -102,14 +102,17 @@ def _connector_error(kind, message, url, errno, causes):
 # EMFILE and ENFILE.
 _OUT_OF_FILES = (24, 23)
 
+# The scheme, the host and the port of a URL.
+_ORIGIN = re.compile(r"(?:(\w+)://(?:[^/?#]*@)?)?\[?((?<=\[)[^\]]*|[^/:?#]*)\]?(?::(\d+))?")
+
 
 def _out_of_files(url, errno):
     """Returns the error for a connection without a free file descriptor. Nothing can be imported now."""
     from molotov import _errors
 
     found = imported() or _errors
-    parts = urlsplit(url or "")
-    key = namedtuple("ConnectionKey", "host port is_ssl ssl")(parts.hostname, parts.port, parts.scheme == "https", True)
+    scheme, host, port = _ORIGIN.match(url or "").groups()
+    key = namedtuple("ConnectionKey", "host port is_ssl ssl")(host, int(port) if port else None, scheme == "https", True)
     return found.ClientConnectorError(key, OSError(errno, _strerror(errno) + "; raise the limit (ulimit -n)"))
 
 

@@ -4,6 +4,36 @@ import importlib.util
 import marshal
 import sys
 
+# Modules of the standard library that others import when they are imported, and that few scripts need. They take a third of the
+# time to import the package.
+_RARE = ("asyncio.sslproto", "inspect", "ipaddress", "locale", "ssl", "textwrap", "tokenize")
+
+
+class _Delayed(type(sys)):
+    """Replaces a module in the modules that have imported it, until one of them uses it."""
+
+    def __getattr__(self, name):
+        return getattr(_load(self), name)
+
+    def __setattr__(self, name, value):
+        setattr(_load(self), name, value)
+
+
+def _load(delayed):
+    _remove(delayed)
+    module = importlib.import_module(delayed.__name__)
+    name = delayed.__name__.rpartition(".")[2]
+    for other in list(sys.modules.values()):
+        attributes = getattr(other, "__dict__", None)
+        if type(attributes) is dict and attributes.get(name) is delayed:
+            attributes[name] = module
+    return module
+
+
+def _remove(delayed):
+    if sys.modules.get(delayed.__name__) is delayed:
+        del sys.modules[delayed.__name__]
+
 
 class _Finder:
     """A finder and loader. The base classes in `importlib.abc` would import a third of what a script imports."""
@@ -48,9 +78,19 @@ def _codes(compiled):
 
 
 def install(sources, compiled, core):
-    """Makes the package importable, before any other with that name."""
+    """Makes the package importable, before any other with that name, and imports it."""
     sys.meta_path.insert(0, _Finder(sources, compiled))
     sys.modules["molotov._core"] = core
-    import molotov
-
+    delayed = [_Delayed(name) for name in _RARE if name not in sys.modules]
+    sys.modules.update((module.__name__, module) for module in delayed)
+    try:
+        import molotov
+    finally:
+        # Scripts import the modules themselves.
+        for module in delayed:
+            _remove(module)
     molotov._core = core
+    for module in delayed:
+        parent, _, name = module.__name__.rpartition(".")
+        if parent and not hasattr(sys.modules[parent], name):
+            setattr(sys.modules[parent], name, module)

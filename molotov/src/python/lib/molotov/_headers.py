@@ -1,7 +1,5 @@
 """Headers, credentials and cookies, from any type that scripts pass."""
 
-from http.cookies import Morsel, SimpleCookie
-
 
 def pairs_of(headers):
     if not headers:
@@ -23,11 +21,15 @@ def basic(auth):
 
 
 def cookie_values(cookies):
+    from http.cookies import Morsel
+
     items = cookies.items() if hasattr(cookies, "items") else cookies
     return {name: value.value if isinstance(value, Morsel) else str(value) for name, value in items}
 
 
 def cookie_header(values):
+    from http.cookies import SimpleCookie
+
     cookies = SimpleCookie()
     for name, value in sorted(values.items()):
         cookies[name] = value

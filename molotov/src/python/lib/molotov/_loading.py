@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from types import FunctionType
 
 
 class ScriptNotFound(Exception):
@@ -65,8 +66,15 @@ def load_extension(extension):
         raise ScriptNotFound("Cannot import the extension %r: there is no file and no module of that name" % extension) from None
 
 
+def _is_plain(func):
+    """Returns whether `inspect`, whose import takes long, would find nothing but the function itself."""
+    return type(func) is FunctionType and not {"__wrapped__", "__signature__"} & func.__dict__.keys()
+
+
 def parameters(func):
     """Returns the kind of session that a scenario uses, and the keywords for the function that makes it."""
+    if _is_plain(func) and not func.__defaults__ and not func.__kwdefaults__:
+        return None, {}
     import inspect
 
     kind, keywords = None, {}
@@ -82,9 +90,12 @@ def parameters(func):
 
 def place(func):
     """Returns the module, the name, the file and the line of a function."""
-    import inspect
+    if _is_plain(func):
+        code = func.__code__
+    else:
+        import inspect
 
-    code = getattr(inspect.unwrap(func), "__code__", None)
+        code = getattr(inspect.unwrap(func), "__code__", None)
     if code is None:
         return func.__module__ or "?", getattr(func, "__name__", "?"), "?", 0
     return func.__module__ or "?", func.__name__, code.co_filename, code.co_firstlineno

@@ -1,7 +1,7 @@
 """What scripts measure themselves: checks, counters, values, gauges and groups; and numbers that are unique in a run."""
 
 import contextvars
-import inspect
+import re
 import sys
 
 from molotov import _core
@@ -40,8 +40,16 @@ def check(name, condition, message=None):
     return _core.check(_worker("check"), name, bool(condition), message)
 
 
+# Types of conditions that are neither functions nor coroutines.
+_SIMPLE = frozenset((type(None), int, float, str, bytes, list, tuple, dict, set, frozenset, re.Match))
+
+
 def _reject_unfinished(name, condition):
     """Rejects what is always true: a coroutine that is not awaited, and a function that is not called."""
+    if type(condition) in _SIMPLE:
+        return
+    import inspect
+
     if inspect.isroutine(condition):
         raise TypeError("the condition of the check `%s` is a function, which is always true: call it" % name)
     if inspect.isawaitable(condition):

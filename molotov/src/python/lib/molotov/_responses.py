@@ -1,7 +1,6 @@
 """The attributes of a response that scripts rarely use."""
 
 from collections import namedtuple
-from http.cookies import CookieError, SimpleCookie
 from types import MappingProxyType
 
 from molotov._classes import passes_for
@@ -55,6 +54,8 @@ class _Hop:
 
 
 def _cookies(pairs):
+    from http.cookies import CookieError, SimpleCookie
+
     cookies = SimpleCookie()
     for name, value in pairs:
         if name.lower() == b"set-cookie":

@@ -3,7 +3,7 @@
 import asyncio
 import json as _json
 
-from molotov import _connectors, _environment, _jars, api
+from molotov import _connectors, _environment, api
 from molotov._aiohttp import Unsupported
 from molotov._headers import basic, cookie_values, pairs_of
 from molotov._targets import relative
@@ -48,6 +48,8 @@ def of_session(session, name):
         session.__dict__["headers"] = session.__dict__["_default_headers"] = kept
         return kept
     if name in ("cookie_jar", "_cookie_jar"):
+        from molotov import _jars
+
         jar = session.__dict__["cookie_jar"] = session.__dict__["_cookie_jar"] = _jars.over(session._jar())
         return jar
     # aiohttp keeps the values of its properties under names with an underscore.
@@ -101,8 +103,9 @@ def opened(session):
         _environment.prepare()
     if options.get("cookie_jar") is not None:
         replaced(session, "_cookie_jar", options["cookie_jar"])
-    for name, value in cookie_values(options.get("cookies") or {}).items():
-        session.cookie_jar.update_cookies({name: value})
+    if options.get("cookies"):
+        for name, value in cookie_values(options["cookies"]).items():
+            session.cookie_jar.update_cookies({name: value})
 
 
 def replaced(session, name, value):
@@ -111,6 +114,8 @@ def replaced(session, name, value):
     odd = kept.setdefault("_only_aiohttp", {})
     odd.pop(name, None)
     if name == "_cookie_jar":
+        from molotov import _jars
+
         if _jars.is_readable(value):
             session._use_jar(_jars.engine_of(value))
         else:

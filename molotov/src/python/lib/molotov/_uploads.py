@@ -3,11 +3,12 @@
 import asyncio
 import contextvars
 import io
-import mimetypes
 import os
-import zlib
 
 from molotov._exceptions import errors
+
+# zlib's.
+_DEFAULT_STRATEGY = 0
 
 
 class Source:
@@ -95,7 +96,9 @@ class _Writer:
     async def drain(self):
         await self._upload.room()
 
-    def enable_compression(self, coding="deflate", strategy=zlib.Z_DEFAULT_STRATEGY):
+    def enable_compression(self, coding="deflate", strategy=_DEFAULT_STRATEGY):
+        import zlib
+
         self._compressor = zlib.compressobj(wbits=(16 if coding == "gzip" else 0) + zlib.MAX_WBITS, strategy=strategy)
 
     def enable_chunking(self):
@@ -154,6 +157,8 @@ class Opened:
         elif isinstance(file, io.TextIOBase):
             kind = _TEXT
         else:
+            import mimetypes
+
             name = getattr(file, "name", None)
             kind = (mimetypes.guess_type(name)[0] if isinstance(name, str) else None) or "application/octet-stream"
         self._file = file

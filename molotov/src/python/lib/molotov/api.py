@@ -1,7 +1,6 @@
 """The decorators, and what they have registered."""
 
-import inspect
-import random
+from types import FunctionType
 
 # By name. A later scenario replaces an earlier one with the same name.
 _SCENARIOS = {}
@@ -14,7 +13,15 @@ _LISTENERS = []
 _FACTORIES = {}
 
 
+# The flag of code that `async def` has made.
+_ASYNC = 0x80
+
+
 def _wants_coroutine(func):
+    if type(func) is FunctionType and func.__code__.co_flags & _ASYNC and not hasattr(func, "__wrapped__"):
+        return
+    import inspect
+
     if not inspect.iscoroutinefunction(inspect.unwrap(func)):
         raise TypeError("%r has to be written with `async def`" % (func,))
 
@@ -186,5 +193,7 @@ def pick_scenario(worker_id=0, step_id=0):
     picker = get_fixture("scenario_picker")
     if picker is not None:
         return get_scenario(picker(worker_id, step_id))
+    import random
+
     scenarios = get_scenarios()
     return random.choices(scenarios, [one["weight"] for one in scenarios])[0]
