@@ -4,6 +4,8 @@
 
 #[path = "scripts/asyncio.rs"]
 mod asyncio;
+#[path = "scripts/brokers.rs"]
+mod brokers;
 #[path = "scripts/command.rs"]
 mod command;
 #[path = "scripts/cookies.rs"]

@@ -1,8 +1,13 @@
 //! What runs on several machines ship to their agents, and what agents refuse.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use molotov_tests::{NatsServer, Program, Running, Server, wait_until};
+use molotov_tests::{Arrival, NatsServer, Program, Running, Server, wait_until};
 use rustix::process::Signal;
 
 use super::{MOLOTOV, Scripts};
@@ -53,7 +58,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
 }
 
 #[test]
-fn scripts_bring_their_modules_data_and_packages() {
+fn processes_of_agents_have_the_modules_data_and_packages_of_a_script() {
     let broker = NatsServer::start();
     let script = "
 import os, sys
@@ -62,24 +67,26 @@ import molotov
 import shop
 
 assert greeting.TEXT == 'hello' and shop.NAME == 'shop'
-ROWS = molotov.data('rows.csv', each='run')
+ROWS = molotov.data('rows.csv', each='run', order='queue')
 
 @molotov.scenario()
 async def buy(session):
-    assert ROWS.row()['id'] in ('0', '1', '2', '3')
     assert open('rows.csv').readline() == 'id\\n'
     assert not os.path.exists('secret.txt') and os.environ['FROM_FILE'] == 'yes'
+    async with session.get('%s/ok/%s/%d' % (os.environ['TARGET'], ROWS.row()['id'], os.getpid())) as response:
+        await response.text()
 ";
     let config = r#"{"molotov": {
         "env": {"FROM_FILE": "yes"},
         "requirements": "requirements.txt",
         "files": ["shop.py", "rows.csv", "greeting-1.0-py3-none-any.whl"],
-        "tests": {"buy": {"scenario": "loadtest.py", "workers": 4, "max_runs": 1}}
+        "tests": {"buy": {"scenario": "loadtest.py", "workers": 4, "processes": 2}}
     }}"#;
+    let rows = format!("id\n{}", (0..400).map(|id| format!("{id}\n")).collect::<String>());
     let scripts = Scripts::new(&[
         ("loadtest.py", script),
         ("shop.py", "NAME = 'shop'\n"),
-        ("rows.csv", "id\n0\n1\n2\n3\n"),
+        ("rows.csv", &rows),
         ("requirements.txt", "./greeting-1.0-py3-none-any.whl\n"),
         ("molotov.json", config),
         ("secret.txt", ""),
@@ -90,7 +97,14 @@ async def buy(session):
     let agents = ["north", "south"].map(|name| Agent::start(&broker, &scripts.server, name, ""));
     let line = format!("--cluster {} --agents 2 -c --config molotov.json buy", broker.url());
     let output = scripts.program(&line).run().exited(0);
-    assert_eq!(output.totals(), (4, 0), "{output:#?}");
+    assert_eq!(output.totals(), (400, 0), "{output:#?}");
+    // The processes of both agents share the rows.
+    let arrivals = scripts.server.arrivals();
+    let part = |index| move |arrival: &Arrival| arrival.path.split('/').nth(index).unwrap().parse::<u32>().unwrap();
+    let mut rows: Vec<_> = arrivals.iter().map(part(2)).collect();
+    rows.sort_unstable();
+    assert!(rows.into_iter().eq(0..400), "{arrivals:?}");
+    assert_eq!(arrivals.iter().map(part(3)).collect::<BTreeSet<_>>().len(), 4, "{arrivals:?}");
     for agent in agents {
         agent.end();
     }
@@ -126,12 +140,17 @@ fn agents_refuse_runs_that_no_trusted_key_has_signed() {
     agent.end();
 }
 
-#[test]
-fn rust_programs_run_on_agents_that_have_no_copy() {
+/// The path of an example in Rust.
+fn rust_program() -> PathBuf {
     let mut program = std::env::current_exe().unwrap();
     program.pop();
     program.pop();
-    let program = program.join("examples/mixed");
+    program.join("examples/mixed")
+}
+
+#[test]
+fn rust_programs_run_on_agents_that_have_no_copy() {
+    let program = rust_program();
     let (broker, scripts) = (NatsServer::start(), Scripts::new(&[]));
     let agent = Agent::start(&broker, &scripts.server, "north", "");
     let line = format!("--cluster {} --agents 1 -c -w 2 -r 2", broker.url());

@@ -52,19 +52,27 @@ pub fn every_option(test: &LoadTestProgram) {
     // Only the `molotov` command has these options. A crate has those of several machines with the feature `cluster`.
     let others = || convert::ROWS.iter().chain(machines::ROWS);
     let of_command = |option: &str| option == "generate" || others().any(|row| row.option == option);
-    let rows = || GROUPS.into_iter().flatten().filter(|row| !of_command(row.option) || test.script.is_some());
+    let is_of_test = |row: &&Row| !of_command(row.option) || test.script.is_some();
+    let rows = || GROUPS.into_iter().flatten().filter(is_of_test);
     let tested: BTreeSet<_> = rows().map(|row| row.option).collect();
     assert_eq!(options, tested, "the options of the help, and the options with a row");
-    for row in rows() {
-        (row.good)(test);
-        for (line, code, message) in row.bad {
-            let run = test.run_at("", line);
-            let output = &run.output;
-            assert_eq!(output.code, Some(*code), "{line}: {output:#?}");
-            assert!(output.stderr.contains(message), "{line}: {output:#?}");
-            let quiet = output.stdout.lines().all(|line| line.starts_with("Loading extension "));
-            assert!(output.stderr.starts_with("error: ") && quiet, "{line}: {output:#?}");
-            assert_eq!(run.server.served(), 0, "{line}");
+    rows().for_each(|row| (row.good)(test));
+    // Errors do not depend on time.
+    std::thread::scope(|threads| {
+        for group in GROUPS {
+            threads.spawn(move || group.iter().filter(is_of_test).for_each(|row| invalid_values_are_errors(test, row)));
         }
+    });
+}
+
+fn invalid_values_are_errors(test: &LoadTestProgram, row: &Row) {
+    for (line, code, message) in row.bad {
+        let run = test.run_at("", line);
+        let output = &run.output;
+        assert_eq!(output.code, Some(*code), "{line}: {output:#?}");
+        assert!(output.stderr.contains(message), "{line}: {output:#?}");
+        let quiet = output.stdout.lines().all(|line| line.starts_with("Loading extension "));
+        assert!(output.stderr.starts_with("error: ") && quiet, "{line}: {output:#?}");
+        assert_eq!(run.server.served(), 0, "{line}");
     }
 }

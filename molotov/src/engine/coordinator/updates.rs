@@ -80,8 +80,13 @@ impl Coordinator<'_> {
                     self.incomplete.push(Incomplete { agent: member.incomplete().agent, ..incomplete });
                 }
                 let line = Line::failure(how.clone());
-                self.screen.line(&member.label().map_or(line.clone(), |label| line.by_member(&label)));
-                self.lost.get_or_insert(how);
+                let label = member.label();
+                self.screen.line(&label.as_ref().map_or(line.clone(), |label| line.by_member(label)));
+                // The line has the name of the agent in front of it.
+                self.lost.get_or_insert(match label {
+                    Some(agent) if agent.is_agent() => format!("on the {agent}, {how}"),
+                    _ => how,
+                });
             }
             Update::Note(note) => {
                 let note = match member.label() {
