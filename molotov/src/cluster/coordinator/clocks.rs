@@ -26,7 +26,7 @@ pub(super) struct Offset {
 
 impl Offset {
     /// Returns the offset that an exchange shows: the reading was taken between its two ends.
-    fn of(sent: Instant, reading: Duration, received: Instant) -> Offset {
+    pub(super) fn of(sent: Instant, reading: Duration, received: Instant) -> Offset {
         let round_trip = received.saturating_duration_since(sent);
         let error = round_trip / 2;
         Offset { base: sent + error, reading: nanos(reading), error, round_trip }

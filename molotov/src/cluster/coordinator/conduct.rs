@@ -11,6 +11,7 @@ use super::{
     clocks::{self, Offset},
     gather::Crew,
     member::{Agent, Progress},
+    shared::State,
 };
 use crate::{
     cluster::protocol::FromAgent,
@@ -129,16 +130,21 @@ impl Crew {
 
     /// Returns facts about the run, in sentences.
     pub(super) fn notes(&self) -> Vec<String> {
-        let Some(error) = self.clock_error else { return Vec::new() };
-        let state = self.shared.lock();
-        let all = state.agents.len();
-        let lost = state.agents.iter().filter(|agent| agent.is_lost).count();
-        let here = format!("{} of {}", all - lost, format::plural(all as u64, "agent"));
-        let mut notes = vec![match lost {
+        self.clock_error.map(|error| self.shared.lock().notes(error)).unwrap_or_default()
+    }
+}
+
+impl State {
+    /// Returns facts about a run whose agents' clocks are known up to an error.
+    pub(super) fn notes(&self, error: Duration) -> Vec<String> {
+        let all = self.agents.len();
+        let incomplete = self.agents.iter().filter(|agent| agent.is_incomplete).count();
+        let here = format!("{} of {}", all - incomplete, format::plural(all as u64, "agent"));
+        let mut notes = vec![match incomplete {
             0 => format!("{here}, nothing missing."),
             _ => format!("{here} sent all of their measures."),
         }];
-        let began = || state.agents.iter().filter_map(|agent| agent.began);
+        let began = || self.agents.iter().filter_map(|agent| agent.began);
         if all > 1
             && let Some(first) = began().map(|(first, _)| first).min()
             && let Some(last) = began().map(|(_, last)| last).max()

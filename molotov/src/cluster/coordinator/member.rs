@@ -65,11 +65,11 @@ impl Progress {
 
 impl Agent {
     /// Notes that it sends nothing more, or is no longer waited for.
-    fn end(&mut self, is_lost: bool) {
+    fn end(&mut self, is_incomplete: bool) {
         self.progress.has_ended = true;
         self.shared.lock().change(self.number, |agent| {
             agent.has_ended = true;
-            agent.is_lost |= is_lost;
+            agent.is_incomplete |= is_incomplete;
         });
     }
 
@@ -158,7 +158,13 @@ impl Member for Agent {
             Update::Began { first, last } => {
                 self.shared.lock().change(self.number, |agent| agent.began = Some((*first, *last)));
             }
-            Update::Lost(_) => self.shared.lock().change(self.number, |agent| agent.is_lost |= !self.progress.is_done),
+            Update::Lost(_)
+            | Update::LostPart { incomplete: Some(_), .. }
+            | Update::Incomplete(_)
+            | Update::Missing { .. }
+            | Update::Abandoned => {
+                self.shared.lock().change(self.number, |agent| agent.is_incomplete |= !self.progress.is_done);
+            }
             _ => {}
         }
     }
@@ -204,4 +210,57 @@ impl Member for Agent {
     }
 
     fn release(self: Box<Self>) {}
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::metrics::Snapshot;
+
+    /// Three agents of a run. Nothing reads their orders.
+    fn agents() -> (Vec<Agent>, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(3));
+        let agent = |number| Agent {
+            number,
+            name: format!("m{number}").into(),
+            offset: Offset::of(Instant::now(), Duration::ZERO, Instant::now()),
+            orders: Orders::channel().0,
+            shared: shared.clone(),
+            on_lost: OnLost::Stop,
+            progress: Progress::new(None),
+        };
+        ((0..3).map(agent).collect(), shared)
+    }
+
+    fn note(shared: &Shared) -> String {
+        shared.lock().notes(Duration::ZERO).swap_remove(0)
+    }
+
+    #[test]
+    fn the_note_about_agents_agrees_with_the_counts_that_are_incomplete() {
+        let done = || Update::Done { elapsed: Duration::ZERO, paused: Duration::ZERO };
+        let (mut agents, shared) = agents();
+        agents[0].observe(&Update::Measures(Box::new(Snapshot::default())));
+        agents[0].observe(&Update::LostPart { how: "the process 7 is gone".to_owned(), incomplete: None });
+        agents.iter_mut().for_each(|agent| agent.observe(&done()));
+        // Nothing that is lost after the end had measures.
+        agents[0].observe(&Update::Lost("the agent m0 failed".to_owned()));
+        assert_eq!(note(&shared), "3 of 3 agents, nothing missing.");
+
+        let losses: [fn(&Agent) -> Update; 5] = [
+            |agent| Update::Incomplete(agent.incomplete(Duration::ZERO)),
+            |agent| Update::LostPart { how: String::new(), incomplete: Some(agent.incomplete(Duration::ZERO)) },
+            |_| Update::Missing { updates: 2 },
+            |_| Update::Abandoned,
+            |_| Update::Lost("the agent m1 failed".to_owned()),
+        ];
+        for loss in losses {
+            let (mut agents, shared) = self::agents();
+            let update = loss(&agents[1]);
+            agents[1].observe(&update);
+            agents.iter_mut().for_each(|agent| agent.observe(&done()));
+            assert_eq!(note(&shared), "2 of 3 agents sent all of their measures.", "{update:?}");
+        }
+    }
 }

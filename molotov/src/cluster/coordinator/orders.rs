@@ -31,6 +31,13 @@ impl Orders {
         Orders(sender)
     }
 
+    /// Orders that nothing publishes.
+    #[cfg(test)]
+    pub(super) fn channel() -> (Orders, mpsc::UnboundedReceiver<Order>) {
+        let (sender, orders) = mpsc::unbounded_channel();
+        (Orders(sender), orders)
+    }
+
     pub(super) fn send(&self, order: Order) {
         // Fails only if the run has ended.
         let _ = self.0.send(order);

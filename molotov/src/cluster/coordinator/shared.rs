@@ -30,8 +30,8 @@ pub(super) struct AgentState {
     pub(super) is_cut_off: bool,
     /// It sends nothing more.
     pub(super) has_ended: bool,
-    /// It ended before its work was done, and did not report all of its measures.
-    pub(super) is_lost: bool,
+    /// Some of its measures are missing: it was lost, or a process or thread of it, or messages were lost on the way.
+    pub(super) is_incomplete: bool,
     /// How late its first and its last thread began.
     pub(super) began: Option<(Duration, Duration)>,
     /// It has left before its work was done.
