@@ -75,6 +75,8 @@ pub(super) struct MemberState {
     done: bool,
     given_up: bool,
     lost: bool,
+    /// Whether it waits without workers.
+    idle: bool,
 }
 
 impl Members {
@@ -96,6 +98,7 @@ impl Members {
                 done: false,
                 given_up: false,
                 lost: false,
+                idle: false,
             },
         );
     }
@@ -130,6 +133,12 @@ impl Members {
 
     pub(super) fn all_ended(&self) -> bool {
         self.members.values().all(|state| state.member.has_ended())
+    }
+
+    /// Whether some members wait without workers, and no other member has any.
+    pub(super) fn are_idle(&self) -> bool {
+        let mut living = self.members.values().filter(|state| !state.done && !state.is_cut_off()).peekable();
+        living.peek().is_some() && living.all(|state| state.idle)
     }
 
     /// How many members have not ended.
@@ -195,6 +204,7 @@ impl MemberState {
         }
         match update {
             Update::Workers { running, most } => (self.running, self.most) = (*running, *most),
+            Update::Idle(idle) => self.idle = *idle,
             Update::Reported(until) => self.reported = self.reported.max(*until),
             Update::Done { .. } | Update::Lost(_) => (self.running, self.done) = (0, true),
             _ => {}

@@ -54,6 +54,8 @@ pub(super) struct Relay<'a> {
     done_at: (Duration, Duration),
     /// How late the first and the last shard began.
     began: Option<(Duration, Duration)>,
+    /// Whether the members wait without workers.
+    is_idle: bool,
 }
 
 impl<'a> Relay<'a> {
@@ -76,6 +78,7 @@ impl<'a> Relay<'a> {
             warm_up,
             done_at: (Duration::ZERO, Duration::ZERO),
             began: None,
+            is_idle: false,
         }
     }
 
@@ -197,9 +200,19 @@ impl<'a> Relay<'a> {
                 return;
             }
             Update::Closed => return,
+            Update::Idle(_) => return self.note_idle(),
             update => update,
         };
         self.updates.send(update);
+        self.note_idle();
+    }
+
+    /// Reports when the members become idle or have workers again.
+    fn note_idle(&mut self) {
+        let is_idle = self.members.are_idle();
+        if std::mem::replace(&mut self.is_idle, is_idle) != is_idle {
+            self.updates.send(Update::Idle(is_idle));
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Update {
     Workers { running: usize, most: usize },
     /// All measures up to this time of the run have been sent.
     Reported(Duration),
+    /// Whether the member waits without workers: for more load, or for [`Command::Finish`].
+    Idle(bool),
     /// A scenario failed in a run that stops on the first failure.
     StopOnFailure,
     /// A data file had no row left for a worker of the stream with this index.
@@ -80,4 +82,6 @@ pub(crate) enum Command {
     Load(Arc<Load>),
     /// Start no more workers of the stream with this index, and no more scenarios if it has a rate.
     EndStream(usize),
+    /// End when no worker is left: the load is not raised any more.
+    Finish,
 }

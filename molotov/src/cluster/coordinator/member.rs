@@ -144,6 +144,8 @@ impl Member for Agent {
                 self.progress.end = load.end().zip(epoch).map(|(end, epoch)| epoch + end);
             }
             Command::EndStream(_) => {}
+            // Nothing is left to do.
+            Command::Finish => self.progress.end = Some(self.progress.end.map_or(now, |end| end.min(now))),
         }
         if !self.progress.is_closed {
             self.orders.send(Order::Run(ToRun::Command(command)));

@@ -136,6 +136,8 @@ struct Coordinator<'a> {
     least_workers: usize,
     /// Whether the run was stopped from outside.
     interrupted: bool,
+    /// Whether members without workers were asked to end: the load can no longer be raised.
+    finishing: bool,
     /// Whether a member that did not end was given up.
     gave_up: bool,
     rate: Rate,
@@ -181,6 +183,7 @@ impl<'a> Coordinator<'a> {
             sizing,
             least_workers: 1,
             interrupted: false,
+            finishing: false,
             gave_up: false,
             rate: Rate::default(),
             start_rate: Rate::default(),
@@ -212,7 +215,7 @@ impl<'a> Coordinator<'a> {
 
     /// Adds a tenth of the load, or removes it.
     fn change_load(&mut self, more: bool) {
-        if self.phase != Phase::Running || self.started.is_none() {
+        if self.phase != Phase::Running || self.started.is_none() || self.finishing {
             return;
         }
         if self.sizing.as_ref().is_some_and(Sizing::is_search) {

@@ -1,5 +1,7 @@
 //! Updates that arrive, or do not.
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::{
     Failure,
@@ -10,8 +12,11 @@ use crate::{
     ui::Quiet,
 };
 
-/// A member on another machine that does nothing.
-struct Agent;
+/// A member on another machine that does nothing but keep its commands.
+#[derive(Default)]
+struct Agent {
+    commands: Arc<Mutex<Vec<Command>>>,
+}
 
 impl Member for Agent {
     fn name(&self) -> String {
@@ -22,7 +27,9 @@ impl Member for Agent {
         Some(MemberLabel::Agent("db2".into()))
     }
 
-    fn send(&mut self, _: Command) {}
+    fn send(&mut self, command: Command) {
+        self.commands.lock().unwrap().push(command);
+    }
 
     fn observe(&mut self, _: &Update) {}
 
@@ -80,7 +87,7 @@ fn lines_losses_and_workers_of_agents_name_them() {
     let (mut screen, (_control, inbox)) = (Kept::default(), Control::new());
     let mut coordinator = Coordinator::new(plan, &mut screen, inbox);
     let id = coordinator.members.next_id();
-    coordinator.members.join(id, Box::new(Agent));
+    coordinator.members.join(id, Box::new(Agent::default()));
     let lost = Incomplete { agent: None, process: 1, pid: Some(4711), thread: Some(2), since: Duration::from_secs(3) };
     for update in [
         Update::Line(Line::print("hello").by_process(4711).by_worker(7)),
@@ -110,7 +117,7 @@ fn lost_updates_make_counts_incomplete() {
     let (mut screen, (_control, inbox)) = (Quiet, Control::new());
     let mut coordinator = Coordinator::new(plan, &mut screen, inbox);
     let ids = [coordinator.members.next_id(), coordinator.members.next_id()];
-    ids.into_iter().for_each(|id| coordinator.members.join(id, Box::new(Agent)));
+    ids.into_iter().for_each(|id| coordinator.members.join(id, Box::new(Agent::default())));
     let since = Duration::from_millis(1_400);
     for update in [measures(3), Update::Reported(since), Update::Missing { updates: 2 }, measures(1)] {
         coordinator.update(ids[0], update);
@@ -130,4 +137,29 @@ fn lost_updates_make_counts_incomplete() {
     assert_eq!(summary.totals.elapsed, over);
     let Verdict::ProcessLost(how) = summary.verdict else { panic!("{:?}", summary.verdict) };
     assert_eq!(how, "the agent on db2 was cut off; its counts are incomplete since 1.4 s");
+}
+
+#[test]
+fn members_without_workers_end_when_no_other_member_has_any() {
+    let plan = Plan::new(Args::default(), &registry()).unwrap();
+    let (mut screen, (_control, inbox)) = (Quiet, Control::new());
+    let mut coordinator = Coordinator::new(plan, &mut screen, inbox);
+    coordinator.started = Some(SystemTime::now());
+    let (ids, agents) = ([0, 1, 2].map(|_| coordinator.members.next_id()), [(); 3].map(|()| Agent::default()));
+    let commands = agents[0].commands.clone();
+    ids.into_iter().zip(agents).for_each(|(id, agent)| coordinator.members.join(id, Box::new(agent)));
+    let done = || Update::Done { elapsed: Duration::ZERO, paused: Duration::ZERO };
+
+    coordinator.update(ids[0], Update::Idle(true));
+    coordinator.update(ids[1], Update::Idle(true));
+    coordinator.update(ids[2], Update::Workers { running: 1, most: 1 });
+    coordinator.change_load(true);
+    assert!(matches!(commands.lock().unwrap()[..], [Command::Load(_)]), "the load can be raised");
+    coordinator.update(ids[1], Update::Idle(false));
+    coordinator.update(ids[2], done());
+    assert_eq!(commands.lock().unwrap().len(), 1, "a member has got workers");
+    coordinator.update(ids[1], Update::Idle(true));
+    coordinator.update(ids[0], Update::Reported(Duration::from_secs(1)));
+    coordinator.change_load(true);
+    assert_eq!(commands.lock().unwrap()[1..], [Command::Finish], "nobody would follow a change after it");
 }

@@ -122,7 +122,16 @@ impl Coordinator<'_> {
                     self.screen.workers(&label, running);
                 }
             }
-            Update::Began { .. } | Update::Reported(_) | Update::Closed => {}
+            Update::Began { .. } | Update::Reported(_) | Update::Idle(_) | Update::Closed => {}
+        }
+        self.finish_idle();
+    }
+
+    /// Ends members that wait without workers once no other member has any.
+    pub(super) fn finish_idle(&mut self) {
+        if !self.finishing && self.members.are_idle() {
+            self.finishing = true;
+            self.members.send(Command::Finish);
         }
     }
 

@@ -121,6 +121,8 @@ impl Coordinator<'_> {
         for (member, update) in self.members.look_after() {
             self.update(member, update);
         }
+        // The others may be cut off.
+        self.finish_idle();
     }
 
     /// Moves the end of the warm-up, which is a time without pauses, to real time.

@@ -88,6 +88,11 @@ impl ClosedLoop {
         if model.span.is_some() || self.is_over.get() { Duration::ZERO } else { model.workers.end() }
     }
 
+    /// Whether the plan ends only with its workers, so that a change of the plan may add some at any time.
+    pub(super) fn is_open_ended(&self) -> bool {
+        self.model.borrow().span.is_some() && !self.is_over.get()
+    }
+
     pub(super) fn change(&self, model: &ClosedModel) {
         self.model.replace(model.clone());
         self.changes.set(self.changes.get() + 1);

@@ -156,6 +156,11 @@ impl Pacing {
         }
     }
 
+    /// Whether the plan ends only with its workers, so that a change of the plan may add some at any time.
+    pub(super) fn is_open_ended(&self) -> bool {
+        matches!(self, Pacing::Closed(closed) if closed.is_open_ended())
+    }
+
     /// Ends the plan at `now`: no worker starts any more, and rates start no scenarios. Returns whether it had not been ended before.
     pub(super) fn end_early(&self, now: Duration) -> bool {
         match self {

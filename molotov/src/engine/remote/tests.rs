@@ -37,14 +37,38 @@ impl Coordinator {
         self.reader.receive().unwrap()
     }
 
-    /// All updates until the process closes the link.
+    /// Returns all updates until the process closes the link. Finishes it when it is idle.
     fn updates(&mut self) -> Vec<Update> {
+        let mut updates = self.updates_until_idle();
+        updates.extend(self.finish());
+        updates
+    }
+
+    /// Ends a process that is idle or has ended. Returns the remaining updates.
+    fn finish(&mut self) -> Vec<Update> {
+        // Fails if the process has ended.
+        let _ = self.writer.send(&ToRun::Command(Command::Finish));
         let mut updates = Vec::new();
         while let Some(message) = self.receive() {
-            let FromRun::Update(envelope) = message else { panic!("{message:?}") };
-            updates.extend(self.incoming.open(envelope));
+            updates.extend(self.open(message));
         }
         updates
+    }
+
+    /// Returns all updates until the process is idle or closes the link.
+    fn updates_until_idle(&mut self) -> Vec<Update> {
+        let mut updates = Vec::new();
+        while !updates.iter().any(|update| matches!(update, Update::Idle(true)))
+            && let Some(message) = self.receive()
+        {
+            updates.extend(self.open(message));
+        }
+        updates
+    }
+
+    fn open(&mut self, message: FromRun) -> Vec<Update> {
+        let FromRun::Update(envelope) = message else { panic!("{message:?}") };
+        self.incoming.open(envelope).collect()
     }
 
     fn set_up(&mut self) -> Ready {
@@ -274,4 +298,27 @@ fn a_machine_without_workers_ends_with_nothing_measured() {
         });
         assert_eq!(counts, [runs, 0], "the only worker runs everything");
     }
+}
+
+#[test]
+fn a_machine_without_workers_takes_some_when_the_load_is_raised() {
+    let mut registry = Registry::new();
+    registry.add_scenario_fn("browse", async || Ok::<_, Failure>(()));
+    let (mut coordinator, process) = machine(args(2), registry, Part { number: 2, of: 3 });
+    let load = coordinator.set_up().load;
+    let begin = monotonic();
+    coordinator.writer.send(&ToRun::Begin { at: begin }).unwrap();
+    let updates = coordinator.updates_until_idle();
+    assert!(matches!(updates.last(), Some(Update::Idle(true))), "{updates:?}");
+    let raised = load.changed(Duration::ZERO, true, 1);
+    assert_eq!(raised.workers_at(Duration::ZERO), 3.0);
+    coordinator.writer.send(&ToRun::Command(Command::Load(Arc::new(raised)))).unwrap();
+    let mut updates = coordinator.updates_until_idle();
+    let idle = monotonic() - begin;
+    updates.extend(coordinator.finish());
+    process.join().unwrap();
+    assert!(updates.iter().any(|update| matches!(update, Update::Idle(false))), "{updates:?}");
+    assert_eq!(measured(&updates).totals().ok, 2);
+    let Some(Update::Done { elapsed, .. }) = updates.last() else { panic!("{updates:?}") };
+    assert!(*elapsed <= idle, "its work was done when it became idle: {elapsed:?} and {idle:?}");
 }

@@ -1,7 +1,7 @@
 //! The loop of a shard: starts and ends workers, executes commands, and reports.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -102,7 +102,8 @@ impl PreparedShard {
         let (scope, outbox, clock) = (self.scope.clone(), self.outbox.clone(), self.process.clock.clone());
         let mut builder = Builder::new_current_thread();
         builder.enable_all().on_thread_start(move || scope.adopt());
-        let work = run(self);
+        let idle_since = IdleSince::default();
+        let work = run(self, idle_since.clone());
         // The coordinator waits for `Done`, so it is sent whatever happens.
         let ended = catch_unwind(AssertUnwindSafe(|| block_on(builder, Box::pin(work))));
         let failed = match ended {
@@ -117,17 +118,22 @@ impl PreparedShard {
         if let Some(why) = failed {
             outbox.send(Update::SystemFailed(why));
         }
-        outbox.send(Update::Done { elapsed: clock.real(), paused: clock.paused() });
+        let (elapsed, paused) = idle_since.get().unwrap_or_else(|| (clock.real(), clock.paused()));
+        outbox.send(Update::Done { elapsed, paused });
     }
 }
 
-async fn run(prepared: PreparedShard) {
+/// Since when a shard has been idle, and how long the run was paused until then; `None` while it has workers.
+type IdleSince = Rc<Cell<Option<(Duration, Duration)>>>;
+
+async fn run(prepared: PreparedShard, idle_since: IdleSince) {
     let PreparedShard { plan, scope: _, statuses, announced, outbox, process, number, inbox: mut commands } = prepared;
     let (split, shards) = (process.split, process.shards);
     let shard = Rc::new(Shard::new(plan, process, number, outbox, statuses, announced));
     crate::failure::capture_backtraces(shard.backtraces);
 
     let mut workers = Workers::new(shard.clone(), split.workers().part(number, shards));
+    workers.may_grow = split.is_shared();
     if split.is_shared() {
         workers.wait_for_the_run(&mut commands).await;
     }
@@ -140,6 +146,7 @@ async fn run(prepared: PreparedShard) {
 
     let mut forced_at = None;
     while !workers.are_over() {
+        workers.note_idle(&idle_since);
         shard.last_turn.set(shard.clock.now());
         let mut tick = pin!(tokio::time::sleep_until(workers.next_turn().into()));
         tokio::select! {
@@ -197,6 +204,8 @@ struct Workers {
     ended: Rc<EndedWorkers>,
     /// The numbers of its workers.
     part: Part,
+    /// Whether a shard without workers waits for more load. The coordinator knows when there will be none.
+    may_grow: bool,
 }
 
 /// The slots of workers that have ended.
@@ -211,7 +220,7 @@ struct EndedWorkers {
 impl Workers {
     fn new(shard: Rc<Shard>, part: Part) -> Workers {
         let slots = vec![Vec::new(); shard.streams.len()];
-        Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), part }
+        Workers { shard, tasks: JoinSet::new(), slots, ended: Rc::default(), part, may_grow: false }
     }
 
     /// Waits until the run starts on all machines, or is stopped before, and reports how late the shard is.
@@ -242,12 +251,36 @@ impl Workers {
             Command::EndStream(stream) => {
                 self.shard.end_stream(stream);
             }
+            Command::Finish => self.may_grow = false,
         }
     }
 
     /// Whether all workers have ended and no more will start.
     fn are_over(&self) -> bool {
-        self.tasks.is_empty() && (!self.shard.stop.may_run() || self.shard.clock.now() >= self.plan_end())
+        self.tasks.is_empty() && (!self.shard.stop.may_run() || (self.plan_is_over() && !self.waits_for_load()))
+    }
+
+    fn plan_is_over(&self) -> bool {
+        self.shard.clock.now() >= self.plan_end()
+    }
+
+    /// Whether workers may be added although the plan needs none.
+    fn waits_for_load(&self) -> bool {
+        self.may_grow && self.shard.streams.iter().any(|stream| stream.pacing.is_open_ended())
+    }
+
+    /// Reports when the shard becomes idle or has workers again.
+    fn note_idle(&self, since: &IdleSince) {
+        let is_idle = self.tasks.is_empty() && self.plan_is_over();
+        if is_idle == since.get().is_some() {
+            return;
+        }
+        let (elapsed, paused) = (self.shard.clock.real(), self.shard.clock.paused());
+        since.set(is_idle.then_some((elapsed, paused)));
+        if is_idle {
+            self.shard.report(elapsed);
+        }
+        self.shard.outbox.send(Update::Idle(is_idle));
     }
 
     /// When the plan ends, on the run's clock.
@@ -258,7 +291,7 @@ impl Workers {
     /// When the loop has something to do without an event.
     fn next_turn(&self) -> Instant {
         let report = self.shard.due.get();
-        if !self.tasks.is_empty() || self.shard.clock.is_paused() {
+        if !self.tasks.is_empty() || self.shard.clock.is_paused() || self.waits_for_load() {
             return report;
         }
         let left = self.plan_end().saturating_sub(self.shard.clock.now());

@@ -123,7 +123,7 @@ impl ProcessState {
             Command::Pause(paused) => self.clock.pause(*paused),
             // A stop ends a pause.
             Command::Stop | Command::Force => self.clock.pause(false),
-            Command::Load(_) | Command::EndStream(_) => {}
+            Command::Load(_) | Command::EndStream(_) | Command::Finish => {}
         }
         if *command == Command::Force {
             self.forced.get_or_init(Instant::now);
@@ -138,7 +138,7 @@ fn deliver(commands: &UnboundedSender<Command>, announced: &AnnouncedPhase, comm
     match command {
         Command::Stop => announced.announce(Phase::Stopping),
         Command::Force => announced.announce(Phase::Forced),
-        Command::Pause(_) | Command::Load(_) | Command::EndStream(_) => {}
+        Command::Pause(_) | Command::Load(_) | Command::EndStream(_) | Command::Finish => {}
     }
     // Fails only for a shard that has ended, which needs no commands.
     let _ = commands.send(command);
