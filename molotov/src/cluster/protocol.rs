@@ -14,6 +14,8 @@
 //! molotov.run.RUN.up.NUMBER      FromAgent         in the stream of the run, numbered by `Nats-Msg-Id`; in parts if it is large
 //! ```
 //!
+//! NUMBER is that of an assignment, so that what an agent sends is never taken for a message of another one.
+//!
 //! The stream of a run is `molotov-RUN`, and its object store `molotov-RUN` holds files by their SHA-256. Both are deleted when
 //! the run ends: by the coordinator, or by the agents if it has gone.
 
@@ -117,6 +119,8 @@ pub(super) struct Candidate {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Assignment {
     pub(super) run: RunId,
+    /// Counts the assignments of the run, from 0. An agent that is assigned again has another number.
+    pub(super) number: usize,
     pub(super) agent: AgentId,
     pub(super) nonce: [u8; 16],
     /// The agent's name in tables, with a number if others have the same.

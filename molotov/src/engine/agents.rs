@@ -45,7 +45,7 @@ pub(crate) struct Gathered {
 pub(crate) struct Reports(Sender<Message>);
 
 impl Reports {
-    pub(super) fn new(sender: Sender<Message>) -> Reports {
+    pub(crate) fn new(sender: Sender<Message>) -> Reports {
         Reports(sender)
     }
 

@@ -108,7 +108,7 @@ struct Part {
 
 impl Part {
     fn new(connection: Connection, assignment: Assignment, trust: &Trust) -> Part {
-        let (run, number) = (&assignment.run, assignment.task.part.number);
+        let (run, number) = (&assignment.run, assignment.number);
         let mut tasks = JoinSet::new();
         let (heard, beats) = mpsc::unbounded_channel();
         tasks.spawn(hear(connection.clone(), run.coordinator_beat(), heard));

@@ -248,7 +248,7 @@ async fn take_part(broker: &Broker, machine: Machine, recorded: Rc<[Snapshot]>, 
     tokio::spawn(accept_assignments(connection.clone(), state, sender));
     let assignment: Assignment = assignments.recv().await.unwrap();
 
-    let (run, number, agent) = (&assignment.run, assignment.task.part.number, &assignment.agent);
+    let (run, number, agent) = (&assignment.run, assignment.number, &assignment.agent);
     let (heard, mut beats) = mpsc::unbounded_channel();
     tokio::spawn(run::hear(connection.clone(), run.coordinator_beat(), heard));
     tokio::spawn(run::beat(connection.clone(), run.agent_beat(number)));

@@ -133,6 +133,7 @@ impl Coordinator {
     fn assignment(&self, candidate: &Candidate, files: Option<Object>) -> Assignment {
         Assignment {
             run: self.run.clone(),
+            number: 0,
             agent: candidate.agent.clone(),
             nonce: candidate.nonce,
             name: candidate.name.clone(),

@@ -63,30 +63,31 @@ pub(super) async fn conduct(
     let threads = ready.iter().map(|ready| ready.threads).sum();
     let _ = gathered.send(Ok(Gathered { members, load, threads, epoch: Instant::now() + lead }));
     loop {
-        let Some((number, message)) = crew.messages.recv().await else {
+        let Some((assignment, message)) = crew.messages.recv().await else {
             return Err(Verdict::SystemFailed("the messages of the agents cannot be received".to_owned()));
         };
-        pass_on(crew, &mut readers, number, message);
+        if let Some(number) = crew.shared.heard(assignment) {
+            pass_on(crew, &mut readers, number, message);
+        }
     }
 }
 
 /// Reads the clocks of all agents, several at a time.
 async fn read_clocks(crew: &Crew) -> Result<Vec<Offset>, Verdict> {
-    let read = |number, name: Arc<str>| {
+    let read = |assignment, name: Arc<str>| {
         let run = crew.run.clone();
         async move {
-            let offset = clocks::measure(&run.connection.client, &run.id, number).await;
+            let offset = clocks::measure(&run.connection.client, &run.id, assignment).await;
             offset.map_err(|error| Verdict::SystemFailed(format!("cannot read the clock of the agent {name}: {error}")))
         }
     };
-    let reads: Vec<_> = crew.agents().map(|agent| read(agent.number, agent.name.clone())).collect();
+    let reads: Vec<_> = crew.agents().map(|agent| read(agent.assignment, agent.name.clone())).collect();
     let offsets: Vec<_> = stream::iter(reads).buffered(PARALLEL_CLOCKS).collect().await;
     offsets.into_iter().collect()
 }
 
 /// Passes a message of an agent to the engine.
 fn pass_on(crew: &Crew, readers: &mut [EnvelopeReader], number: usize, message: FromAgent) {
-    crew.shared.heard(number);
     let (Some(agent), Some(reader)) = (crew.agent(number), readers.get_mut(number)) else { return };
     let id = MemberId(number as u32);
     match message {
@@ -107,9 +108,7 @@ fn pass_on(crew: &Crew, readers: &mut [EnvelopeReader], number: usize, message: 
             }
         }
         FromAgent::Leaving => {
-            let mut state = crew.shared.lock();
-            let at = format::elapsed(state.time(Instant::now()));
-            state.change(number, |agent| agent.has_left = true);
+            let at = format::elapsed(crew.shared.lock().time(Instant::now()));
             crew.reports.update(id, Update::Left(format!("The agent {} was asked to leave at {at}.", agent.name)));
         }
         FromAgent::Refused(why) => crew.ended(number, Some(why)),
@@ -121,8 +120,10 @@ impl Crew {
     /// Receives messages until all agents have ended.
     pub(super) async fn until_all_ended(&mut self) {
         while !self.shared.lock().agents.iter().all(|agent| agent.has_ended || agent.name.is_empty()) {
-            let Some((number, message)) = self.messages.recv().await else { return };
-            if let FromAgent::Ended { .. } | FromAgent::Refused(_) = message {
+            let Some((assignment, message)) = self.messages.recv().await else { return };
+            if let FromAgent::Ended { .. } | FromAgent::Refused(_) = message
+                && let Some(number) = self.shared.heard(assignment)
+            {
                 self.shared.lock().change(number, |agent| agent.has_ended = true);
             }
         }

@@ -49,6 +49,8 @@ pub(super) struct Crew {
     pub(super) messages: mpsc::Receiver<Received>,
     /// By number.
     slots: Vec<Slot>,
+    /// The number of the next assignment.
+    next_assignment: usize,
     /// The agents that cannot take part.
     refused: HashSet<AgentId>,
     /// Reasons and differences that have been shown.
@@ -68,6 +70,8 @@ enum Slot {
 /// An agent that takes part.
 pub(super) struct Joined {
     pub(super) number: usize,
+    /// The number of its assignment.
+    pub(super) assignment: usize,
     pub(super) id: AgentId,
     pub(super) name: Arc<str>,
     pub(super) orders: Orders,
@@ -89,9 +93,17 @@ impl Joined {
 /// The answer of an agent to an assignment.
 struct Answer {
     number: usize,
+    assignment: usize,
     candidate: Candidate,
     name: Arc<str>,
-    accepted: Result<(), String>,
+    accepted: Result<(), NotAccepted>,
+}
+
+/// Why an agent does not take part.
+enum NotAccepted {
+    Refused(String),
+    /// Its answer has not arrived, so it may believe that it takes part.
+    Unknown(String),
 }
 
 impl Crew {
@@ -105,6 +117,7 @@ impl Crew {
             reports,
             messages,
             slots,
+            next_assignment: 0,
             refused: HashSet::new(),
             shown: HashSet::new(),
             clock_error: None,
@@ -155,7 +168,7 @@ impl Crew {
                     }
                 }
                 Some(answer) = asked.next(), if !asked.is_empty() => self.answered(answer),
-                Some((number, message)) = self.messages.recv() => self.note(number, message)?,
+                Some((assignment, message)) = self.messages.recv() => self.note(assignment, message)?,
             }
         }
         Ok(())
@@ -215,9 +228,10 @@ impl Crew {
         let number = self.slots.iter().position(|slot| matches!(slot, Slot::Free)).filter(|_| !is_known)?;
         let name = self.unused_name(&candidate.name);
         let is_other = matches!(&self.settings.work, Work::Program { hash, .. } if *hash != candidate.program);
-        let settings = &self.settings;
+        let (settings, assignment_number) = (&self.settings, self.next_assignment);
         let assignment = Assignment {
             run: self.run.id.clone(),
+            number: assignment_number,
             agent: candidate.agent.clone(),
             nonce: candidate.nonce,
             name: name.to_string(),
@@ -236,18 +250,21 @@ impl Crew {
         };
         let signed = sign(&assignment, settings.key.as_deref()).ok()?;
         let signed = postcard::to_allocvec(&signed).ok()?;
+        self.next_assignment += 1;
         self.slots[number] = Slot::Asked(candidate.agent.clone());
         self.shared.lock().change(number, |agent| agent.name = name.to_string());
         let client = self.run.connection.client.clone();
         Some(async move {
             let asked = client.request(candidate.agent.assign(), signed.into());
             let accepted = match tokio::time::timeout(ASSIGN_TIMEOUT, asked).await {
-                Ok(Ok(reply)) => postcard::from_bytes::<Result<(), String>>(&reply.payload)
-                    .unwrap_or_else(|_| Err("its answer cannot be read".to_owned())),
-                Ok(Err(error)) => Err(format!("it did not answer: {error}")),
-                Err(_) => Err("it did not answer".to_owned()),
+                Ok(Ok(reply)) => match postcard::from_bytes::<Result<(), String>>(&reply.payload) {
+                    Ok(answer) => answer.map_err(NotAccepted::Refused),
+                    Err(_) => Err(NotAccepted::Unknown("its answer cannot be read".to_owned())),
+                },
+                Ok(Err(error)) => Err(NotAccepted::Unknown(format!("it did not answer: {error}"))),
+                Err(_) => Err(NotAccepted::Unknown("it did not answer".to_owned())),
             };
-            Answer { number, candidate, name, accepted }
+            Answer { number, assignment: assignment_number, candidate, name, accepted }
         })
     }
 
@@ -265,24 +282,31 @@ impl Crew {
     }
 
     fn answered(&mut self, answer: Answer) {
-        let Answer { number, candidate, name, accepted } = answer;
-        if let Err(why) = accepted {
+        let Answer { number, assignment, candidate, name, accepted } = answer;
+        let start_orders = || {
+            let (connection, agent, key) = (&self.run.connection, candidate.agent.clone(), self.settings.key.clone());
+            Orders::start(connection, &self.run.id, assignment, agent, key)
+        };
+        if let Err(not_accepted) = accepted {
+            let why = match not_accepted {
+                NotAccepted::Refused(why) => why,
+                NotAccepted::Unknown(why) => {
+                    start_orders().send(Order::Leave);
+                    why
+                }
+            };
             self.slots[number] = Slot::Free;
             // Nobody waits for its end.
             self.shared.lock().change(number, |agent| agent.name.clear());
             self.show_once(format!("the agent {} does not take part: {why}", candidate.name));
             return;
         }
-        self.shared.heard(number);
-        let orders = Orders::start(
-            &self.run.connection,
-            &self.run.id,
-            number,
-            candidate.agent.clone(),
-            self.settings.key.clone(),
-        );
+        let orders = start_orders();
+        self.shared.lock().assigned.insert(assignment, number);
+        let _ = self.shared.heard(assignment);
         self.slots[number] = Slot::Taken(Joined {
             number,
+            assignment,
             id: candidate.agent,
             name: name.clone(),
             orders,
@@ -308,8 +332,11 @@ impl Crew {
         let Some(agent) = self.agent(number) else { return };
         agent.orders.send(Order::Leave);
         self.reports.line(Line::warning(format!("the agent {} {why}; waiting for another", agent.name)));
+        let mut state = self.shared.lock();
+        state.assigned.remove(&agent.assignment);
+        state.change(number, |agent| agent.name.clear());
+        drop(state);
         self.slots[number] = Slot::Free;
-        self.shared.lock().change(number, |agent| agent.name.clear());
     }
 
     /// Runs the fixtures of all agents. Returns the report of each.
@@ -334,7 +361,7 @@ impl Crew {
         let mut looks = tokio::time::interval(LOOK_PERIOD);
         while !holds(self) {
             tokio::select! {
-                Some((number, message)) = self.messages.recv() => self.note(number, message)?,
+                Some((assignment, message)) = self.messages.recv() => self.note(assignment, message)?,
                 _ = looks.tick() => self.check_silence()?,
             }
         }
@@ -356,8 +383,8 @@ impl Crew {
     }
 
     /// Notes a message that arrives before the run begins.
-    fn note(&mut self, number: usize, message: FromAgent) -> Result<(), Verdict> {
-        self.shared.heard(number);
+    fn note(&mut self, assignment: usize, message: FromAgent) -> Result<(), Verdict> {
+        let Some(number) = self.shared.heard(assignment) else { return Ok(()) };
         let Some(agent) = self.agent(number) else { return Ok(()) };
         let (label, name) = (agent.label(), agent.name.clone());
         match message {

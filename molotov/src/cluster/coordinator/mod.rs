@@ -14,6 +14,9 @@ mod reader;
 mod run;
 mod shared;
 mod task;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
 
 use std::{
     sync::{Arc, mpsc},

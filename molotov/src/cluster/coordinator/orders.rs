@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_millis(500);
 pub(super) struct Orders(mpsc::UnboundedSender<Order>);
 
 impl Orders {
-    /// Starts the task that publishes the orders to an agent.
+    /// Starts the task that publishes the orders to the agent of the assignment with this number.
     pub(super) fn start(
         connection: &Connection,
         run: &RunId,

@@ -17,7 +17,7 @@ const CAPACITY: usize = 1_024;
 /// How often messages that were read are deleted.
 const PURGE_PERIOD: Duration = Duration::from_secs(2);
 
-/// A message of an agent, by the agent's number.
+/// A message of an agent, by the number of its assignment.
 pub(in crate::cluster) type Received = (usize, FromAgent);
 
 /// Starts the task that reads.
@@ -57,7 +57,7 @@ struct Reader {
     last: u64,
     /// The last one that was deleted.
     purged: u64,
-    /// The parts of messages whose last part has not arrived, by the agent's number.
+    /// The parts of messages whose last part has not arrived, by the number of the assignment.
     parts: HashMap<usize, Parts>,
     sender: mpsc::Sender<Received>,
 }
@@ -131,9 +131,9 @@ impl Reader {
     }
 
     /// Returns a whole message: after its last part if it arrives in parts.
-    fn join(&mut self, agent: usize, payload: &[u8], part: Option<Part>) -> Option<postcard::Result<FromAgent>> {
+    fn join(&mut self, assignment: usize, payload: &[u8], part: Option<Part>) -> Option<postcard::Result<FromAgent>> {
         let Some(part) = part else { return Some(postcard::from_bytes(payload)) };
-        let parts = self.parts.entry(agent).or_default();
+        let parts = self.parts.entry(assignment).or_default();
         // The broker may have stored a part twice, long after the first time.
         if part.number != parts.received {
             return None;
@@ -143,6 +143,6 @@ impl Reader {
         if parts.received < part.parts {
             return None;
         }
-        self.parts.remove(&agent).map(|whole| postcard::from_bytes(&whole.bytes))
+        self.parts.remove(&assignment).map(|whole| postcard::from_bytes(&whole.bytes))
     }
 }

@@ -155,7 +155,7 @@ pub(super) async fn beat(run: Run) {
 async fn hear(mut beats: Subscriber, shared: Arc<Shared>) {
     while let Some(beat) = beats.next().await {
         if let Some(number) = beat.subject.rsplit('.').next().and_then(|number| number.parse().ok()) {
-            shared.heard(number);
+            let _ = shared.heard(number);
         }
     }
 }

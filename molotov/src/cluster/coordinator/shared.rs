@@ -1,6 +1,7 @@
 //! What the thread that talks to the broker and the members of a run both know.
 
 use std::{
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -15,6 +16,8 @@ pub(super) struct State {
     pub(super) broker: Result<Instant, Instant>,
     /// The agents, by number.
     pub(super) agents: Vec<AgentState>,
+    /// The number of the agent of each assignment that counts.
+    pub(super) assigned: HashMap<usize, usize>,
     /// Since when no agent is at work.
     pub(super) idle_since: Option<Instant>,
     /// When the run began.
@@ -34,25 +37,30 @@ pub(super) struct AgentState {
     pub(super) is_incomplete: bool,
     /// How late its first and its last thread began.
     pub(super) began: Option<(Duration, Duration)>,
-    /// It has left before its work was done.
-    pub(super) has_left: bool,
 }
 
 impl Shared {
     pub(super) fn new(agents: usize) -> Shared {
         let agents = vec![AgentState::default(); agents];
-        Shared(Mutex::new(State { broker: Ok(Instant::now()), agents, idle_since: None, epoch: None }))
+        Shared(Mutex::new(State {
+            broker: Ok(Instant::now()),
+            agents,
+            assigned: HashMap::new(),
+            idle_since: None,
+            epoch: None,
+        }))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that an agent was heard.
-    pub(super) fn heard(&self, number: usize) {
-        if let Some(agent) = self.lock().agents.get_mut(number) {
-            agent.heard = Some(Instant::now());
-        }
+    /// Notes that the agent of an assignment was heard. Returns its number; `None` if the assignment does not count.
+    pub(super) fn heard(&self, assignment: usize) -> Option<usize> {
+        let mut state = self.lock();
+        let number = *state.assigned.get(&assignment)?;
+        state.agents.get_mut(number)?.heard = Some(Instant::now());
+        Some(number)
     }
 }
 

@@ -1,0 +1,173 @@
+//! Tests a coordinator with a real broker. The tests play the engine and the agents.
+
+use std::time::{Duration, Instant};
+
+use async_nats::Subscriber;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    super::{
+        connection::Connection,
+        protocol::{
+            AgentId, Assignment, Candidate, FromAgent, OFFERS, Offer, Order, Sha256, Signed, ToAgent, VERSION, Work,
+        },
+        test_server::TestServer,
+    },
+    *,
+};
+use crate::{
+    engine::Message,
+    queue::{self, Receiver},
+};
+
+/// A run that gathers agents.
+struct Gathering {
+    cluster: Cluster,
+    messages: Receiver<Message>,
+}
+
+impl Gathering {
+    fn start(server: &TestServer, agents: usize) -> Gathering {
+        let settings = Settings {
+            broker: Broker::parse(&server.url(), |_| None).unwrap(),
+            agents,
+            on_lost: OnLost::Stop,
+            work: Work::Command { python: None },
+            key: None,
+            seed: 1,
+            options: "{}".to_owned(),
+            sets_up_once: false,
+            shipped: Shipped::default(),
+        };
+        let mut cluster = Cluster::new(settings, None);
+        let (sender, messages) = queue::queue();
+        cluster.gather(Reports::new(sender)).unwrap();
+        Gathering { cluster, messages }
+    }
+
+    /// Waits until a line has this text.
+    async fn wait_for_line(&self, text: &str) {
+        until(|| match self.messages.try_receive() {
+            Ok(Message::Line(line)) => line.text.contains(text).then_some(()),
+            _ => None,
+        })
+        .await;
+    }
+}
+
+/// An agent without a run process.
+struct TestAgent {
+    connection: Connection,
+    id: AgentId,
+    offers: Subscriber,
+    requests: Subscriber,
+}
+
+impl TestAgent {
+    async fn start(server: &TestServer, name: &str) -> TestAgent {
+        let connection = server.connect().await;
+        let id = AgentId(name.to_owned());
+        let offers = connection.client.subscribe(OFFERS).await.unwrap();
+        let requests = connection.client.subscribe(id.assign()).await.unwrap();
+        TestAgent { connection, id, offers, requests }
+    }
+
+    /// Answers an offer, and the assignment that follows with `reply`. Returns the assignment.
+    async fn take(&mut self, reply: Bytes) -> Assignment {
+        let offer: Offer = decode(&self.offers.next().await.unwrap().payload);
+        let candidate = Candidate {
+            protocol: VERSION,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            agent: self.id.clone(),
+            name: self.id.0.clone(),
+            target: String::new(),
+            program: Sha256([0; 32]),
+            python: None,
+            cores: 1,
+            memory: 0,
+            nonce: [7; 16],
+            needs_signature: false,
+        };
+        self.connection.client.publish(offer.run.join(), encode(&candidate)).await.unwrap();
+        let request = self.requests.next().await.unwrap();
+        self.connection.client.publish(request.reply.unwrap(), reply).await.unwrap();
+        opened(&request.payload)
+    }
+
+    /// Accepts an assignment.
+    async fn join(&mut self) -> Assignment {
+        self.take(encode(&Ok::<(), String>(()))).await
+    }
+
+    /// Waits for the first order that it has not read.
+    async fn order(&self, assignment: &Assignment, sequence: u64) -> Order {
+        let subject = assignment.run.down(assignment.number);
+        let stream = self.connection.jetstream.get_stream(assignment.run.stream()).await.unwrap();
+        loop {
+            let Ok(message) = stream.get_last_raw_message_by_subject(&subject).await else { continue };
+            let order: ToAgent = opened(&message.payload);
+            if order.sequence == sequence {
+                assert_eq!(order.agent, self.id);
+                return order.message;
+            }
+        }
+    }
+
+    async fn send(&self, assignment: &Assignment, message: FromAgent) {
+        let subject = assignment.run.up(assignment.number);
+        self.connection.jetstream.publish(subject, encode(&message)).await.unwrap().await.unwrap();
+    }
+
+    /// The names of all streams at the broker.
+    async fn streams(&self) -> Vec<String> {
+        self.connection.jetstream.stream_names().try_collect().await.unwrap()
+    }
+}
+
+/// Waits until a condition holds, for ten seconds at most. Meanwhile, the connections of the test work.
+async fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(met) = condition() {
+            return met;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "the condition was not met within 10 s");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn encode(message: &impl Serialize) -> Bytes {
+    postcard::to_allocvec(message).unwrap().into()
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    postcard::from_bytes(bytes).unwrap()
+}
+
+fn opened<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    decode(&decode::<Signed>(bytes).payload)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn an_agent_whose_answer_was_lost_is_freed_and_can_join_again() {
+    let server = TestServer::start();
+    let run = Gathering::start(&server, 2);
+    runtime().block_on(async {
+        let mut agent = TestAgent::start(&server, "one").await;
+        let lost = agent.take(Bytes::from_static(b"\xff")).await;
+        assert!(matches!(agent.order(&lost, 0).await, Order::Leave));
+        run.wait_for_line("the agent one does not take part: its answer cannot be read").await;
+        // The coordinator does not read what it sends.
+        agent.send(&lost, FromAgent::Refused("it believed that it takes part".to_owned())).await;
+        let again = agent.join().await;
+        assert_eq!(again.task.part, lost.task.part);
+        assert_ne!(again.number, lost.number, "the order to leave is not for this assignment");
+        run.wait_for_line("The agent one (1 core) takes part: 1 of 2").await;
+    });
+}
