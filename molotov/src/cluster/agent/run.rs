@@ -36,6 +36,8 @@ const LOOK_PERIOD: Duration = Duration::from_millis(100);
 const ENDED_SILENCE: Duration = Duration::from_secs(3);
 /// How long messages of a run that has ended are kept for a broker that cannot be reached.
 const KEEP: Duration = Duration::from_secs(600);
+/// How long the coordinator may take to receive that an agent is free, which it has asked for.
+const FREE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the last messages may take when the agent was asked to end.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often an agent asks whether a silent coordinator is alive.
@@ -101,6 +103,8 @@ struct Part {
     deadlines: Option<Deadlines>,
     /// Whether the coordinator was silent for too long.
     is_abandoned: bool,
+    /// When the coordinator has asked it to be free.
+    dismissed: Option<Instant>,
     signal: Option<i32>,
     /// Since when everything is done except for messages that the broker has not acknowledged.
     ended: Option<(Instant, String)>,
@@ -129,6 +133,7 @@ impl Part {
             heard: Instant::now(),
             deadlines: None,
             is_abandoned: false,
+            dismissed: None,
             signal: None,
             ended: None,
         }
@@ -159,8 +164,9 @@ impl Part {
                 Some(()) = self.beats.recv() => self.heard = Instant::now(),
                 Some(received) = self.orders.recv() => match received {
                     Received::Order(Order::Leave) => {
-                        let how = self.ended.take().map(|(_, how)| how);
-                        return how.unwrap_or_else(|| "ended by the coordinator".to_owned());
+                        preparing = None;
+                        self.end(None, "ended by the coordinator");
+                        self.dismissed.get_or_insert_with(Instant::now);
                     }
                     Received::Order(Order::Run(message)) => self.pass_on(message),
                     Received::Refused(why) => note(&why),
@@ -241,10 +247,10 @@ impl Part {
             }
         }
         let Some((since, how)) = &self.ended else { return None };
-        if self.publisher.is_drained() && self.signal.is_some() {
-            return Some(how.clone());
-        }
-        if self.publisher.is_drained() && !self.is_abandoned {
+        let is_free = self.signal.is_some() || self.dismissed.is_some() || !self.is_abandoned;
+        // The coordinator deletes the stream when it has waited long enough.
+        let is_late = self.dismissed.is_some_and(|dismissed| dismissed.elapsed() >= FREE_TIMEOUT);
+        if self.publisher.is_drained() && is_free || is_late {
             return Some(how.clone());
         }
         let limit = if self.signal.is_some() { LEAVE_TIMEOUT } else { KEEP };

@@ -357,6 +357,21 @@ fn reports_a_process_that_has_crashed() {
 }
 
 #[test]
+fn reports_that_it_is_free_when_the_coordinator_does_not_need_it() {
+    let server = TestServer::start();
+    let _agent = TestAgent::start(&server, "one", &[]);
+    runtime().block_on(async {
+        let mut coordinator = Coordinator::open(&server, "run").await;
+        coordinator.take_agent().await;
+        coordinator.order(Order::Leave).await;
+        assert_eq!(coordinator.received().await.last().unwrap(), "ended: None");
+        // It is free, although the run goes on.
+        let next = Coordinator::open(&server, "next").await;
+        assert_eq!(next.candidate().await.agent, coordinator.agent.unwrap().agent);
+    });
+}
+
+#[test]
 fn leaves_with_the_last_messages_when_a_signal_arrives() {
     let server = TestServer::start();
     let agent = TestAgent::start(&server, "one", &[]);

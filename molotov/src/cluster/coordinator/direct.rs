@@ -14,7 +14,6 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    cluster::protocol::Order,
     engine::{Gathered, Reports},
     run::Verdict,
 };
@@ -30,17 +29,26 @@ pub(super) async fn direct(
     gathered: mpsc::Sender<Result<Gathered, Verdict>>,
     mut dismissed: oneshot::Receiver<()>,
 ) -> Vec<String> {
-    let opened = tokio::select! {
-        opened = Run::open(&settings, &shared) => opened,
+    let connected = tokio::select! {
+        connected = Run::connect(&settings) => connected,
         _ = &mut dismissed => return Vec::new(),
     };
-    let run = match opened {
+    let run = match connected {
         Ok(run) => run,
         Err(why) => {
             let _ = gathered.send(Err(Verdict::SystemFailed(why)));
             return Vec::new();
         }
     };
+    let created = tokio::select! {
+        created = run.create(&settings, &shared) => created,
+        _ = &mut dismissed => Err("the run was stopped".to_owned()),
+    };
+    if let Err(why) = created {
+        run.delete().await;
+        let _ = gathered.send(Err(Verdict::SystemFailed(why)));
+        return Vec::new();
+    }
     tokio::spawn(run::watch_broker(run.clone(), shared.clone(), reports.clone()));
     tokio::spawn(run.clone().delete_abandoned());
     tokio::spawn(run::beat(run.clone()));
@@ -52,9 +60,7 @@ pub(super) async fn direct(
         }
         _ = &mut dismissed => {}
     }
-    for agent in crew.agents() {
-        agent.orders.send(Order::Leave);
-    }
+    crew.dismiss();
     let _ = tokio::time::timeout(LEAVE_TIMEOUT, crew.until_all_ended()).await;
     run.delete().await;
     crew.notes()

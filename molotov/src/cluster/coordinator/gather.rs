@@ -9,7 +9,10 @@ use std::{
 
 use async_nats::Subscriber;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, interval_at},
+};
 
 use super::{
     Settings,
@@ -35,6 +38,10 @@ use crate::{
 
 /// How often agents are offered to take part.
 const OFFER_PERIOD: Duration = Duration::from_millis(500);
+/// How long agents are waited for until a line says how to start them.
+const FIRST_HINT: Duration = Duration::from_secs(5);
+/// The time between two such lines.
+const HINT_PERIOD: Duration = Duration::from_secs(60);
 /// How long an agent may take to accept.
 const ASSIGN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the agents are checked while the run is prepared.
@@ -63,7 +70,10 @@ pub(super) struct Crew {
 enum Slot {
     Free,
     /// An agent was asked to take it.
-    Asked(AgentId),
+    Asked {
+        agent: AgentId,
+        assignment: usize,
+    },
     Taken(Joined),
 }
 
@@ -153,6 +163,7 @@ impl Crew {
         };
         let offer: bytes::Bytes = postcard::to_allocvec(&offer).map_err(|error| system(&error))?.into();
         let mut offers = tokio::time::interval(OFFER_PERIOD);
+        let mut hints = interval_at(Instant::now() + FIRST_HINT, HINT_PERIOD);
         let mut asked = FuturesUnordered::new();
         while self.agents().count() < self.settings.agents {
             tokio::select! {
@@ -160,6 +171,7 @@ impl Crew {
                     self.free_silent().await;
                     let _ = client.publish(OFFERS, offer.clone()).await;
                 }
+                _ = hints.tick() => self.hint(),
                 Some(message) = candidates.next() => {
                     if let Some(candidate) = self.judge(&message.payload)
                         && let Some(ask) = self.ask(candidate)
@@ -172,6 +184,14 @@ impl Crew {
             }
         }
         Ok(())
+    }
+
+    /// Shows how many agents are missing.
+    fn hint(&self) {
+        let (joined, all, join) = (self.agents().count(), self.settings.agents, &self.settings.join);
+        let verb = if joined == 1 { "has" } else { "have" };
+        let text = format!("{joined} of {all} agents {verb} joined; start more on other machines: {join}");
+        self.reports.line(Line::info(text));
     }
 
     /// Returns a candidate that can take part, and shows once why another one cannot.
@@ -190,14 +210,18 @@ impl Crew {
         }
         let why = match &self.settings.work {
             Work::Command { python: Some(python) } => {
-                let own = candidate.python.as_ref()?;
-                if own != python {
-                    let name = &candidate.name;
-                    self.show_once(format!(
-                        "The agent {name} runs scripts with Python {own}, and this machine with {python}"
-                    ));
+                let name = &candidate.name;
+                match &candidate.python {
+                    Some(own) => {
+                        if own != python {
+                            self.show_once(format!(
+                                "The agent {name} runs scripts with Python {own}, and this machine with {python}"
+                            ));
+                        }
+                        None
+                    }
+                    None => Some("it is a program without Python; start `molotov --join` there".to_owned()),
                 }
-                None
             }
             Work::Command { python: None } => None,
             work @ Work::Program { .. } => program::unsuitable(work, &candidate.target, candidate.program),
@@ -222,7 +246,7 @@ impl Crew {
     fn ask(&mut self, candidate: Candidate) -> Option<impl Future<Output = Answer> + use<>> {
         let is_known = self.slots.iter().any(|slot| match slot {
             Slot::Free => false,
-            Slot::Asked(agent) => *agent == candidate.agent,
+            Slot::Asked { agent, .. } => *agent == candidate.agent,
             Slot::Taken(joined) => joined.id == candidate.agent,
         });
         let number = self.slots.iter().position(|slot| matches!(slot, Slot::Free)).filter(|_| !is_known)?;
@@ -251,7 +275,7 @@ impl Crew {
         let signed = sign(&assignment, settings.key.as_deref()).ok()?;
         let signed = postcard::to_allocvec(&signed).ok()?;
         self.next_assignment += 1;
-        self.slots[number] = Slot::Asked(candidate.agent.clone());
+        self.slots[number] = Slot::Asked { agent: candidate.agent.clone(), assignment: assignment_number };
         self.shared.lock().change(number, |agent| agent.name = name.to_string());
         let client = self.run.connection.client.clone();
         Some(async move {
@@ -316,6 +340,23 @@ impl Crew {
         let (joined, all) = (self.agents().count(), self.settings.agents);
         let cores = format::plural(candidate.cores as u64, "core");
         self.reports.line(Line::info(format!("The agent {name} ({cores}) takes part: {joined} of {all}")));
+    }
+
+    /// Frees all agents. Those that were asked and have not answered may believe that they take part.
+    pub(super) fn dismiss(&mut self) {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            match slot {
+                Slot::Taken(agent) => agent.orders.send(Order::Leave),
+                Slot::Asked { agent, assignment } => {
+                    let key = self.settings.key.clone();
+                    let orders = Orders::start(&self.run.connection, &self.run.id, *assignment, agent.clone(), key);
+                    orders.send(Order::Leave);
+                    // Nobody waits for its end.
+                    self.shared.lock().change(number, |agent| agent.name.clear());
+                }
+                Slot::Free => {}
+            }
+        }
     }
 
     /// Frees the places of agents that are no longer there.

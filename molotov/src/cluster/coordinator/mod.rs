@@ -59,6 +59,8 @@ struct Settings {
     sets_up_once: bool,
     /// What agents receive besides.
     shipped: Shipped,
+    /// The command that starts an agent.
+    join: String,
 }
 
 /// The agents of a run, as the engine sees them.

@@ -42,11 +42,16 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Connects to the broker, and creates the stream and the object store of a new run.
-    pub(super) async fn open(settings: &Settings, shared: &Arc<Shared>) -> Result<Run, String> {
+    /// Connects to the broker, and names a new run.
+    pub(super) async fn connect(settings: &Settings) -> Result<Run, String> {
         let connection = settings.broker.connect("molotov coordinator").await.map_err(|error| error.to_string())?;
         let id = RunId(std::iter::repeat_with(fastrand::alphanumeric).take(16).collect());
-        let run = Run { id, connection };
+        Ok(Run { id, connection })
+    }
+
+    /// Creates the stream of the run, and the object store with its files. If that fails or ends early, the caller deletes the run.
+    pub(super) async fn create(&self, settings: &Settings, shared: &Arc<Shared>) -> Result<(), String> {
+        let run = self;
         let broker = &settings.broker;
         let subscribe = async |subject: String| {
             let subscribed = run.connection.client.subscribe(subject).await;
@@ -63,11 +68,8 @@ impl Run {
         };
         let created = run.connection.jetstream.create_stream(config).await;
         created.map_err(|error| format!("cannot create a stream at the broker {broker}: {error}"))?;
-        if let Err(error) = run.upload(settings).await {
-            run.delete().await;
-            return Err(format!("cannot store the files of the run at the broker {broker}: {error}"));
-        }
-        Ok(run)
+        let uploaded = run.upload(settings).await;
+        uploaded.map_err(|error| format!("cannot store the files of the run at the broker {broker}: {error}"))
     }
 
     /// Stores the files of the run, by their hash.

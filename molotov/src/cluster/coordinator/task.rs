@@ -79,18 +79,23 @@ pub(crate) fn prepare(
     };
     let key = args.signing_key.as_ref().map(|path| SigningKey::read(path).map(Arc::new)).transpose();
     let key = key.map_err(|error| error.to_string())?;
-    let (broker, server) = match &args.cluster {
-        Some(url) => (Broker::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?, None),
+    let program = match &work {
+        Work::Command { .. } => "molotov",
+        Work::Program { name, .. } => name.as_str(),
+    };
+    let (broker, server, join) = match &args.cluster {
+        Some(url) => {
+            let broker = Broker::parse(url, |name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+            let join = format!("{program} --join {broker}");
+            (broker, None, join)
+        }
         None => {
             let server = Server::start()?;
-            let program = match work {
-                Work::Command { .. } => "molotov",
-                Work::Program { ref name, .. } => name.as_str(),
-            };
-            // The line contains the token, which the agents need.
-            let line = format!("Started a broker. On each machine: {program} --join {}\n", server.url());
+            // It contains the token, which the agents need.
+            let join = format!("{program} --join {}", server.url());
+            let line = format!("Started a broker. On each machine: {join}\n");
             let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), line.as_bytes());
-            (server.broker()?, Some(server))
+            (server.broker()?, Some(server), join)
         }
     };
     let settings = Settings {
@@ -103,6 +108,7 @@ pub(crate) fn prepare(
         options,
         sets_up_once,
         shipped,
+        join,
     };
     Ok(Some(Cluster::new(settings, server)))
 }

@@ -40,6 +40,7 @@ impl Gathering {
             options: "{}".to_owned(),
             sets_up_once: false,
             shipped: Shipped::default(),
+            join: "molotov --join nats://broker".to_owned(),
         };
         let mut cluster = Cluster::new(settings, None);
         let (sender, messages) = queue::queue();
@@ -169,5 +170,39 @@ fn an_agent_whose_answer_was_lost_is_freed_and_can_join_again() {
         assert_eq!(again.task.part, lost.task.part);
         assert_ne!(again.number, lost.number, "the order to leave is not for this assignment");
         run.wait_for_line("The agent one (1 core) takes part: 1 of 2").await;
+    });
+}
+
+#[test]
+fn a_run_that_is_dismissed_while_it_gathers_ends_at_once_and_leaves_nothing() {
+    let server = TestServer::start();
+    let mut run = Gathering::start(&server, 3);
+    let runtime = runtime();
+    let (agent, joined) = runtime.block_on(async {
+        let mut agent = TestAgent::start(&server, "one").await;
+        let joined = agent.join().await;
+        run.wait_for_line("1 of 3").await;
+        (agent, joined)
+    });
+    let start = Instant::now();
+    let dismissed = thread::spawn(move || run.cluster.dismiss());
+    let notes = runtime.block_on(async {
+        assert!(matches!(agent.order(&joined, 0).await, Order::Leave));
+        agent.send(&joined, FromAgent::Ended { problem: None }).await;
+        let notes = tokio::task::spawn_blocking(|| dismissed.join().unwrap()).await.unwrap();
+        assert_eq!(agent.streams().await, [""; 0]);
+        notes
+    });
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_eq!(notes, [""; 0]);
+}
+
+#[test]
+fn says_how_many_agents_are_missing_and_how_to_start_them() {
+    let server = TestServer::start();
+    let run = Gathering::start(&server, 2);
+    runtime().block_on(async {
+        TestAgent::start(&server, "one").await.join().await;
+        run.wait_for_line("1 of 2 agents has joined; start more on other machines: molotov --join nats://broker").await;
     });
 }
