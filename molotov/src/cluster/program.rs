@@ -6,12 +6,15 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::OnceLock,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{OnceLock, mpsc},
+    thread,
+    time::{Duration, Instant},
 };
 
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use ring::digest;
+use rustix::process::{Pid, Signal};
 
 use super::{
     cache,
@@ -26,6 +29,8 @@ const OWN: &str = if cfg!(target_os = "linux") { "/proc/self/exe" } else { "" };
 
 /// How many programs of other machines are kept.
 const KEPT: usize = 4;
+/// How long a program may take to print its version.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest program, in bytes.
 const SIZE_LIMIT: u64 = 4 << 30;
 
@@ -133,7 +138,7 @@ fn install_in(folder: &Path, packed: &[u8], hash: Sha256, name: &str) -> Result<
         return Err(changed(name));
     }
     drop(file);
-    check(&draft, name)?;
+    check(&draft, name, CHECK_TIMEOUT)?;
     fs::rename(&draft, &path).map_err(failed)?;
     let programs = cache::newest_first(folder).into_iter().filter(|path| path.is_file());
     for old in programs.skip(KEPT) {
@@ -148,7 +153,7 @@ fn changed(name: &str) -> String {
 }
 
 /// Checks that the system can load a program and its libraries, by asking for its version.
-fn check(path: &Path, name: &str) -> Result<(), String> {
+fn check(path: &Path, name: &str, timeout: Duration) -> Result<(), String> {
     let cannot = |why: &str| {
         format!(
             "the program `{name}` cannot be started on this machine: {why}; build it for this system, or link it statically \
@@ -158,6 +163,8 @@ fn check(path: &Path, name: &str) -> Result<(), String> {
     };
     let mut command = Command::new(path);
     command.arg0(name).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // It may start others, which hold its output open.
+    command.process_group(0);
     let mut child = match start(&mut command) {
         Ok(child) => child,
         // The program exists, so its loader does not.
@@ -166,12 +173,25 @@ fn check(path: &Path, name: &str) -> Result<(), String> {
         }
         Err(error) => return Err(cannot(&error.to_string())),
     };
-    let mut output = String::new();
-    let mut errors = child.stderr.take().map(BufReader::new);
-    // The loader writes one line and ends. Another program may write more.
-    let _ = errors.as_mut().map(|errors| errors.by_ref().take(4_096).read_line(&mut output));
-    drop(errors);
-    let status = child.wait().map_err(|error| cannot(&error.to_string()))?;
+    let (sender, written) = mpsc::channel();
+    let errors = child.stderr.take();
+    let read = move || {
+        let mut line = String::new();
+        // The loader writes one line and ends. Another program may write more.
+        let _ = errors.map(|errors| BufReader::new(errors.take(4_096)).read_line(&mut line));
+        let _ = sender.send(line);
+    };
+    let reading = thread::Builder::new().name("molotov-check".to_owned()).spawn(read);
+    let status = wait(&mut child, timeout);
+    let status = status.map_err(|error| cannot(&error.to_string()))?;
+    let Some(status) = status else {
+        return Err(format!(
+            "the program `{name}` did not print its version (`--version`) within {} s",
+            timeout.as_secs()
+        ));
+    };
+    // What the program has started may not end.
+    let output = reading.ok().and_then(|_| written.recv_timeout(Duration::from_secs(1)).ok()).unwrap_or_default();
     match status.code() {
         Some(126 | 127) => Err(cannot(output.trim())),
         // GLIBC's loader exits with 1 if a version of a library is missing.
@@ -180,14 +200,30 @@ fn check(path: &Path, name: &str) -> Result<(), String> {
     }
 }
 
+/// Waits for the end of a process, and kills its group after the timeout. Returns `None` in that case.
+fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if begin.elapsed() >= timeout {
+            let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Starts a program that was just written. Another thread may have forked while the file was open for writing, and until that
 /// child executes its own program, the system refuses to execute this one.
-fn start(command: &mut Command) -> io::Result<std::process::Child> {
-    let begin = std::time::Instant::now();
+fn start(command: &mut Command) -> io::Result<Child> {
+    let begin = Instant::now();
     loop {
         match command.spawn() {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && begin.elapsed().as_secs() < 5 => {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                thread::sleep(Duration::from_millis(5));
             }
             result => return result,
         }
@@ -267,6 +303,23 @@ mod tests {
             assert!(error.starts_with(&expected), "{error}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed_with_what_it_has_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, started) = (folder.path().join("shop"), folder.path().join("started"));
+        fs::write(&path, format!("#!/bin/sh\nsleep 600 &\necho $! > {}\nwait\n", started.display())).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let error = check(&path, "shop", Duration::from_secs(2)).unwrap_err();
+        assert_eq!(error, "the program `shop` did not print its version (`--version`) within 2 s");
+        let process = fs::read_to_string(started).unwrap();
+        let status = format!("/proc/{}/status", process.trim());
+        // Nobody may wait for it, so it may stay as a zombie.
+        crate::cluster::test_server::wait_for(|| match fs::read_to_string(&status) {
+            Ok(text) => text.contains("State:\tZ").then_some(()),
+            Err(_) => Some(()),
+        });
     }
 
     #[test]
