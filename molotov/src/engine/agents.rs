@@ -25,6 +25,10 @@ pub(crate) trait Agents: Send {
     /// Returns the gathered agents, or why the run cannot begin, as soon as either is known. Called at intervals.
     fn gathered(&mut self) -> Option<Result<Gathered, Verdict>>;
 
+    /// Ends the preparation of the run early: [`gathered`](Self::gathered) returns `Verdict::Ended`, or the failure of a fixture, after
+    /// the `global_teardown` of the agents.
+    fn stop(&mut self);
+
     /// Frees the agents, and deletes what the run has left at the broker. Returns facts about the run, in sentences.
     fn dismiss(&mut self) -> Vec<String>;
 }

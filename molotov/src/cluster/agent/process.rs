@@ -94,6 +94,14 @@ impl RunProcess {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Sends the process and what it has started the signal of Ctrl-C: before the run begins, the process does not read its link while
+    /// a fixture runs. The first one interrupts the `global_setup` of a script, the second ends the process.
+    pub(super) fn interrupt(&self) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::INT);
+        }
+    }
+
     /// Kills the process and what it has started.
     pub(super) fn kill(&self) {
         if let Some(group) = self.group {

@@ -99,6 +99,10 @@ struct Part {
     installing: Stop,
     /// Orders that arrived before the process was started.
     early: Vec<ToRun>,
+    /// Whether the start of the run was passed to the process.
+    has_begun: bool,
+    /// Whether the process was interrupted before that.
+    is_interrupted: bool,
     heard: Instant,
     deadlines: Option<Deadlines>,
     /// Whether the coordinator was silent for too long.
@@ -130,6 +134,8 @@ impl Part {
             packages: None,
             installing: Stop::default(),
             early: Vec::new(),
+            has_begun: false,
+            is_interrupted: false,
             heard: Instant::now(),
             deadlines: None,
             is_abandoned: false,
@@ -168,7 +174,13 @@ impl Part {
                         self.end(None, "ended by the coordinator");
                         self.dismissed.get_or_insert_with(Instant::now);
                     }
-                    Received::Order(Order::Run(message)) => self.pass_on(message),
+                    Received::Order(Order::Run(message)) => {
+                        let is_stop = matches!(message, ToRun::Command(Command::Stop | Command::Force));
+                        self.pass_on(message);
+                        if is_stop && !self.has_begun && preparing.take().is_some() {
+                            self.end(None, "stopped before it began");
+                        }
+                    }
                     Received::Refused(why) => note(&why),
                     Received::NoStream if self.heard.elapsed() >= ENDED_SILENCE => {
                         let how = self.ended.take().map(|(_, how)| how);
@@ -297,8 +309,21 @@ impl Part {
     }
 
     fn pass_on(&mut self, message: ToRun) {
+        self.has_begun |= matches!(message, ToRun::Begin { .. });
         match &self.process {
-            Some(process) => process.send(&message),
+            Some(process) => {
+                process.send(&message);
+                match message {
+                    _ if self.has_begun => {}
+                    // As a second Ctrl-C on one machine.
+                    ToRun::Command(Command::Force) => process.kill(),
+                    ToRun::Command(Command::Stop) if !self.is_interrupted => {
+                        self.is_interrupted = true;
+                        process.interrupt();
+                    }
+                    _ => {}
+                }
+            }
             None if self.ended.is_none() => self.early.push(message),
             None => {}
         }

@@ -19,9 +19,9 @@ use crate::{
     },
 };
 
-/// A run process: sends back what it receives. It ends after a message that is a stop.
+/// A run process: sends back what it receives. It ends after a message that is a stop. Its `global_setup` hangs until it is interrupted.
 const ECHO: &str = r#"#!/usr/bin/env python3
-import os, sys
+import os, signal, sys, time
 def receive():
     length = sys.stdin.buffer.read(4)
     return sys.stdin.buffer.read(int.from_bytes(length, "little")) if length else None
@@ -35,6 +35,15 @@ while True:
     message = receive()
     if message is None or message == STOP:
         break
+    if message[0] == SET_UP:
+        send(b"setting up")
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            send(b"interrupted")
+        continue
+    if message[0] == BEGIN:
+        continue
     if message == FORCE:
         os.abort()
     send(message)
@@ -53,7 +62,10 @@ impl TestAgent {
         let folder = tempfile::tempdir().unwrap();
         let program: PathBuf = folder.path().join("program");
         let encoded = |command| format!("{:?}", postcard::to_allocvec(&ToRun::Command(command)).unwrap());
+        let kind = |message: &ToRun| postcard::to_allocvec(message).unwrap()[0].to_string();
         let text = ECHO
+            .replace("SET_UP", &kind(&ToRun::SetUp { variables: Default::default() }))
+            .replace("BEGIN", &kind(&ToRun::Begin { at: Duration::ZERO }))
             .replace("STOP", &format!("bytes({})", encoded(Command::Stop)))
             .replace("FORCE", &format!("bytes({})", encoded(Command::Force)));
         fs::write(&program, text).unwrap();
@@ -155,12 +167,21 @@ impl Coordinator {
         postcard::from_bytes(&reply.payload).unwrap()
     }
 
-    /// Takes the next free agent into the run.
+    /// Takes the next free agent into the run, and begins it.
     async fn take_agent(&mut self) {
+        self.take_agent_without_begin().await;
+        self.begin().await;
+    }
+
+    async fn take_agent_without_begin(&mut self) {
         let candidate = self.candidate().await;
         let assignment = self.assignment(&candidate, None);
         self.assign(&assignment).await.unwrap();
         self.agent = Some(candidate);
+    }
+
+    async fn begin(&mut self) {
+        self.order(Order::Run(ToRun::Begin { at: Duration::ZERO })).await;
     }
 
     async fn order(&mut self, message: Order) {
@@ -239,6 +260,7 @@ fn takes_part_in_one_run_after_the_other() {
             let assignment = coordinator.assignment(&candidate, Some(files));
             coordinator.assign(&assignment).await.unwrap();
             coordinator.agent = Some(candidate);
+            coordinator.begin().await;
 
             let (before, clock) = (remote::monotonic(), coordinator.run.clock(0));
             let reply = loop {
@@ -327,6 +349,7 @@ fn an_agent_takes_part_in_one_run_at_a_time() {
         let other = second.assignment(&candidate, None);
         first.assign(&assignment).await.unwrap();
         first.agent = Some(candidate.clone());
+        first.begin().await;
         assert_eq!(second.assign(&other).await.unwrap_err(), "it takes part in another run");
         second.take_agent().await;
         assert_ne!(second.agent.as_ref().unwrap().agent, candidate.agent);
@@ -353,6 +376,30 @@ fn reports_a_process_that_has_crashed() {
         let received = coordinator.received().await;
         assert_eq!(received[0], "files  hello");
         assert!(received[1].contains("the process of the run has ended with signal: 6 (SIGABRT)"), "{received:?}");
+    });
+}
+
+#[test]
+fn a_stop_interrupts_a_global_setup() {
+    let server = TestServer::start();
+    let _agent = TestAgent::start(&server, "one", &[]);
+    runtime().block_on(async {
+        let mut coordinator = Coordinator::open(&server, "run").await;
+        coordinator.take_agent_without_begin().await;
+        coordinator.order(Order::Run(ToRun::SetUp { variables: Default::default() })).await;
+        let mut received = read_agents(&coordinator.connection, &coordinator.run);
+        loop {
+            let Some((0, FromAgent::Run(batch))) = received.recv().await else { panic!("no message") };
+            if batch.iter().any(|message| message == b"setting up") {
+                break;
+            }
+        }
+        drop(received);
+        // Only the first stop interrupts.
+        coordinator.command(Command::Stop).await;
+        coordinator.command(Command::Stop).await;
+        let received = coordinator.received().await;
+        assert_eq!(received[received.len() - 3..], ["interrupted", "last", "ended: None"]);
     });
 }
 

@@ -1,11 +1,13 @@
 //! The run of the agents, from their gathering to their end.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
 
 use super::{
     clocks::{self, Offset},
@@ -25,12 +27,30 @@ const LEAD: Duration = Duration::from_millis(300);
 /// How many clocks are read at the same time. More would delay each other.
 const PARALLEL_CLOCKS: usize = 16;
 
-/// Gathers the agents, prepares the run on them, and passes messages until the run is dismissed.
+/// Gathers the agents, prepares the run on them, and passes messages until the run is dismissed, or is stopped before it begins.
 pub(super) async fn conduct(
     crew: &mut Crew,
     gathered: &mpsc::Sender<Result<Gathered, Verdict>>,
-) -> Result<std::convert::Infallible, Verdict> {
-    crew.gather().await?;
+    stopped: &Notify,
+) -> Result<Infallible, Verdict> {
+    tokio::select! {
+        joined = crew.gather() => joined?,
+        () = stopped.notified() => return Err(Verdict::Ended),
+    }
+    let failed = tokio::select! {
+        Err(verdict) = prepare_and_pass_on(crew, gathered) => Some(verdict),
+        () = stopped.notified() => None,
+    };
+    // What `global_setup` has made on the other agents is torn down.
+    let ended = crew.stop().await;
+    Err(failed.unwrap_or(ended))
+}
+
+/// Prepares the run on the agents, and passes messages until the run is dismissed.
+async fn prepare_and_pass_on(
+    crew: &mut Crew,
+    gathered: &mpsc::Sender<Result<Gathered, Verdict>>,
+) -> Result<Infallible, Verdict> {
     let ready = crew.set_up().await?;
     let offsets = read_clocks(crew).await?;
     let error = offsets.iter().map(|offset| offset.error).max().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     Settings, conduct,
@@ -27,26 +27,29 @@ pub(super) async fn direct(
     reports: Reports,
     shared: Arc<Shared>,
     gathered: mpsc::Sender<Result<Gathered, Verdict>>,
+    stopped: Arc<Notify>,
     mut dismissed: oneshot::Receiver<()>,
 ) -> Vec<String> {
     let connected = tokio::select! {
-        connected = Run::connect(&settings) => connected,
+        connected = Run::connect(&settings) => connected.map_err(Verdict::SystemFailed),
+        () = stopped.notified() => Err(Verdict::Ended),
         _ = &mut dismissed => return Vec::new(),
     };
     let run = match connected {
         Ok(run) => run,
-        Err(why) => {
-            let _ = gathered.send(Err(Verdict::SystemFailed(why)));
+        Err(verdict) => {
+            let _ = gathered.send(Err(verdict));
             return Vec::new();
         }
     };
     let created = tokio::select! {
-        created = run.create(&settings, &shared) => created,
-        _ = &mut dismissed => Err("the run was stopped".to_owned()),
+        created = run.create(&settings, &shared) => created.map_err(Verdict::SystemFailed),
+        () = stopped.notified() => Err(Verdict::Ended),
+        _ = &mut dismissed => Err(Verdict::Ended),
     };
-    if let Err(why) = created {
+    if let Err(verdict) = created {
         run.delete().await;
-        let _ = gathered.send(Err(Verdict::SystemFailed(why)));
+        let _ = gathered.send(Err(verdict));
         return Vec::new();
     }
     tokio::spawn(run::watch_broker(run.clone(), shared.clone(), reports.clone()));
@@ -54,7 +57,7 @@ pub(super) async fn direct(
     tokio::spawn(run::beat(run.clone()));
     let mut crew = Crew::new(run.clone(), settings, shared.clone(), reports);
     tokio::select! {
-        Err(verdict) = conduct::conduct(&mut crew, &gathered) => {
+        Err(verdict) = conduct::conduct(&mut crew, &gathered, &stopped) => {
             let _ = gathered.send(Err(verdict));
             let _ = (&mut dismissed).await;
         }

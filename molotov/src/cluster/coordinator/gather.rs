@@ -28,7 +28,7 @@ use crate::{
         trust::sign,
     },
     engine::{
-        MemberId, Reports, Update,
+        Command, MemberId, Reports, Update,
         remote::{Failed, FromRun, Ready, Task, ToRun, Variables},
     },
     format,
@@ -397,6 +397,33 @@ impl Crew {
         Ok(self.agents_mut().filter_map(|agent| agent.ready.take()).collect())
     }
 
+    /// Stops the agents before the run begins, and waits until all have ended. Returns why: a fixture may have failed because it was
+    /// interrupted.
+    pub(super) async fn stop(&mut self) -> Verdict {
+        for agent in self.agents() {
+            agent.order(ToRun::Command(Command::Stop));
+        }
+        let mut why = Verdict::Ended;
+        let mut looks = tokio::time::interval(LOOK_PERIOD);
+        loop {
+            let is_over = |agent: &Joined| {
+                let state = self.shared.lock();
+                state.agents[agent.number].has_ended || state.silence(agent.number) >= AGENT_TIMEOUT
+            };
+            if self.agents().all(is_over) {
+                return why;
+            }
+            let (assignment, message) = tokio::select! {
+                Some(message) = self.messages.recv() => message,
+                _ = looks.tick() => continue,
+            };
+            let noted = self.note(assignment, message);
+            if let (Err(failed @ Verdict::FixtureFailed(_)), Verdict::Ended) = (noted, &why) {
+                why = failed;
+            }
+        }
+    }
+
     /// Receives messages until a condition holds.
     async fn until(&mut self, holds: impl Fn(&Crew) -> bool) -> Result<(), Verdict> {
         let mut looks = tokio::time::interval(LOOK_PERIOD);
@@ -428,6 +455,9 @@ impl Crew {
         let Some(number) = self.shared.heard(assignment) else { return Ok(()) };
         let Some(agent) = self.agent(number) else { return Ok(()) };
         let (label, name) = (agent.label(), agent.name.clone());
+        if let FromAgent::Ended { .. } | FromAgent::Refused(_) = message {
+            self.shared.lock().change(number, |agent| agent.has_ended = true);
+        }
         match message {
             FromAgent::Preparing(text) => self.reports.line(Line::info(text).by_member(&label)),
             FromAgent::Refused(why) => {

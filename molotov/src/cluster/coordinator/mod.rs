@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 #[cfg(test)]
 pub(super) use self::reader::start as read_agents;
@@ -75,6 +75,8 @@ pub(crate) struct Cluster {
 struct Running {
     thread: JoinHandle<()>,
     gathered: mpsc::Receiver<Result<Gathered, Verdict>>,
+    /// Ends the preparation of the run.
+    stop: Arc<Notify>,
     /// Ends the thread's work. It answers with facts about the run.
     dismiss: oneshot::Sender<()>,
     notes: mpsc::Receiver<Vec<String>>,
@@ -92,6 +94,8 @@ impl Agents for Cluster {
         let (gathered_sender, gathered) = mpsc::channel();
         let (notes_sender, notes) = mpsc::channel();
         let (dismiss, dismissed) = oneshot::channel();
+        let stop = Arc::new(Notify::new());
+        let stopped = stop.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -99,13 +103,13 @@ impl Agents for Cluster {
         let thread = thread::Builder::new().name("molotov-cluster".to_owned());
         let thread = thread.spawn(move || {
             let shared = Arc::new(Shared::new(settings.agents));
-            let work = direct::direct(settings, reports, shared, gathered_sender, dismissed);
+            let work = direct::direct(settings, reports, shared, gathered_sender, stopped, dismissed);
             let _ = notes_sender.send(runtime.block_on(work));
             // Tasks that still wait for the broker are dropped.
             runtime.shutdown_background();
         });
         let thread = thread.map_err(|error| no_thread(&error))?;
-        self.running = Some(Running { thread, gathered, dismiss, notes });
+        self.running = Some(Running { thread, gathered, stop, dismiss, notes });
         Ok(())
     }
 
@@ -116,6 +120,12 @@ impl Agents for Cluster {
             Err(mpsc::TryRecvError::Disconnected) => {
                 Some(Err(Verdict::SystemFailed("the thread that talks to the broker has ended".to_owned())))
             }
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(running) = &self.running {
+            running.stop.notify_one();
         }
     }
 

@@ -18,8 +18,12 @@ use super::{
     *,
 };
 use crate::{
-    engine::Message,
+    engine::{
+        Command, Message,
+        remote::{Failed, FromRun, ToRun},
+    },
     queue::{self, Receiver},
+    run::FixtureFailure,
 };
 
 /// A run that gathers agents.
@@ -55,6 +59,11 @@ impl Gathering {
             _ => None,
         })
         .await;
+    }
+
+    /// Waits until the run cannot begin. Returns why.
+    async fn verdict(&mut self) -> Verdict {
+        until(|| self.cluster.gathered()).await.err().unwrap()
     }
 }
 
@@ -204,5 +213,58 @@ fn says_how_many_agents_are_missing_and_how_to_start_them() {
     runtime().block_on(async {
         TestAgent::start(&server, "one").await.join().await;
         run.wait_for_line("1 of 2 agents has joined; start more on other machines: molotov --join nats://broker").await;
+    });
+}
+
+#[test]
+fn a_stop_before_the_run_begins_lets_agents_tear_down() {
+    let interrupted =
+        FixtureFailure { fixture: "global_setup".into(), message: "interrupted".to_owned(), exit: Some(130) };
+    for failure in [None, Some(interrupted)] {
+        let server = TestServer::start();
+        let mut run = Gathering::start(&server, 1);
+        runtime().block_on(async {
+            let mut agent = TestAgent::start(&server, "one").await;
+            let joined = agent.join().await;
+            assert!(matches!(agent.order(&joined, 0).await, Order::Run(ToRun::SetUp { .. })));
+            run.cluster.stop();
+            assert!(matches!(agent.order(&joined, 1).await, Order::Run(ToRun::Command(Command::Stop))));
+            assert!(run.cluster.gathered().is_none(), "the agent has not ended");
+            if let Some(failure) = failure.clone() {
+                let failed = FromRun::Failed(Failed::Fixture(failure));
+                agent.send(&joined, FromAgent::Run(vec![encode(&failed).to_vec()])).await;
+            }
+            agent.send(&joined, FromAgent::Ended { problem: None }).await;
+            let verdict = run.verdict().await;
+            match (&failure, verdict) {
+                (None, Verdict::Ended) => {}
+                (Some(_), Verdict::FixtureFailed(failed)) => {
+                    assert_eq!((failed.message.as_str(), failed.exit), ("on the agent one: interrupted", Some(130)));
+                }
+                (_, other) => panic!("{other:?}"),
+            }
+            run.cluster.dismiss();
+        });
+    }
+}
+
+#[test]
+fn the_other_agents_tear_down_if_a_fixture_fails_on_one() {
+    let server = TestServer::start();
+    let mut run = Gathering::start(&server, 2);
+    runtime().block_on(async {
+        let (mut one, mut two) = (TestAgent::start(&server, "one").await, TestAgent::start(&server, "two").await);
+        let joined = [one.join().await, two.join().await];
+        assert!(matches!(one.order(&joined[0], 0).await, Order::Run(ToRun::SetUp { .. })));
+        let failure = FixtureFailure { fixture: "global_setup".into(), message: "no account".to_owned(), exit: None };
+        let failed = FromRun::Failed(Failed::Fixture(failure));
+        one.send(&joined[0], FromAgent::Run(vec![encode(&failed).to_vec()])).await;
+        assert!(matches!(two.order(&joined[1], 1).await, Order::Run(ToRun::Command(Command::Stop))));
+        one.send(&joined[0], FromAgent::Ended { problem: None }).await;
+        two.send(&joined[1], FromAgent::Ended { problem: None }).await;
+        let verdict = run.verdict().await;
+        let Verdict::FixtureFailed(failed) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(failed.message, "on the agent one: no account");
+        run.cluster.dismiss();
     });
 }

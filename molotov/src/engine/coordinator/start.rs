@@ -127,6 +127,7 @@ impl Coordinator<'_> {
         self.agents = Some(agents);
         let gathered = match gathered? {
             Ok(gathered) => gathered,
+            Err(Verdict::Ended) => return None,
             Err(verdict) => {
                 if let Verdict::SystemFailed(why) = verdict {
                     self.system_failed(why);
@@ -144,7 +145,7 @@ impl Coordinator<'_> {
         Some(gathered.epoch)
     }
 
-    /// Shows what the agents report until they are ready; `None` if the user stops the run before.
+    /// Shows what the agents report until they are ready, or have ended after a stop; `None` if the run is forced to end before.
     fn gather_from(&mut self, agents: &mut dyn Agents) -> Option<Result<Gathered, Verdict>> {
         // It shows zero until the run begins.
         self.clock = Arc::new(Clock::new(Instant::now() + FAR));
@@ -153,6 +154,7 @@ impl Coordinator<'_> {
         }
         let period = self.plan.args.console_update.max(GATHER_PERIOD);
         let (mut next_progress, mut next_look) = (Instant::now(), Instant::now());
+        let mut is_stopping = false;
         loop {
             let now = Instant::now();
             if now >= next_progress {
@@ -162,15 +164,21 @@ impl Coordinator<'_> {
             if now >= next_look {
                 if let Some(gathered) = agents.gathered() {
                     self.drain();
-                    return (self.phase == Phase::Running).then_some(gathered);
+                    // A run that is stopped does not begin.
+                    if gathered.is_err() || self.phase == Phase::Running {
+                        return Some(gathered);
+                    }
                 }
                 next_look = now + GATHER_PERIOD;
             }
             if let Ok(message) = self.inbox.receiver.receive_until(next_progress.min(next_look)) {
                 self.handle(message);
             }
-            if self.phase != Phase::Running {
-                return None;
+            match self.phase {
+                Phase::Running => {}
+                Phase::Stopping if !std::mem::replace(&mut is_stopping, true) => agents.stop(),
+                Phase::Stopping => {}
+                Phase::Forced => return None,
             }
         }
     }

@@ -5,7 +5,12 @@ use std::sync::Mutex;
 use super::*;
 use crate::{
     Failure,
-    engine::{control::Control, member::Member, update::Update},
+    engine::{
+        agents::{Gathered, Reports},
+        control::Control,
+        member::Member,
+        update::Update,
+    },
     options::Args,
     registry::Registry,
     run::{MemberLabel, Progress},
@@ -162,4 +167,49 @@ fn members_without_workers_end_when_no_other_member_has_any() {
     coordinator.update(ids[0], Update::Reported(Duration::from_secs(1)));
     coordinator.change_load(true);
     assert_eq!(commands.lock().unwrap()[1..], [Command::Finish], "nobody would follow a change after it");
+}
+
+/// Agents that are being prepared when the run is stopped, and do not end before they are stopped or dismissed.
+struct Preparing {
+    control: Control,
+    /// Whether a second stop follows the first.
+    is_forced: bool,
+    calls: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Agents for Preparing {
+    fn gather(&mut self, _: Reports) -> Result<(), String> {
+        self.control.stop();
+        Ok(())
+    }
+
+    fn gathered(&mut self) -> Option<Result<Gathered, Verdict>> {
+        let is_stopped = self.calls.lock().unwrap().contains(&"stop");
+        (is_stopped && !self.is_forced).then_some(Err(Verdict::Ended))
+    }
+
+    fn stop(&mut self) {
+        self.calls.lock().unwrap().push("stop");
+        if self.is_forced {
+            self.control.force();
+        }
+    }
+
+    fn dismiss(&mut self) -> Vec<String> {
+        self.calls.lock().unwrap().push("dismiss");
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_stop_lets_agents_tear_down_and_a_second_one_does_not_wait() {
+    for is_forced in [false, true] {
+        let plan = Plan::new(Args::default(), &registry()).unwrap();
+        let (control, inbox) = Control::new();
+        let calls = Arc::<Mutex<Vec<_>>>::default();
+        let agents = Preparing { control, is_forced, calls: calls.clone() };
+        let summary = prepare_with(&plan, &mut Quiet, inbox, Some(Box::new(agents))).run();
+        assert!(matches!(summary.verdict, Verdict::Ended) && summary.interrupted, "{:?}", summary.verdict);
+        assert_eq!(*calls.lock().unwrap(), ["stop", "dismiss"]);
+    }
 }
