@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+#[cfg(feature = "cluster")]
+use crate::run::Line;
 use crate::{engine::Control, notice::complain, options::Args, registry::Registry, run::Summary};
 
 /// Whether the program can run scripts.
@@ -39,6 +41,10 @@ fn unsupported(script: Option<&str>) -> String {
 
 /// No script can stop the run.
 pub(super) fn set_control(_control: Option<Control>) {}
+
+/// No script prints anything.
+#[cfg(feature = "cluster")]
+pub(super) fn set_set_up_lines(_show: Box<dyn Fn(Line) + Send>) {}
 
 /// No script can ask for the result of the run.
 pub(super) fn set_ended(_summary: &Summary) {}

@@ -9,6 +9,8 @@ use std::{
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use super::{Program, Wheel, signals};
+#[cfg(feature = "cluster")]
+pub(super) use crate::python::set_set_up_lines;
 pub(super) use crate::python::{finish, set_control, set_ended, version};
 use crate::{
     notice::complain,

@@ -78,6 +78,7 @@ fn run(args: Args, registry: &Registry, task: &Task, mut link: Link) -> u8 {
     let _ = open_files::raise();
     let (control, inbox) = Control::new();
     scripts::set_control(Some(control.clone()));
+    scripts::set_set_up_lines(link.lines());
     // As in a run on this machine: no thread may exist while processes are forked.
     let signals = signals::keep();
     if let Some(prepared) = remote::prepare(plan, task.member, link, inbox) {

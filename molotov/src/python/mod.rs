@@ -48,6 +48,8 @@ pub(crate) use interpreter::restore_handlers;
 pub use interpreter::version;
 pub(crate) use interrupts::{interrupt, interrupt_on};
 pub use native::_core;
+#[cfg(feature = "cluster")]
+pub(crate) use run_state::set_set_up_lines;
 pub(crate) use run_state::{set_control, set_ended};
 pub(crate) use script::{LoadError, finish, load, start};
 

@@ -14,15 +14,26 @@ use crate::{
     run::{Line, SearchEnd, SizingResult, Summary, Verdict},
 };
 
+/// Shows a line.
+type ShowLine = Box<dyn Fn(Line) + Send>;
+
 /// Whether the run is stopping.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 /// Whether `global_setup` runs. The console shows no lines until it ends.
 static SETTING_UP: AtomicBool = AtomicBool::new(false);
+/// Shows what `global_setup` prints, in a process that takes part in the run of another machine.
+static SET_UP_LINES: Mutex<Option<ShowLine>> = Mutex::new(None);
 static CONTROL: Mutex<Option<Control>> = Mutex::new(None);
 
 /// Lets scripts stop the run and print to its console. `None` ends that.
 pub(crate) fn set_control(control: Option<Control>) {
     *CONTROL.lock().unwrap_or_else(PoisonError::into_inner) = control;
+}
+
+/// Shows what `global_setup` prints by calling this function.
+#[cfg(feature = "cluster")]
+pub(crate) fn set_set_up_lines(show: ShowLine) {
+    *SET_UP_LINES.lock().unwrap_or_else(PoisonError::into_inner) = Some(show);
 }
 
 /// Marks the start of a run.
@@ -49,12 +60,12 @@ pub(super) fn stop() {
 
 /// Prints a line to the console of the run. Returns `false` if the console does not show it now.
 pub(super) fn print(text: &str) -> bool {
-    !SETTING_UP.load(Ordering::Relaxed)
-        && CONTROL
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .is_some_and(|control| control.line(Line::print(text)))
+    if SETTING_UP.load(Ordering::Relaxed) {
+        let show = SET_UP_LINES.lock().unwrap_or_else(PoisonError::into_inner);
+        return show.as_ref().map(|show| show(Line::print(text))).is_some();
+    }
+    let control = CONTROL.lock().unwrap_or_else(PoisonError::into_inner);
+    control.as_ref().is_some_and(|control| control.line(Line::print(text)))
 }
 
 /// Runs a `global_setup`. Its output is shown at once.

@@ -41,6 +41,9 @@ pub(super) async fn conduct(
         Err(verdict) = prepare_and_pass_on(crew, gathered) => Some(verdict),
         () = stopped.notified() => None,
     };
+    if let Some(Verdict::SystemFailed(why)) = &failed {
+        crew.reports.line(Line::warning(format!("{why}; waiting for the other agents to end")));
+    }
     // What `global_setup` has made on the other agents is torn down.
     let ended = crew.stop().await;
     Err(failed.unwrap_or(ended))

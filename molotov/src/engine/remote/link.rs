@@ -1,10 +1,18 @@
 //! The link between a run process and its agent.
 
-use std::{io, os::unix::net::UnixStream};
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{Failed, FromRun, Task, ToRun};
 use crate::{
-    engine::link::{Reader, Writer},
+    engine::{
+        control::Inbox,
+        link::{Reader, Writer},
+        message::Message,
+    },
     run::{Line, Progress, Summary},
     ui::Screen,
 };
@@ -16,7 +24,14 @@ pub(crate) struct Link(Option<Ends>);
 pub(super) struct Ends {
     pub(super) stream: UnixStream,
     pub(super) reader: Reader,
-    pub(super) writer: Writer,
+    /// Also used by [`Link::lines`].
+    pub(super) writer: Arc<Mutex<Writer>>,
+}
+
+impl Ends {
+    pub(super) fn send(writer: &Mutex<Writer>, message: &FromRun) -> io::Result<()> {
+        writer.lock().unwrap_or_else(PoisonError::into_inner).send(message)
+    }
 }
 
 impl Link {
@@ -25,7 +40,7 @@ impl Link {
     /// If the system refuses more open files.
     pub(crate) fn new(stream: UnixStream) -> io::Result<Link> {
         let (reader, writer) = (Reader::new(stream.try_clone()?), Writer::new(stream.try_clone()?));
-        Ok(Link(Some(Ends { stream, reader, writer })))
+        Ok(Link(Some(Ends { stream, reader, writer: Arc::new(Mutex::new(writer)) })))
     }
 
     /// Receives the task; `None` if there is none.
@@ -41,7 +56,26 @@ impl Link {
     /// Sends a message. An agent that has gone is noticed by [`receive`](Self::receive).
     pub(super) fn send(&mut self, message: &FromRun) {
         if let Some(ends) = &mut self.0 {
-            let _ = ends.writer.send(message);
+            let _ = Ends::send(&ends.writer, message);
+        }
+    }
+
+    /// Returns a function that shows lines at the coordinator, until the link is closed.
+    pub(crate) fn lines(&self) -> Box<dyn Fn(Line) + Send> {
+        let writer = self.0.as_ref().map(|ends| Arc::downgrade(&ends.writer)).unwrap_or_default();
+        Box::new(move |line| {
+            if let Some(writer) = writer.upgrade() {
+                let _ = Ends::send(&writer, &FromRun::Line(line));
+            }
+        })
+    }
+
+    /// Shows the lines that wait in the inbox of a run that does not begin.
+    pub(super) fn show_waiting(&mut self, inbox: &Inbox) {
+        while let Ok(message) = inbox.receiver.try_receive() {
+            if let Message::Line(line) = message {
+                self.line(&line);
+            }
         }
     }
 

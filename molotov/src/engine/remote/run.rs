@@ -58,6 +58,7 @@ pub(crate) fn prepare(mut plan: Plan, member: MemberId, mut link: Link, mut inbo
     if let Err(why) = failed {
         link.fail(Failed::System(why));
         global_fixtures::tear_down(&plan, &mut link);
+        link.show_waiting(&inbox);
         return None;
     }
     let threads = (0..plan.args.processes).map(|process| threads::per_process(&plan, Split::of(&plan, process))).sum();
@@ -119,7 +120,9 @@ impl PreparedPart {
             (Some(at), Some(ends)) => work(plan, member, members, inbox, ends, at),
             (_, ends) => {
                 members.release();
-                global_fixtures::tear_down(&plan, &mut Link::of(ends));
+                let mut link = Link::of(ends);
+                global_fixtures::tear_down(&plan, &mut link);
+                link.show_waiting(&inbox);
             }
         }
     }
@@ -225,14 +228,14 @@ fn next_command(reader: &mut Reader) -> io::Result<Option<Command>> {
 
 /// Sends updates to the agent.
 struct AgentWriter {
-    writer: Writer,
+    writer: Arc<Mutex<Writer>>,
     outgoing: EnvelopeWriter,
     clock: Arc<Clock>,
 }
 
 impl AgentWriter {
     fn send(&mut self, update: Update) -> io::Result<()> {
-        self.writer.send(&FromRun::Update(self.outgoing.seal(self.clock.real(), update)))
+        Ends::send(&self.writer, &FromRun::Update(self.outgoing.seal(self.clock.real(), update)))
     }
 }
 

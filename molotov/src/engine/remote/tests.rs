@@ -15,6 +15,7 @@ use crate::{
         control::Control,
         envelope::EnvelopeReader,
         link::{Reader, Writer},
+        message::Message,
         plan::Plan,
         update::{Command, MemberId, Update},
     },
@@ -22,6 +23,7 @@ use crate::{
     metrics::Snapshot,
     options::{Args, Options, WorkerId},
     registry::{GlobalSetup, Origin, Registry},
+    run::Line,
     vars::{get_shared_var, set_shared_var, set_var},
 };
 
@@ -321,4 +323,33 @@ fn a_machine_without_workers_takes_some_when_the_load_is_raised() {
     assert_eq!(measured(&updates).totals().ok, 2);
     let Some(Update::Done { elapsed, .. }) = updates.last() else { panic!("{updates:?}") };
     assert!(*elapsed <= idle, "its work was done when it became idle: {elapsed:?} and {idle:?}");
+}
+
+#[test]
+fn lines_of_a_machine_whose_run_does_not_begin_reach_the_coordinator() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut registry = Registry::new();
+    registry.add_scenario_fn("browse", async || Ok::<_, Failure>(()));
+    let plan = Plan::of_machine(args(2), &registry, Part { number: 0, of: 1 }, 7).unwrap();
+    let link = Link::new(theirs).unwrap();
+    let show = link.lines();
+    show(Line::print("from `global_setup`"));
+    let process = thread::spawn(move || {
+        let (_control, inbox) = Control::new();
+        inbox.sender.send(Message::Line(Line::print("from `global_teardown`")));
+        prepare(plan, MemberId(3), link, inbox).unwrap().run();
+    });
+    let (reader, writer) = (Reader::new(ours.try_clone().unwrap()), Writer::new(ours));
+    let mut coordinator = Coordinator { reader, writer, incoming: EnvelopeReader::new(MemberId(3)) };
+    coordinator.writer.send(&ToRun::SetUp { variables: BTreeMap::new() }).unwrap();
+    coordinator.writer.send(&ToRun::Command(Command::Stop)).unwrap();
+    let mut lines = Vec::new();
+    while let Some(message) = coordinator.receive() {
+        if let FromRun::Line(line) = message {
+            lines.push(line.text.to_string());
+        }
+    }
+    process.join().unwrap();
+    assert_eq!(lines, ["from `global_setup`", "from `global_teardown`"]);
+    show(Line::print("after the end"));
 }
