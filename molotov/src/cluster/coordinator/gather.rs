@@ -167,11 +167,15 @@ impl Crew {
         let mut asked = FuturesUnordered::new();
         while self.agents().count() < self.settings.agents {
             tokio::select! {
+                biased;
+                // An answer arrives before the messages that follow it.
+                Some(answer) = asked.next(), if !asked.is_empty() => self.answered(answer),
                 _ = offers.tick() => {
                     self.free_silent().await;
                     let _ = client.publish(OFFERS, offer.clone()).await;
                 }
                 _ = hints.tick() => self.hint(),
+                Some((assignment, message)) = self.messages.recv() => self.note(assignment, message)?,
                 Some(message) = candidates.next() => {
                     if let Some(candidate) = self.judge(&message.payload)
                         && let Some(ask) = self.ask(candidate)
@@ -179,8 +183,6 @@ impl Crew {
                         asked.push(ask);
                     }
                 }
-                Some(answer) = asked.next(), if !asked.is_empty() => self.answered(answer),
-                Some((assignment, message)) = self.messages.recv() => self.note(assignment, message)?,
             }
         }
         Ok(())
@@ -394,7 +396,21 @@ impl Crew {
             agent.order(ToRun::SetUp { variables: variables.clone() });
         }
         self.until(|crew| crew.agents().all(|agent| agent.ready.is_some())).await?;
+        self.check_loads()?;
         Ok(self.agents_mut().filter_map(|agent| agent.ready.take()).collect())
+    }
+
+    /// Checks that all agents follow the same plan. Otherwise, some workers or starts would run twice and others never.
+    fn check_loads(&self) -> Result<(), Verdict> {
+        let mut loads = self.agents().filter_map(|agent| Some((&agent.name, &agent.ready.as_ref()?.load)));
+        let Some((first, load)) = loads.next() else { return Ok(()) };
+        let Some((other, its)) = loads.find(|(_, its)| *its != load) else { return Ok(()) };
+        let (ours, theirs) = (load.describe(Duration::ZERO), its.describe(Duration::ZERO));
+        let loads = if ours == theirs { String::new() } else { format!(" ({theirs} instead of {ours})") };
+        Err(Verdict::SystemFailed(format!(
+            "the agent {other} has another plan of the load than the agent {first}{loads}; if `global_setup` changes options, it \
+             must set the same values on all agents, such as the variables of a `global_setup` that runs once"
+        )))
     }
 
     /// Stops the agents before the run begins, and waits until all have ended. Returns why: a fixture may have failed because it was

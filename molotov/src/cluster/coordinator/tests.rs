@@ -20,8 +20,10 @@ use super::{
 use crate::{
     engine::{
         Command, Message,
-        remote::{Failed, FromRun, ToRun},
+        remote::{Failed, FromRun, Ready, ToRun},
     },
+    load::Load,
+    options::Args,
     queue::{self, Receiver},
     run::FixtureFailure,
 };
@@ -267,4 +269,37 @@ fn the_other_agents_tear_down_if_a_fixture_fails_on_one() {
         assert_eq!(failed.message, "on the agent one: no account");
         run.cluster.dismiss();
     });
+}
+
+#[test]
+fn agents_with_different_plans_end_the_run_before_it_begins() {
+    for (changed, loads) in [
+        (Args { workers: 7, ..Args::default() }, " (7 workers instead of 1 worker)"),
+        (Args { duration: Duration::from_secs(3), ..Args::default() }, ""),
+    ] {
+        let server = TestServer::start();
+        let mut run = Gathering::start(&server, 2);
+        runtime().block_on(async {
+            let mut agents = Vec::new();
+            for name in ["one", "two"] {
+                let mut agent = TestAgent::start(&server, name).await;
+                let joined = agent.join().await;
+                agents.push((agent, joined));
+            }
+            for ((agent, joined), args) in agents.iter().zip([&Args::default(), &changed]) {
+                assert!(matches!(agent.order(joined, 0).await, Order::Run(ToRun::SetUp { .. })));
+                let ready = FromRun::Ready(Ready { load: Load::new(args, &[], true, None), threads: 1 });
+                agent.send(joined, FromAgent::Run(vec![encode(&ready).to_vec()])).await;
+            }
+            for (agent, joined) in &agents {
+                assert!(matches!(agent.order(joined, 1).await, Order::Run(ToRun::Command(Command::Stop))));
+                agent.send(joined, FromAgent::Ended { problem: None }).await;
+            }
+            let verdict = run.verdict().await;
+            let Verdict::SystemFailed(why) = verdict else { panic!("{verdict:?}") };
+            let expected = format!("the agent two has another plan of the load than the agent one{loads}; ");
+            assert!(why.starts_with(&expected), "{why}");
+            run.cluster.dismiss();
+        });
+    }
 }
