@@ -41,7 +41,9 @@ pub(super) async fn conduct(
         Err(verdict) = prepare_and_pass_on(crew, gathered) => Some(verdict),
         () = stopped.notified() => None,
     };
-    if let Some(Verdict::SystemFailed(why)) = &failed {
+    if let Some(Verdict::SystemFailed(why)) = &failed
+        && crew.settings.agents > 1
+    {
         crew.reports.line(Line::warning(format!("{why}; waiting for the other agents to end")));
     }
     // What `global_setup` has made on the other agents is torn down.
@@ -154,7 +156,10 @@ impl Crew {
 
     /// Returns facts about the run, in sentences.
     pub(super) fn notes(&self) -> Vec<String> {
-        self.clock_error.map(|error| self.shared.lock().notes(error)).unwrap_or_default()
+        let state = self.shared.lock();
+        // A run that was stopped before has measured nothing.
+        let has_begun = state.epoch.is_some();
+        self.clock_error.filter(|_| has_begun).map(|error| state.notes(error)).unwrap_or_default()
     }
 }
 
