@@ -53,7 +53,7 @@ pub(super) async fn direct(
         return Vec::new();
     }
     tokio::spawn(run::watch_broker(run.clone(), shared.clone(), reports.clone()));
-    tokio::spawn(run.clone().delete_abandoned());
+    tokio::spawn(run.clone().delete_abandoned(run::ABANDONED_AFTER));
     tokio::spawn(run::beat(run.clone()));
     let mut crew = Crew::new(run.clone(), settings, shared.clone(), reports);
     tokio::select! {

@@ -1,6 +1,7 @@
 //! A run at the broker: its stream and its files, from their creation to their deletion.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -29,8 +30,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(10 * 60);
 const BROKER_LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// How long the broker is away before a line says so.
 const BROKER_PATIENCE: Duration = Duration::from_secs(1);
-/// A run whose coordinator does not answer is deleted if it is older than this.
-const ABANDONED_AFTER: Duration = Duration::from_secs(60);
+/// A run whose coordinator does not answer is deleted if no agent has sent anything for this long.
+pub(super) const ABANDONED_AFTER: Duration = Duration::from_secs(60);
 /// How long such a coordinator has to connect again.
 const ABANDONED_GRACE: Duration = Duration::from_secs(2);
 
@@ -96,32 +97,32 @@ impl Run {
         }
     }
 
-    /// Deletes streams of runs whose coordinators have gone.
-    pub(super) async fn delete_abandoned(self) {
-        let jetstream = &self.connection.jetstream;
-        let mut old = Vec::new();
-        let mut streams = jetstream.streams();
+    /// Deletes runs whose coordinators have gone, and whose agents have sent nothing for a while. Agents of a coordinator that is only cut
+    /// off send measures.
+    pub(super) async fn delete_abandoned(self, after: Duration) {
+        // Of each run, the last time at which anything was stored.
+        let mut runs: HashMap<String, SystemTime> = HashMap::new();
+        let mut streams = self.connection.jetstream.streams();
         while let Some(Ok(info)) = streams.next().await {
-            let name = info.config.name;
-            let Some(run) = name.trim_start_matches("OBJ_").strip_prefix("molotov-") else { continue };
-            if SystemTime::from(info.created).elapsed().is_ok_and(|age| age >= ABANDONED_AFTER) {
-                old.push((name.clone(), RunId(run.to_owned())));
-            }
+            let Some(run) = info.config.name.trim_start_matches("OBJ_").strip_prefix("molotov-") else { continue };
+            let stored = SystemTime::from(info.created).max(SystemTime::from(info.state.last_timestamp));
+            runs.entry(run.to_owned()).and_modify(|last| *last = stored.max(*last)).or_insert(stored);
         }
         let mut silent = Vec::new();
-        for (name, run) in old {
-            if self.has_gone(&run).await {
-                silent.push((name, run));
+        for (run, stored) in runs {
+            let run = RunId(run);
+            if stored.elapsed().is_ok_and(|age| age >= after) && self.has_gone(&run).await {
+                silent.push(run);
             }
         }
         if silent.is_empty() {
             return;
         }
         tokio::time::sleep(ABANDONED_GRACE).await;
-        for (name, run) in silent {
+        for run in silent {
             if self.has_gone(&run).await {
-                tracing::debug!(name, "deleting what an abandoned run has left");
-                let _ = jetstream.delete_stream(&name).await;
+                tracing::debug!(run = run.0, "deleting what an abandoned run has left");
+                Run { id: run, connection: self.connection.clone() }.delete().await;
             }
         }
     }
@@ -196,5 +197,43 @@ pub(super) async fn watch_broker(run: Run, shared: Arc<Shared>, reports: Reports
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{super::super::test_server::TestServer, *};
+
+    /// Stores what a run has at the broker.
+    async fn stored(connection: &Connection, name: &str) -> Run {
+        let run = Run { id: RunId(name.to_owned()), connection: connection.clone() };
+        let config =
+            stream::Config { name: run.id.stream(), subjects: vec![run.id.up_all()], ..stream::Config::default() };
+        connection.jetstream.create_stream(config).await.unwrap();
+        let config = object_store::Config { bucket: run.id.stream(), ..object_store::Config::default() };
+        let files = connection.jetstream.create_object_store(config).await.unwrap();
+        files.put("file", &mut &b"text"[..]).await.unwrap();
+        run
+    }
+
+    #[tokio::test]
+    async fn only_runs_are_deleted_whose_coordinators_and_agents_are_silent() {
+        let server = TestServer::start();
+        let connection = server.connect().await;
+        let led = stored(&connection, "led").await;
+        tokio::spawn(answer(led.clone(), connection.client.subscribe(led.id.alive()).await.unwrap()));
+        stored(&connection, "abandoned").await;
+        let other = stream::Config { name: "other".to_owned(), ..stream::Config::default() };
+        connection.jetstream.create_stream(other).await.unwrap();
+        // Old enough, but its agents have just sent something.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let cut_off = stored(&connection, "cut-off").await;
+        connection.jetstream.publish(cut_off.id.up(0), Bytes::from_static(b"x")).await.unwrap().await.unwrap();
+        led.delete_abandoned(Duration::from_millis(500)).await;
+        let mut left: Vec<_> = connection.jetstream.stream_names().map(Result::unwrap).collect().await;
+        left.sort_unstable();
+        let expected = ["OBJ_molotov-cut-off", "OBJ_molotov-led", "molotov-cut-off", "molotov-led", "other"];
+        assert_eq!(left, expected);
     }
 }
