@@ -112,6 +112,30 @@ fn lost_agents_stop_the_run_or_are_left_out_of_it() {
     }
 }
 
+#[test]
+fn two_runs_that_need_the_same_agents_take_turns() {
+    let machines = Machines::new();
+    let mut agents = vec![machines.agent("m1")];
+    let first = machines.start("--agents 2 -w 2 -r 5");
+    first.wait_for("The agent m1 (");
+    let second = machines.start("--agents 2 -w 2 -r 7 second.py");
+    second.wait_for("Waiting for 2 agents");
+    // While it cannot ask for it, the other run gets the second agent.
+    first.signal(Signal::STOP);
+    agents.push(machines.agent("m2"));
+    second.wait_for("The agent m2 (");
+    first.signal(Signal::CONT);
+    let output = first.wait().exited(0);
+    assert_eq!(output.totals(), (10, 0), "{output:#?}");
+    let output = second.wait().exited(0);
+    assert_eq!(output.totals(), (14, 0), "{output:#?}");
+    let shown = "An earlier run at this broker waits for agents, too: this run gives it 1 agent and waits";
+    assert!(output.stdout.contains(shown), "{output:#?}");
+    let requests = machines.requests();
+    assert!(requests.iter().map(|request| request[0] == "first").eq((0..24).map(|number| number < 10)), "{requests:?}");
+    end(agents);
+}
+
 /// The processes that have a text in their command line.
 fn processes(text: &str) -> usize {
     let entries = fs::read_dir("/proc").unwrap().flatten();

@@ -77,6 +77,8 @@ pub(super) struct Offer {
     pub(super) version: String,
     pub(super) run: RunId,
     pub(super) work: Work,
+    /// When the coordinator began to seek agents, in milliseconds since 1970. Later runs give way.
+    pub(super) since: u64,
 }
 
 /// What agents are to run.

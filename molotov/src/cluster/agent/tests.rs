@@ -131,6 +131,7 @@ impl Coordinator {
             version: "0".to_owned(),
             run: self.run.clone(),
             work: Work::Command { python: None },
+            since: 0,
         };
         let offer = Bytes::from(postcard::to_allocvec(&offer).unwrap());
         loop {

@@ -4,20 +4,18 @@ use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_nats::Subscriber;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, interval_at},
-};
+use tokio::{sync::mpsc, time::interval_at};
 
 use super::{
     Settings,
     orders::Orders,
     reader::{self, Received},
+    rivals::Rivals,
     run::Run,
     shared::Shared,
 };
@@ -153,6 +151,8 @@ impl Crew {
         };
         let client = self.run.connection.client.clone();
         let mut candidates: Subscriber = client.subscribe(self.run.id.join()).await.map_err(|error| system(&error))?;
+        let mut others: Subscriber = client.subscribe(OFFERS).await.map_err(|error| system(&error))?;
+        let mut rivals = Rivals::new(self.run.id.clone());
         let all = format::plural(self.settings.agents as u64, "agent");
         self.reports.line(Line::info(format!("Waiting for {all} at {}", self.settings.broker)));
         let offer = Offer {
@@ -160,24 +160,38 @@ impl Crew {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             run: self.run.id.clone(),
             work: self.settings.work.clone(),
+            since: rivals.since,
         };
         let offer: bytes::Bytes = postcard::to_allocvec(&offer).map_err(|error| system(&error))?.into();
         let mut offers = tokio::time::interval(OFFER_PERIOD);
-        let mut hints = interval_at(Instant::now() + FIRST_HINT, HINT_PERIOD);
+        let mut hints = interval_at((Instant::now() + FIRST_HINT).into(), HINT_PERIOD);
         let mut asked = FuturesUnordered::new();
         while self.agents().count() < self.settings.agents {
             tokio::select! {
                 biased;
                 // An answer arrives before the messages that follow it.
-                Some(answer) = asked.next(), if !asked.is_empty() => self.answered(answer),
+                Some(answer) = asked.next(), if !asked.is_empty() => {
+                    if self.answered(answer) {
+                        rivals.gained(Instant::now());
+                    }
+                }
                 _ = offers.tick() => {
-                    self.free_silent().await;
+                    self.free_silent();
+                    if rivals.must_yield(Instant::now()) {
+                        self.free_all();
+                    }
                     let _ = client.publish(OFFERS, offer.clone()).await;
                 }
                 _ = hints.tick() => self.hint(),
                 Some((assignment, message)) = self.messages.recv() => self.note(assignment, message)?,
+                Some(message) = others.next() => {
+                    if let Ok(offer) = postcard::from_bytes(&message.payload) {
+                        rivals.heard(&offer, Instant::now());
+                    }
+                }
                 Some(message) = candidates.next() => {
                     if let Some(candidate) = self.judge(&message.payload)
+                        && !rivals.is_in_respite(Instant::now())
                         && let Some(ask) = self.ask(candidate)
                     {
                         asked.push(ask);
@@ -307,7 +321,8 @@ impl Crew {
         (2..).map(|number| format!("{name}-{number}")).find(|name| !is_used(name)).unwrap_or_default().into()
     }
 
-    fn answered(&mut self, answer: Answer) {
+    /// Notes the answer of a candidate. Returns whether it takes part.
+    fn answered(&mut self, answer: Answer) -> bool {
         let Answer { number, assignment, candidate, name, accepted } = answer;
         let start_orders = || {
             let (connection, agent, key) = (&self.run.connection, candidate.agent.clone(), self.settings.key.clone());
@@ -325,7 +340,7 @@ impl Crew {
             // Nobody waits for its end.
             self.shared.lock().change(number, |agent| agent.name.clear());
             self.show_once(format!("the agent {} does not take part: {why}", candidate.name));
-            return;
+            return false;
         }
         let orders = start_orders();
         self.shared.lock().assigned.insert(assignment, number);
@@ -342,6 +357,7 @@ impl Crew {
         let (joined, all) = (self.agents().count(), self.settings.agents);
         let cores = format::plural(candidate.cores as u64, "core");
         self.reports.line(Line::info(format!("The agent {name} ({cores}) takes part: {joined} of {all}")));
+        true
     }
 
     /// Frees all agents. Those that were asked and have not answered may believe that they take part.
@@ -362,19 +378,32 @@ impl Crew {
     }
 
     /// Frees the places of agents that are no longer there.
-    async fn free_silent(&mut self) {
+    fn free_silent(&mut self) {
         let is_silent = |number: usize| self.shared.lock().silence(number) >= AGENT_TIMEOUT;
         let silent: Vec<_> = self.agents().map(|agent| agent.number).filter(|number| is_silent(*number)).collect();
         for number in silent {
-            self.free(number, "is gone").await;
+            if let Some(agent) = self.agent(number) {
+                self.reports.line(Line::warning(format!("the agent {} is gone; waiting for another", agent.name)));
+            }
+            self.free(number);
         }
     }
 
+    /// Returns all agents, for another run.
+    fn free_all(&mut self) {
+        let numbers: Vec<_> = self.agents().map(|agent| agent.number).collect();
+        if !numbers.is_empty() {
+            let agents = format::plural(numbers.len() as u64, "agent");
+            let text = "An earlier run at this broker waits for agents, too";
+            self.reports.line(Line::info(format!("{text}: this run gives it {agents} and waits")));
+        }
+        numbers.into_iter().for_each(|number| self.free(number));
+    }
+
     /// Takes the place of an agent away.
-    async fn free(&mut self, number: usize, why: &str) {
+    fn free(&mut self, number: usize) {
         let Some(agent) = self.agent(number) else { return };
         agent.orders.send(Order::Leave);
-        self.reports.line(Line::warning(format!("the agent {} {why}; waiting for another", agent.name)));
         let mut state = self.shared.lock();
         state.assigned.remove(&agent.assignment);
         state.change(number, |agent| agent.name.clear());

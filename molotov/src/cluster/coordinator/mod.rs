@@ -11,6 +11,7 @@ mod gather;
 mod member;
 mod orders;
 mod reader;
+mod rivals;
 mod run;
 mod shared;
 mod task;
