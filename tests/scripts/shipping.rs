@@ -5,10 +5,11 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use molotov_tests::{Arrival, NatsServer, Program, Running, Server, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{MOLOTOV, Scripts};
 
@@ -160,4 +161,55 @@ fn rust_programs_run_on_agents_that_have_no_copy() {
     // Only the agent knows the server.
     assert_eq!(scripts.server.served(), 4);
     agent.end();
+}
+
+/// The signals do the same as in a run on one machine.
+#[test]
+fn signals_end_a_rust_program_that_is_an_agent() {
+    let script = "
+import molotov, os, time
+
+@molotov.scenario()
+async def wait(session):
+    url = '%s/hold/%s' % (os.environ['TARGET'], os.environ['AGENT'])
+    if os.environ['AGENT'] == 'three':
+        async with session.get(url.replace('/hold/', '/ok/')):
+            time.sleep(600)
+    async with session.get(url) as response:
+        await response.text()
+";
+    let (broker, scripts) = (NatsServer::start(), Scripts::new(&[("wait.py", script)]));
+    let program = |line: &str| {
+        let program = Program::new(rust_program().to_str().unwrap(), line);
+        program.in_directory(scripts.directory.path()).against(&scripts.server)
+    };
+    let join = |name: &str| program(&format!("--join {} --agent-name {name}", broker.url())).env("AGENT", name).start();
+    let agents = ["one", "two", "three"].map(join);
+    let [_, two, three] = &agents;
+    let run = program(&format!("--cluster {} --agents 3 -c -w 3 -s wait wait.py", broker.url())).start();
+    wait_until("the scenarios run", || scripts.server.served() == 3);
+    let processes = agents.each_ref().map(|agent| Pid::from_raw(agent.children()[0]).unwrap());
+    let has_ended = |number: usize| test_kill_process(processes[number]).is_err();
+    for agent in &agents {
+        agent.signal(Signal::TERM);
+        wait_for(agent, "leaving");
+    }
+    for agent in [two, three] {
+        agent.interrupt();
+        wait_for(agent, "forced to stop");
+    }
+    // Only a third signal ends a blocked thread at once.
+    let sent = Instant::now();
+    three.interrupt();
+    wait_until("the processes have ended", || has_ended(1) && has_ended(2));
+    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    assert!(!has_ended(0));
+    scripts.server.release();
+    wait_until("the process has ended", || has_ended(0));
+    let output = run.wait().exited(1);
+    assert_eq!(output.totals(), (1, 0), "{output:#?}");
+    assert!(output.stdout.contains("1 scenario was interrupted"), "{output:#?}");
+    assert!(output.stdout.contains("2 of 3 agents sent all of their measures."), "{output:#?}");
+    let codes = agents.map(|agent| agent.wait().code);
+    assert_eq!(codes, [Some(0), Some(0), Some(130)]);
 }

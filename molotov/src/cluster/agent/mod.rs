@@ -74,7 +74,8 @@ pub(crate) fn join(settings: Settings<'_>) -> u8 {
     // A download or an installation may still run.
     runtime.shutdown_background();
     match ended {
-        Ok(()) => 0,
+        Ok(Outcome::Killed(signal)) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or(u8::MAX)),
+        Ok(Outcome::Left | Outcome::Free) => 0,
         Err(error) => {
             complain(&error.to_string());
             1
@@ -82,17 +83,18 @@ pub(crate) fn join(settings: Settings<'_>) -> u8 {
     }
 }
 
-/// Connects, and takes part in one run after the other until a signal arrives. Tests give the program of the runs.
+/// Connects, and takes part in one run after the other until a signal arrives. Returns how the last one has ended. Tests give the program
+/// of the runs.
 async fn serve(
     broker: &Broker,
     trust: Trust,
     machine: Machine,
     program: Option<&Path>,
     mut signals: mpsc::UnboundedReceiver<i32>,
-) -> Result<(), ConnectionError> {
+) -> Result<Outcome, ConnectionError> {
     let connection = tokio::select! {
         connection = connect(broker) => connection?,
-        _ = signals.recv() => return Ok(()),
+        _ = signals.recv() => return Ok(Outcome::Left),
     };
     inform(&format!("Joined {broker} as {}: waiting for runs", machine.name));
     if !trust.needs_signature() {
@@ -107,26 +109,26 @@ async fn serve(
     let answering = tokio::spawn(answer_offers(connection.clone(), state.clone()));
     let accepting = tokio::spawn(accept_assignments(connection.clone(), state.clone(), sender));
     let watching = tokio::spawn(show_connection(connection.clone(), broker.to_string()));
-    loop {
+    let ended = loop {
         let assignment: Assignment = tokio::select! {
             assignment = assignments.recv() => match assignment {
                 Some(assignment) => assignment,
-                None => break,
+                None => break Outcome::Free,
             },
-            _ = signals.recv() => break,
+            _ = signals.recv() => break Outcome::Left,
         };
         inform(&format!("Run {}: takes part as {}", assignment.run.0, assignment.name));
         let outcome = run::take_part(&connection, assignment, &trust, program, &mut signals).await;
         state.lock().run = None;
         if outcome != Outcome::Free {
-            break;
+            break outcome;
         }
-    }
+    };
     [answering, accepting, watching].iter().for_each(tokio::task::JoinHandle::abort);
     // What was published reaches the broker.
     let _ = tokio::time::timeout(Duration::from_secs(1), connection.client.flush()).await;
     inform("Left");
-    Ok(())
+    Ok(ended)
 }
 
 /// Connects to a broker, which may be started later than the agent.

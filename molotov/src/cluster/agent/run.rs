@@ -61,8 +61,10 @@ impl Deadlines {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Free,
-    /// This signal has asked the agent to end.
-    Signal(i32),
+    /// A signal has asked the agent to end.
+    Left,
+    /// The third signal, which is this one, has ended it by force.
+    Killed(i32),
 }
 
 /// Takes part in a run.
@@ -78,9 +80,10 @@ pub(super) async fn take_part(
     let ended = part.run(program.map(Path::to_owned), signals).await;
     part.release();
     inform(&format!("Run {name}: {ended}"));
-    match part.signal {
-        Some(signal) => Outcome::Signal(signal),
-        None => Outcome::Free,
+    match part.signals[..] {
+        [] => Outcome::Free,
+        [_] | [_, _] => Outcome::Left,
+        [_, _, last, ..] => Outcome::Killed(last),
     }
 }
 
@@ -109,7 +112,8 @@ struct Part {
     is_abandoned: bool,
     /// When the coordinator has asked it to be free.
     dismissed: Option<Instant>,
-    signal: Option<i32>,
+    /// The signals that have asked the agent to end.
+    signals: Vec<i32>,
     /// Since when everything is done except for messages that the broker has not acknowledged.
     ended: Option<(Instant, String)>,
 }
@@ -140,7 +144,7 @@ impl Part {
             deadlines: None,
             is_abandoned: false,
             dismissed: None,
-            signal: None,
+            signals: Vec::new(),
             ended: None,
         }
     }
@@ -212,12 +216,16 @@ impl Part {
         }
     }
 
-    /// Handles a signal. Returns how the run has ended, if it does not wait for anything.
+    /// Handles a signal: the first one stops the part, the second one forces it to stop, and the third one ends it. Returns how the run
+    /// has ended, if it does not wait for anything.
     fn signalled(&mut self, signal: i32) -> Option<String> {
-        let earlier = self.signal.replace(signal);
-        match (earlier, self.deadlines) {
-            (None, _) => {
-                inform(&format!("Run {}: leaving; the last measures are sent", self.assignment.run.0));
+        self.signals.push(signal);
+        match self.signals.len() {
+            1 => {
+                inform(&format!(
+                    "Run {}: leaving; running scenarios finish, and a second signal cancels them",
+                    self.assignment.run.0
+                ));
                 self.publisher.send(FromAgent::Leaving);
                 self.command(Command::Stop);
                 // Whoever sends SIGTERM often kills after 30 s.
@@ -226,7 +234,11 @@ impl Part {
                 }
                 None
             }
-            (Some(_), deadlines) if deadlines.is_none_or(|deadlines| deadlines.force > Instant::now()) => {
+            2 => {
+                inform(&format!(
+                    "Run {}: forced to stop; a third signal ends this agent at once",
+                    self.assignment.run.0
+                ));
                 self.deadlines = Some(Deadlines::after(Duration::ZERO, Duration::from_secs(7)));
                 None
             }
@@ -259,13 +271,13 @@ impl Part {
             }
         }
         let Some((since, how)) = &self.ended else { return None };
-        let is_free = self.signal.is_some() || self.dismissed.is_some() || !self.is_abandoned;
+        let is_free = !self.signals.is_empty() || self.dismissed.is_some() || !self.is_abandoned;
         // The coordinator deletes the stream when it has waited long enough.
         let is_late = self.dismissed.is_some_and(|dismissed| dismissed.elapsed() >= FREE_TIMEOUT);
         if self.publisher.is_drained() && is_free || is_late {
             return Some(how.clone());
         }
-        let limit = if self.signal.is_some() { LEAVE_TIMEOUT } else { KEEP };
+        let limit = if self.signals.is_empty() { KEEP } else { LEAVE_TIMEOUT };
         if since.elapsed() >= limit {
             return Some(format!("{how}; the last messages were not sent, because the broker could not be reached"));
         }

@@ -52,7 +52,7 @@ send(b"last")
 
 /// An agent on its own thread.
 struct TestAgent {
-    thread: Option<JoinHandle<Result<(), ConnectionError>>>,
+    thread: Option<JoinHandle<Result<Outcome, ConnectionError>>>,
     signals: mpsc::UnboundedSender<i32>,
     _folder: tempfile::TempDir,
 }
