@@ -213,7 +213,15 @@ fn says_how_many_agents_are_missing_and_how_to_start_them() {
     let server = TestServer::start();
     let run = Gathering::start(&server, 2);
     runtime().block_on(async {
-        TestAgent::start(&server, "one").await.join().await;
+        let mut agent = TestAgent::start(&server, "one").await;
+        let joined = agent.join().await;
+        let (client, beat) = (agent.connection.client.clone(), joined.run.agent_beat(joined.number));
+        // An agent that is silent for 4.5 s is gone before the line is shown.
+        tokio::spawn(async move {
+            while client.publish(beat.clone(), Bytes::new()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
         run.wait_for_line("1 of 2 agents has joined; start more on other machines: molotov --join nats://broker").await;
     });
 }
