@@ -186,7 +186,8 @@ impl<W: Write> Console<W> {
     }
 
     fn add(&self, lines: &mut String, line: &Line) {
-        if matches!(self.kind, OutputKind::Pipe) && line.kind == LineKind::Print && line.worker.is_none() {
+        let is_plain = line.worker.is_none() && line.agent.is_none();
+        if matches!(self.kind, OutputKind::Pipe) && line.kind == LineKind::Print && is_plain {
             // Output of a script that another program reads from a pipe stays unchanged.
             lines.push_str(&line.text);
             lines.push('\n');

@@ -114,6 +114,15 @@ fn rewrites_the_progress_line_on_a_terminal() {
 }
 
 #[test]
+fn names_the_agent_whose_fixture_has_printed_a_line() {
+    let text = Written::default();
+    let mut screen = Console::new(text.clone(), OutputKind::Pipe, false);
+    screen.line(&Line::print("preparing").by_member(&MemberLabel::Agent("load-2".into())));
+    screen.line(&Line::print("preparing\there"));
+    assert_eq!(text.text(), "[A:load-2] preparing\npreparing\there\n");
+}
+
+#[test]
 fn colors_lines_only_if_enabled() {
     let text = written(OutputKind::Pipe, true);
     assert!(text.contains("\x1b[31m[W:1] assertion failed: it is not\x1b[0m\n"), "{text}");
