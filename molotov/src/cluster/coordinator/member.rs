@@ -218,7 +218,6 @@ impl Member for Agent {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::metrics::Snapshot;
 
     /// Three agents of a run. Nothing reads their orders.
     fn agents() -> (Vec<Agent>, Arc<Shared>) {
@@ -243,7 +242,7 @@ mod tests {
     fn the_note_about_agents_agrees_with_the_counts_that_are_incomplete() {
         let done = || Update::Done { elapsed: Duration::ZERO, paused: Duration::ZERO };
         let (mut agents, shared) = agents();
-        agents[0].observe(&Update::Measures(Box::new(Snapshot::default())));
+        agents[0].observe(&Update::Measures(Box::default()));
         agents[0].observe(&Update::LostPart { how: "the process 7 is gone".to_owned(), incomplete: None });
         agents.iter_mut().for_each(|agent| agent.observe(&done()));
         // Nothing that is lost after the end had measures.
