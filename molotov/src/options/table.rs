@@ -506,7 +506,7 @@ macro_rules! option_table {
 
             /// The broker of a run on several machines; `None`: the run starts one if `agents` is given.
             cluster: Option<String> = None, {
-                help: "NATS server through which the machines are reached",
+                help: "NATS server that connects the machines",
                 group: Group::Machines,
                 value: "URL",
             }
@@ -523,7 +523,7 @@ macro_rules! option_table {
 
             /// What happens to the run if an agent is lost.
             on_lost: OnLost = OnLost::Stop, {
-                help: "If an agent is lost: stop or continue",
+                help: "What to do when an agent is lost: stop or continue",
                 group: Group::Machines,
                 value: "WHAT",
             }
@@ -548,7 +548,7 @@ macro_rules! option_table {
 
             /// The public keys whose runs this machine takes part in; empty: all runs.
             trust: Vec<String> = Vec::new(), {
-                help: "Run only what is signed by this public key, with --join",
+                help: "Run only what the owner of this public key has signed, with --join",
                 group: Group::Machines,
                 value: "KEY",
                 in_file: false,

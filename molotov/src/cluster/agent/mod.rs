@@ -99,8 +99,8 @@ async fn serve(
     inform(&format!("Joined {broker} as {}: waiting for runs", machine.name));
     if !trust.needs_signature() {
         note(&format!(
-            "whoever can reach {broker} can run code on this machine as the user {}; with `--trust KEY`, only those who \
-             have the key can",
+            "whoever can reach {broker} can run code on this machine as {}; with `--trust KEY`, only holders of the signing \
+             key can",
             user()
         ));
     }
@@ -273,5 +273,5 @@ async fn show_connection(connection: Connection, broker: String) {
 fn user() -> String {
     let name =
         ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    name.unwrap_or_else(|| rustix::process::geteuid().as_raw().to_string())
+    name.unwrap_or_else(|| format!("user ID {}", rustix::process::geteuid().as_raw()))
 }
