@@ -93,7 +93,7 @@ fn json_has_every_member() {
 #[test]
 fn page_has_rows_for_agents_and_processes() {
     let page = super::html(&on_agents());
-    assert!(page.contains("<section id=\"agents\">") && page.contains("load-10 (lost at 12.0 s)"), "{page}");
+    assert!(page.contains("<section id=\"agents\">") && page.contains("load-10 (incomplete since 12.0 s)"), "{page}");
     assert!(page.contains("load-\\u{1b}[31m1") && !page.contains('\x1b'), "names are harmless");
     let processes = run([(MemberLabel::Process(7), 0.3), (MemberLabel::Process(8), 0.3)]);
     assert!(super::html(&processes).contains("<section id=\"processes\">"));

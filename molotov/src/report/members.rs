@@ -53,7 +53,7 @@ pub(super) fn members(summary: &Summary) -> Option<Section> {
         ];
         cells.extend(has_starts.then(|| time(&member.starts.lag, 99.0)));
         let name = match summary.loss_of(member) {
-            Some(loss) => format!("{} (lost at {})", member.label.name(), format::elapsed(loss.since)),
+            Some(loss) => format!("{} (incomplete since {})", member.label.name(), format::elapsed(loss.since)),
             None => member.label.name(),
         };
         Row { name: name.into(), cells, total: false, sample: None }
