@@ -27,7 +27,6 @@ mod verdict;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use self::standing::Standing;
-#[cfg(feature = "dashboard")]
 pub(crate) use self::timeline::COMPLETE_AFTER;
 pub use self::{
     conclusion::Conclusion,

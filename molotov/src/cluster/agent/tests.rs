@@ -36,8 +36,8 @@ while True:
     if message is None or message == STOP:
         break
     if message[0] == SET_UP:
-        send(b"setting up")
         try:
+            send(b"setting up")
             time.sleep(60)
         except KeyboardInterrupt:
             send(b"interrupted")
