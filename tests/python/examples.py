@@ -62,7 +62,8 @@ EXPECTED = {
     "websocket.py": ("--host HOST websocket.py", (6, 0), same_messages),
     "websocket.py -p 2": ("--host HOST -p 2 websocket.py", (12, 0), same_messages),
     "websocket.py --rate": ("--host HOST --rate 20/s -d 0.5 websocket.py", (10, 0), same_messages),
-    "storefront.py": ("--host HOST storefront.py", (6, 0), same_as_report),
+    # With this seed, both scenarios run.
+    "storefront.py": ("--host HOST --seed 1 storefront.py", (6, 0), same_as_report),
     "session_kinds.py": ("session_kinds.py", (6, 0), {"lines": 6}),
 }
 
