@@ -6,7 +6,8 @@ use super::{Counts, Snapshot, Starts, Sum};
 
 /// Sums what members measured by the second in which it ended.
 ///
-/// Totals and timelines become long. To add the sum of a second to them costs as much as to add the measures of one member.
+/// Totals and timelines become long, and adding to them costs as much as they are long. So they get the sum of each second instead of
+/// the measures of each member.
 #[derive(Debug, Default)]
 pub(crate) struct Seconds {
     /// By the number of the second, and whether it belongs to the warm-up.
@@ -21,8 +22,8 @@ impl Seconds {
         self.sums.entry((measures.second(), measures.warm_up)).or_default().add(measures);
     }
 
-    /// Returns the seconds that ended before `complete_until`, in order, and removes them; those of the warm-up follow
-    /// the others of the same second. Measures that arrive too late for their second are returned with the next one.
+    /// Returns the seconds that ended by `complete_until`, in order, and removes them. In a second, the measures of the warm-up come
+    /// last. Measures that arrive too late for their second are returned with the next one.
     pub(crate) fn take_complete(&mut self, complete_until: Duration) -> Vec<Snapshot> {
         let current = complete_until.as_secs();
         if current <= self.current {
