@@ -256,7 +256,9 @@ async fn take_part(broker: &Broker, machine: Machine, recorded: Rc<[Snapshot]>, 
     let mut publisher = Publisher::start(&connection, run, number, agent);
     let mut orders = orders::Reader::start(&connection, run, number, agent, &trust);
 
-    let args = Args::from_json(&assignment.task.options).unwrap();
+    let mut args = Args::from_json(&assignment.task.options).unwrap();
+    // All agents follow the same plan.
+    args.seed.get_or_insert(assignment.task.seed);
     let load = Load::new(&args, &[], true, None);
     let mut process = RunProcess::new(assignment.task.member, load.end().unwrap(), recorded);
     let mut wake: Option<Instant> = None;
