@@ -270,8 +270,10 @@ fn reports_say_since_when_the_counts_of_a_killed_process_are_incomplete() {
     let (since, end) = (incomplete["since_s"].as_f64().unwrap(), json["elapsed_s"].as_f64().unwrap());
     assert!(since > 0.0 && since <= end - took.as_secs_f64() + 0.5, "{since} of {end}, {took:?}");
     let note = format!("The process {stopped} was killed by SIGKILL; its counts are incomplete since ");
+    // The page says it once in its verdict, and marks the process in its table.
     let page = read("out.html");
-    assert!(page.contains(&note) && page.matches("incomplete since").count() == 1, "{page}");
+    let row = format!("<th scope=\"row\">{stopped} (incomplete since ");
+    assert!(page.contains(&note) && page.contains(&row) && page.matches("incomplete since").count() == 2, "{page}");
     // The end names the loss once, after the line at the moment of the loss.
     let (_, end) = output.stdout.split_once("Happy breaking!").unwrap();
     let end = end.split_whitespace().collect::<Vec<_>>().join(" ");
