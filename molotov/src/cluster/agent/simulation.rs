@@ -271,7 +271,11 @@ async fn take_part(broker: &Broker, machine: Machine, recorded: Rc<[Snapshot]>, 
                     publisher.send(FromAgent::Run(vec![postcard::to_allocvec(&ready).unwrap()]));
                 }
                 Received::Order(Order::Run(ToRun::Begin { at })) => wake = Some(process.begin(at)),
-                Received::Order(Order::Run(ToRun::Command(Command::Stop | Command::Force))) => process.stop(),
+                Received::Order(Order::Run(ToRun::Command(Command::Stop | Command::Force))) => match wake {
+                    Some(_) => process.stop(),
+                    // The run has not begun.
+                    None => publisher.send(FromAgent::Ended { problem: None }),
+                },
                 Received::Order(Order::Leave) => break,
                 Received::Order(_) => {}
                 Received::Refused(why) => panic!("{why}"),

@@ -43,6 +43,7 @@ pub(super) async fn conduct(
     };
     if let Some(Verdict::SystemFailed(why)) = &failed
         && crew.settings.agents > 1
+        && !crew.shared.lock().agents_have_stopped()
     {
         crew.reports.line(Line::warning(format!("{why}; waiting for the other agents to end")));
     }

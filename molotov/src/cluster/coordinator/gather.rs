@@ -22,7 +22,10 @@ use super::{
 use crate::{
     cluster::{
         program,
-        protocol::{AGENT_TIMEOUT, AgentId, Assignment, Candidate, FromAgent, OFFERS, Offer, Order, VERSION, Work},
+        protocol::{
+            AGENT_TIMEOUT, AgentId, Assignment, COORDINATOR_TIMEOUT, Candidate, FromAgent, OFFERS, Offer, Order,
+            VERSION, Work,
+        },
         trust::sign,
     },
     engine::{
@@ -455,7 +458,7 @@ impl Crew {
                 let state = self.shared.lock();
                 state.agents[agent.number].has_ended || state.silence(agent.number) >= AGENT_TIMEOUT
             };
-            if self.agents().all(is_over) {
+            if self.agents().all(is_over) || self.shared.lock().agents_have_stopped() {
                 return why;
             }
             let (assignment, message) = tokio::select! {
@@ -481,9 +484,15 @@ impl Crew {
         Ok(())
     }
 
-    /// Ends the run if an agent has gone before it began.
+    /// Ends the run if an agent, or the broker, has gone before it began.
     pub(super) fn check_silence(&self) -> Result<(), Verdict> {
         let state = self.shared.lock();
+        if state.agents_have_stopped() {
+            let away = format::elapsed(COORDINATOR_TIMEOUT);
+            return Err(Verdict::SystemFailed(format!(
+                "the broker has been away for {away}, so the agents have stopped before the run began"
+            )));
+        }
         match self.agents().find(|agent| state.silence(agent.number) >= AGENT_TIMEOUT) {
             Some(agent) => Err(self.lost(agent.number, "is gone")),
             None => Ok(()),

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::cluster::protocol::COORDINATOR_TIMEOUT;
+
 /// The state of the connection and of the agents.
 #[derive(Debug)]
 pub(super) struct Shared(Mutex<State>);
@@ -69,6 +71,11 @@ impl State {
     pub(super) fn silence(&self, number: usize) -> Duration {
         let (Ok(up_since), Some(agent)) = (self.broker, self.agents.get(number)) else { return Duration::ZERO };
         agent.heard.map_or(up_since, |heard| heard.max(up_since)).elapsed()
+    }
+
+    /// Whether the broker has been away for so long that the agents have stopped on their own.
+    pub(super) fn agents_have_stopped(&self) -> bool {
+        self.broker.is_err_and(|since| since.elapsed() >= COORDINATOR_TIMEOUT)
     }
 
     /// Notes the state of an agent, and whether any agent is still at work.

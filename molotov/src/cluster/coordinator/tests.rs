@@ -11,7 +11,8 @@ use super::{
     super::{
         connection::Connection,
         protocol::{
-            AgentId, Assignment, Candidate, FromAgent, OFFERS, Offer, Order, Sha256, Signed, ToAgent, VERSION, Work,
+            AgentId, Assignment, COORDINATOR_TIMEOUT, Candidate, FromAgent, OFFERS, Offer, Order, Sha256, Signed,
+            ToAgent, VERSION, Work,
         },
         test_server::TestServer,
     },
@@ -139,13 +140,17 @@ impl TestAgent {
 }
 
 /// Waits until a condition holds, for ten seconds at most. Meanwhile, the connections of the test work.
-async fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
+async fn until<T>(condition: impl FnMut() -> Option<T>) -> T {
+    within(Duration::from_secs(10), condition).await
+}
+
+async fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(met) = condition() {
             return met;
         }
-        assert!(start.elapsed() < Duration::from_secs(10), "the condition was not met within 10 s");
+        assert!(start.elapsed() < limit, "the condition was not met within {limit:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -256,6 +261,36 @@ fn a_stop_before_the_run_begins_lets_agents_tear_down() {
             run.cluster.dismiss();
         });
     }
+}
+
+/// Returns why a run has not begun whose broker goes for good while agents set up.
+fn verdict_without_broker(is_stopped: bool) -> Verdict {
+    let mut server = TestServer::start();
+    let mut run = Gathering::start(&server, 1);
+    runtime().block_on(async {
+        let mut agent = TestAgent::start(&server, "one").await;
+        let joined = agent.join().await;
+        assert!(matches!(agent.order(&joined, 0).await, Order::Run(ToRun::SetUp { .. })));
+        server.stop();
+        if is_stopped {
+            run.cluster.stop();
+        }
+        let limit = COORDINATOR_TIMEOUT + Duration::from_secs(5);
+        within(limit, || run.cluster.gathered()).await.err().unwrap()
+    })
+}
+
+#[test]
+fn a_run_fails_if_its_broker_goes_for_good_before_it_begins() {
+    let verdict = verdict_without_broker(false);
+    let Verdict::SystemFailed(why) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(why, "the broker has been away for 20.0 s, so the agents have stopped before the run began");
+}
+
+#[test]
+fn a_run_that_is_stopped_does_not_wait_for_a_broker_that_has_gone_for_good() {
+    let verdict = verdict_without_broker(true);
+    assert!(matches!(verdict, Verdict::Ended), "{verdict:?}");
 }
 
 #[test]
