@@ -260,7 +260,11 @@ fn junit_has_an_error_or_a_skipped_case_if_the_run_did_not_end_normally() {
     for (summary, result, part) in [
         (Summary { verdict: Verdict::FixtureFailed(fixture), ..summary() }, "error", "no database"),
         (Summary { incomplete: vec![incomplete], verdict: Verdict::Ended, ..summary() }, "error", "Measures were lost"),
-        (Summary { verdict: Verdict::Ended, interrupted: true, ..summary() }, "skipped", "interrupted after 20.0 s"),
+        (
+            Summary { verdict: Verdict::Ended, interrupted: true, started: Some(SystemTime::UNIX_EPOCH), ..summary() },
+            "skipped",
+            "interrupted after 20.0 s",
+        ),
     ] {
         let cases = cases(&summary);
         let case = &cases[&("run".to_owned(), "run".to_owned())];

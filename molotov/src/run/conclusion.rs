@@ -85,6 +85,9 @@ impl Summary {
             Verdict::Exit(code @ 1..) => Some(format!("The run exited with code {code}.")),
             _ if !self.incomplete.is_empty() => Some("Measures were lost.".to_owned()),
             Verdict::TooManyFailures => Some("More scenarios failed than `--fail` allows.".to_owned()),
+            _ if self.interrupted && self.started.is_none() => {
+                Some("The run was interrupted before it began.".to_owned())
+            }
             _ if self.interrupted => {
                 let after = format::elapsed(Duration::from_millis(totals.elapsed.as_millis() as u64));
                 Some(format!("The run was interrupted after {after}."))
@@ -106,6 +109,8 @@ fn sentence(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::run::{Incomplete, ThresholdResult, Totals};
 
@@ -113,7 +118,7 @@ mod tests {
     fn conclusion_names_what_matters_most() {
         let threshold = |passed| ThresholdResult { passed, ..ThresholdResult::default() };
         let totals = Totals { successes: 7, failures: 3, elapsed: Duration::from_secs(12), ..Totals::default() };
-        let summary = Summary { totals, ..Summary::default() };
+        let summary = Summary { totals, started: Some(SystemTime::UNIX_EPOCH), ..Summary::default() };
         let of = |summary: &Summary| (summary.conclusion().name(), summary.conclusion_sentence());
         assert_eq!(of(&summary), ("passed", "3 of 10 scenarios failed.".to_owned()));
         let broken = Summary {
@@ -126,6 +131,8 @@ mod tests {
         assert_eq!(of(&broken), ("broken", sentence.to_owned()));
         let interrupted = Summary { interrupted: true, ..summary.clone() };
         assert_eq!(of(&interrupted).0, "interrupted");
+        let early = Summary { interrupted: true, ..Summary::default() };
+        assert_eq!(of(&early).1, "The run was interrupted before it began. No scenario ended.");
         for how in ["Process 1 was killed.", "process 1 was killed"] {
             let lost = Summary { verdict: Verdict::ProcessLost(how.to_owned()), ..interrupted.clone() };
             assert_eq!(of(&lost), ("lost", "Process 1 was killed. 3 of 10 scenarios failed.".to_owned()));

@@ -93,8 +93,10 @@ impl Coordinator<'_> {
             Message::Stop => {
                 self.interrupted = true;
                 if self.phase == Phase::Running {
-                    self.screen
-                        .line(&Line::info("Stopping: waiting for running scenarios; a second Ctrl-C cancels them"));
+                    self.screen.line(&Line::info(match self.started {
+                        Some(_) => "Stopping: waiting for running scenarios; a second Ctrl-C cancels them",
+                        None => "Stopping before the start",
+                    }));
                 }
                 self.raise(Phase::Stopping);
             }
