@@ -223,7 +223,8 @@ fn a_caught_signal_stops_the_run() {
                 except KeyboardInterrupt:\n        print('caught')";
     for line in ["-c", "-c -p 2"] {
         let output = ends_by(doing(work).program(line).start(), work, &[Signal::INT]).exited(0);
-        for said in ["caught\n", "global_teardown\n"] {
+        let ended = "The run was interrupted before it began. No scenario ended.\n";
+        for said in ["caught\n", "Stopping before the start\n", "global_teardown\n", ended] {
             assert!(output.stdout.contains(said), "{output:#?}");
         }
         assert_eq!(output.totals(), (0, 0), "{output:#?}");
