@@ -32,6 +32,7 @@ use crate::{
         update::{Command, Update},
         worker::{Ended, Worker},
     },
+    http,
     load::{Load, Part},
     options::WorkerId,
     vars::Scope,
@@ -139,10 +140,11 @@ async fn run(prepared: PreparedShard, idle_since: IdleSince) {
     }
     workers.follow_plan();
 
-    // Spawned after the workers, so that it waits in the same queue. It ends when it is dropped.
-    let mut sampled = JoinSet::new();
+    // Spawned after the workers, so that they wait in the same queue. They end when they are dropped.
+    let mut background = JoinSet::new();
     let seed = shard.args.seed.unwrap_or_default() ^ ((split.process.number as u64) << 32) ^ number as u64;
-    sampled.spawn_local(lag::record(shard.recorders.run().clone(), seed));
+    background.spawn_local(lag::record(shard.recorders.run().clone(), seed));
+    background.spawn_local(http::direct::end_turns());
 
     let mut forced_at = None;
     while !workers.are_over() {

@@ -3,8 +3,9 @@
 use std::{cell::RefCell, net::SocketAddr};
 
 use bytes::{Bytes, BytesMut};
+use tokio::net::TcpStream;
 
-use super::{blocks::Blocks, head::Heads, stream::Io};
+use super::{blocks::Blocks, head::Heads, stream::Io, turn};
 use crate::http::timer::Alarm;
 
 /// The buffers that all connections of a thread read into and write from.
@@ -81,7 +82,7 @@ impl Arena {
 
 /// A connection for HTTP/1.1.
 pub(crate) struct Connection {
-    pub(crate) io: Io,
+    pub(crate) io: Io<turn::Stream>,
     pub(crate) remote: SocketAddr,
     /// Bytes that were read and are not consumed yet.
     pub(crate) buffer: BytesMut,
@@ -90,8 +91,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(io: Io, remote: SocketAddr) -> Box<Self> {
-        Box::new(Self { io, remote, buffer: BytesMut::new(), alarm: Alarm::default() })
+    pub(crate) fn new(io: Io<TcpStream>, remote: SocketAddr) -> Box<Self> {
+        Box::new(Self { io: io.in_turns(), remote, buffer: BytesMut::new(), alarm: Alarm::default() })
     }
 
     /// Returns whether the last response left no bytes behind.

@@ -20,6 +20,7 @@ use super::{
     malformed::Malformed,
     retry::{Failed, Retry},
     stream::Io,
+    turn::NotSent,
     upload::{self, ConnectionOptions, Upload, UploadError},
 };
 use crate::http::{
@@ -81,6 +82,8 @@ pub(crate) struct Exchange<'a> {
     keep: bool,
     /// Bytes of the request that were written, without those of `upload`.
     written: u64,
+    /// Whether the request is sent at the end of the turn, and it is not known yet what came of that.
+    waits_for_turn: bool,
     upload: Option<Box<Upload>>,
     first_byte: Option<Instant>,
     interim: u32,
@@ -116,6 +119,7 @@ impl<'a> Exchange<'a> {
             upgrade: false,
             keep: true,
             written: 0,
+            waits_for_turn: false,
             upload: None,
             first_byte: None,
             interim: 0,
@@ -132,17 +136,10 @@ impl<'a> Exchange<'a> {
         keep_alive: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Received, Failed>> {
-        if self.stage == Stage::New {
-            self.stage = Stage::Sent;
-            let started = SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
-                ConnectionOptions { keep: self.keep, upgrade: self.upgrade } =
-                    upload::head(output, request, keep_alive);
-                upload::start(&mut connection.io, cx, output, request.body, request.deadline)
-            });
-            match started {
-                Ok(started) => (self.written, self.upload) = (started.written, started.rest),
-                Err(error) => self.after_write(Err(error))?,
-            }
+        match self.stage {
+            Stage::New => self.send(connection, request, keep_alive, cx)?,
+            _ if self.waits_for_turn => self.look_at_turn(connection, request)?,
+            _ => {}
         }
         if let Some(upload) = &mut self.upload
             && let Poll::Ready(result) = upload.poll(&mut connection.io, cx)
@@ -175,6 +172,47 @@ impl<'a> Exchange<'a> {
                 Poll::Ready(Err(failed)) => return Poll::Ready(Err(failed)),
             }
         }
+    }
+
+    /// Sends the request, or lets it wait for the end of the turn.
+    fn send(
+        &mut self,
+        connection: &mut Connection,
+        request: &mut TransportRequest<'_>,
+        keep_alive: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Failed> {
+        self.stage = Stage::Sent;
+        if let Io::Plain(stream) = &connection.io
+            && upload::is_whole(request.body)
+            && let Some(options) = stream.send_later(cx, |output| upload::head(output, request, keep_alive))
+        {
+            (self.keep, self.upgrade, self.waits_for_turn) = (options.keep, options.upgrade, true);
+            return self.look_at_turn(connection, request);
+        }
+        let started = SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
+            output.clear();
+            ConnectionOptions { keep: self.keep, upgrade: self.upgrade } = upload::head(output, request, keep_alive);
+            upload::start(&mut connection.io, cx, output, request.body, request.deadline)
+        });
+        match started {
+            Ok(started) => (self.written, self.upload) = (started.written, started.rest),
+            Err(error) => self.after_write(Err(error))?,
+        }
+        Ok(())
+    }
+
+    /// Notes what was sent at the end of the turn.
+    fn look_at_turn(&mut self, connection: &Connection, request: &TransportRequest<'_>) -> Result<(), Failed> {
+        let Io::Plain(stream) = &connection.io else { return Ok(()) };
+        let Some(sent) = stream.sent() else { return Ok(()) };
+        self.waits_for_turn = false;
+        match sent.map_err(|not_sent| *not_sent) {
+            Ok(written) => self.written = written as u64,
+            Err(NotSent::Full { written, rest }) => self.upload = Some(Upload::rest(written, rest, request.deadline)),
+            Err(NotSent::Failed(error)) => self.after_write(Err(UploadError::Io(error)))?,
+        }
+        Ok(())
     }
 
     /// Returns the error of a timeout that has expired, and otherwise has the task woken when one expires.

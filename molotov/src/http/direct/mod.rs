@@ -18,6 +18,7 @@ mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod upload;
 
 use std::{cell::Cell, pin::pin, rc::Rc, time::Instant};
@@ -25,6 +26,7 @@ use std::{cell::Cell, pin::pin, rc::Rc, time::Instant};
 use http::{Method, Version};
 
 pub use self::parse::{Parsed, parse_response};
+pub(crate) use self::turn::end_turns;
 use self::{
     body::Http1Body,
     connection::Connection,

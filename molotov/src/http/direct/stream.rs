@@ -19,6 +19,7 @@ use tokio::{
 #[cfg(feature = "tls")]
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use super::turn;
 #[cfg(feature = "tls")]
 use crate::http::tls;
 use crate::http::{
@@ -28,13 +29,25 @@ use crate::http::{
 /// How long to wait for a connection before the next address is tried in parallel (RFC 8305).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-pub(crate) enum Io {
-    Plain(TcpStream),
+/// A stream, which without TLS is an `S`.
+pub(crate) enum Io<S> {
+    Plain(S),
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Io {
+impl Io<TcpStream> {
+    /// Returns the stream of a connection for HTTP/1.1.
+    pub(super) fn in_turns(self) -> Io<turn::Stream> {
+        match self {
+            Self::Plain(stream) => Io::Plain(turn::Stream::new(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Io::Tls(stream),
+        }
+    }
+}
+
+impl Io<turn::Stream> {
     /// Returns whether the server has closed the connection, or sent something unexpected. This needs no system call unless
     /// the runtime knows that the connection is readable.
     #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS needs it"))]
@@ -42,7 +55,8 @@ impl Io {
         let mut byte = [0];
         match self {
             Self::Plain(stream) => {
-                !matches!(stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+                let read = stream.with(|stream| stream.try_read(&mut byte));
+                !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready(),
@@ -52,13 +66,14 @@ impl Io {
     /// Returns whether the server has closed the connection, with a system call.
     pub(crate) fn is_closed(&self) -> bool {
         use rustix::net::{RecvFlags, recv};
-        let stream = match self {
-            Self::Plain(stream) => stream,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0,
-        };
         let mut byte = [0_u8];
-        match recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        let mut peek = |stream: &TcpStream| recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        let peeked = match self {
+            Self::Plain(stream) => stream.with(|stream| peek(stream)),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => peek(stream.get_ref().0),
+        };
+        match peeked {
             // With TLS, there may be session tickets to read.
             Ok((_, read)) => read == 0 || matches!(self, Self::Plain(_)),
             Err(error) => error != rustix::io::Errno::AGAIN,
@@ -66,17 +81,17 @@ impl Io {
     }
 }
 
-impl Connection for Io {
+impl Connection for Io<turn::Stream> {
     fn local(&self) -> Option<SocketAddr> {
         match self {
-            Self::Plain(stream) => stream.local_addr().ok(),
+            Self::Plain(stream) => stream.with(|stream| stream.local_addr()).ok(),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
         }
     }
 }
 
-impl AsyncRead for Io {
+impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -86,7 +101,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Io<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -114,7 +129,7 @@ impl AsyncWrite for Io {
 
 /// An open stream, and the version of HTTP that was negotiated.
 pub(crate) struct Opened {
-    pub(crate) io: Io,
+    pub(crate) io: Io<TcpStream>,
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
 }

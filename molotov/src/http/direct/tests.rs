@@ -3,6 +3,7 @@
 
 mod http2;
 mod idle;
+mod turns;
 
 use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
 
@@ -51,7 +52,12 @@ async fn send_until(
         retried: &Cell::new(0),
         waited: &Cell::new(Duration::ZERO),
     };
-    direct.execute(request).await
+    // As on the threads of a run.
+    tokio::select! {
+        biased;
+        () = end_turns() => unreachable!("it does not end"),
+        response = direct.execute(request) => response,
+    }
 }
 
 async fn read(response: &mut TransportResponse) -> Result<Vec<u8>, Error> {

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{Method, Version, header};
 use tokio::io::AsyncWrite;
 
-use super::stream::Io;
 use crate::http::{
     BoxError, length,
     request::{Body, LocalByteStream, TransportRequest, encode},
@@ -52,7 +51,7 @@ pub(crate) struct Started {
 
 /// Writes the head, which may contain a small body. Takes the body from the request if it is a stream.
 pub(crate) fn start(
-    io: &mut Io,
+    io: &mut (impl AsyncWrite + Unpin),
     cx: &mut Context<'_>,
     head: &[u8],
     body: &mut Body,
@@ -87,6 +86,11 @@ pub(crate) fn start(
 }
 
 impl Upload {
+    /// The rest of a request that was partly written with its body.
+    pub(crate) fn rest(written: usize, rest: Bytes, deadline: Option<Instant>) -> Box<Upload> {
+        Box::new(Upload { part: rest, rest: Rest::Flush, written: written as u64, deadline })
+    }
+
     /// Extends the deadline.
     pub(crate) fn postpone_deadline(&mut self, time: Duration) {
         self.deadline = self.deadline.and_then(|deadline| deadline.checked_add(time));
@@ -98,7 +102,11 @@ impl Upload {
     }
 
     /// Sends as much as possible. Returns `Ready` when everything was sent.
-    pub(crate) fn poll(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), UploadError>> {
+    pub(crate) fn poll(
+        &mut self,
+        io: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UploadError>> {
         loop {
             while !self.part.is_empty() {
                 let sent = ready!(Pin::new(&mut *io).poll_write(cx, &self.part)).map_err(UploadError::Io)?;
@@ -162,9 +170,17 @@ pub(crate) struct ConnectionOptions {
     pub(crate) upgrade: bool,
 }
 
+/// Returns whether [`head`] encodes the body too.
+pub(crate) fn is_whole(body: &Body) -> bool {
+    match body {
+        Body::Empty => true,
+        Body::Bytes(bytes) => bytes.len() <= SMALL,
+        Body::Stream { .. } => false,
+    }
+}
+
 /// Encodes the head of a request, and a small body.
 pub(crate) fn head(out: &mut Vec<u8>, request: &TransportRequest<'_>, keep_alive: bool) -> ConnectionOptions {
-    out.clear();
     out.extend_from_slice(request.method.as_str().as_bytes());
     let options = match request.headers.encoded_defaults() {
         Some((defaults, own)) if keep_alive && request.version != Some(Version::HTTP_10) => {

@@ -1,0 +1,229 @@
+use std::{
+    io::{self, Read as _},
+    net,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+};
+
+use tokio::{net::TcpStream, task::yield_now};
+
+use super::{
+    super::{
+        stream::Io,
+        turn::{NotSent, Stream},
+    },
+    *,
+};
+
+/// Connects to a server, and returns both ends.
+async fn pair() -> (TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (stream, listener.accept().unwrap().0)
+}
+
+/// Lets bytes wait for the end of the turn. Returns whether they do.
+fn send_later(stream: &Stream, bytes: &[u8]) -> bool {
+    let cx = Context::from_waker(Waker::noop());
+    stream.send_later(&cx, |output| output.extend_from_slice(bytes)).is_some()
+}
+
+fn received(server: &mut net::TcpStream, size: usize) -> Vec<u8> {
+    let mut bytes = vec![0; size];
+    server.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+/// Runs a test on a thread with turns.
+async fn in_turns<T>(test: impl Future<Output = T>) -> T {
+    let local = tokio::task::LocalSet::new();
+    local
+        .run_until(async {
+            let turns = tokio::task::spawn_local(end_turns());
+            yield_now().await;
+            let result = test.await;
+            turns.abort();
+            result
+        })
+        .await
+}
+
+#[tokio::test]
+async fn requests_are_sent_at_the_end_of_the_turn() {
+    in_turns(async {
+        let [(one, mut first), (two, mut second)] = [pair().await, pair().await];
+        let [one, two] = [Stream::new(one), Stream::new(two)];
+        assert!(send_later(&one, b"one") && send_later(&two, b"second"));
+        assert!(one.sent().is_none() && two.sent().is_none());
+        first.set_nonblocking(true).unwrap();
+        assert_eq!(first.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        first.set_nonblocking(false).unwrap();
+        yield_now().await;
+        assert!(matches!((one.sent(), two.sent()), (Some(Ok(3)), Some(Ok(6)))));
+        assert_eq!((received(&mut first, 3), received(&mut second, 6)), (b"one".to_vec(), b"second".to_vec()));
+        assert!(one.sent().is_none(), "it is returned once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_turn_sends_before_its_end() {
+    in_turns(async {
+        let mut streams = Vec::new();
+        for _ in 0..16 {
+            let (stream, server) = pair().await;
+            streams.push((Stream::new(stream), server));
+        }
+        let (last, others) = streams.split_last_mut().unwrap();
+        assert!(others.iter().all(|(stream, _)| send_later(stream, b"few") && stream.sent().is_none()));
+        assert!(send_later(&last.0, b"enough"));
+        assert!(matches!(last.0.sent(), Some(Ok(6))));
+        for (stream, server) in others {
+            assert!(matches!(stream.sent(), Some(Ok(3))));
+            assert_eq!(received(server, 3), b"few");
+        }
+        assert_eq!(received(&mut last.1, 6), b"enough");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_sent_at_once_after_a_turn_with_few() {
+    in_turns(async {
+        let (stream, mut server) = pair().await;
+        let stream = Stream::new(stream);
+        // At first, all workers start.
+        for (requests, waits) in [(7, true), (8, false), (1, true), (1, false)] {
+            assert!((0..requests).all(|_| send_later(&stream, b"x") == waits), "{requests}");
+            yield_now().await;
+            // A turn without requests does not count.
+            yield_now().await;
+        }
+        assert_eq!(received(&mut server, 2), b"xx");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_is_not_sent() {
+    in_turns(async {
+        let (stream, mut server) = pair().await;
+        let stream = Stream::new(stream);
+        assert!(send_later(&stream, b"dropped"));
+        drop(stream);
+        yield_now().await;
+        assert_eq!(server.read_to_end(&mut Vec::new()).unwrap(), 0);
+    })
+    .await;
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_woken_only_if_its_request_was_not_sent() {
+    in_turns(async {
+        let [(broken, _server), (good, _other)] = [pair().await, pair().await];
+        rustix::net::shutdown(&broken, rustix::net::Shutdown::Write).unwrap();
+        let [broken, good] = [Stream::new(broken), Stream::new(good)];
+        let woken = [Arc::<Woken>::default(), Arc::default()];
+        for (stream, woken) in [&broken, &good].into_iter().zip(&woken) {
+            let waker = Waker::from(woken.clone());
+            let cx = Context::from_waker(&waker);
+            assert!(stream.send_later(&cx, |output| output.push(b'x')).is_some());
+        }
+        yield_now().await;
+        assert_eq!(woken.map(|woken| woken.0.load(Ordering::Relaxed)), [1, 0]);
+        let Some(Err(not_sent)) = broken.sent() else { panic!("it was sent") };
+        assert!(matches!(*not_sent, NotSent::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe));
+        assert!(matches!(good.sent(), Some(Ok(1))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_sent_at_once_on_threads_without_turns() {
+    let (stream, _server) = pair().await;
+    let stream = Stream::new(stream);
+    assert!(!send_later(&stream, b"not sent"));
+    in_turns(async {}).await;
+    assert!(!send_later(&stream, b"not sent"), "turns end with their task");
+}
+
+#[tokio::test]
+async fn the_last_requests_are_sent_when_turns_end() {
+    let (stream, mut server) = pair().await;
+    let stream = Stream::new(stream);
+    in_turns(async { assert!(send_later(&stream, b"last")) }).await;
+    assert!(matches!(stream.sent(), Some(Ok(4))));
+    assert_eq!(received(&mut server, 4), b"last");
+}
+
+/// A connection whose buffers are full of other bytes. Returns how many.
+fn fill(connection: &Connection) -> usize {
+    let Io::Plain(stream) = &connection.io else { panic!("TLS") };
+    let (mut filled, block) = (0, [b'-'; 4096]);
+    loop {
+        match stream.with(|stream| stream.try_write(&block)) {
+            Ok(written) => filled += written,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                return filled;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_which_there_is_no_room_is_sent_later() {
+    in_turns(async {
+        let (stream, server) = pair().await;
+        stream.writable().await.unwrap();
+        let remote = stream.peer_addr().unwrap();
+        let mut connection = Connection::new(Io::Plain(stream), remote);
+        let filled = fill(&connection);
+        let answered = std::thread::spawn(move || {
+            let mut server = server;
+            received(&mut server, filled);
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.extend(received(&mut server, 1));
+            }
+            io::Write::write_all(&mut server, OK).unwrap();
+            request
+        });
+        let target = Target::parse("http://127.0.0.1/full").unwrap();
+        let headers = HeaderMap::new();
+        let mut request = TransportRequest {
+            method: &Method::GET,
+            target: &target,
+            headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
+            body: &mut Body::Empty,
+            streamed: false,
+            now: Instant::now(),
+            version: None,
+            deadline: Some(Instant::now() + Duration::from_secs(20)),
+            is_distant: false,
+            connect_timeout: None,
+            read_timeout: None,
+            retried: &Cell::new(0),
+            waited: &Cell::new(Duration::ZERO),
+        };
+        let received = connection.exchange(&mut request, true).await.ok().unwrap();
+        assert_eq!(received.head.status, StatusCode::OK);
+        let sent = answered.join().unwrap();
+        assert!(sent.starts_with(b"GET /full HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&sent));
+        assert_eq!(received.written, sent.len() as u64);
+    })
+    .await;
+}
