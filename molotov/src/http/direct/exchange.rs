@@ -185,7 +185,8 @@ impl<'a> Exchange<'a> {
         self.stage = Stage::Sent;
         if let Io::Plain(stream) = &connection.io
             && upload::is_whole(request.body)
-            && let Some(options) = stream.send_later(cx, |output| upload::head(output, request, keep_alive))
+            && let Some(options) =
+                stream.send_later(cx, request.now, |output| upload::head(output, request, keep_alive))
         {
             (self.keep, self.upgrade, self.waits_for_turn) = (options.keep, options.upgrade, true);
             return self.look_at_turn(connection, request);

@@ -11,6 +11,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,6 +22,9 @@ use tokio::{
 
 /// The number of requests that are sent before the turn ends, so that the first of them do not wait long.
 const MOST: usize = 16;
+
+/// How long a request waits before it is sent with the next one, if scenarios block the thread.
+const LONGEST: Duration = Duration::from_millis(1);
 
 /// The requests of the next turn wait for its end if this one had as many.
 const MANY: usize = 8;
@@ -45,6 +49,7 @@ struct Turn {
 
 struct Request {
     stream: Rc<Inner>,
+    made: Instant,
     /// Where its bytes end.
     end: usize,
     task: Waker,
@@ -87,9 +92,14 @@ impl Stream {
         function(&mut self.0.stream.borrow_mut())
     }
 
-    /// Lets a request wait for the end of the turn. Returns what `encode` returns, which appends its bytes; `None` if the request is to
+    /// Lets a request that is made `now` wait for the end of the turn. Returns what `encode` returns, which appends its bytes; `None` if the request is to
     /// be sent at once. The task is woken if the request cannot be sent as a whole.
-    pub(super) fn send_later<T>(&self, cx: &Context<'_>, encode: impl FnOnce(&mut Vec<u8>) -> T) -> Option<T> {
+    pub(super) fn send_later<T>(
+        &self,
+        cx: &Context<'_>,
+        now: Instant,
+        encode: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> Option<T> {
         let (encoded, woken) = TURN.with_borrow_mut(|turn| {
             let turn = turn.as_mut()?;
             turn.made += 1;
@@ -103,8 +113,15 @@ impl Stream {
             }
             let encoded = encode(&mut turn.bytes);
             self.0.request.set(State::Waits);
-            turn.requests.push(Request { stream: Rc::clone(&self.0), end: turn.bytes.len(), task: cx.waker().clone() });
-            let woken = if turn.requests.len() < MOST { Vec::new() } else { turn.send() };
+            turn.requests.push(Request {
+                stream: Rc::clone(&self.0),
+                made: now,
+                end: turn.bytes.len(),
+                task: cx.waker().clone(),
+            });
+            let waited =
+                turn.requests.first().map_or(Duration::ZERO, |first| now.saturating_duration_since(first.made));
+            let woken = if turn.requests.len() >= MOST || waited >= LONGEST { turn.send() } else { Vec::new() };
             Some((encoded, woken))
         })?;
         woken.into_iter().for_each(Waker::wake);
@@ -170,7 +187,7 @@ impl Turn {
     fn send(&mut self) -> Vec<Waker> {
         let mut not_sent = Vec::new();
         let mut start = 0;
-        for Request { stream, end, task } in self.requests.drain(..) {
+        for Request { stream, end, task, .. } in self.requests.drain(..) {
             let bytes = &self.bytes[start..end];
             start = end;
             if !matches!(stream.request.take(), State::Waits) {

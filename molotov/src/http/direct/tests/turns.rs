@@ -28,7 +28,7 @@ async fn pair() -> (TcpStream, net::TcpStream) {
 /// Lets bytes wait for the end of the turn. Returns whether they do.
 fn send_later(stream: &Stream, bytes: &[u8]) -> bool {
     let cx = Context::from_waker(Waker::noop());
-    stream.send_later(&cx, |output| output.extend_from_slice(bytes)).is_some()
+    stream.send_later(&cx, Instant::now(), |output| output.extend_from_slice(bytes)).is_some()
 }
 
 fn received(server: &mut net::TcpStream, size: usize) -> Vec<u8> {
@@ -91,6 +91,21 @@ async fn a_long_turn_sends_before_its_end() {
 }
 
 #[tokio::test]
+async fn a_turn_that_is_blocked_sends_before_its_end() {
+    in_turns(async {
+        let [(one, _first), (two, _second)] = [pair().await, pair().await];
+        let [one, two] = [Stream::new(one), Stream::new(two)];
+        let cx = Context::from_waker(Waker::noop());
+        let now = Instant::now();
+        for (stream, now, sent) in [(&one, now, false), (&two, now + Duration::from_millis(1), true)] {
+            assert!(stream.send_later(&cx, now, |output| output.push(b'x')).is_some());
+            assert!([&one, &two].into_iter().all(|stream| stream.sent().is_some() == sent));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn requests_are_sent_at_once_after_a_turn_with_few() {
     in_turns(async {
         let (stream, mut server) = pair().await;
@@ -140,7 +155,7 @@ async fn a_task_is_woken_only_if_its_request_was_not_sent() {
         for (stream, woken) in [&broken, &good].into_iter().zip(&woken) {
             let waker = Waker::from(woken.clone());
             let cx = Context::from_waker(&waker);
-            assert!(stream.send_later(&cx, |output| output.push(b'x')).is_some());
+            assert!(stream.send_later(&cx, Instant::now(), |output| output.push(b'x')).is_some());
         }
         yield_now().await;
         assert_eq!(woken.map(|woken| woken.0.load(Ordering::Relaxed)), [1, 0]);
