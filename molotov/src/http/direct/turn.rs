@@ -29,6 +29,9 @@ const LONGEST: Duration = Duration::from_millis(1);
 /// The requests of the next turn wait for its end if this one had as many.
 const MANY: usize = 8;
 
+/// If requests do not wait, the end of a turn is only noticed after as many. So a few small turns count as one.
+const FEW: usize = 4;
+
 thread_local! {
     /// `None` if requests are sent at once.
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
@@ -92,8 +95,8 @@ impl Stream {
         function(&mut self.0.stream.borrow_mut())
     }
 
-    /// Lets a request that is made `now` wait for the end of the turn. Returns what `encode` returns, which appends its bytes; `None` if the request is to
-    /// be sent at once. The task is woken if the request cannot be sent as a whole.
+    /// Lets a request that is made `now` wait for the end of the turn. Returns what `encode` returns, which appends its bytes; `None`
+    /// if the request is to be sent at once. The task is woken if the request cannot be sent as a whole.
     pub(super) fn send_later<T>(
         &self,
         cx: &Context<'_>,
@@ -103,7 +106,7 @@ impl Stream {
         let (encoded, woken) = TURN.with_borrow_mut(|turn| {
             let turn = turn.as_mut()?;
             turn.made += 1;
-            if turn.made == 1
+            if turn.made == if turn.waits { 1 } else { FEW }
                 && let Some(end) = &turn.end
             {
                 end.wake_by_ref();
@@ -175,7 +178,7 @@ impl Turn {
 
     /// Ends the turn, and begins the next one.
     fn end(&mut self) -> Vec<Waker> {
-        if self.made > 0 {
+        if self.waits && self.made > 0 || self.made >= FEW {
             self.waits = self.made >= MANY;
             self.made = 0;
         }

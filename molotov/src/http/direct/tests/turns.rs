@@ -111,7 +111,7 @@ async fn requests_are_sent_at_once_after_a_turn_with_few() {
         let (stream, mut server) = pair().await;
         let stream = Stream::new(stream);
         // At first, all workers start.
-        for (requests, waits) in [(7, true), (8, false), (1, true), (1, false)] {
+        for (requests, waits) in [(7, true), (3, false), (4, false), (3, false), (5, false), (1, true), (1, false)] {
             assert!((0..requests).all(|_| send_later(&stream, b"x") == waits), "{requests}");
             yield_now().await;
             // A turn without requests does not count.
