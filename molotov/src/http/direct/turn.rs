@@ -7,7 +7,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
-    io,
+    io, mem,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -103,7 +103,7 @@ impl Stream {
         now: Instant,
         encode: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> Option<T> {
-        let (encoded, woken) = TURN.with_borrow_mut(|turn| {
+        let (encoded, is_full) = TURN.with_borrow_mut(|turn| {
             let turn = turn.as_mut()?;
             turn.made += 1;
             if turn.made == if turn.waits { 1 } else { FEW }
@@ -124,10 +124,11 @@ impl Stream {
             });
             let waited =
                 turn.requests.first().map_or(Duration::ZERO, |first| now.saturating_duration_since(first.made));
-            let woken = if turn.requests.len() >= MOST || waited >= LONGEST { turn.send() } else { Vec::new() };
-            Some((encoded, woken))
+            Some((encoded, turn.requests.len() >= MOST || waited >= LONGEST))
         })?;
-        woken.into_iter().for_each(Waker::wake);
+        if is_full {
+            send();
+        }
         Some(encoded)
     }
 
@@ -176,56 +177,63 @@ impl Turn {
         Turn { made: 0, waits: true, requests: Vec::new(), bytes: Vec::new(), end: None }
     }
 
-    /// Ends the turn, and begins the next one.
-    fn end(&mut self) -> Vec<Waker> {
+    /// Begins the next turn.
+    fn next(&mut self) {
         if self.waits && self.made > 0 || self.made >= FEW {
             self.waits = self.made >= MANY;
             self.made = 0;
         }
-        self.send()
     }
+}
 
-    /// Sends all requests. Returns the tasks of those that were not sent as a whole.
-    #[must_use]
-    fn send(&mut self) -> Vec<Waker> {
-        let mut not_sent = Vec::new();
-        let mut start = 0;
-        for Request { stream, end, task, .. } in self.requests.drain(..) {
-            let bytes = &self.bytes[start..end];
-            start = end;
-            if !matches!(stream.request.take(), State::Waits) {
-                continue;
-            }
-            let result = match stream.stream.borrow().try_write(bytes) {
-                Ok(written) if written == bytes.len() => Ok(written),
-                Ok(written) => Err(NotSent::Full { written, rest: Bytes::copy_from_slice(&bytes[written..]) }),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    Err(NotSent::Full { written: 0, rest: Bytes::copy_from_slice(bytes) })
-                }
-                Err(error) => Err(NotSent::Failed(error)),
-            };
-            if result.is_err() {
-                not_sent.push(task);
-            }
-            stream.request.set(State::Sent(result.map_err(Box::new)));
+/// Sends all requests that wait. Wakes the tasks of those that were not sent as a whole.
+fn send() {
+    // To wake or drop a task may run any code.
+    let take = |turn: &mut Turn| (mem::take(&mut turn.requests), mem::take(&mut turn.bytes));
+    let (mut requests, mut bytes) = TURN.with_borrow_mut(|turn| turn.as_mut().map(take)).unwrap_or_default();
+    let mut start = 0;
+    for Request { stream, end, task, .. } in requests.drain(..) {
+        let bytes = &bytes[start..end];
+        start = end;
+        if !matches!(stream.request.take(), State::Waits) {
+            continue;
         }
-        self.bytes.clear();
-        not_sent
+        let result = match stream.stream.borrow().try_write(bytes) {
+            Ok(written) if written == bytes.len() => Ok(written),
+            Ok(written) => Err(NotSent::Full { written, rest: Bytes::copy_from_slice(&bytes[written..]) }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(NotSent::Full { written: 0, rest: Bytes::copy_from_slice(bytes) })
+            }
+            Err(error) => Err(NotSent::Failed(error)),
+        };
+        let is_sent = result.is_ok();
+        stream.request.set(State::Sent(result.map_err(Box::new)));
+        if !is_sent {
+            task.wake();
+        }
     }
+    bytes.clear();
+    TURN.with_borrow_mut(|turn| {
+        if let Some(turn) = turn
+            && turn.requests.is_empty()
+        {
+            (turn.requests, turn.bytes) = (requests, bytes);
+        }
+    });
 }
 
 /// Ends the turns of this thread, until it is dropped. A task of the thread that is woken in a turn runs after those that are ready.
 pub(crate) async fn end_turns() {
     let _turns = Turns::start();
     poll_fn(|cx| {
-        let woken = TURN.with_borrow_mut(|turn| {
-            let Some(turn) = turn else { return Vec::new() };
+        TURN.with_borrow_mut(|turn| {
+            let Some(turn) = turn else { return };
             if !turn.end.as_ref().is_some_and(|end| end.will_wake(cx.waker())) {
                 turn.end = Some(cx.waker().clone());
             }
-            turn.end()
+            turn.next();
         });
-        woken.into_iter().for_each(Waker::wake);
+        send();
         Poll::Pending
     })
     .await
@@ -245,7 +253,7 @@ impl Turns {
 
 impl Drop for Turns {
     fn drop(&mut self) {
-        let turn = TURN.take();
-        turn.map(|mut turn| turn.send()).unwrap_or_default().into_iter().for_each(Waker::wake);
+        send();
+        drop(TURN.take());
     }
 }
