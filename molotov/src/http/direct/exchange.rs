@@ -19,8 +19,7 @@ use super::{
     head::{self, Head},
     malformed::Malformed,
     retry::{Failed, Retry},
-    stream::Io,
-    turn::NotSent,
+    turn::{NotSent, Stream},
     upload::{self, ConnectionOptions, Upload, UploadError},
 };
 use crate::http::{
@@ -151,7 +150,7 @@ impl<'a> Exchange<'a> {
         loop {
             let step = SCRATCH.with_borrow_mut(|Scratch { input, reader, .. }| {
                 let input = input.input();
-                let is_plain = matches!(connection.io, Io::Plain(_));
+                let is_plain = connection.io.plain().is_some();
                 match poll_read_buf(Pin::new(&mut connection.io), cx, input) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(self.closed(is_plain, Some(error)))),
@@ -183,7 +182,7 @@ impl<'a> Exchange<'a> {
         cx: &mut Context<'_>,
     ) -> Result<(), Failed> {
         self.stage = Stage::Sent;
-        if let Io::Plain(stream) = &connection.io
+        if let Some(stream) = connection.io.plain()
             && upload::is_whole(request.body)
             && let Some(options) =
                 stream.send_later(cx, request.now, |output| upload::head(output, request, keep_alive))
@@ -205,8 +204,7 @@ impl<'a> Exchange<'a> {
 
     /// Notes what was sent at the end of the turn.
     fn look_at_turn(&mut self, connection: &Connection, request: &TransportRequest<'_>) -> Result<(), Failed> {
-        let Io::Plain(stream) = &connection.io else { return Ok(()) };
-        let Some(sent) = stream.sent() else { return Ok(()) };
+        let Some(sent) = connection.io.plain().and_then(Stream::sent) else { return Ok(()) };
         self.waits_for_turn = false;
         match sent.map_err(|not_sent| *not_sent) {
             Ok(written) => self.written = written as u64,

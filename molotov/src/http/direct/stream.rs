@@ -48,6 +48,15 @@ impl Io<TcpStream> {
 }
 
 impl Io<turn::Stream> {
+    /// Returns the stream if it has no TLS.
+    pub(super) fn plain(&self) -> Option<&turn::Stream> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
+
     /// Returns whether the server has closed the connection, or sent something unexpected. This needs no system call unless
     /// the runtime knows that the connection is readable.
     #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS needs it"))]

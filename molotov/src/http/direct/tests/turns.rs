@@ -186,7 +186,7 @@ async fn the_last_requests_are_sent_when_turns_end() {
 
 /// A connection whose buffers are full of other bytes. Returns how many.
 fn fill(connection: &Connection) -> usize {
-    let Io::Plain(stream) = &connection.io else { panic!("TLS") };
+    let stream = connection.io.plain().unwrap();
     let (mut filled, block) = (0, [b'-'; 4096]);
     loop {
         match stream.with(|stream| stream.try_write(&block)) {
