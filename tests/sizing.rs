@@ -67,7 +67,7 @@ fn a_search_finds_the_workers_that_a_service_bears() {
 /// With eight requests of 100 ms at a time, 20 workers wait for 250 ms.
 fn search_workers(workers: &str) {
     let server = Server::new();
-    let line = format!("--sizing {workers} -d 30 -s queued --threshold p50<250ms -c --report json:-");
+    let line = format!("--sizing {workers} -d 60 -s queued --threshold p50<250ms -c --report json:-");
     let output = Program::new(TROUBLED, &line).against(&server).env("CAPACITY", "8").run().exited(0);
     let report = molotov_tests::report(&output.stdout);
     let (met, broken) = interval(&report);

@@ -44,7 +44,7 @@ async def queued(session):
         assert response.status == 200
 "#;
     let scripts = Scripts::new(&[("loadtest.py", script)]);
-    let line = "--sizing -w 8 -d 30 --threshold p50<250ms -c --report report.json";
+    let line = "--sizing -w 8 -d 60 --threshold p50<250ms -c --report report.json";
     scripts.program(line).run().exited(0);
     let (met, broken) = interval(&molotov_tests::report(&scripts.written("report.json")));
     assert!(met <= 21.0 && broken >= 18.0 && broken <= met * 1.23 + 1.0, "{met} to {broken}");
