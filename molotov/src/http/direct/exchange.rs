@@ -157,6 +157,10 @@ impl<'a> Exchange<'a> {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.closed(is_plain, None))),
                     Poll::Ready(Ok(_)) => {}
                 }
+                // It came before the request, which must not be sent for the next response.
+                if self.waits_for_turn {
+                    self.keep = false;
+                }
                 if self.first_byte.is_none() {
                     self.first_byte = Some(Instant::now());
                 }

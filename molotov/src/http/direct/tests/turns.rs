@@ -184,7 +184,46 @@ async fn the_last_requests_are_sent_when_turns_end() {
     assert_eq!(received(&mut server, 4), b"last");
 }
 
-/// A connection whose buffers are full of other bytes. Returns how many.
+#[tokio::test]
+async fn a_connection_is_not_kept_if_the_response_came_before_the_request() {
+    in_turns(async {
+        let (stream, mut server) = pair().await;
+        io::Write::write_all(&mut server, OK).unwrap();
+        stream.readable().await.unwrap();
+        let remote = stream.peer_addr().unwrap();
+        let mut connection = Connection::new(Io::Plain(stream), remote);
+        let received = exchange(&mut connection).await;
+        assert!(!received.keep && received.written == 0);
+        drop(connection);
+        yield_now().await;
+        assert_eq!(server.read_to_end(&mut Vec::new()).unwrap(), 0, "the request is not sent");
+    })
+    .await;
+}
+
+/// Sends a request and reads its response.
+async fn exchange(connection: &mut Connection) -> Received {
+    let target = Target::parse("http://127.0.0.1/full").unwrap();
+    let headers = HeaderMap::new();
+    let mut request = TransportRequest {
+        method: &Method::GET,
+        target: &target,
+        headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
+        body: &mut Body::Empty,
+        streamed: false,
+        now: Instant::now(),
+        version: None,
+        deadline: Some(Instant::now() + Duration::from_secs(20)),
+        is_distant: false,
+        connect_timeout: None,
+        read_timeout: None,
+        retried: &Cell::new(0),
+        waited: &Cell::new(Duration::ZERO),
+    };
+    connection.exchange(&mut request, true).await.ok().unwrap()
+}
+
+/// Fills the buffers of a connection with other bytes. Returns how many.
 fn fill(connection: &Connection) -> usize {
     let stream = connection.io.plain().unwrap();
     let (mut filled, block) = (0, [b'-'; 4096]);
@@ -217,24 +256,7 @@ async fn a_request_for_which_there_is_no_room_is_sent_later() {
             io::Write::write_all(&mut server, OK).unwrap();
             request
         });
-        let target = Target::parse("http://127.0.0.1/full").unwrap();
-        let headers = HeaderMap::new();
-        let mut request = TransportRequest {
-            method: &Method::GET,
-            target: &target,
-            headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
-            body: &mut Body::Empty,
-            streamed: false,
-            now: Instant::now(),
-            version: None,
-            deadline: Some(Instant::now() + Duration::from_secs(20)),
-            is_distant: false,
-            connect_timeout: None,
-            read_timeout: None,
-            retried: &Cell::new(0),
-            waited: &Cell::new(Duration::ZERO),
-        };
-        let received = connection.exchange(&mut request, true).await.ok().unwrap();
+        let received = exchange(&mut connection).await;
         assert_eq!(received.head.status, StatusCode::OK);
         let sent = answered.join().unwrap();
         assert!(sent.starts_with(b"GET /full HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&sent));
