@@ -5,7 +5,8 @@ use super::Scripts;
 const CERTIFICATE: &str = include_str!("../python/tls/server.pem");
 const KEY: &str = include_str!("../python/tls/server.key");
 
-/// Runs an HTTPS server in the script. `URL` is its address.
+/// Runs an HTTPS server in the script. `serve` returns its address: each process has its own server, since one that
+/// they share would lose the connections that a process accepted when it ended.
 const SECURE: &str = r#"
 import asyncio, http.server, ssl, threading
 import molotov
@@ -22,15 +23,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-made.load_cert_chain("server.pem", "server.key")
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
-server.socket = made.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-URL = "https://127.0.0.1:%d" % server.server_port
-
 def serve():
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain("server.pem", "server.key")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.socket = made.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    return "https://127.0.0.1:%d" % server.server_port
 "#;
 
 #[test]
@@ -38,13 +38,11 @@ fn the_engine_sends_requests_with_tls_settings() {
     let script = r#"
 import ssl
 import molotov
-from secure import serve, URL
+from secure import serve
 
 @molotov.setup()
 async def prepare(worker_id, args):
-    if worker_id == 0:
-        serve()
-    return {"base_url": URL}
+    return {"base_url": serve()}
 
 TRUSTED = ssl.create_default_context(cafile="server.pem")
 
