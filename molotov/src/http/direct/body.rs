@@ -16,6 +16,7 @@ use super::{
     blocks::{BLOCK, LARGE},
     connection::{Connection, SCRATCH},
     framing::Decoder,
+    low_water::LowWater,
     pool::Pool,
     upload::Upload,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Http1Body {
     pub(crate) target: Rc<Target>,
     pub(crate) method: Method,
     pub(crate) permit: Option<Permit>,
+    /// `None` if the time of each part matters.
+    pub(crate) low_water: Option<LowWater>,
 }
 
 impl BodySource for Http1Body {
@@ -116,7 +119,14 @@ impl Http1Body {
             }
             if buffer.is_empty() {
                 match poll_read_buf(Pin::new(&mut connection.io), cx, &mut (&mut *body).limit(remaining)) {
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        if let (Some(low_water), Some(stream)) = (&mut self.low_water, connection.io.plain())
+                            && (remaining >= LARGE || low_water.is_raised())
+                        {
+                            stream.with(|stream| low_water.raise(stream, remaining));
+                        }
+                        return Poll::Pending;
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(incomplete(Some(error))))),
                     Poll::Ready(Ok(0)) => return Poll::Ready(Some(Err(incomplete(None)))),
                     Poll::Ready(Ok(_)) => {}
@@ -129,8 +139,19 @@ impl Http1Body {
         Poll::Ready(Some(decoded.map(|decoded| decoded.consumed).map_err(Error::from)))
     }
 
+    /// Has the task woken for each part again.
+    fn reset_low_water(&mut self) -> io::Result<()> {
+        match (&mut self.low_water, self.connection.as_ref().and_then(|connection| connection.io.plain())) {
+            (Some(low_water), Some(stream)) => stream.with(|stream| low_water.reset(stream)),
+            _ => Ok(()),
+        }
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         self.poll_upload(cx);
+        if let Err(error) = self.reset_low_water() {
+            return Poll::Ready(Some(Err(incomplete(Some(error)))));
+        }
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         loop {
             if self.decoder.is_end() {
@@ -186,6 +207,7 @@ impl Http1Body {
     }
 
     fn finish(&mut self) {
+        self.keep &= self.reset_low_water().is_ok();
         if let Some(connection) = self.connection.take()
             && self.keep
             && self.upload.is_none()

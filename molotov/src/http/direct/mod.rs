@@ -11,6 +11,7 @@ mod http2;
 #[cfg(not(feature = "http2"))]
 #[path = "http2/absent.rs"]
 mod http2;
+mod low_water;
 mod malformed;
 mod parse;
 mod pool;
@@ -31,6 +32,7 @@ use self::{
     body::Http1Body,
     connection::Connection,
     exchange::Received,
+    low_water::LowWater,
     pool::Pool,
     retry::{Retry, is_idempotent},
 };
@@ -282,6 +284,7 @@ impl DirectTransport {
                     target: Rc::clone(request.target),
                     method: request.method.clone(),
                     permit,
+                    low_water: request.read_timeout.is_none().then(LowWater::default),
                 });
                 limit_body(&mut body, request);
                 body

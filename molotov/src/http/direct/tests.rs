@@ -3,6 +3,7 @@
 
 mod http2;
 mod idle;
+mod large;
 mod turns;
 
 use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
@@ -34,6 +35,17 @@ async fn send_until(
     body: &mut Body,
     deadline: Option<Instant>,
 ) -> Result<TransportResponse, Error> {
+    send_within(direct, method, url, body, deadline, None).await
+}
+
+async fn send_within(
+    direct: &DirectTransport,
+    method: Method,
+    url: &str,
+    body: &mut Body,
+    deadline: Option<Instant>,
+    read_timeout: Option<Duration>,
+) -> Result<TransportResponse, Error> {
     let target = Target::parse(url).unwrap();
     let headers = HeaderMap::new();
     let streamed = matches!(body, Body::Stream { .. });
@@ -48,7 +60,7 @@ async fn send_until(
         deadline,
         is_distant: false,
         connect_timeout: None,
-        read_timeout: None,
+        read_timeout,
         retried: &Cell::new(0),
         waited: &Cell::new(Duration::ZERO),
     };
