@@ -1,5 +1,5 @@
 """The programs that are compared, and how each of them is asked for the same load."""
-import os, pathlib, platform, re, shutil, subprocess, tomllib
+import functools, os, pathlib, platform, re, shutil, subprocess, sys, tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -81,6 +81,13 @@ class Programs:
                 self.found[name] = str(self.built / program)
             else:
                 print(f"{name} is left out: {self.built} has no {program}", flush=True)
+
+    @functools.cached_property
+    def environment(self):
+        """A virtual environment without packages for Molotov's scripts. Packages of the interpreter may slow its start."""
+        environment = self.directory / "environment"
+        subprocess.check_call([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+        return str(environment)
 
     def commands(self, row, url, certificate, seconds):
         """Returns the commands that make the load of a row, by program. `wrk` does not verify certificates."""

@@ -23,7 +23,10 @@ import os
 import sys
 import molotov
 
-RARE = {"argparse", "ast", "asyncio.sslproto", "http.cookies", "inspect", "ipaddress", "mimetypes", "random", "ssl"}
+RARE = {
+    "argparse", "ast", "asyncio.sslproto", "asyncio.staggered", "http.cookies", "inspect", "ipaddress", "json", "mimetypes", "random",
+    "ssl", "typing", "urllib.parse",
+}
 
 
 @molotov.scenario()

@@ -1,12 +1,19 @@
 """The body of a request, from any type that scripts pass."""
 
 import io
-import json as _json
-from urllib.parse import urlencode
 
 from molotov._aiohttp import imported, needed
 from molotov._content import Content
 from molotov._uploads import Iterated, Opened, Source
+
+
+def json_serialize(options):
+    """Returns the function of a session that writes JSON."""
+    if "json_serialize" in options:
+        return options["json_serialize"]
+    import json
+
+    return json.dumps
 
 
 def compressed(body, coding):
@@ -26,8 +33,7 @@ _SMALL = 64 * 1024
 async def body_of(keywords, options):
     """Returns the body of a request, or the source that writes it while it is sent, and its content type."""
     if keywords.get("json") is not None:
-        dumps = options.get("json_serialize", _json.dumps)
-        return dumps(keywords["json"]).encode("utf-8"), None, "application/json"
+        return json_serialize(options)(keywords["json"]).encode("utf-8"), None, "application/json"
     data = keywords.get("data")
     if data is None:
         return None, None, None
@@ -37,6 +43,8 @@ async def body_of(keywords, options):
         return data.encode("utf-8"), None, "text/plain; charset=utf-8"
     plain = None if hasattr(data, "__aiter__") else _form(data)
     if plain is not None:
+        from urllib.parse import urlencode
+
         return urlencode(plain, doseq=True, encoding="utf-8").encode(), None, "application/x-www-form-urlencoded"
     source = Source(data, _payload)
     if source.size is not None and source.size <= _SMALL:

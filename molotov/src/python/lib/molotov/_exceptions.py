@@ -102,8 +102,8 @@ def _connector_error(kind, message, url, errno, causes):
 # EMFILE and ENFILE.
 _OUT_OF_FILES = (24, 23)
 
-# The scheme, the host and the port of a URL.
-_ORIGIN = re.compile(r"(?:(\w+)://(?:[^/?#]*@)?)?\[?((?<=\[)[^\]]*|[^/:?#]*)\]?(?::(\d+))?")
+# The scheme, the host and the port of a URL. It is compiled when it is needed, like all that few runs need.
+_ORIGIN = r"(?:(\w+)://(?:[^/?#]*@)?)?\[?((?<=\[)[^\]]*|[^/:?#]*)\]?(?::(\d+))?"
 
 
 def _out_of_files(url, errno):
@@ -111,7 +111,7 @@ def _out_of_files(url, errno):
     from molotov import _errors
 
     found = imported() or _errors
-    scheme, host, port = _ORIGIN.match(url or "").groups()
+    scheme, host, port = re.match(_ORIGIN, url or "").groups()
     key = namedtuple("ConnectionKey", "host port is_ssl ssl")(host, int(port) if port else None, scheme == "https", True)
     return found.ClientConnectorError(key, OSError(errno, _strerror(errno) + "; raise the limit (ulimit -n)"))
 

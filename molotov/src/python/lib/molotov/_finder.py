@@ -6,7 +6,7 @@ import sys
 
 # Modules of the standard library that others import when they are imported, and that few scripts need. They take a third of the
 # time to import the package.
-_RARE = ("asyncio.sslproto", "inspect", "ipaddress", "locale", "ssl", "textwrap", "tokenize")
+_RARE = ("asyncio.sslproto", "asyncio.staggered", "inspect", "ipaddress", "locale", "ssl", "textwrap", "tokenize")
 
 
 class _Delayed(type(sys)):

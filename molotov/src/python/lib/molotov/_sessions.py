@@ -1,10 +1,10 @@
 """The options of sessions, their rarely used attributes, and how sessions are made and closed."""
 
 import asyncio
-import json as _json
 
 from molotov import _connectors, _environment, api
 from molotov._aiohttp import Unsupported
+from molotov._bodies import json_serialize
 from molotov._headers import basic, cookie_values, pairs_of
 from molotov._targets import relative
 from molotov._timeouts import session_limits
@@ -86,7 +86,7 @@ _ATTRIBUTES = {
     "base_url": lambda _, options: None if options.get("base_url") is None else relative(options["base_url"]),
     "connector": _connector,
     "connector_owner": lambda _, options: options.get("connector_owner", True),
-    "json_serialize": lambda _, options: options.get("json_serialize", _json.dumps),
+    "json_serialize": lambda _, options: json_serialize(options),
     "raise_for_status": lambda _, options: options.get("raise_for_status", False),
     "requote_redirect_url": lambda _, options: options.get("requote_redirect_url", True),
     "skip_auto_headers": lambda _, options: frozenset(options.get("skip_auto_headers") or ()),

@@ -1,7 +1,6 @@
 """Shared variables, the timer, and requests outside scenarios."""
 
 import asyncio
-import json as _json
 import time
 
 from molotov import _core
@@ -48,8 +47,10 @@ def _call_once(function, args):
 def _to_json(name, value):
     if not isinstance(name, str):
         raise TypeError("the name of a variable that `global_setup(once=True)` sets must be a string, not %r" % (name,))
+    import json
+
     try:
-        return _json.dumps(value)
+        return json.dumps(value)
     except (TypeError, ValueError) as error:
         raise TypeError(
             "the variable %r that `global_setup(once=True)` has set cannot be sent to other machines: %s" % (name, error)
@@ -58,8 +59,10 @@ def _to_json(name, value):
 
 def _adopt(variables):
     """Sets the variables of a `global_setup` that has run on some machine."""
+    import json
+
     for name, value in variables.items():
-        _VARS[name] = _json.loads(value)
+        _VARS[name] = json.loads(value)
 
 
 def now():
@@ -142,8 +145,10 @@ def json_request(endpoint, verb="GET", session_options=None, **options):
     `endpoint`, `verb`, `session_options` and `options` are those of `request`. Raises `aiohttp.ContentTypeError` for another content
     type.
     """
+    import json
+
     from molotov import _blocking
 
     answer = _blocking.blocking_request(endpoint, verb, session_options, options, wants_json=True)
-    answer["content"] = _json.loads(answer["content"])
+    answer["content"] = json.loads(answer["content"])
     return answer
