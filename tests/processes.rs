@@ -277,7 +277,7 @@ fn reports_say_since_when_the_counts_of_a_killed_process_are_incomplete() {
     // The end names the loss once, after the line at the moment of the loss.
     let (_, end) = output.stdout.split_once("Happy breaking!").unwrap();
     let end = end.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(end.contains(&note) && end.matches("incomplete since").count() == 1, "{output:#?}");
+    assert_eq!(end.matches(&note).count(), 1, "{output:#?}");
 }
 
 #[test]
