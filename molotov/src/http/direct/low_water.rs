@@ -1,7 +1,7 @@
 //! The number of bytes that must arrive on a socket before its task is woken.
 //!
-//! The server sends a large body in many parts, and to wake a task and read for each of them takes longer than to read all of them at
-//! once. They also stay out of the caches until then.
+//! A server sends a large body in many parts. Waking a task to read each of them takes longer than reading all of them at once, and the
+//! parts that have been read wait in memory that is no longer in the caches when the last one arrives.
 #![allow(unsafe_code, reason = "a system call; the block says why it is sound")]
 
 use std::io;
@@ -15,7 +15,7 @@ pub(super) struct LowWater(usize);
 impl LowWater {
     /// Has the task woken when `bytes` can be read, or the connection ends. If the system refuses that, each part wakes it.
     ///
-    /// Bytes that are read do not count: what is left must be set again, because the rest would never be enough.
+    /// Call this again after reading some of the bytes: with the old mark, the rest would never be enough.
     pub(super) fn raise(&mut self, stream: &TcpStream, bytes: usize) {
         if self.0 != bytes && set(stream, bytes).is_ok() {
             self.0 = bytes;

@@ -102,7 +102,7 @@ def _connector_error(kind, message, url, errno, causes):
 # EMFILE and ENFILE.
 _OUT_OF_FILES = (24, 23)
 
-# The scheme, the host and the port of a URL. It is compiled when it is needed, like all that few runs need.
+# The scheme, the host and the port of a URL. Few runs need this pattern, so it is not compiled in advance.
 _ORIGIN = r"(?:(\w+)://(?:[^/?#]*@)?)?\[?((?<=\[)[^\]]*|[^/:?#]*)\]?(?::(\d+))?"
 
 
