@@ -3,9 +3,8 @@
 use std::{cell::RefCell, net::SocketAddr};
 
 use bytes::{Bytes, BytesMut};
-use tokio::net::TcpStream;
 
-use super::{blocks::Blocks, head::Heads, stream::Io, turn};
+use super::{blocks::Blocks, channel::Channel, head::Heads, stream::Io};
 use crate::http::timer::Alarm;
 
 /// The buffers that all connections of a thread read into and write from.
@@ -82,7 +81,7 @@ impl Arena {
 
 /// A connection for HTTP/1.1.
 pub(crate) struct Connection {
-    pub(crate) io: Io<turn::Stream>,
+    pub(crate) io: Channel,
     pub(crate) remote: SocketAddr,
     /// Bytes that were read and are not consumed yet.
     pub(crate) buffer: BytesMut,
@@ -91,8 +90,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(io: Io<TcpStream>, remote: SocketAddr) -> Box<Self> {
-        Box::new(Self { io: io.in_turns(), remote, buffer: BytesMut::new(), alarm: Alarm::default() })
+    pub(crate) fn new(io: Io, remote: SocketAddr) -> Box<Self> {
+        Box::new(Self { io: Channel::new(io), remote, buffer: BytesMut::new(), alarm: Alarm::default() })
     }
 
     /// Returns whether the last response left no bytes behind.

@@ -14,12 +14,13 @@ use tokio_util::io::poll_read_buf;
 
 use super::{
     blocks::{BLOCK, LARGE},
+    channel::Waiting,
     connection::{Arena, Connection, Reader, SCRATCH, Scratch},
     framing::{Decoded, Decoder, Framing, MAX_HEAD},
     head::{self, Head},
     malformed::Malformed,
     retry::{Failed, Retry},
-    turn::{NotSent, Stream},
+    turn::NotSent,
     upload::{self, ConnectionOptions, Upload, UploadError},
 };
 use crate::http::{
@@ -81,8 +82,8 @@ pub(crate) struct Exchange<'a> {
     keep: bool,
     /// Bytes of the request that were written, without those of `upload`.
     written: u64,
-    /// Whether the request is sent at the end of the turn, and it is not known yet what came of that.
-    waits_for_turn: bool,
+    /// The size of the request if it is sent at the end of the turn, and it is not known yet what came of that.
+    waiting: Option<usize>,
     upload: Option<Box<Upload>>,
     first_byte: Option<Instant>,
     interim: u32,
@@ -118,7 +119,7 @@ impl<'a> Exchange<'a> {
             upgrade: false,
             keep: true,
             written: 0,
-            waits_for_turn: false,
+            waiting: None,
             upload: None,
             first_byte: None,
             interim: 0,
@@ -137,7 +138,7 @@ impl<'a> Exchange<'a> {
     ) -> Poll<Result<Received, Failed>> {
         match self.stage {
             Stage::New => self.send(connection, request, keep_alive, cx)?,
-            _ if self.waits_for_turn => self.look_at_turn(connection, request)?,
+            _ if self.waiting.is_some() => self.look_at_turn(connection, request)?,
             _ => {}
         }
         if let Some(upload) = &mut self.upload
@@ -158,7 +159,7 @@ impl<'a> Exchange<'a> {
                     Poll::Ready(Ok(_)) => {}
                 }
                 // It came before the request, which must not be sent for the next response.
-                if self.waits_for_turn {
+                if self.waiting.is_some() {
                     self.keep = false;
                 }
                 if self.first_byte.is_none() {
@@ -186,13 +187,17 @@ impl<'a> Exchange<'a> {
         cx: &mut Context<'_>,
     ) -> Result<(), Failed> {
         self.stage = Stage::Sent;
-        if let Some(stream) = connection.io.plain()
-            && upload::is_whole(request.body)
-            && let Some(options) =
-                stream.send_later(cx, request.now, |output| upload::head(output, request, keep_alive))
+        if upload::is_whole(request.body)
+            && let Some(later) =
+                connection.io.send_later(cx, request.now, |output| upload::head(output, request, keep_alive))
         {
-            (self.keep, self.upgrade, self.waits_for_turn) = (options.keep, options.upgrade, true);
-            return self.look_at_turn(connection, request);
+            return match later {
+                Ok(Waiting { encoded: options, size }) => {
+                    (self.keep, self.upgrade, self.waiting) = (options.keep, options.upgrade, Some(size));
+                    self.look_at_turn(connection, request)
+                }
+                Err(error) => self.after_write(Err(UploadError::Io(error))),
+            };
         }
         let started = SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
             output.clear();
@@ -207,12 +212,15 @@ impl<'a> Exchange<'a> {
     }
 
     /// Notes what was sent at the end of the turn.
-    fn look_at_turn(&mut self, connection: &Connection, request: &TransportRequest<'_>) -> Result<(), Failed> {
-        let Some(sent) = connection.io.plain().and_then(Stream::sent) else { return Ok(()) };
-        self.waits_for_turn = false;
+    fn look_at_turn(&mut self, connection: &mut Connection, request: &TransportRequest<'_>) -> Result<(), Failed> {
+        let Some(sent) = connection.io.sent() else { return Ok(()) };
+        let size = self.waiting.take().unwrap_or_default();
         match sent.map_err(|not_sent| *not_sent) {
-            Ok(written) => self.written = written as u64,
-            Err(NotSent::Full { written, rest }) => self.upload = Some(Upload::rest(written, rest, request.deadline)),
+            Ok(()) => self.written = size as u64,
+            Err(NotSent::Full(unsent)) => {
+                let rest = connection.io.rest(unsent);
+                self.upload = Some(Upload::rest(size - rest.len(), rest, request.deadline));
+            }
             Err(NotSent::Failed(error)) => self.after_write(Err(UploadError::Io(error)))?,
         }
         Ok(())
@@ -281,7 +289,7 @@ impl<'a> Exchange<'a> {
         let written = self.upload.as_ref().map_or(self.written, |upload| upload.written());
         let retry = if self.first_byte.is_some() || self.interim > 0 {
             Retry::Never
-        } else if is_plain && written == 0 {
+        } else if written == 0 && (is_plain || self.waiting.is_some()) {
             Retry::Always
         } else {
             // TLS may have sent bytes that it does not count as written.

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod body;
+mod channel;
 mod connection;
 mod exchange;
 mod framing;
@@ -19,6 +20,8 @@ mod retry;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 mod turn;
 mod upload;
 

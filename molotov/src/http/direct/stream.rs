@@ -1,10 +1,8 @@
-//! TCP streams, plain or with TLS, and how they are opened.
+//! How TCP streams are opened, plain or with TLS.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -12,133 +10,39 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 #[cfg(feature = "tls")]
 use rustls::{AlertDescription, pki_types::ServerName};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpSocket, TcpStream},
     time::sleep,
 };
 #[cfg(feature = "tls")]
 use tokio_rustls::{TlsConnector, client::TlsStream};
+#[cfg(feature = "tls")]
+use tokio_util::either::Either;
 
-use super::turn;
 #[cfg(feature = "tls")]
 use crate::http::tls;
-use crate::http::{
-    Error, ErrorKind, dns, options::TransportOptions, target::Origin, upgraded::Connection, version::HttpVersionPolicy,
-};
+use crate::http::{Error, ErrorKind, dns, options::TransportOptions, target::Origin, version::HttpVersionPolicy};
 
 /// How long to wait for a connection before the next address is tried in parallel (RFC 8305).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// A stream, which without TLS is an `S`.
-pub(crate) enum Io<S> {
-    Plain(S),
+/// A TCP stream, or a TLS stream whose handshake is complete.
+#[cfg(feature = "tls")]
+pub(crate) type Io = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// A TCP stream.
+#[cfg(not(feature = "tls"))]
+pub(crate) type Io = TcpStream;
+
+/// Returns a stream without TLS.
+fn plain(stream: TcpStream) -> Io {
     #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Io<TcpStream> {
-    /// Returns the stream of a connection for HTTP/1.1.
-    pub(super) fn in_turns(self) -> Io<turn::Stream> {
-        match self {
-            Self::Plain(stream) => Io::Plain(turn::Stream::new(stream)),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Io::Tls(stream),
-        }
-    }
-}
-
-impl Io<turn::Stream> {
-    /// Returns the stream if it has no TLS.
-    pub(super) fn plain(&self) -> Option<&turn::Stream> {
-        match self {
-            Self::Plain(stream) => Some(stream),
-            #[cfg(feature = "tls")]
-            Self::Tls(_) => None,
-        }
-    }
-
-    /// Returns whether the server has closed the connection, or sent something unexpected. This needs no system call unless
-    /// the runtime knows that the connection is readable.
-    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS needs it"))]
-    pub(crate) fn is_stale(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut byte = [0];
-        match self {
-            Self::Plain(stream) => {
-                let read = stream.with(|stream| stream.try_read(&mut byte));
-                !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            }
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready(),
-        }
-    }
-
-    /// Returns whether the server has closed the connection, with a system call.
-    pub(crate) fn is_closed(&self) -> bool {
-        use rustix::net::{RecvFlags, recv};
-        let mut byte = [0_u8];
-        let mut peek = |stream: &TcpStream| recv(stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        let peeked = match self {
-            Self::Plain(stream) => stream.with(|stream| peek(stream)),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => peek(stream.get_ref().0),
-        };
-        match peeked {
-            // With TLS, there may be session tickets to read.
-            Ok((_, read)) => read == 0 || matches!(self, Self::Plain(_)),
-            Err(error) => error != rustix::io::Errno::AGAIN,
-        }
-    }
-}
-
-impl Connection for Io<turn::Stream> {
-    fn local(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Plain(stream) => stream.with(|stream| stream.local_addr()).ok(),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.get_ref().0.local_addr().ok(),
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Io<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+    let stream = Io::Left(stream);
+    stream
 }
 
 /// An open stream, and the version of HTTP that was negotiated.
 pub(crate) struct Opened {
-    pub(crate) io: Io<TcpStream>,
+    pub(crate) io: Io,
     pub(crate) remote: SocketAddr,
     pub(crate) http2: bool,
 }
@@ -165,7 +69,7 @@ pub(crate) async fn open(
     })?;
     if !origin.https {
         let http2 = version == HttpVersionPolicy::Http2PriorKnowledge;
-        return Ok(Opened { io: Io::Plain(stream), remote, http2 });
+        return Ok(Opened { io: plain(stream), remote, http2 });
     }
     secure(origin, options, version, stream, remote).await
 }
@@ -199,7 +103,7 @@ async fn secure(
         Some(protocol) => protocol == b"h2",
         None => version == HttpVersionPolicy::Http2PriorKnowledge,
     };
-    Ok(Opened { io: Io::Tls(Box::new(stream)), remote, http2 })
+    Ok(Opened { io: Io::Right(Box::new(stream)), remote, http2 })
 }
 
 /// Returns the alert with which the server ended the TLS handshake.

@@ -4,6 +4,8 @@
 mod http2;
 mod idle;
 mod large;
+mod pairs;
+mod tls;
 mod turns;
 
 use std::{cell::Cell, future::poll_fn, net::SocketAddr, rc::Rc, time::Duration, time::Instant};

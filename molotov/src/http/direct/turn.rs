@@ -72,16 +72,13 @@ enum State {
     #[default]
     None,
     Waits,
-    Sent(Result<usize, Box<NotSent>>),
+    Sent(Result<(), Box<NotSent>>),
 }
 
 /// Why a request was not sent with the others.
 pub(super) enum NotSent {
-    /// The stream does not take more bytes now.
-    Full {
-        written: usize,
-        rest: Bytes,
-    },
+    /// The stream does not take more bytes now. These are left.
+    Full(Bytes),
     Failed(io::Error),
 }
 
@@ -96,13 +93,14 @@ impl Stream {
     }
 
     /// Lets a request that is made `now` wait for the end of the turn. Returns what `encode` returns, which appends its bytes; `None`
-    /// if the request is to be sent at once. The task is woken if the request cannot be sent as a whole.
+    /// if the request is to be sent at once. The task is woken if the request cannot be sent as a whole. After an error, nothing
+    /// is sent.
     pub(super) fn send_later<T>(
         &self,
         cx: &Context<'_>,
         now: Instant,
-        encode: impl FnOnce(&mut Vec<u8>) -> T,
-    ) -> Option<T> {
+        encode: impl FnOnce(&mut Vec<u8>) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
         let (encoded, is_full) = TURN.with_borrow_mut(|turn| {
             let turn = turn.as_mut()?;
             turn.made += 1;
@@ -114,7 +112,12 @@ impl Stream {
             if !turn.waits {
                 return None;
             }
+            let start = turn.bytes.len();
             let encoded = encode(&mut turn.bytes);
+            if encoded.is_err() {
+                turn.bytes.truncate(start);
+                return Some((encoded, false));
+            }
             self.0.request.set(State::Waits);
             turn.requests.push(Request {
                 stream: Rc::clone(&self.0),
@@ -132,8 +135,15 @@ impl Stream {
         Some(encoded)
     }
 
-    /// Returns what came of the request once it does not wait any more: the number of bytes.
-    pub(super) fn sent(&self) -> Option<Result<usize, Box<NotSent>>> {
+    fn waits(&self) -> bool {
+        let state = self.0.request.take();
+        let waits = matches!(state, State::Waits);
+        self.0.request.set(state);
+        waits
+    }
+
+    /// Returns what came of the request once it does not wait any more.
+    pub(super) fn sent(&self) -> Option<Result<(), Box<NotSent>>> {
         match self.0.request.take() {
             State::None => None,
             State::Waits => {
@@ -153,6 +163,9 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.waits() {
+            send();
+        }
         self.with(|stream| Pin::new(stream).poll_write(cx, bytes))
     }
 
@@ -199,10 +212,10 @@ fn send() {
             continue;
         }
         let result = match stream.stream.borrow().try_write(bytes) {
-            Ok(written) if written == bytes.len() => Ok(written),
-            Ok(written) => Err(NotSent::Full { written, rest: Bytes::copy_from_slice(&bytes[written..]) }),
+            Ok(written) if written == bytes.len() => Ok(()),
+            Ok(written) => Err(NotSent::Full(Bytes::copy_from_slice(&bytes[written..]))),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(NotSent::Full { written: 0, rest: Bytes::copy_from_slice(bytes) })
+                Err(NotSent::Full(Bytes::copy_from_slice(bytes)))
             }
             Err(error) => Err(NotSent::Failed(error)),
         };

@@ -12,9 +12,10 @@ use tokio::{net::TcpStream, task::yield_now};
 
 use super::{
     super::{
-        stream::Io,
+        channel::Channel,
         turn::{NotSent, Stream},
     },
+    pairs::{connect, exchange, read_request},
     *,
 };
 
@@ -28,7 +29,17 @@ async fn pair() -> (TcpStream, net::TcpStream) {
 /// Lets bytes wait for the end of the turn. Returns whether they do.
 fn send_later(stream: &Stream, bytes: &[u8]) -> bool {
     let cx = Context::from_waker(Waker::noop());
-    stream.send_later(&cx, Instant::now(), |output| output.extend_from_slice(bytes)).is_some()
+    stream
+        .send_later(&cx, Instant::now(), |output| {
+            output.extend_from_slice(bytes);
+            Ok(())
+        })
+        .is_some()
+}
+
+fn push(output: &mut Vec<u8>) -> io::Result<()> {
+    output.push(b'x');
+    Ok(())
 }
 
 fn received(server: &mut net::TcpStream, size: usize) -> Vec<u8> {
@@ -62,7 +73,7 @@ async fn requests_are_sent_at_the_end_of_the_turn() {
         assert_eq!(first.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         first.set_nonblocking(false).unwrap();
         yield_now().await;
-        assert!(matches!((one.sent(), two.sent()), (Some(Ok(3)), Some(Ok(6)))));
+        assert!(matches!((one.sent(), two.sent()), (Some(Ok(())), Some(Ok(())))));
         assert_eq!((received(&mut first, 3), received(&mut second, 6)), (b"one".to_vec(), b"second".to_vec()));
         assert!(one.sent().is_none(), "it is returned once");
     })
@@ -80,9 +91,9 @@ async fn a_long_turn_sends_before_its_end() {
         let (last, others) = streams.split_last_mut().unwrap();
         assert!(others.iter().all(|(stream, _)| send_later(stream, b"few") && stream.sent().is_none()));
         assert!(send_later(&last.0, b"enough"));
-        assert!(matches!(last.0.sent(), Some(Ok(6))));
+        assert!(matches!(last.0.sent(), Some(Ok(()))));
         for (stream, server) in others {
-            assert!(matches!(stream.sent(), Some(Ok(3))));
+            assert!(matches!(stream.sent(), Some(Ok(()))));
             assert_eq!(received(server, 3), b"few");
         }
         assert_eq!(received(&mut last.1, 6), b"enough");
@@ -98,7 +109,7 @@ async fn a_turn_that_is_blocked_sends_before_its_end() {
         let cx = Context::from_waker(Waker::noop());
         let now = Instant::now();
         for (stream, now, sent) in [(&one, now, false), (&two, now + Duration::from_millis(1), true)] {
-            assert!(stream.send_later(&cx, now, |output| output.push(b'x')).is_some());
+            assert!(stream.send_later(&cx, now, push).is_some());
             assert!([&one, &two].into_iter().all(|stream| stream.sent().is_some() == sent));
         }
     })
@@ -155,13 +166,13 @@ async fn a_task_is_woken_only_if_its_request_was_not_sent() {
         for (stream, woken) in [&broken, &good].into_iter().zip(&woken) {
             let waker = Waker::from(woken.clone());
             let cx = Context::from_waker(&waker);
-            assert!(stream.send_later(&cx, Instant::now(), |output| output.push(b'x')).is_some());
+            assert!(stream.send_later(&cx, Instant::now(), push).is_some());
         }
         yield_now().await;
         assert_eq!(woken.map(|woken| woken.0.load(Ordering::Relaxed)), [1, 0]);
         let Some(Err(not_sent)) = broken.sent() else { panic!("it was sent") };
         assert!(matches!(*not_sent, NotSent::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe));
-        assert!(matches!(good.sent(), Some(Ok(1))));
+        assert!(matches!(good.sent(), Some(Ok(()))));
     })
     .await;
 }
@@ -180,55 +191,66 @@ async fn the_last_requests_are_sent_when_turns_end() {
     let (stream, mut server) = pair().await;
     let stream = Stream::new(stream);
     in_turns(async { assert!(send_later(&stream, b"last")) }).await;
-    assert!(matches!(stream.sent(), Some(Ok(4))));
+    assert!(matches!(stream.sent(), Some(Ok(()))));
     assert_eq!(received(&mut server, 4), b"last");
 }
 
 #[tokio::test]
-async fn a_connection_is_not_kept_if_the_response_came_before_the_request() {
+async fn a_request_that_cannot_be_encoded_is_not_sent() {
     in_turns(async {
         let (stream, mut server) = pair().await;
-        io::Write::write_all(&mut server, OK).unwrap();
-        stream.readable().await.unwrap();
-        let remote = stream.peer_addr().unwrap();
-        let mut connection = Connection::new(Io::Plain(stream), remote);
-        let received = exchange(&mut connection).await;
-        assert!(!received.keep && received.written == 0);
-        drop(connection);
+        let stream = Stream::new(stream);
+        let cx = Context::from_waker(Waker::noop());
+        let failed = stream.send_later(&cx, Instant::now(), |output| {
+            output.push(b'-');
+            Err::<(), _>(io::ErrorKind::InvalidData.into())
+        });
+        assert_eq!(failed.unwrap().unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!(stream.sent().is_none());
+        assert!(send_later(&stream, b"next"));
         yield_now().await;
-        assert_eq!(server.read_to_end(&mut Vec::new()).unwrap(), 0, "the request is not sent");
+        assert!(matches!(stream.sent(), Some(Ok(()))));
+        assert_eq!(received(&mut server, 4), b"next");
     })
     .await;
 }
 
-/// Sends a request and reads its response.
-async fn exchange(connection: &mut Connection) -> Received {
-    let target = Target::parse("http://127.0.0.1/full").unwrap();
-    let headers = HeaderMap::new();
-    let mut request = TransportRequest {
-        method: &Method::GET,
-        target: &target,
-        headers: RequestHeaders { own: &headers, defaults: None, cookies: None },
-        body: &mut Body::Empty,
-        streamed: false,
-        now: Instant::now(),
-        version: None,
-        deadline: Some(Instant::now() + Duration::from_secs(20)),
-        is_distant: false,
-        connect_timeout: None,
-        read_timeout: None,
-        retried: &Cell::new(0),
-        waited: &Cell::new(Duration::ZERO),
-    };
-    connection.exchange(&mut request, true).await.ok().unwrap()
+#[tokio::test]
+async fn bytes_are_sent_after_a_request_that_waits() {
+    in_turns(async {
+        let (stream, mut server) = pair().await;
+        stream.writable().await.unwrap();
+        let mut stream = Stream::new(stream);
+        assert!(send_later(&stream, b"first"));
+        stream.write_all(b"second").await.unwrap();
+        assert!(matches!(stream.sent(), Some(Ok(()))));
+        assert_eq!(received(&mut server, 11), b"firstsecond");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_is_not_kept_if_the_response_came_before_the_request() {
+    for tls in [false, true] {
+        in_turns(async {
+            let (mut connection, mut server) = connect(tls).await;
+            io::Write::write_all(&mut server, OK).unwrap();
+            poll_fn(|cx| connection.io.tcp().with(|tcp| tcp.poll_read_ready(cx))).await.unwrap();
+            let received = exchange(&mut connection).await.ok().unwrap();
+            assert!(!received.keep && received.written == 0, "TLS: {tls}");
+            drop(connection);
+            yield_now().await;
+            assert_eq!(server.tcp.read_to_end(&mut Vec::new()).unwrap(), 0, "the request is not sent");
+        })
+        .await;
+    }
 }
 
 /// Fills the buffers of a connection with other bytes. Returns how many.
-fn fill(connection: &Connection) -> usize {
-    let stream = connection.io.plain().unwrap();
+fn fill(channel: &Channel) -> usize {
     let (mut filled, block) = (0, [b'-'; 4096]);
     loop {
-        match stream.with(|stream| stream.try_write(&block)) {
+        match channel.tcp().with(|stream| stream.try_write(&block)) {
             Ok(written) => filled += written,
             Err(error) => {
                 assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -240,27 +262,45 @@ fn fill(connection: &Connection) -> usize {
 
 #[tokio::test]
 async fn a_request_for_which_there_is_no_room_is_sent_later() {
-    in_turns(async {
-        let (stream, server) = pair().await;
-        stream.writable().await.unwrap();
-        let remote = stream.peer_addr().unwrap();
-        let mut connection = Connection::new(Io::Plain(stream), remote);
-        let filled = fill(&connection);
-        let answered = std::thread::spawn(move || {
-            let mut server = server;
-            received(&mut server, filled);
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                request.extend(received(&mut server, 1));
+    for tls in [false, true] {
+        in_turns(async {
+            let (mut connection, mut server) = connect(tls).await;
+            let filled = fill(&connection.io);
+            let answered = std::thread::spawn(move || {
+                received(&mut server.tcp, filled);
+                let first = read_request(&mut server);
+                io::Write::write_all(&mut server, OK).unwrap();
+                let second = read_request(&mut server);
+                io::Write::write_all(&mut server, OK).unwrap();
+                [first, second]
+            });
+            let responses = [exchange(&mut connection).await, exchange(&mut connection).await];
+            for (response, request) in
+                responses.map(|response| response.ok().unwrap()).into_iter().zip(answered.join().unwrap())
+            {
+                assert!(response.head.status == StatusCode::OK && response.keep);
+                assert!(request.starts_with("GET /full HTTP/1.1\r\n"), "{request}");
+                assert_eq!(response.written, request.len() as u64);
             }
-            io::Write::write_all(&mut server, OK).unwrap();
-            request
-        });
-        let received = exchange(&mut connection).await;
-        assert_eq!(received.head.status, StatusCode::OK);
-        let sent = answered.join().unwrap();
-        assert!(sent.starts_with(b"GET /full HTTP/1.1\r\n"), "{}", String::from_utf8_lossy(&sent));
-        assert_eq!(received.written, sent.len() as u64);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_over_tls_waits_for_the_end_of_the_turn() {
+    in_turns(async {
+        let (mut connection, mut server) = connect(true).await;
+        let cx = Context::from_waker(Waker::noop());
+        let text = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(100_000));
+        let later = connection.io.send_later(&cx, Instant::now(), |output| output.extend_from_slice(text.as_bytes()));
+        assert_eq!(later.unwrap().unwrap().size, text.len());
+        server.tcp.set_nonblocking(true).unwrap();
+        assert_eq!(server.tcp.peek(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        server.tcp.set_nonblocking(false).unwrap();
+        yield_now().await;
+        assert!(matches!(connection.io.sent(), Some(Ok(()))));
+        assert_eq!(read_request(&mut server), text);
     })
     .await;
 }
