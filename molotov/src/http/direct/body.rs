@@ -14,10 +14,11 @@ use tokio_util::io::poll_read_buf;
 
 use super::{
     blocks::{BLOCK, LARGE},
-    connection::{Connection, SCRATCH},
+    connection::Connection,
     framing::Decoder,
     low_water::LowWater,
     pool::Pool,
+    scratch::SCRATCH,
     upload::Upload,
 };
 use crate::http::{Error, ErrorKind, body::BodySource, permits::Permit, target::Target, upgraded::Upgraded};

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 #[cfg(feature = "tls")]
-use super::{connection::SCRATCH, tls};
+use super::{scratch::SCRATCH, tls};
 use super::{stream::Io, turn};
 use crate::http::upgraded::Connection;
 

@@ -15,11 +15,12 @@ use tokio_util::io::poll_read_buf;
 use super::{
     blocks::{BLOCK, LARGE},
     channel::Waiting,
-    connection::{Arena, Connection, Reader, SCRATCH, Scratch},
+    connection::Connection,
     framing::{Decoded, Decoder, Framing, MAX_HEAD},
     head::{self, Head},
     malformed::Malformed,
     retry::{Failed, Retry},
+    scratch::{Arena, Reader, SCRATCH, Scratch},
     turn::NotSent,
     upload::{self, ConnectionOptions, Upload, UploadError},
 };

@@ -17,6 +17,7 @@ mod malformed;
 mod parse;
 mod pool;
 mod retry;
+mod scratch;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::Method;
 
-use super::{connection::Reader, exchange::Exchange, malformed::Malformed};
+use super::{exchange::Exchange, malformed::Malformed, scratch::Reader};
 
 /// The result of [`parse_response`].
 #[doc(hidden)]
