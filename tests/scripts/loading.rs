@@ -1,6 +1,6 @@
 //! Which package scripts import.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use super::Scripts;
 
@@ -24,8 +24,8 @@ import sys
 import molotov
 
 RARE = {
-    "argparse", "ast", "asyncio.sslproto", "asyncio.staggered", "http.cookies", "inspect", "ipaddress", "json", "mimetypes", "random",
-    "ssl", "typing", "urllib.parse",
+    "argparse", "array", "ast", "asyncio.sslproto", "asyncio.staggered", "fcntl", "http.cookies", "inspect", "ipaddress", "json",
+    "mimetypes", "random", "signal", "ssl", "tokenize", "typing", "urllib.parse",
 }
 
 
@@ -76,13 +76,117 @@ async def used_by_asyncio(session):
     assert asyncio.coroutines.inspect is inspect
     assert asyncio.sslproto.SSLProtocol is sys.modules["asyncio.sslproto"].SSLProtocol
     assert ssl.__spec__.loader is ssl.__loader__ and type(ssl.__loader__) is type(inspect.__loader__)
+
+
+@molotov.scenario()
+async def used_by_others(session):
+    import socket
+    import subprocess
+    import traceback
+
+    assert socket.array.array("i", [1])[0] == 1
+    assert subprocess.run(["sh", "-c", "kill -TERM $$"]).returncode == -subprocess.signal.SIGTERM
+    import array
+    import signal
+
+    assert socket.array is array and subprocess.signal is asyncio.unix_events.signal is signal
+    assert signal.SIGTERM is signal.Signals.SIGTERM and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    try:
+        asyncio.no_such_name
+    except AttributeError:
+        assert "asyncio.no_such_name" in traceback.format_exc()
+    import tokenize
+
+    assert traceback.linecache.tokenize is tokenize
+
+
+@molotov.scenario()
+async def timeouts(session):
+    if sys.version_info < (3, 11):
+        return
+    try:
+        async with asyncio.timeout(0.001):
+            await asyncio.sleep(20)
+    except TimeoutError:
+        pass
+    else:
+        raise AssertionError("there was time enough")
+    import typing
+
+    assert asyncio.Timeout.__final__
+    assert typing.get_type_hints(asyncio.Timeout.__init__) == {"when": typing.Optional[float], "return": type(None)}
+    assert typing.final.__module__ == typing.List.__module__ == typing.__spec__.name == "typing"
 "#;
 
 #[test]
 fn modules_that_are_imported_late_are_those_of_the_standard_library() {
     let scripts = Scripts::new(&[("loadtest.py", USED)]);
-    for scenario in ["namespace", "used_by_asyncio"] {
+    for scenario in ["namespace", "used_by_asyncio", "used_by_others", "timeouts"] {
         let program = scripts.program(&format!("-c -f 1 -r 1 -s {scenario} loadtest.py"));
         assert_eq!(program.run().exited(0).totals(), (1, 0));
+    }
+}
+
+/// Each object can only be freed by the collector, once it is garbage.
+const DROPPED: &str = r#"
+import asyncio
+import builtins
+import collections.abc
+import logging
+import os
+import sys
+import threading
+import molotov
+
+
+class Noisy:
+    def __init__(self, name):
+        self.name, self.me = name, self
+        with open("made", "a") as file:
+            print(name, file=file)
+
+    def __del__(self, open=os.open, write=os.write, flags=os.O_WRONLY | os.O_CREAT | os.O_APPEND, getpid=os.getpid):
+        write(open(f"dropped.{getpid()}", flags), f"{self.name}\n".encode())
+
+
+places = {
+    "abstract class": collections.abc.Sequence,
+    "builtins": builtins,
+    "class": asyncio.Event,
+    "environment": os.environ,
+    "function": asyncio.sleep,
+    "instance": logging.root,
+    "module": asyncio,
+    "sys": sys,
+    "thread": threading.current_thread(),
+}
+for name, place in places.items():
+    place.noisy = Noisy(name)
+logging.root.handlers.append(Noisy("list"))
+kept = Noisy("global")
+Noisy("garbage")
+
+
+@molotov.scenario()
+async def one(session):
+    pass
+"#;
+
+#[test]
+fn everything_is_dropped_when_the_interpreter_ends() {
+    for processes in [1, 2] {
+        let scripts = Scripts::new(&[("loadtest.py", DROPPED)]);
+        let program = scripts.program(&format!("-c -p {processes} -r 1 loadtest.py"));
+        assert_eq!(program.run().exited(0).totals(), (processes, 0));
+        let lines = |path: &std::path::Path| {
+            fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let made = lines(&scripts.directory.path().join("made"));
+        let files = fs::read_dir(scripts.directory.path()).unwrap().map(|file| file.unwrap().path());
+        let dropped: Vec<_> =
+            files.filter(|path| path.to_str().unwrap().contains("dropped.")).map(|path| lines(&path)).collect();
+        assert_eq!(made.len(), 12);
+        // The other process ends without dropping anything, as with `multiprocessing`.
+        assert_eq!(dropped, [made]);
     }
 }

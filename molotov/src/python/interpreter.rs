@@ -142,7 +142,7 @@ pub(super) fn remove_python_handlers(py: Python<'_>) -> PyResult<()> {
         // Python allows only its main thread to change handlers.
         return Ok(());
     }
-    let signal = py.import("signal")?;
+    let signal = py.import("_signal")?;
     for name in ["SIGINT", "SIGTERM"] {
         signal.call_method1("signal", (signal.getattr(name)?, signal.getattr("SIG_DFL")?))?;
     }

@@ -55,7 +55,7 @@ pub(super) fn break_in(_signal: i32, _frame: Option<Py<PyAny>>) -> PyResult<()> 
 /// Installs Python's handler of [`SIGNAL`], and returns the previous one. `None` if a script uses the signal, or if this is not
 /// the thread that Python handles signals on.
 pub(super) fn listen(py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-    let signal = py.import("signal")?;
+    let signal = py.import("_signal")?;
     let before = signal.call_method1("getsignal", (SIGNAL,))?;
     if !before.eq(signal.getattr("SIG_DFL")?)? {
         return Ok(None);
@@ -102,7 +102,7 @@ pub(super) fn fixture<T>(
         ended = Err(late);
     }
     drop(calls);
-    py.import("signal")?.call_method1("signal", (SIGNAL, before))?;
+    py.import("_signal")?.call_method1("signal", (SIGNAL, before))?;
     let signal = RAISED.swap(0, Ordering::Relaxed);
     let interrupted = matches!(&ended, Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py)) && signal != 0;
     Ok((ended, interrupted.then_some(signal)))

@@ -73,19 +73,35 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     for (name, source) in SOURCES {
         sources.set_item(name, source)?;
     }
-    let (_, finder) = SOURCES.iter().find(|(name, _)| *name == "molotov._finder").copied().unwrap_or_default();
-    let finder = CString::new(finder)?;
-    let finder = PyModule::from_code(py, &finder, c"molotov/_finder.py", c"molotov._finder")?;
-    // Modules are no garbage, and the collector would look for it several times while they are imported.
-    let collector = py.import("gc")?;
-    let collects = collector.call_method0("isenabled")?.is_truthy()?;
-    collector.call_method0("disable")?;
+    let finder = finder(py)?;
+    modules.set_item("molotov._finder", &finder)?;
     finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
-    // This moves all objects to the oldest generation. The collector would take several rounds to do so.
-    collector.call_method0("freeze")?;
-    collector.call_method0("unfreeze")?;
-    if collects {
-        collector.call_method0("enable")?;
-    }
     Ok(())
+}
+
+/// Returns the module that imports the others.
+fn finder(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    const NAME: &str = "molotov._finder";
+    if let Some(code) = compiled(py, NAME)? {
+        let module = PyModule::new(py, NAME)?;
+        py.import("builtins")?.call_method1("exec", (code, module.dict()))?;
+        return Ok(module);
+    }
+    let (_, source) = SOURCES.iter().find(|(name, _)| *name == NAME).copied().unwrap_or_default();
+    PyModule::from_code(py, &CString::new(source)?, c"molotov/_finder.py", c"molotov._finder")
+}
+
+/// Returns the byte code of a module, if this interpreter can run it.
+fn compiled<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let optimized = py.import("sys")?.getattr("flags")?.getattr("optimize")?.is_truthy()?;
+    if COMPILED.is_empty() || optimized {
+        return Ok(None);
+    }
+    let marshal = py.import("marshal")?;
+    let (number, codes): (Bound<'_, PyAny>, Bound<'_, PyDict>) =
+        marshal.call_method1("loads", (PyBytes::new(py, COMPILED),))?.extract()?;
+    if !number.eq(py.import("_frozen_importlib_external")?.getattr("MAGIC_NUMBER")?)? {
+        return Ok(None);
+    }
+    codes.get_item(name)?.map(|code| marshal.call_method1("loads", (code,))).transpose()
 }

@@ -82,7 +82,7 @@ impl Asyncio {
         };
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(before) = before {
-            py.import("signal")?.call_method1("signal", (SIGNAL, before))?;
+            py.import("_signal")?.call_method1("signal", (SIGNAL, before))?;
         }
         AsyncioRuntime::leave();
         ended

@@ -25,10 +25,13 @@ impl PackedPoints {
     }
 
     pub(super) fn push(&mut self, point: Point) {
-        if self.bytes.capacity() == 0 {
-            // Written here, so that the resident memory of a run does not grow with its timeline.
-            self.bytes = std::hint::black_box(vec![!0; POINTS * POINT]);
-            self.bytes.clear();
+        if self.len() == 1 && self.bytes.capacity() < POINTS * POINT {
+            // Written here, so that the resident memory of a run does not grow with its timeline. It would take a millisecond of a
+            // run with a single point.
+            let mut bytes = std::hint::black_box(vec![!0; POINTS * POINT]);
+            bytes.clear();
+            bytes.append(&mut self.bytes);
+            self.bytes = bytes;
             self.ends.reserve_exact(POINTS);
         }
         self.bytes.extend(packed(point));

@@ -1,22 +1,54 @@
 """Imports the package from the sources inside the command, for an embedded interpreter."""
 
+import gc
 import importlib.util
 import marshal
 import sys
 
 # Modules of the standard library that others import when they are imported, and that few scripts need. They take a third of the
-# time to import the package.
-_RARE = ("asyncio.sslproto", "asyncio.staggered", "inspect", "ipaddress", "locale", "ssl", "textwrap", "tokenize")
+# time to import the package. What describes failures is not among them, because a program without free file descriptors cannot
+# import anything.
+_RARE = (
+    "array",
+    "asyncio.sslproto",
+    "asyncio.staggered",
+    "fcntl",
+    "inspect",
+    "ipaddress",
+    "locale",
+    "signal",
+    "ssl",
+    "textwrap",
+    "tokenize",
+)
 
 
 class _Delayed(type(sys)):
     """Replaces a module in the modules that have imported it, until one of them uses it."""
 
     def __getattr__(self, name):
+        # `from module import name` looks for it. None of them is a package.
+        if name == "__path__":
+            raise AttributeError(name)
         return getattr(_load(self), name)
 
     def __setattr__(self, name, value):
         setattr(_load(self), name, value)
+
+
+class _Typing(_Delayed):
+    """Replaces `typing`, of which `asyncio.timeouts` uses these names for annotations when it is imported."""
+
+    Type = type
+
+    class Optional:
+        def __class_getitem__(cls, item):
+            return item | None
+
+    @staticmethod
+    def final(decorated):
+        decorated.__final__ = True
+        return decorated
 
 
 def _load(delayed):
@@ -77,12 +109,35 @@ def _codes(compiled):
     return codes if number == importlib.util.MAGIC_NUMBER else {}
 
 
+class _Thaw:
+    """Lets the collector look at all objects again when it is dropped."""
+
+    def __del__(self, unfreeze=gc.unfreeze):
+        unfreeze()
+
+
+def _freeze():
+    """Keeps the collector from looking at the objects that exist now, which are no garbage as long as the interpreter runs.
+
+    When it ends, it looks for garbage before it drops its modules and after that. Only the first time, all of these objects are
+    still in use. The module below goes with the others, and so it ends this in time."""
+    frozen = type(sys)("molotov._frozen")
+    frozen.thaw = _Thaw()
+    sys.modules[frozen.__name__] = frozen
+    gc.freeze()
+
+
 def install(sources, compiled, core):
     """Makes the package importable, before any other with that name, and imports it."""
     sys.meta_path.insert(0, _Finder(sources, compiled))
     sys.modules["molotov._core"] = core
     delayed = [_Delayed(name) for name in _RARE if name not in sys.modules]
+    if "typing" not in sys.modules and sys.version_info >= (3, 11):
+        delayed.append(_Typing("typing"))
     sys.modules.update((module.__name__, module) for module in delayed)
+    # Modules are no garbage, and the collector would look for it several times while they are imported.
+    collects = gc.isenabled()
+    gc.disable()
     try:
         import molotov
     finally:
@@ -94,3 +149,6 @@ def install(sources, compiled, core):
         parent, _, name = module.__name__.rpartition(".")
         if parent and not hasattr(sys.modules[parent], name):
             setattr(sys.modules[parent], name, module)
+    _freeze()
+    if collects:
+        gc.enable()

@@ -1,8 +1,8 @@
 """The event loop that scripts run on."""
 
+import _signal
 import asyncio
 import selectors
-import signal
 
 from molotov import _core, _exception
 
@@ -57,7 +57,7 @@ def adopt(loop):
     loop._close_self_pipe()
     loop._make_self_pipe()
     if loop._signal_handlers:
-        signal.set_wakeup_fd(loop._csock.fileno())
+        _signal.set_wakeup_fd(loop._csock.fileno())
     if loop._default_executor is not None:
         _parents_objects.append(loop._default_executor)
         loop._default_executor = None
