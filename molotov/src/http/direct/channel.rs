@@ -1,4 +1,4 @@
-//! What a connection for HTTP/1.1 sends its requests on: TCP, with or without TLS.
+//! The stream of an HTTP/1.1 connection, with or without TLS.
 
 use std::{
     io,
@@ -101,8 +101,8 @@ impl Channel {
         self.tcp().sent()
     }
 
-    /// Returns the part of a request that was not sent at the end of the turn. With TLS, this is empty, because the stream keeps the
-    /// records and sends them when it is flushed.
+    /// Returns the rest of a request, of which `unsent` was not sent at the end of the turn. With TLS, these bytes are records: the
+    /// stream keeps them until it is flushed, and the rest is empty.
     pub(super) fn rest(&mut self, unsent: Bytes) -> Bytes {
         match self {
             Self::Plain(_) => unsent,

@@ -31,7 +31,7 @@ impl Stream {
         Stream { tcp: turn::Stream::new(tcp), session, rest: Bytes::new(), may_read_more: false, error: None }
     }
 
-    /// Returns the stream of the records.
+    /// Returns the stream that records are sent on.
     pub(super) fn tcp(&self) -> &turn::Stream {
         &self.tcp
     }
@@ -41,12 +41,12 @@ impl Stream {
         self.rest.is_empty() && !self.session.wants_write()
     }
 
-    /// Returns the stream of the records, and what makes them.
+    /// Returns the stream that records are sent on, and what makes them.
     pub(super) fn split(&mut self) -> (&turn::Stream, Records<'_>) {
         (&self.tcp, Records(&mut self.session))
     }
 
-    /// Has the rest of the records that were taken from [`Records`] sent before others, with the next write or flush.
+    /// Keeps records that [`Records`] made, and sends them before any others, with the next write or flush.
     pub(super) fn send_first(&mut self, rest: Bytes) {
         self.rest = rest;
     }
@@ -176,7 +176,7 @@ impl Records<'_> {
     }
 }
 
-/// The stream of the records, for the session.
+/// The stream that records are sent on, as the session uses it.
 struct Tcp<'a, 'b> {
     stream: &'a mut turn::Stream,
     cx: &'a mut Context<'b>,
