@@ -190,3 +190,49 @@ fn everything_is_dropped_when_the_interpreter_ends() {
         assert_eq!(dropped, [made]);
     }
 }
+
+/// Python 3.13 cannot describe an exception when the interpreter ends.
+const FINALIZED: &str = r#"
+import os
+import subprocess
+import sys
+import traceback
+import molotov
+
+
+class Helper:
+    def __init__(self):
+        self.process = subprocess.Popen(["sleep", "60"])
+
+    def __del__(self, open=os.open, write=os.write, flags=os.O_WRONLY | os.O_CREAT):
+        self.process.terminate()
+        lines = [str(self.process.wait()), subprocess.run(["/bin/echo", "text"], stdout=-1, text=True).stdout.strip()]
+        if sys.version_info < (3, 13):
+            try:
+                raise ValueError("at the end")
+            except ValueError:
+                lines += traceback.format_exc().splitlines()[-1:]
+        write(open("ended", flags), "\n".join(lines).encode())
+
+
+helper = Helper()
+
+
+@molotov.scenario()
+async def patched(session):
+    from unittest import mock
+
+    with mock.patch("socket.array.array", "replaced"):
+        import array
+
+        assert array.array == "replaced"
+    assert array.array != "replaced" and "typecodes" in dir(sys.modules["socket"].array)
+"#;
+
+#[test]
+fn finalizers_use_modules_that_were_not_imported_yet() {
+    let scripts = Scripts::new(&[("loadtest.py", FINALIZED)]);
+    assert_eq!(scripts.program("-c -f 1 -r 1 loadtest.py").run().exited(0).totals(), (1, 0));
+    let ended = fs::read_to_string(scripts.directory.path().join("ended")).unwrap();
+    assert!(["-15\ntext", "-15\ntext\nValueError: at the end"].contains(&ended.as_str()), "{ended}");
+}

@@ -1,5 +1,7 @@
 """Imports the package from the sources inside the command, for an embedded interpreter."""
 
+import _locale
+import _signal
 import gc
 import importlib.util
 import marshal
@@ -30,10 +32,35 @@ class _Delayed(type(sys)):
         # `from module import name` looks for it. None of them is a package.
         if name == "__path__":
             raise AttributeError(name)
+        if sys.meta_path is None and name in _AT_END.get(self.__name__, ()):
+            return _AT_END[self.__name__][name]
         return getattr(_load(self), name)
 
     def __setattr__(self, name, value):
         setattr(_load(self), name, value)
+
+    def __delattr__(self, name):
+        delattr(_load(self), name)
+
+    def __dir__(self):
+        return dir(_load(self))
+
+
+def _indent(text, prefix, predicate=None):
+    return "".join(prefix + line for line in text.splitlines(True))
+
+
+def _open(path, open=open):
+    return open(path, encoding="utf-8")
+
+
+# When the interpreter ends, nothing can be imported any more. But finalizers may still end a process or print a traceback.
+_AT_END = {
+    "locale": vars(_locale),
+    "signal": vars(_signal),
+    "textwrap": {"indent": _indent},
+    "tokenize": {"open": _open},
+}
 
 
 class _Typing(_Delayed):
