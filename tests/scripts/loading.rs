@@ -164,12 +164,16 @@ for name, place in places.items():
     place.noisy = Noisy(name)
 logging.root.handlers.append(Noisy("list"))
 kept = Noisy("global")
-Noisy("garbage")
 
 
 @molotov.scenario()
 async def one(session):
     pass
+
+
+@molotov.global_teardown()
+def end():
+    Noisy("garbage")
 "#;
 
 #[test]
