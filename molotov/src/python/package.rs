@@ -73,16 +73,18 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     for (name, source) in SOURCES {
         sources.set_item(name, source)?;
     }
-    let finder = finder(py)?;
+    let codes = codes(py)?;
+    let finder = finder(py, &codes)?;
     modules.set_item("molotov._finder", &finder)?;
-    finder.call_method1("install", (sources, PyBytes::new(py, COMPILED), core))?;
+    finder.call_method1("install", (sources, codes, core))?;
     Ok(())
 }
 
 /// Returns the module that imports the others.
-fn finder(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+fn finder<'py>(py: Python<'py>, codes: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyModule>> {
     const NAME: &str = "molotov._finder";
-    if let Some(code) = compiled(py, NAME)? {
+    if let Some(code) = codes.get_item(NAME)? {
+        let code = py.import("marshal")?.call_method1("loads", (code,))?;
         let module = PyModule::new(py, NAME)?;
         py.import("builtins")?.call_method1("exec", (code, module.dict()))?;
         return Ok(module);
@@ -91,17 +93,16 @@ fn finder(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     PyModule::from_code(py, &CString::new(source)?, c"molotov/_finder.py", c"molotov._finder")
 }
 
-/// Returns the byte code of a module, if this interpreter can run it.
-fn compiled<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+/// Returns the compiled modules, serialized by `marshal`. There are none if this interpreter cannot run them.
+fn codes(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let optimized = py.import("sys")?.getattr("flags")?.getattr("optimize")?.is_truthy()?;
     if COMPILED.is_empty() || optimized {
-        return Ok(None);
+        return Ok(PyDict::new(py));
     }
-    let marshal = py.import("marshal")?;
     let (number, codes): (Bound<'_, PyAny>, Bound<'_, PyDict>) =
-        marshal.call_method1("loads", (PyBytes::new(py, COMPILED),))?.extract()?;
-    if !number.eq(py.import("_frozen_importlib_external")?.getattr("MAGIC_NUMBER")?)? {
-        return Ok(None);
+        py.import("marshal")?.call_method1("loads", (PyBytes::new(py, COMPILED),))?.extract()?;
+    match number.eq(py.import("_frozen_importlib_external")?.getattr("MAGIC_NUMBER")?)? {
+        true => Ok(codes),
+        false => Ok(PyDict::new(py)),
     }
-    codes.get_item(name)?.map(|code| marshal.call_method1("loads", (code,))).transpose()
 }

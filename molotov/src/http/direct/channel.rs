@@ -57,6 +57,7 @@ impl Channel {
         }
     }
 
+    /// Returns the TCP stream. With TLS, it carries records.
     pub(super) fn tcp(&self) -> &turn::Stream {
         match self {
             Self::Plain(stream) => stream,

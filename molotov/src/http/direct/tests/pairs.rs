@@ -61,8 +61,7 @@ pub(super) async fn connect(tls: bool) -> (Box<Connection>, Server) {
     let opened =
         super::super::stream::open(&target.origin, &trusting(&root), HttpVersionPolicy::Http1Only).await.ok().unwrap();
     let connection = Connection::new(opened.io, opened.remote);
-    // The runtime knows that it is writable.
-    connection.io.tcp().with(|tcp| drop(tcp.try_write(&[])));
+    poll_fn(|cx| connection.io.tcp().with(|tcp| tcp.poll_write_ready(cx))).await.unwrap();
     (connection, server.join().unwrap())
 }
 

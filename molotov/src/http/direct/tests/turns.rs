@@ -266,6 +266,7 @@ async fn a_request_for_which_there_is_no_room_is_sent_later() {
         in_turns(async {
             let (mut connection, mut server) = connect(tls).await;
             let filled = fill(&connection.io);
+            assert!(filled > 0);
             let answered = std::thread::spawn(move || {
                 received(&mut server.tcp, filled);
                 let first = read_request(&mut server);

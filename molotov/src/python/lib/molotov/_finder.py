@@ -97,9 +97,9 @@ def _remove(delayed):
 class _Finder:
     """A finder and loader. The base classes in `importlib.abc` would import a third of what a script imports."""
 
-    def __init__(self, sources, compiled):
+    def __init__(self, sources, codes):
         self._sources = sources
-        self._codes = _codes(compiled)
+        self._codes = codes
 
     def find_spec(self, name, path=None, target=None):
         if name not in self._sources:
@@ -128,14 +128,6 @@ class _Finder:
         exec(self.get_code(module.__name__), module.__dict__)
 
 
-def _codes(compiled):
-    """Returns the compiled modules, if this interpreter can run them."""
-    if not compiled or sys.flags.optimize:
-        return {}
-    number, codes = marshal.loads(compiled)
-    return codes if number == importlib.util.MAGIC_NUMBER else {}
-
-
 class _Thaw:
     """Lets the collector look at all objects again when it is dropped."""
 
@@ -154,9 +146,9 @@ def _freeze():
     gc.freeze()
 
 
-def install(sources, compiled, core):
+def install(sources, codes, core):
     """Makes the package importable, before any other with that name, and imports it."""
-    sys.meta_path.insert(0, _Finder(sources, compiled))
+    sys.meta_path.insert(0, _Finder(sources, codes))
     sys.modules["molotov._core"] = core
     delayed = [_Delayed(name) for name in _RARE if name not in sys.modules]
     if "typing" not in sys.modules and sys.version_info >= (3, 11):
